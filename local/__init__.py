@@ -1,0 +1,1 @@
+"""Everything the stack named local needs on a bare machine."""

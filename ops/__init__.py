@@ -1,0 +1,1 @@
+"""The operator's commands: a thin layer over Pulumi's Automation API."""
