@@ -1,0 +1,381 @@
+"""A Kubernetes API server for the stack `local`: etcd and kube-apiserver, nothing else.
+
+There are no controllers and no nodes: objects are stored, defaulted, validated and owned field
+by field exactly as in a full cluster, and nothing ever runs. Both programs listen on 127.0.0.1
+alone. etcd asks for a client certificate and the API server for a bearer token, so other users
+of the machine reach neither.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from local import pki
+from local.daemon import Daemon, DaemonError
+from local.seed import FIELD_MANAGER, SEED
+
+CONTEXT = "firewalled-coder-local"
+"""Name of the only context in the kubeconfig."""
+
+_START_SECONDS = 90.0
+_POLL_SECONDS = 0.05
+_PORT_SECONDS = 1.0
+
+
+class ClusterError(Exception):
+    """The local API server could not be found, started, ended or seeded."""
+
+
+class Cluster:
+    """etcd and kube-apiserver with all their state under one directory.
+
+    Args:
+        state_dir: directory of the local stack; the cluster lives in `cluster/` below it.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self.directory = state_dir.resolve() / "cluster"
+        self.kubeconfig = self.directory / "kubeconfig"
+        marker = str(self.directory)
+        self._etcd = Daemon("etcd", self.directory, marker)
+        self._api_server = Daemon("kube-apiserver", self.directory, marker)
+
+    @property
+    def running(self) -> bool:
+        """Whether both processes are there and the API server says it is ready."""
+        if self._etcd.pid is None or self._api_server.pid is None:
+            return False
+        ports = self._ports()
+        return ports is not None and self._ready(ports["kube-apiserver"])
+
+    @property
+    def url(self) -> str:
+        """The API server's address.
+
+        Raises:
+            ClusterError: the cluster was never started.
+        """
+        ports = self._ports()
+        if ports is None:
+            raise ClusterError("the local cluster was never started")
+        return f"https://127.0.0.1:{ports['kube-apiserver']}"
+
+    def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Bring both processes up and write the kubeconfig; what already runs is left alone.
+
+        Objects, credentials and, where they are still free, the ports are those of the last run.
+
+        Args:
+            progress: told in a few words what is being done.
+
+        Raises:
+            ClusterError: a program cannot be found, built or started, or does not become ready.
+        """
+        with self._lock():
+            if self.running and self.kubeconfig.is_file():
+                return
+            binaries = {name: find(name, progress) for name in ("etcd", "kube-apiserver")}
+            self._stop()
+            pki.ensure(self.directory)
+            token = self._token()
+            ports = self._choose_ports()
+            try:
+                progress("starting etcd")
+                self._start_etcd(binaries["etcd"], ports)
+                progress("starting kube-apiserver")
+                self._start_api_server(binaries["kube-apiserver"], ports)
+                self._await_ready(ports["kube-apiserver"])
+            except DaemonError as error:
+                self._stop()
+                raise ClusterError(str(error)) from None
+            except ClusterError:
+                self._stop()
+                raise
+            self._write_kubeconfig(ports["kube-apiserver"], token)
+
+    def stop(self) -> None:
+        """End both processes and wait for it; what they stored stays on disk.
+
+        Raises:
+            ClusterError: a process does not end.
+        """
+        if not self.directory.is_dir():
+            return
+        with self._lock():
+            self._stop()
+
+    def seed(self) -> None:
+        """Create what a Coder deployment already has before this project comes to it.
+
+        The namespaces coder, coder-workspaces and monitoring, and the Deployment `coder` of
+        Coder's Helm chart. What is there already is left as it is, whoever changed it.
+
+        Raises:
+            ClusterError: the API server is away or refuses an object.
+        """
+        with self.client() as client:
+            for path, manifest in SEED:
+                try:
+                    answer = client.post(
+                        path, json=manifest, params={"fieldManager": FIELD_MANAGER}
+                    )
+                except httpx.HTTPError as error:
+                    raise ClusterError(
+                        f"the local API server at {self.url} does not answer: {error}"
+                    ) from None
+                if answer.status_code not in (httpx.codes.CREATED, httpx.codes.CONFLICT):
+                    name = manifest["metadata"]["name"]
+                    raise ClusterError(
+                        f"the local API server refused {manifest['kind']} {name}: "
+                        f"{_message(answer)}"
+                    )
+
+    def client(self) -> httpx.Client:
+        """An HTTP client with the cluster's address, authority and token, to be closed by the
+        caller.
+
+        Raises:
+            ClusterError: the cluster was never started.
+        """
+        return httpx.Client(
+            base_url=self.url,
+            verify=self._tls(),
+            headers={"Authorization": f"Bearer {self._token()}"},
+            timeout=10.0,
+            trust_env=False,
+        )
+
+    def _start_etcd(self, binary: Path, ports: dict[str, int]) -> None:
+        client = f"https://127.0.0.1:{ports['etcd']}"
+        peer = f"https://127.0.0.1:{ports['etcd-peer']}"
+        certificate, key, authority = self._certificates()
+        self._etcd.start(
+            [
+                str(binary),
+                "--name=local",
+                f"--data-dir={self.directory / 'etcd'}",
+                f"--listen-client-urls={client}",
+                f"--advertise-client-urls={client}",
+                f"--listen-peer-urls={peer}",
+                f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=local={peer}",
+                f"--cert-file={certificate}",
+                f"--key-file={key}",
+                f"--trusted-ca-file={authority}",
+                "--client-cert-auth",
+                f"--peer-cert-file={certificate}",
+                f"--peer-key-file={key}",
+                f"--peer-trusted-ca-file={authority}",
+                "--peer-client-cert-auth",
+                # The data are a trial's: a power cut may cost them, a killed process does not.
+                "--unsafe-no-fsync",
+                "--log-level=warn",
+            ]
+        )
+
+    def _start_api_server(self, binary: Path, ports: dict[str, int]) -> None:
+        certificate, key, authority = self._certificates()
+        service_account_key = self.directory / "service-account.key"
+        self._api_server.start(
+            [
+                str(binary),
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                f"--secure-port={ports['kube-apiserver']}",
+                f"--cert-dir={self.directory / 'certificates'}",
+                f"--tls-cert-file={certificate}",
+                f"--tls-private-key-file={key}",
+                f"--etcd-servers=https://127.0.0.1:{ports['etcd']}",
+                f"--etcd-cafile={authority}",
+                f"--etcd-certfile={certificate}",
+                f"--etcd-keyfile={key}",
+                f"--token-auth-file={self.directory / 'token.csv'}",
+                "--anonymous-auth=false",
+                "--authorization-mode=RBAC",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-key-file={service_account_key}",
+                f"--service-account-signing-key-file={service_account_key}",
+                "--service-cluster-ip-range=10.0.0.0/24",
+                # No controller makes service accounts, and no node answers for endpoints.
+                "--disable-admission-plugins=ServiceAccount",
+                "--endpoint-reconciler-type=none",
+                "--profiling=false",
+            ]
+        )
+
+    def _await_ready(self, port: int) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._ready(port):
+            for daemon in (self._etcd, self._api_server):
+                if daemon.exited():
+                    raise ClusterError(daemon.failure())
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"kube-apiserver is not ready after {_START_SECONDS:.0f} s; "
+                    f"its log is {self._api_server.log}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _ready(self, port: int) -> bool:
+        try:
+            answer = httpx.get(
+                f"https://127.0.0.1:{port}/readyz",
+                verify=self._tls(),
+                headers={"Authorization": f"Bearer {self._token()}"},
+                timeout=2.0,
+                trust_env=False,
+            )
+        except (httpx.HTTPError, OSError):
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def _stop(self) -> None:
+        try:
+            # The API server would wait for its watchers; all it knows is in etcd.
+            self._api_server.stop(grace=1.0)
+            self._etcd.stop(grace=5.0)
+        except DaemonError as error:
+            raise ClusterError(str(error)) from None
+
+    def _certificates(self) -> tuple[Path, Path, Path]:
+        return (
+            self.directory / "server.crt",
+            self.directory / "server.key",
+            self.directory / "ca.crt",
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.directory / "ca.crt"))
+
+    def _token(self) -> str:
+        path = self.directory / "token.csv"
+        if not path.is_file():
+            line = f'{secrets.token_urlsafe(32)},local-administrator,1,"system:masters"\n'
+            pki.write_private(path, line.encode())
+        return path.read_text().partition(",")[0]
+
+    def _ports(self) -> dict[str, int] | None:
+        try:
+            ports: dict[str, int] = json.loads((self.directory / "ports.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return ports
+
+    def _choose_ports(self) -> dict[str, int]:
+        ports = self._ports() or {}
+        names = ("etcd", "etcd-peer", "kube-apiserver")
+        if set(ports) != set(names) or not _all_free(ports.values()):
+            ports = dict(zip(names, _free_ports(len(names)), strict=True))
+            pki.write_private(self.directory / "ports.json", json.dumps(ports).encode())
+        return ports
+
+    def _write_kubeconfig(self, port: int, token: str) -> None:
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": CONTEXT,
+            "clusters": [
+                {
+                    "name": CONTEXT,
+                    "cluster": {
+                        "server": f"https://127.0.0.1:{port}",
+                        "certificate-authority": str(self.directory / "ca.crt"),
+                    },
+                }
+            ],
+            "users": [{"name": CONTEXT, "user": {"token": token}}],
+            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT}}],
+        }
+        pki.write_private(self.kubeconfig, yaml.safe_dump(config, sort_keys=False).encode())
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Keep two commands from starting or ending the same processes at once."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory.chmod(0o700)
+        with (self.directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def find(name: str, progress: Callable[[str], None] = lambda _: None) -> Path:
+    """The program `name`: from the directory KUBEBUILDER_ASSETS, from PATH, or built.
+
+    Args:
+        name: "etcd" or "kube-apiserver".
+        progress: told when the program has to be built.
+
+    Raises:
+        ClusterError: KUBEBUILDER_ASSETS is set but does not hold the program.
+    """
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets:
+        program = Path(assets) / name
+        if not os.access(program, os.X_OK):
+            raise ClusterError(
+                f"KUBEBUILDER_ASSETS is {assets}, but there is no program {name} in it: "
+                "correct the variable or unset it"
+            )
+        return program
+    on_path = shutil.which(name)
+    if on_path:
+        return Path(on_path)
+    progress(f"building {name} unless an earlier build of it is there")
+    return _build(name)
+
+
+def _build(name: str) -> Path:
+    from local import tools
+
+    return tools.build(name)
+
+
+def _all_free(ports: Iterable[int]) -> bool:
+    # A process that was killed a moment ago may hold its port a little longer.
+    deadline = time.monotonic() + _PORT_SECONDS
+    waiting = [port for port in ports if not _is_free(port)]
+    while waiting and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        waiting = [port for port in waiting if not _is_free(port)]
+    return not waiting
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        status: dict[str, Any] = answer.json()
+    except ValueError:
+        return f"HTTP {answer.status_code}"
+    return str(status.get("message", f"HTTP {answer.status_code}"))

@@ -1,0 +1,220 @@
+"""The API server of the stack local: real processes, real restarts."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from local import cluster as cluster_module
+from local.cluster import CONTEXT, Cluster, ClusterError, find
+from local.seed import ENVIRONMENT
+
+
+@pytest.fixture
+def own_cluster(state_dir: Path) -> Iterator[Cluster]:
+    cluster = Cluster(state_dir)
+    yield cluster
+    cluster.stop()
+
+
+def _pid(cluster: Cluster, name: str) -> int:
+    return int((cluster.directory / f"{name}.pid").read_text())
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_state_survives_stop_crash_and_restart(own_cluster: Cluster) -> None:
+    said: list[str] = []
+    own_cluster.start(said.append)
+    assert said == ["starting etcd", "starting kube-apiserver"] or "built" in " ".join(said)
+    kubeconfig = own_cluster.kubeconfig.read_bytes()
+    pids = {name: _pid(own_cluster, name) for name in ("etcd", "kube-apiserver")}
+
+    # Idempotent, also through another object, as a second command would see it.
+    Cluster(own_cluster.directory.parent).start()
+    assert {name: _pid(own_cluster, name) for name in pids} == pids
+
+    own_cluster.seed()
+    with own_cluster.client() as client:
+        made = client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"]
+
+    os.kill(pids["kube-apiserver"], signal.SIGKILL)
+    os.kill(pids["etcd"], signal.SIGKILL)
+    own_cluster.start()
+    assert own_cluster.running
+    assert own_cluster.kubeconfig.read_bytes() == kubeconfig
+    with own_cluster.client() as client:
+        assert client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"] == made
+
+    pids = {name: _pid(own_cluster, name) for name in pids}
+    own_cluster.stop()
+    assert not own_cluster.running
+    assert not any(_alive(pid) for pid in pids.values())
+    own_cluster.stop()
+
+
+def test_stop_spares_a_recycled_pid(own_cluster: Cluster) -> None:
+    own_cluster.directory.mkdir(parents=True)
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        for name in ("etcd", "kube-apiserver"):
+            (own_cluster.directory / f"{name}.pid").write_text(f"{bystander.pid}\n")
+        assert not own_cluster.running
+        own_cluster.stop()
+        assert bystander.poll() is None
+        assert not (own_cluster.directory / "etcd.pid").exists()
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_taken_port_is_left_to_its_owner(own_cluster: Cluster) -> None:
+    own_cluster.directory.mkdir(parents=True)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (own_cluster.directory / "ports.json").write_text(
+            f'{{"etcd": 1, "etcd-peer": 2, "kube-apiserver": {port}}}'
+        )
+        own_cluster.start()
+        assert own_cluster.running
+        assert own_cluster.url != f"https://127.0.0.1:{port}"
+
+
+def test_a_program_that_ends_at_once_is_reported(
+    own_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("etcd", "kube-apiserver"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho no space left on device >&2\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    with pytest.raises(ClusterError, match=r"etcd ended by itself .*no space left on device"):
+        own_cluster.start()
+    assert not own_cluster.running
+
+
+def test_stop_before_start_makes_nothing(state_dir: Path) -> None:
+    Cluster(state_dir).stop()
+    assert not state_dir.exists()
+
+
+def test_unstarted_cluster_has_no_address(state_dir: Path) -> None:
+    with pytest.raises(ClusterError, match="never started"):
+        _ = Cluster(state_dir).url
+
+
+def test_credentials_are_private(cluster: Cluster) -> None:
+    assert stat.S_IMODE(cluster.directory.stat().st_mode) == 0o700
+    secret = ("kubeconfig", "token.csv", "server.key", "service-account.key")
+    for name in secret:
+        assert stat.S_IMODE((cluster.directory / name).stat().st_mode) == 0o600
+    token = (cluster.directory / "token.csv").read_text().split(",")[0]
+    assert len(token) >= 32
+    holders = {
+        path.name
+        for path in cluster.directory.iterdir()
+        if path.is_file() and token in path.read_text(errors="replace")
+    }
+    assert holders == {"kubeconfig", "token.csv"}
+
+
+def test_nothing_is_served_without_the_token(cluster: Cluster) -> None:
+    with cluster.client() as client:
+        assert client.get("/api/v1/namespaces").status_code == 200
+        del client.headers["Authorization"]
+        assert client.get("/api/v1/namespaces").status_code == 401
+        assert client.get("/readyz").status_code == 401
+
+
+def test_etcd_asks_for_a_client_certificate(cluster: Cluster) -> None:
+    etcd = cluster._ports()["etcd"]  # type: ignore[index]
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"https://127.0.0.1:{etcd}/health", verify=cluster._tls())
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"http://127.0.0.1:{etcd}/health")
+
+
+def test_kubeconfig_names_the_context(cluster: Cluster) -> None:
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    assert config["current-context"] == CONTEXT == "firewalled-coder-local"
+    assert [context["name"] for context in config["contexts"]] == [CONTEXT]
+    assert config["clusters"][0]["cluster"]["server"] == cluster.url
+
+
+def test_seed_is_what_the_chart_leaves_and_is_made_once(cluster: Cluster) -> None:
+    path = "/apis/apps/v1/namespaces/coder/deployments/coder"
+    with cluster.client() as client:
+        before = client.get(path).json()
+        cluster.seed()
+        after = client.get(path).json()
+        names = {
+            item["metadata"]["name"] for item in client.get("/api/v1/namespaces").json()["items"]
+        }
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    assert {"coder", "coder-workspaces", "monitoring"} <= names
+    container = after["spec"]["template"]["spec"]["containers"][0]
+    assert container["name"] == "coder"
+    assert [entry["name"] for entry in container["env"]] == [e["name"] for e in ENVIRONMENT]
+    assert {entry["manager"] for entry in after["metadata"]["managedFields"]} == {"helm"}
+
+
+def test_find_prefers_assets_then_path_then_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for directory in ("assets", "path"):
+        (tmp_path / directory).mkdir()
+        program = tmp_path / directory / "etcd"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    assert find("etcd") == tmp_path / "assets" / "etcd"
+    with pytest.raises(ClusterError, match=r"there is no program kube-apiserver in it"):
+        find("kube-apiserver")
+    monkeypatch.delenv("KUBEBUILDER_ASSETS")
+    assert find("etcd") == tmp_path / "path" / "etcd"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    built: list[str] = []
+
+    def build(name: str) -> Path:
+        built.append(name)
+        return tmp_path / "built"
+
+    monkeypatch.setattr(cluster_module, "_build", build)
+    assert find("etcd") == tmp_path / "built"
+    assert built == ["etcd"]
+
+
+def test_two_starts_at_once_make_one_cluster(own_cluster: Cluster) -> None:
+    problems: list[Exception] = []
+
+    def start() -> None:
+        try:
+            Cluster(own_cluster.directory.parent).start()
+        except ClusterError as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert own_cluster.running
