@@ -1,0 +1,66 @@
+"""Small inline programs on the real engine, each with a backend in a directory of its own."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pulumi import automation
+
+from local.providers import debug_providers, serve
+
+PASSPHRASE = "correct horse battery staple"
+
+
+class Bench:
+    """Makes stacks whose programs are given one update at a time."""
+
+    def __init__(self, directory: Path, ports: dict[str, int], engine: automation.PulumiCommand):
+        self.directory = directory
+        self.engine = engine
+        self.environment = {
+            "PULUMI_BACKEND_URL": f"file://{directory}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DEBUG_PROVIDERS": debug_providers(ports),
+        }
+
+    def stack(self, program: Callable[[], None], name: str = "test") -> automation.Stack:
+        return automation.create_or_select_stack(
+            name,
+            project_name="bench",
+            program=program,
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(self.directory),
+                env_vars=self.environment,
+                pulumi_command=self.engine,
+            ),
+        )
+
+    def state(self, name: str = "test") -> str:
+        """The state as it lies on the disk."""
+        return (self.directory / ".pulumi" / "stacks" / "bench" / f"{name}.json").read_text()
+
+
+@pytest.fixture(scope="session")
+def engine() -> automation.PulumiCommand:
+    found = shutil.which("pulumi")
+    if found is None:
+        from local import tools
+
+        found = str(tools.build("pulumi"))
+    # The Automation API wants the directory above bin/, but a command finds it on PATH as well.
+    os.environ["PATH"] = f"{Path(found).parent}{os.pathsep}{os.environ['PATH']}"
+    return automation.PulumiCommand()
+
+
+@pytest.fixture(scope="session")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+    with serve("random", root=tmp_path_factory.mktemp("root")) as ports:
+        yield ports
+
+
+@pytest.fixture
+def bench(tmp_path: Path, ports: dict[str, int], engine: automation.PulumiCommand) -> Bench:
+    return Bench(tmp_path, ports, engine)
