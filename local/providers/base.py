@@ -5,7 +5,7 @@ calls about resources carry no name of the provider they are for, so a `Provider
 to a connection: two stacks, or two providers of one stack, never see each other's settings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -133,6 +133,8 @@ class Provider:
     def __init__(self, root: Path) -> None:
         self.root = root
         """Directory that paths in inputs are relative to: that of Pulumi.yaml."""
+        self.warn: Callable[[str, str], None] = lambda urn, message: None
+        """Show the user a warning about the resource with the URN."""
 
     def parameterize(self, request: provider_pb2.ParameterizeRequest) -> tuple[str, str]:
         """Become the package the request describes; return its name and version."""

@@ -10,13 +10,21 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent import futures
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+    status_pb2,
+)
 
 from local.providers.base import (
     ENGINE_KEYS,
@@ -33,6 +41,7 @@ from local.providers.wire import decode, encode
 _MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 _MAX_CONNECTIONS: Final = 256
 _WORKERS: Final = 32
+_LOG_SECONDS: Final = 5.0
 
 _KINDS: Final = {
     ("add", False): provider_pb2.PropertyDiff.ADD,
@@ -50,6 +59,31 @@ class _Connection:
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self.accept_secrets = True
+        self._channel: grpc.Channel | None = None
+
+    def attach(self, address: str) -> None:
+        """Send the provider's warnings to the engine at the address."""
+        if not address or self._channel is not None:
+            return
+        self._channel = grpc.insecure_channel(address)
+        log = engine_pb2_grpc.EngineStub(self._channel).Log
+
+        def warn(urn: str, message: str) -> None:
+            with suppress(grpc.RpcError):
+                log(
+                    engine_pb2.LogRequest(
+                        severity=engine_pb2.LogSeverity.WARNING, message=message, urn=urn
+                    ),
+                    timeout=_LOG_SECONDS,
+                )
+
+        self.provider.warn = warn
+
+    def close(self) -> None:
+        """Close the provider and the way back to the engine."""
+        self.provider.close()
+        if self._channel is not None:
+            self._channel.close()
 
 
 def _answer(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,7 +190,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 connection = _Connection(self._factory())
                 self._connections[peer] = connection
                 if len(self._connections) > _MAX_CONNECTIONS:
-                    self._connections.popitem(last=False)[1].provider.close()
+                    self._connections.popitem(last=False)[1].close()
             self._connections.move_to_end(peer)
             return connection
 
@@ -164,15 +198,17 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Close the providers of all connections."""
         with self._lock:
             for connection in self._connections.values():
-                connection.provider.close()
+                connection.close()
             self._connections.clear()
 
     @_answer
     def Attach(self, connection: _Connection, request: Any) -> Any:
+        connection.attach(request.address)
         return empty_pb2.Empty()
 
     @_answer
     def Handshake(self, connection: _Connection, request: Any) -> Any:
+        connection.attach(request.engine_address)
         return provider_pb2.ProviderHandshakeResponse(
             accept_secrets=True,
             accept_resources=False,
