@@ -48,3 +48,15 @@ def serve(*names: str, root: Path) -> Iterator[dict[str, int]]:
 def debug_providers(ports: Mapping[str, int]) -> str:
     """The value of PULUMI_DEBUG_PROVIDERS which makes the engine attach to the ports."""
     return ",".join(f"{name}:{port}" for name, port in ports.items())
+
+
+def engine_environment(ports: Mapping[str, int]) -> dict[str, str]:
+    """Environment variables with which the engine uses the served providers and nothing else.
+
+    Without the second one the engine looks for the plugins of an existing state on the network
+    before it asks the attached providers, which takes seconds and fails behind a firewall.
+    """
+    return {
+        "PULUMI_DEBUG_PROVIDERS": debug_providers(ports),
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }

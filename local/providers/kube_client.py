@@ -59,12 +59,16 @@ class ApiError(Exception):
 
     @property
     def conflicts(self) -> tuple[str, ...]:
-        """The fields in conflict, each with the manager it belongs to."""
+        """What the server says of each field that another manager owns."""
         return tuple(
-            f"{cause.get('field', '')}: {cause.get('message', '')}"
+            cause.get("message", "")
             for cause in self.causes
             if cause.get("reason") == "FieldManagerConflict"
         )
+
+    def only_with(self, manager: str) -> bool:
+        """Whether all conflicts are with one manager."""
+        return all(text.startswith(f'conflict with "{manager}"') for text in self.conflicts)
 
 
 @dataclass(frozen=True)

@@ -313,9 +313,9 @@ class KubernetesProvider(Provider):
                     f'{kind.plural} "{name}" is gone: run pulumi refresh to make it anew'
                 )
             manifest["metadata"]["uid"] = live["metadata"]["uid"]
-            made = self._apply(call, kind, manifest, new, manager)
-            previous = state.get("__fieldManager")
-            if not call.preview and isinstance(previous, str) and previous != manager:
+            previous = plain(state.get("__fieldManager")) or manager
+            made = self._apply(call, kind, manifest, new, manager, heir_of=previous)
+            if previous != manager and not call.preview:
                 self._relinquish(kind, made, previous)
         except ApiError as error:
             raise _refused(error, kind, manifest, new, manager) from None
@@ -432,9 +432,13 @@ class KubernetesProvider(Provider):
         manifest: Object,
         inputs: Properties,
         manager: str,
+        *,
+        heir_of: str = "",
     ) -> Object:
+        """Apply the manifest; fields of the manager `heir_of` are taken without asking."""
         force = _annotations(inputs).get(_PATCH_FORCE) == "true" or self._flag("enablePatchForce")
-        for seconds in (*_RETRY_SECONDS, 0.0):
+        waits = list(_RETRY_SECONDS)
+        while True:
             try:
                 return self._api().apply(
                     kind,
@@ -445,12 +449,15 @@ class KubernetesProvider(Provider):
                     warn=lambda text: self.warn(call.urn, _scrub(text, inputs)),
                 )
             except ApiError as error:
+                if error.conflicts and error.only_with(heir_of) and not force:
+                    force = True
+                    continue
                 # The namespace may be on its way: nothing says which of two comes first.
-                last = error
                 missing = _namespace_missing(error, manifest["metadata"].get("namespace"))
-                if call.preview or not missing or self._interrupted.wait(seconds):
+                if call.preview or not missing or not waits:
                     raise
-        raise last
+                if self._interrupted.wait(waits.pop(0)):
+                    raise
 
     def _await(
         self,
@@ -791,15 +798,15 @@ def _refused(
 ) -> ProviderError:
     metadata = manifest["metadata"]
     what = f"{kind.kind} {_id(metadata.get('namespace'), metadata['name'])}"
-    said = _scrub(error.message, inputs)
+    text = f"the Kubernetes API server refused {what}: {error.message}"
     if error.conflicts:
-        return ProviderError(
+        text = (
             f"Server-Side Apply field conflict: the field manager {manager} cannot take fields of "
-            f"{what} that others own. {said}\n"
+            f"{what} that others own. {error.message}\n"
             "Leave the fields to their owner, or take them with the annotation "
             f'{_PATCH_FORCE}: "true".'
         )
-    return ProviderError(f"the Kubernetes API server refused {what}: {said}")
+    return ProviderError(_scrub(text, inputs))
 
 
 def _unreachable(error: Unreachable, *, deleting: bool = False) -> ProviderError:

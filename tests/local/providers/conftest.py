@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from local.providers import debug_providers, serve
+from local.providers import engine_environment, serve
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -23,7 +23,7 @@ class Bench:
             "PULUMI_BACKEND_URL": f"file://{directory}",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DEBUG_PROVIDERS": debug_providers(ports),
+            **engine_environment(ports),
         }
 
     def stack(self, program: Callable[[], None], name: str = "test") -> automation.Stack:
@@ -57,7 +57,7 @@ def engine() -> automation.PulumiCommand:
 
 @pytest.fixture(scope="session")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    with serve("random", root=tmp_path_factory.mktemp("root")) as ports:
+    with serve("random", "kubernetes", root=tmp_path_factory.mktemp("root")) as ports:
         yield ports
 
 
