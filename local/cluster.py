@@ -244,7 +244,7 @@ class Cluster:
     def _stop(self) -> None:
         try:
             # The API server would wait for its watchers; all it knows is in etcd.
-            self._api_server.stop(grace=1.0)
+            self._api_server.stop(grace=0.3)
             self._etcd.stop(grace=5.0)
         except DaemonError as error:
             raise ClusterError(str(error)) from None

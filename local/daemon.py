@@ -118,7 +118,6 @@ class Daemon:
     def _gone(self, pid: int, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while True:
-            self._reap()
             # Without a command line but still there, it is closing its files and ports.
             if not _exists(pid):
                 self._reap()
@@ -133,7 +132,7 @@ class Daemon:
 
 
 def _exists(pid: int) -> bool:
-    """Whether the process is there; one that has ended and waits for its parent is not."""
+    """Whether the process is there; one that only waits for its parent to take note is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -141,10 +140,12 @@ def _exists(pid: int) -> bool:
     except PermissionError:
         return True
     try:
-        state = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+        fields = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return not Path("/proc/self").exists()
-    return state not in ("Z", "X")
+    # proc_pid_stat(5): state, and the number of threads 17 fields on. Threads may still hold
+    # ports while the first of them has ended.
+    return fields[0] not in ("Z", "X") or int(fields[17]) > 1
 
 
 def _command_line(pid: int) -> str:
