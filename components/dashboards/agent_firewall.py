@@ -1,0 +1,428 @@
+"""Agent Firewall: every allowed and denied request, and whether the audit itself works."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from components.dashboards import logql
+from components.dashboards.context import DashboardContext
+from components.dashboards.model import (
+    AuditField,
+    BoundarySessions,
+    Decision,
+    Metrics,
+    UrlPart,
+    WorkspaceAgents,
+)
+from components.dashboards.panels import (
+    Color,
+    Panel,
+    Section,
+    Threshold,
+    Unit,
+    bar_gauge_panel,
+    build_dashboard,
+    choice,
+    logs_panel,
+    loki_lines,
+    loki_metric,
+    pie_panel,
+    promql,
+    sql_rows,
+    stat_panel,
+    table_panel,
+    textbox,
+    timeseries_panel,
+)
+from components.dashboards.promql import aggregate, increase, rate, select, without
+from components.dashboards.sql import Join, Select, in_range
+
+UID = "agent-firewall"
+TITLE = "Agent Firewall"
+
+_WORKSPACE = ("username", "workspace_name")
+_REQUEST_COLUMNS = {
+    "Time": "Time",
+    AuditField.HTTP_METHOD.label: "Method",
+    UrlPart.DOMAIN.value: "Domain",
+    UrlPart.PATH.value: "Path",
+    AuditField.OWNER.label: "Owner",
+    AuditField.WORKSPACE_NAME.label: "Workspace",
+    AuditField.TEMPLATE_ID.label: "Template",
+    AuditField.TEMPLATE_VERSION_ID.label: "Template version",
+}
+_FILTER_LINKS = {
+    shown: f"/d/{UID}?${{__url_time_range}}&var-{variable}=${{__value.text:percentencode}}"
+    for shown, variable in {
+        "Domain": "domain",
+        "Owner": "owner",
+        "Template": "template_id",
+        "Template version": "template_version_id",
+    }.items()
+}
+
+
+def _audit_overview(context: DashboardContext) -> Section:
+    logs = context.coder_logs
+    everything = logql.audit(logs)
+
+    def by_decision(decision: Decision) -> str:
+        return logql.total(logql.count(logql.audit(logs, decision=decision)))
+
+    return Section(
+        "Egress audit",
+        [
+            stat_panel(
+                "Allowed requests",
+                "Requests that a rule of the policy let through, over the range. Zero while "
+                "agents work: the audit is silent, look at Time since the last audit line.",
+                loki_metric(by_decision(Decision.ALLOW), "allow", instant=True),
+                base=Color.GREEN,
+                width=6,
+            ),
+            stat_panel(
+                "Denied requests",
+                "Requests that no rule matched, over the range. A jump after a template update: "
+                "read Top denied domains, add the missing rule or go back to the last version.",
+                loki_metric(by_decision(Decision.DENY), "deny", instant=True),
+                base=Color.GREEN,
+                thresholds=[Threshold(1, Color.ORANGE)],
+                width=6,
+            ),
+            stat_panel(
+                "Time since the last audit line",
+                "When coderd last wrote a boundary_request line, within a day. Older than a few "
+                "minutes while agents work: check that coderd logs JSON to stderr "
+                "(CODER_LOGGING_JSON), that Loki receives it, and Batches dropped below.",
+                loki_metric(f"{logql.newest(everything, '24h')} * 1000", "last", instant=True),
+                unit=Unit.FROM_NOW,
+                no_value="none in 24 h",
+                width=6,
+            ),
+            stat_panel(
+                "Share denied",
+                "Denied requests as a share of all, over the range. More than a tenth means that "
+                "agents are kept from work, or try what they should not: read the denied domains.",
+                loki_metric(
+                    f"{by_decision(Decision.DENY)} / {logql.total(logql.count(everything))}",
+                    "denied",
+                    instant=True,
+                ),
+                unit=Unit.PERCENT,
+                base=Color.GREEN,
+                thresholds=[Threshold(0.1, Color.ORANGE), Threshold(0.3, Color.RED)],
+                decimals=1,
+                width=6,
+            ),
+            pie_panel(
+                "Requests by decision",
+                "All audited requests of the range by what was decided.",
+                loki_metric(
+                    logql.total(logql.count(everything), AuditField.DECISION),
+                    "{{decision}}",
+                    instant=True,
+                ),
+                colors={"allow": Color.GREEN, "deny": Color.RED},
+            ),
+            timeseries_panel(
+                "Decisions over time",
+                "Allowed and denied requests for each interval. A step in denials names the "
+                "moment at which a policy or a dependency changed.",
+                loki_metric(
+                    logql.total(logql.count(everything, "$__auto"), AuditField.DECISION),
+                    "{{decision}}",
+                ),
+                stacked=True,
+                bars=True,
+                width=16,
+            ),
+            _top_domains(logs, Decision.ALLOW, Color.GREEN),
+            _top_domains(logs, Decision.DENY, Color.RED),
+        ],
+    )
+
+
+def _top_domains(logs: str, decision: Decision, color: Color) -> Panel:
+    words = {
+        Decision.ALLOW: ("allowed", "A domain you do not expect: tighten the rule that matched."),
+        Decision.DENY: ("denied", "A domain agents need: add a rule. One they do not: ask why."),
+    }
+    word, action = words[decision]
+    domains = logql.total(logql.count(logql.audit(logs, decision=decision)), UrlPart.DOMAIN)
+    return bar_gauge_panel(
+        f"Top {word} domains",
+        f"The 20 domains with the most {word} requests over the range. {action}",
+        loki_metric(logql.topk(20, domains), "{{domain}}", instant=True),
+        color=color,
+    )
+
+
+def _policy_health(context: DashboardContext) -> Section:
+    logs = context.coder_logs
+    denied = logql.audit(logs, decision=Decision.DENY)
+    everything = logql.audit(logs)
+
+    def deny_rate(field: AuditField) -> str:
+        return (
+            f"{logql.total(logql.rate(denied), field)} / "
+            f"{logql.total(logql.rate(everything), field)}"
+        )
+
+    limits = [Threshold(0.3, Color.RED)]
+    first_seen = (
+        f"{logql.total(logql.count(denied), UrlPart.DOMAIN)} unless "
+        f"{logql.total(logql.count(denied, '$lookback', offset='$__range'), UrlPart.DOMAIN)}"
+    )
+    return Section(
+        "Policy health",
+        [
+            timeseries_panel(
+                "Deny rate by template",
+                "Denied share of each template's requests. One template rises alone: its policy "
+                "misses a rule; compare with its earlier version beside.",
+                loki_metric(deny_rate(AuditField.TEMPLATE_ID), "{{template_id}}"),
+                unit=Unit.PERCENT,
+                thresholds=limits,
+                maximum=1,
+            ),
+            timeseries_panel(
+                "Deny rate by template version",
+                "Denied share by template version. A new version above the one it replaced: go "
+                "back with `python -m ops rollback`, then repair the policy.",
+                loki_metric(deny_rate(AuditField.TEMPLATE_VERSION_ID), "{{template_version_id}}"),
+                unit=Unit.PERCENT,
+                thresholds=limits,
+                maximum=1,
+            ),
+            table_panel(
+                "First-seen denied domains",
+                "Domains denied in the range and not in the lookback before it. Each is either a "
+                "new dependency, which wants a rule, or an attempt, which wants a question.",
+                loki_metric(first_seen, "Requests", instant=True),
+                columns={"domain": "Domain", "Requests": "Requests"},
+                links={"Domain": _FILTER_LINKS["Domain"]},
+                width=24,
+                height=7,
+            ),
+        ],
+    )
+
+
+def _requests(context: DashboardContext) -> Section:
+    def recent(decision: Decision) -> str:
+        return logql.audit(
+            context.coder_logs,
+            AuditField.HTTP_METHOD,
+            AuditField.WORKSPACE_NAME,
+            AuditField.MATCHED_RULE,
+            decision=decision,
+        )
+
+    return Section(
+        "Requests",
+        [
+            table_panel(
+                "Recent denied requests",
+                "The newest denied requests, 200 at most. Follow a cell to filter by it; ask "
+                "`python -m ops explain` which rule would be needed.",
+                loki_lines(recent(Decision.DENY)),
+                columns=_REQUEST_COLUMNS,
+                links=_FILTER_LINKS,
+            ),
+            table_panel(
+                "Recent allowed requests",
+                "The newest allowed requests, 200 at most, with the rule that let each through.",
+                loki_lines(recent(Decision.ALLOW)),
+                columns={**_REQUEST_COLUMNS, AuditField.MATCHED_RULE.label: "Rule"},
+                links=_FILTER_LINKS,
+            ),
+        ],
+    )
+
+
+def _operations(context: DashboardContext) -> Section:
+    forwarded = select(Metrics.BATCHES_FORWARDED)
+    batches_dropped = select(Metrics.BATCHES_DROPPED)
+    logs_dropped = select(Metrics.LOGS_DROPPED)
+    agents = aggregate("count", forwarded, *_WORKSPACE, "agent_name")
+    running = aggregate("sum", select(Metrics.AGENTS_UP), *_WORKSPACE) > 0
+    reporting = aggregate("sum", increase(forwarded), *_WORKSPACE) > 0
+    unprotected = without(running, reporting, *_WORKSPACE)
+    lost = [Threshold(1, Color.RED)]
+    return Section(
+        "Operations",
+        [
+            stat_panel(
+                "Batches forwarded",
+                "Batches of audit logs that agents sent to coderd over the range.",
+                promql(aggregate("sum", increase(forwarded)), instant=True),
+                decimals=0,
+            ),
+            stat_panel(
+                "Batches dropped",
+                "Batches that agents could not send. Any loss is a gap in the audit: check the "
+                "agents' connection to coderd and coderd's log for ReportBoundaryLogs.",
+                promql(aggregate("sum", increase(batches_dropped)).or_zero(), instant=True),
+                base=Color.GREEN,
+                thresholds=lost,
+                decimals=0,
+            ),
+            stat_panel(
+                "Logs dropped",
+                "Audit lines lost inside workspaces. reason boundary_channel_full: a process "
+                "sends faster than the proxy logs; forward_failed: see Batches dropped.",
+                promql(aggregate("sum", increase(logs_dropped)).or_zero(), instant=True),
+                base=Color.GREEN,
+                thresholds=lost,
+                decimals=0,
+            ),
+            stat_panel(
+                "Active firewall agents",
+                "Agents with a firewall that report now. Fewer than the running workspaces of "
+                "firewalled templates: see Agents without a firewall.",
+                promql(aggregate("count", agents).or_zero(), instant=True),
+            ),
+            stat_panel(
+                "Agents without a firewall",
+                "Workspaces with a running agent that forwarded no audit batch in the range: a "
+                "template without the firewall, an idle workspace, or a jail that did not start.",
+                promql(aggregate("count", unprotected).or_zero(), instant=True),
+                base=Color.GREEN,
+                thresholds=[Threshold(1, Color.ORANGE)],
+            ),
+            stat_panel(
+                "Firewall sessions",
+                "Confined processes that started in the range, from boundary_sessions.",
+                sql_rows(_session_count()),
+            ),
+            timeseries_panel(
+                "Forwarded batches by workspace",
+                "Batches a second by workspace and user. A line that ends while the workspace "
+                "runs: its firewall died, restart the workspace.",
+                promql(
+                    aggregate("sum", rate(forwarded), *_WORKSPACE),
+                    "{{username}}/{{workspace_name}}",
+                ),
+                unit=Unit.PER_SECOND,
+            ),
+            timeseries_panel(
+                "Dropped batches and logs",
+                "Losses a second by reason. Anything above zero is a gap in the audit.",
+                promql(aggregate("sum", rate(batches_dropped), "reason"), "batches: {{reason}}"),
+                promql(aggregate("sum", rate(logs_dropped), "reason"), "logs: {{reason}}"),
+                unit=Unit.PER_SECOND,
+                thresholds=[Threshold(0.001, Color.RED)],
+            ),
+            table_panel(
+                "Firewall agents",
+                "Batches each agent with a firewall forwarded over the range.",
+                promql(
+                    aggregate("sum", increase(forwarded), *_WORKSPACE, "agent_name"),
+                    instant=True,
+                ),
+                columns={
+                    "username": "Owner",
+                    "workspace_name": "Workspace",
+                    "agent_name": "Agent",
+                    "Value": "Batches",
+                },
+                width=12,
+            ),
+            table_panel(
+                "Workspaces without a firewall",
+                "The workspaces counted in Agents without a firewall, and their agents. Open "
+                "each and check its template.",
+                promql(unprotected, instant=True),
+                columns={
+                    "username": "Owner",
+                    "workspace_name": "Workspace",
+                    "Value": "Agents",
+                },
+                width=12,
+            ),
+            table_panel(
+                "Recent firewall sessions",
+                "The last 200 confined processes. updated is the last audit batch of each.",
+                sql_rows(_recent_sessions()),
+            ),
+            timeseries_panel(
+                "Boundary log events",
+                "Lines a second of the workspaces' logs that name boundary. A burst: read them "
+                "below.",
+                loki_metric(
+                    logql.total(logql.rate(logql.containing(context.workspace_logs, "boundary"))),
+                    "events",
+                ),
+                unit=Unit.PER_SECOND,
+                width=24,
+                height=6,
+            ),
+            logs_panel(
+                "Boundary log stream",
+                "What Boundary itself logs in the workspaces: start failures of the jail, "
+                "configuration errors, proxy errors.",
+                loki_lines(logql.containing(context.workspace_logs, "boundary")),
+            ),
+        ],
+    )
+
+
+def _session_count() -> Select:
+    session, agent = BoundarySessions("s"), WorkspaceAgents("a")
+    return Select(
+        {"sessions": "COUNT(*)"},
+        session,
+        [Join(agent, session.workspace_agent_id, agent.id)],
+        [in_range(session.started_at)],
+    )
+
+
+def _recent_sessions() -> Select:
+    session, agent = BoundarySessions("s"), WorkspaceAgents("a")
+    return Select(
+        {
+            "started": session.started_at,
+            "agent": agent.name,
+            "process": session.confined_process_name,
+            "updated": session.updated_at,
+            "session": session.id,
+        },
+        session,
+        [Join(agent, session.workspace_agent_id, agent.id)],
+        [in_range(session.started_at)],
+        order_by=["-started"],
+        limit=200,
+    )
+
+
+def build(context: DashboardContext) -> Dashboard:
+    """Return the dashboard for one stack."""
+    hint = "Any part of it, upper or lower case. Empty: all."
+    return build_dashboard(
+        uid=UID,
+        title=TITLE,
+        description=(
+            "What AI agents in firewalled workspaces reached and what the egress policy kept "
+            "them from. Audit panels honour the four filters above."
+        ),
+        context=context,
+        variables=[
+            textbox("domain", "Domain", f"Host of the request. {hint}"),
+            textbox("owner", "Owner", f"User name of the workspace's owner. {hint}"),
+            textbox("template_id", "Template", f"Id of the template. {hint}"),
+            textbox("template_version_id", "Template version", f"Id of the version. {hint}"),
+            choice(
+                "lookback",
+                "Lookback",
+                "How far before the range a denied domain counts as seen.",
+                ["1d", "3d", "7d"],
+                "1d",
+            ),
+        ],
+        sections=[
+            _audit_overview(context),
+            _policy_health(context),
+            _requests(context),
+            _operations(context),
+        ],
+    )

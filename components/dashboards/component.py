@@ -1,0 +1,121 @@
+"""Dashboards: one labelled ConfigMap for each, which Grafana's sidecar loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_kubernetes.core.v1 import ConfigMap
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
+from components.dashboards.model import StreamLabel
+
+CONFIG_MAP_LIMIT = 1024 * 1024
+"""Bytes of data that Kubernetes allows in a ConfigMap."""
+
+
+@dataclass(frozen=True)
+class DashboardsArgs:
+    """Which dashboards a stack gets, and where their data is.
+
+    Attributes:
+        namespace: Grafana's namespace, in which its sidecar looks for ConfigMaps.
+        dashboards: Uids; all of the catalogue if not given.
+        folder: The folder in Grafana.
+        coder_namespace: Namespace of coderd.
+        workspaces_namespace: Namespace of the workspaces.
+        prometheus_uid: Uid of the Prometheus data source.
+        loki_uid: Uid of the Loki data source.
+        postgres_uid: Uid of the data source of Coder's PostgreSQL.
+        loki_selector: Value by Loki stream label of coderd's log, beside its namespace. The
+            labels there are: app, namespace, pod, container, node_name.
+    """
+
+    namespace: str = "monitoring"
+    dashboards: tuple[str, ...] = tuple(CATALOGUE)
+    folder: str = "Coder"
+    coder_namespace: str = "coder"
+    workspaces_namespace: str = "coder-workspaces"
+    prometheus_uid: str = "prometheus"
+    loki_uid: str = "loki"
+    postgres_uid: str = "aibridge-postgres"
+    loki_selector: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not exist.
+
+        Raises:
+            ValueError: A dashboard or a stream label that is not one, or a dashboard twice.
+        """
+        unknown = sorted(set(self.dashboards) - set(CATALOGUE))
+        if unknown:
+            raise ValueError(
+                f"dashboards: no {', '.join(unknown)}; there are {', '.join(CATALOGUE)}"
+            )
+        if len(set(self.dashboards)) != len(self.dashboards):
+            raise ValueError("dashboards: each may be named once")
+        labels = sorted(set(self.loki_selector) - {label.value for label in StreamLabel})
+        if labels:
+            raise ValueError(
+                f"loki_selector: Loki has no stream label {', '.join(labels)}; "
+                f"it has {', '.join(StreamLabel)}"
+            )
+        unquotable = [name for name, value in self.loki_selector.items() if "`" in value]
+        if unquotable:
+            raise ValueError(f"loki_selector: no backtick may stand in {', '.join(unquotable)}")
+
+    @property
+    def context(self) -> DashboardContext:
+        """What the queries depend on."""
+        return DashboardContext(
+            coder_namespace=self.coder_namespace,
+            workspaces_namespace=self.workspaces_namespace,
+            prometheus_uid=self.prometheus_uid,
+            loki_uid=self.loki_uid,
+            postgres_uid=self.postgres_uid,
+            coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
+        )
+
+    def render(self) -> dict[str, str]:
+        """Return the JSON of each dashboard by uid.
+
+        Raises:
+            ValueError: A dashboard is larger than a ConfigMap may be.
+        """
+        rendered = {uid: CATALOGUE[uid].json(self.context) for uid in self.dashboards}
+        for uid, text in rendered.items():
+            if len(text.encode()) >= CONFIG_MAP_LIMIT:
+                raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
+        return rendered
+
+
+class Dashboards(pulumi.ComponentResource):
+    """The dashboards of a stack.
+
+    Attributes:
+        uids: Uids of the dashboards, in the order of the arguments.
+    """
+
+    uids: pulumi.Output[list[str]]
+
+    def __init__(
+        self, name: str, args: DashboardsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("firewalledcoder:index:Dashboards", name, None, opts)
+        for uid, text in args.render().items():
+            ConfigMap(
+                f"{name}-{uid}",
+                metadata=ObjectMetaArgs(
+                    name=f"dashboard-{uid}",
+                    namespace=args.namespace,
+                    labels={"grafana_dashboard": "1"},
+                    annotations={"grafana_folder": args.folder},
+                ),
+                data={f"{uid}.json": text},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.uids = pulumi.Output.from_input(list(args.dashboards))
+        self.register_outputs({"uids": self.uids})

@@ -1,0 +1,41 @@
+"""What differs between stacks: where the data is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from components.dashboards import logql
+from components.dashboards.model import StreamLabel
+
+
+@dataclass(frozen=True)
+class DashboardContext:
+    """Names that a dashboard's queries depend on.
+
+    Attributes:
+        coder_namespace: Namespace of coderd; its log holds the audit lines.
+        workspaces_namespace: Namespace of the workspaces.
+        prometheus_uid: Uid of the Prometheus data source.
+        loki_uid: Uid of the Loki data source.
+        postgres_uid: Uid of the data source of Coder's PostgreSQL.
+        coder_stream: Further labels of coderd's log streams in Loki, so that a query reads
+            fewer of them; the namespace is always compared.
+    """
+
+    coder_namespace: str = "coder"
+    workspaces_namespace: str = "coder-workspaces"
+    prometheus_uid: str = "prometheus"
+    loki_uid: str = "loki"
+    postgres_uid: str = "aibridge-postgres"
+    coder_stream: Mapping[StreamLabel, str] = field(default_factory=dict)
+
+    @property
+    def coder_logs(self) -> str:
+        """The stream selector of coderd's log."""
+        return logql.stream({StreamLabel.NAMESPACE: self.coder_namespace, **self.coder_stream})
+
+    @property
+    def workspace_logs(self) -> str:
+        """The stream selector of the workspaces' logs."""
+        return logql.stream({StreamLabel.NAMESPACE: self.workspaces_namespace})

@@ -1,0 +1,135 @@
+"""LogQL from the fields of the model.
+
+Loki's labels do not hold the audit fields, so a query takes them out of the JSON line by path,
+each under a plain name. The domain and path are inside `http_url`; a regular expression over the
+URL alone finds them. Strings stand in backticks, in which LogQL knows no escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from components.dashboards.model import (
+    AUDIT_MESSAGE,
+    AuditField,
+    Decision,
+    StreamLabel,
+    UrlPart,
+)
+from components.dashboards.promql import QueryError
+
+FILTERS: Mapping[str, AuditField | UrlPart] = {
+    "domain": UrlPart.DOMAIN,
+    "owner": AuditField.OWNER,
+    "template_id": AuditField.TEMPLATE_ID,
+    "template_version_id": AuditField.TEMPLATE_VERSION_ID,
+}
+"""The dashboard variables every audit query honours, and the field each compares with."""
+
+URL_PATTERN = (
+    r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?"
+    r"(?:[^/?#]*@)?"
+    r"(?P<domain>\[[^\]]*\]|[^/?#:]*)(?::[0-9]*)?"
+    r"(?P<path>/[^?#]*)?"
+)
+"""RE2 over a URL. Scheme, user, port, query and fragment stay out of `domain` and `path`."""
+
+
+def stream(labels: Mapping[StreamLabel, str]) -> str:
+    """Return a stream selector with one equality for each label.
+
+    Raises:
+        QueryError: No label given, which Loki refuses too, or a value that cannot be quoted.
+    """
+    if not labels:
+        raise QueryError("a log query needs at least one stream label")
+    return "{" + ", ".join(f"{label}={_raw(value)}" for label, value in labels.items()) + "}"
+
+
+def containing(selector: str, *texts: str) -> str:
+    """Keep the lines that hold every one of `texts`, compared case-sensitively."""
+    return selector + "".join(f" |= {_raw(text)}" for text in texts)
+
+
+def audit(
+    selector: str,
+    *fields: AuditField,
+    decision: Decision | None = None,
+    filtered: bool = True,
+) -> str:
+    """Return the pipeline that reads audit lines.
+
+    Args:
+        selector: The stream selector of coderd's log.
+        fields: Fields wanted as labels, beside those that the filters compare.
+        decision: Keep this decision only.
+        filtered: Honour the dashboard's variables; False for alert rules, which have none.
+
+    The result's labels are the fields', `domain` and `path`; its line is the URL.
+    """
+    compared = [f for f in FILTERS.values() if isinstance(f, AuditField)] if filtered else []
+    wanted = _unique(
+        [AuditField.MESSAGE, AuditField.DECISION, *compared, *fields, AuditField.HTTP_URL]
+    )
+    extraction = ", ".join(f'{field.label}="{field.value}"' for field in wanted)
+    stages = [
+        # The cheap filter first; the exact one after parsing, since a URL may hold the words.
+        f"|= {_raw(AUDIT_MESSAGE)}",
+        f"| json {extraction}",
+        f"| {AuditField.MESSAGE.label}={_raw(AUDIT_MESSAGE)}",
+    ]
+    if decision:
+        stages.append(f"| {AuditField.DECISION.label}={_raw(decision.value)}")
+    stages += [
+        f"| line_format {_raw('{{.' + AuditField.HTTP_URL.label + '}}')}",
+        f"| regexp {_raw(URL_PATTERN)}",
+    ]
+    if filtered:
+        stages += [
+            # Grafana escapes the value for a regular expression; an empty one matches all.
+            f"| {_label(field)}=~{_raw('(?i).*${' + name + ':regex}.*')}"
+            for name, field in FILTERS.items()
+        ]
+    return " ".join([selector, *stages])
+
+
+def count(pipeline: str, over: str = "$__range", *, offset: str = "") -> str:
+    """Count lines over a duration, for each set of labels."""
+    shift = f" offset {offset}" if offset else ""
+    return f"count_over_time({pipeline} [{over}]{shift})"
+
+
+def rate(pipeline: str, over: str = "$__auto") -> str:
+    """Return lines a second over a duration, for each set of labels."""
+    return f"rate({pipeline} [{over}])"
+
+
+def total(expression: str, *by: AuditField | UrlPart | StreamLabel) -> str:
+    """Sum, by the fields given."""
+    group = f" by ({', '.join(_label(field) for field in by)}) " if by else ""
+    return f"sum{group}({expression})"
+
+
+def topk(number: int, expression: str) -> str:
+    """Return the `number` highest."""
+    return f"topk({number}, {expression})"
+
+
+def newest(pipeline: str, over: str) -> str:
+    """Return the Unix time, in seconds, of the newest line over a duration."""
+    stamped = f"{pipeline} | label_format seen={_raw('{{ __timestamp__ | unixEpoch }}')}"
+    return f"max(max_over_time({stamped} | unwrap seen [{over}]))"
+
+
+def _label(field: AuditField | UrlPart | StreamLabel) -> str:
+    return field.label if isinstance(field, AuditField) else field.value
+
+
+def _raw(text: str) -> str:
+    if "`" in text or "\n" in text:
+        raise QueryError(f"{text!r} cannot stand in a LogQL raw string")
+    return f"`{text}`"
+
+
+def _unique(fields: Iterable[AuditField]) -> list[AuditField]:
+    return list(dict.fromkeys(fields))

@@ -1,0 +1,167 @@
+"""PromQL from the metrics of the model; metrics and labels outside it are refused.
+
+An `Expression` knows the labels its result carries, so grouping by a label that an inner
+aggregation has already dropped fails here and not as an empty panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from typing import Literal
+
+from components.dashboards.model import Metric, MetricKind
+
+Duration = str
+"""A PromQL duration such as `5m`, or Grafana's `$__rate_interval`, `$__range`, `$__interval`."""
+
+Aggregation = Literal["sum", "count", "max", "min", "avg"]
+_OPERATORS = ("=~", "!~", "!=", "=")
+
+
+class QueryError(ValueError):
+    """A query that names what does not exist, or uses it as what it is not."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """PromQL text and the labels of its result."""
+
+    text: str
+    labels: frozenset[str]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __gt__(self, other: float) -> Expression:
+        return Expression(f"{_operand(self)} > {other}", self.labels)
+
+    def __truediv__(self, other: Expression) -> Expression:
+        return Expression(f"{_operand(self)} / {_operand(other)}", self.labels & other.labels)
+
+    def __sub__(self, other: Expression) -> Expression:
+        return Expression(f"{_operand(self)} - {_operand(other)}", self.labels & other.labels)
+
+    def __mul__(self, factor: float) -> Expression:
+        return Expression(f"{_operand(self)} * {factor}", self.labels)
+
+    def or_zero(self) -> Expression:
+        """Show 0 where there is no series; for a result without labels."""
+        return Expression(f"{_operand(self)} or vector(0)", frozenset())
+
+
+def _operand(expression: Expression) -> str:
+    # Parentheses only where a binary operator stands outside of any brackets.
+    depth = 0
+    quoted = False
+    for before, char in zip(" " + expression.text, expression.text, strict=False):
+        if char == '"' and before != "\\":
+            quoted = not quoted
+        if quoted:
+            continue
+        depth += (char in "([{") - (char in ")]}")
+        if depth == 0 and char == " ":
+            return f"({expression.text})"
+    return expression.text
+
+
+def _quote(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def select(metric: Metric, suffix: str = "", **matchers: str) -> Expression:
+    """Select the series of `metric`.
+
+    Args:
+        metric: A metric of the model.
+        suffix: For a histogram `_bucket`, `_sum` or `_count`; else empty.
+        matchers: Value by label. A value may start with `=`, `!=`, `=~` or `!~`; without one it
+            is compared for equality.
+
+    Raises:
+        QueryError: The metric has no such label, or the suffix does not fit its type.
+    """
+    histogram = metric.kind is MetricKind.HISTOGRAM
+    if histogram != (suffix in {"_bucket", "_sum", "_count"}) or (suffix and not histogram):
+        raise QueryError(f"{metric.name} is a {metric.kind}: the suffix {suffix!r} does not fit")
+    labels = metric.labels | ({"le"} if suffix == "_bucket" else frozenset())
+    _require(matchers, labels, metric.name)
+    parts = []
+    for label, value in matchers.items():
+        operator = next((op for op in _OPERATORS if value.startswith(op)), "")
+        parts.append(f"{label}{operator or '='}{_quote(value.removeprefix(operator))}")
+    selector = "{" + ", ".join(parts) + "}" if parts else ""
+    return Expression(f"{metric.name}{suffix}{selector}", labels)
+
+
+def rate(series: Expression, over: Duration = "$__rate_interval") -> Expression:
+    """Return the increase a second of a counter."""
+    return Expression(f"rate({series}[{over}])", series.labels)
+
+
+def increase(series: Expression, over: Duration = "$__range") -> Expression:
+    """Return the increase of a counter over a duration."""
+    return Expression(f"increase({series}[{over}])", series.labels)
+
+
+def max_over_time(series: Expression, over: Duration = "$__range") -> Expression:
+    """Return the highest value of each series over a duration."""
+    return Expression(f"max_over_time({series}[{over}])", series.labels)
+
+
+def aggregate(operation: Aggregation, inner: Expression, *by: str) -> Expression:
+    """Aggregate over all labels but `by`.
+
+    Raises:
+        QueryError: `inner` carries no such label.
+    """
+    _require(by, inner.labels, inner.text)
+    group = f" by ({', '.join(by)}) " if by else ""
+    return Expression(f"{operation}{group}({inner})", frozenset(by))
+
+
+def quantile_over(quantile: float, inner: Expression, *by: str) -> Expression:
+    """Return a quantile across series, as of one gauge over many pods."""
+    _require(by, inner.labels, inner.text)
+    group = f" by ({', '.join(by)}) " if by else ""
+    return Expression(f"quantile{group}({quantile}, {inner})", frozenset(by))
+
+
+def histogram_quantile(
+    quantile: float, metric: Metric, *by: str, over: Duration = "$__rate_interval", **match: str
+) -> Expression:
+    """Estimate a quantile of a histogram's observations over a duration."""
+    buckets = rate(select(metric, "_bucket", **match), over)
+    inner = aggregate("sum", buckets, "le", *by)
+    return Expression(f"histogram_quantile({quantile}, {inner})", frozenset(by))
+
+
+def topk(count: int, inner: Expression) -> Expression:
+    """Return the `count` highest series."""
+    return Expression(f"topk({count}, {inner})", inner.labels)
+
+
+def without(left: Expression, right: Expression, *on: str) -> Expression:
+    """Return the series of `left` for which `right` has none with the same labels `on`.
+
+    Raises:
+        QueryError: Either side carries no such label.
+    """
+    _require(on, left.labels, left.text)
+    _require(on, right.labels, right.text)
+    text = f"{_operand(left)} unless on ({', '.join(on)}) {_operand(right)}"
+    return Expression(text, left.labels)
+
+
+def age(timestamp: Expression) -> Expression:
+    """Return the seconds since a gauge that holds a Unix time."""
+    return Expression(f"time() - {_operand(timestamp)}", timestamp.labels)
+
+
+def _require(names: Iterable[str], labels: Set[str], where: str) -> None:
+    unknown = sorted(set(names) - labels)
+    if unknown:
+        raise QueryError(
+            f"{where} has no label {', '.join(unknown)}; it has {', '.join(sorted(labels))}"
+        )

@@ -1,0 +1,144 @@
+"""Grafana's data sources, and the credential with which it reads Coder's database.
+
+Grafana's sidecar loads every ConfigMap labelled `grafana_datasource: "1"`. The password stands in
+a Secret that Grafana's pod takes its environment from; the data source names the variable, so
+the ConfigMap holds no secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_random as random
+import yaml
+from pulumi_kubernetes.core.v1 import ConfigMap, Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
+PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
+POSTGRES_MAJOR_VERSION = 15
+LOKI_MAX_LINES = 1000
+
+
+@dataclass(frozen=True)
+class DataSourcesArgs:
+    """Where the data is. A data source whose address is None is already there, and left alone.
+
+    Attributes:
+        namespace: Grafana's namespace.
+        database_host: `host:port` of Coder's PostgreSQL, as Grafana reaches it.
+        database: Its database.
+        database_role: The read-only role; see `components.grafana_role`.
+        loki_url: Loki's base URL.
+        prometheus_url: Prometheus' base URL; kube-prometheus-stack brings this data source.
+        loki_uid: Uid of the Loki data source.
+        postgres_uid: Uid of the data source of Coder's PostgreSQL.
+        prometheus_uid: Uid of the Prometheus data source.
+    """
+
+    database_host: str
+    namespace: str = "monitoring"
+    database: str = "coder"
+    database_role: str = "grafana_ro"
+    loki_url: str | None = "http://loki.monitoring.svc:3100"
+    prometheus_url: str | None = None
+    loki_uid: str = "loki"
+    postgres_uid: str = "aibridge-postgres"
+    prometheus_uid: str = "prometheus"
+
+    def provisioning(self) -> dict[str, str]:
+        """Return Grafana's provisioning file of each data source, by the source's uid."""
+        sources = [self._postgres()]
+        if self.loki_url:
+            sources.append(_proxied("Loki", "loki", self.loki_uid, self.loki_url))
+            sources[-1]["jsonData"] = {"maxLines": LOKI_MAX_LINES}
+        if self.prometheus_url:
+            sources.append(
+                _proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
+            )
+        return {
+            source["uid"]: yaml.safe_dump(
+                {"apiVersion": 1, "datasources": [source]}, sort_keys=False
+            )
+            for source in sources
+        }
+
+    def _postgres(self) -> dict[str, Any]:
+        source = _proxied(
+            "AI Gateway DB", "grafana-postgresql-datasource", self.postgres_uid, self.database_host
+        )
+        return {
+            **source,
+            "user": self.database_role,
+            # Grafana fills in the variable when it reads the file.
+            "secureJsonData": {"password": f"${{{PASSWORD_VARIABLE}}}"},
+            "jsonData": {
+                "database": self.database,
+                "sslmode": "require",
+                "postgresVersion": POSTGRES_MAJOR_VERSION * 100,
+                "maxOpenConns": 5,
+                "maxIdleConns": 2,
+                "connMaxLifetime": 14400,
+            },
+        }
+
+
+def _proxied(name: str, plugin: str, uid: str, url: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": plugin,
+        "uid": uid,
+        "access": "proxy",
+        "url": url,
+        "isDefault": False,
+        "editable": False,
+    }
+
+
+class DataSources(pulumi.ComponentResource):
+    """The data sources of the dashboards, and the database password.
+
+    Attributes:
+        password_secret: Name of the Secret, key `AIGOV_DB_PASSWORD`, in Grafana's namespace.
+        uids: Uids of the data sources made here.
+    """
+
+    password_secret: pulumi.Output[str]
+    uids: pulumi.Output[list[str]]
+
+    def __init__(
+        self, name: str, args: DataSourcesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("firewalledcoder:index:DataSources", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        password = random.RandomPassword(
+            # Letters and digits only: Grafana would expand a `$` in it.
+            f"{name}-database",
+            length=40,
+            special=False,
+            opts=child,
+        )
+        secret = Secret(
+            f"{name}-database",
+            metadata=ObjectMetaArgs(name=PASSWORD_SECRET, namespace=args.namespace),
+            string_data={PASSWORD_VARIABLE: password.result},
+            opts=child,
+        )
+        files = args.provisioning()
+        for uid, text in files.items():
+            ConfigMap(
+                f"{name}-{uid}",
+                metadata=ObjectMetaArgs(
+                    name=f"datasource-{uid}",
+                    namespace=args.namespace,
+                    labels={"grafana_datasource": "1"},
+                ),
+                data={f"{uid}.yaml": text},
+                # Grafana refuses a data source whose password variable is not there yet.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[secret]),
+            )
+        self.password_secret = secret.metadata.apply(lambda metadata: str(metadata.name))
+        self.uids = pulumi.Output.from_input(list(files))
+        self.register_outputs({"password_secret": self.password_secret, "uids": self.uids})

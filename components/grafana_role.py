@@ -1,0 +1,190 @@
+"""The read-only role with which Grafana reads Coder's database.
+
+The role may log in and read what the dashboards' model names, and nothing else. Of the tables
+that hold credentials beside what a dashboard shows, `users` and `workspace_agents`, it may read
+only the columns named: whoever may view a dashboard can send SQL of their own through Grafana.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    CapabilitiesArgs,
+    ConfigMap,
+    ConfigMapVolumeSourceArgs,
+    ContainerArgs,
+    EnvVarArgs,
+    EnvVarSourceArgs,
+    PodSecurityContextArgs,
+    PodSpecArgs,
+    PodTemplateSpecArgs,
+    SeccompProfileArgs,
+    SecretKeySelectorArgs,
+    SecurityContextArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.dashboards.model import GRANTED_TABLES, Table
+from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
+
+ROLE = "grafana_ro"
+CONNECTION_LIMIT = 10
+STATEMENT_TIMEOUT_SECONDS = 30
+_FILE = "grafana_ro.sql"
+
+
+def role_sql(role: str = ROLE, schema: str = "public") -> str:
+    """Return the psql script that makes the role what it should be, whatever it was before.
+
+    It runs as the owner of Coder's tables with the right to create roles, needs psql 14 or newer,
+    and takes the password from the environment variable AIGOV_DB_PASSWORD. All of it is one
+    transaction, so that a Grafana that reads meanwhile never lacks a grant.
+
+    Raises:
+        ValueError: A role or schema that is no plain identifier.
+    """
+    for identifier in (role, schema):
+        if not re.fullmatch("[a-z_][a-z0-9_]*", identifier):
+            raise ValueError(f"{identifier!r} is no plain lower-case SQL identifier")
+    grants = "\n".join(_grant(table, role, schema) for table in GRANTED_TABLES)
+    return f"""\
+-- Makes the role {role}: log in, read what the dashboards show, nothing else.
+-- Run again at will: {PASSWORD_VARIABLE}=... psql -f {_FILE} DATABASE_URL
+\\set ON_ERROR_STOP on
+\\getenv password {PASSWORD_VARIABLE}
+\\if :{{?password}}
+\\else
+  \\warn 'error: the environment variable {PASSWORD_VARIABLE} is not set'
+  DO $$ BEGIN RAISE EXCEPTION 'no password for {role}'; END $$;
+\\endif
+BEGIN;
+SELECT 'CREATE ROLE {role}' WHERE NOT EXISTS
+  (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec
+ALTER ROLE {role} LOGIN CONNECTION LIMIT {CONNECTION_LIMIT} PASSWORD :'password';
+ALTER ROLE {role} SET default_transaction_read_only = on;
+ALTER ROLE {role} SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s';
+SELECT format('GRANT CONNECT ON DATABASE %I TO {role}', current_database()) \\gexec
+GRANT USAGE ON SCHEMA {schema} TO {role};
+REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role};
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role};
+SELECT format('REVOKE %I FROM {role}', granted.rolname)
+  FROM pg_auth_members JOIN pg_roles granted ON granted.oid = roleid
+  WHERE member = (SELECT oid FROM pg_roles WHERE rolname = '{role}') \\gexec
+{grants}
+COMMIT;
+"""  # noqa: S608 (identifiers checked above)
+
+
+def _grant(table: type[Table], role: str, schema: str) -> str:
+    columns = ", ".join(name for name, _ in table.columns())
+    what = f"SELECT ({columns})" if table.COLUMN_GRANT else "SELECT"
+    return f"GRANT {what} ON {schema}.{table.NAME} TO {role};"
+
+
+@dataclass(frozen=True)
+class GrafanaRoleArgs:
+    """How the Job reaches the database.
+
+    Attributes:
+        admin_url_secret: Name of a Secret in `namespace` that holds the connection URL of the
+            tables' owner.
+        admin_url_key: Its key.
+        namespace: Where the Job runs: Grafana's, as the password's Secret is there.
+        image: An image with psql 14 or newer.
+        skip_await: Do not wait for the Job to end; for a cluster that runs no pods.
+    """
+
+    admin_url_secret: str
+    admin_url_key: str = "url"
+    namespace: str = "monitoring"
+    image: str = "docker.io/library/postgres:15"
+    skip_await: bool = False
+
+
+class GrafanaRole(pulumi.ComponentResource):
+    """A Job that runs the role's SQL on Coder's database, again whenever the SQL changes.
+
+    Attributes:
+        job: Name of the Job.
+    """
+
+    job: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: GrafanaRoleArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("firewalledcoder:index:GrafanaRole", name, None, opts)
+        script = ConfigMap(
+            f"{name}-sql",
+            metadata=ObjectMetaArgs(name="grafana-ro-sql", namespace=args.namespace),
+            data={_FILE: role_sql()},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        job = Job(
+            name,
+            metadata=ObjectMetaArgs(
+                name="grafana-ro-role",
+                namespace=args.namespace,
+                annotations={"pulumi.com/skipAwait": "true"} if args.skip_await else {},
+            ),
+            spec=_job_spec(args, role_sql()),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[script], delete_before_replace=True
+            ),
+        )
+        self.job = job.metadata.apply(lambda metadata: str(metadata.name))
+        self.register_outputs({"job": self.job})
+
+
+def _job_spec(args: GrafanaRoleArgs, sql: str) -> JobSpecArgs:
+    container = ContainerArgs(
+        name="psql",
+        image=args.image,
+        command=["psql"],
+        args=["--no-psqlrc", "--quiet", f"--file=/sql/{_FILE}", "$(DATABASE_URL)"],
+        env=[
+            _from_secret("DATABASE_URL", args.admin_url_secret, args.admin_url_key),
+            _from_secret(PASSWORD_VARIABLE, PASSWORD_SECRET, PASSWORD_VARIABLE),
+        ],
+        volume_mounts=[VolumeMountArgs(name="sql", mount_path="/sql", read_only=True)],
+        security_context=SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=CapabilitiesArgs(drop=["ALL"]),
+        ),
+    )
+    # A Job's pod template never changes in place: another digest is another Job, which runs.
+    digest = hashlib.sha256(sql.encode()).hexdigest()
+    return JobSpecArgs(
+        backoff_limit=4,
+        template=PodTemplateSpecArgs(
+            metadata=ObjectMetaArgs(annotations={"firewalled-coder/sql-sha256": digest}),
+            spec=PodSpecArgs(
+                restart_policy="Never",
+                automount_service_account_token=False,
+                containers=[container],
+                volumes=[
+                    VolumeArgs(
+                        name="sql", config_map=ConfigMapVolumeSourceArgs(name="grafana-ro-sql")
+                    )
+                ],
+                security_context=PodSecurityContextArgs(
+                    run_as_non_root=True,
+                    run_as_user=65534,
+                    seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+                ),
+            ),
+        ),
+    )
+
+
+def _from_secret(variable: str, secret: str, key: str) -> EnvVarArgs:
+    selector = SecretKeySelectorArgs(name=secret, key=key)
+    return EnvVarArgs(name=variable, value_from=EnvVarSourceArgs(secret_key_ref=selector))

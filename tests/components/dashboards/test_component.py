@@ -1,0 +1,71 @@
+"""Dashboards on Pulumi's mocks, and the arguments it refuses."""
+
+import json
+
+import pytest
+
+from components.dashboards import CATALOGUE, Dashboards, DashboardsArgs
+from tests.components.recording import record
+
+
+def test_each_dashboard_is_a_labelled_config_map_in_its_folder():
+    recorder, outputs = record(
+        lambda: {
+            "uids": Dashboards(
+                "grafana", DashboardsArgs(namespace="observability", folder="AI")
+            ).uids
+        }
+    )
+    assert outputs["uids"] == list(CATALOGUE)
+    made = recorder.of("ConfigMap")
+    assert len(made) == len(CATALOGUE)
+    for uid, config_map in zip(CATALOGUE, made, strict=True):
+        assert config_map["metadata"] == {
+            "name": f"dashboard-{uid}",
+            "namespace": "observability",
+            "labels": {"grafana_dashboard": "1"},
+            "annotations": {"grafana_folder": "AI"},
+        }
+        (text,) = config_map["data"].values()
+        assert json.loads(text)["uid"] == uid
+        assert len(text.encode()) < 1024 * 1024
+
+
+def test_a_stack_may_choose_its_dashboards():
+    chosen = DashboardsArgs(dashboards=("agent-firewall",))
+    assert list(chosen.render()) == ["agent-firewall"]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"dashboards": ("agent-firewal",)}, "no agent-firewal; there are agent-firewall"),
+        ({"dashboards": ("agent-firewall", "agent-firewall")}, "may be named once"),
+        ({"loki_selector": {"logger": "coderd"}}, "no stream label logger; it has app,"),
+        ({"loki_selector": {"app": "a`b"}}, "no backtick may stand in app"),
+    ],
+)
+def test_what_does_not_exist_is_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        DashboardsArgs(**kwargs)
+
+
+def test_the_stack_decides_where_the_data_is():
+    args = DashboardsArgs(
+        coder_namespace="coder-prod",
+        workspaces_namespace="ws-prod",
+        prometheus_uid="prom-1",
+        loki_uid="loki-1",
+        postgres_uid="pg-1",
+        loki_selector={"container": "coder"},
+    )
+    for text in args.render().values():
+        dashboard = json.loads(text)
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", []):
+                assert target["datasource"]["uid"] in {"prom-1", "loki-1", "pg-1"}
+                assert panel["datasource"]["uid"] in {"prom-1", "loki-1", "pg-1"}
+                expression = target.get("expr", "")
+                assert "`coder`" not in expression.replace("container=`coder`", "")
+                assert "`coder-workspaces`" not in expression
+    assert "{namespace=`coder-prod`, container=`coder`}" in args.render()["agent-firewall"]

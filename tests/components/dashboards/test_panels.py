@@ -1,0 +1,135 @@
+"""What holds for every dashboard of the catalogue: layout, words, links, stable bytes."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.model import Metrics
+from components.dashboards.panels import (
+    Section,
+    build_dashboard,
+    promql,
+    render,
+    stat_panel,
+)
+from components.dashboards.promql import select
+
+CONTEXT = DashboardContext()
+
+
+@pytest.fixture(params=CATALOGUE)
+def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return json.loads(CATALOGUE[request.param].json(CONTEXT))
+
+
+def test_no_panel_lies_over_another_or_outside_the_grid(dashboard):
+    taken: dict[tuple[int, int], str] = {}
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        columns = range(place["x"], place["x"] + place["w"])
+        rows = range(place["y"], place["y"] + place["h"])
+        for cell in itertools.product(columns, rows):
+            assert cell not in taken, (panel["title"], taken.get(cell))
+            taken[cell] = panel["title"]
+
+
+def test_every_panel_has_words_for_its_reader(dashboard):
+    for panel in dashboard["panels"]:
+        assert panel["title"]
+        if panel["type"] != "row":
+            assert len(panel["description"]) > 40, panel["title"]
+            assert panel["description"].endswith("."), panel["title"]
+
+
+def test_every_number_has_a_unit(dashboard):
+    for panel in dashboard["panels"]:
+        if panel["type"] in {"stat", "timeseries", "bargauge", "piechart"}:
+            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+
+
+def test_ids_are_unique_and_dashboards_link_to_each_other(dashboard):
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids))
+    (link,) = dashboard["links"]
+    assert link["type"] == "dashboards"
+    assert link["tags"] == dashboard["tags"]
+
+
+def test_links_lead_to_dashboards_and_variables_there_are(dashboard):
+    for panel in dashboard["panels"]:
+        for override in panel.get("fieldConfig", {}).get("overrides", []):
+            for prop in override["properties"]:
+                for link in prop["value"] if prop["id"] == "links" else []:
+                    uid, _, query = link["url"].removeprefix("/d/").partition("?")
+                    target = json.loads(CATALOGUE[uid].json(CONTEXT))
+                    known = {v["name"] for v in target["templating"]["list"]}
+                    named = {
+                        part.partition("=")[0].removeprefix("var-")
+                        for part in query.split("&")
+                        if part.startswith("var-")
+                    }
+                    assert named <= known, panel["title"]
+
+
+@pytest.mark.parametrize("uid", CATALOGUE)
+def test_the_same_input_gives_the_same_bytes(uid):
+    assert CATALOGUE[uid].json(CONTEXT) == CATALOGUE[uid].json(DashboardContext())
+
+
+def small(*titles: str, description: str = "What it is.") -> str:
+    up = promql(select(Metrics.UP))
+    panels = [stat_panel(t, description if t == titles[-1] else "What it is.", up) for t in titles]
+    return render(
+        build_dashboard(
+            uid="small",
+            title="Small",
+            description="",
+            context=CONTEXT,
+            sections=[Section("Row", panels)],
+        )
+    )
+
+
+def test_a_change_of_one_panel_shows_as_that_panel_alone():
+    before = json.loads(small("a", "b"))
+    after = json.loads(small("a", "b", description="Something else."))
+    changed = [
+        new["title"]
+        for old, new in zip(before["panels"], after["panels"], strict=True)
+        if old != new
+    ]
+    assert changed == ["b"]
+    assert {k: v for k, v in before.items() if k != "panels"} == {
+        k: v for k, v in after.items() if k != "panels"
+    }
+
+
+def test_one_more_panel_leaves_the_others_their_ids():
+    before = {p["title"]: p["id"] for p in json.loads(small("a", "b"))["panels"]}
+    after = {p["title"]: p["id"] for p in json.loads(small("a", "new", "b"))["panels"]}
+    assert before.items() <= after.items()
+
+
+def test_two_panels_of_one_title_are_refused():
+    with pytest.raises(ValueError, match="share the title 'a'"):
+        small("a", "a")
+
+
+def test_a_panel_wider_than_its_row_has_left_is_refused():
+    up = promql(select(Metrics.UP))
+    panels = [
+        stat_panel("a", "What it is.", up, width=16),
+        stat_panel("b", "What it is.", up, width=12),
+    ]
+    with pytest.raises(ValueError, match="'b' needs 12 columns, 8 are left"):
+        build_dashboard(
+            uid="wide",
+            title="Wide",
+            description="",
+            context=CONTEXT,
+            sections=[Section("Row", panels)],
+        )

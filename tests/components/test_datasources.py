@@ -1,0 +1,78 @@
+"""DataSources on Pulumi's mocks: labels, addresses, and a password that stays secret."""
+
+import json
+from typing import Any
+
+import yaml
+
+from components.datasources import DataSources, DataSourcesArgs
+from tests.components.recording import Recorder, record
+
+PASSWORD = "generated-password-of-the-test"
+
+
+def declare(**kwargs: str | None) -> tuple[Recorder, dict[str, Any]]:
+    def program() -> dict[str, Any]:
+        made = DataSources("grafana", DataSourcesArgs("db.example:5432", **kwargs))
+        return {"password_secret": made.password_secret, "uids": made.uids}
+
+    generated = {"random:index/randomPassword:RandomPassword": {"result": PASSWORD}}
+    return record(program, generated)
+
+
+def sources(recorder: Recorder) -> dict[str, dict[str, Any]]:
+    found = {}
+    for config_map in recorder.of("ConfigMap"):
+        assert config_map["metadata"]["labels"] == {"grafana_datasource": "1"}
+        for text in config_map["data"].values():
+            for source in yaml.safe_load(text)["datasources"]:
+                found[source["uid"]] = source
+    return found
+
+
+def test_the_database_is_read_by_its_own_role_with_the_password_from_the_environment():
+    recorder, _ = declare()
+    source = sources(recorder)["aibridge-postgres"]
+    assert source["url"] == "db.example:5432"
+    assert source["user"] == "grafana_ro"
+    assert source["secureJsonData"] == {"password": "${AIGOV_DB_PASSWORD}"}
+    assert (source["editable"], source["isDefault"]) == (False, False)
+    assert source["jsonData"] == {
+        "database": "coder",
+        "sslmode": "require",
+        "postgresVersion": 1500,
+        "maxOpenConns": 5,
+        "maxIdleConns": 2,
+        "connMaxLifetime": 14400,
+    }
+
+
+def test_the_password_stands_in_its_secret_and_nowhere_else():
+    recorder, outputs = declare()
+    (secret,) = recorder.of("Secret")
+    assert secret["metadata"] == {"name": "aigov-grafana-db", "namespace": "monitoring"}
+    # The engine's mark of a secret around the value: the state holds it encrypted.
+    assert secret["stringData"]["4dabf18193072939515e22adb298388d"]
+    assert secret["stringData"]["value"] == {"AIGOV_DB_PASSWORD": PASSWORD}
+    others = [args.inputs for args in recorder.registered if not args.typ.endswith(":Secret")]
+    assert PASSWORD not in json.dumps(others)
+    assert outputs["password_secret"] == "aigov-grafana-db"
+    assert PASSWORD not in json.dumps(outputs)
+
+
+def test_a_password_grafana_cannot_mistake_for_a_variable_is_asked_for():
+    recorder, _ = declare()
+    (password,) = recorder.of("RandomPassword")
+    assert password["special"] is False
+    assert password["length"] >= 32
+
+
+def test_loki_is_there_unless_the_stack_has_one_and_prometheus_only_on_request():
+    recorder, outputs = declare()
+    assert set(sources(recorder)) == {"aibridge-postgres", "loki"} == set(outputs["uids"])
+    loki = sources(recorder)["loki"]
+    assert loki["url"] == "http://loki.monitoring.svc:3100"
+    assert loki["jsonData"] == {"maxLines": 1000}
+
+    recorder, _ = declare(loki_url=None, prometheus_url="http://prometheus.example:9090")
+    assert set(sources(recorder)) == {"aibridge-postgres", "prometheus"}

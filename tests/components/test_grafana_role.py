@@ -1,0 +1,45 @@
+"""The Job that makes grafana_ro, on Pulumi's mocks. The SQL itself runs in dashboards/test_sql."""
+
+import pytest
+
+from components.grafana_role import GrafanaRole, GrafanaRoleArgs, role_sql
+from tests.components.recording import record
+
+
+def job(**kwargs):
+    args = GrafanaRoleArgs("coder-db-owner", **kwargs)
+    recorder, outputs = record(lambda: {"job": GrafanaRole("grafana-role", args).job})
+    (made,) = recorder.of("Job")
+    (config_map,) = recorder.of("ConfigMap")
+    assert outputs["job"] == made["metadata"]["name"]
+    return made, config_map
+
+
+def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone():
+    made, config_map = job()
+    assert config_map["data"] == {"grafana_ro.sql": role_sql()}
+    pod = made["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert all("value" not in variable for variable in container["env"])
+    secrets = {
+        variable["name"]: variable["valueFrom"]["secretKeyRef"] for variable in container["env"]
+    }
+    assert secrets == {
+        "DATABASE_URL": {"name": "coder-db-owner", "key": "url"},
+        "AIGOV_DB_PASSWORD": {"name": "aigov-grafana-db", "key": "AIGOV_DB_PASSWORD"},
+    }
+    (volume,) = pod["volumes"]
+    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_only_a_cluster_without_pods_skips_the_wait():
+    assert "pulumi.com/skipAwait" not in job()[0]["metadata"].get("annotations", {})
+    waiting = job(skip_await=True)[0]["metadata"]["annotations"]
+    assert waiting == {"pulumi.com/skipAwait": "true"}
+
+
+@pytest.mark.parametrize("name", ["Grafana", "a; DROP TABLE users", "", "ünï", "a-b"])
+def test_a_role_that_is_no_identifier_is_refused(name):
+    with pytest.raises(ValueError, match="plain lower-case SQL identifier"):
+        role_sql(role=name)
