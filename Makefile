@@ -1,0 +1,36 @@
+# Two commands: `make demo` brings the local stack up; `make test` is everything CI runs.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit tools bench clean
+
+help:
+	@echo "make demo    bring the local stack up on this machine and show what it made"
+	@echo "make test    everything CI runs: format, lint, types, tests"
+	@echo "make clean   end every process the local stack started and remove its state"
+
+# The environment is made anew when what it is made of changes.
+$(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py sdks/coderd/pyproject.toml)
+	@echo "installing the Python packages into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+tools: $(READY)
+	@$(BIN)/python -m local.tools pulumi etcd kube-apiserver
+
+lint: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(READY)
+	@$(BIN)/mypy components ops local
+
+unit: $(READY) tools
+	@$(BIN)/python -m pytest -q
+
+test: lint types unit
+	@echo "all green"

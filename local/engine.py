@@ -1,0 +1,41 @@
+"""Finds the Pulumi engine: the one on PATH, or the one built from tools/pulumi."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from local import tools
+
+# The Python SDK speaks the engine's protocol of its own release and of later ones.
+OLDEST = tuple(int(part) for part in tools.PULUMI_VERSION.split("."))
+
+
+def version(binary: Path) -> tuple[int, ...] | None:
+    """Return the version that `binary` reports, or None when it reports none."""
+    try:
+        found = subprocess.run(
+            [str(binary), "version"], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", found.strip())
+    return tuple(int(part) for part in match.groups()) if match else None
+
+
+def find(progress: tools.Progress = tools.report) -> Path:
+    """Return the path of a Pulumi engine that fits the pinned Python SDK.
+
+    The engine on PATH is taken when its version is at least the SDK's; otherwise the pinned
+    one is built. Raises tools.ToolError when it cannot be.
+    """
+    on_path = shutil.which("pulumi")
+    if on_path is not None:
+        has = version(Path(on_path))
+        if has is not None and has[0] == OLDEST[0] and has >= OLDEST:
+            return Path(on_path)
+        shown = ".".join(map(str, has)) if has else "of an unknown version"
+        progress(f"pulumi {shown} on PATH is not {tools.PULUMI_VERSION} or newer: building that")
+    return tools.build("pulumi", progress)

@@ -1,0 +1,164 @@
+"""Builds the Go tools that no package index carries, each from its own pinned module in tools/.
+
+A tool is built once a user and kept under `~/.cache/firewalled-coder` (`FIREWALLED_CODER_CACHE`
+names another folder), in a folder named by the digest of its go.mod, go.sum and recipe: another
+version is another folder, so two checkouts never disturb each other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRESS_EVERY_SECONDS = 5.0
+
+Progress = Callable[[str], None]
+
+
+class ToolError(RuntimeError):
+    """A tool is unknown, Go is missing, or the build failed; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How one tool is built: the package of its main function, and the linker's settings."""
+
+    name: str
+    package: str
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def module(self) -> Path:
+        """The folder that holds the tool's go.mod and go.sum."""
+        return ROOT / "tools" / self.name
+
+    @property
+    def ldflags(self) -> str:
+        """Linker flags: no symbol tables, and the variables stamped in."""
+        return " ".join(["-s -w", *(f"-X {key}={value}" for key, value in self.variables)])
+
+    def digest(self) -> str:
+        """Return 16 hex digits that change when the recipe or any source of the module does."""
+        digest = hashlib.sha256(f"{self.package} {self.ldflags} cgo=0".encode())
+        for path in sorted(self.module.rglob("*")):
+            if path.is_file():
+                digest.update(path.relative_to(self.module).as_posix().encode() + b"\0")
+                digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+PULUMI_VERSION = "3.259.0"
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        # Without the version stamped in, the Automation API refuses the binary.
+        Tool(
+            "pulumi",
+            "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+            (("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", PULUMI_VERSION),),
+        ),
+        Tool("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        Tool("etcd", "go.etcd.io/etcd/server/v3"),
+        Tool("pulumi-sdkgen", "."),
+        Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
+        Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+    )
+}
+
+
+def report(line: str) -> None:
+    """Print one line of progress to standard error."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def cache() -> Path:
+    """Return the folder of the built tools."""
+    named = os.environ.get("FIREWALLED_CODER_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firewalled-coder"
+
+
+def build(name: str, progress: Progress = report) -> Path:
+    """Return the path of tool `name`, building it first when this user has not done so yet.
+
+    Raises ToolError for a name outside TOOLS, a machine without Go, and a failed build.
+    """
+    if name not in TOOLS:
+        raise ToolError(f"no tool named {name!r}; there are {', '.join(sorted(TOOLS))}")
+    tool = TOOLS[name]
+    folder = cache() / f"{name}-{tool.digest()}" / "bin"
+    binary = folder / name
+    if binary.exists():
+        return binary
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        # A second process waits here and then finds the binary of the first.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not binary.exists():
+            _compile(tool, binary, progress)
+    return binary
+
+
+def _compile(tool: Tool, binary: Path, progress: Progress) -> None:
+    go = shutil.which("go")
+    if go is None:
+        raise ToolError(f"Go is needed to build {tool.name}: install Go 1.26 or newer")
+    unfinished = binary.with_name(f".{tool.name}.{os.getpid()}")
+    command = [go, "build", "-v", "-ldflags", tool.ldflags, "-o", str(unfinished), tool.package]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}
+    started = time.monotonic()
+    progress(f"building {tool.name} (once; a few minutes on a machine that never built it)")
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command, cwd=tool.module, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        shown = started
+        while True:
+            try:
+                code = process.wait(timeout=0.2)
+                break
+            except subprocess.TimeoutExpired:
+                now = time.monotonic()
+                if now - shown >= PROGRESS_EVERY_SECONDS:
+                    shown = now
+                    output_lines = _lines(output.fileno())
+                    progress(
+                        f"building {tool.name}: {output_lines} packages, {now - started:.0f} s"
+                    )
+        if code != 0:
+            output.seek(0)
+            tail = "".join(output.readlines()[-20:])
+            unfinished.unlink(missing_ok=True)
+            raise ToolError(f"{' '.join(command)} in {tool.module} failed:\n{tail}")
+    unfinished.replace(binary)
+    progress(f"built {tool.name} in {time.monotonic() - started:.0f} s")
+
+
+def _lines(descriptor: int) -> int:
+    """Count lines written so far, without moving the writer's position."""
+    count, offset = 0, 0
+    while chunk := os.pread(descriptor, 65536, offset):
+        count += chunk.count(b"\n")
+        offset += len(chunk)
+    return count
+
+
+if __name__ == "__main__":
+    try:
+        for wanted in sys.argv[1:]:
+            sys.stdout.write(f"{build(wanted)}\n")
+    except ToolError as error:
+        raise SystemExit(str(error)) from None

@@ -1,0 +1,96 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from local import engine, tools
+
+
+def test_every_tool_named_in_the_tree_has_a_recipe() -> None:
+    assert {path.parent.name for path in (tools.ROOT / "tools").glob("*/go.mod")} <= set(
+        tools.TOOLS
+    )
+
+
+def test_the_engine_is_the_release_of_the_python_sdk() -> None:
+    pins = (tools.ROOT / "requirements.txt").read_text().splitlines()
+    assert f"pulumi=={tools.PULUMI_VERSION}" in pins
+    module = (tools.ROOT / "tools" / "pulumi" / "go.mod").read_text()
+    assert f"github.com/pulumi/pulumi/pkg/v3 v{tools.PULUMI_VERSION}" in module
+
+
+def test_unknown_tool_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(tools.ToolError, match=r"'helm'; there are .*etcd.*pulumi"):
+        tools.build("helm")
+
+
+def program(folder: Path, source: str) -> tools.Tool:
+    module = folder / "tools" / "hello"
+    module.mkdir(parents=True)
+    (module / "go.mod").write_text("module hello\n\ngo 1.24\n")
+    (module / "main.go").write_text(source)
+    return tools.Tool("hello", ".")
+
+
+@pytest.fixture
+def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tools.Tool:
+    monkeypatch.setattr(tools, "ROOT", tmp_path)
+    monkeypatch.setenv("FIREWALLED_CODER_CACHE", str(tmp_path / "cache"))
+    tool = program(tmp_path, 'package main\n\nfunc main() { println("hello") }\n')
+    monkeypatch.setattr(tools, "TOOLS", {"hello": tool})
+    return tool
+
+
+def test_a_tool_is_built_once_and_again_when_its_source_changes(hello: tools.Tool) -> None:
+    said: list[str] = []
+    first = tools.build("hello", said.append)
+    assert first.stat().st_mode & stat.S_IXUSR
+    assert said[0].startswith("building hello")
+    assert tools.build("hello", said.append) == first
+    assert len(said) == 2
+    (hello.module / "main.go").write_text('package main\n\nfunc main() { println("bye") }\n')
+    assert tools.build("hello", said.append) != first
+
+
+def test_a_failed_build_says_what_the_compiler_said(hello: tools.Tool) -> None:
+    (hello.module / "main.go").write_text("package main\n\nfunc main() { nonsense }\n")
+    with pytest.raises(tools.ToolError, match="undefined: nonsense"):
+        tools.build("hello", lambda _: None)
+    assert not list(tools.cache().rglob("bin/*"))
+
+
+def test_a_machine_without_go_is_told_so(
+    hello: tools.Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(tools.ToolError, match="Go is needed to build hello"):
+        tools.build("hello")
+
+
+def fake(folder: Path, answer: str) -> None:
+    folder.mkdir(exist_ok=True)
+    path = folder / "pulumi"
+    path.write_text(f"#!/bin/sh\necho {answer}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("answer", [f"v{tools.PULUMI_VERSION}", "v3.999.1"])
+def test_a_pulumi_on_path_is_used(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path / "bin", answer)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    assert engine.find() == tmp_path / "bin" / "pulumi"
+
+
+@pytest.mark.parametrize("answer", ["v3.1.0", "v4.0.0", "nonsense"])
+def test_a_pulumi_that_does_not_fit_is_not(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path / "bin", answer)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    said: list[str] = []
+    monkeypatch.setattr(tools, "build", lambda name, progress: Path("/built") / name)
+    assert engine.find(said.append) == Path("/built/pulumi")
+    assert "building that" in said[0]
