@@ -1,0 +1,122 @@
+"""The environment variables of a workspace's agent, as a typed value.
+
+A template carries them in agent_env.json, from which its HCL makes one coder_env a variable. That
+file is part of the template, readable by whoever may read the template, so no secret goes in: a
+value that differs by owner is named by its source and filled in when the workspace is built.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final
+
+from components.errors import refuse
+
+BOUNDARY_CONFIG: Final = "BOUNDARY_CONFIG"
+BOUNDARY_JAIL_TYPE: Final = "BOUNDARY_JAIL_TYPE"
+BOUNDARY_CONFIG_PATH: Final = "/home/coder/.config/coder_boundary/config.yaml"
+
+JAIL_TYPES: Final = ("landjail", "nsjail")
+
+# POSIX.1-2017, 8.1: what a shell can export.
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+_RESERVED: Final[Mapping[str, str]] = {
+    BOUNDARY_CONFIG: "the firewall sets it; turn the firewall on or off instead",
+    BOUNDARY_JAIL_TYPE: "the firewall sets it; set the jail type of the firewall instead",
+    "ANTHROPIC_AUTH_TOKEN": "it is always the owner's session token for Coder's AI Gateway",
+    "ANTHROPIC_BASE_URL": "the claude-code module points it at Coder's AI Gateway",
+    "PROXY_PORT": "it would move Boundary's proxy away from the policy's port",
+}
+_RESERVED_PREFIXES: Final[Mapping[str, str]] = {
+    "BOUNDARY_": "it would override the policy's file; change the firewall's settings instead",
+    "CODER_AGENT_": "Coder sets the agent's own variables",
+}
+
+# A word by which a credential gives itself away. Whole words of the name only: TOKENIZER_PATH and
+# MAX_OUTPUT_TOKENS are settings, GITHUB_TOKEN is not.
+_CREDENTIAL_WORDS: Final = frozenset(
+    {"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "APIKEY"}
+)
+_CREDENTIAL_PAIRS: Final = frozenset({("API", "KEY"), ("ACCESS", "KEY"), ("PRIVATE", "KEY")})
+
+
+class Source(StrEnum):
+    """Where a value comes from that only the build of a workspace knows."""
+
+    OWNER_SESSION_TOKEN = "owner_session_token"  # noqa: S105  the name of a source, no secret
+
+
+@dataclass(frozen=True)
+class AgentEnv:
+    """The variables of one template's agent.
+
+    ANTHROPIC_AUTH_TOKEN is always there. BOUNDARY_CONFIG and BOUNDARY_JAIL_TYPE are there if and
+    only if the firewall is on: boundary v0.9.0 reads no policy without the first and starts
+    nsjail without the second.
+
+    Args:
+        jail_type: `landjail` or `nsjail` with the firewall on, None with it off.
+        variables: a stack's own variables; never a secret.
+
+    Raises:
+        ArgsError: names that no shell can export, reserved ones, names of credentials, values
+            that an environment cannot hold.
+    """
+
+    jail_type: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.jail_type is not None and self.jail_type not in JAIL_TYPES:
+            problems.append(f"jail type {self.jail_type!r} is not one of {', '.join(JAIL_TYPES)}")
+        for name, value in self.variables.items():
+            problems.extend(_problems(name, value))
+        refuse("agent environment", problems)
+
+    def entries(self) -> dict[str, str | Source]:
+        """Every variable of the agent, sorted by name."""
+        entries: dict[str, str | Source] = {
+            **self.variables,
+            "ANTHROPIC_AUTH_TOKEN": Source.OWNER_SESSION_TOKEN,
+        }
+        if self.jail_type is not None:
+            entries[BOUNDARY_CONFIG] = BOUNDARY_CONFIG_PATH
+            entries[BOUNDARY_JAIL_TYPE] = self.jail_type
+        return dict(sorted(entries.items()))
+
+    def to_json(self) -> str:
+        """The file agent_env.json: the same bytes for the same variables."""
+        document = {
+            name: {"source": str(value)} if isinstance(value, Source) else {"value": value}
+            for name, value in self.entries().items()
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _problems(name: str, value: str) -> list[str]:
+    if not _NAME.match(name):
+        return [f"{name!r} is no variable name: letters, digits and _, not starting with a digit"]
+    if name in _RESERVED:
+        return [f"{name} is reserved: {_RESERVED[name]}"]
+    for prefix, why in _RESERVED_PREFIXES.items():
+        if name.startswith(prefix):
+            return [f"{name} is reserved: {why}"]
+    if _names_credential(name):
+        return [
+            f"{name} names a credential, and everybody who may read the template could read it: "
+            "give the workspace its credential through GitLab or the AI Gateway"
+        ]
+    if "\0" in value:
+        return [f"{name} holds a NUL byte, which no environment can hold"]
+    return []
+
+
+def _names_credential(name: str) -> bool:
+    words = name.upper().split("_")
+    pairs = set(pairwise(words))
+    return bool(_CREDENTIAL_WORDS.intersection(words) or _CREDENTIAL_PAIRS & pairs)

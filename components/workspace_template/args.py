@@ -1,0 +1,324 @@
+"""What a template can be told, checked before anything is rendered or registered."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+import pulumi
+
+from components.agent_env import JAIL_TYPES, AgentEnv
+from components.errors import ArgsError, refuse
+
+JailType = Literal["landjail", "nsjail"]
+PortShareLevel = Literal["owner", "authenticated", "organization", "public"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Role = Literal["admin", "use"]
+
+PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
+
+_PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# codersdk: groups of letters and digits joined by single hyphens, up to 32 characters.
+_TEMPLATE_NAME: Final = re.compile(r"[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\Z")
+_TEMPLATE_NAME_LENGTH: Final = 32
+_DISPLAY_NAME_LENGTH: Final = 64
+_STACK_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_EXTERNAL_AUTH_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\Z")
+# https://github.com/distribution/reference, without the repository's inner details.
+_IMAGE: Final = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*(?:@sha256:[0-9a-f]{64})?\Z")
+_VERSION: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
+_BOUNDARY_VERSION: Final = re.compile(r"(?:latest|v?\d+\.\d+\.\d+)\Z")
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """Boundary switched on for a template.
+
+    Args:
+        config: the text of Boundary's configuration file, from boundary.render_config.
+        jail_type: `landjail` (Landlock, Linux 6.7 or newer) or `nsjail` (network namespace; the
+            workspace's container gets NET_ADMIN).
+        policy: the rules behind `config`, from Policy.to_json; kept in the stack's state so that
+            the next preview can say what changes for people.
+        boundary_version: release of the standalone binary, such as `v0.9.0`, or `latest`.
+    """
+
+    config: str
+    jail_type: JailType = "landjail"
+    policy: Sequence[Mapping[str, str]] = ()
+    boundary_version: str = "latest"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The sizes that an owner can choose from.
+
+    Args:
+        options: whole numbers above zero, in the order in which they are offered.
+        default: the one chosen at first.
+    """
+
+    options: tuple[int, ...]
+    default: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a workspace: cores, GB of memory, GB of home disk."""
+
+    cpu: Choice = Choice((2, 4, 8), 4)
+    memory: Choice = Choice((4, 8, 16), 8)
+    disk_size: Choice = Choice((10, 20, 50), 20)
+
+
+@dataclass(frozen=True)
+class ModuleVersions:
+    """Versions of the modules from registry.coder.com.
+
+    Args:
+        claude_code: 4.7 or a later 4; 5.0 renames enable_aibridge and drops task_app_id.
+        code_server: any release.
+    """
+
+    claude_code: str = "4.7.3"
+    code_server: str = "1.3.1"
+
+
+@dataclass(frozen=True)
+class GroupAccess:
+    """What the members of one group of the organization may do with the template."""
+
+    group: str
+    role: Role = "use"
+
+
+@dataclass(frozen=True)
+class AutoStop:
+    """Days on which every workspace is stopped in its owner's quiet hours, each `weeks` weeks."""
+
+    days: tuple[Weekday, ...]
+    weeks: int = 1
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When Coder stops, sleeps and deletes workspaces; None leaves Coder's own default.
+
+    Args:
+        default_ttl: a started workspace stops after this time.
+        activity_bump: activity puts the stop off by this time.
+        failure_ttl: a failed build is stopped after this time.
+        dormant_after: an unused workspace is locked after this time.
+        delete_dormant_after: a locked workspace is deleted after this time, home included.
+        auto_stop: weekly stop, for updates.
+        auto_start_days: days on which owners may have workspaces start by themselves.
+        user_auto_start: owners may set an auto start.
+        user_auto_stop: owners may change the time to live.
+    """
+
+    default_ttl: timedelta | None = None
+    activity_bump: timedelta | None = None
+    failure_ttl: timedelta | None = None
+    dormant_after: timedelta | None = None
+    delete_dormant_after: timedelta | None = None
+    auto_stop: AutoStop | None = None
+    auto_start_days: tuple[Weekday, ...] | None = None
+    user_auto_start: bool | None = None
+    user_auto_stop: bool | None = None
+
+
+@dataclass(frozen=True)
+class WorkspaceTemplateArgs:
+    """One template of a Coder deployment.
+
+    Args:
+        stack: name of the stack; the template is rendered under build/templates/STACK/NAME.
+        name: the template's name in Coder, part of URLs.
+        namespace: Kubernetes namespace of the workspaces.
+        image: container image of a workspace.
+        firewall: Boundary and its policy, None for the un-firewalled sibling.
+        display_name: name shown to people.
+        description: one line shown to people.
+        icon: URL or path of an icon that coderd serves.
+        use_kubeconfig: the provisioner reads ~/.kube/config instead of its service account.
+        gitlab_external_auth_id: id of GitLab among coderd's external authentication providers.
+        sizes: what an owner can choose.
+        tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
+        agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
+        module_versions: versions of the modules from Coder's registry.
+        access: groups that may use or administer the template. Empty leaves Coder's default:
+            everybody in the organization may use it.
+        schedule: when Coder stops, sleeps and deletes workspaces.
+        organization_id: organization of the template and its groups, None for the provider's.
+        max_port_share_level: how widely an owner may share a workspace's port.
+        require_active_version: a workspace starts on the active version only (licensed).
+        cancel_workspace_jobs: owners may cancel a build. None leaves Coder's default.
+        classic_parameter_flow: the creation form without dynamic parameters.
+        agents_allowed: Coder Agents may use the template (Coder 2.37 or newer).
+        deprecation_message: shown to people and stops new workspaces.
+        provisioner_tags: which provisioners may build the template.
+        project_root: directory of Pulumi.yaml, in which the coderd provider runs.
+    """
+
+    stack: str
+    name: str
+    namespace: str
+    image: str
+    firewall: Firewall | None
+    display_name: str = ""
+    description: str = ""
+    icon: str = "/icon/claude.svg"
+    use_kubeconfig: bool = False
+    gitlab_external_auth_id: str = "gitlab"
+    sizes: Sizes = Sizes()
+    tasks: bool = True
+    agent_variables: Mapping[str, str] = field(default_factory=dict)
+    module_versions: ModuleVersions = ModuleVersions()
+    access: tuple[GroupAccess, ...] = ()
+    schedule: Schedule = Schedule()
+    organization_id: pulumi.Input[str] | None = None
+    max_port_share_level: PortShareLevel | None = None
+    require_active_version: bool | None = None
+    cancel_workspace_jobs: bool | None = None
+    classic_parameter_flow: bool | None = None
+    agents_allowed: bool | None = None
+    deprecation_message: str | None = None
+    provisioner_tags: Mapping[str, str] = field(default_factory=dict)
+    project_root: Path = PROJECT_ROOT
+
+    def __post_init__(self) -> None:
+        refuse(f"template {self.name!r}", self._problems())
+
+    @property
+    def agent_env(self) -> AgentEnv:
+        """The variables of the agent, the firewall's included when it is on."""
+        return AgentEnv(
+            jail_type=self.firewall.jail_type if self.firewall else None,
+            variables=self.agent_variables,
+        )
+
+    def _problems(self) -> list[str]:
+        found = []
+        if not _TEMPLATE_NAME.match(self.name) or len(self.name) > _TEMPLATE_NAME_LENGTH:
+            found.append(
+                "the name takes letters and digits in groups joined by single hyphens, "
+                f"up to {_TEMPLATE_NAME_LENGTH} characters"
+            )
+        if len(self.display_name) > _DISPLAY_NAME_LENGTH:
+            found.append(f"the display name is longer than {_DISPLAY_NAME_LENGTH} characters")
+        if not _STACK_NAME.match(self.stack):
+            found.append(f"stack {self.stack!r} is no stack name")
+        if not _DNS_LABEL.match(self.namespace):
+            found.append(f"namespace {self.namespace!r} is no Kubernetes namespace")
+        if not _IMAGE.match(self.image):
+            found.append(f"image {self.image!r} is no image reference such as HOST/NAME:TAG")
+        if not _EXTERNAL_AUTH_ID.match(self.gitlab_external_auth_id):
+            found.append(f"external auth id {self.gitlab_external_auth_id!r} is no id of coderd")
+        if self.max_port_share_level not in (None, *_PORT_SHARE_LEVELS):
+            found.append(
+                f"port share level {self.max_port_share_level!r} is not one of "
+                + ", ".join(_PORT_SHARE_LEVELS)
+            )
+        found += _firewall_problems(self.firewall)
+        found += _size_problems(self.sizes)
+        found += _version_problems(self.module_versions)
+        found += _access_problems(self.access)
+        found += _schedule_problems(self.schedule)
+        if not self.firewall or self.firewall.jail_type in JAIL_TYPES:
+            found += _agent_env_problems(self)
+        return found
+
+
+def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:
+    try:
+        args.agent_env  # noqa: B018  checked by being made
+    except ArgsError as error:
+        return error.problems
+    return ()
+
+
+def _firewall_problems(firewall: Firewall | None) -> list[str]:
+    if firewall is None:
+        return []
+    found = []
+    if firewall.jail_type not in JAIL_TYPES:
+        found.append(f"jail type {firewall.jail_type!r} is not one of {', '.join(JAIL_TYPES)}")
+    if not firewall.config.strip():
+        found.append("the firewall's configuration is empty, with which Boundary does not start")
+    if not _BOUNDARY_VERSION.match(firewall.boundary_version):
+        found.append(
+            f"boundary version {firewall.boundary_version!r} is no release such as v0.9.0, "
+            "nor latest"
+        )
+    return found
+
+
+def _size_problems(sizes: Sizes) -> list[str]:
+    found = []
+    for what in ("cpu", "memory", "disk_size"):
+        choice: Choice = getattr(sizes, what)
+        if not choice.options or any(option < 1 for option in choice.options):
+            found.append(f"{what} options {choice.options} are not whole numbers above zero")
+        if len(set(choice.options)) < len(choice.options):
+            found.append(f"{what} options {choice.options} name a size twice")
+        if choice.default not in choice.options:
+            found.append(f"{what} default {choice.default} is not among {choice.options}")
+    return found
+
+
+def _version_problems(versions: ModuleVersions) -> list[str]:
+    found = []
+    match = _VERSION.match(versions.claude_code)
+    if not match or not (4, 7) <= (int(match[1]), int(match[2])) < (5, 0):
+        found.append(
+            f"module claude-code {versions.claude_code!r} is not 4.7.0 or a later 4: "
+            "5.0 drops task_app_id and renames enable_aibridge"
+        )
+    if not _VERSION.match(versions.code_server):
+        found.append(f"module code-server {versions.code_server!r} is no version such as 1.3.1")
+    return found
+
+
+def _access_problems(access: Sequence[GroupAccess]) -> list[str]:
+    found = []
+    names = [entry.group for entry in access]
+    found += [
+        f"group {name!r} has two roles" for name in sorted(set(names)) if names.count(name) > 1
+    ]
+    found += ["a group has no name"] if "" in names else []
+    found += [
+        f"role {entry.role!r} of group {entry.group!r} is neither admin nor use"
+        for entry in access
+        if entry.role not in ("admin", "use")
+    ]
+    return found
+
+
+def _schedule_problems(schedule: Schedule) -> list[str]:
+    found = []
+    for what in (
+        "default_ttl",
+        "activity_bump",
+        "failure_ttl",
+        "dormant_after",
+        "delete_dormant_after",
+    ):
+        span: timedelta | None = getattr(schedule, what)
+        if span is not None and (span < timedelta() or span % timedelta(milliseconds=1)):
+            found.append(f"{what} {span} is not a whole number of milliseconds, zero or more")
+    if schedule.delete_dormant_after and not schedule.dormant_after:
+        found.append("delete_dormant_after needs dormant_after: no workspace becomes dormant")
+    if schedule.auto_stop:
+        found += _day_problems("auto_stop", schedule.auto_stop.days)
+        if not 1 <= schedule.auto_stop.weeks <= 16:
+            found.append(f"auto_stop weeks {schedule.auto_stop.weeks} is not from 1 to 16")
+    found += _day_problems("auto_start_days", schedule.auto_start_days or ())
+    return found
+
+
+def _day_problems(what: str, days: Sequence[str]) -> list[str]:
+    return [f"{what}: {day!r} is no day of the week" for day in days if day not in _WEEKDAYS]

@@ -1,0 +1,138 @@
+"""WorkspaceTemplate: a Coder template rendered from the HCL of this package."""
+
+from datetime import timedelta
+
+import pulumi
+import pulumi_coderd as coderd
+import pulumi_random as random
+
+from components.workspace_template.args import Schedule, WorkspaceTemplateArgs
+from components.workspace_template.render import RenderedTemplate, render
+
+
+class WorkspaceTemplate(pulumi.ComponentResource):
+    """A Coder template with one active version.
+
+    Workspaces that run keep running: they take a new version at their next start.
+
+    Attributes:
+        template_id: id of the template in Coder.
+        active_version_id: id of the version that new builds use.
+        version_name: name of that version; changes exactly when its content does.
+        policy: the firewall's rules as data, empty with the firewall off.
+        directory: the rendered template, relative to the project's root.
+    """
+
+    template_id: pulumi.Output[str]
+    active_version_id: pulumi.Output[str]
+    version_name: pulumi.Output[str]
+    policy: pulumi.Output[list[dict[str, str]]]
+    directory: str
+
+    def __init__(
+        self,
+        name: str,
+        args: WorkspaceTemplateArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("firewalledcoder:index:WorkspaceTemplate", name, None, opts)
+        rendered = render(args)
+        rendered.write(args.project_root)
+        self.directory = str(rendered.directory)
+
+        version = random.RandomPet(
+            f"{name}-version",
+            keepers={"content": rendered.digest},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        template = coderd.Template(
+            f"{name}-template",
+            name=args.name,
+            display_name=args.display_name or args.name,
+            description=args.description,
+            icon=args.icon,
+            organization_id=args.organization_id,
+            acl=self._acl(args),
+            versions=[_version(args, rendered, version.id)],
+            max_port_share_level=args.max_port_share_level,
+            require_active_version=args.require_active_version,
+            allow_user_cancel_workspace_jobs=args.cancel_workspace_jobs,
+            use_classic_parameter_flow=args.classic_parameter_flow,
+            agents_allowed=args.agents_allowed,
+            deprecation_message=args.deprecation_message,
+            default_ttl_ms=_milliseconds(args.schedule.default_ttl),
+            activity_bump_ms=_milliseconds(args.schedule.activity_bump),
+            failure_ttl_ms=_milliseconds(args.schedule.failure_ttl),
+            time_til_dormant_ms=_milliseconds(args.schedule.dormant_after),
+            time_til_dormant_autodelete_ms=_milliseconds(args.schedule.delete_dormant_after),
+            auto_stop_requirement=_auto_stop(args.schedule),
+            auto_start_permitted_days_of_weeks=args.schedule.auto_start_days,
+            allow_user_auto_start=args.schedule.user_auto_start,
+            allow_user_auto_stop=args.schedule.user_auto_stop,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.template_id = template.id
+        self.active_version_id = template.versions.apply(lambda versions: versions[0].id)
+        self.version_name = version.id
+        self.policy = pulumi.Output.from_input(
+            [dict(rule) for rule in args.firewall.policy] if args.firewall else []
+        )
+        self.register_outputs(
+            {
+                "templateId": self.template_id,
+                "activeVersionId": self.active_version_id,
+                "versionName": self.version_name,
+                "policy": self.policy,
+                "directory": self.directory,
+            }
+        )
+
+    def _acl(self, args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:
+        if not args.access:
+            return None
+        return coderd.TemplateAclArgs(
+            groups=[
+                coderd.TemplateAclGroupArgs(
+                    id=coderd.get_group_output(
+                        name=entry.group,
+                        organization_id=args.organization_id,
+                        opts=pulumi.InvokeOutputOptions(parent=self),
+                    ).id,
+                    role=entry.role,
+                )
+                for entry in sorted(args.access, key=lambda entry: entry.group)
+            ],
+            users=[],
+        )
+
+
+def _version(
+    args: WorkspaceTemplateArgs, rendered: RenderedTemplate, name: pulumi.Output[str]
+) -> coderd.TemplateVersionArgs:
+    return coderd.TemplateVersionArgs(
+        name=name,
+        message=f"content {rendered.digest[:12]}",
+        directory=str(rendered.directory),
+        active=True,
+        tf_vars=[
+            coderd.TemplateVersionTfVarArgs(name=key, value=value)
+            for key, value in rendered.variables.items()
+        ],
+        provisioner_tags=[
+            coderd.TemplateVersionProvisionerTagArgs(name=key, value=value)
+            for key, value in sorted(args.provisioner_tags.items())
+        ]
+        or None,
+    )
+
+
+def _auto_stop(schedule: Schedule) -> coderd.TemplateAutoStopRequirementArgs | None:
+    if schedule.auto_stop is None:
+        return None
+    return coderd.TemplateAutoStopRequirementArgs(
+        days_of_weeks=list(schedule.auto_stop.days), weeks=schedule.auto_stop.weeks
+    )
+
+
+def _milliseconds(span: timedelta | None) -> int | None:
+    return None if span is None else span // timedelta(milliseconds=1)

@@ -1,0 +1,129 @@
+"""Makes the directory of a template version: the HCL as it is, the data beside it.
+
+The same arguments give the same bytes, so that a version is new exactly when something in it is.
+"""
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from components.workspace_template.args import ModuleVersions, WorkspaceTemplateArgs
+
+SOURCE: Final = Path(__file__).parent / "terraform"
+BUILD: Final = PurePosixPath("build/templates")
+
+_TASKS: Final = "tasks.tf"
+_WITHOUT_TASKS: Final = "without_tasks.tf"
+_BOUNDARY_SCRIPT: Final = "write_boundary_config.sh"
+
+
+@dataclass(frozen=True)
+class RenderedTemplate:
+    """A template version before it is uploaded.
+
+    Args:
+        directory: where the files belong, relative to the project's root.
+        files: contents by file name.
+        variables: Terraform variables of the version, as Coder passes them.
+        digest: SHA-256 over all that makes a version another one, in hexadecimal.
+    """
+
+    directory: PurePosixPath
+    files: Mapping[str, bytes]
+    variables: Mapping[str, str]
+    digest: str
+
+    def write(self, root: Path) -> Path:
+        """Make the directory hold exactly these files, touching only what differs.
+
+        Args:
+            root: the project's root.
+
+        Raises:
+            OSError: the directory cannot be written.
+        """
+        directory = root / self.directory
+        directory.mkdir(parents=True, exist_ok=True)
+        for entry in directory.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name not in self.files or entry.is_symlink():
+                entry.unlink()
+        for name, content in self.files.items():
+            _write(directory / name, content)
+        return directory
+
+
+def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
+    """Render a template; nothing is written and nothing but the HCL source is read."""
+    files = {
+        name: content
+        for name, content in _source().items()
+        if name != (_WITHOUT_TASKS if args.tasks else _TASKS)
+        and (args.firewall is not None or name != _BOUNDARY_SCRIPT)
+    }
+    files["sizes.json"] = _json(asdict(args.sizes))
+    files["agent_env.json"] = args.agent_env.to_json().encode()
+    if args.module_versions != ModuleVersions():
+        files["versions_override.tf.json"] = _module_versions(args.module_versions)
+    variables = {
+        "firewall": _bool(args.firewall is not None),
+        "gitlab_external_auth_id": args.gitlab_external_auth_id,
+        "namespace": args.namespace,
+        "use_kubeconfig": _bool(args.use_kubeconfig),
+        "workspace_image": args.image,
+    }
+    if args.firewall is not None:
+        files["boundary.yaml"] = args.firewall.config.encode()
+        variables["boundary_version"] = args.firewall.boundary_version
+        variables["jail_type"] = args.firewall.jail_type
+    files = dict(sorted(files.items()))
+    variables = dict(sorted(variables.items()))
+    return RenderedTemplate(
+        directory=BUILD / args.stack / args.name,
+        files=files,
+        variables=variables,
+        digest=_digest(files, variables, args.provisioner_tags),
+    )
+
+
+@cache
+def _source() -> Mapping[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(SOURCE.iterdir()) if path.is_file()}
+
+
+def _module_versions(versions: ModuleVersions) -> bytes:
+    # A module's version has to be a literal; an override file is Terraform's way to change one.
+    return _json({"module": {name: {"version": v} for name, v in asdict(versions).items()}})
+
+
+def _digest(
+    files: Mapping[str, bytes], variables: Mapping[str, str], tags: Mapping[str, str]
+) -> str:
+    content = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    return hashlib.sha256(
+        _json({"files": content, "variables": dict(variables), "tags": dict(tags)})
+    ).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    if path.is_file() and path.read_bytes() == content:
+        return
+    # Replaced as a whole: an upload never sees half a file, and a killed run leaves none behind.
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,117 @@
+# A workspace on Kubernetes in which Claude Code works through Coder's AI Gateway and, with the
+# firewall on, inside Coder Boundary. Files beside this one: sizes.json, agent_env.json and, with
+# the firewall on, boundary.yaml.
+
+data "coder_provisioner" "me" {}
+
+data "coder_workspace" "me" {}
+
+data "coder_workspace_owner" "me" {}
+
+# Not optional: a build starts only after the owner has logged in to GitLab.
+data "coder_external_auth" "gitlab" {
+  id = var.gitlab_external_auth_id
+}
+
+locals {
+  home = "/home/coder"
+
+  prompt = local.task_prompt != "" ? local.task_prompt : data.coder_parameter.ai_prompt.value
+
+  labels = {
+    "app.kubernetes.io/name"     = "coder-workspace"
+    "app.kubernetes.io/instance" = "coder-${data.coder_workspace.me.id}"
+    "app.kubernetes.io/part-of"  = "coder"
+  }
+
+  agent_env = jsondecode(file("${path.module}/agent_env.json"))
+
+  # Values known only when a workspace is built; agent_env.json names them as `source`.
+  agent_env_sources = {
+    owner_session_token = data.coder_workspace_owner.me.session_token
+  }
+}
+
+resource "coder_agent" "main" {
+  os   = "linux"
+  arch = data.coder_provisioner.me.arch
+
+  env = {
+    EDITOR = "code"
+    VISUAL = "code"
+    # Looking for dev containers needs Docker, which a workspace does not have.
+    CODER_AGENT_DEVCONTAINERS_ENABLE = "false"
+  }
+
+  display_apps {
+    vscode                 = true
+    vscode_insiders        = false
+    web_terminal           = true
+    ssh_helper             = true
+    port_forwarding_helper = true
+  }
+
+  metadata {
+    display_name = "CPU Usage"
+    key          = "cpu_usage"
+    script       = "coder stat cpu"
+    interval     = 10
+    timeout      = 1
+  }
+
+  metadata {
+    display_name = "Memory Usage"
+    key          = "mem_usage"
+    script       = "coder stat mem"
+    interval     = 10
+    timeout      = 1
+  }
+
+  metadata {
+    display_name = "Home Disk"
+    key          = "home_disk"
+    script       = "coder stat disk --path ${local.home}"
+    interval     = 60
+    timeout      = 1
+  }
+}
+
+resource "coder_env" "agent" {
+  for_each = local.agent_env
+
+  agent_id = coder_agent.main.id
+  name     = each.key
+  value    = can(each.value.source) ? local.agent_env_sources[each.value.source] : each.value.value
+}
+
+module "claude_code" {
+  source = "registry.coder.com/coder/claude-code/coder"
+  # 5.x drops task_app_id and renames enable_aibridge.
+  version = "4.7.3"
+
+  agent_id  = coder_agent.main.id
+  workdir   = local.home
+  ai_prompt = local.prompt
+  subdomain = true
+
+  # Sets ANTHROPIC_BASE_URL to Coder's AI Gateway: no provider key enters a workspace.
+  enable_aibridge = true
+  report_tasks    = local.report_tasks
+
+  enable_boundary = var.firewall
+  # `coder boundary` checks the licence with a user's session, which an agent has not. The
+  # standalone binary needs none.
+  use_boundary_directly = var.firewall
+  boundary_version      = var.boundary_version
+  pre_install_script    = local.boundary_script
+}
+
+module "code_server" {
+  source  = "registry.coder.com/coder/code-server/coder"
+  version = "1.3.1"
+
+  agent_id  = coder_agent.main.id
+  folder    = local.home
+  subdomain = true
+  order     = 1
+}

@@ -1,0 +1,49 @@
+# Every value comes from the stack, as a template variable of the version. The defaults are those
+# of `coder templates push` by hand.
+
+variable "use_kubeconfig" {
+  type        = bool
+  description = "Use the provisioner's ~/.kube/config. Leave false if the provisioner runs in the cluster of the workspaces."
+  default     = false
+}
+
+variable "namespace" {
+  type        = string
+  description = "The Kubernetes namespace of the workspaces. It must exist."
+  default     = "coder-workspaces"
+}
+
+variable "workspace_image" {
+  type        = string
+  description = "The container image of a workspace."
+  default     = "codercom/enterprise-base:ubuntu-noble-20260601"
+}
+
+variable "gitlab_external_auth_id" {
+  type        = string
+  description = "The id of GitLab among coderd's external authentication providers."
+  default     = "gitlab"
+}
+
+variable "firewall" {
+  type        = bool
+  description = "Run Claude Code inside Coder Boundary."
+  default     = true
+}
+
+variable "jail_type" {
+  type        = string
+  description = "How Boundary confines a process: landjail (Landlock, no capability) or nsjail (network namespace, NET_ADMIN)."
+  default     = "landjail"
+
+  validation {
+    condition     = contains(["landjail", "nsjail"], var.jail_type)
+    error_message = "jail_type must be landjail or nsjail."
+  }
+}
+
+variable "boundary_version" {
+  type        = string
+  description = "The release of the standalone boundary binary, or latest."
+  default     = "latest"
+}

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from components.agent_env import AgentEnv, Source
+from components.errors import ArgsError
+
+
+def test_firewall_off_has_the_token_alone() -> None:
+    assert AgentEnv().entries() == {"ANTHROPIC_AUTH_TOKEN": Source.OWNER_SESSION_TOKEN}
+
+
+@pytest.mark.parametrize("jail_type", ["landjail", "nsjail"])
+def test_firewall_on_adds_its_two(jail_type: str) -> None:
+    env = AgentEnv(jail_type=jail_type, variables={"LANG": "C.UTF-8"})
+    assert env.entries() == {
+        "ANTHROPIC_AUTH_TOKEN": Source.OWNER_SESSION_TOKEN,
+        "BOUNDARY_CONFIG": "/home/coder/.config/coder_boundary/config.yaml",
+        "BOUNDARY_JAIL_TYPE": jail_type,
+        "LANG": "C.UTF-8",
+    }
+
+
+def test_json_tells_values_from_sources() -> None:
+    document = json.loads(AgentEnv(jail_type="landjail", variables={"A": "ü\n$x"}).to_json())
+    assert document["A"] == {"value": "ü\n$x"}
+    assert document["ANTHROPIC_AUTH_TOKEN"] == {"source": "owner_session_token"}
+    assert document["BOUNDARY_JAIL_TYPE"] == {"value": "landjail"}
+
+
+def test_json_does_not_depend_on_the_order_given() -> None:
+    one = AgentEnv(variables={"B": "2", "A": "1"}).to_json()
+    assert one == AgentEnv(variables={"A": "1", "B": "2"}).to_json()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "'' is no variable name"),
+        ("1A", "no variable name"),
+        ("A-B", "no variable name"),
+        ("A B", "no variable name"),
+        ("A\n", "no variable name"),
+        ("É", "no variable name"),
+        ("BOUNDARY_CONFIG", "turn the firewall on or off"),
+        ("BOUNDARY_JAIL_TYPE", "set the jail type of the firewall"),
+        ("BOUNDARY_ALLOW", "override the policy's file"),
+        ("PROXY_PORT", "Boundary's proxy"),
+        ("CODER_AGENT_TOKEN", "Coder sets the agent's own variables"),
+        ("ANTHROPIC_AUTH_TOKEN", "owner's session token"),
+        ("ANTHROPIC_BASE_URL", "AI Gateway"),
+        ("GITHUB_TOKEN", "names a credential"),
+        ("db_password", "names a credential"),
+        ("OPENAI_API_KEY", "names a credential"),
+        ("AWS_SECRET_ACCESS_KEY", "names a credential"),
+    ],
+)
+def test_name_refused_without_its_value(name: str, message: str) -> None:
+    with pytest.raises(ArgsError, match=message) as caught:
+        AgentEnv(variables={name: "hunter2-the-value"})
+    assert "hunter2" not in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["CLAUDE_CODE_MAX_OUTPUT_TOKENS", "TOKENIZER_PATH", "KEYBOARD", "PGSSLKEY_DIR", "_"]
+)
+def test_settings_that_sound_alike_are_taken(name: str) -> None:
+    assert AgentEnv(variables={name: "x"}).entries()[name] == "x"
+
+
+def test_every_problem_at_once() -> None:
+    with pytest.raises(ArgsError) as caught:
+        AgentEnv(jail_type="chroot", variables={"A B": "1", "PROXY_PORT": "1", "C": "a\0b"})
+    assert [problem.split()[0] for problem in caught.value.problems] == [
+        "jail",
+        "'A",
+        "PROXY_PORT",
+        "C",
+    ]

@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.workspace_template import Firewall, WorkspaceTemplateArgs
+
+CONFIG = """allowlist:
+  - domain=dev.coder.com
+  - method=GET,HEAD domain=pypi.org path=/simple/*
+jail_type: landjail
+log_dir: /tmp/boundary_logs
+# ' " $HOME `id` \\ END_OF_CONFIG ${x} %{ if } é
+"""
+
+
+@pytest.fixture
+def template_args(tmp_path: Path) -> Callable[..., WorkspaceTemplateArgs]:
+    """Arguments of the template `firewalled`, some of them given by the test."""
+
+    def make(**given: Any) -> WorkspaceTemplateArgs:
+        return WorkspaceTemplateArgs(
+            **{
+                "stack": "dev",
+                "name": "firewalled",
+                "namespace": "coder-workspaces",
+                "image": "codercom/enterprise-base:ubuntu-noble-20260601",
+                "firewall": Firewall(CONFIG),
+                "project_root": tmp_path,
+                **given,
+            }
+        )
+
+    return make
