@@ -379,11 +379,12 @@ def pie_panel(
     *queries: Query,
     unit: Unit = Unit.SHORT,
     colors: Mapping[str, Color] | None = None,
+    slice_by: Literal["row", "column"] = "row",
     width: int = 8,
     height: int = 8,
 ) -> Panel:
-    """Return the shares of a whole, one slice for each row or series of instant queries."""
-    from_sql = queries[0].kind == "postgres"
+    """Return the shares of a whole: a slice for each row (or column) or instant series."""
+    from_sql = queries[0].kind == "postgres" and slice_by == "row"
 
     def finish(panel: piechart.Panel) -> None:
         panel.unit(unit).pie_type(piechart_models.PieChartType.DONUT)

@@ -154,6 +154,11 @@ def without(left: Expression, right: Expression, *on: str) -> Expression:
     return Expression(text, left.labels)
 
 
+def at_least(left: Expression, right: Expression) -> Expression:
+    """Return 1 where `left` is at least `right`, else 0."""
+    return Expression(f"{_operand(left)} >= bool {_operand(right)}", left.labels & right.labels)
+
+
 def age(timestamp: Expression) -> Expression:
     """Return the seconds since a gauge that holds a Unix time."""
     return Expression(f"time() - {_operand(timestamp)}", timestamp.labels)
