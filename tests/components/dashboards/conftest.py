@@ -1,0 +1,37 @@
+"""One PostgreSQL a session, filled with the generated deployment."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.grafana_role import role_sql
+from tests.components.dashboards import generated, grafana, postgres
+
+SCHEMA = Path(__file__).with_name("coder_schema.sql")
+
+
+@pytest.fixture(scope="session")
+def deployment() -> generated.Deployment:
+    return generated.deployment()
+
+
+@pytest.fixture(scope="session")
+def view() -> grafana.View:
+    return grafana.View(generated.START, generated.END, interval=900)
+
+
+@pytest.fixture(scope="session")
+def server(deployment: generated.Deployment) -> Iterator[postgres.Server]:
+    with postgres.running() as server:
+        server.psql(SCHEMA.read_text(encoding="utf-8") + generated.inserts(deployment))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def role_password(server: postgres.Server) -> str:
+    """Make the role grafana_ro and return its password."""
+    password = secrets.token_hex(16)
+    server.psql(role_sql(), environment={"AIGOV_DB_PASSWORD": password})
+    return password

@@ -1,0 +1,72 @@
+"""Every SQL query of every dashboard runs on PostgreSQL as grafana_ro and tells the truth."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from components.dashboards import CATALOGUE, DashboardContext
+from tests.components.dashboards import generated, grafana
+from tests.components.dashboards.figures import EXPECTED, Figures, same
+
+ROLE = "grafana_ro"
+
+
+def sql_targets() -> dict[tuple[str, str], dict]:
+    found = {}
+    for uid, spec in CATALOGUE.items():
+        for panel in json.loads(spec.json(DashboardContext()))["panels"]:
+            for target in panel.get("targets", []):
+                if "rawSql" in target:
+                    assert (uid, panel["title"]) not in found
+                    found[uid, panel["title"]] = target
+    return found
+
+
+TARGETS = sql_targets()
+FIRST_VIEW = grafana.View(generated.START, generated.END)
+
+
+def test_every_sql_panel_has_figures_to_be_held_against():
+    assert set(TARGETS) == set(EXPECTED)
+
+
+def check(server, password, key, deployment, view):
+    sql = grafana.postgres(TARGETS[key]["rawSql"], view)
+    rows = server.rows(sql, user=ROLE, password=password)
+    expected = EXPECTED[key](Figures(deployment, view))
+    assert len(rows) == len(expected), sql
+    for shown, wanted in zip(rows, expected, strict=True):
+        assert list(shown) == list(wanted), "columns"
+        for column, value in wanted.items():
+            assert same(shown[column], value), (column, shown, wanted)
+    return expected
+
+
+@pytest.mark.parametrize("key", TARGETS, ids=" / ".join)
+def test_the_figures_are_those_of_the_rows(server, role_password, deployment, view, key):
+    expected = check(server, role_password, key, deployment, view)
+    assert expected, "the generated rows show nothing here"
+
+
+@pytest.mark.parametrize("key", TARGETS, ids=" / ".join)
+def test_a_range_without_rows_is_no_error(server, role_password, deployment, key):
+    later = generated.END + timedelta(days=30)
+    view = grafana.View(later, later + timedelta(hours=1))
+    for row in check(server, role_password, key, deployment, view):
+        assert set(row.values()) == {0}
+
+
+def test_the_range_and_the_interval_decide_what_is_shown(server, role_password, deployment):
+    hour = grafana.View(generated.START, generated.START + timedelta(hours=1), interval=60)
+    for key in TARGETS:
+        check(server, role_password, key, deployment, hour)
+
+
+def test_series_have_the_format_and_the_time_grafana_needs():
+    for key, target in TARGETS.items():
+        columns = list(EXPECTED[key](Figures(generated.deployment(), FIRST_VIEW))[0])
+        series = "$__timeGroup(" in target["rawSql"]
+        assert target["format"] == ("time_series" if series else "table"), key
+        assert not series or columns[0] == "time", key
+        assert target["rawQuery"] is True
