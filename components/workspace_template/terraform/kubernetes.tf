@@ -68,13 +68,12 @@ resource "kubernetes_pod_v1" "main" {
 
       resources {
         requests = {
-          cpu = "500m"
-          # Never above the limit, which the API server would refuse.
-          memory = "${min(data.coder_parameter.memory.value, max(2, data.coder_parameter.memory.value / 2))}Gi"
+          cpu    = "500m"
+          memory = "${local.memory_request}Gi"
         }
         limits = {
-          cpu    = data.coder_parameter.cpu.value
-          memory = "${data.coder_parameter.memory.value}Gi"
+          cpu    = local.cpu
+          memory = "${local.memory}Gi"
         }
       }
 

@@ -18,6 +18,11 @@ locals {
 
   prompt = local.task_prompt != "" ? local.task_prompt : data.coder_parameter.ai_prompt.value
 
+  cpu    = tonumber(data.coder_parameter.cpu.value)
+  memory = tonumber(data.coder_parameter.memory.value)
+  # Half of the limit, at least 2 Gi, but never above the limit, which the API server refuses.
+  memory_request = min(local.memory, max(2, local.memory / 2))
+
   labels = {
     "app.kubernetes.io/name"     = "coder-workspace"
     "app.kubernetes.io/instance" = "coder-${data.coder_workspace.me.id}"

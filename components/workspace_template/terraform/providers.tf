@@ -4,7 +4,7 @@ terraform {
   required_providers {
     coder = {
       source = "coder/coder"
-      # 2.13 brought data.coder_task and coder_ai_task.app_id.
+      # 2.13 brought what tasks.tf reads of a Task.
       version = ">= 2.13.0"
     }
     kubernetes = {
