@@ -1,0 +1,292 @@
+"""Every LogQL query parses in Grafana's grammar and counts what Python counts."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+
+import pytest
+
+from components.dashboards import CATALOGUE, DashboardContext, logql
+from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
+from components.dashboards.promql import QueryError
+from tests.components.dashboards import generated, grafana
+from tests.components.dashboards import logql as loki
+from tests.components.dashboards.generated import END, START, Request
+from tests.components.dashboards.logql import Entry, Node
+
+FILTERS = ("domain", "owner", "template_id", "template_version_id")
+NO_FILTER = {**dict.fromkeys(FILTERS, ""), "lookback": "1d"}
+CODERD = {"namespace": "coder", "app": "coder", "container": "coder"}
+WORKSPACE = {"namespace": "coder-workspaces", "container": "dev"}
+
+
+def targets() -> dict[tuple[str, str], dict]:
+    return {
+        (uid, panel["title"]): {"panel": panel["type"], **target}
+        for uid, spec in CATALOGUE.items()
+        for panel in json.loads(spec.json(DashboardContext()))["panels"]
+        for target in panel.get("targets", [])
+        if target["datasource"]["type"] == "loki"
+    }
+
+
+TARGETS = targets()
+REQUESTS = generated.requests()
+
+
+def view(**variables: str) -> grafana.View:
+    return grafana.View(START, END, 900, variables={**NO_FILTER, **variables})
+
+
+def entries() -> list[Entry]:
+    """All lines of the deployment: audited requests, and what a careless query would count."""
+    rng = random.Random(11)
+
+    def moment():
+        return START + timedelta(seconds=rng.randrange(1, 6 * 3600))
+
+    made = [Entry(request.time, CODERD, request.line) for request in REQUESTS]
+    made += [
+        # Names the message, and is none of it.
+        Entry(
+            moment(),
+            CODERD,
+            generated.log_line("GET", path="/x?boundary_request", decision="deny"),
+        )
+        for _ in range(9)
+    ]
+    made += [Entry(moment(), CODERD, "boundary_request decision=deny not JSON {") for _ in range(5)]
+    made += [Entry(moment(), CODERD, generated.log_line("aibridged: reload")) for _ in range(7)]
+    made += [Entry(moment(), WORKSPACE, REQUESTS[0].line) for _ in range(3)]
+    made += [Entry(moment(), WORKSPACE, "boundary: jail started") for _ in range(4)]
+    made += [Entry(moment(), WORKSPACE, "Boundary in capitals, cargo build") for _ in range(2)]
+    return sorted(made, key=lambda entry: entry.time)
+
+
+ENTRIES = entries()
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[tuple[str, str], Node]:
+    queries = [grafana.loki(target["expr"], view()) for target in TARGETS.values()]
+    return dict(zip(TARGETS, loki.parse(queries), strict=True))
+
+
+def in_range(requests: Iterable[Request] = REQUESTS) -> list[Request]:
+    return [r for r in requests if START < r.time <= END]
+
+
+def count(of: Callable[[Request], str], requests: Sequence[Request], label: str) -> loki.Vector:
+    return {
+        ((label, value),) if value else (): float(n)
+        for value, n in Counter(map(of, requests)).items()
+    }
+
+
+def decided(decision: str) -> list[Request]:
+    return [r for r in in_range() if r.decision == decision]
+
+
+def top(vector: loki.Vector) -> loki.Vector:
+    return dict(sorted(vector.items(), key=lambda item: (-item[1], item[0]))[:20])
+
+
+def deny_rate(of: Callable[[Request], str], label: str) -> loki.Vector:
+    # At the end of the range, over one interval.
+    since = END - timedelta(seconds=900)
+    recent = [r for r in REQUESTS if since < r.time <= END]
+    everything = count(of, recent, label)
+    denied = count(of, [r for r in recent if r.decision == "deny"], label)
+    return {labels: n / everything[labels] for labels, n in denied.items()}
+
+
+def first_seen() -> loki.Vector:
+    earlier = {
+        r.domain
+        for r in REQUESTS
+        if START - timedelta(days=1) < r.time <= START and r.decision == "deny"
+    }
+    fresh = [r for r in decided("deny") if r.domain not in earlier]
+    return count(lambda r: r.domain, fresh, "domain")
+
+
+def events(word: str, namespace: str, seconds: int | None = 900) -> list[Entry]:
+    since = END - timedelta(seconds=seconds) if seconds else START - timedelta(days=9)
+    return [
+        e
+        for e in ENTRIES
+        if since < e.time <= END and word in e.line and e.labels["namespace"] == namespace
+    ]
+
+
+NUMBERS: dict[tuple[str, str], Callable[[], loki.Vector]] = {
+    ("agent-firewall", "Allowed requests"): lambda: {(): float(len(decided("allow")))},
+    ("agent-firewall", "Denied requests"): lambda: {(): float(len(decided("deny")))},
+    ("agent-firewall", "Time since the last audit line"): lambda: {
+        (): float(int(in_range()[-1].time.timestamp()) * 1000)
+    },
+    ("agent-firewall", "Share denied"): lambda: {(): len(decided("deny")) / len(in_range())},
+    ("agent-firewall", "Requests by decision"): lambda: count(
+        lambda r: r.decision, in_range(), "decision"
+    ),
+    ("agent-firewall", "Decisions over time"): lambda: count(
+        lambda r: r.decision,
+        [r for r in REQUESTS if END - timedelta(seconds=900) < r.time <= END],
+        "decision",
+    ),
+    ("agent-firewall", "Top allowed domains"): lambda: top(
+        count(lambda r: r.domain, decided("allow"), "domain")
+    ),
+    ("agent-firewall", "Top denied domains"): lambda: top(
+        count(lambda r: r.domain, decided("deny"), "domain")
+    ),
+    ("agent-firewall", "Deny rate by template"): lambda: deny_rate(
+        lambda r: r.template, "template_id"
+    ),
+    ("agent-firewall", "Deny rate by template version"): lambda: deny_rate(
+        lambda r: r.version, "template_version_id"
+    ),
+    ("agent-firewall", "First-seen denied domains"): first_seen,
+    ("agent-firewall", "Boundary log events"): lambda: {
+        (): len(events("boundary", "coder-workspaces")) / 900
+    },
+    ("ai-gateway", "Gateway log events"): lambda: {(): len(events("aibridged", "coder")) / 900},
+}
+LINES: dict[tuple[str, str], Callable[[], list]] = {
+    ("agent-firewall", "Recent denied requests"): lambda: shown("deny"),
+    ("agent-firewall", "Recent allowed requests"): lambda: shown("allow"),
+    ("agent-firewall", "Boundary log stream"): lambda: events("boundary", "coder-workspaces", 0),
+    ("ai-gateway", "Gateway log stream"): lambda: events("aibridged", "coder", 0),
+}
+
+
+def shown(decision: str) -> list[Request]:
+    return [r for r in REQUESTS if r.decision == decision]
+
+
+OWN = {key: target for key, target in TARGETS.items() if key[0] in {"agent-firewall", "ai-gateway"}}
+
+
+def test_every_query_has_figures_to_be_held_against():
+    assert set(OWN) == {*NUMBERS, *LINES}
+
+
+def test_grafanas_grammar_reads_every_query(trees):
+    assert set(trees) == set(TARGETS)  # a query it cannot read raises
+
+
+@pytest.mark.parametrize("query", ["{a=`b`} |", "sum(rate({a=`b`} [5m])", "{}|=`a", "rate(x)"])
+def test_the_grammar_refuses_what_is_not_logql(query):
+    with pytest.raises(SyntaxError):
+        loki.parse([query])
+
+
+@pytest.mark.parametrize("key", NUMBERS, ids=" / ".join)
+def test_numbers_are_those_of_the_requests(trees, key):
+    expected = NUMBERS[key]()
+    assert expected, "the generated lines show nothing here"
+    assert loki.vector(trees[key], ENTRIES, END) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("key", NUMBERS, ids=" / ".join)
+def test_no_line_at_all_is_no_number(trees, key):
+    assert loki.vector(trees[key], [], END) == {}
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_the_tables_of_requests_hold_their_fields(trees, decision):
+    title = {"allow": "Recent allowed requests", "deny": "Recent denied requests"}[decision]
+    key = ("agent-firewall", title)
+    found = loki.lines(trees[key], ENTRIES)
+    for entry, request in zip(found, LINES[key](), strict=True):
+        for label, value in {
+            "http_method": request.method,
+            "domain": request.domain,
+            "path": request.path,
+            "owner": request.owner,
+            "workspace_name": request.workspace,
+            "template_id": request.template,
+            "template_version_id": request.version,
+        }.items():
+            assert entry.labels[label] == value, (request.url, label)
+        rule = f"domain={request.domain}" if decision == "allow" else ""
+        assert entry.labels["matched_rule"] == rule
+
+
+def test_columns_of_the_tables_are_labels_of_the_query(trees):
+    for (uid, title), target in TARGETS.items():
+        if target["panel"] != "table" or target["queryType"] != "range":
+            continue
+        panels = json.loads(CATALOGUE[uid].json(DashboardContext()))["panels"]
+        (panel,) = [p for p in panels if p["title"] == title]
+        (chosen,) = [t for t in panel["transformations"] if t["id"] == "filterFieldsByName"]
+        labels = loki.lines(trees[uid, title], ENTRIES)[0].labels
+        assert set(chosen["options"]["include"]["names"]) <= {"Time", *labels}
+
+
+@pytest.mark.parametrize("key", [key for key in LINES if key[1].endswith("stream")], ids=" / ".join)
+def test_log_streams_hold_the_lines_that_name_their_part(trees, key):
+    found = loki.lines(trees[key], ENTRIES)
+    assert found
+    assert [entry.line for entry in found] == [entry.line for entry in LINES[key]()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "keeps"),
+    [
+        ("domain", "example.com", lambda r: "example.com" in r.domain),
+        ("domain", "EXAMPLE", lambda r: "example" in r.domain),
+        ("domain", "bücher", lambda r: r.domain == "bücher.example"),
+        ("domain", "pypi.org", lambda r: r.domain == "pypi.org"),
+        ("domain", "pypixorg", lambda r: False),
+        ("domain", "p.*i", lambda r: False),
+        ("domain", "[2001:db8::1]", lambda r: r.domain == "[2001:db8::1]"),
+        ("owner", "o'brien", lambda r: r.owner == "o'brien"),
+        ("owner", "zoë.k+1", lambda r: r.owner == "zoë.k+1"),
+        ("owner", '") | {a="b"} (', lambda r: False),
+        ("template_id", "1111", lambda r: r.template.startswith("1111")),
+        ("template_version_id", "V2-bbbb", lambda r: r.version == "v2-bbbb"),
+    ],
+)
+def test_every_audit_panel_honours_every_filter(name, value, keeps):
+    audit = {key: t for key, t in OWN.items() if AuditField.DECISION in t["expr"]}
+    assert len(audit) == 13
+    queries = [grafana.loki(t["expr"], view(**{name: value})) for t in audit.values()]
+    unfiltered = [grafana.loki(t["expr"], view()) for t in audit.values()]
+    kept = {r.line for r in REQUESTS if keeps(r)}
+    less = [entry for entry in ENTRIES if entry.line in kept]
+    for key, tree, plain in zip(audit, loki.parse(queries), loki.parse(unfiltered), strict=True):
+        if key in LINES:
+            found = [(e.time, e.labels) for e in loki.lines(tree, ENTRIES)]
+            assert found == [(e.time, e.labels) for e in loki.lines(plain, less)], key
+        else:
+            expected = loki.vector(plain, less, END)
+            assert loki.vector(tree, ENTRIES, END) == pytest.approx(expected), key
+
+
+def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():
+    query = grafana.loki(OWN["agent-firewall", "Denied requests"]["expr"], view(owner="a`b"))
+    with pytest.raises(SyntaxError):
+        loki.parse([query])
+
+
+def test_alert_pipelines_name_no_variable():
+    query = logql.audit("{namespace=`coder`}", decision=Decision.DENY, filtered=False)
+    assert "$" not in query
+    (tree,) = loki.parse([query])
+    assert len(loki.lines(tree, ENTRIES)) == len(shown("deny"))
+
+
+def test_labels_of_fields_are_no_labels_of_streams():
+    labels = [field.label for field in AuditField] + [part.value for part in UrlPart]
+    assert len(labels) == len(set(labels))
+    assert not set(labels) & {label.value for label in StreamLabel}
+
+
+def test_what_cannot_be_quoted_is_refused():
+    with pytest.raises(QueryError, match="raw string"):
+        logql.stream({StreamLabel.APP: "a`b"})
+    with pytest.raises(QueryError, match="at least one"):
+        logql.stream({})
