@@ -1,0 +1,43 @@
+"""The egress policy of Coder Boundary as a plain value: decide, prove, compare, render.
+
+Knows neither Pulumi nor the stack; every rule and decision is that of coder/boundary v0.9.0.
+"""
+
+from components.boundary.audit import Finding, audit
+from components.boundary.build import ExtraRule, PolicyError, build_policy, host_of
+from components.boundary.catalogue import CATALOGUE, Group
+from components.boundary.comparison import Comparison, Reach, compare
+from components.boundary.config import render_config
+from components.boundary.contract import Breach, Contract, Expectation, nearest
+from components.boundary.exfiltration import Entry, Report, exfiltration_report
+from components.boundary.policy import Decision, Policy, PolicyRule
+from components.boundary.rule import Rule, RuleError
+from components.boundary.url import UrlError
+
+__all__ = [
+    "CATALOGUE",
+    "Breach",
+    "Comparison",
+    "Contract",
+    "Decision",
+    "Entry",
+    "Expectation",
+    "ExtraRule",
+    "Finding",
+    "Group",
+    "Policy",
+    "PolicyError",
+    "PolicyRule",
+    "Reach",
+    "Report",
+    "Rule",
+    "RuleError",
+    "UrlError",
+    "audit",
+    "build_policy",
+    "compare",
+    "exfiltration_report",
+    "host_of",
+    "nearest",
+    "render_config",
+]

@@ -1,0 +1,73 @@
+"""What Boundary accepts in a policy but surely was not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from components.boundary.coverage import Cover, parts
+from components.boundary.policy import Policy
+from components.boundary.rule import WILDCARD, Rule
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One doubtful rule and the reason; an error is refused unless a stack accepts it."""
+
+    severity: Literal["error", "warning"]
+    rule: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"rule {self.rule!r}: {self.reason}"
+
+
+def audit(policy: Policy) -> tuple[Finding, ...]:
+    """Return every finding in the order of the rules."""
+    seen: set[Rule] = set()
+    findings: list[Finding] = []
+    cover = Cover(())
+    for entry in policy:
+        rule = entry.rule
+        findings.extend(_alone(rule))
+        own = parts(rule)
+        meaning = Rule("", tuple(sorted(set(rule.methods))), rule.labels, rule.paths)
+        if meaning in seen:
+            findings.append(Finding("warning", rule.text, "duplicate of an earlier rule"))
+        elif all(cover.of(part) is not None for part in own):
+            findings.append(Finding("warning", rule.text, "shadowed: earlier rules allow it all"))
+        seen.add(meaning)
+        cover.add(own)
+    return tuple(findings)
+
+
+def _alone(rule: Rule) -> Iterator[Finding]:
+    if rule.any_host:
+        what = "matches every request" if not rule.text.strip() else "opens every host"
+        yield Finding("error", rule.text, f"{what}; name a domain, or accept it explicitly")
+    for label in rule.labels:
+        if label != label.lower():
+            yield Finding(
+                "warning",
+                rule.text,
+                f"upper case in {label!r} never matches: clients send hosts in lower case",
+            )
+            break
+    for method in rule.methods:
+        if method != method.upper():
+            yield Finding(
+                "warning",
+                rule.text,
+                f"method {method!r} never matches {method.upper()}: case counts",
+            )
+    for pattern in rule.paths:
+        if any("%" in segment for segment in pattern):
+            yield Finding(
+                "warning",
+                rule.text,
+                "a percent escape is compared as written with the decoded path: decode it",
+            )
+            break
+    if WILDCARD in rule.methods and len(rule.methods) > 1:
+        yield Finding("warning", rule.text, "a method beside * says nothing")

@@ -1,0 +1,101 @@
+"""Builds a policy from groups of the catalogue and a stack's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from components.boundary.audit import audit
+from components.boundary.catalogue import CATALOGUE
+from components.boundary.policy import Policy, PolicyRule
+from components.boundary.rule import Rule, RuleError
+
+STACK = "stack"
+"""The group of rules that a stack adds itself."""
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be built; `problems` names all that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+@dataclass(frozen=True)
+class ExtraRule:
+    """A rule of the stack's own, and why an agent needs it."""
+
+    rule: str
+    why: str
+
+
+def host_of(url: str) -> str:
+    """Return the host name alone of an access URL or `host:port`, in lower case.
+
+    A rule may hold no port, and a rule that does not parse makes Boundary refuse the whole file.
+    Raises PolicyError when there is no host that a rule could name.
+    """
+    try:
+        host = urlsplit(url if "://" in url else f"//{url}").hostname or ""
+    except ValueError:
+        host = ""
+    host = host.removesuffix(".")
+    try:
+        Rule.parse(f"domain={host}")
+    except RuleError:
+        host = ""
+    if not host or "*" in host:
+        raise PolicyError([f"{url!r} names no host that a rule can name: letters, digits, . and -"])
+    return host
+
+
+def build_policy(
+    groups: Sequence[str],
+    *,
+    coder_host: str,
+    gitlab_hosts: Sequence[str],
+    extra: Sequence[ExtraRule] = (),
+    accept_everything: bool = False,
+) -> Policy:
+    """Return the policy of the named groups in the catalogue's order, then the extra rules.
+
+    `coder_host` and `gitlab_hosts` are host names (see `host_of`). Rules that open every host are
+    errors unless `accept_everything`. Raises PolicyError with every problem found.
+    """
+    problems = [
+        f"unknown group {name!r}; there are {', '.join(CATALOGUE)}"
+        for name in groups
+        if name not in CATALOGUE
+    ]
+    rules: list[PolicyRule] = []
+    for group in CATALOGUE.values():
+        if group.name not in groups:
+            continue
+        for template in group.rules:
+            hosts = gitlab_hosts if "{gitlab_host}" in template else ("",)
+            for gitlab_host in hosts:
+                text = template.format(coder_host=coder_host, gitlab_host=gitlab_host)
+                _add(rules, problems, text, group.name, group.why)
+    for added in extra:
+        _add(rules, problems, added.rule, STACK, added.why)
+    policy = Policy(rules)
+    if not accept_everything:
+        problems += [str(finding) for finding in audit(policy) if finding.severity == "error"]
+    if problems:
+        raise PolicyError(problems)
+    return policy
+
+
+def _add(rules: list[PolicyRule], problems: list[str], text: str, group: str, why: str) -> None:
+    try:
+        rule = Rule.parse(text)
+    except RuleError as error:
+        problems.append(f"group {group}: {error}")
+        return
+    entry = PolicyRule(rule, group, why)
+    # The stack's GitLab may be one of the catalogue's hosts: the same rule twice says nothing.
+    if group != STACK and any(known.rule.text == text for known in rules):
+        return
+    rules.append(entry)

@@ -1,0 +1,75 @@
+"""What a stack demands of its policy: requests that must be allowed, and that must be denied."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from components.boundary.policy import Decision, Policy, PolicyRule
+from components.boundary.url import UrlError, parse
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One request, and why it must be allowed or denied."""
+
+    method: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A demand that the policy does not meet; its text is the whole message."""
+
+    demand: Literal["allowed", "denied"]
+    expectation: Expectation
+    decision: Decision
+    nearest: tuple[PolicyRule, ...] = ()
+
+    def __str__(self) -> str:
+        wanted = self.expectation
+        head = f"{wanted.method} {wanted.url} must be {self.demand} ({wanted.reason})"
+        if self.decision.rule is not None:
+            rule = self.decision.rule
+            return f"{head}, but rule {rule.rule.text!r} of group {rule.group} allows it"
+        if self.decision.unparsable is not None:
+            return f"{head}, but the URL cannot be parsed: {self.decision.unparsable}"
+        near = ", ".join(f"{rule.rule.text!r} ({rule.group})" for rule in self.nearest)
+        return f"{head}, but no rule allows it" + (f"; the nearest are {near}" if near else "")
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The demands of a stack."""
+
+    must_allow: tuple[Expectation, ...] = ()
+    must_deny: tuple[Expectation, ...] = ()
+
+    def check(self, policy: Policy) -> tuple[Breach, ...]:
+        """Return every demand that `policy` does not meet."""
+        breaches = []
+        for wanted in self.must_allow:
+            decision = policy.decide(wanted.method, wanted.url)
+            if not decision.allowed:
+                near = nearest(policy, wanted.url)
+                breaches.append(Breach("allowed", wanted, decision, near))
+        for wanted in self.must_deny:
+            decision = policy.decide(wanted.method, wanted.url)
+            if decision.allowed:
+                breaches.append(Breach("denied", wanted, decision))
+        return tuple(breaches)
+
+
+def nearest(policy: Policy, url: str, count: int = 3) -> tuple[PolicyRule, ...]:
+    """Return up to `count` rules whose hosts are most like the URL's, the most alike first."""
+    try:
+        host = parse(url).host
+    except UrlError:
+        return ()
+    by_host: dict[str, PolicyRule] = {}
+    for entry in policy:
+        by_host.setdefault(entry.rule.host, entry)
+    alike = difflib.get_close_matches(host, list(by_host), n=count, cutoff=0.6)
+    return tuple(by_host[name] for name in alike)

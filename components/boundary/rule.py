@@ -1,0 +1,232 @@
+"""One rule of Boundary's allowlist: its grammar and what it matches.
+
+The grammar and the semantics are those of coder/boundary v0.9.0, package `rulesengine`.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WILDCARD = "*"
+KEYS = ("method", "domain", "path")
+
+_SPACE = " \t\n"
+_LETTERS_DIGITS = frozenset(string.ascii_letters + string.digits)
+# RFC 7230, 3.2.6: the characters of a token.
+_TOKEN = _LETTERS_DIGITS | frozenset("!#$%&'*+-.^_`|~")
+# RFC 3986, 3.3: pchar, without the comma, which separates patterns, and the percent sign.
+_PCHAR = _LETTERS_DIGITS | frozenset("-._~!$&'()*+;=:@")
+_HEX = frozenset(string.hexdigits)
+
+
+class RuleError(ValueError):
+    """A rule that Boundary refuses: the text, the position in it from 0, and what is right."""
+
+    def __init__(self, text: str, position: int, problem: str) -> None:
+        self.text = text
+        self.position = position
+        self.problem = problem
+        found = repr(text[position]) if position < len(text) else "the end"
+        super().__init__(f"rule {text!r}, character {position + 1} ({found}): {problem}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A parsed rule.
+
+    Attributes:
+        text: the rule as written, which Boundary reports as `matched_rule`.
+        methods: HTTP methods; empty for all.
+        labels: labels of the host from left to right, `("*",)` for every host; empty for all.
+        paths: patterns as segments; an empty pattern matches every path; empty for all. A percent
+            escape stays as written: Boundary decodes the request's path, not the pattern.
+    """
+
+    text: str
+    methods: tuple[str, ...]
+    labels: tuple[str, ...]
+    paths: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """Return the rule written as `text`; raises RuleError for what Boundary refuses.
+
+        Two `domain` keys, which Boundary would join to one host, are refused too.
+        """
+        return _Parser(text).rule()
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def any_method(self) -> bool:
+        """Whether every method matches."""
+        return not self.methods or WILDCARD in self.methods
+
+    @property
+    def any_host(self) -> bool:
+        """Whether every host matches."""
+        return not self.labels or self.labels == (WILDCARD,)
+
+    @property
+    def any_path(self) -> bool:
+        """Whether every path matches."""
+        return not self.paths or () in self.paths
+
+    @property
+    def host(self) -> str:
+        """The host pattern as text, `*` for every host."""
+        return ".".join(self.labels) if self.labels else WILDCARD
+
+    def matches_method(self, method: str) -> bool:
+        """Whether `method` matches, case-sensitively."""
+        return self.any_method or method in self.methods
+
+    def matches_host(self, labels: Sequence[str]) -> bool:
+        """Whether a host matches, given as its labels; aligned at the right end."""
+        if not self.labels:
+            return True
+        pattern = self.labels
+        if len(pattern) > len(labels):
+            return False
+        if len(labels) > len(pattern) and pattern[0] != WILDCARD:
+            return False
+        tail = labels[len(labels) - len(pattern) :]
+        return all(p in (WILDCARD, label) for p, label in zip(pattern, tail, strict=True))
+
+    def matches_path(self, segments: Sequence[str]) -> bool:
+        """Whether a path matches, given as its decoded segments."""
+        return not self.paths or any(matches_pattern(pattern, segments) for pattern in self.paths)
+
+
+def matches_pattern(pattern: Sequence[str], segments: Sequence[str]) -> bool:
+    """Whether one path pattern matches the decoded segments of a path."""
+    if not pattern:
+        return True
+    if len(pattern) > len(segments):
+        return False
+    if len(pattern) < len(segments) and pattern[-1] != WILDCARD:
+        return False
+    return all(p in (WILDCARD, s) for p, s in zip(pattern, segments, strict=False))
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def rule(self) -> Rule:
+        methods: tuple[str, ...] = ()
+        labels: tuple[str, ...] = ()
+        paths: tuple[tuple[str, ...], ...] = ()
+        self._space()
+        while self.at < len(self.text):
+            start = self.at
+            key = self._key()
+            if key == "method":
+                methods += self._methods()
+            elif key == "path":
+                paths += self._paths()
+            elif labels:
+                raise self._error("a second domain; Boundary would join the two to one host", start)
+            else:
+                labels = self._domain()
+            if self.at < len(self.text) and self.text[self.at] not in _SPACE:
+                raise self._error(f"cannot stand in a {key}; separate keys by spaces")
+            self._space()
+        return Rule(self.text, methods, labels, paths)
+
+    def _space(self) -> None:
+        while self.at < len(self.text) and self.text[self.at] in _SPACE:
+            self.at += 1
+
+    def _error(self, problem: str, at: int | None = None) -> RuleError:
+        return RuleError(self.text, self.at if at is None else at, problem)
+
+    def _run(self, allowed: frozenset[str]) -> str:
+        start = self.at
+        while self.at < len(self.text) and self.text[self.at] in allowed:
+            self.at += 1
+        return self.text[start : self.at]
+
+    def _take(self, character: str) -> bool:
+        if self.text.startswith(character, self.at):
+            self.at += 1
+            return True
+        return False
+
+    def _key(self) -> str:
+        start = self.at
+        end = start
+        while end < len(self.text) and self.text[end] not in _SPACE + "=":
+            end += 1
+        key = self.text[start:end]
+        if key not in KEYS or end == len(self.text) or self.text[end] != "=":
+            raise self._error("expected method=, domain= or path=, in lower case")
+        self.at = end + 1
+        return key
+
+    def _methods(self) -> tuple[str, ...]:
+        methods = []
+        while True:
+            method = self._run(_TOKEN)
+            if not method:
+                raise self._error("expected an HTTP method such as GET, or *")
+            methods.append(method)
+            if not self._take(","):
+                return tuple(methods)
+
+    def _domain(self) -> tuple[str, ...]:
+        labels = []
+        while True:
+            start = self.at
+            if self._take(WILDCARD):
+                labels.append(WILDCARD)
+            else:
+                label = self._run(_LETTERS_DIGITS | {"-"})
+                if not label:
+                    raise self._error("expected a label of letters, digits and hyphens, or *")
+                if label.startswith("-"):
+                    raise self._error("a label may not start with a hyphen", start)
+                if label.endswith("-"):
+                    raise self._error("a label may not end with a hyphen", self.at - 1)
+                labels.append(label)
+            if not self._take("."):
+                break
+        if labels[-1] == WILDCARD and len(labels) > 1:
+            raise self._error("the last label may not be *", start)
+        return tuple(labels)
+
+    def _paths(self) -> tuple[tuple[str, ...], ...]:
+        patterns = [self._pattern()]
+        while self._take(","):
+            patterns.append(self._pattern())
+        return tuple(patterns)
+
+    def _pattern(self) -> tuple[str, ...]:
+        self._take("/")
+        segments = [self._segment()]
+        while self._take("/"):
+            segments.append(self._segment())
+        # `path=` and `path=/` hold no segment; an empty one inside or at the end counts.
+        return () if segments == [""] else tuple(segments)
+
+    def _segment(self) -> str:
+        start = self.at
+        while self.at < len(self.text):
+            character = self.text[self.at]
+            if character == "%":
+                digits = self.text[self.at + 1 : self.at + 3]
+                if len(digits) < 2 or not set(digits) <= _HEX:
+                    raise self._error("expected a percent escape such as %2F")
+                self.at += 3
+            elif character in _PCHAR:
+                self.at += 1
+            else:
+                break
+        raw = self.text[start : self.at]
+        if WILDCARD in raw and raw != WILDCARD:
+            raise self._error("* must be a whole segment", start + raw.index(WILDCARD))
+        return raw

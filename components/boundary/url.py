@@ -1,0 +1,142 @@
+"""A request's URL as Boundary reads it: Go's net/url, host without port, path decoded.
+
+Boundary parses a URL without `://` as https, and denies what Go cannot parse. Go's rules differ
+from urllib's: percent escapes are checked, hosts are checked, case is kept.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from functools import lru_cache
+
+_HEX = frozenset(string.hexdigits)
+_LETTERS = frozenset(string.ascii_letters)
+_SCHEME = _LETTERS | frozenset(string.digits + "+-.")
+_UNRESERVED = _LETTERS | frozenset(string.digits + "-_.~")
+# net/url, shouldEscape in mode encodeHost: what a host may hold besides bytes from 0x80.
+_HOST = _UNRESERVED | frozenset("!$&'()*+,;=:[]<>\"")
+_USERINFO = _UNRESERVED | frozenset(":!$&'()*+,;=%@")
+
+
+class UrlError(ValueError):
+    """A URL that Go's net/url does not parse; Boundary denies such a request."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What Boundary compares: labels of the host and decoded segments of the path."""
+
+    host: str
+    path: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The host split at its dots."""
+        return tuple(self.host.split("."))
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The path split at its slashes, without the empty segment before the first."""
+        parts = self.path.split("/")
+        return tuple(parts[1:] if parts[0] == "" else parts)
+
+
+@lru_cache(maxsize=1024)
+def parse(url: str) -> Target:
+    """Return host and path of `url`; raises UrlError for what Go does not parse."""
+    if "://" not in url:
+        url = "https://" + url
+    rest = url.partition("#")
+    if rest[1]:
+        _unescape(rest[2], "fragment")
+    text = rest[0]
+    if any(character < " " or character == "\x7f" for character in text):
+        raise UrlError("control character")
+    scheme, text = _split_scheme(text)
+    text = text.partition("?")[0]
+    if scheme and not text.startswith("/"):
+        return Target("", "")
+    if not scheme and not text.startswith("/") and ":" in text.partition("/")[0]:
+        raise UrlError("first path segment holds a colon")
+    host = ""
+    if text.startswith("//") and (scheme or not text.startswith("///")):
+        authority, slash, after = text[2:].partition("/")
+        host = _hostname(authority)
+        text = slash + after
+    return Target(host, _unescape(text, "path"))
+
+
+def _split_scheme(text: str) -> tuple[str, str]:
+    for index, character in enumerate(text):
+        if character == ":":
+            if index == 0:
+                raise UrlError("missing protocol scheme")
+            return text[:index], text[index + 1 :]
+        if character not in _SCHEME or (index == 0 and character not in _LETTERS):
+            break
+    return "", text
+
+
+def _hostname(authority: str) -> str:
+    userinfo, at, host = authority.rpartition("@")
+    if at:
+        if not set(userinfo) <= _USERINFO:
+            raise UrlError("invalid userinfo")
+        _unescape(userinfo, "userinfo")
+    return _bracketed(host) if host.startswith("[") else _plain(host)
+
+
+def _plain(host: str) -> str:
+    name, colon, port = host.partition(":")
+    if colon and not _port(port):
+        raise UrlError(f"invalid port {port!r}")
+    return _unescape_host(name, zone=False)
+
+
+def _bracketed(host: str) -> str:
+    closing = host.rfind("]")
+    if closing < 0:
+        raise UrlError("missing ']' in host")
+    after = host[closing + 1 :]
+    if after and not (after.startswith(":") and _port(after[1:])):
+        raise UrlError(f"invalid port {after!r}")
+    address, percent, zone = host[1:closing].partition("%25")
+    if percent:
+        return _unescape_host(address, zone=False) + "%" + _unescape_host(zone, zone=True)
+    return _unescape_host(address, zone=False)
+
+
+def _port(text: str) -> bool:
+    return all(character in string.digits for character in text)
+
+
+def _unescape_host(text: str, *, zone: bool) -> str:
+    for index, character in enumerate(text):
+        if character == "%":
+            escape = text[index + 1 : index + 3]
+            # Only bytes outside ASCII may be escaped in a host; a zone may escape any.
+            if not zone and escape and escape[0] in "01234567" and escape != "25":
+                raise UrlError(f"invalid escape in host {text!r}")
+        elif ord(character) < 0x80 and character not in _HOST:
+            raise UrlError(f"invalid character {character!r} in host")
+    return _unescape(text, "host")
+
+
+def _unescape(text: str, what: str) -> str:
+    if "%" not in text:
+        return text
+    raw = bytearray()
+    index = 0
+    while index < len(text):
+        character = text[index]
+        if character == "%":
+            digits = text[index + 1 : index + 3]
+            if len(digits) < 2 or not set(digits) <= _HEX:
+                raise UrlError(f"invalid escape in {what}")
+            raw.append(int(digits, 16))
+            index += 3
+        else:
+            raw += character.encode(errors="surrogateescape")
+            index += 1
+    return raw.decode(errors="surrogateescape")

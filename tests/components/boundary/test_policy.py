@@ -1,0 +1,189 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.boundary import (
+    CATALOGUE,
+    Contract,
+    Expectation,
+    ExtraRule,
+    Policy,
+    PolicyError,
+    audit,
+    build_policy,
+    compare,
+    exfiltration_report,
+    host_of,
+    render_config,
+)
+
+LIST = Path(__file__).with_name("allowlist.tsv")
+
+
+def deployed(**changes) -> Policy:
+    wanted = {"coder_host": "coder.example.com", "gitlab_hosts": ["gitlab.example.com"], **changes}
+    return build_policy(list(CATALOGUE), **wanted)
+
+
+def with_rules(*rules: str, groups: tuple[str, ...] = ("coder",)) -> Policy:
+    return build_policy(
+        groups,
+        coder_host="coder.example.com",
+        gitlab_hosts=["gitlab.example.com"],
+        extra=[ExtraRule(rule, "a test") for rule in rules],
+    )
+
+
+def test_catalogue_is_the_deployed_list_in_its_order() -> None:
+    lines = [line for line in LIST.read_text().splitlines() if not line.startswith("#")]
+    rules = [f"{group.name}\t{rule}" for group in CATALOGUE.values() for rule in group.rules]
+    assert rules == lines
+    assert len(deployed()) == 175
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://coder.example.com/api/v2/buildinfo", True),
+        ("https://gitlab.example.com/users/sign_in", True),
+        ("https://pypi.org/simple/", True),
+        ("https://github.com/", True),
+        ("https://registry.npmjs.org/left-pad", False),
+        ("https://example.com/", False),
+    ],
+)
+def test_demonstration(url: str, allowed: bool) -> None:
+    decision = deployed().decide("GET", url)
+    assert decision.allowed is allowed
+    assert (decision.rule is not None) is allowed
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://coder.example.com:8443", "coder.example.com"),
+        ("http://127.0.0.1:7080", "127.0.0.1"),
+        ("gitlab.example.com:8443", "gitlab.example.com"),
+        ("https://Coder.Example.com.", "coder.example.com"),
+    ],
+)
+def test_a_port_never_reaches_a_rule(url: str, host: str) -> None:
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize("url", ["https://[::1]:8443", "https://", "https://a_b.example.com"])
+def test_a_host_no_rule_can_name_is_refused(url: str) -> None:
+    with pytest.raises(PolicyError, match="names no host"):
+        host_of(url)
+
+
+def test_the_first_matching_rule_is_named() -> None:
+    policy = with_rules("method=GET domain=a.com", "domain=*.com", "domain=a.com")
+    assert policy.decide("GET", "https://a.com/").rule.rule.text == "method=GET domain=a.com"
+    assert policy.decide("POST", "https://a.com/").rule.rule.text == "domain=*.com"
+    assert policy.decide("POST", "https://b.com/").rule.rule.text == "domain=*.com"
+
+
+def test_every_problem_of_a_policy_at_once() -> None:
+    with pytest.raises(PolicyError) as caught:
+        build_policy(
+            ["coder", "npm"],
+            coder_host="c.example.com",
+            gitlab_hosts=[],
+            extra=[ExtraRule("domain=https://a", "x"), ExtraRule("method=GET", "x")],
+        )
+    assert len(caught.value.problems) == 3
+    assert "unknown group 'npm'" in caught.value.problems[0]
+    assert "character 13" in caught.value.problems[1]
+    assert "opens every host" in caught.value.problems[2]
+
+
+def test_opening_every_host_can_be_accepted() -> None:
+    policy = build_policy(
+        [], coder_host="c", gitlab_hosts=[], extra=[ExtraRule("", "x")], accept_everything=True
+    )
+    assert policy.decide("GET", "http://a b/").allowed
+
+
+def test_findings_name_what_was_surely_not_meant() -> None:
+    policy = with_rules(
+        "domain=*.a.com",
+        "method=GET domain=b.a.com",
+        "domain=*.a.com",
+        "domain=GitHub.com",
+        "method=get domain=c.com",
+        "domain=d.com path=/a%20b",
+    )
+    reasons = {finding.rule: finding.reason for finding in audit(policy)}
+    assert "shadowed" in reasons["method=GET domain=b.a.com"]
+    assert "duplicate" in reasons["domain=*.a.com"]
+    assert "upper case" in reasons["domain=GitHub.com"]
+    assert "'get' never matches GET" in reasons["method=get domain=c.com"]
+    assert "percent escape" in reasons["domain=d.com path=/a%20b"]
+
+
+def test_a_broken_contract_names_url_rule_and_reason() -> None:
+    contract = Contract(
+        must_allow=(Expectation("GET", "https://pypi.com/x", "pip installs"),),
+        must_deny=(Expectation("GET", "https://github.com/", "closed network"),),
+    )
+    allow, deny = map(str, contract.check(deployed()))
+    assert "GET https://pypi.com/x must be allowed (pip installs), but no rule allows it" in allow
+    assert "'domain=pypi.org' (python)" in allow
+    assert deny.endswith("but rule 'domain=github.com' of group version-control allows it")
+    assert not Contract(must_allow=contract.must_deny, must_deny=contract.must_allow).check(
+        deployed()
+    )
+
+
+def test_comparison_understands_wildcards() -> None:
+    old = with_rules("domain=*.a.com", "domain=b.com path=/x/*")
+    covered = with_rules("domain=*.a.com", "domain=c.a.com", "domain=b.com path=/x/*,/x/y")
+    assert compare(old, covered).empty
+    new = with_rules("domain=a.com", "method=GET,HEAD domain=b.com path=/x/y", "domain=e.com")
+    changed = compare(old, new)
+    assert [str(reach) for reach in changed.opened] == [
+        "a.com (all methods, all paths)",
+        "e.com (all methods, all paths)",
+    ]
+    assert [str(reach) for reach in changed.closed] == [
+        "*.a.com (all methods, all paths)",
+        "b.com (all methods, /x/*)",
+    ]
+    assert compare(new, old).opened == changed.closed
+
+
+def test_a_policy_survives_the_stack_state() -> None:
+    policy = deployed()
+    again = Policy.from_json(policy.to_json())
+    assert again == policy
+    assert again != with_rules()
+
+
+def test_config_file_is_what_boundary_reads() -> None:
+    text = render_config(deployed(), jail_type="landjail")
+    assert text == render_config(deployed(), jail_type="landjail")
+    assert yaml.safe_load(text) == {
+        "allowlist": list(deployed().texts),
+        "log_dir": "/tmp/boundary_logs",
+        "log_level": "warn",
+        "proxy_port": 8087,
+        "jail_type": "landjail",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rules", "grade"),
+    [
+        ((), "A"),
+        (("method=GET domain=github.com",), "B"),
+        (("domain=*.sentry.io",), "C"),
+        (("domain=github.com", "domain=*.sentry.io"), "D"),
+        (("domain=*.s3.amazonaws.com",), "E"),
+    ],
+)
+def test_exfiltration_grade_is_that_of_the_worst_host(rules: tuple[str, ...], grade: str) -> None:
+    report = exfiltration_report(with_rules(*rules))
+    assert report.grade == grade
+    assert [entry.rule.rule.text for entry in report.entries] == list(rules)

@@ -1,0 +1,54 @@
+import pytest
+
+from components.boundary import Rule, RuleError
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "domain=*",
+        "domain=example.com",
+        "  method=GET,POST\tdomain=*.example.com \n path=/a/*,/b ",
+        "path=",
+        "path=/",
+        "path=a/b",
+        "method=* domain=a.*.example.com",
+        "domain=1.2.3.4 path=/%41/b:c@d",
+        "method=GET method=POST domain=a",
+    ],
+)
+def test_what_boundary_accepts_renders_back(text: str) -> None:
+    assert str(Rule.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "character", "problem"),
+    [
+        ("host=a.com", 1, "expected method="),
+        ("Domain=a.com", 1, "in lower case"),
+        ("domain=", 8, "expected a label"),
+        ("method= domain=a", 8, "expected an HTTP method"),
+        ("domain=a.com:443", 13, "cannot stand in a domain"),
+        ("domain=https://a.com", 13, "cannot stand in a domain"),
+        ("domain=a_b.com", 9, "cannot stand in a domain"),
+        ("domain=-a.com", 8, "start with a hyphen"),
+        ("domain=a-.com", 9, "end with a hyphen"),
+        ("domain=a.*", 10, "last label"),
+        ("domain=a*.com", 9, "cannot stand in a domain"),
+        ("domain=[::1]", 8, "expected a label"),
+        ("domain=a.com domain=b.com", 14, "second domain"),
+        ("domain=a.com path=/a%2", 21, "percent escape"),
+        ("domain=a.com path=/a*", 21, "whole segment"),
+        ("domain=a.com path=/a?b", 21, "cannot stand in a path"),
+        ("domain=a.com,b.com", 13, "cannot stand in a domain"),
+        ("domain=bücher.de", 9, "cannot stand in a domain"),
+        ("domain=a.com extra", 14, "expected method="),
+    ],
+)
+def test_what_boundary_refuses_is_refused_at_its_character(
+    text: str, character: int, problem: str
+) -> None:
+    with pytest.raises(RuleError, match=problem) as caught:
+        Rule.parse(text)
+    assert caught.value.position + 1 == character
