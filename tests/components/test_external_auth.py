@@ -1,0 +1,184 @@
+import base64
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.coderd_env import CoderdEnv, CoderdEnvArgs
+from components.errors import ArgsError
+from components.external_auth import (
+    GitLabExternalAuth,
+    GitLabExternalAuthArgs,
+    GitLabProvider,
+)
+from tests.components.recording import Recorder, record
+
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
+CLIENT_ID = "application-id-of-the-test"
+CLIENT_SECRET = "application-secret-of-the-test"
+GITLAB = GitLabProvider(0, "gitlab", "gitlab.example.com", CLIENT_ID, CLIENT_SECRET)
+SECOND = GitLabProvider(
+    1, "gitlab-eu", "git-lab.eu.example.com:8443", "second-id", "second-secret", "GitLab EU"
+)
+
+
+def args(**given: Any) -> GitLabExternalAuthArgs:
+    return GitLabExternalAuthArgs(
+        **{
+            "namespace": "coder",
+            "access_url": "https://dev.coder.com",
+            "providers": [GITLAB],
+            **given,
+        }
+    )
+
+
+def declare(**given: Any) -> tuple[Recorder, dict[str, Any]]:
+    def program() -> dict[str, pulumi.Output[Any]]:
+        auth = GitLabExternalAuth("auth", args(**given))
+        CoderdEnv(
+            "env", CoderdEnvArgs("coder", auth.variables, pod_annotations=auth.pod_annotations)
+        )
+        return {
+            "callbacks": pulumi.Output.from_input(auth.callback_urls),
+            "secret": auth.secret_name,
+        }
+
+    generated = {"random:index/randomId:RandomId": {"hex": "0123456789abcdef"}}
+    return record(program, generated)
+
+
+def template(recorder: Recorder) -> dict[str, Any]:
+    (patch,) = recorder.of("DeploymentPatch")
+    return dict(patch["spec"]["template"])
+
+
+def environment(recorder: Recorder) -> dict[str, Any]:
+    (container,) = template(recorder)["spec"]["containers"]
+    return {
+        each["name"]: each.get("value") or each["valueFrom"]["secretKeyRef"]
+        for each in container["env"]
+    }
+
+
+def test_variables_of_one_provider() -> None:
+    recorder, outputs = declare()
+    prefix = "CODER_EXTERNAL_AUTH_0_"
+    assert environment(recorder) == {
+        "CODER_OAUTH2_GITHUB_DEFAULT_PROVIDER_ENABLE": "false",
+        prefix + "ID": "gitlab",
+        prefix + "TYPE": "gitlab",
+        prefix + "DISPLAY_NAME": "GitLab",
+        prefix + "CLIENT_ID": {"name": "coder-external-auth", "key": "gitlab-client-id"},
+        prefix + "CLIENT_SECRET": {"name": "coder-external-auth", "key": "gitlab-client-secret"},
+        prefix + "AUTH_URL": "https://gitlab.example.com/oauth/authorize",
+        prefix + "TOKEN_URL": "https://gitlab.example.com/oauth/token",
+        prefix + "VALIDATE_URL": "https://gitlab.example.com/oauth/token/info",
+        prefix + "REGEX": r"gitlab\.example\.com",
+        prefix + "SCOPES": "read_user read_repository write_repository",
+    }
+    assert outputs == {
+        "callbacks": {"gitlab": "https://dev.coder.com/external-auth/gitlab/callback"},
+        "secret": "coder-external-auth",
+    }
+
+
+def test_several_providers_share_one_secret() -> None:
+    recorder, outputs = declare(providers=[SECOND, GITLAB], access_url="http://127.0.0.1:7080/")
+    (secret,) = recorder.of("Secret")
+    assert secret["metadata"] == {"name": "coder-external-auth", "namespace": "coder"}
+    assert secret["type"] == "Opaque"
+    assert SECRET_MARK in secret["data"]
+    decoded = {k: base64.b64decode(v).decode() for k, v in secret["data"]["value"].items()}
+    assert decoded == {
+        "gitlab-client-id": CLIENT_ID,
+        "gitlab-client-secret": CLIENT_SECRET,
+        "gitlab-eu-client-id": "second-id",
+        "gitlab-eu-client-secret": "second-secret",
+    }
+    found = environment(recorder)
+    assert len(found) == 21
+    assert found["CODER_EXTERNAL_AUTH_1_AUTH_URL"] == (
+        "https://git-lab.eu.example.com:8443/oauth/authorize"
+    )
+    regex = found["CODER_EXTERNAL_AUTH_1_REGEX"]
+    assert regex == r"git-lab\.eu\.example\.com"
+    assert re.search(regex, "ssh://git@git-lab.eu.example.com:2222/a/b.git")
+    assert not re.search(regex, "https://git-labxeu.example.com/a/b.git")
+    assert outputs["callbacks"] == {
+        "gitlab": "http://127.0.0.1:7080/external-auth/gitlab/callback",
+        "gitlab-eu": "http://127.0.0.1:7080/external-auth/gitlab-eu/callback",
+    }
+
+
+def test_credentials_stand_in_the_secret_alone() -> None:
+    recorder, outputs = declare()
+    elsewhere = [a.inputs for a in recorder.registered if not a.typ.endswith(":Secret")]
+    for text in (CLIENT_ID, CLIENT_SECRET, base64.b64encode(CLIENT_SECRET.encode()).decode()):
+        assert text not in json.dumps(elsewhere)
+        assert text not in json.dumps(outputs)
+
+
+def rotation(recorder: Recorder) -> dict[str, Any]:
+    (token,) = recorder.of("RandomId")
+    return dict(token["keepers"])
+
+
+def test_a_rotated_secret_restarts_coderd() -> None:
+    recorder, _ = declare()
+    assert template(recorder)["metadata"] == {
+        "annotations": {"firewalled-coder/external-auth-rotation": "0123456789abcdef"}
+    }
+    unchanged, _ = declare()
+    rotated, _ = declare(providers=[replace(GITLAB, client_secret="another")])
+    assert rotation(recorder) == rotation(unchanged)
+    assert rotation(recorder) != rotation(rotated)
+
+
+def test_what_notices_the_rotation_is_itself_a_secret() -> None:
+    recorder, _ = declare()
+    assert SECRET_MARK in rotation(recorder)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"access_url": "dev.coder.com"}, "is not http or https"),
+        ({"access_url": "ssh://dev.coder.com"}, "is not http or https"),
+        ({"access_url": "https://"}, "is not http or https"),
+        ({"access_url": "https://dev.coder.com/coder"}, "host and port alone"),
+        ({"access_url": "https://dev.coder.com?x=1"}, "host and port alone"),
+        ({"access_url": "https://dev.coder.com:99999"}, "does not parse"),
+        ({"access_url": "https://me:s3cr3t@dev.coder.com"}, "holds a user or password"),
+        ({"providers": []}, "there is no provider"),
+        ({"providers": [GITLAB, replace(SECOND, index=0)]}, "two providers have the index 0"),
+        ({"providers": [GITLAB, replace(SECOND, id="gitlab")]}, "two .* the id gitlab"),
+        (
+            {"providers": [GITLAB, replace(SECOND, host="GitLab.example.com:444")]},
+            "two providers have the host gitlab.example.com",
+        ),
+        ({"providers": [replace(GITLAB, index=-1)]}, "index -1 is below 0"),
+        ({"providers": [replace(GITLAB, id="git lab")]}, "the id takes"),
+        ({"providers": [replace(GITLAB, host="https://gitlab.example.com")]}, "is no host"),
+        ({"providers": [replace(GITLAB, host="gitlab.example.com/x")]}, "is no host"),
+        ({"providers": [replace(GITLAB, host="gitlab.example.com:0")]}, "is no host"),
+        ({"providers": [replace(GITLAB, host="gitlab.example.com:70000")]}, "is no host"),
+        ({"providers": [replace(GITLAB, host="a b")]}, "is no host"),
+        ({"providers": [replace(GITLAB, display_name=" ")]}, "display name is empty"),
+        ({"providers": [replace(GITLAB, scopes=())]}, "no GitLab scopes"),
+        ({"providers": [replace(GITLAB, client_secret="")]}, "client_secret is empty"),
+    ],
+)
+def test_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgsError, match=message) as caught:
+        args(**given)
+    assert "s3cr3t" not in str(caught.value)
+    assert CLIENT_SECRET not in str(caught.value)
+
+
+def test_credentials_are_not_in_the_text_of_the_arguments() -> None:
+    assert CLIENT_ID not in repr(args())
+    assert CLIENT_SECRET not in repr(args())
