@@ -12,6 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.model import StreamLabel
+from components.errors import refuse
 
 CONFIG_MAP_LIMIT = 1024 * 1024
 """Bytes of data that Kubernetes allows in a ConfigMap."""
@@ -48,24 +49,23 @@ class DashboardsArgs:
         """Refuse what does not exist.
 
         Raises:
-            ValueError: A dashboard or a stream label that is not one, or a dashboard twice.
+            ArgsError: A dashboard or a stream label that is not one, or a dashboard twice.
         """
-        unknown = sorted(set(self.dashboards) - set(CATALOGUE))
-        if unknown:
-            raise ValueError(
-                f"dashboards: no {', '.join(unknown)}; there are {', '.join(CATALOGUE)}"
-            )
+        problems = [
+            f"{uid!r} is no dashboard; there are {', '.join(CATALOGUE)}"
+            for uid in self.dashboards
+            if uid not in CATALOGUE
+        ]
         if len(set(self.dashboards)) != len(self.dashboards):
-            raise ValueError("dashboards: each may be named once")
-        labels = sorted(set(self.loki_selector) - {label.value for label in StreamLabel})
-        if labels:
-            raise ValueError(
-                f"loki_selector: Loki has no stream label {', '.join(labels)}; "
-                f"it has {', '.join(StreamLabel)}"
-            )
-        unquotable = [name for name, value in self.loki_selector.items() if "`" in value]
-        if unquotable:
-            raise ValueError(f"loki_selector: no backtick may stand in {', '.join(unquotable)}")
+            problems.append("each dashboard may be named once")
+        for label, value in self.loki_selector.items():
+            if label not in set(StreamLabel):
+                problems.append(
+                    f"Loki has no stream label {label!r}; it has {', '.join(StreamLabel)}"
+                )
+            elif "`" in value or "\n" in value:
+                problems.append(f"no backtick or line end may stand in {label}={value!r}")
+        refuse("dashboards", problems)
 
     @property
     def context(self) -> DashboardContext:

@@ -17,9 +17,10 @@ def test_each_dashboard_is_a_labelled_config_map_in_its_folder():
         }
     )
     assert outputs["uids"] == list(CATALOGUE)
-    made = recorder.of("ConfigMap")
+    made = {made["metadata"]["name"]: made for made in recorder.of("ConfigMap")}
     assert len(made) == len(CATALOGUE)
-    for uid, config_map in zip(CATALOGUE, made, strict=True):
+    for uid in CATALOGUE:
+        config_map = made[f"dashboard-{uid}"]
         assert config_map["metadata"] == {
             "name": f"dashboard-{uid}",
             "namespace": "observability",
@@ -39,10 +40,10 @@ def test_a_stack_may_choose_its_dashboards():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"dashboards": ("agent-firewal",)}, "no agent-firewal; there are agent-firewall"),
+        ({"dashboards": ("agent-firewal",)}, "'agent-firewal' is no dashboard; there are agent-f"),
         ({"dashboards": ("agent-firewall", "agent-firewall")}, "may be named once"),
-        ({"loki_selector": {"logger": "coderd"}}, "no stream label logger; it has app,"),
-        ({"loki_selector": {"app": "a`b"}}, "no backtick may stand in app"),
+        ({"loki_selector": {"logger": "coderd"}}, "no stream label 'logger'; it has app,"),
+        ({"loki_selector": {"app": "a`b"}}, "no backtick or line end may stand in app"),
     ],
 )
 def test_what_does_not_exist_is_refused(kwargs, message):
