@@ -1,0 +1,171 @@
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.errors import ArgsError
+from components.mcp_server import (
+    GITHUB_READ_ONLY_TOOLS,
+    GITHUB_URL,
+    READ_ONLY_HEADER,
+    McpServer,
+    McpServerArgs,
+    bearer,
+)
+from tests.components.recording import Recorder, record
+
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
+KEY = "ghp-key-of-the-test"
+
+
+def args(**given: Any) -> McpServerArgs:
+    return McpServerArgs(**{"slug": "github", "display_name": "GitHub", "url": GITHUB_URL, **given})
+
+
+def declare(**given: Any) -> tuple[Recorder, dict[str, Any]]:
+    def program() -> dict[str, pulumi.Output[Any]]:
+        # Outputs belong to the event loop of the program, so they are made in it.
+        made = {key: value() if callable(value) else value for key, value in given.items()}
+        return {"id": McpServer("github", args(**made)).server_id}
+
+    return record(program, {"random:index/randomInteger:RandomInteger": {"result": 7}})
+
+
+def server(**given: Any) -> dict[str, Any]:
+    recorder, outputs = declare(**given)
+    assert outputs == {"id": "github-server-id"}
+    (inputs,) = recorder.of("AgentsMcpServer")
+    return dict(inputs)
+
+
+def revealed(value: Any) -> Any:
+    assert SECRET_MARK in value
+    return value["value"]
+
+
+def test_one_header_is_an_api_key() -> None:
+    inputs = server(
+        headers=lambda: {"Authorization": bearer(KEY)}, tool_allow_list=GITHUB_READ_ONLY_TOOLS
+    )
+    assert revealed(inputs.pop("apiKeyValueWo")) == f"Bearer {KEY}"
+    assert inputs == {
+        "slug": "github",
+        "displayName": "GitHub",
+        "url": "https://api.githubcopilot.com/mcp/",
+        "transport": "streamable_http",
+        "authType": "api_key",
+        "apiKeyHeader": "Authorization",
+        "apiKeyValueWoVersion": 7,
+        "toolAllowLists": sorted(GITHUB_READ_ONLY_TOOLS),
+        "availability": "default_off",
+        "enabled": True,
+    }
+
+
+def test_two_headers_are_custom_headers() -> None:
+    inputs = server(headers=lambda: {"Authorization": bearer(KEY), READ_ONLY_HEADER: "true"})
+    assert inputs["authType"] == "custom_headers"
+    assert revealed(inputs["customHeadersWo"]) == {
+        "Authorization": f"Bearer {KEY}",
+        "X-MCP-Readonly": "true",
+    }
+    assert inputs["customHeadersWoVersion"] == 7
+    assert not {key for key in inputs if key.startswith("apiKey")}
+
+
+def test_no_header_is_no_authentication() -> None:
+    recorder, _ = declare()
+    (inputs,) = recorder.of("AgentsMcpServer")
+    assert inputs["authType"] == "none"
+    assert not {key for key in inputs if "Wo" in key or key.startswith("apiKey")}
+    assert recorder.of("RandomInteger") == []
+
+
+def test_switches() -> None:
+    given = {
+        "tool_deny_list": ("delete_repository",),
+        "availability": "force_on",
+        "enabled": False,
+        "transport": "sse",
+        "description": "Repositories",
+        "icon_url": "/icon/github.svg",
+        "model_intent": True,
+        "allow_in_plan_mode": True,
+        "forward_coder_headers": False,
+        "organization_id": "organization",
+    }
+    inputs = server(**given)
+    expected = {
+        "toolDenyLists": ["delete_repository"],
+        "availability": "force_on",
+        "enabled": False,
+        "transport": "sse",
+        "description": "Repositories",
+        "iconUrl": "/icon/github.svg",
+        "modelIntent": True,
+        "allowInPlanMode": True,
+        "forwardCoderHeaders": False,
+        "organizationId": "organization",
+    }
+    assert {key: inputs[key] for key in expected} == expected
+
+
+def keepers(**given: Any) -> Any:
+    recorder, _ = declare(**given)
+    (version,) = recorder.of("RandomInteger")
+    return revealed(version["keepers"])
+
+
+def test_a_changed_key_bumps_the_version() -> None:
+    before = keepers(headers=lambda: {"Authorization": bearer(KEY)})
+    assert before == keepers(headers=lambda: {"Authorization": bearer(KEY)})
+    assert before != keepers(headers=lambda: {"Authorization": bearer(KEY + "x")})
+    assert before != keepers(headers=lambda: {"X-Key": bearer(KEY)})
+
+
+def test_the_key_stands_in_the_write_only_input_alone() -> None:
+    recorder, _ = declare(headers=lambda: {"Authorization": bearer(KEY), READ_ONLY_HEADER: "true"})
+    others = [a.inputs for a in recorder.registered if not a.typ.endswith("AgentsMcpServer")]
+    assert KEY not in json.dumps(others)
+    (inputs,) = recorder.of("AgentsMcpServer")
+    inputs.pop("customHeadersWo")
+    assert KEY not in json.dumps(inputs)
+    assert KEY not in repr(args(headers={"Authorization": KEY}))
+
+
+@pytest.mark.parametrize("token", [KEY, f"Bearer {KEY}", f" Bearer  {KEY}\n"])
+def test_bearer_is_said_once(token: str) -> None:
+    inputs = server(headers=lambda: {"Authorization": bearer(token)})
+    assert revealed(inputs["apiKeyValueWo"]) == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"slug": "Git Hub"}, "the slug takes"),
+        ({"display_name": " "}, "display name is empty"),
+        ({"availability": "always"}, "force_on, default_on, default_off"),
+        ({"transport": "stdio"}, "streamable_http, sse"),
+        ({"url": "api.example.com/mcp"}, "is not like https"),
+        ({"url": "ftp://api.example.com/mcp"}, "is not like https"),
+        ({"url": "https://api.example.com:x/mcp"}, "does not parse"),
+        ({"url": "https://u:s3cr3t@api.example.com/mcp"}, "use a header"),
+        ({"url": "http://api.example.com/mcp", "headers": {"K": "v"}}, "in clear; use https"),
+        ({"headers": {"A b": "s3cr3t"}}, "is no header name"),
+        ({"headers": {"": "s3cr3t"}}, "is no header name"),
+        ({"headers": {"X-Key": "s3cr3t", "x-key": "s3cr3t"}}, "is there twice"),
+        ({"headers": {"X-Key": ""}}, "has no value"),
+        ({"tool_allow_list": ("a",), "tool_deny_list": ("a",)}, "both allowed and denied"),
+        ({"tool_allow_list": ("",)}, "a tool has no name"),
+    ],
+)
+def test_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgsError, match=message) as caught:
+        args(**given)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/mcp", "http://localhost/mcp"])
+def test_this_machine_needs_no_https(url: str) -> None:
+    assert args(url=url, headers={"K": "v"}).url == url
