@@ -40,6 +40,7 @@ from components.dashboards.sql import Join, Select, in_range
 UID = "agent-firewall"
 TITLE = "Agent Firewall"
 
+_DECISION_COLORS = {Decision.ALLOW.value: Color.GREEN, Decision.DENY.value: Color.RED}
 _WORKSPACE = ("username", "workspace_name")
 _REQUEST_COLUMNS = {
     "Time": "Time",
@@ -122,7 +123,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                     "{{decision}}",
                     instant=True,
                 ),
-                colors={"allow": Color.GREEN, "deny": Color.RED},
+                colors=_DECISION_COLORS,
             ),
             timeseries_panel(
                 "Decisions over time",
@@ -134,6 +135,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                 ),
                 stacked=True,
                 bars=True,
+                colors=_DECISION_COLORS,
                 width=16,
             ),
             _top_domains(logs, Decision.ALLOW, Color.GREEN),

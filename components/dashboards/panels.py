@@ -316,6 +316,7 @@ def timeseries_panel(
     stacked: bool = False,
     bars: bool = False,
     maximum: float | None = None,
+    colors: Mapping[str, Color] | None = None,
     width: int = 12,
     height: int = 8,
 ) -> Panel:
@@ -343,6 +344,8 @@ def timeseries_panel(
             )
         if maximum is not None:
             panel.max(maximum)
+        for name, color in (colors or {}).items():
+            panel.override_by_name(name, [_fixed(color)])
         if thresholds:
             panel.thresholds(_thresholds(Color.GREEN, thresholds)).thresholds_style(
                 common.GraphThresholdsStyleConfig().mode(common_models.GraphTresholdsStyleMode.LINE)
