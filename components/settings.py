@@ -37,6 +37,7 @@ from components.boundary import (
     Rule,
     RuleError,
     build_policy,
+    exfiltration_report,
     host_of,
 )
 from components.dashboards import CATALOGUE as DASHBOARDS
@@ -521,6 +522,16 @@ def from_pulumi(stack: str, config: Mapping[str, str], secret_keys: Iterable[str
     return load(stack, values, encrypted=f"{prefix}secrets" in set(secret_keys))
 
 
+def from_engine(stack: str) -> Settings:
+    """Return the settings of the run that the engine has started; raises SettingsError."""
+    # Only the whole map shows a key that nobody asks for: an unknown one.
+    from pulumi.runtime import config  # noqa: PLC0415  ops reads settings without Pulumi
+
+    values = config.CONFIG.get() or config.get_config_env()
+    keys = config._SECRET_KEYS.get() or config.get_config_secret_keys_env()
+    return from_pulumi(stack, values, keys)
+
+
 def _structured(text: Any) -> Any:
     if not isinstance(text, str):
         return text
@@ -758,6 +769,14 @@ def _policies(settings: Settings) -> list[Problem]:
             problems += [Problem(key, "", str(problem)) for problem in error.problems]
             continue
         problems += [Problem(key, "", str(breach)) for breach in wanted.contract.check(policy)]
+        report = exfiltration_report(policy)
+        if report.grade > wanted.highest_grade:
+            worst = report.entries[0]
+            right = (
+                f"the policy's exfiltration grade is {report.grade}, by rule "
+                f"{worst.rule.rule.text!r} of group {worst.rule.group} ({worst.why})"
+            )
+            problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', right))
     return problems
 
 

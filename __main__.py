@@ -1,0 +1,87 @@
+"""The program: a stack's settings in, its resources declared, its outputs out."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_coderd as coderd
+import pulumi_kubernetes as kubernetes
+
+from components import arguments, settings
+from components.coderd_env import CoderdEnv
+from components.dashboards import Dashboards
+from components.datasources import DataSources
+from components.errors import ArgsError
+from components.external_auth import GitLabExternalAuth
+from components.mcp_server import McpServer
+from components.workspace_template import WorkspaceTemplate
+
+STACK = pulumi.get_stack()
+
+
+def main() -> None:
+    """Declare the stack; raises pulumi.RunError, and nothing else, for wrong settings."""
+    try:
+        stack = settings.from_engine(STACK)
+        declare(stack, Path(pulumi.get_root_directory()))
+    except (settings.SettingsError, ArgsError) as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def declare(stack: settings.Settings, root: Path) -> None:
+    """Declare every resource of the stack and export its outputs."""
+    cluster = kubernetes.Provider(
+        "cluster",
+        context=stack.kubernetes.context,
+        # A changed dashboard is the same object; without it every change would replace one.
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+    )
+    coder = coderd.Provider(
+        "coder", url=stack.coder.api, token=stack.secrets.coder_token.get_secret_value()
+    )
+    on_cluster = pulumi.ResourceOptions(providers=[cluster])
+    on_coder = pulumi.ResourceOptions(providers=[coder])
+
+    login = GitLabExternalAuth("external-auth", arguments.external_auth(stack), on_cluster)
+    CoderdEnv("coderd", arguments.coderd_env(stack, login), on_cluster)
+
+    organization = coderd.get_organization(
+        name=stack.coder.organization, opts=pulumi.InvokeOptions(provider=coder)
+    ).id
+    templates = {
+        template.name: WorkspaceTemplate(
+            template.name,
+            arguments.workspace_template(STACK, stack, template, organization, root),
+            on_coder,
+        )
+        for template in stack.templates
+    }
+    servers = {
+        server.slug: McpServer(
+            server.slug, arguments.mcp_server(stack, server, organization), on_coder
+        )
+        for server in stack.mcp_servers
+    }
+
+    sources = DataSources("data-sources", arguments.data_sources(stack), on_cluster)
+    dashboards = Dashboards("dashboards", arguments.dashboards(stack), on_cluster)
+
+    pulumi.export("callbackUrls", login.callback_urls)
+    pulumi.export(
+        "templates",
+        {
+            name: {
+                "id": template.template_id,
+                "activeVersionId": template.active_version_id,
+                "versionName": template.version_name,
+            }
+            for name, template in templates.items()
+        },
+    )
+    pulumi.export("policies", {name: template.policy for name, template in templates.items()})
+    pulumi.export("mcpServers", {slug: server.server_id for slug, server in servers.items()})
+    pulumi.export("dashboards", dashboards.uids)
+    pulumi.export("dataSources", sources.uids)
+
+
+main()

@@ -1,0 +1,203 @@
+"""Turns a stack's settings into the arguments of the components, one function a component."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pulumi
+
+from components import boundary
+from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
+from components.dashboards import DashboardsArgs
+from components.datasources import DataSourcesArgs
+from components.external_auth import (
+    GitLabExternalAuth,
+    GitLabExternalAuthArgs,
+    GitLabProvider,
+)
+from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, bearer
+from components.settings import Lifetime, McpServerSettings, Settings, Template
+from components.workspace_template import (
+    AutoStop,
+    Choice,
+    Firewall,
+    GroupAccess,
+    Schedule,
+    Sizes,
+    WorkspaceTemplateArgs,
+)
+
+
+def workspace_template(
+    stack: str,
+    settings: Settings,
+    template: Template,
+    organization_id: pulumi.Input[str] | None,
+    project_root: Path,
+) -> WorkspaceTemplateArgs:
+    """Return the arguments of one template."""
+    shared = settings.workspaces
+    sizes = shared.resources
+    return WorkspaceTemplateArgs(
+        stack=stack,
+        name=template.name,
+        display_name=template.display_name,
+        description=template.description,
+        icon=template.icon,
+        namespace=shared.namespace,
+        image=shared.image,
+        use_kubeconfig=shared.use_kubeconfig,
+        firewall=firewall(settings, template),
+        gitlab_external_auth_id=template.gitlab or settings.external_auth.providers[0].id,
+        sizes=Sizes(
+            cpu=Choice(tuple(sizes.cpu.options), sizes.cpu.default),
+            memory=Choice(tuple(sizes.memory.options), sizes.memory.default),
+            disk_size=Choice(tuple(sizes.disk.options), sizes.disk.default),
+        ),
+        tasks=shared.tasks,
+        agent_variables={**shared.agent_env, **template.agent_env},
+        access=_access(template),
+        schedule=_schedule(template.lifetime),
+        organization_id=organization_id,
+        require_active_version=template.require_active_version or None,
+        project_root=project_root,
+    )
+
+
+def firewall(settings: Settings, template: Template) -> Firewall | None:
+    """Return how the template is confined, None without a firewall."""
+    confined = settings.firewall_of(template)
+    policy = settings.policy_of(template)
+    if confined is None or policy is None:
+        return None
+    return Firewall(
+        config=boundary.render_config(
+            policy,
+            jail_type=confined.jail,
+            log_level=confined.log_level,
+            proxy_port=confined.proxy_port,
+        ),
+        jail_type=confined.jail,
+        policy=policy.to_json(),
+        boundary_version=settings.workspaces.boundary_version,
+    )
+
+
+def external_auth(settings: Settings) -> GitLabExternalAuthArgs:
+    """Return the arguments of the external login; a provider's index is its place in the list."""
+    credentials = settings.secrets.external_auth
+    return GitLabExternalAuthArgs(
+        namespace=settings.coder.namespace,
+        access_url=settings.coder.access_url,
+        providers=[
+            GitLabProvider(
+                index=index,
+                id=provider.id,
+                host=provider.host,
+                display_name=provider.display_name,
+                client_id=_secret(credentials[provider.id].client_id.get_secret_value()),
+                client_secret=_secret(credentials[provider.id].client_secret.get_secret_value()),
+            )
+            for index, provider in enumerate(settings.external_auth.providers)
+        ],
+    )
+
+
+def coderd_env(settings: Settings, login: GitLabExternalAuth) -> CoderdEnvArgs:
+    """Return the arguments of coderd's variables: the external login's and the audit log's."""
+    coder = settings.coder
+    return CoderdEnvArgs(
+        namespace=coder.namespace,
+        deployment=coder.deployment,
+        container=coder.container,
+        variables=[*login.variables, *(AUDIT_VARIABLES if coder.audit_logging else ())],
+        pod_annotations=login.pod_annotations,
+        skip_await=not coder.wait_for_rollout,
+        force=settings.kubernetes.force_conflicts,
+    )
+
+
+def dashboards(settings: Settings) -> DashboardsArgs:
+    """Return the arguments of the dashboards."""
+    grafana = settings.grafana
+    return DashboardsArgs(
+        namespace=grafana.namespace,
+        dashboards=tuple(grafana.dashboards),
+        folder=grafana.folder,
+        coder_namespace=settings.coder.namespace,
+        workspaces_namespace=settings.workspaces.namespace,
+        prometheus_uid=grafana.prometheus_uid,
+        loki_uid=grafana.loki_uid,
+        postgres_uid=grafana.postgres_uid,
+        loki_selector=grafana.loki_selector,
+    )
+
+
+def data_sources(settings: Settings) -> DataSourcesArgs:
+    """Return the arguments of the data sources."""
+    grafana = settings.grafana
+    return DataSourcesArgs(
+        namespace=grafana.namespace,
+        database_host=grafana.database_host,
+        database=grafana.database,
+        loki_url=grafana.loki_url,
+        prometheus_url=grafana.prometheus_url,
+        prometheus_uid=grafana.prometheus_uid,
+        loki_uid=grafana.loki_uid,
+        postgres_uid=grafana.postgres_uid,
+    )
+
+
+def mcp_server(
+    settings: Settings, server: McpServerSettings, organization_id: pulumi.Input[str] | None
+) -> McpServerArgs:
+    """Return the arguments of one MCP server."""
+    headers: Mapping[str, pulumi.Input[str]] = {
+        "Authorization": bearer(_secret(settings.secrets.mcp[server.slug].get_secret_value())),
+        **({READ_ONLY_HEADER: "true"} if server.read_only else {}),
+    }
+    return McpServerArgs(
+        slug=server.slug,
+        display_name=server.display_name,
+        url=server.url,
+        headers=headers,
+        tool_allow_list=tuple(server.tools),
+        availability=server.availability,
+        description=server.description,
+        organization_id=organization_id,
+    )
+
+
+def _secret(value: str) -> pulumi.Output[str]:
+    return pulumi.Output.secret(value)
+
+
+def _access(template: Template) -> tuple[GroupAccess, ...]:
+    if template.access is None:
+        return ()
+    return (
+        *(GroupAccess(group, "use") for group in template.access.use),
+        *(GroupAccess(group, "admin") for group in template.access.admin),
+    )
+
+
+def _schedule(lifetime: Lifetime) -> Schedule:
+    return Schedule(
+        default_ttl=_hours(lifetime.default_ttl_hours),
+        activity_bump=_hours(lifetime.activity_bump_hours),
+        failure_ttl=_hours(lifetime.failure_ttl_hours),
+        dormant_after=_hours(lifetime.dormant_after_hours),
+        delete_dormant_after=_hours(lifetime.delete_dormant_after_hours),
+        auto_stop=(
+            AutoStop(tuple(lifetime.stop_days), lifetime.stop_every_weeks)
+            if lifetime.stop_days
+            else None
+        ),
+    )
+
+
+def _hours(hours: float | None) -> timedelta | None:
+    # Rounded to what Coder keeps, whole milliseconds.
+    return None if hours is None else timedelta(milliseconds=round(hours * 3_600_000))

@@ -1,0 +1,90 @@
+"""A stack's settings, read from its file without an engine, a cluster or a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.boundary import Contract, Policy
+from components.settings import HIDDEN, PROJECT, Problem, Settings, SettingsError, load
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def names(root: Path = ROOT) -> list[str]:
+    """Return the names of the stacks that have settings."""
+    found = (root / "stacks").glob("Pulumi.*.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in found)
+
+
+def settings(stack: str, root: Path = ROOT) -> Settings:
+    """Return the settings of `stack`, every secret a placeholder; raises SettingsError."""
+    values = {key: _placeholders(value) for key, value in _read(stack, root).items()}
+    # Secrets belong to the machine that runs the engine; here they may be absent.
+    values["secrets"] = _all_secrets(values)
+    return load(stack, values)
+
+
+def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:
+    """Return the policy of each template that is confined; raises SettingsError."""
+    found = settings(stack, root)
+    every = {template.name: found.policy_of(template) for template in found.templates}
+    return {name: policy for name, policy in every.items() if policy is not None}
+
+
+def contract(stack: str, root: Path = ROOT) -> Contract:
+    """Return what the stack demands of its policy; raises SettingsError."""
+    return settings(stack, root).policy.contract
+
+
+def _read(stack: str, root: Path) -> dict[str, Any]:
+    path = root / "stacks" / f"Pulumi.{stack}.yaml"
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        right = f"no such stack; there are {', '.join(names(root)) or 'none'}"
+        raise SettingsError(stack, [Problem(path.name, "", right)]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise SettingsError(stack, [Problem(path.name, "", f"not YAML{where}")]) from None
+    config = document.get("config") if isinstance(document, Mapping) else None
+    prefix = f"{PROJECT}:"
+    return {
+        str(key).removeprefix(prefix): value
+        for key, value in (config if isinstance(config, Mapping) else {}).items()
+        if str(key).startswith(prefix)
+    }
+
+
+def _placeholders(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if set(value) == {"secure"}:
+            return HIDDEN
+        return {key: _placeholders(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_placeholders(each) for each in value]
+    return value
+
+
+def _all_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    login = values.get("externalAuth")
+    providers = login.get("providers") if isinstance(login, Mapping) else None
+    servers = values.get("mcpServers")
+    pair = {"clientId": HIDDEN, "clientSecret": HIDDEN}
+    return {
+        "coderToken": HIDDEN,
+        "externalAuth": {
+            str(each.get("id", "gitlab")): pair
+            for each in (providers if isinstance(providers, list) else ())
+            if isinstance(each, Mapping)
+        },
+        "mcp": {
+            str(each.get("slug")): HIDDEN
+            for each in (servers if isinstance(servers, list) else ())
+            if isinstance(each, Mapping)
+        },
+    }
