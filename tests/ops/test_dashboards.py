@@ -1,34 +1,16 @@
 """`python -m ops dashboards`: files to import by hand, from a stack's settings file alone."""
 
+import dataclasses
 import json
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from components import arguments
 from components.dashboards import CATALOGUE
 from components.grafana_role import role_sql
-from ops import dashboards
-
-STACK = """\
-config:
-  firewalled-coder:coder: {accessUrl: https://coder.example, namespace: coder-prod}
-  firewalled-coder:secrets: {coderToken: {secure: v1:abc}}
-  firewalled-coder:grafana:
-    lokiUid: loki-prod
-    lokiSelector: {container: coder}
-"""
-
-
-@pytest.fixture
-def stacks(tmp_path, monkeypatch):
-    (tmp_path / "stacks").mkdir()
-    monkeypatch.setattr(dashboards, "ROOT", tmp_path)
-
-    def write(text: str, stack: str = "prod") -> None:
-        (tmp_path / "stacks" / f"Pulumi.{stack}.yaml").write_text(text, encoding="utf-8")
-
-    return write
+from ops import dashboards, stacks
 
 
 def run(*arguments: object):
@@ -37,55 +19,55 @@ def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_every_dashboard_and_the_roles_sql_are_written_for_the_stack(stacks, tmp_path):
-    stacks(STACK)
-    done = run("prod", "--open-dir", tmp_path / "out" / "deep")
+@pytest.mark.parametrize("stack", stacks.names())
+def test_every_dashboard_and_the_roles_sql_are_written_for_the_stack(stack, tmp_path):
+    directory = tmp_path / "out" / "deep"
+    done = run(stack, "--open-dir", directory)
     assert done.exit_code == 0, done.output
-    files = {file.name: file for file in (tmp_path / "out" / "deep").iterdir()}
-    assert set(files) == {*(f"{uid}.json" for uid in CATALOGUE), "grafana_ro.sql"}
-    assert files["grafana_ro.sql"].read_text() == role_sql()
-    firewall = files["agent-firewall.json"].read_text(encoding="utf-8")
-    assert json.loads(firewall)["uid"] == "agent-firewall"
-    assert "{namespace=`coder-prod`, container=`coder`}" in firewall
-    assert '"loki-prod"' in firewall
-    again = run("prod", "--open-dir", tmp_path / "out" / "deep")
-    assert again.exit_code == 0
-    assert files["agent-firewall.json"].read_text(encoding="utf-8") == firewall
+    written = {file.name: file.read_text(encoding="utf-8") for file in directory.iterdir()}
+    expected = arguments.dashboards(stacks.settings(stack)).render()
+    assert written == {
+        **{f"{uid}.json": text for uid, text in expected.items()},
+        "grafana_ro.sql": role_sql(),
+    }
+    assert all(str(directory / name) in done.output for name in written)
+    again = run(stack, "--open-dir", directory)
+    assert again.exit_code == 0, again.output
 
 
-def test_a_stack_may_leave_out_all_of_it(stacks, tmp_path):
-    stacks("config: {}\n")
-    assert run("prod", "--open-dir", tmp_path).exit_code == 0
+def test_the_files_are_those_of_the_stacks_own_names(tmp_path):
+    args = arguments.dashboards(stacks.settings("local"))
+    mine = dataclasses.replace(
+        args, coder_namespace="coder-prod", loki_uid="loki-prod", dashboards=("agent-firewall",)
+    )
+    (file, _) = dashboards.write(mine, tmp_path)
+    assert file.name == "agent-firewall.json"
+    text = file.read_text(encoding="utf-8")
+    assert json.loads(text)["uid"] in CATALOGUE
+    assert "{namespace=`coder-prod`" in text
+    assert '"loki-prod"' in text
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("config: {firewalled-coder:grafana: {folder: 5}}", "grafana.folder = 5"),
-        ("config: {firewalled-coder:grafana: {dashboards: [nope]}}", "there are agent-firewall"),
-        ("config: {firewalled-coder:grafana: {lokiSelector: {a: b}}}", "no stream label 'a'"),
-        ("config: [\n", "Pulumi.prod.yaml: no YAML at line 2"),
-    ],
-)
-def test_what_is_wrong_is_one_clear_error(stacks, tmp_path, text, message):
-    stacks(text)
-    done = run("prod", "--open-dir", tmp_path / "out")
+def test_a_stack_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    done = run("prd", "--open-dir", tmp_path / "out")
     assert done.exit_code == 1
-    assert message in done.output
-    assert "Traceback" not in done.output
+    assert "no such stack; there are dev, local, usgov" in done.output
     assert not (tmp_path / "out").exists()
 
 
-def test_a_stack_that_is_not_there_is_named_with_those_that_are(stacks, tmp_path):
-    stacks(STACK)
-    done = run("prd", "--open-dir", tmp_path / "out")
+def test_a_selector_loki_has_no_label_for_is_one_clear_error(tmp_path, monkeypatch):
+    settings = stacks.settings("local")
+    grafana = settings.grafana.model_copy(update={"loki_selector": {"logger": "coderd"}})
+    wrong = settings.model_copy(update={"grafana": grafana})
+    monkeypatch.setattr(stacks, "settings", lambda stack: wrong)
+    done = run("local", "--open-dir", tmp_path / "out")
     assert done.exit_code == 1
-    assert "no such stack; there are prod" in done.output
+    assert "no stream label 'logger'" in done.output
+    assert "Traceback" not in done.output
 
 
-def test_a_directory_that_cannot_be_made_is_named(stacks, tmp_path):
-    stacks(STACK)
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    done = run("prod", "--open-dir", tmp_path / "file" / "under")
+    done = run("local", "--open-dir", tmp_path / "file" / "under")
     assert done.exit_code == 1
     assert f"cannot write to {tmp_path / 'file' / 'under'}" in done.output
