@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit tools bench clean
+.PHONY: help demo test lint types unit tools clean schema
 
 help:
 	@echo "make demo    bring the local stack up on this machine and show what it made"
@@ -34,3 +34,13 @@ unit: $(READY) tools
 
 test: lint types unit
 	@echo "all green"
+
+demo: $(READY)
+	@$(BIN)/python -m ops up local
+
+clean: $(READY)
+	@$(BIN)/python -m local.clean
+
+schema: $(READY)
+	@$(BIN)/python -c "import json; from components.settings import json_schema; \
+	print(json.dumps(json_schema(), indent=2))" > stacks/settings.schema.json
