@@ -1,0 +1,223 @@
+"""A stand-in for coderd's REST API, for the stack `local`.
+
+It has the paths, bodies, answers and refusals of Coder 2.37 for what a stack needs: templates and
+their versions, access lists, groups, users, external logins, workspaces, MCP servers and the audit
+log. Terraform is parsed and checked, never run, and no workspace exists anywhere but in its state.
+"""
+
+import fcntl
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from local.daemon import Daemon, DaemonError
+
+TOKEN_FILE = "session-token"  # noqa: S105 (the name of a file)
+EXTERNAL_AUTH: Mapping[str, Sequence[str]] = {"gitlab": ("admin", "developer")}
+"""External logins of a deployment by id, and the users who have logged in, unless others are
+given."""
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+_START_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+_PORT_SECONDS = 1.0
+
+
+class CoderdError(Exception):
+    """The stand-in could not be started or ended."""
+
+
+class Coderd:
+    """The stand-in as a background process with all its state under one directory.
+
+    Args:
+        state_dir: directory of the local stack; this part lives in `coderd/` below it.
+        external_auth: the configured external logins by id, and the names of the users who have
+            logged in to each; users are made as needed. Holds from the next start on.
+    """
+
+    def __init__(
+        self, state_dir: Path, external_auth: Mapping[str, Sequence[str]] = EXTERNAL_AUTH
+    ) -> None:
+        self.directory = state_dir.resolve() / "coderd"
+        self._external_auth = external_auth
+        self._daemon = Daemon(
+            "coderd", self.directory, f"local.coderd --state-dir {self.directory} "
+        )
+
+    @property
+    def url(self) -> str:
+        """The access URL.
+
+        Raises:
+            CoderdError: the stand-in was never started.
+        """
+        try:
+            return f"http://127.0.0.1:{int((self.directory / 'port').read_text())}"
+        except (FileNotFoundError, ValueError):
+            raise CoderdError("the local coderd was never started") from None
+
+    @property
+    def token(self) -> str:
+        """The administrator's session token.
+
+        Raises:
+            CoderdError: the stand-in was never started.
+        """
+        try:
+            return (self.directory / TOKEN_FILE).read_text().strip()
+        except FileNotFoundError:
+            raise CoderdError("the local coderd was never started") from None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there and answers to its token."""
+        return self._daemon.pid is not None and self._answers()
+
+    def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Bring the process up; one that runs is left alone.
+
+        State, token and, where it is still free, the port are those of the last run.
+
+        Args:
+            progress: told in a few words what is being done.
+
+        Raises:
+            CoderdError: the process does not start or does not answer.
+        """
+        with self._lock():
+            if self.running:
+                return
+            progress("starting the stand-in for coderd")
+            try:
+                self._daemon.stop()
+                self._write_token()
+                self._daemon.start(self._command(self._choose_port()), env=_environment())
+                self._await_ready()
+            except DaemonError as error:
+                raise CoderdError(str(error)) from None
+
+    def stop(self) -> None:
+        """End the process and wait for it; what it stored stays on disk.
+
+        Raises:
+            CoderdError: the process does not end.
+        """
+        if not self.directory.is_dir():
+            return
+        with self._lock():
+            try:
+                self._daemon.stop()
+            except DaemonError as error:
+                raise CoderdError(str(error)) from None
+
+    def client(self) -> httpx.Client:
+        """An HTTP client with the address and the administrator's token, to be closed by the
+        caller.
+
+        Raises:
+            CoderdError: the stand-in was never started.
+        """
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Coder-Session-Token": self.token},
+            timeout=10.0,
+            trust_env=False,
+        )
+
+    def _command(self, port: int) -> list[str]:
+        logins = [f"{id}={','.join(names)}" for id, names in self._external_auth.items()]
+        return [
+            sys.executable,
+            "-m",
+            "local.coderd",
+            "--state-dir",
+            str(self.directory),
+            "--port",
+            str(port),
+            *(part for login in logins for part in ("--external-auth", login)),
+        ]
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._daemon.exited():
+                raise CoderdError(self._daemon.failure())
+            if time.monotonic() > deadline:
+                raise CoderdError(
+                    f"the local coderd does not answer after {_START_SECONDS:.0f} s; "
+                    f"its log is {self._daemon.log}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return client.get("/api/v2/users/me").status_code == httpx.codes.OK
+        except (httpx.HTTPError, CoderdError):
+            return False
+
+    def _write_token(self) -> None:
+        path = self.directory / TOKEN_FILE
+        if not path.is_file():
+            _write_private(path, f"{secrets.token_urlsafe(10)}-{secrets.token_urlsafe(22)}\n")
+
+    def _choose_port(self) -> int:
+        path = self.directory / "port"
+        port = int(path.read_text()) if path.is_file() else 0
+        deadline = time.monotonic() + _PORT_SECONDS
+        # A process that was killed a moment ago may hold its port a little longer.
+        while port and not _is_free(port):
+            if time.monotonic() > deadline:
+                port = 0
+            time.sleep(_POLL_SECONDS)
+        if not port:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = int(probe.getsockname()[1])
+            _write_private(path, str(port))
+        return port
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Keep two commands from starting or ending the same process at once."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory.chmod(0o700)
+        with (self.directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def parse_login(text: str) -> tuple[str, list[str]]:
+    """An external login on the command line: `ID` or `ID=USER,USER`."""
+    id, _, names = text.partition("=")
+    return id, [name for name in names.split(",") if name]
+
+
+def _environment() -> dict[str, str]:
+    path = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{_ROOT}{os.pathsep}{path}" if path else str(_ROOT)}
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _write_private(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.touch(mode=0o600)
+    scratch.write_text(text)
+    scratch.replace(path)

@@ -1,0 +1,42 @@
+"""Serves the stand-in in the foreground: `python -m local.coderd --state-dir DIR --port PORT`."""
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+
+from local.coderd import TOKEN_FILE, parse_login
+from local.coderd.app import application, seed
+from local.coderd.store import Store
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m local.coderd", description=__doc__)
+    parser.add_argument("--state-dir", type=Path, required=True, help="directory of the state")
+    parser.add_argument("--port", type=int, required=True, help="port of 127.0.0.1")
+    parser.add_argument(
+        "--external-auth",
+        type=parse_login,
+        action="append",
+        default=[],
+        metavar="ID[=USER,...]",
+        help="an external login that is configured, and who has logged in to it",
+    )
+    arguments = parser.parse_args()
+    directory: Path = arguments.state_dir
+    store = Store(directory / "coderd.db")
+    token = (directory / TOKEN_FILE).read_text().strip()
+    seed(store, token, dict(arguments.external_auth))
+    uvicorn.run(
+        application(store, f"http://127.0.0.1:{arguments.port}"),
+        host="127.0.0.1",
+        port=arguments.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""Workspaces and their builds.
+
+A workspace runs the template version it was last built with: a new active version of its template
+makes it outdated and touches nothing else.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from local.coderd.people import user_of
+from local.coderd.rest import ApiError, Call, check_name, not_found, text
+from local.coderd.store import Document, Store, new_id, now
+from local.coderd.templates import ACTIVE, may_use, new_job, show_job
+
+_DOING = {"start": "starting", "stop": "stopping", "delete": "deleting"}
+_DONE = {"start": "running", "stop": "stopped", "delete": "deleted"}
+
+
+# Shapes
+
+
+def _status(build: Document) -> str:
+    job = build["job"]["status"]
+    if job == "succeeded":
+        return _DONE[build["transition"]]
+    return _DOING[build["transition"]] if job == "running" else str(job)
+
+
+def _show_build(store: Store, workspace: Document, build: Document) -> Document:
+    """codersdk.WorkspaceBuild."""
+    version = store.get("version", build["template_version_id"]) or {}
+    owner = store.get("user", workspace["owner_id"]) or {}
+    initiator = store.get("user", build["initiator_id"]) or {}
+    return {
+        **{key: value for key, value in build.items() if key != "job"},
+        "workspace_id": workspace["id"],
+        "workspace_name": workspace["name"],
+        "workspace_owner_id": workspace["owner_id"],
+        "workspace_owner_name": owner.get("username", ""),
+        "template_version_name": version.get("name", ""),
+        "initiator_name": initiator.get("username", ""),
+        "job": show_job(build["job"]),
+        "reason": "initiator",
+        "status": _status(build),
+        "daily_cost": 0,
+    }
+
+
+def _show(call: Call, workspace: Document) -> Document:
+    """codersdk.Workspace."""
+    store = call.store
+    template = store.get("template", workspace["template_id"]) or {}
+    owner = store.get("user", workspace["owner_id"]) or {}
+    build = workspace["builds"][-1]
+    return {
+        **{key: value for key, value in workspace.items() if key not in ("builds", "parameters")},
+        "owner_name": owner.get("username", ""),
+        "owner_avatar_url": "",
+        "template_name": template.get("name", ""),
+        "template_display_name": template.get("display_name", ""),
+        "template_icon": template.get("icon", ""),
+        "template_active_version_id": template.get("active_version_id", ""),
+        "template_require_active_version": template.get("require_active_version", False),
+        "latest_build": _show_build(store, workspace, build),
+        "outdated": build["template_version_id"] != template.get("active_version_id"),
+        "automatic_updates": "never",
+        "health": {"healthy": True, "failing_agents": []},
+    }
+
+
+# Requests
+
+
+def _workspace_of(call: Call) -> Document:
+    workspace = call.store.get("workspace", call.path["workspace"])
+    if workspace is None or not (call.is_owner or workspace["owner_id"] == call.user["id"]):
+        raise not_found()
+    return workspace
+
+
+def get_workspace(call: Call) -> Any:
+    """GET /workspaces/{workspace}."""
+    return _show(call, _workspace_of(call))
+
+
+def get_workspace_by_name(call: Call) -> Any:
+    """GET /users/{user}/workspace/{name}."""
+    owner = user_of(call)
+    workspace = _named(call.store, owner["id"], call.path["name"])
+    if workspace is None:
+        raise not_found()
+    return _show(call, workspace)
+
+
+def list_workspaces(call: Call) -> Any:
+    """GET /workspaces?q=: owner:, name: and template: filters."""
+    found = []
+    for workspace in call.store.all("workspace"):
+        if not (call.is_owner or workspace["owner_id"] == call.user["id"]):
+            continue
+        shown = _show(call, workspace)
+        if all(_matches(call, shown, word) for word in call.query.get("q", "").split()):
+            found.append(shown)
+    return {"workspaces": found, "count": len(found)}
+
+
+def _matches(call: Call, shown: Document, word: str) -> bool:
+    key, colon, value = word.partition(":")
+    if not colon:
+        return key in shown["name"]
+    if key == "owner" and value == "me":
+        value = call.user["username"]
+    names = {"owner": "owner_name", "name": "name", "template": "template_name"}
+    if key not in names:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "Invalid workspace search query.",
+            validations={key: f"{key!r} is not a valid query param"},
+        )
+    return bool(shown[names[key]] == value)
+
+
+def _named(store: Store, owner: str, name: str) -> Document | None:
+    return store.find("workspace", lambda item: item["owner_id"] == owner and item["name"] == name)
+
+
+def create_workspace(call: Call) -> Any:
+    """POST /users/{user}/workspaces: build a workspace, by an administrator for anyone."""
+    owner = user_of(call)
+    body = call.json()
+    template, version = _chosen(call, body)
+    if template["deprecation_message"]:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            f'Template "{template["name"]}" has been deprecated, and cannot be used to create a '
+            "new workspace.",
+            detail=template["deprecation_message"],
+        )
+    name = text(body, "name")
+    check_name(name)
+    if _named(call.store, owner["id"], name):
+        raise ApiError(
+            HTTPStatus.CONFLICT,
+            f'Workspace "{name}" already exists in the "{template["name"]}" template.',
+            validations={"name": "This value is already in use and should be unique."},
+        )
+    moment = now()
+    workspace = {
+        "id": new_id(),
+        "created_at": moment,
+        "updated_at": moment,
+        "last_used_at": moment,
+        "owner_id": owner["id"],
+        "organization_id": template["organization_id"],
+        "template_id": template["id"],
+        "name": name,
+        "ttl_ms": template["default_ttl_ms"] or None,
+        "dormant_at": None,
+        "deleting_at": None,
+        "parameters": _parameters(version, body),
+        "builds": [],
+    }
+    workspace["builds"] = [_new_build(call, workspace, version, "start")]
+    call.store.put("workspace", workspace)
+    call.audit("create", "workspace", workspace, name)
+    return _show(call, workspace), HTTPStatus.CREATED
+
+
+def _chosen(call: Call, body: Document) -> tuple[Document, Document]:
+    id = text(body, "template_id")
+    version = call.store.get("version", text(body, "template_version_id"))
+    if bool(id) == bool(body.get("template_version_id")):
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "Validation failed.",
+            validations={"template_id": "give template_id or template_version_id, not both"},
+        )
+    if version:
+        id = version["template_id"] or ""
+    template = call.store.get("template", id)
+    if template is None or not may_use(template, call.store, call.user):
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            f'Template "{id}" doesn\'t exist.',
+            validations={"template_id": "template not found"},
+        )
+    active = call.store.get("version", template["active_version_id"])
+    version = version or active
+    if version is None:
+        raise not_found()
+    _check_active(call, template, version)
+    return template, version
+
+
+def _check_active(call: Call, template: Document, version: Document) -> None:
+    required = template["require_active_version"] and not call.is_owner
+    if required and version["id"] != template["active_version_id"]:
+        raise ApiError(
+            HTTPStatus.FORBIDDEN, "Template requires workspaces to use its active version."
+        )
+
+
+def _parameters(version: Document, body: Document) -> dict[str, str]:
+    known = {item["name"] for item in (version["plan"] or {}).get("parameters", [])}
+    given = {item["name"]: item["value"] for item in body.get("rich_parameter_values") or []}
+    for name in given:
+        if name not in known:
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST,
+                "Unable to validate parameters",
+                validations={name: "the template has no such parameter"},
+            )
+    return given
+
+
+def _new_build(call: Call, workspace: Document, version: Document, transition: str) -> Document:
+    moment = now()
+    return {
+        "id": new_id(),
+        "created_at": moment,
+        "updated_at": moment,
+        "build_number": len(workspace["builds"]) + 1,
+        "template_version_id": version["id"],
+        "transition": transition,
+        "initiator_id": call.user["id"],
+        "job": new_job("workspace_build", workspace["organization_id"]),
+        "resources": [],
+        "deadline": None,
+        "max_deadline": None,
+    }
+
+
+def create_build(call: Call) -> Any:
+    """POST /workspaces/{workspace}/builds: start, stop or delete."""
+    workspace = _workspace_of(call)
+    body = call.json()
+    transition = text(body, "transition")
+    if transition not in _DONE:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "Validation failed.",
+            validations={"transition": f"must be one of {', '.join(_DONE)}"},
+        )
+    latest = workspace["builds"][-1]
+    if latest["job"]["status"] in ACTIVE:
+        raise ApiError(HTTPStatus.CONFLICT, "A workspace build is already active.")
+    template = call.store.get("template", workspace["template_id"])
+    version = call.store.get(
+        "version", text(body, "template_version_id") or latest["template_version_id"]
+    )
+    if template is None or version is None or version["template_id"] != template["id"]:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "Template version not found.")
+    if transition == "start":
+        _check_active(call, template, version)
+    build = _new_build(call, workspace, version, transition)
+    call.store.put("workspace", {**workspace, "builds": [*workspace["builds"], build]})
+    call.audit(transition, "workspace_build", workspace, workspace["name"])
+    return _show_build(call.store, workspace, build), HTTPStatus.CREATED
+
+
+def get_build(call: Call) -> Any:
+    """GET /workspacebuilds/{build}."""
+    workspace, build = _build_of(call)
+    return _show_build(call.store, workspace, build)
+
+
+def build_logs(call: Call) -> Any:
+    """GET /workspacebuilds/{build}/logs."""
+    return _build_of(call)[1]["job"]["logs"]
+
+
+def _build_of(call: Call) -> tuple[Document, Document]:
+    for workspace in call.store.all("workspace"):
+        for build in workspace["builds"]:
+            if build["id"] == call.path["build"] and (
+                call.is_owner or workspace["owner_id"] == call.user["id"]
+            ):
+                return workspace, build
+    raise not_found()
