@@ -1,0 +1,158 @@
+"""Everything the stack `local` runs on: API server, coderd's stand-in, providers, state.
+
+All of it stands in one ignored folder, `.local`, and `stop` ends every process it started.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local import providers, tools
+from local.cluster import CONTEXT, Cluster
+from local.coderd import Coderd
+
+PREFIX = "firewalled-coder:"
+
+
+class Environment:
+    """The local stand-ins of one state directory.
+
+    Args:
+        root: the checkout, with Pulumi.yaml and stacks/.
+        state: where everything is kept; `root/.local` if not given.
+    """
+
+    def __init__(self, root: Path = tools.ROOT, state: Path | None = None) -> None:
+        self.root = root
+        self.state = (state or root / ".local").absolute()
+        self.cluster = Cluster(self.state)
+        self.coderd = Coderd(self.state)
+        self.workspace = self.state / "workspace"
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything of it is on disk."""
+        return self.state.exists()
+
+    def start(self, progress: tools.Progress = tools.report) -> None:
+        """Start what does not run, and make the backend; raises what the parts raise."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        fresh = not self.cluster.running
+        self.cluster.start(progress)
+        if fresh:
+            self.cluster.seed()
+        self.coderd.start(progress)
+        (self.state / "state").mkdir(exist_ok=True)
+        self._passphrase()
+
+    def stop(self) -> None:
+        """End every process; the state stays."""
+        self.coderd.stop()
+        self.cluster.stop()
+
+    def remove(self) -> None:
+        """End every process and remove the state."""
+        if self.exists:
+            self.stop()
+            shutil.rmtree(self.state)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of the engine: backend, passphrase, cluster."""
+        return {
+            "PULUMI_BACKEND_URL": f"file://{self.state / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase()),
+            "PULUMI_HOME": str(self.state / "pulumi-home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "KUBECONFIG": str(self.cluster.kubeconfig),
+        }
+
+    @contextmanager
+    def serving(self) -> Iterator[dict[str, str]]:
+        """Serve the providers; yields the environment that makes the engine use all of this."""
+        with (
+            providers.serve("random", "kubernetes", "coderd", root=self.workspace) as ports,
+            _environment({"KUBECONFIG": str(self.cluster.kubeconfig)}),
+        ):
+            yield {**self.variables(), **providers.engine_environment(ports)}
+
+    def prepare(self, stack: str, changes: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Lay out the engine's working directory for `stack`.
+
+        The stack's committed settings are copied, the addresses of the stand-ins filled in, and
+        `changes` (plain data by top-level key) put over them; secrets that are there stay.
+        Returns the secrets that are missing by their path, to be set encrypted.
+        """
+        stacks = self.workspace / "stacks"
+        stacks.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.root / "Pulumi.yaml", self.workspace / "Pulumi.yaml")
+        name = f"Pulumi.{stack}.yaml"
+        document = yaml.safe_load((self.root / "stacks" / name).read_text()) or {}
+        config: dict[str, Any] = document.setdefault("config", {})
+        config.setdefault(f"{PREFIX}coder", {})["apiUrl"] = self.coderd.url
+        config.setdefault(f"{PREFIX}kubernetes", {})["context"] = CONTEXT
+        for key, value in (changes or {}).items():
+            config[f"{PREFIX}{key}"] = value
+        kept: dict[str, Any] = {}
+        target = stacks / name
+        if target.exists():
+            kept = yaml.safe_load(target.read_text()) or {}
+        for key in ("encryptionsalt", "secretsprovider"):
+            if key in kept:
+                document[key] = kept[key]
+        there = (kept.get("config") or {}).get(f"{PREFIX}secrets")
+        if there is not None:
+            config[f"{PREFIX}secrets"] = there
+        new = target.with_suffix(".new")
+        new.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        new.replace(target)
+        return self._missing(config)
+
+    def _missing(self, config: Mapping[str, Any]) -> dict[str, str]:
+        there = config.get(f"{PREFIX}secrets") or {}
+        wanted: dict[str, str] = {"secrets.coderToken": self.coderd.token}
+        login = config.get(f"{PREFIX}externalAuth") or {}
+        for provider in login.get("providers") or ():
+            for part in ("clientId", "clientSecret"):
+                path = f"secrets.externalAuth.{provider.get('id', 'gitlab')}.{part}"
+                wanted[path] = secrets.token_hex(16)
+        for server in config.get(f"{PREFIX}mcpServers") or ():
+            wanted[f"secrets.mcp.{server.get('slug')}"] = secrets.token_hex(16)
+        return {path: value for path, value in wanted.items() if not _has(there, path)}
+
+    def _passphrase(self) -> Path:
+        path = self.state / "passphrase"
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+        return path
+
+
+def _has(there: Mapping[str, Any], path: str) -> bool:
+    place: Any = there
+    for part in path.split(".")[1:]:
+        place = place.get(part) if isinstance(place, Mapping) else None
+    return place is not None
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    # The providers run in this process and read its environment, as plugins read theirs.
+    before = {key: os.environ.get(key) for key in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value

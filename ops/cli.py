@@ -1,0 +1,22 @@
+"""`python -m ops`: the commands."""
+
+from __future__ import annotations
+
+import typer
+
+from ops import dashboards, up
+
+app = typer.Typer(
+    name="ops",
+    help="Operate the stacks of firewalled-coder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command()(up.preview)
+app.command()(up.up)
+app.command()(up.refresh)
+app.command()(up.destroy)
+app.command()(up.cancel)
+app.command()(dashboards.dashboards)

@@ -1,0 +1,136 @@
+"""Runs the program on the Pulumi engine, through the Automation API.
+
+The program is the same `__main__.py` that `pulumi up` runs, in this process. For the stack
+`local` the engine gets its providers, cluster and coderd from `local/`; for every other stack it
+uses what the operator's environment names, as the command line would.
+"""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+from pulumi.runtime import settings as runtime
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = "firewalled-coder"
+LOCAL = "local"
+
+Progress = Callable[[str], None]
+
+
+class EngineError(RuntimeError):
+    """The engine cannot be used as asked; the message says why and what to do."""
+
+
+@dataclass
+class Session:
+    """A stack that is ready to run, and where its project is."""
+
+    stack: automation.Stack
+    work_dir: Path
+
+
+def stacks(root: Path = ROOT) -> list[str]:
+    """Return the names of the stacks that have settings."""
+    found = (root / "stacks").glob("Pulumi.*.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in found)
+
+
+def program(work_dir: Path, root: Path = ROOT) -> Callable[[], None]:
+    """Return the program of the checkout at `root`, for a project at `work_dir`."""
+
+    def run() -> None:
+        # A language host would tell the program where its project is; in process we do.
+        runtime.SETTINGS.root_directory = str(work_dir)
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+    return run
+
+
+@contextmanager
+def session(
+    name: str,
+    progress: Progress,
+    *,
+    root: Path = ROOT,
+    state: Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Iterator[Session]:
+    """Make stack `name` ready to run for as long as the context lasts.
+
+    Args:
+        name: name of the stack.
+        progress: told what is being started, line by line.
+        root: the checkout.
+        state: state directory of the local environment; other stacks run there when given,
+            which is how tests bring dev and usgov up.
+        changes: settings put over the stack's own, local environment only.
+
+    Raises EngineError for an unknown stack and an engine that is not there.
+    """
+    if name not in stacks(root):
+        raise EngineError(f"no stack {name!r}; there are {', '.join(stacks(root))}")
+    if name == LOCAL or state is not None:
+        with _local(name, progress, root, state, changes) as ready:
+            yield ready
+        return
+    yield Session(_select(name, root, root, _command(progress), {}), root)
+
+
+@contextmanager
+def _local(
+    name: str,
+    progress: Progress,
+    root: Path,
+    state: Path | None,
+    changes: Mapping[str, Any] | None,
+) -> Iterator[Session]:
+    from local.environment import Environment  # noqa: PLC0415  other stacks need none of it
+
+    command = _command(progress)
+    environment = Environment(root, state)
+    environment.start(progress)
+    missing = environment.prepare(name, changes)
+    with environment.serving() as variables:
+        stack = _select(name, environment.workspace, root, command, variables)
+        if missing:
+            stack.set_all_config(
+                {
+                    f"{PROJECT}:{path}": automation.ConfigValue(value, secret=True)
+                    for path, value in missing.items()
+                },
+                path=True,
+            )
+        yield Session(stack, environment.workspace)
+
+
+def _command(progress: Progress) -> automation.PulumiCommand:
+    from local import engine  # noqa: PLC0415
+
+    binary = engine.find(progress)
+    # The Automation API finds a root's bin/pulumi, or the one on PATH.
+    return automation.PulumiCommand(
+        root=str(binary.parent.parent) if binary.parent.name == "bin" else None
+    )
+
+
+def _select(
+    name: str,
+    work_dir: Path,
+    root: Path,
+    command: automation.PulumiCommand,
+    variables: Mapping[str, str],
+) -> automation.Stack:
+    workspace = automation.LocalWorkspace(
+        work_dir=str(work_dir),
+        program=program(work_dir, root),
+        pulumi_command=command,
+        env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
+    )
+    return automation.Stack.create_or_select(name, workspace)

@@ -1,0 +1,159 @@
+"""`up`, `preview`, `refresh` and `destroy`: the engine's own operations, for one stack."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from pulumi import automation
+from rich.console import Console
+
+from components.settings import SettingsError
+from ops import engine
+from ops import stacks as stack_files
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
+
+
+def progress(line: str) -> None:
+    """Show one line of what is being started or built."""
+    errors.print(line, style="dim", markup=False)
+
+
+def echo(text: str) -> None:
+    """Pass the engine's own output on."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def echo_error(text: str) -> None:
+    """Pass the engine's own messages on."""
+    sys.stderr.write(text if text.endswith("\n") else text + "\n")
+    sys.stderr.flush()
+
+
+def fail(message: str) -> None:
+    """Show one error; brackets in it are text, not markup."""
+    errors.print("error:", style="red", end=" ")
+    errors.print(message, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn what can go wrong into one clear message and exit status 1."""
+    try:
+        yield
+    except (SettingsError, engine.EngineError) as error:
+        fail(str(error))
+    except automation.ConcurrentUpdateError as error:
+        fail(_locked(str(error)))
+    except automation.CommandError as error:
+        # The engine has said on its own output what is wrong; a failed start says it only here.
+        told = re.findall(r"^error: .*$", str(error), re.MULTILINE)
+        fail(told[0].removeprefix("error: ") if told else "see above")
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in {"local", "components"}:
+            raise
+        fail(str(error))
+    else:
+        return
+    raise typer.Exit(1)
+
+
+def _locked(text: str) -> str:
+    holder = re.search(r"created by (\S+) \(pid (\d+)\) at (\S+)", text)
+    who = f" by {holder[1]}, process {holder[2]}, since {holder[3]}" if holder else ""
+    return (
+        f"another update of this stack is running{who}; nothing was applied. Wait for it, or, "
+        "when that process is gone, run `python -m ops cancel STACK`"
+    )
+
+
+def checked(stack: str) -> None:
+    """Read the stack's settings before anything is started; raises SettingsError."""
+    stack_files.settings(stack)
+
+
+def up(stack: StackName) -> None:
+    """Bring STACK up: preview, apply, and say what there is now."""
+    with reported():
+        checked(stack)
+        with engine.session(stack, progress) as ready:
+            result = ready.stack.up(on_output=echo, on_error=echo_error, color=_color())
+            changed = {
+                kind: count
+                for kind, count in (result.summary.resource_changes or {}).items()
+                if kind != "same"
+            }
+            console.print()
+            if changed:
+                done = ", ".join(f"{count} {kind}d" for kind, count in sorted(changed.items()))
+                console.print(f"[green]stack {stack} is up[/green]: {done}")
+            else:
+                console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
+            _show(stack, result.outputs)
+
+
+def preview(stack: StackName) -> None:
+    """Show what `up` would change in STACK; nothing is applied."""
+    with reported():
+        checked(stack)
+        with engine.session(stack, progress) as ready:
+            ready.stack.preview(on_output=echo, on_error=echo_error, color=_color(), diff=True)
+
+
+def refresh(stack: StackName) -> None:
+    """Read back what STACK made and show what someone else changed; the state learns it."""
+    with reported(), engine.session(stack, progress) as ready:
+        ready.stack.refresh(on_output=echo, on_error=echo_error, color=_color())
+
+
+def destroy(
+    stack: StackName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove what STACK made; Coder, Grafana and GitLab stay as they were."""
+    if not yes and not typer.confirm(f"Remove everything that stack {stack} made?"):
+        raise typer.Exit(1)
+    with reported(), engine.session(stack, progress) as ready:
+        ready.stack.destroy(on_output=echo, on_error=echo_error, color=_color())
+
+
+def cancel(stack: StackName) -> None:
+    """Release STACK from an update that was killed; the next up goes on from its state."""
+    with reported(), engine.session(stack, progress) as ready:
+        ready.stack.cancel()
+        console.print(f"stack {stack} is free again")
+
+
+def _color() -> str:
+    return "always" if sys.stdout.isatty() else "never"
+
+
+def _show(stack: str, outputs: Mapping[str, automation.OutputValue]) -> None:
+    """Say what was made, where to look, and what to try next."""
+    values: dict[str, Any] = {key: output.value for key, output in outputs.items()}
+    console.print("\n[bold]Templates[/bold]")
+    for name, template in sorted(values.get("templates", {}).items()):
+        rules = len(values.get("policies", {}).get(name) or ())
+        walls = f"{rules} allow rules" if rules else "no firewall"
+        console.print(f"  {name:<20} {walls:<16} version {template['versionName']}")
+    console.print("\n[bold]Log in with GitLab[/bold]  register this callback in GitLab")
+    for identifier, url in values.get("callbackUrls", {}).items():
+        console.print(f"  {identifier:<20} {url}", soft_wrap=True)
+    console.print("\n[bold]Dashboards[/bold]")
+    console.print(f"  {', '.join(values.get('dashboards', []))}")
+    if values.get("mcpServers"):
+        console.print("\n[bold]MCP servers[/bold]")
+        console.print(f"  {', '.join(sorted(values['mcpServers']))}")
+    console.print("\n[bold]Try next[/bold]")
+    console.print(f"  python -m ops explain {stack} https://pypi.org https://registry.npmjs.org")
+    console.print(f"  python -m ops preview {stack}")
+    console.print(f"  python -m ops dashboards {stack} --open-dir build/dashboards")
