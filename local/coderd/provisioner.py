@@ -68,7 +68,7 @@ class Provisioner:
         log = _Log()
         started = now()
         try:
-            files = terraform.unpack(self._store.file(version["file_id"]) or b"")
+            files = terraform.unpack(self._store.file(version["job"]["file_id"]) or b"")
         except terraform.ArchiveError as unreadable:
             self._imported(version, started, log, error=f"extract files: {unreadable}")
             return

@@ -21,6 +21,8 @@ from local.coderd.store import Document, Store, new_id, now
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ACTIVE: Final = ("pending", "running", "canceling")
 """Statuses of a job that is not over."""
+MESSAGE_CHARACTERS: Final = 72
+"""How much of a version's message is kept."""
 
 _SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
 _TAKEN: Final = {"name": "This value is already in use and should be unique."}
@@ -192,19 +194,23 @@ def create_version(call: Call) -> Any:
             "updated_at": moment,
             "created_by_id": call.user["id"],
             "name": name,
-            "message": text(body, "message"),
+            "message": text(body, "message")[:MESSAGE_CHARACTERS],
             "readme": "",
             "values": _values(body),
             "plan": None,
-            "job": new_job("template_version_import", organization["id"], body.get("tags")),
-            "file_id": text(body, "file_id"),
+            "job": new_job(
+                "template_version_import",
+                organization["id"],
+                file=text(body, "file_id"),
+                tags=body.get("tags"),
+            ),
         },
     )
     call.audit("create", "template_version", version, name)
     return show_version(call.store, version), HTTPStatus.CREATED
 
 
-def new_job(kind: str, organization: str, tags: Any = None) -> Document:
+def new_job(kind: str, organization: str, *, file: str, tags: Any = None) -> Document:
     """A job that waits for the provisioner."""
     return {
         "id": new_id(),
@@ -216,6 +222,7 @@ def new_job(kind: str, organization: str, tags: Any = None) -> Document:
         "error_code": "",
         "organization_id": organization,
         "type": kind,
+        "file_id": file,
         "tags": {"owner": "", "scope": "organization", **(tags or {})},
         "queue_position": 0,
         "queue_size": 0,
@@ -267,7 +274,7 @@ def update_version(call: Call) -> Any:
     changed = {
         **version,
         "name": name,
-        "message": text(body, "message", version["message"]),
+        "message": text(body, "message", version["message"])[:MESSAGE_CHARACTERS],
         "updated_at": now(),
     }
     call.store.put("version", changed)
@@ -293,13 +300,17 @@ def version_variables(call: Call) -> Any:
             "name": item["name"],
             "description": item["description"],
             "type": item["type"],
-            "value": "" if item["sensitive"] else version["values"].get(item["name"], ""),
+            "value": "" if item["sensitive"] else _value(version, item),
             "default_value": "" if item["sensitive"] else item["default"] or "",
             "required": item["required"],
             "sensitive": item["sensitive"],
         }
         for item in (version["plan"] or {}).get("variables", [])
     ]
+
+
+def _value(version: Document, variable: Document) -> str:
+    return str(version["values"].get(variable["name"], variable["default"] or ""))
 
 
 def version_external_auth(call: Call) -> Any:

@@ -223,7 +223,9 @@ def _new_build(call: Call, workspace: Document, version: Document, transition: s
         "template_version_id": version["id"],
         "transition": transition,
         "initiator_id": call.user["id"],
-        "job": new_job("workspace_build", workspace["organization_id"]),
+        "job": new_job(
+            "workspace_build", workspace["organization_id"], file=version["job"]["file_id"]
+        ),
         "resources": [],
         "deadline": None,
         "max_deadline": None,

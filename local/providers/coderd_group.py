@@ -1,0 +1,177 @@
+"""The resource Group: a group of an organization, and its members if they are managed.
+
+A group that is there already under the name, and is in everything what is to be made, is taken
+over: it is what an interrupted update leaves behind.
+"""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from local.providers.base import Call, Change, Checked, Difference, ProviderError, Resource
+from local.providers.coderd_client import Client, Json, Refusal
+from local.providers.coderd_settings import (
+    Deployment,
+    Setting,
+    as_found,
+    differing,
+    not_default,
+    request,
+    shown,
+    wanted,
+)
+from local.providers.wire import UNKNOWN, Properties, has_unknown, hide_like, plain
+
+_SETTINGS: Final = {
+    "name": Setting("name"),
+    "displayName": Setting("display_name"),
+    "avatarUrl": Setting("avatar_url", ""),
+    "quotaAllowance": Setting("quota_allowance", 0),
+}
+
+
+class GroupKind:
+    """Serves Group.
+
+    Args:
+        deployment: where the groups are.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+
+    def check(self, call: Call, old: Properties, new: Properties) -> Checked:
+        """Nothing is to be said beyond the schema: coderd knows the rules."""
+        failures = []
+        quota = plain(new.get("quotaAllowance"))
+        if isinstance(quota, int) and quota < 0:
+            failures.append(("quotaAllowance", "must not be negative"))
+        return Checked(new, tuple(failures))
+
+    def diff(
+        self, call: Call, old_inputs: Properties, state: Properties, new: Properties
+    ) -> Difference:
+        """Compare with what is there."""
+        changes = differing(_settings(new), new, state)
+        if "organizationId" in new and plain(new["organizationId"]) != state.get("organizationId"):
+            changes["organizationId"] = Change("update", replace=True)
+        if "members" in new:
+            changes |= _member_changes(new, state)
+        return Difference(
+            {name: changes[name] for name in changes if name not in call.ignore_changes},
+            of_inputs=False,
+        )
+
+    def create(self, call: Call, new: Properties) -> Resource:
+        """Make the group, then add its members."""
+        if call.preview:
+            return Resource("", self._preview(new, {}))
+        client = self._deployment.client()
+        given = plain(new)
+        groups = f"/api/v2/organizations/{self._deployment.organization(new)}/groups"
+        body = request(_settings(given), wanted(_settings(given), given, {}))
+        try:
+            group = client.post(groups, body)
+        except Refusal as refusal:
+            if refusal.status != HTTPStatus.CONFLICT:
+                raise
+            group = client.get(f"{groups}/{given['name']}")
+            if differing(_settings(given), given, shown(_SETTINGS, group)) or not set(
+                _members(group)
+            ) <= set(given.get("members") or []):
+                raise ProviderError(
+                    f"a group {given['name']} is there already: import it with `pulumi import`, or "
+                    f"choose another name (its id is {group['id']})"
+                ) from None
+        if "members" in given:
+            try:
+                group = _set_members(client, group, given["members"])
+            except ProviderError:
+                # Nothing half-made is left.
+                client.delete(f"/api/v2/groups/{group['id']}")
+                raise
+        return Resource(group["id"], hide_like(_state(group, "members" in given), new))
+
+    def read(self, call: Call, inputs: Properties, state: Properties) -> Resource | None:
+        """The group as it is now."""
+        client = self._deployment.client()
+        organization, slash, name = call.id.partition("/")
+        path = f"/api/v2/organizations/{organization}/groups/{name}"
+        group = client.find(path if slash else f"/api/v2/groups/{call.id}")
+        if group is None:
+            return None
+        if not inputs:
+            found = _state(group, with_members=False)
+            return Resource(group["id"], found, not_default(_SETTINGS, found))
+        found = _state(group, "members" in inputs)
+        refreshed = as_found(_settings(inputs), inputs, found)
+        if "members" in inputs and _member_changes(inputs, found):
+            refreshed["members"] = found["members"]
+        return Resource(group["id"], hide_like(found, inputs), refreshed)
+
+    def update(
+        self, call: Call, old_inputs: Properties, state: Properties, new: Properties
+    ) -> Properties:
+        """Change what differs."""
+        if call.preview:
+            return self._preview(new, plain(state))
+        client = self._deployment.client()
+        given = plain(new)
+        path = f"/api/v2/groups/{call.id}"
+        group = client.get(path)
+        settings = _settings(given)
+        changed = differing(settings, given, shown(_SETTINGS, group))
+        if changed:
+            values = wanted(settings, given, shown(_SETTINGS, group))
+            body = request({name: settings[name] for name in changed}, values)
+            group = client.patch(path, body) or group
+        if "members" in given:
+            group = _set_members(client, group, given["members"])
+        return hide_like(_state(group, "members" in given), new)
+
+    def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
+        """Remove the group."""
+        self._deployment.client().delete(f"/api/v2/groups/{call.id}")
+
+    @staticmethod
+    def _preview(new: Properties, held: Properties) -> Properties:
+        state = wanted(_settings(new), new, held)
+        state["organizationId"] = new.get("organizationId", held.get("organizationId", UNKNOWN))
+        if "members" in new:
+            state["members"] = new["members"]
+        return hide_like(state, new)
+
+
+def _settings(inputs: Properties) -> dict[str, Setting]:
+    name = plain(inputs.get("name"))
+    return {**_SETTINGS, "displayName": Setting("display_name", name)}
+
+
+def _member_changes(inputs: Properties, state: Properties) -> dict[str, Change]:
+    after, before = plain(inputs["members"]), plain(state.get("members"))
+    if before is None:
+        return {"members": Change("add")}
+    if has_unknown(after) or set(after) != set(before):
+        return {"members": Change("update")}
+    return {}
+
+
+def _members(group: Json) -> list[str]:
+    return sorted(str(member["id"]) for member in group["members"])
+
+
+def _set_members(client: Client, group: Json, members: list[str]) -> Json:
+    held = set(_members(group))
+    body: dict[str, Any] = {
+        "add_users": sorted(set(members) - held),
+        "remove_users": sorted(held - set(members)),
+    }
+    if not any(body.values()):
+        return group
+    return client.patch(f"/api/v2/groups/{group['id']}", body) or group
+
+
+def _state(group: Json, with_members: bool) -> Properties:
+    state = {**shown(_SETTINGS, group), "organizationId": group["organization_id"]}
+    if with_members:
+        state["members"] = _members(group)
+    return state
