@@ -171,7 +171,10 @@ class Coderd:
 
     def _choose_port(self) -> int:
         path = self.directory / "port"
-        port = int(path.read_text()) if path.is_file() else 0
+        try:
+            port = int(path.read_text())
+        except (FileNotFoundError, ValueError):
+            port = 0
         deadline = time.monotonic() + _PORT_SECONDS
         # A process that was killed a moment ago may hold its port a little longer.
         while port and not _is_free(port):

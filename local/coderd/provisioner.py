@@ -143,6 +143,8 @@ class Provisioner:
             }
             if build["transition"] == "delete" and not error:
                 self._store.delete("workspace", workspace["id"])
+                builds = [*latest["builds"][:-1], done]
+                self._store.put("deleted_workspace", {**latest, "builds": builds})
             else:
                 self._store.put("workspace", {**latest, "builds": [*latest["builds"][:-1], done]})
 

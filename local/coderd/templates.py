@@ -574,6 +574,8 @@ def update_acl(call: Call) -> Any:
 def _roles(call: Call, body: Document, kind: str, held: Mapping[str, str]) -> dict[str, str]:
     field = f"{kind}_perms"
     given = body.get(field) or {}
+    if not isinstance(given, dict):
+        raise invalid(**{field: "must be a map of ids to roles"})
     for id, role in given.items():
         if role not in ("", "use", "admin"):
             reason = f'role "{role}" is not a valid Template role'

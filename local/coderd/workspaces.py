@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from local.coderd.people import user_of
-from local.coderd.rest import ApiError, Call, check_name, not_found, text
+from local.coderd.rest import ApiError, Call, check_name, invalid, not_found, text
 from local.coderd.store import Document, Store, new_id, now
 from local.coderd.templates import ACTIVE, may_use, new_job, show_job
 
@@ -72,9 +72,17 @@ def _show(call: Call, workspace: Document) -> Document:
 
 
 def _workspace_of(call: Call) -> Document:
-    workspace = call.store.get("workspace", call.path["workspace"])
+    id = call.path["workspace"]
+    deleted = call.store.get("deleted_workspace", id)
+    workspace = call.store.get("workspace", id) or deleted
     if workspace is None or not (call.is_owner or workspace["owner_id"] == call.user["id"]):
         raise not_found()
+    if deleted and call.query.get("include_deleted") != "true":
+        raise ApiError(
+            HTTPStatus.GONE,
+            f'Workspace "{id}" was deleted, you can view this workspace by specifying '
+            "'?include_deleted=true' and trying again.",
+        )
     return workspace
 
 
@@ -202,7 +210,10 @@ def _check_active(call: Call, template: Document, version: Document) -> None:
 
 def _parameters(version: Document, body: Document) -> dict[str, str]:
     known = {item["name"] for item in (version["plan"] or {}).get("parameters", [])}
-    given = {item["name"]: item["value"] for item in body.get("rich_parameter_values") or []}
+    try:
+        given = {item["name"]: item["value"] for item in body.get("rich_parameter_values") or []}
+    except (KeyError, TypeError):
+        raise invalid(rich_parameter_values="must be a list of objects name, value") from None
     for name in given:
         if name not in known:
             raise ApiError(

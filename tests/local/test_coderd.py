@@ -446,7 +446,7 @@ def test_access_list(api: httpx.Client, name: str) -> None:
     assert api.patch(acl, json={"group_perms": roles}).status_code == 200
     shown = api.get(acl).json()
     assert [(item["id"], item["role"]) for item in shown["group"]] == [(group["id"], "admin")]
-    for bad in ({group["id"]: "root"}, {made["id"]: "use"}):
+    for bad in ({group["id"]: "root"}, {made["id"]: "use"}, ["use"]):
         refused = api.patch(acl, json={"group_perms": bad})
         assert refused.status_code == 400
         assert refused.json()["validations"][0]["field"] == "group_perms"
@@ -515,8 +515,12 @@ def test_a_workspace_keeps_its_version_when_the_template_gets_a_new_one(
         assert until_over(api, path)["latest_build"]["status"] == status
     assert api.post(f"{path}/builds", json={"transition": "delete"}).status_code == 201
     deadline = time.monotonic() + 10
-    while api.get(path).status_code != 404 and time.monotonic() < deadline:
+    while api.get(path).status_code != 410 and time.monotonic() < deadline:
         time.sleep(0.005)
+    gone = api.get(path, params={"include_deleted": "true"}).json()
+    assert gone["latest_build"]["status"] == "deleted"
+    assert api.post(f"{path}/builds", json={"transition": "start"}).status_code == 410
+    assert api.get(f"users/developer/workspace/{name}").status_code == 404
     assert api.delete(f"templates/{made['id']}").status_code == 200
     assert api.get(f"templates/{made['id']}").status_code == 404
 
@@ -547,6 +551,7 @@ def test_workspaces_that_coderd_refuses(api: httpx.Client, name: str) -> None:
         {"name": "a_b"},
         {"name": "b", "template_id": name},
         {"name": "b", "rich_parameter_values": [{"name": "gpu", "value": "1"}]},
+        {"name": "b", "rich_parameter_values": ["cpu"]},
         {"name": "b", "template_version_id": made["active_version_id"]},
     ):
         assert api.post("users/admin/workspaces", json={**good, **change}).status_code == 400
