@@ -1,6 +1,8 @@
 """Serves the stand-in in the foreground: `python -m local.coderd --state-dir DIR --port PORT`."""
 
 import argparse
+import sqlite3
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -25,8 +27,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     directory: Path = arguments.state_dir
-    store = Store(directory / "coderd.db")
-    token = (directory / TOKEN_FILE).read_text().strip()
+    try:
+        token = (directory / TOKEN_FILE).read_text().strip()
+        store = Store(directory / "coderd.db")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
+    except sqlite3.DatabaseError as error:
+        sys.exit(f"{directory / 'coderd.db'} cannot be read ({error}): remove it to start anew")
     seed(store, token, dict(arguments.external_auth))
     uvicorn.run(
         application(store, f"http://127.0.0.1:{arguments.port}"),

@@ -3,6 +3,8 @@
 import io
 import os
 import signal
+import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local import tools
 from local.coderd import Coderd, CoderdError
 
 GOOD = """
@@ -175,9 +178,17 @@ def test_a_broken_state_is_one_clear_error(tmp_path: Path) -> None:
     coderd = Coderd(tmp_path)
     coderd.directory.mkdir()
     (coderd.directory / "coderd.db").write_text("no database, but long enough to be read" * 40)
-    with pytest.raises(CoderdError, match="ended by itself"):
+    with pytest.raises(CoderdError, match=r"coderd\.db cannot be read .*remove it") as error:
         coderd.start()
+    assert "Traceback" not in str(error.value)
     assert not coderd.running
+
+
+def test_without_a_token_nothing_is_served(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local.coderd", "--state-dir", str(tmp_path), "--port", "1"]
+    done = subprocess.run(command, cwd=tools.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path}/session-token: No such file or directory\n"
 
 
 def test_only_the_user_reads_the_token(coderd: Coderd) -> None:
