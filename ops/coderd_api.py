@@ -1,0 +1,118 @@
+"""coderd's REST API as far as the operator's commands need it; errors never hold the token."""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+
+TOKEN_HEADER: Final = "Coder-Session-Token"  # noqa: S105  the name of a header
+
+
+class CoderdError(Exception):
+    """coderd could not be asked, or did not answer as coderd does."""
+
+
+class RefusedError(CoderdError):
+    """coderd refused a request.
+
+    Args:
+        status: HTTP status of the answer.
+        message: what coderd said.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(f"{status}: {message}" if message else str(status))
+
+
+@dataclass(frozen=True)
+class Coderd:
+    """Where coderd is and who asks.
+
+    Args:
+        url: the access URL.
+        token: a session token.
+        transport: how to reach coderd, for tests.
+        timeout: seconds for each request.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
+    timeout: float = 15.0
+
+
+class CoderdApi:
+    """Requests to one coderd, as JSON. A redirect is not followed: it would carry the token."""
+
+    def __init__(self, coderd: Coderd) -> None:
+        self.url = coderd.url.rstrip("/")
+        self._headers = {TOKEN_HEADER: coderd.token, "Accept": "application/json"}
+        self._client = httpx.Client(timeout=coderd.timeout, transport=coderd.transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, **query: str) -> Any:
+        """Return the answer to a GET.
+
+        Raises:
+            CoderdError: no answer, or none in JSON.
+            RefusedError: any status but 2xx.
+        """
+        return self._send("GET", path, params=query)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Return the answer to a POST; raises as get does."""
+        return self._send("POST", path, json=body)
+
+    def _send(self, method: str, path: str, **content: Any) -> Any:
+        try:
+            response = self._client.request(
+                method, f"{self.url}{path}", headers=self._headers, **content
+            )
+        except httpx.InvalidURL:
+            raise CoderdError(f"{self.url} is no URL") from None
+        except httpx.TimeoutException:
+            raise CoderdError(f"{self.url} does not answer in time") from None
+        except (httpx.LocalProtocolError, UnicodeEncodeError):
+            # These quote the header, which is the token.
+            raise CoderdError("the session token holds what HTTP cannot carry") from None
+        except httpx.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise CoderdError(f"{self.url} cannot be reached: {why}") from None
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise RefusedError(response.status_code, "the session token is not valid")
+        if not response.is_success:
+            raise RefusedError(response.status_code, _message(response))
+        try:
+            return response.json()
+        except ValueError:
+            raise CoderdError(f"{self.url}{path} does not answer as coderd does") from None
+
+
+def _message(response: httpx.Response) -> str:
+    """What coderd says of its refusal: codersdk.Response has message, detail and validations."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.reason_phrase
+    if not isinstance(body, dict):
+        return response.reason_phrase
+    validations = body.get("validations") or []
+    parts = [
+        body.get("message"),
+        body.get("detail"),
+        *(f"{each.get('field')}: {each.get('detail')}" for each in validations),
+    ]
+    return " ".join(str(part) for part in parts if part)
