@@ -76,6 +76,10 @@ class CoderdApi:
         """Return the answer to a POST; raises as get does."""
         return self._send("POST", path, json=body)
 
+    def patch(self, path: str) -> Any:
+        """Return the answer to a PATCH without a body; raises as get does."""
+        return self._send("PATCH", path)
+
     def _send(self, method: str, path: str, **content: Any) -> Any:
         try:
             response = self._client.request(

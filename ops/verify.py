@@ -78,7 +78,7 @@ class GoldenPath:
         external_auth_id: id of GitLab in coderd.
         parameters: rich parameters of the build, such as cpu.
         contract: what the firewall must allow and deny; None for a template without one.
-        seconds: how long the build and the agent may take together.
+        seconds: how long each of the build, the agent and the deletion may take.
         keep: leave the workspace there.
     """
 
@@ -411,8 +411,9 @@ def _audited(walk: _Walk) -> str:
 
 def _delete_workspace(walk: _Walk) -> str:
     by_hand = f"delete {walk.owner}/{walk.path.workspace} by hand"
-    walk.api.post(f"/api/v2/workspaces/{walk.workspace_id}/builds", {"transition": "delete"})
     try:
+        _end_build(walk)
+        walk.api.post(f"/api/v2/workspaces/{walk.workspace_id}/builds", {"transition": "delete"})
         for workspace in _workspaces(walk):
             build = workspace["latest_build"]
             if build["status"] == "deleted":
@@ -422,9 +423,21 @@ def _delete_workspace(walk: _Walk) -> str:
     except RefusedError as error:
         # coderd answers 410 for a deleted workspace.
         if error.status not in (HTTPStatus.GONE, HTTPStatus.NOT_FOUND):
-            raise
+            raise _StepError(f"{error}: {by_hand}") from None
         return f"{walk.path.workspace} is gone"
     raise _StepError(f"it is still there after {walk.path.seconds:.0f} s: {by_hand}")
+
+
+def _end_build(walk: _Walk) -> None:
+    """Cancel a build that still runs: coderd takes no other while it does."""
+    canceled = False
+    for workspace in _workspaces(walk):
+        build = workspace["latest_build"]
+        if build["job"]["status"] in _FINAL_JOB:
+            return
+        if not canceled:
+            walk.api.patch(f"/api/v2/workspacebuilds/{build['id']}/cancel")
+            canceled = True
 
 
 _STEPS: Final[tuple[tuple[str, Callable[[_Walk], str]], ...]] = (

@@ -50,6 +50,7 @@ class FakeCoderd:
         self.agents = [("connecting", "created"), ("connected", "starting"), ("connected", "ready")]
         self.delete_job = {"status": "running"}
         self.gone_after = 2
+        self.cancelable = True
         self.audit_status = 200
         self.audited = True
         self.exists = False
@@ -100,6 +101,7 @@ class FakeCoderd:
             ("POST /api/v2/users/(me|dana)/workspaces", self.create),
             (f"GET /api/v2/workspaces/{WORKSPACE}", self.workspace),
             (f"POST /api/v2/workspaces/{WORKSPACE}/builds", self.build),
+            ("PATCH /api/v2/workspacebuilds/build-1/cancel", self.cancel),
             ("GET /api/v2/audit", self.audit),
         ]
 
@@ -148,6 +150,7 @@ class FakeCoderd:
         return self.json(
             {
                 "latest_build": {
+                    "id": "build-1",
                     "transition": "start",
                     "status": status,
                     "job": job,
@@ -158,8 +161,16 @@ class FakeCoderd:
 
     def build(self, _: httpx.Request, body: Any) -> httpx.Response:
         assert body == {"transition": "delete"}
+        if self.builds[0][0]["status"] in ("pending", "running"):
+            return httpx.Response(409, json={"message": "A workspace build is already active."})
         self.deleting = True
         return httpx.Response(201, json={})
+
+    def cancel(self, *_: Any) -> httpx.Response:
+        if not self.cancelable:
+            return httpx.Response(403, json={"message": "Builds may not be canceled."})
+        self.builds = [({"status": "canceling"}, "canceling"), ({"status": "canceled"}, "canceled")]
+        return self.json({"message": "Job has been marked as canceled..."})
 
     def audit(self, *_: Any) -> httpx.Response:
         if self.audit_status != 200:
@@ -380,6 +391,17 @@ def test_the_first_failure_ends_the_walk(
         assert results[name].detail == f"after: {step}"
     # What was made is cleared up, and nothing else is touched.
     assert fake.deleting is fake.exists
+
+
+def test_a_build_that_may_not_be_canceled_is_left_with_a_word() -> None:
+    fake = FakeCoderd()
+    fake.builds = [({"status": "running"}, "starting")]
+    fake.cancelable = False
+    results = walk(fake, replace(PATH, seconds=30))
+    assert results["workspace deleted"].outcome is Outcome.FAILED
+    assert results["workspace deleted"].detail == (
+        "403: Builds may not be canceled.: delete admin/verify by hand"
+    )
 
 
 def test_no_right_to_read_the_audit_log() -> None:
