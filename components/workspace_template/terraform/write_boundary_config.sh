@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the policy where Boundary reads it: the file that BOUNDARY_CONFIG names. Any failure ends
-# the script with an error, and Claude Code is then neither installed nor started.
+# the script with an error and leaves the file as it was.
 set -euo pipefail
 
 config="${BOUNDARY_CONFIG:-$HOME/.config/coder_boundary/config.yaml}"
