@@ -1,0 +1,158 @@
+"""What a preview changes, as plain data: the engine's steps and the values that differ.
+
+A secret is replaced before anything else sees it, so no report can show one: the engine's own
+mark, every value of a Kubernetes Secret, and every property that by its name holds a credential.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SECRET = "[secret]"  # noqa: S105  what stands in a secret's place, also the engine's own word
+UNKNOWN = "[known after the update]"
+
+_SIGIL = "4dabf18193072939515e22adb298388d"  # pulumi/sdk resource.SigKey
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  resource.SecretSig
+_UNKNOWN_VALUES = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # plugin.UnknownStringValue
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # plugin.UnknownBoolValue
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # plugin.UnknownNumberValue
+    }
+)
+_CREDENTIAL = re.compile(
+    r"(secret|password|passwd|token|credential|authorization|api[-_]?key|private[-_]?key)s?\Z",
+    re.IGNORECASE,
+)
+_KUBERNETES_SECRETS = frozenset({"kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"})
+_QUIET = frozenset({"same", "read", "refresh"})
+# Of a replacement the engine reports three steps; `replace` alone stands for it.
+_PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that differs: its path, and text before and after (None: it is not there)."""
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resource that the engine would touch; secrets are gone from its inputs."""
+
+    op: str
+    urn: str
+    type: str
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.urn.rsplit("::", 1)[-1]
+
+    @property
+    def parent(self) -> str:
+        """The type of the component that holds the resource, empty at the top."""
+        types = self.urn.split("::")[2] if self.urn.count("::") >= 3 else ""
+        return types.rsplit("$", 1)[0] if "$" in types else ""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The inputs that differ."""
+        return tuple(differences(self.old, self.new))
+
+
+def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
+    """Return the steps of a preview's events, in the order of the engine.
+
+    Args:
+        events: `resource_pre_event` metadata as plain data, keys as in the Automation API.
+    """
+    found: dict[str, Step] = {}
+    for metadata in events:
+        op = str(getattr(metadata["op"], "value", metadata["op"]))
+        if op in _QUIET or op in _PARTS_OF_REPLACEMENT:
+            continue
+        kind = str(metadata["type"])
+        found[f"{op} {metadata['urn']}"] = Step(
+            op, str(metadata["urn"]), kind, _inputs(metadata, "old"), _inputs(metadata, "new")
+        )
+    return tuple(found.values())
+
+
+def _inputs(metadata: Mapping[str, Any], side: str) -> Mapping[str, Any]:
+    state = metadata.get(side) or {}
+    inputs = state.get("inputs") or {}
+    if metadata["type"] in _KUBERNETES_SECRETS:
+        inputs = {
+            key: dict.fromkeys(value, SECRET) if isinstance(value, Mapping) else SECRET
+            for key, value in inputs.items()
+            if key in {"data", "stringData"}
+        } | {key: value for key, value in inputs.items() if key not in {"data", "stringData"}}
+    cleaned = without_secrets(inputs)
+    assert isinstance(cleaned, dict)  # noqa: S101  a mapping without signature stays one
+    return cleaned
+
+
+def without_secrets(value: Any) -> Any:
+    """Return `value` with every secret replaced, at any depth."""
+    if isinstance(value, Mapping):
+        if value.get(_SIGIL) == _SECRET_SIGNATURE:
+            return SECRET
+        # An environment variable says by its `name` what its `value` is.
+        named = isinstance(value.get("name"), str) and _CREDENTIAL.search(value["name"])
+        return {
+            str(key): (
+                SECRET
+                if isinstance(each, str)
+                and (_CREDENTIAL.search(str(key)) or (named and key == "value"))
+                else without_secrets(each)
+            )
+            for key, each in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_secrets(each) for each in value]
+    if isinstance(value, str) and value in _UNKNOWN_VALUES:
+        return UNKNOWN
+    return value
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[Change]:
+    """Yield what differs between two plain values; entries of lists go by name, else by place."""
+    if old == new:
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in old:
+                yield Change(inner, None, text(new[key]))
+            elif key not in new:
+                yield Change(inner, text(old[key]), None)
+            else:
+                yield from differences(old[key], new[key], inner)
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from differences(_keyed(old), _keyed(new), path)
+    else:
+        yield Change(path, text(old), text(new))
+
+
+def _keyed(entries: list[Any]) -> dict[str, Any]:
+    names = [each.get("name") for each in entries if isinstance(each, Mapping)]
+    if len(names) == len(entries) and all(names) and len(set(names)) == len(names):
+        return {f"[{name}]": each for name, each in zip(names, entries, strict=True)}
+    return {f"[{place}]": each for place, each in enumerate(entries)}
+
+
+def text(value: Any) -> str:
+    """Return a value as one text: strings as they are, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
