@@ -45,13 +45,18 @@ class Change:
 
 @dataclass(frozen=True)
 class Step:
-    """One resource that the engine would touch; secrets are gone from its inputs."""
+    """One resource that the engine would touch; secrets are gone from its inputs.
+
+    `touched` names the properties that the provider calls changed: of a secret that is all there
+    is to show.
+    """
 
     op: str
     urn: str
     type: str
     old: Mapping[str, Any]
     new: Mapping[str, Any]
+    touched: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,7 +88,12 @@ def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
             continue
         kind = str(metadata["type"])
         found[f"{op} {metadata['urn']}"] = Step(
-            op, str(metadata["urn"]), kind, _inputs(metadata, "old"), _inputs(metadata, "new")
+            op,
+            str(metadata["urn"]),
+            kind,
+            _inputs(metadata, "old"),
+            _inputs(metadata, "new"),
+            tuple(metadata.get("diffs") or ()),
         )
     return tuple(found.values())
 
@@ -139,7 +149,12 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[Change]:
             else:
                 yield from differences(old[key], new[key], inner)
     elif isinstance(old, list) and isinstance(new, list):
-        yield from differences(_keyed(old), _keyed(new), path)
+        before, after = _keyed(old), _keyed(new)
+        if not before.keys() & after.keys():
+            before, after = _placed(old), _placed(new)
+        if before == after:
+            yield Change(f"{path} (order)", ", ".join(before), ", ".join(after))
+        yield from differences(before, after, path)
     else:
         yield Change(path, text(old), text(new))
 
@@ -148,6 +163,10 @@ def _keyed(entries: list[Any]) -> dict[str, Any]:
     names = [each.get("name") for each in entries if isinstance(each, Mapping)]
     if len(names) == len(entries) and all(names) and len(set(names)) == len(names):
         return {f"[{name}]": each for name, each in zip(names, entries, strict=True)}
+    return _placed(entries)
+
+
+def _placed(entries: list[Any]) -> dict[str, Any]:
     return {f"[{place}]": each for place, each in enumerate(entries)}
 
 

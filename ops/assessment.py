@@ -1,0 +1,295 @@
+"""What a preview means: reach of agents, dashboards by panel, login, what is lost.
+
+Pure functions over plain data; `ops.report` turns the result into Markdown and JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from components.boundary import Comparison, Policy, compare, exfiltration_report
+from ops.changes import SECRET, Change, Step, differences, text
+
+Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
+
+TEMPLATE = "coderd:index/template:Template"
+DEPLOYMENT = "kubernetes:apps/v1:DeploymentPatch"
+_CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+_DASHBOARDS = "firewalledcoder:index:Dashboards"
+# A template's version gets a new name with new content: every release replaces this, and loses
+# nothing.
+_VERSION_NAME = "random:index/randomPet:RandomPet"
+_LOGIN = re.compile(r"CODER_EXTERNAL_AUTH_")
+_COMPONENT = re.compile(r"firewalledcoder:")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What one template's agents may reach before and after; no policy is no firewall.
+
+    Attributes:
+        template: its name.
+        before: whether the template is there now.
+        after: whether it is there afterwards.
+        old: policy now, None without a firewall.
+        new: policy afterwards, None without a firewall.
+    """
+
+    template: str
+    before: bool
+    after: bool
+    old: Policy | None
+    new: Policy | None
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """What policies make of it; empty where a side has none."""
+        if not self.after or (self.before and (self.old is None or self.new is None)):
+            return Comparison((), ())
+        return compare(self.old or Policy([]), self.new or Policy([]))
+
+    @property
+    def firewall_removed(self) -> bool:
+        """Whether agents that are confined now reach every host afterwards."""
+        return self.before and self.after and self.old is not None and self.new is None
+
+    @property
+    def opens(self) -> bool:
+        """Whether agents reach what they do not reach now."""
+        if not self.after:
+            return False
+        return (
+            self.firewall_removed
+            or (not self.before and self.new is None)
+            or bool(self.comparison.opened)
+        )
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to say."""
+        return (
+            self.before != self.after
+            or (self.old is None) != (self.new is None)
+            or not self.comparison.empty
+        )
+
+    @cached_property
+    def grades(self) -> tuple[str, str]:
+        """The exfiltration grade before and after, `-` where there is no policy."""
+        old, new = (
+            exfiltration_report(policy).grade if policy is not None else "-"
+            for policy in (self.old, self.new)
+        )
+        return old, new
+
+
+@dataclass(frozen=True)
+class Panels:
+    """What changes in one dashboard: panels by title, and settings besides them."""
+
+    dashboard: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    settings: tuple[str, ...] = ()
+    op: str = "update"
+
+
+@dataclass(frozen=True)
+class StackPreview:
+    """What is known of one stack's preview.
+
+    Attributes:
+        name: name of the stack.
+        old: policy of every template by the last update, None for one without a firewall; empty
+            for a stack that is not there yet.
+        new: the same by the settings.
+        steps: what the engine would do.
+        old_variables: variables of each template's agents by the last update, None if it has not
+            recorded them.
+        new_variables: the same by the settings.
+        failure: why the preview failed; then nothing else is known.
+    """
+
+    name: str
+    old: Mapping[str, Policy | None] = field(default_factory=dict)
+    new: Mapping[str, Policy | None] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    old_variables: Mapping[str, Mapping[str, str]] | None = None
+    new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    failure: str = ""
+    switched_off: str = ""
+
+    @cached_property
+    def reaches(self) -> tuple[Reach, ...]:
+        """Every template, those that open something first."""
+        names = [*self.new, *(name for name in self.old if name not in self.new)]
+        found = [
+            Reach(
+                name,
+                before=name in self.old,
+                after=name in self.new,
+                old=self.old.get(name),
+                new=self.new.get(name),
+            )
+            for name in names
+        ]
+        return tuple(sorted(found, key=lambda reach: (not reach.opens, not reach.changed)))
+
+    @property
+    def destroyed(self) -> tuple[Step, ...]:
+        """What is deleted or replaced and lost by it."""
+        return tuple(
+            step
+            for step in self.steps
+            if step.op in {"delete", "replace", "discard"}
+            and step.type != _VERSION_NAME
+            and not _COMPONENT.match(step.type)
+        )
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """How many resources of any kind of step; components, which are only names, left out."""
+        counts: dict[str, int] = {}
+        for step in self.steps:
+            if not _COMPONENT.match(step.type):
+                counts[step.op] = counts.get(step.op, 0) + 1
+        return dict(sorted(counts.items()))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one word that says how much care the change needs."""
+        if self.failure:
+            return "fails"
+        if any(reach.opens for reach in self.reaches):
+            return "opens"
+        if self.destroyed:
+            return "destroys"
+        return "changes" if self.steps else "same"
+
+    @property
+    def templates(self) -> tuple[Step, ...]:
+        """Steps on templates."""
+        return tuple(step for step in self.steps if step.type == TEMPLATE)
+
+    @cached_property
+    def variables(self) -> dict[str, tuple[Change, ...]]:
+        """Agent variables that differ, by template; empty if the old ones are not known."""
+        if self.old_variables is None:
+            return {}
+        found = {
+            name: tuple(differences(dict(self.old_variables[name]), dict(variables)))
+            for name, variables in self.new_variables.items()
+            if name in self.old_variables
+        }
+        return {name: changes for name, changes in found.items() if changes}
+
+    @cached_property
+    def coderd_variables(self) -> tuple[Change, ...]:
+        """Variables of coderd that differ, the external login's first."""
+        found = []
+        for step in self.steps:
+            if step.type != DEPLOYMENT:
+                continue
+            old, new = _environment(step.old), _environment(step.new)
+            found += list(differences(old, new))
+        return tuple(sorted(found, key=lambda change: not is_login(change)))
+
+    @cached_property
+    def dashboards(self) -> tuple[Panels, ...]:
+        """Dashboards that differ."""
+        return tuple(
+            _panels(step)
+            for step in self.steps
+            if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS
+        )
+
+
+def is_login(change: Change) -> bool:
+    """Whether a variable of coderd belongs to the external login."""
+    return bool(_LOGIN.match(change.path))
+
+
+def _environment(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of every container; a reference to a Secret names it."""
+    place: Any = inputs
+    for key in ("spec", "template", "spec", "containers"):
+        place = place.get(key) if isinstance(place, Mapping) else None
+    found = {}
+    for container in place if isinstance(place, list) else ():
+        for variable in container.get("env") or ():
+            reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
+            value = variable.get("value")
+            found[str(variable.get("name"))] = (
+                f"key {reference.get('key')} of Secret {reference.get('name')}"
+                if isinstance(reference, Mapping)
+                else SECRET
+                if value == SECRET
+                else text(value)
+            )
+    return found
+
+
+def _panels(step: Step) -> Panels:
+    old, new = _dashboard(step.old), _dashboard(step.new)
+    before, after = _by_title(old), _by_title(new)
+    changed = tuple(
+        (title, tuple(sorted(_parts(before[title], after[title]))))
+        for title in after
+        if title in before and before[title] != after[title]
+    )
+    rest = {key for key in old.keys() | new.keys() if key != "panels"}
+    return Panels(
+        dashboard=str(new.get("title") or old.get("title") or step.name),
+        added=tuple(title for title in after if title not in before),
+        removed=tuple(title for title in before if title not in after),
+        changed=changed,
+        settings=tuple(sorted(key for key in rest if old and new and old.get(key) != new.get(key))),
+        op=step.op,
+    )
+
+
+def _dashboard(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    for content in (inputs.get("data") or {}).values():
+        try:
+            document = json.loads(content)
+        except (TypeError, ValueError):
+            continue
+        if isinstance(document, dict):
+            return document
+    return {}
+
+
+def _by_title(dashboard: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the panels, those of closed rows too; two of one title are told apart by number."""
+    found: dict[str, Any] = {}
+    pending = list(dashboard.get("panels") or ())
+    while pending:
+        panel = pending.pop(0)
+        pending = [*(panel.get("panels") or ()), *pending]
+        title = str(panel.get("title") or f"panel {panel.get('id')}")
+        number, key = 2, title
+        while key in found:
+            key, number = f"{title} ({number})", number + 1
+        found[key] = {name: value for name, value in panel.items() if name != "panels"}
+    return found
+
+
+def _parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    """Return what of a panel differs, in the words of Grafana's editor."""
+    words = {
+        "targets": "queries",
+        "gridPos": "place",
+        "fieldConfig": "fields",
+        "options": "options",
+        "transformations": "transformations",
+        "datasource": "data source",
+        "type": "visualization",
+    }
+    differing = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    return {words.get(key, key) for key in differing if key != "id"} or {"number"}
