@@ -43,6 +43,8 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         version = random.RandomPet(
             f"{name}-version",
             keepers={"content": rendered.digest},
+            # Words alone repeat after some hundred versions, and Coder refuses a name used before.
+            prefix=rendered.digest[:8],
             opts=pulumi.ResourceOptions(parent=self),
         )
         template = coderd.Template(

@@ -98,6 +98,13 @@ def test_the_version_name_is_kept_by_the_content(template_args: Make) -> None:
     assert keepers(template_args(namespace="elsewhere")) != same
 
 
+def test_different_content_never_shares_a_version_name(template_args: Make) -> None:
+    recorder, _ = declare(template_args())
+    (pet,) = recorder.of("RandomPet")
+    assert pet["keepers"]["content"].startswith(pet["prefix"])
+    assert len(pet["prefix"]) == 8
+
+
 def test_policy_is_an_output(template_args: Make) -> None:
     rules = ({"rule": "domain=pypi.org", "group": "python", "why": "packages"},)
     _, outputs = declare(template_args(firewall=Firewall("allowlist: []\n", policy=rules)))
