@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops import dashboards, up
+from ops import dashboards, history, up
 
 app = typer.Typer(
     name="ops",
@@ -20,3 +20,4 @@ app.command()(up.refresh)
 app.command()(up.destroy)
 app.command()(up.cancel)
 app.command()(dashboards.dashboards)
+app.command()(history.history)

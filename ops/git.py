@@ -1,0 +1,132 @@
+"""What git says about a checkout: commit, branch, whether it is clean; and temporary worktrees."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SHORT = 12
+# Who started the job, as GitHub Actions and GitLab CI name them.
+_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
+# A hook or an outer git command sets these, and they would redirect every command here.
+_REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+
+
+class GitError(RuntimeError):
+    """Git cannot answer; the message says what was asked and what git said."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A checkout at one moment.
+
+    Attributes:
+        commit: the full hash of HEAD, None outside of a repository or before its first commit.
+        dirty: whether anything that is not ignored differs from HEAD, untracked files included;
+            True without a commit, since nothing can be found again then.
+        branch: name of the branch, None when HEAD is detached.
+    """
+
+    commit: str | None
+    dirty: bool
+    branch: str | None
+
+
+def facts(root: Path) -> Facts:
+    """Return what git says of the checkout at `root`; a folder without git is dirty."""
+    try:
+        commit = run(root, "rev-parse", "--verify", "HEAD")
+        changed = run(root, "status", "--porcelain", "--untracked-files=normal")
+    except GitError:
+        return Facts(None, True, None)
+    try:
+        branch: str | None = run(root, "symbolic-ref", "--short", "HEAD")
+    except GitError:
+        branch = None
+    return Facts(commit, bool(changed), branch)
+
+
+def who(root: Path) -> str:
+    """Return who is at work: the actor of a CI job, git's user, or the account's name."""
+    for name in _ACTORS:
+        if os.environ.get(name):
+            return os.environ[name]
+    for key in ("user.email", "user.name"):
+        try:
+            found = run(root, "config", key)
+        except GitError:
+            continue
+        if found:
+            return found
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def has_commit(root: Path, commit: str) -> bool:
+    """Return whether the repository at `root` has `commit` with its content."""
+    try:
+        run(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
+    except GitError:
+        return False
+    return True
+
+
+def show(root: Path, commit: str, path: str) -> str | None:
+    """Return the text of the file `path` in `commit`, None if that commit has none."""
+    try:
+        return run(root, "show", f"{commit}:./{path}", strip=False)
+    except GitError:
+        return None
+
+
+@contextmanager
+def worktree(root: Path, commit: str) -> Iterator[Path]:
+    """Check `commit` out into a temporary folder; it is removed at the end, whatever happens.
+
+    Yields the folder that matches `root`, also when `root` is below the repository's top.
+    Raises GitError when git cannot check it out.
+    """
+    top = Path(run(root, "rev-parse", "--show-toplevel"))
+    parent = Path(tempfile.mkdtemp(prefix="firewalled-coder-"))
+    place = parent / "checkout"
+    try:
+        # Links of worktrees whose process was killed; git keeps those that are in use.
+        run(root, "worktree", "prune")
+        run(root, "worktree", "add", "--detach", "--force", str(place), commit)
+        yield place / root.resolve().relative_to(top.resolve())
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+        run(root, "worktree", "prune")
+
+
+def run(root: Path, *arguments: str, strip: bool = True) -> str:
+    """Return what `git arguments` prints in `root`; raises GitError."""
+    environment = {key: value for key, value in os.environ.items() if key not in _REDIRECTS}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+            env={**environment, "LC_ALL": "C"},
+        )
+    except FileNotFoundError:
+        raise GitError("git is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git {arguments[0]} took longer than 120 s") from None
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or "").strip().splitlines()
+        raise GitError(
+            f"git {arguments[0]}: {said[-1] if said else f'status {error.returncode}'}"
+        ) from None
+    return done.stdout.strip() if strip else done.stdout

@@ -1,0 +1,300 @@
+"""`python -m ops history STACK`: what was deployed when, by whom, from which commit.
+
+Every update carries its record in the update's message: a first line for people, and one line
+for machines. The message is the one thing that every backend of Pulumi keeps with an update and
+shows again; stack tags exist in Pulumi Cloud only, and git's facts are recorded by the engine
+only when its working directory lies inside of a repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Protocol
+
+import typer
+from rich.table import Table
+
+from components.boundary import Policy, compare
+from ops import engine, git
+
+MARK: Final = "firewalled-coder-update:"
+FORMAT: Final = 1
+UNCHANGED: Final = "no change"
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an update says of itself.
+
+    Attributes:
+        command: `up`, `rollback` or `adopt`.
+        commit: hash of the commit whose program and settings are deployed, None without git.
+        dirty: whether the checkout differed from that commit, so that it cannot be had again.
+        branch: branch of the checkout, None when detached.
+        who: who did it.
+        rollback_of: number of the update that a rollback went back to.
+        template: the one template that a rollback was limited to.
+        firewall: reason, who and last day while the firewall is switched off, else empty.
+        policy: what the update changes for agents, in one line.
+    """
+
+    command: str
+    commit: str | None = None
+    dirty: bool = True
+    branch: str | None = None
+    who: str = ""
+    rollback_of: int | None = None
+    template: str | None = None
+    firewall: str = ""
+    policy: str = UNCHANGED
+
+    @property
+    def title(self) -> str:
+        """The update in one line."""
+        if self.rollback_of is not None:
+            what = f"rollback of {self.rollback_of}"
+            what += f", template {self.template}" if self.template else ""
+        else:
+            what = self.command
+        source = self.commit[: git.SHORT] if self.commit else "no commit"
+        off = f", firewall off: {self.firewall}" if self.firewall else ""
+        return f"{what} at {source}{' (dirty)' if self.dirty else ''}{off}"
+
+    def message(self) -> str:
+        """Return the update's message, for the engine's `--message`."""
+        data = {"format": FORMAT, **asdict(self)}
+        return f"{_line(self.title)}\n\n{MARK} {json.dumps(data, ensure_ascii=True)}"
+
+
+def parse(message: str) -> Record | None:
+    """Return the record in an update's message, None for one that ops did not write."""
+    for line in reversed(message.splitlines()):
+        if not line.startswith(MARK):
+            continue
+        try:
+            data = json.loads(line.removeprefix(MARK))
+            known = {each.name for each in fields(Record)}
+            return Record(**{key: value for key, value in data.items() if key in known})
+        except (ValueError, TypeError, AttributeError):
+            return None
+    return None
+
+
+def record(root: Path, command: str, *, policy: str = UNCHANGED, firewall: str = "") -> Record:
+    """Return the record of an update from the checkout at `root`."""
+    found = git.facts(root)
+    return Record(
+        command,
+        found.commit,
+        found.dirty,
+        found.branch,
+        git.who(root),
+        firewall=_line(firewall),
+        policy=policy,
+    )
+
+
+def policies(outputs: Mapping[str, Any]) -> dict[str, Policy | None]:
+    """Return each template's policy from a stack's plain outputs, None without a firewall."""
+    found = outputs.get("policies")
+    return {
+        str(name): Policy.from_json(rules) if rules else None
+        for name, rules in (found if isinstance(found, Mapping) else {}).items()
+    }
+
+
+def policy_line(old: Mapping[str, Policy | None], new: Mapping[str, Policy | None]) -> str:
+    """Return in one line what agents reach by `new` and did not by `old`, and the other way.
+
+    Both map every template to its policy, None for a template without a firewall.
+    """
+    said = [f"{name}: {what}" for name in sorted({*old, *new}) if (what := _change(name, old, new))]
+    return _line("; ".join(said), 400) or UNCHANGED
+
+
+def _change(name: str, old: Mapping[str, Policy | None], new: Mapping[str, Policy | None]) -> str:
+    if name not in new:
+        return "template removed"
+    before, after = old.get(name), new[name]
+    if name not in old:
+        return f"new, confined by {len(after)} rules" if after else "new, without a firewall"
+    if before is None or after is None:
+        if before is after:
+            return ""
+        return f"confined by {len(after)} rules" if after else "FIREWALL REMOVED"
+    found = compare(before, after)
+    said = [
+        f"{word} {_some([entry.host for entry in entries])}"
+        for word, entries in (("opens", found.opened), ("closes", found.closed))
+        if entries
+    ]
+    if not said and before.texts != after.texts:
+        said = ["rules reworded, same reach"]
+    return ", ".join(said)
+
+
+def _some(hosts: Sequence[str]) -> str:
+    unique = list(dict.fromkeys("every host" if host == "*" else host for host in hosts))
+    more = f" and {len(unique) - _SHOWN} more" if len(unique) > _SHOWN else ""
+    return ", ".join(unique[:_SHOWN]) + more
+
+
+def _line(text: str, limit: int = 300) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else f"{line[: limit - 4]} ..."
+
+
+class Summary(Protocol):
+    """What the Automation API tells of an update (automation.UpdateSummary)."""
+
+    kind: str
+    start_time: datetime
+    end_time: datetime | None
+    message: str
+    environment: Mapping[str, str]
+    result: str
+    version: int | None
+    resource_changes: Any
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update of a stack.
+
+    Attributes:
+        number: counts from 1, the oldest; a backend's own number where it has one.
+        kind: the engine's word: update, refresh, destroy, import, preview.
+        time: when it started, UTC.
+        result: the engine's word: succeeded, failed, in-progress.
+        changes: resources by what was done to them, unchanged ones left out.
+        record: what the update says of itself; None when ops did not make it.
+        commit: the record's commit, else the one that the engine saw.
+        dirty: whether that commit was not all of it.
+        who: the record's, else the author that the engine saw.
+        title: one line for people.
+    """
+
+    number: int
+    kind: str
+    time: datetime
+    result: str
+    changes: Mapping[str, int]
+    record: Record | None
+    commit: str | None
+    dirty: bool
+    who: str
+    title: str
+
+    @property
+    def applied(self) -> bool:
+        """Whether all of a program was deployed by it."""
+        return self.kind == "update" and self.result == "succeeded"
+
+    @property
+    def policy(self) -> str:
+        """What it changed for agents."""
+        return self.record.policy if self.record else ""
+
+
+def updates(summaries: Iterable[Summary]) -> tuple[Update, ...]:
+    """Return a stack's updates, the latest first, as the engine's history lists them."""
+    newest_first = list(summaries)
+    return tuple(
+        # A backend of files keeps every update and gives none a number: its place is one.
+        _update(each, each.version or len(newest_first) - place)
+        for place, each in enumerate(newest_first)
+        if each.kind != "preview"
+    )
+
+
+def of(stack: Any) -> tuple[Update, ...]:
+    """Return the updates of an Automation API stack, the latest first; no secret is asked for."""
+    return updates(stack.history(show_secrets=False))
+
+
+def _update(summary: Summary, number: int) -> Update:
+    found = parse(summary.message or "")
+    seen = summary.environment or {}
+    started = summary.start_time
+    lines = (summary.message or "").strip().splitlines()
+    return Update(
+        number=number,
+        kind=summary.kind,
+        time=started if started.tzinfo else started.replace(tzinfo=UTC),
+        result=summary.result,
+        changes={
+            str(getattr(kind, "value", kind)): int(count)
+            for kind, count in (summary.resource_changes or {}).items()
+            if str(getattr(kind, "value", kind)) != "same"
+        },
+        record=found,
+        commit=found.commit if found else seen.get("git.head"),
+        dirty=found.dirty if found else seen.get("git.dirty", "true") != "false",
+        who=found.who if found else seen.get("git.author", ""),
+        title=found.title if found else _line(lines[0]) if lines else summary.kind,
+    )
+
+
+def to_json(found: Iterable[Update]) -> list[dict[str, Any]]:
+    """Return updates as plain data."""
+    return [
+        {
+            "number": each.number,
+            "kind": each.kind,
+            "time": each.time.astimezone(UTC).isoformat(),
+            "result": each.result,
+            "changes": dict(each.changes),
+            "commit": each.commit,
+            "dirty": each.dirty,
+            "who": each.who,
+            "title": each.title,
+            "policy": each.policy,
+            "rollbackOf": each.record.rollback_of if each.record else None,
+            "template": each.record.template if each.record else None,
+            "firewall": each.record.firewall if each.record else "",
+        }
+        for each in found
+    ]
+
+
+def table(found: Iterable[Update]) -> Table:
+    """Return updates as a table, the latest first."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("Update", "Time (UTC)", "Who", "Result", "Resources"):
+        shown.add_column(title, no_wrap=title in {"Update", "Time (UTC)"})
+    shown.add_column("What, and the policy", overflow="fold", ratio=1)
+    for each in found:
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(each.changes.items()))
+        said = each.title + (f"\n{each.policy}" if each.policy not in {"", UNCHANGED} else "")
+        row = (
+            str(each.number),
+            each.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            each.who,
+            each.result,
+            counts or "none",
+            said,
+        )
+        shown.add_row(*(text.replace("[", r"\[") for text in row))
+    return shown
+
+
+def history(
+    stack: Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
+) -> None:
+    """List what was deployed to STACK: when, by whom, from which commit, and what it changed."""
+    from ops import up  # noqa: PLC0415  up records its updates here
+
+    with up.reported(), engine.session(stack, up.progress) as ready:
+        found = of(ready.stack)
+        if as_json:
+            typer.echo(json.dumps(to_json(found), indent=2))
+        elif found:
+            up.console.print(table(found))
+        else:
+            up.console.print(f"stack {stack} has no updates yet")

@@ -1,0 +1,97 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops import git
+
+
+def sh(root: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=root, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        monkeypatch.delenv(name, raising=False)
+    root = tmp_path / "repository"
+    root.mkdir()
+    sh(root, "init", "-q", "-b", "main")
+    sh(root, "config", "user.email", "ada@example.com")
+    sh(root, "config", "user.name", "Ada")
+    (root / "deploy").mkdir()
+    (root / "deploy" / "a").write_text("one\n")
+    (root / ".gitignore").write_text("ignored\n")
+    sh(root, "add", ".")
+    sh(root, "commit", "-q", "-m", "one")
+    return root
+
+
+def test_a_clean_checkout(repository: Path) -> None:
+    found = git.facts(repository / "deploy")
+    assert found == git.Facts(sh(repository, "rev-parse", "HEAD"), False, "main")
+    (repository / "ignored").write_text("")
+    assert git.facts(repository) == found
+
+
+@pytest.mark.parametrize("path", ["deploy/a", "untracked"])
+def test_a_changed_and_an_untracked_file_make_it_dirty(repository: Path, path: str) -> None:
+    (repository / path).write_text("two\n")
+    assert git.facts(repository).dirty
+
+
+def test_a_detached_head_has_no_branch(repository: Path) -> None:
+    sh(repository, "checkout", "-q", "--detach")
+    assert git.facts(repository).branch is None
+
+
+def test_without_a_commit_nothing_can_be_found_again(tmp_path: Path) -> None:
+    assert git.facts(tmp_path) == git.Facts(None, True, None)
+    sh(tmp_path, "init", "-q")
+    assert git.facts(tmp_path) == git.Facts(None, True, None)
+
+
+def test_a_hook_does_not_redirect_git(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    assert git.facts(repository).branch == "main"
+
+
+def test_who_is_the_actor_of_the_job_or_the_user(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert git.who(repository) == "ada@example.com"
+    monkeypatch.setenv("GITLAB_USER_LOGIN", "grace")
+    assert git.who(repository) == "grace"
+
+
+def test_a_worktree_holds_the_commit_and_goes_away(repository: Path) -> None:
+    first = sh(repository, "rev-parse", "HEAD")
+    (repository / "deploy" / "a").write_text("two\n")
+    sh(repository, "commit", "-q", "-a", "-m", "two")
+    with git.worktree(repository / "deploy", first) as place:
+        assert (place / "a").read_text() == "one\n"
+        assert len(sh(repository, "worktree", "list").splitlines()) == 2
+    assert not place.exists()
+    assert len(sh(repository, "worktree", "list").splitlines()) == 1
+    assert (repository / "deploy" / "a").read_text() == "two\n"
+
+
+def test_a_worktree_goes_away_after_an_error(repository: Path) -> None:
+    with pytest.raises(RuntimeError, match="inside"), git.worktree(repository, "HEAD") as place:
+        raise RuntimeError("inside")
+    assert not place.parent.exists()
+    assert len(sh(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_a_commit_that_is_not_there(repository: Path) -> None:
+    assert git.has_commit(repository, sh(repository, "rev-parse", "HEAD"))
+    missing = "0" * 39 + "1"
+    assert not git.has_commit(repository, missing)
+    with pytest.raises(git.GitError, match="worktree"), git.worktree(repository, missing):
+        pass
+    assert git.show(repository, "HEAD", "deploy/a") == "one\n"
+    assert git.show(repository, "HEAD", "deploy/b") is None

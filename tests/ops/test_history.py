@@ -1,0 +1,185 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi.automation import UpdateSummary
+from rich.console import Console
+
+from components.boundary import Policy, PolicyRule, Rule
+from ops import history
+from ops.history import Record
+
+
+def policy(*rules: str) -> Policy:
+    return Policy([PolicyRule(Rule.parse(rule), "extra", "test") for rule in rules])
+
+
+def summary(message: str, **changes: Any) -> UpdateSummary:
+    return UpdateSummary(
+        **{
+            "kind": "update",
+            "start_time": datetime(2026, 1, 2, 3, 4, 5),
+            "message": message,
+            "environment": {},
+            "config": {},
+            "result": "succeeded",
+            "version": 0,
+            "resource_changes": {"same": 20, "update": 2},
+            **changes,
+        }
+    )
+
+
+texts = st.text(max_size=40)
+records = st.builds(
+    Record,
+    command=st.sampled_from(["up", "rollback", "adopt"]),
+    commit=st.none() | st.text("0123456789abcdef", min_size=40, max_size=40),
+    dirty=st.booleans(),
+    branch=st.none() | texts,
+    who=texts,
+    rollback_of=st.none() | st.integers(1, 10_000),
+    template=st.none() | texts,
+    firewall=texts,
+    policy=texts,
+)
+
+
+@given(records)
+def test_a_message_gives_its_record_back_and_begins_with_one_line(record: Record) -> None:
+    message = record.message()
+    assert history.parse(message) == record
+    title, empty, _ = message.split("\n")
+    assert title.strip()
+    assert empty == ""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "an update by hand",
+        f"{history.MARK} {{",
+        f"{history.MARK} [1]",
+        f'{history.MARK} {{"who": "no command"}}',
+    ],
+)
+def test_a_message_of_another_tool_has_no_record(message: str) -> None:
+    assert history.parse(message) is None
+
+
+def test_a_record_of_a_later_release_is_read_as_far_as_it_is_known() -> None:
+    data = {"format": 2, "command": "up", "commit": "a" * 40, "later": True}
+    found = history.parse(f"up\n\n{history.MARK} {json.dumps(data)}")
+    assert found == Record("up", "a" * 40)
+
+
+@pytest.mark.parametrize(
+    ("record", "title"),
+    [
+        (Record("up", "a" * 40, False), "up at aaaaaaaaaaaa"),
+        (Record("up", "a" * 40, True), "up at aaaaaaaaaaaa (dirty)"),
+        (Record("up"), "up at no commit (dirty)"),
+        (Record("rollback", "b" * 40, False, rollback_of=7), "rollback of 7 at bbbbbbbbbbbb"),
+        (
+            Record("rollback", "b" * 40, False, rollback_of=7, template="firewalled"),
+            "rollback of 7, template firewalled at bbbbbbbbbbbb",
+        ),
+        (
+            Record("up", "a" * 40, False, firewall="incident 4711"),
+            "up at aaaaaaaaaaaa, firewall off: incident 4711",
+        ),
+    ],
+)
+def test_the_title_says_what_was_done(record: Record, title: str) -> None:
+    assert record.title == title
+
+
+ONE = policy("domain=a.example")
+TWO = policy("domain=a.example", "method=GET domain=b.example")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ({"t": ONE}, {"t": ONE}, "no change"),
+        ({"t": None}, {"t": None}, "no change"),
+        ({"t": ONE}, {"t": TWO}, "t: opens b.example"),
+        ({"t": TWO}, {"t": ONE}, "t: closes b.example"),
+        ({"t": ONE}, {"t": None}, "t: FIREWALL REMOVED"),
+        ({"t": None}, {"t": TWO}, "t: confined by 2 rules"),
+        ({}, {"t": ONE, "u": None}, "t: new, confined by 1 rules; u: new, without a firewall"),
+        ({"t": ONE, "u": None}, {"t": ONE}, "u: template removed"),
+    ],
+)
+def test_the_policy_in_one_line(old: Any, new: Any, line: str) -> None:
+    assert history.policy_line(old, new) == line
+
+
+def test_a_long_policy_change_stays_one_short_line() -> None:
+    many = policy(*(f"domain=h{n}.example" for n in range(300)))
+    assert history.policy_line({"t": policy()}, {"t": many}) == (
+        "t: opens h0.example, h1.example, h10.example and 297 more"
+    )
+    names = {f"template-{n}": None for n in range(100)}
+    assert len(history.policy_line({}, names)) <= 400
+
+
+def test_the_policies_of_a_stack_come_from_its_outputs() -> None:
+    found = history.policies({"policies": {"t": TWO.to_json(), "open": []}})
+    assert found["open"] is None
+    assert found["t"] is not None
+    assert found["t"].texts == TWO.texts
+    assert history.policies({}) == {}
+
+
+def test_updates_are_numbered_from_the_oldest_where_the_backend_has_no_numbers() -> None:
+    up = Record("up", "a" * 40, False, "main", "ada", policy="t: opens b.example")
+    found = history.updates(
+        [
+            summary("by hand", environment={"git.head": "c" * 40, "git.dirty": "false"}),
+            summary("Refresh", kind="refresh"),
+            summary(up.message(), result="failed"),
+        ]
+    )
+    assert [each.number for each in found] == [3, 2, 1]
+    assert [each.applied for each in found] == [True, False, False]
+    assert (found[0].commit, found[0].dirty, found[0].title) == ("c" * 40, False, "by hand")
+    assert (found[1].commit, found[1].dirty) == (None, True)
+    assert (found[2].who, found[2].policy) == ("ada", "t: opens b.example")
+    assert found[2].changes == {"update": 2}
+
+
+def test_a_backends_own_numbers_are_kept() -> None:
+    found = history.updates([summary("b", version=9), summary("a", version=7)])
+    assert [each.number for each in found] == [9, 7]
+
+
+def test_the_table_and_the_json_say_the_same() -> None:
+    up = Record("up", "a" * 40, False, "main", "ada [admin]", policy="t: opens b.example")
+    found = history.updates([summary(up.message())])
+    console = Console(width=160, record=True)
+    console.print(history.table(found))
+    shown = console.export_text()
+    for part in ("ada [admin]", "2026-01-02 03:04:05", "2 update", "opens b.example", "aaaaaaaaa"):
+        assert part in shown
+    assert history.to_json(found) == [
+        {
+            "number": 1,
+            "kind": "update",
+            "time": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).isoformat(),
+            "result": "succeeded",
+            "changes": {"update": 2},
+            "commit": "a" * 40,
+            "dirty": False,
+            "who": "ada [admin]",
+            "title": "up at aaaaaaaaaaaa",
+            "policy": "t: opens b.example",
+            "rollbackOf": None,
+            "template": None,
+            "firewall": "",
+        }
+    ]
