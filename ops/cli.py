@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops import dashboards, history, up
+from ops import dashboards, history, rollback, up
 
 app = typer.Typer(
     name="ops",
@@ -21,3 +21,4 @@ app.command()(up.destroy)
 app.command()(up.cancel)
 app.command()(dashboards.dashboards)
 app.command()(history.history)
+app.command()(rollback.rollback)

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from pulumi import automation
 from rich.console import Console
 
 from components.settings import SettingsError
-from ops import engine
+from ops import engine, history
 from ops import stacks as stack_files
 
 console = Console(highlight=False)
@@ -81,12 +82,25 @@ def checked(stack: str) -> None:
     stack_files.settings(stack)
 
 
+def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> history.Record:
+    """Return the record of an update of `now` from the settings at `root`."""
+    settings = stack_files.settings(stack, root)
+    old = history.policies({key: each.value for key, each in now.outputs().items()})
+    new = {template.name: settings.policy_of(template) for template in settings.templates}
+    switch = settings.firewall
+    off = f"{switch.reason}, until {switch.until}" if switch.state == "off" else ""
+    return history.record(root, "up", policy=history.policy_line(old, new), firewall=off)
+
+
 def up(stack: StackName) -> None:
     """Bring STACK up: preview, apply, and say what there is now."""
     with reported():
         checked(stack)
         with engine.session(stack, progress) as ready:
-            result = ready.stack.up(on_output=echo, on_error=echo_error, color=_color())
+            record = recorded(stack, ready.stack)
+            result = ready.stack.up(
+                message=record.message(), on_output=echo, on_error=echo_error, color=_color()
+            )
             changed = {
                 kind: count
                 for kind, count in (result.summary.resource_changes or {}).items()

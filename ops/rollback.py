@@ -1,0 +1,371 @@
+"""`python -m ops rollback STACK`: deploy again what an earlier update deployed.
+
+The program and settings of that update's commit run in a temporary worktree and a process of
+their own, with the stack's present secrets and that commit's packages. The engine and its state
+are the present ones, so only what differs is touched; running workspaces keep their version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from components.boundary import Policy
+from ops import changes, engine, git, history, report, up
+from ops.assessment import StackPreview
+from ops.history import Record, Update
+
+HOST = Path(__file__).with_name("host.py")
+# What the engine decrypts a stack's secrets with stands beside them in its file.
+_SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
+
+
+class RollbackError(engine.EngineError):
+    """The stack cannot go back as asked; the message says why, and the way out."""
+
+
+def choose(updates: Sequence[Update], to: int | None, stack: str) -> Update:
+    """Return the update to go back to: number `to`, or the last that deployed something else.
+
+    After an update that failed, or a destroy, that is the last one that succeeded. Raises
+    RollbackError when there is none, or it cannot be had again.
+    """
+    listed = f"`python -m ops history {stack}` lists what there is"
+    if to is not None:
+        found = next((each for each in updates if each.number == to), None)
+        if found is None:
+            raise RollbackError(f"stack {stack} has no update {to}; {listed}")
+    else:
+        found = _before(updates)
+        if found is None:
+            raise RollbackError(f"stack {stack} has no earlier update to go back to; {listed}")
+    way_out = f"choose another with --to, {listed}"
+    if not found.applied:
+        raise RollbackError(
+            f"update {found.number} is no complete deployment ({found.kind}, {found.result}); "
+            f"{way_out}"
+        )
+    if found.record and found.record.template:
+        raise RollbackError(
+            f"update {found.number} put only template {found.record.template} back, so no single "
+            f"commit is what was deployed then; roll back to the update before it, then run "
+            f"`python -m ops rollback {stack} --to {found.record.rollback_of} "
+            f"--template {found.record.template}`"
+        )
+    if found.commit is None:
+        raise RollbackError(f"update {found.number} recorded no commit; {way_out}")
+    if found.dirty:
+        raise RollbackError(
+            f"update {found.number} was made from {found.commit[: git.SHORT]} with changes that "
+            f"were not committed, which are not to be had; {way_out}, or check out that commit, "
+            "make the changes again, commit and run `up`"
+        )
+    return found
+
+
+def _before(updates: Sequence[Update]) -> Update | None:
+    applied = [each for each in updates if each.applied]
+    last = next((each for each in updates if each.kind in {"update", "destroy"}), None)
+    if not applied or last is None:
+        return None
+    if last is not applied[0]:
+        return applied[0]
+    return next((each for each in applied[1:] if _source(each) != _source(last)), None)
+
+
+def _source(update: Update) -> tuple[str | None, bool, str | None]:
+    template = update.record.template if update.record else None
+    return update.commit, update.dirty, template
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What running the program said: steps, the stack's outputs, an error or ''."""
+
+    steps: Sequence[Mapping[str, Any]]
+    outputs: Mapping[str, Any]
+    error: str
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier update, ready to be previewed and deployed again."""
+
+    stack: str
+    update: Update
+    root: Path
+    python: Path
+    session: engine.Session
+    targets: tuple[str, ...]
+
+    def run(self, operation: str, message: str = "") -> Answer:
+        """Run `preview` or `up`; raises RollbackError when the program cannot be run at all."""
+        workspace = self.session.stack.workspace
+        binary = Path(workspace.pulumi_command.command)
+        request = {
+            "operation": operation,
+            "stack": self.stack,
+            "root": str(self.root),
+            "work_dir": str(self.session.work_dir),
+            "pulumi": str(binary.parent.parent) if binary.parent.name == "bin" else None,
+            "variables": dict(workspace.env_vars),
+            "target": list(self.targets),
+            "message": message,
+        }
+        with tempfile.TemporaryDirectory(prefix="firewalled-coder-host-") as folder:
+            asked, answer = Path(folder, "request"), Path(folder, "answer")
+            asked.write_text(json.dumps(request), encoding="utf-8")
+            done = subprocess.run(
+                # -P: the folder of host.py is not a place to import from.
+                [str(self.python), "-P", str(HOST), str(asked), str(answer)],
+                cwd=self.root,
+                env={**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"},
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            if not answer.exists():
+                said = (done.stderr or "").strip().splitlines()
+                raise RollbackError(
+                    f"the program of update {self.update.number} ended with status "
+                    f"{done.returncode}: {said[-1] if said else 'it said nothing'}"
+                )
+            return Answer(**json.loads(answer.read_text(encoding="utf-8")))
+
+
+@contextmanager
+def earlier(
+    stack: str,
+    update: Update,
+    progress: engine.Progress,
+    *,
+    root: Path = engine.ROOT,
+    state: Path | None = None,
+    template: str | None = None,
+) -> Iterator[Earlier]:
+    """Check the commit of `update` out and make it ready to run, for as long as this lasts.
+
+    Args:
+        stack: name of the stack.
+        update: what to go back to, from `choose`.
+        progress: told what is being started, line by line.
+        root: the present checkout, whose secrets are kept.
+        state: state directory of a local environment, as for `engine.session`.
+        template: go back for this template alone.
+
+    Raises RollbackError and what `engine.session` raises.
+    """
+    commit = update.commit or ""
+    short = commit[: git.SHORT]
+    if not git.has_commit(root, commit):
+        raise RollbackError(
+            f"commit {short} of update {update.number} is not in this repository; fetch it "
+            f"(`git fetch --unshallow`, or `git fetch origin {commit}`) and try again"
+        )
+    if stack == engine.LOCAL and state is None:
+        state = root / ".local"
+    try:
+        with git.worktree(root, commit) as old:
+            if not (old / "__main__.py").exists() or stack not in engine.stacks(old):
+                raise RollbackError(
+                    f"commit {short} of update {update.number} has no program or no settings of "
+                    f"stack {stack}; choose another update with --to"
+                )
+            _keep_secrets(old, root, stack)
+            python = _python(old, root, progress)
+            with engine.session(stack, progress, root=old, state=state) as ready:
+                targets = _targets(ready.stack, template) if template else ()
+                yield Earlier(stack, update, old, python, ready, targets)
+    except git.GitError as error:
+        raise RollbackError(f"cannot check commit {short} out: {error}") from None
+
+
+def _keep_secrets(old: Path, present: Path, stack: str) -> None:
+    """Put the present secrets, still encrypted, into the earlier settings."""
+    name = Path("stacks", f"Pulumi.{stack}.yaml")
+    try:
+        now = yaml.safe_load((present / name).read_text(encoding="utf-8")) or {}
+        then = yaml.safe_load((old / name).read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise RollbackError(f"{name} is missing, which holds the stack's secrets") from None
+    except yaml.YAMLError:
+        raise RollbackError(f"{name} is not YAML, now or in that commit") from None
+    key = f"{engine.PROJECT}:secrets"
+    config = then.setdefault("config", {})
+    kept = (now.get("config") or {}).get(key)
+    config.pop(key, None)
+    if kept is not None:
+        config[key] = kept
+    for each in _SECRET_KEYS:
+        then.pop(each, None)
+        if each in now:
+            then[each] = now[each]
+    (old / name).write_text(yaml.safe_dump(then, sort_keys=False, allow_unicode=True))
+
+
+def _python(old: Path, present: Path, progress: engine.Progress) -> Path:
+    """Return a Python with the packages of the checkout `old`, and so its provider versions."""
+    wanted = _packages(old)
+    if wanted == _packages(present):
+        return Path(sys.executable)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = cache / "firewalled-coder" / "environments" / wanted
+    python = home / "bin" / "python"
+    if not (home / ".ready").exists():
+        progress("installing the packages of that commit, which differ from the present ones")
+        venv.create(home, with_pip=True, clear=True)
+        done = subprocess.run(
+            [
+                *(str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"),
+                *("--requirement", "requirements.txt"),
+            ],
+            cwd=old,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+            raise RollbackError(
+                "the packages of that commit cannot be installed: "
+                f"{said[-1].removeprefix('ERROR: ') if said else 'see pip'}; choose another "
+                "update with --to"
+            )
+        (home / ".ready").touch()
+    return python
+
+
+def _packages(root: Path) -> str:
+    """Return a digest of what a checkout installs."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    files = [root / "requirements.txt"]
+    for suffix in ("*.py", "*.toml", "*.json"):
+        files += (root / "sdks").rglob(suffix)
+    for path in sorted(files):
+        inner = path.relative_to(root)
+        if path.is_file() and not {"build", "__pycache__"} & set(inner.parts):
+            digest.update(f"{inner}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:24]
+
+
+def _targets(stack: Any, template: str) -> tuple[str, ...]:
+    """Return the URNs of a template's component and of what it holds."""
+    resources = (stack.export_stack().deployment or {}).get("resources") or []
+    type_ = "firewalledcoder:index:WorkspaceTemplate"
+    top = next(
+        (
+            each["urn"]
+            for each in resources
+            if each["type"] == type_ and each["urn"].endswith(f"::{template}")
+        ),
+        None,
+    )
+    if top is None:
+        there = [each["urn"].rsplit("::", 1)[1] for each in resources if each["type"] == type_]
+        raise RollbackError(
+            f"the stack has no template {template!r} now; there are {', '.join(there) or 'none'}"
+        )
+    return (top, *(each["urn"] for each in resources if each.get("parent") == top))
+
+
+def preview(
+    ready: Earlier, present: Mapping[str, Any], template: str | None
+) -> tuple[StackPreview, Record]:
+    """Preview going back; return what it changes, and the record that the update will carry.
+
+    `present` is the stack's plain outputs now. Raises RollbackError when the preview fails.
+    """
+    answer = ready.run("preview")
+    number = ready.update.number
+    if answer.error:
+        raise RollbackError(
+            f"update {number} cannot be deployed again, its preview fails; nothing was applied:\n"  # noqa: S608
+            f"{answer.error.strip()}\nChoose another with --to, or set right what is named."
+        )
+    old = history.policies(present)
+    wanted = history.policies(answer.outputs)
+    if template is not None and template not in wanted:
+        raise RollbackError(
+            f"update {number} had no template {template!r}; it had {', '.join(wanted) or 'none'}"
+        )
+    new: Mapping[str, Policy | None] = (
+        wanted if template is None else {**old, template: wanted[template]}
+    )
+    off = _switched_off(ready.root, ready.stack)
+    found = StackPreview(ready.stack, old, new, steps=changes.steps(answer.steps), switched_off=off)
+    record = Record(
+        "rollback",
+        ready.update.commit,
+        dirty=False,
+        who=git.who(engine.ROOT),
+        rollback_of=number,
+        template=template,
+        firewall=off,
+        policy=history.policy_line(old, new),
+    )
+    return found, record
+
+
+def _switched_off(root: Path, stack: str) -> str:
+    document = yaml.safe_load((root / "stacks" / f"Pulumi.{stack}.yaml").read_text()) or {}
+    switch = (document.get("config") or {}).get(f"{engine.PROJECT}:firewall")
+    if not isinstance(switch, dict) or switch.get("state") not in ("off", False):
+        return ""
+    return f"{switch.get('reason', 'no reason given')}, until {switch.get('until', 'no day')}"
+
+
+def apply(ready: Earlier, record: Record) -> None:
+    """Deploy the earlier update again; raises RollbackError, with what the engine said."""
+    answer = ready.run("up", record.message())
+    if answer.error:
+        raise RollbackError(
+            f"the rollback failed on the way: {answer.error.strip()}\nWhat was done stays; run "
+            f"`python -m ops rollback {ready.stack} --to {ready.update.number}` again to finish "
+            f"(after `python -m ops cancel {ready.stack}` when the stack is locked), or "
+            f"`python -m ops up {ready.stack}` to go forward"
+        )
+
+
+def rollback(
+    stack: up.StackName,
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="N", help="Update to go back to.", min=1)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    template: Annotated[
+        str | None, typer.Option("--template", help="Go back for this template alone.")
+    ] = None,
+) -> None:
+    """Deploy again what an earlier update of STACK deployed; shows what changes, and asks."""
+    with up.reported():
+        with engine.session(stack, up.progress) as now:
+            chosen = choose(history.of(now.stack), to, stack)
+            present = {key: each.value for key, each in now.stack.outputs().items()}
+        what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
+        up.progress(f"going back to {what}")
+        with earlier(stack, chosen, up.progress, template=template) as ready:
+            found, record = preview(ready, present, template)
+            typer.echo(report.to_markdown([found]))
+            if found.verdict == "same":
+                up.console.print(f"stack {stack} is as update {chosen.number} left it")
+                return
+            if not yes and not typer.confirm(f"Go back to update {chosen.number}?"):
+                raise typer.Exit(1)
+            apply(ready, record)
+        up.console.print(
+            f"[green]stack {stack} is back at update {chosen.number}[/green]; revert the commits "
+            "since then in git as well, or the next up deploys them again"
+        )
