@@ -1,0 +1,151 @@
+"""The decision written a second time, plainly: regular expressions and a scan of every rule.
+
+Shares nothing with components.boundary. Grammar and semantics are those of coder/boundary v0.9.0
+(`rulesengine`), URLs are read by the rules of Go's net/url.
+"""
+
+import re
+from functools import cache
+from urllib.parse import unquote_to_bytes
+
+TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
+LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+HOST = rf"(?:\*|(?:(?:\*|{LABEL})\.)*{LABEL})"
+ESCAPE = r"%[0-9A-Fa-f]{2}"
+SEGMENT = rf"(?:\*|(?:[A-Za-z0-9\-._~!$&'()+;=:@]|{ESCAPE})*)"
+PATH = rf"/?{SEGMENT}(?:/{SEGMENT})*"
+PAIR = re.compile(
+    rf"method=(?P<method>{TOKEN}(?:,{TOKEN})*)"
+    rf"|domain=(?P<domain>{HOST})"
+    rf"|path=(?P<path>{PATH}(?:,{PATH})*)"
+)
+
+NET_URL_HOST = re.compile(
+    r"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"]|[^\x00-\x7f]|%[89A-Fa-f][0-9A-Fa-f])*"
+)
+ZONE = re.compile(rf"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"]|[^\x00-\x7f]|{ESCAPE})*")
+USERINFO = re.compile(rf"(?:[A-Za-z0-9\-._:~!$&'()*+,;=@]|{ESCAPE})*")
+STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class Refused(ValueError):
+    """A rule or a URL that Boundary does not read."""
+
+
+@cache
+def read_rule(text):
+    """Return methods, domain and paths; None for a key that is not there."""
+    methods, domain, paths = None, None, None
+    for pair in re.split(r"[ \t\n]+", text):
+        if not pair:
+            continue
+        match = PAIR.fullmatch(pair)
+        if match is None or (match["domain"] and domain):
+            raise Refused(pair)
+        if match["method"]:
+            methods = [*(methods or []), *match["method"].split(",")]
+        elif match["domain"]:
+            domain = match["domain"].split(".")
+        else:
+            paths = [*(paths or []), *map(pattern_of, match["path"].split(","))]
+    return methods, domain, paths
+
+
+def pattern_of(text):
+    text = text.removeprefix("/")
+    return text.split("/") if text else []
+
+
+def decoded(text):
+    if STRAY_PERCENT.search(text):
+        raise Refused(text)
+    raw = unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def read_url(url):
+    """Return the labels of the host and the segments of the path."""
+    if "://" not in url:
+        url = f"https://{url}"
+    url, _, fragment = url.partition("#")
+    decoded(fragment)
+    if re.search(r"[\x00-\x1f\x7f]", url) or url.startswith(":"):
+        raise Refused(url)
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url)
+    rest = url[scheme.end() :] if scheme else url
+    rest = rest.split("?", 1)[0]
+    if not rest.startswith("/"):
+        if scheme:
+            return [""], []
+        if ":" in rest.split("/", 1)[0]:
+            raise Refused(url)
+    host = ""
+    if rest.startswith("//") and (scheme or not rest.startswith("///")):
+        authority, path = re.fullmatch(r"//([^/]*)(.*)", rest, re.DOTALL).groups()
+        host = read_host(authority)
+    else:
+        path = rest
+    path = decoded(path)
+    return host.split("."), path.removeprefix("/").split("/") if path else []
+
+
+def read_host(authority):
+    """Return the host without userinfo and port."""
+    userinfo, _, host = authority.rpartition("@")
+    if not USERINFO.fullmatch(userinfo):
+        raise Refused(authority)
+    bracketed = re.fullmatch(r"\[(.*)\](?::[0-9]*)?", host, re.DOTALL)
+    plain = re.fullmatch(r"([^:]*)(?::[0-9]*)?", host, re.DOTALL)
+    if host.startswith("["):
+        if bracketed is None:
+            raise Refused(authority)
+        address, zoned, zone = bracketed[1].partition("%25")
+        if not NET_URL_HOST.fullmatch(address) or not ZONE.fullmatch(zone):
+            raise Refused(authority)
+        return decoded(address) + ("%" + decoded(zone) if zoned else "")
+    if plain is None or not NET_URL_HOST.fullmatch(plain[1]):
+        raise Refused(authority)
+    return decoded(plain[1])
+
+
+def matches(rule, method, target):
+    """Whether a rule matches; `target` is None for a URL that cannot be parsed."""
+    methods, domain, paths = rule
+    if methods is not None and method not in methods and "*" not in methods:
+        return False
+    if target is None:
+        return domain is None and paths is None
+    labels, segments = target
+    return (domain is None or same_host(domain, labels)) and (
+        paths is None or any(same_path(pattern, segments) for pattern in paths)
+    )
+
+
+def same_host(domain, labels):
+    if len(labels) > len(domain) and domain[0] == "*":
+        labels = labels[-len(domain) :]
+    return len(labels) == len(domain) and all(
+        want in ("*", label) for want, label in zip(domain, labels, strict=True)
+    )
+
+
+def same_path(pattern, segments):
+    if not pattern:
+        return True
+    if len(segments) > len(pattern) and pattern[-1] == "*":
+        segments = segments[: len(pattern)]
+    return len(segments) == len(pattern) and all(
+        want in ("*", segment) for want, segment in zip(pattern, segments, strict=True)
+    )
+
+
+def decide(texts, method, url):
+    """Return the number of the first rule that matches, None for a denial."""
+    try:
+        target = read_url(url)
+    except Refused:
+        target = None
+    for number, text in enumerate(texts):
+        if matches(read_rule(text), method, target):
+            return number
+    return None

@@ -1,0 +1,83 @@
+"""The decision against an independent reference: at least 100,000 generated requests a run."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.boundary import Rule, RuleError
+from tests.components.boundary import generate, reference
+
+EXAMPLES = 260
+REQUESTS = 400
+REPEATABLE = settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None)
+seeds = st.integers(min_value=0, max_value=2**64 - 1)
+
+
+def test_decisions_are_those_of_the_reference() -> None:
+    counted = {True: 0, False: 0}
+    seen: set[int] = set()
+
+    @REPEATABLE
+    @given(seeds)
+    def decided(seed: int) -> None:
+        random = Random(seed)
+        texts = generate.texts(random)
+        policy = generate.policy(texts)
+        for _ in range(REQUESTS):
+            method, url = generate.request(random, texts)
+            decision = policy.decide(method, url)
+            expected = reference.decide(texts, method, url)
+            got = None if decision.rule is None else texts.index(decision.rule.rule.text)
+            expected = None if expected is None else texts.index(texts[expected])
+            assert got == expected, (texts, method, url)
+            assert decision.allowed is (expected is not None)
+            if seed not in seen:
+                counted[decision.allowed] += 1
+        seen.add(seed)
+
+    decided()
+    assert sum(counted.values()) >= 100_000
+    assert min(counted.values()) >= 20_000
+
+
+LETTERS = 'abzGET09*,./-=%2F_:@ \t\n?é[]~"&'
+words = st.sampled_from(
+    ["method=", "domain=", "path=", "host=", "a.com", "*.b", "/a/*", "GET", ","]
+)
+written = st.lists(st.one_of(words, st.text(LETTERS, max_size=3)), max_size=7).map("".join)
+
+
+def refused(text: str) -> bool:
+    try:
+        reference.read_rule(text)
+    except reference.Refused:
+        return True
+    return False
+
+
+@settings(max_examples=1500, derandomize=True, deadline=None, database=None)
+@given(written)
+def test_what_boundary_refuses_is_refused(text: str) -> None:
+    if refused(text):
+        with pytest.raises(RuleError) as caught:
+            Rule.parse(text)
+        assert 0 <= caught.value.position <= len(text)
+        assert caught.value.problem
+    else:
+        rule = Rule.parse(text)
+        assert str(rule) == text
+        assert Rule.parse(str(rule)) == rule
+
+
+@settings(max_examples=500, derandomize=True, deadline=None, database=None)
+@given(seeds)
+def test_parsing_reads_what_the_reference_reads(seed: int) -> None:
+    text = generate.rule(Random(seed))
+    rule = Rule.parse(text)
+    methods, domain, paths = reference.read_rule(text)
+    assert str(rule) == text
+    assert rule.methods == tuple(methods or ())
+    assert rule.labels == tuple(domain or ())
+    assert rule.paths == tuple(map(tuple, paths or ()))
