@@ -8,6 +8,7 @@ only when its working directory lies inside of a repository.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -25,6 +26,7 @@ MARK: Final = "firewalled-coder-update:"
 FORMAT: Final = 1
 UNCHANGED: Final = "no change"
 _SHOWN: Final = 3
+_PAGE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,14 @@ def updates(summaries: Iterable[Summary]) -> tuple[Update, ...]:
 
 def of(stack: Any) -> tuple[Update, ...]:
     """Return the updates of an Automation API stack, the latest first; no secret is asked for."""
-    return updates(stack.history(show_secrets=False))
+    found: list[Summary] = []
+    # Without a page size the engine lists the latest ten alone.
+    for page in itertools.count(1):
+        part = stack.history(page_size=_PAGE, page=page, show_secrets=False)
+        found += part
+        if len(part) < _PAGE:
+            break
+    return updates(found)
 
 
 def _update(summary: Summary, number: int) -> Update:

@@ -52,6 +52,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
                 message=request["message"],
                 on_output=_pass_on,
                 show_secrets=False,
+                suppress_outputs=True,
                 **options,
             )
         else:

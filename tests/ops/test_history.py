@@ -183,3 +183,21 @@ def test_the_table_and_the_json_say_the_same() -> None:
             "firewall": "",
         }
     ]
+
+
+class Backend:
+    """A stack whose history comes in pages, as the engine's does."""
+
+    def __init__(self, count: int) -> None:
+        self.all = [summary(f"update {count - place}") for place in range(count)]
+
+    def history(self, page_size: int = 10, page: int = 1, show_secrets: bool = True) -> Any:
+        assert not show_secrets
+        return self.all[page_size * (page - 1) : page_size * page]
+
+
+@pytest.mark.parametrize("count", [0, 1, 11, 100, 101, 250])
+def test_every_update_is_listed_however_many_there_are(count: int) -> None:
+    found = history.of(Backend(count))
+    assert [each.title for each in found] == [f"update {each.number}" for each in found]
+    assert [each.number for each in found] == list(range(count, 0, -1))

@@ -1,0 +1,185 @@
+"""Ten updates on the real engine, in a git repository of the test's own, and back to each."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.coderd.store import Store
+from local.environment import Environment
+from ops import engine, git, history, rollback, up
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
+HCL = "components/workspace_template/terraform/main.tf"
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@dataclass
+class World:
+    """A checkout, a deployment, and what each update left there."""
+
+    repository: Path
+    environment: Environment
+    config: dict[str, Any] = field(default_factory=dict)
+    left: dict[int, dict[str, bytes]] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        return self.environment.state
+
+    def write(self) -> None:
+        document = {"config": {f"firewalled-coder:{k}": v for k, v in self.config.items()}}
+        path = self.repository / "stacks" / "Pulumi.local.yaml"
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def commit(self, message: str) -> str:
+        self.write()
+        git.run(self.repository, "add", "-A")
+        git.run(self.repository, "commit", "-q", "--allow-empty", "-m", message)
+        return git.run(self.repository, "rev-parse", "HEAD")
+
+    def up(self, message: str | None = None) -> int:
+        """Deploy the checkout as it is, by its own code; return the update's number."""
+        with engine.session("local", quiet, root=self.repository, state=self.state) as ready:
+            record = up.recorded("local", ready.stack, self.repository)
+            this = rollback.Earlier(
+                "local",
+                None,
+                self.repository,
+                Path(sys.executable),
+                ready,
+                (),  # type: ignore[arg-type]
+            )
+            answer = this.run("up", record.message() if message is None else message)
+            assert answer.error == ""
+            number = history.of(ready.stack)[0].number
+        self.left[number] = self.deployed()
+        return number
+
+    def updates(self) -> tuple[history.Update, ...]:
+        with engine.session("local", quiet, root=self.repository, state=self.state) as ready:
+            return history.of(ready.stack)
+
+    def back(self, to: int | None, template: str | None = None) -> history.Update:
+        """Go back as the command does, and return the update that did it."""
+        with engine.session("local", quiet, root=self.repository, state=self.state) as now:
+            chosen = rollback.choose(history.of(now.stack), to, "local")
+            present = {key: each.value for key, each in now.stack.outputs().items()}
+        with rollback.earlier(
+            "local", chosen, quiet, root=self.repository, state=self.state, template=template
+        ) as ready:
+            _, record = rollback.preview(ready, present, template)
+            rollback.apply(ready, record)
+            return history.of(ready.session.stack)[0]
+
+    def deployed(self) -> dict[str, bytes]:
+        """Return every active template version's archive, and every ConfigMap's content."""
+        found: dict[str, bytes] = {}
+        store = Store(self.state / "coderd" / "coderd.db")
+        with self.environment.coderd.client() as client:
+            for template in client.get("/api/v2/organizations/default/templates").json():
+                version = f"/api/v2/templateversions/{template['active_version_id']}"
+                file = client.get(version).json()["job"]["file_id"]
+                content = store.file(file)
+                assert content
+                found[f"template {template['name']}"] = content
+                variables = client.get(f"{version}/variables").json()
+                found[f"variables {template['name']}"] = repr(variables).encode()
+                shown = {key: template[key] for key in ("display_name", "description")}
+                found[f"settings {template['name']}"] = repr(shown).encode()
+        store.close()
+        with self.environment.cluster.client() as client:
+            maps = client.get("/api/v1/namespaces/monitoring/configmaps").json()["items"]
+            for each in maps:
+                content = (each.get("data"), each["metadata"].get("annotations"))
+                found[f"map {each['metadata']['name']}"] = repr(content).encode()
+        return found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    repository = tmp_path_factory.mktemp("repository")
+    files = subprocess.run(
+        ["git", "ls-files", "-z", *CODE], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    for name in filter(None, files):
+        target = repository / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    (repository / "stacks").mkdir()
+    (repository / ".gitignore").write_text("__pycache__/\n")
+    git.run(repository, "init", "-q", "-b", "main")
+    git.run(repository, "config", "user.email", "ada@example.com")
+    git.run(repository, "config", "user.name", "Ada")
+    environment = Environment(repository, tmp_path_factory.mktemp("state"))
+    try:
+        made = World(repository, environment)
+        _ten_updates(made)
+        yield made
+    finally:
+        environment.remove()
+
+
+def _ten_updates(world: World) -> None:
+    firewalled: dict[str, Any] = {"name": "firewalled", "firewall": {"jail": "landjail"}}
+    world.config = {
+        "coder": {"accessUrl": "http://coder.localhost:7080", "waitForRollout": False},
+        "externalAuth": {"providers": [{"id": "gitlab", "host": "gitlab.example.com"}]},
+        "templates": [firewalled, {"name": "open"}],
+        "policy": {"groups": ["coder", "python"]},
+        "grafana": {"dashboards": ["agent-firewall"]},
+        "workspaces": {"image": "registry.example.com/base:1"},
+    }
+    config = world.config
+
+    def hcl() -> None:
+        path = world.repository / HCL
+        path.write_text(path.read_text() + "\n# a later hand\n")
+
+    rule = {"rule": "domain=a.example", "why": "test"}
+    for change in (
+        lambda: None,
+        lambda: config["policy"].update(rules=[rule]),
+        hcl,
+        lambda: config["workspaces"].update(image="registry.example.com/base:2"),
+        lambda: config["grafana"].update(folder="Agents"),
+        lambda: config["policy"].update(groups=["coder", "gitlab"]),
+        lambda: config["workspaces"].update(agentEnv={"COLOR": "never"}),
+        lambda: config.update(templates=[firewalled]),
+        lambda: config["grafana"].update(dashboards=["ai-gateway"]),
+        lambda: firewalled.pop("firewall"),
+    ):
+        change()
+        world.commit("change")
+        world.up()
+
+
+def test_back_to_each_of_ten_updates_byte_for_byte(world: World) -> None:
+    assert sorted(world.left) == list(range(1, 11))
+    assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
+    head = git.run(world.repository, "rev-parse", "HEAD")
+    for number in (9, 1, 6, 2, 8, 3, 7, 4, 10, 5):
+        done = world.back(number)
+        assert world.deployed() == world.left[number], number
+        assert done.record is not None
+        assert (done.record.command, done.record.rollback_of) == ("rollback", number)
+    assert git.run(world.repository, "rev-parse", "HEAD") == head
+    assert git.facts(world.repository).dirty is False
+    assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
+
+
+def test_a_rollback_of_a_rollback_is_what_was_there_before_it(world: World) -> None:
+    before = world.deployed()
+    world.back(1)
+    assert world.deployed() == world.left[1]
+    world.back(None)
+    assert world.deployed() == before
