@@ -1,5 +1,7 @@
 """Ten updates on the real engine, in a git repository of the test's own, and back to each."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,9 @@ import yaml
 
 from local.coderd.store import Store
 from local.environment import Environment
+from local.providers.base import Call, Resource
+from local.providers.kubernetes import KubernetesProvider
+from local.providers.wire import Properties
 from ops import engine, git, history, rollback, up
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,7 +168,7 @@ def _ten_updates(world: World) -> None:
         world.up()
 
 
-def test_back_to_each_of_ten_updates_byte_for_byte(world: World) -> None:
+def test_back_to_each_of_ten_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
     assert sorted(world.left) == list(range(1, 11))
     assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
     head = git.run(world.repository, "rev-parse", "HEAD")
@@ -172,14 +177,66 @@ def test_back_to_each_of_ten_updates_byte_for_byte(world: World) -> None:
         assert world.deployed() == world.left[number], number
         assert done.record is not None
         assert (done.record.command, done.record.rollback_of) == ("rollback", number)
+    world.back(None)
+    assert world.deployed() == world.left[10], "what was there before the last rollback"
     assert git.run(world.repository, "rev-parse", "HEAD") == head
     assert git.facts(world.repository).dirty is False
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
 
 
-def test_a_rollback_of_a_rollback_is_what_was_there_before_it(world: World) -> None:
-    before = world.deployed()
-    world.back(1)
-    assert world.deployed() == world.left[1]
-    world.back(None)
-    assert world.deployed() == before
+def test_one_template_goes_back_and_everything_else_stays(world: World) -> None:
+    world.back(5)
+    world.back(1, template="firewalled")
+    now, then, before = world.deployed(), world.left[1], world.left[5]
+    for key in before:
+        part = then if key in {"template firewalled", "variables firewalled"} else before
+        assert now[key] == part[key], key
+    with engine.session("local", quiet, root=world.repository, state=world.state) as ready:
+        outputs = {key: each.value for key, each in ready.stack.outputs().items()}
+        latest = history.of(ready.stack)[0]
+    found = history.policies(outputs)["firewalled"]
+    assert found is not None
+    assert "domain=a.example" not in found.texts
+    assert latest.record is not None
+    assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 1)
+    assert latest.policy == "firewalled: closes a.example"
+
+
+def engines(world: World) -> list[int]:
+    """Return the processes of the engine that work on this deployment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().split(b"\0")
+            mine = str(world.state).encode() in (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if line[0].endswith(b"pulumi") and mine:
+            found.append(int(process.name))
+    return found
+
+
+def test_a_rollback_that_is_killed_half_way_can_be_finished(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.back(9)
+    create = KubernetesProvider.create
+
+    def create_and_kill(self: KubernetesProvider, call: Call, new: Properties) -> Resource:
+        made = create(self, call, new)
+        if not call.preview:
+            # The object is there, and the engine never learns it.
+            for process in engines(world):
+                os.kill(process, signal.SIGKILL)
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(KubernetesProvider, "create", create_and_kill)
+        with pytest.raises(rollback.RollbackError, match="failed on the way"):
+            world.back(2)
+    assert world.deployed() not in (world.left[9], world.left[2])
+    assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
+    with engine.session("local", quiet, root=world.repository, state=world.state) as ready:
+        ready.stack.cancel()
+    world.back(2)
+    assert world.deployed() == world.left[2]
