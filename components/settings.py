@@ -45,6 +45,7 @@ from components.errors import ArgsError
 
 PROJECT = "firewalled-coder"
 HIDDEN = "[secret]"
+LONGEST_OFF = datetime.timedelta(days=7)
 
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*\Z")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
@@ -346,7 +347,11 @@ class FirewallSwitch(_Model):
     state: Literal["on", "off"] = Field("on", description="off: templates run unconfined.")
     reason: str | None = Field(None, min_length=1, description="Why it is off; required then.")
     until: datetime.date | None = Field(
-        None, description="Last day on which it may be off; previews fail afterwards."
+        None, description="Last day (UTC) it may be off, 7 days ahead at most; then previews fail."
+    )
+    who: str | None = Field(None, min_length=1, description="Who switched it off.")
+    templates: Annotated[list[TemplateName], AfterValidator(_no_duplicates)] = Field(
+        default_factory=list, description="Templates that run unconfined; all of them if empty."
     )
 
 
@@ -429,7 +434,9 @@ class Settings(_Model):
 
     def firewall_of(self, template: Template) -> TemplateFirewall | None:
         """Return how `template` is confined now, the emergency switch considered."""
-        return template.firewall if self.firewall.state == "on" else None
+        switch = self.firewall
+        off = switch.state == "off" and (not switch.templates or template.name in switch.templates)
+        return None if off else template.firewall
 
     def policy_settings_of(self, template: Template) -> PolicySettings:
         """Return the policy settings that hold for `template`."""
@@ -668,6 +675,7 @@ def _relations(values: Mapping[str, Any]) -> list[Problem]:
             )
     problems += _missing_secrets(values, ids)
     problems += _switch(values.get("firewall"))
+    problems += _switched(values.get("firewall"), templates)
     problems += _choices(values.get("workspaces"))
     return problems
 
@@ -724,15 +732,40 @@ def _switch(firewall: Any) -> list[Problem]:
         until = datetime.date.fromisoformat(str(firewall.get("until")))
     except ValueError:
         return problems
-    if until < datetime.datetime.now(datetime.UTC).date():
+    today = datetime.datetime.now(datetime.UTC).date()
+    if until > today + LONGEST_OFF:
         problems.append(
             Problem(
                 "firewall.until",
                 f'"{until}"',
-                "the emergency switch has expired; turn the firewall on, or give a later day",
+                f"must be {today + LONGEST_OFF} or earlier: the firewall may be off for "
+                f"{LONGEST_OFF.days} days at a time",
+            )
+        )
+    if until < today:
+        problems.append(
+            Problem(
+                "firewall.until",
+                f'"{until}"',
+                "the emergency switch has expired; turn the firewall on with `python -m ops "
+                "firewall STACK on`, or extend it with `... off --reason WHY --until DAY`",
             )
         )
     return problems
+
+
+def _switched(firewall: Any, templates: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    names = [str(template.get("name")) for template in templates]
+    wanted = _list(firewall.get("templates")) if isinstance(firewall, Mapping) else []
+    return [
+        Problem(
+            f"firewall.templates[{index}]",
+            _shown(name, False),
+            f"no such template; there are {', '.join(names)}",
+        )
+        for index, name in enumerate(wanted)
+        if name not in names
+    ]
 
 
 def _choices(workspaces: Any) -> list[Problem]:
