@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops import dashboards, history, rollback, up
+from ops import dashboards, firewall, history, rollback, up
 
 app = typer.Typer(
     name="ops",
@@ -22,3 +22,4 @@ app.command()(up.cancel)
 app.command()(dashboards.dashboards)
 app.command()(history.history)
 app.command()(rollback.rollback)
+app.command()(firewall.firewall)

@@ -88,7 +88,10 @@ def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> his
     old = history.policies({key: each.value for key, each in now.outputs().items()})
     new = {template.name: settings.policy_of(template) for template in settings.templates}
     switch = settings.firewall
-    off = f"{switch.reason}, until {switch.until}" if switch.state == "off" else ""
+    off = ""
+    if switch.state == "off":
+        which = f" for {', '.join(switch.templates)}" if switch.templates else ""
+        off = f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
     return history.record(root, "up", policy=history.policy_line(old, new), firewall=off)
 
 

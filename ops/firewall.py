@@ -1,0 +1,133 @@
+"""`python -m ops firewall STACK off|on`: the emergency switch, written into the stack's settings.
+
+It changes the file alone: what it means is deployed, reviewed and recorded like any other change,
+and the next preview after its last day fails until it is switched back or extended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from components.settings import LONGEST_OFF, PROJECT, SettingsError
+from ops import engine, git, stacks, up
+
+KEY = f"{PROJECT}:firewall"
+_BLOCK = re.compile(
+    rf"^( +)[\"']?{re.escape(KEY)}[\"']?:.*\n(?:\1 +.*\n|\s*\n(?=\1 ))*", re.MULTILINE
+)
+_CONFIG = re.compile(r"^config:[ \t]*(?:#.*)?\n", re.MULTILINE)
+
+
+class State(StrEnum):
+    """Where the switch can stand."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class SwitchError(engine.EngineError):
+    """The switch cannot be set as asked; nothing was written."""
+
+
+def last_day(until: str | None, now: datetime) -> date:
+    """Return the last day (UTC) of a switch: `until` as 2026-12-31, else 24 hours ahead.
+
+    Raises SwitchError for text that is no date, a day that is over, and more than 7 days.
+    """
+    if until is None:
+        return (now + timedelta(hours=24)).date()
+    try:
+        day = date.fromisoformat(until)
+    except ValueError:
+        raise SwitchError(f"--until {until!r} is no date such as 2026-12-31") from None
+    latest = now.date() + LONGEST_OFF
+    if not now.date() <= day <= latest:
+        raise SwitchError(
+            f"--until {day} must lie between today, {now.date()}, and {latest}: the firewall may "
+            f"be off for {LONGEST_OFF.days} days at a time"
+        )
+    return day
+
+
+def written(text: str, switch: dict[str, Any] | None) -> str:
+    """Return a stack file's text with the switch set, or removed for None; the rest stays.
+
+    Raises SwitchError when the file is laid out so that this cannot be done safely.
+    """
+    try:
+        before = yaml.safe_load(text)
+        found = _BLOCK.sub("", text if text.endswith("\n") else text + "\n")
+        if switch is not None:
+            line = f"  {KEY}: {json.dumps(switch, ensure_ascii=False)}\n"
+            found = _CONFIG.sub(lambda match: match[0] + line, found, count=1)
+        after = yaml.safe_load(found)
+    except yaml.YAMLError:
+        raise SwitchError("the stack's file is not YAML") from None
+    wanted = {key: value for key, value in before["config"].items() if key != KEY}
+    if switch is not None:
+        wanted[KEY] = switch
+    if after != {**before, "config": wanted}:
+        raise SwitchError(f"set {KEY} in the stack's file by hand: its layout is unusual")
+    return found
+
+
+def set_switch(root: Path, stack: str, switch: dict[str, Any] | None) -> Path:
+    """Write the switch into the settings of `stack`; nothing stays written when they are wrong.
+
+    Raises SwitchError, and SettingsError with every problem of the settings.
+    """
+    path = root / "stacks" / f"Pulumi.{stack}.yaml"
+    if not path.exists():
+        raise SwitchError(f"no stack {stack!r}; there are {', '.join(stacks.names(root))}")
+    before = path.read_text(encoding="utf-8")
+    path.write_text(written(before, switch), encoding="utf-8")
+    try:
+        stacks.settings(stack, root)
+    except SettingsError:
+        path.write_text(before, encoding="utf-8")
+        raise
+    return path
+
+
+def firewall(
+    stack: up.StackName,
+    state: Annotated[State, typer.Argument(help="off, with a reason, or on.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is off; required then.")] = "",
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="DAY", help="Last day, UTC; 24 hours ahead if not given."),
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option("--template", help="This template alone; may be given again."),
+    ] = None,
+) -> None:
+    """Switch the firewall of STACK off in its settings, for some days at most, or on again."""
+    with up.reported():
+        if state is State.ON:
+            path = set_switch(engine.ROOT, stack, None)
+            said = f"the firewall of stack {stack} is on in {path.name}"
+        else:
+            if not reason.strip():
+                raise SwitchError("--reason is required: it stands in the reports and the history")
+            day = last_day(until, datetime.now(UTC))
+            switch = {
+                "state": "off",
+                "reason": " ".join(reason.split()),
+                "who": git.who(engine.ROOT),
+                "until": str(day),
+                **({"templates": template} if template else {}),
+            }
+            path = set_switch(engine.ROOT, stack, switch)
+            which = f"templates {', '.join(template)}" if template else "every template"
+            said = f"the firewall is off for {which} of stack {stack} until {day} in {path.name}"
+        up.console.print(said, markup=False)
+        up.console.print(f"commit it, then: python -m ops up {stack}", markup=False)
