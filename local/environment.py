@@ -17,7 +17,7 @@ import yaml
 
 from local import providers, tools
 from local.cluster import CONTEXT, Cluster
-from local.coderd import Coderd
+from local.coderd import EXTERNAL_AUTH, Coderd
 
 PREFIX = "firewalled-coder:"
 
@@ -34,7 +34,7 @@ class Environment:
         self.root = root
         self.state = (state or root / ".local").absolute()
         self.cluster = Cluster(self.state)
-        self.coderd = Coderd(self.state)
+        self.coderd = Coderd(self.state, external_logins(root))
         self.workspace = self.state / "workspace"
 
     @property
@@ -134,6 +134,26 @@ class Environment:
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_hex(32))
         return path
+
+
+def external_logins(root: Path) -> dict[str, tuple[str, ...]]:
+    """Return the external logins that the stacks of a checkout name, by id, with who has one.
+
+    A deployment configures them before its first template; the stand-in has them from the start.
+    """
+    found = dict(EXTERNAL_AUTH)
+    for path in sorted((root / "stacks").glob("Pulumi.*.yaml")):
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError:
+            continue  # whoever runs that stack is told
+        config = document.get("config") if isinstance(document, dict) else None
+        login = (config or {}).get(f"{PREFIX}externalAuth")
+        providers = login.get("providers") if isinstance(login, dict) else None
+        for each in providers if isinstance(providers, list) else ():
+            if isinstance(each, dict) and isinstance(each.get("id"), str):
+                found.setdefault(each["id"], EXTERNAL_AUTH["gitlab"])
+    return {id: tuple(names) for id, names in found.items()}
 
 
 def _has(there: Mapping[str, Any], path: str) -> bool:

@@ -6,6 +6,7 @@ log. Terraform is parsed and checked, never run, and no workspace exists anywher
 """
 
 import fcntl
+import json
 import os
 import secrets
 import socket
@@ -82,7 +83,7 @@ class Coderd:
         return self._daemon.pid is not None and self._answers()
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
-        """Bring the process up; one that runs is left alone.
+        """Bring the process up; one that runs with the same external logins is left alone.
 
         State, token and, where it is still free, the port are those of the last run.
 
@@ -93,11 +94,12 @@ class Coderd:
             CoderdError: the process does not start or does not answer.
         """
         with self._lock():
-            if self.running:
+            if self.running and self._same_logins():
                 return
             progress("starting the stand-in for coderd")
             try:
                 self._daemon.stop()
+                self._logins_file.write_text(json.dumps(self._logins()))
                 self._write_token()
                 self._daemon.start(self._command(self._choose_port()), env=_environment())
                 self._await_ready()
@@ -132,8 +134,20 @@ class Coderd:
             trust_env=False,
         )
 
+    @property
+    def _logins_file(self) -> Path:
+        return self.directory / "external-auth.json"
+
+    def _logins(self) -> list[str]:
+        return [f"{id}={','.join(names)}" for id, names in sorted(self._external_auth.items())]
+
+    def _same_logins(self) -> bool:
+        try:
+            return bool(json.loads(self._logins_file.read_text()) == self._logins())
+        except (FileNotFoundError, ValueError):
+            return False
+
     def _command(self, port: int) -> list[str]:
-        logins = [f"{id}={','.join(names)}" for id, names in self._external_auth.items()]
         return [
             sys.executable,
             "-m",
@@ -142,7 +156,7 @@ class Coderd:
             str(self.directory),
             "--port",
             str(port),
-            *(part for login in logins for part in ("--external-auth", login)),
+            *(part for login in self._logins() for part in ("--external-auth", login)),
         ]
 
     def _await_ready(self) -> None:
