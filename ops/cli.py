@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops import dashboards, firewall, history, rollback, up
+from ops import adopt, dashboards, firewall, history, rollback, up
 
 app = typer.Typer(
     name="ops",
@@ -23,3 +23,4 @@ app.command()(dashboards.dashboards)
 app.command()(history.history)
 app.command()(rollback.rollback)
 app.command()(firewall.firewall)
+app.command()(adopt.adopt)
