@@ -240,3 +240,34 @@ def test_a_rollback_that_is_killed_half_way_can_be_finished(
         ready.stack.cancel()
     world.back(2)
     assert world.deployed() == world.left[2]
+
+
+def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) -> None:
+    world.back(5)
+    path = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
+
+    def foreign(**fields: Any) -> None:
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "dashboard-agent-firewall", **fields},
+        }
+        with world.environment.cluster.client() as client:
+            answer = client.patch(
+                path,
+                params={"fieldManager": "somebody-else", "force": "true"},
+                content=yaml.safe_dump(manifest),
+                headers={"Content-Type": "application/apply-patch+yaml"},
+            )
+            assert answer.is_success, answer.text
+
+    foreign(annotations={"grafana_folder": "Mine"})
+    before = world.deployed()
+    with pytest.raises(rollback.RollbackError, match="somebody-else"):
+        world.back(4)
+    assert (
+        world.deployed()["map dashboard-agent-firewall"] == before["map dashboard-agent-firewall"]
+    )
+    foreign()
+    world.back(4)
+    assert world.deployed() == world.left[4]
