@@ -1,18 +1,19 @@
 """The egress policy as a value: rules with their groups and reasons, and the decision.
 
-Default deny; the first rule that matches allows. A decision looks at the rules that an index by
-host finds, not at all of them, so its cost does not grow with the number of hosts.
+Default deny; the first rule that matches allows. A decision asks an index, so its cost
+does not grow with the number of rules.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
-from components.boundary.rule import WILDCARD, Rule
-from components.boundary.url import Target, UrlError, parse
+from components.boundary.index import Index
+from components.boundary.rule import Rule
+from components.boundary.url import UrlError, parse
 
 
 @dataclass(frozen=True)
@@ -41,50 +42,6 @@ class Decision:
     method: str
     url: str
     unparsable: str | None = None
-
-
-@dataclass
-class _Node:
-    """Rules whose host ends here, by label from the right."""
-
-    children: dict[str, _Node] = field(default_factory=dict)
-    exact: list[int] = field(default_factory=list)
-    deeper: list[int] = field(default_factory=list)
-
-
-class _Index:
-    def __init__(self, rules: Sequence[PolicyRule]) -> None:
-        self.blind: list[int] = []  # neither domain nor path: does not look at the URL
-        self.everywhere: list[int] = []
-        self.root = _Node()
-        for order, entry in enumerate(rules):
-            rule = entry.rule
-            if not rule.labels:
-                (self.everywhere if rule.paths else self.blind).append(order)
-                continue
-            node = self.root
-            for label in reversed(rule.labels):
-                node = node.children.setdefault(label, _Node())
-            (node.deeper if rule.labels[0] == WILDCARD else node.exact).append(order)
-
-    def candidates(self, labels: Sequence[str]) -> list[int]:
-        """Return the numbers of all rules whose host matches, in order."""
-        found = [*self.blind, *self.everywhere]
-        level = [self.root]
-        for distance, label in enumerate(reversed(labels), 1):
-            nodes = []
-            for node in level:
-                for key in {label, WILDCARD}:
-                    child = node.children.get(key)
-                    if child is not None:
-                        nodes.append(child)
-                        found += child.deeper
-                        if distance == len(labels):
-                            found += child.exact
-            level = nodes
-            if not level:
-                break
-        return sorted(found)
 
 
 class Policy(Sequence[PolicyRule]):
@@ -117,25 +74,20 @@ class Policy(Sequence[PolicyRule]):
         return tuple(entry.rule.text for entry in self._rules)
 
     @cached_property
-    def _index(self) -> _Index:
-        return _Index(self._rules)
+    def _index(self) -> Index:
+        return Index([entry.rule for entry in self._rules])
 
     def decide(self, method: str, url: str) -> Decision:
         """Return what Boundary answers `method` (case-sensitive) on `url`."""
-        target: Target | None
         problem: str | None = None
         try:
             target = parse(url)
-            numbers = self._index.candidates(target.labels)
+            number = self._index.first(method, target.labels, target.segments)
         except UrlError as error:
             # Only a rule that looks at neither host nor path can match.
-            target, numbers, problem = None, self._index.blind, str(error)
-        segments = target.segments if target else ()
-        for number in numbers:
-            entry = self._rules[number]
-            if entry.rule.matches_method(method) and entry.rule.matches_path(segments):
-                return Decision(True, entry, method, url, problem)
-        return Decision(False, None, method, url, problem)
+            number, problem = self._index.first(method, None, ()), str(error)
+        rule = None if number is None else self._rules[number]
+        return Decision(rule is not None, rule, method, url, problem)
 
     def to_json(self) -> list[dict[str, str]]:
         """Return plain data that `from_json` reads back to an equal policy."""
