@@ -69,5 +69,12 @@ def _alone(rule: Rule) -> Iterator[Finding]:
                 "a percent escape is compared as written with the decoded path: decode it",
             )
             break
+    if any("" in pattern for pattern in rule.paths):
+        yield Finding(
+            "warning",
+            rule.text,
+            "an empty path segment matches only an empty one, and not every release of Boundary"
+            " reads it: leave the second or last slash out, or end in /*",
+        )
     if WILDCARD in rule.methods and len(rule.methods) > 1:
         yield Finding("warning", rule.text, "a method beside * says nothing")

@@ -40,8 +40,8 @@ class Comparison:
 def compare(old: Policy, new: Policy) -> Comparison:
     """Return what `new` reaches beyond `old` and the other way round.
 
-    A part of a rule that the other policy covers with one of its own is no change. A part that
-    the other covers only with several together is named, so a review never sees too little.
+    A part of a rule that the other policy covers is no change, so the comparison is empty exactly
+    when both decide every readable URL alike.
     """
     before = {part for entry in old for part in parts(entry.rule)}
     after = {part for entry in new for part in parts(entry.rule)}

@@ -1,8 +1,9 @@
 """Which requests a rule reaches, in parts that can be compared with each other.
 
 A rule is taken apart into one part for each method and path pattern. A part covers another when
-every request of the other is one of its own; wildcards are understood. A part that only several
-others cover together counts as not covered, so a comparison may name too much, never too little.
+every request of the other is one of its own; wildcards are understood. Several parts never cover
+one together that none covers alone: of the request made of new words in place of its wildcards,
+whatever matches that covers the whole part.
 """
 
 from __future__ import annotations

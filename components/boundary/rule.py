@@ -121,7 +121,8 @@ class _Parser:
         methods: tuple[str, ...] = ()
         labels: tuple[str, ...] = ()
         paths: tuple[tuple[str, ...], ...] = ()
-        self._space()
+        if self.text.startswith(tuple(_SPACE)):
+            raise self._error("expected method=, domain= or path= at the start, without space")
         while self.at < len(self.text):
             start = self.at
             key = self._key()

@@ -36,6 +36,8 @@ class Refused(ValueError):
 def read_rule(text):
     """Return methods, domain and paths; None for a key that is not there."""
     methods, domain, paths = None, None, None
+    if text[:1] in (" ", "\t", "\n"):
+        raise Refused(text)
     for pair in re.split(r"[ \t\n]+", text):
         if not pair:
             continue

@@ -106,6 +106,20 @@ def test_opening_every_host_can_be_accepted() -> None:
     assert policy.decide("GET", "http://a b/").allowed
 
 
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("", "matches every request"),
+        ("domain=*", "opens every host"),
+        ("path=/a", "opens every host"),
+        ("domain=a.com domain=b.com", "a second domain; Boundary would join the two"),
+    ],
+)
+def test_a_rule_that_was_surely_not_meant_is_an_error(rule: str, reason: str) -> None:
+    with pytest.raises(PolicyError, match=reason):
+        with_rules(rule)
+
+
 def test_findings_name_what_was_surely_not_meant() -> None:
     policy = with_rules(
         "domain=*.a.com",
@@ -114,12 +128,17 @@ def test_findings_name_what_was_surely_not_meant() -> None:
         "domain=GitHub.com",
         "method=get domain=c.com",
         "domain=d.com path=/a%20b",
+        "domain=e.com path=/a/",
+        "method=GET,* domain=f.com",
     )
     reasons = {finding.rule: finding.reason for finding in audit(policy)}
     assert "shadowed" in reasons["method=GET domain=b.a.com"]
     assert "duplicate" in reasons["domain=*.a.com"]
     assert "upper case" in reasons["domain=GitHub.com"]
     assert "'get' never matches GET" in reasons["method=get domain=c.com"]
+    assert "empty path segment" in reasons["domain=e.com path=/a/"]
+    assert "a method beside *" in reasons["method=GET,* domain=f.com"]
+    assert len(reasons) == 7
     assert "percent escape" in reasons["domain=d.com path=/a%20b"]
 
 
@@ -132,6 +151,11 @@ def test_a_broken_contract_names_url_rule_and_reason() -> None:
     assert "GET https://pypi.com/x must be allowed (pip installs), but no rule allows it" in allow
     assert "'domain=pypi.org' (python)" in allow
     assert deny.endswith("but rule 'domain=github.com' of group version-control allows it")
+    beside = Contract(must_allow=(Expectation("PUT", "https://typicode.com/x", "tests write"),))
+    (breach,) = map(str, beside.check(deployed()))
+    assert "the nearest are 'method=GET domain=typicode.com' (test-fixtures)" in breach
+    broken = Contract(must_allow=(Expectation("GET", "https://a b/", "a slip"),))
+    assert "cannot be parsed: invalid character" in str(broken.check(deployed())[0])
     assert not Contract(must_allow=contract.must_deny, must_deny=contract.must_allow).check(
         deployed()
     )

@@ -9,7 +9,7 @@ from components.boundary import Rule, RuleError
         "",
         "domain=*",
         "domain=example.com",
-        "  method=GET,POST\tdomain=*.example.com \n path=/a/*,/b ",
+        "method=GET,POST\tdomain=*.example.com \n path=/a/*,/b ",
         "path=",
         "path=/",
         "path=a/b",
@@ -27,6 +27,8 @@ def test_what_boundary_accepts_renders_back(text: str) -> None:
     [
         ("host=a.com", 1, "expected method="),
         ("Domain=a.com", 1, "in lower case"),
+        (" domain=a.com", 1, "without space"),
+        ("\n", 1, "without space"),
         ("domain=", 8, "expected a label"),
         ("method= domain=a", 8, "expected an HTTP method"),
         ("domain=a.com:443", 13, "cannot stand in a domain"),
