@@ -1,0 +1,240 @@
+"""The stack `local` on the real engine: what up, a change and destroy do, and leave alone."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi import automation
+
+from local.environment import Environment
+from ops.engine import Session
+from ops.stacks import policies
+
+Variables = Callable[[], list[dict[str, Any]]]
+
+
+def template_names(environment: Environment) -> list[str]:
+    with environment.coderd.client() as client:
+        templates = client.get("/api/v2/organizations/default/templates").raise_for_status()
+    return sorted(template["name"] for template in templates.json())
+
+
+def changes(result: automation.UpResult | automation.PreviewResult) -> dict[str, int]:
+    summary = (
+        result.summary.resource_changes
+        if isinstance(result, automation.UpResult)
+        else {str(getattr(k, "value", k)): v for k, v in result.change_summary.items()}
+    )
+    return {str(k): v for k, v in (summary or {}).items() if k != "same" and v}
+
+
+def touched(session: Session) -> set[tuple[str, str]]:
+    """Preview; return what would change as (name, operation)."""
+    found: set[tuple[str, str]] = set()
+
+    def on_event(event: automation.EngineEvent) -> None:
+        step = event.resource_pre_event
+        if step is not None and step.metadata.op.value not in ("same", "read"):
+            found.add((step.metadata.urn.rpartition("::")[2], step.metadata.op.value))
+
+    session.stack.preview(on_event=on_event)
+    return found
+
+
+def test_up_makes_everything_and_a_second_changes_nothing(
+    stack: Session, environment: Environment, variables: Variables
+) -> None:
+    outputs = stack.stack.outputs()
+    assert template_names(environment) == ["claude-code", "firewalled"]
+    assert set(outputs["templates"].value) == {"claude-code", "firewalled"}
+    assert len(outputs["policies"].value["firewalled"]) == len(policies("local")["firewalled"])
+    assert outputs["policies"].value["claude-code"] == []
+    names = [variable["name"] for variable in variables()]
+    assert "CODER_EXTERNAL_AUTH_0_CLIENT_SECRET" in names
+    assert names.count("CODER_ACCESS_URL") == 1
+    assert changes(stack.stack.up()) == {}
+
+
+def test_one_rule_changes_one_template_version(
+    stack: Session, open_stack: Any, committed: Callable[[str, str], Any]
+) -> None:
+    policy = committed("local", "policy")
+    policy["rules"] = [{"rule": "domain=new.example.org", "why": "a test"}]
+    with open_stack(changes={"policy": policy}) as session:
+        found = touched(session)
+    assert {name for name, _ in found if not name.startswith("firewalled-coder-")} == {
+        "firewalled-version",
+        "firewalled-template",
+    }
+    assert ("firewalled-template", "update") in found
+
+
+def test_the_firewall_off_and_on_again_gives_the_same_template(
+    stack: Session,
+    open_stack: Any,
+    environment: Environment,
+    committed: Callable[[str, str], Any],
+) -> None:
+    directory = environment.workspace / "build" / "templates" / "local" / "firewalled"
+
+    def content() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+    on = content()
+    assert b"BOUNDARY_CONFIG" in on["agent_env.json"]
+    templates = committed("local", "templates")
+    for template in templates:
+        template.pop("firewall", None)
+    policy = {"groups": committed("local", "policy").get("groups", ["coder", "gitlab"])}
+    with open_stack(changes={"templates": templates, "policy": policy}) as session:
+        session.stack.up()
+        off = content()
+        assert "boundary.yaml" not in off
+        assert not any(b"BOUNDARY_" in off[name] for name in off if name.endswith(".json"))
+    with open_stack() as session:
+        session.stack.up()
+    assert content() == on
+
+
+def test_a_wrong_setting_applies_nothing(
+    stack: Session, open_stack: Any, environment: Environment
+) -> None:
+    before = stack.stack.export_stack().deployment
+    with (
+        open_stack(changes={"policy": {"groups": ["pyhton"], "colour": 1}}) as session,
+        pytest.raises(automation.CommandError) as error,
+    ):
+        session.stack.up()
+    message = str(error.value)
+    assert "pyhton" in message
+    assert "colour" in message
+    assert "Traceback" not in message
+    after = stack.stack.export_stack().deployment
+    assert after["resources"] == before["resources"]
+
+
+def test_drift_is_found_by_refresh_and_put_right(stack: Session, environment: Environment) -> None:
+    identifier = stack.stack.outputs()["templates"].value["firewalled"]["id"]
+    with environment.coderd.client() as client:
+        path = f"/api/v2/templates/{identifier}"
+        was = client.get(path).raise_for_status().json()["description"]
+        client.patch(path, json={"description": "by hand"}).raise_for_status()
+        drift = stack.stack.refresh().summary.resource_changes or {}
+        assert drift.get("update") == 1
+        assert changes(stack.stack.up()) == {"update": 1}
+        assert client.get(path).raise_for_status().json()["description"] == was
+
+
+def test_secrets_are_in_the_clear_nowhere(stack: Session, environment: Environment) -> None:
+    config = stack.stack.get_all_config()
+    secret = config["firewalled-coder:secrets"]
+    assert secret.secret
+
+    def leaves(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [leaf for each in value.values() for leaf in leaves(each)]
+        return [str(value)]
+
+    values = leaves(json.loads(secret.value))
+    assert len(values) >= 4
+    lines: list[str] = []
+    stack.stack.preview(on_output=lines.append, on_error=lines.append, diff=True)
+    texts = ["\n".join(lines), str({k: v.value for k, v in stack.stack.outputs().items()})]
+    with environment.cluster.client() as client:
+        texts.append(client.get("/api/v1/configmaps").raise_for_status().text)
+        texts.append(client.get("/apis/apps/v1/deployments").raise_for_status().text)
+    for folder in (environment.state / "state", environment.workspace):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                texts.append(path.read_bytes().decode(errors="replace"))
+    assert all(len(text) > 100 for text in texts[:1])
+    for value in values:
+        assert not any(value in text for text in texts)
+
+
+def test_an_api_server_that_is_away_leaves_the_state_whole(
+    stack: Session, environment: Environment
+) -> None:
+    before = stack.stack.export_stack().deployment["resources"]
+    environment.cluster.stop()
+    try:
+        with pytest.raises(automation.CommandError) as error:
+            stack.stack.refresh()
+        assert "Traceback" not in str(error.value)
+        urns = {resource["urn"] for resource in stack.stack.export_stack().deployment["resources"]}
+        assert urns == {resource["urn"] for resource in before}
+    finally:
+        environment.cluster.start()
+    assert changes(stack.stack.up()) == {}
+
+
+def engine_processes(environment: Environment) -> list[int]:
+    """Return the processes of the engine that work on this environment's state."""
+    mark = f"PULUMI_BACKEND_URL=file://{environment.state / 'state'}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                name = (entry / "comm").read_text().strip()
+                if name == "pulumi" and mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+def test_an_up_that_was_killed_is_finished_by_the_next(
+    open_stack: Any, environment: Environment
+) -> None:
+    with open_stack() as session:
+        session.stack.destroy()
+        made = threading.Event()
+        ended: list[BaseException] = []
+
+        def on_event(event: automation.EngineEvent) -> None:
+            if event.res_outputs_event and event.res_outputs_event.metadata.op.value == "create":
+                made.set()
+
+        def up() -> None:
+            try:
+                session.stack.up(on_event=on_event)
+            except BaseException as error:  # noqa: BLE001  looked at below
+                ended.append(error)
+
+        thread = threading.Thread(target=up)
+        thread.start()
+        assert made.wait(60)
+        (process,) = engine_processes(environment)
+        with pytest.raises(automation.ConcurrentUpdateError):
+            session.stack.destroy()
+        os.kill(process, signal.SIGKILL)
+        thread.join(60)
+        assert not thread.is_alive()
+        assert ended
+        time.sleep(0.5)
+        session.stack.cancel()
+        session.stack.up()
+        assert changes(session.stack.up()) == {}
+        assert template_names(environment) == ["claude-code", "firewalled"]
+        urns = [r["urn"] for r in session.stack.export_stack().deployment["resources"]]
+        assert len(urns) == len(set(urns))
+
+
+def test_destroy_leaves_what_is_not_ours(
+    stack: Session,
+    environment: Environment,
+    variables: Variables,
+    foreign: list[dict[str, Any]],
+) -> None:
+    assert variables() != foreign
+    stack.stack.destroy()
+    assert variables() == foreign
+    assert template_names(environment) == []
+    with environment.cluster.client() as client:
+        maps = client.get("/api/v1/namespaces/monitoring/configmaps").raise_for_status().json()
+        assert maps["items"] == []
