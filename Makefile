@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit tools clean schema
+.PHONY: help demo test lint types unit bench tools clean schema sdk
 
 help:
 	@echo "make demo    bring the local stack up on this machine and show what it made"
 	@echo "make test    everything CI runs: format, lint, types, tests"
+	@echo "make bench   measure the program and the policy against their bounds"
+	@echo "make schema  write stacks/settings.schema.json from components/settings.py"
+	@echo "make sdk     write sdks/coderd from sdks/schema/coderd.json"
 	@echo "make clean   end every process the local stack started and remove its state"
 
 # The environment is made anew when what it is made of changes.
@@ -25,12 +28,19 @@ tools: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@terraform=$$(command -v terraform || command -v tofu || $(BIN)/python -m local.tools opentofu) \
+	&& "$$terraform" fmt -check -diff -recursive components/workspace_template/terraform
 
 types: $(READY)
 	@$(BIN)/mypy components ops local
 
 unit: $(READY) tools
 	@$(BIN)/python -m pytest -q
+
+# One after the other: they measure time.
+bench: $(READY) tools
+	@status=0; for file in bench/*.py; do \
+	$(BIN)/python -m "bench.$$(basename "$$file" .py)" || status=1; done; exit $$status
 
 test: lint types unit
 	@echo "all green"
@@ -44,3 +54,6 @@ clean: $(READY)
 schema: $(READY)
 	@$(BIN)/python -c "import json; from components.settings import json_schema; \
 	print(json.dumps(json_schema(), indent=2))" > stacks/settings.schema.json
+
+sdk: $(READY)
+	@$(BIN)/python -m local.sdk
