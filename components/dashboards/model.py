@@ -3,8 +3,8 @@
 Queries are built from these values alone, so a name that does not exist is an attribute error
 in Python and an error of the type checker, not an empty panel. Sources: `boundary_request` lines
 are written by `coderd/agentapi/boundary_logs.go` of Coder v2.34, tables are Coder's
-`coderd/database/dump.sql`, metrics are listed in Coder's Prometheus documentation, kube-state-
-metrics and cAdvisor.
+`coderd/database/dump.sql`, metrics and their labels are in `scripts/metricsdocgen` of Coder (from
+which its Prometheus page is made), kube-state-metrics and cAdvisor.
 """
 
 from __future__ import annotations
@@ -292,6 +292,9 @@ def _histogram(name: str, *labels: str) -> Metric:
 
 
 _AGENT = ("username", "workspace_name", "agent_name")
+# coderd adds these to what an agent reports, unless told to aggregate by fewer
+# (CODER_PROMETHEUS_AGGREGATE_AGENT_STATS_BY; coderd/prometheusmetrics/aggregator.go).
+_REPORTED = (*_AGENT, "template_name")
 _PRESET = ("organization_name", "template_name", "preset_name")
 _CONTAINER = ("namespace", "pod", "container")
 
@@ -302,9 +305,11 @@ class Metrics:
     UP = _gauge("up")
 
     # Agent Firewall, re-exported by coderd from the workspace agents.
-    BATCHES_FORWARDED = _counter("agent_boundary_log_proxy_batches_forwarded_total", *_AGENT)
-    BATCHES_DROPPED = _counter("agent_boundary_log_proxy_batches_dropped_total", *_AGENT, "reason")
-    LOGS_DROPPED = _counter("agent_boundary_log_proxy_logs_dropped_total", *_AGENT, "reason")
+    BATCHES_FORWARDED = _counter("agent_boundary_log_proxy_batches_forwarded_total", *_REPORTED)
+    BATCHES_DROPPED = _counter(
+        "agent_boundary_log_proxy_batches_dropped_total", *_REPORTED, "reason"
+    )
+    LOGS_DROPPED = _counter("agent_boundary_log_proxy_logs_dropped_total", *_REPORTED, "reason")
 
     # AI Gateway.
     PROVIDER_INFO = _gauge(
@@ -370,7 +375,7 @@ class Metrics:
     AGENT_LATENCIES = _gauge(
         "coderd_agents_connection_latencies_seconds", *_AGENT, "derp_region", "preferred"
     )
-    AGENT_STARTUP_SCRIPT = _gauge("coderd_agentstats_startup_script_seconds", *_AGENT, "success")
+    AGENT_STARTUP_SCRIPT = _gauge("coderd_agentstats_startup_script_seconds", *_REPORTED, "success")
     AGENT_RX_BYTES = _gauge("coderd_agentstats_rx_bytes", *_AGENT)
     AGENT_TX_BYTES = _gauge("coderd_agentstats_tx_bytes", *_AGENT)
 
