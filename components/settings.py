@@ -486,13 +486,16 @@ class SettingsError(ValueError):
         super().__init__(f"stack {stack}: {count} wrong, nothing was applied\n{lines}")
 
 
-def load(stack: str, values: Mapping[str, Any], *, encrypted: bool = True) -> Settings:
+def load(
+    stack: str, values: Mapping[str, Any], *, encrypted: bool = True, proven: bool = True
+) -> Settings:
     """Return the settings of `stack`.
 
     Args:
         stack: name of the stack, for messages.
         values: plain data by top-level key, secrets decrypted or as placeholders.
         encrypted: whether the key `secrets` is stored encrypted; an error when it is not.
+        proven: whether a policy must keep its contract and grade. Not to be deployed otherwise.
 
     Raises SettingsError with every problem found.
     """
@@ -508,7 +511,7 @@ def load(stack: str, values: Mapping[str, Any], *, encrypted: bool = True) -> Se
         )
     problems.extend(_relations(values))
     if settings is not None and not problems:
-        problems.extend(_policies(settings))
+        problems.extend(_policies(settings, proven))
     if problems or settings is None:
         unique = {str(problem): problem for problem in problems}
         raise SettingsError(stack, list(unique.values()))
@@ -786,8 +789,8 @@ def _choices(workspaces: Any) -> list[Problem]:
     return problems
 
 
-def _policies(settings: Settings) -> list[Problem]:
-    """Build every policy the stack has, firewall on or off, and hold its contract."""
+def _policies(settings: Settings, proven: bool) -> list[Problem]:
+    """Build every policy the stack has, firewall on or off; if `proven`, hold its contract."""
     places = [("policy", settings.policy)]
     places += [
         (f"templates[{index}].policy", template.policy)
@@ -800,6 +803,8 @@ def _policies(settings: Settings) -> list[Problem]:
             policy = _policy(settings, wanted)
         except PolicyError as error:
             problems += [Problem(key, "", str(problem)) for problem in error.problems]
+            continue
+        if not proven:
             continue
         problems += [Problem(key, "", str(breach)) for breach in wanted.contract.check(policy)]
         report = exfiltration_report(policy)

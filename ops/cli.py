@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops import adopt, dashboards, firewall, history, rollback, up
+from ops import adopt, dashboards, explain, firewall, history, rollback, up
 
 app = typer.Typer(
     name="ops",
@@ -19,6 +19,7 @@ app.command()(up.up)
 app.command()(up.refresh)
 app.command()(up.destroy)
 app.command()(up.cancel)
+app.command()(explain.explain)
 app.command()(dashboards.dashboards)
 app.command()(history.history)
 app.command()(rollback.rollback)

@@ -20,12 +20,15 @@ def names(root: Path = ROOT) -> list[str]:
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in found)
 
 
-def settings(stack: str, root: Path = ROOT) -> Settings:
-    """Return the settings of `stack`, every secret a placeholder; raises SettingsError."""
+def settings(stack: str, root: Path = ROOT, *, proven: bool = True) -> Settings:
+    """Return the settings of `stack`, every secret a placeholder; raises SettingsError.
+
+    Without `proven`, also those whose policy breaks its contract, to be looked at.
+    """
     values = {key: _placeholders(value) for key, value in _read(stack, root).items()}
     # Secrets belong to the machine that runs the engine; here they may be absent.
     values["secrets"] = _all_secrets(values)
-    return load(stack, values)
+    return load(stack, values, proven=proven)
 
 
 def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:

@@ -172,4 +172,5 @@ def _show(stack: str, outputs: Mapping[str, automation.OutputValue]) -> None:
         console.print(f"  {', '.join(sorted(values['mcpServers']))}")
     console.print("\n[bold]Try next[/bold]")
     console.print(f"  python -m ops preview {stack}")
+    console.print(f"  python -m ops explain {stack} https://registry.npmjs.org/")
     console.print(f"  python -m ops dashboards {stack} --open-dir build/dashboards")

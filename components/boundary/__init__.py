@@ -8,9 +8,11 @@ from components.boundary.build import ExtraRule, PolicyError, build_policy, host
 from components.boundary.catalogue import CATALOGUE, Group
 from components.boundary.comparison import Comparison, Reach, compare
 from components.boundary.config import render_config
-from components.boundary.contract import Breach, Contract, Expectation, nearest
+from components.boundary.contract import Breach, Contract, Expectation
 from components.boundary.exfiltration import Entry, Report, exfiltration_report
+from components.boundary.nearness import Miss, nearest
 from components.boundary.policy import Decision, Policy, PolicyRule
+from components.boundary.redaction import printable, shown
 from components.boundary.rule import Rule, RuleError
 from components.boundary.url import UrlError
 
@@ -25,6 +27,7 @@ __all__ = [
     "ExtraRule",
     "Finding",
     "Group",
+    "Miss",
     "Policy",
     "PolicyError",
     "PolicyRule",
@@ -39,5 +42,7 @@ __all__ = [
     "exfiltration_report",
     "host_of",
     "nearest",
+    "printable",
     "render_config",
+    "shown",
 ]

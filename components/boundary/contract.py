@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
-from components.boundary.policy import Decision, Policy, PolicyRule
-from components.boundary.url import UrlError, parse
+from components.boundary.nearness import Miss, nearest
+from components.boundary.policy import Decision, Policy
+from components.boundary.redaction import shown
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class Breach:
     demand: Literal["allowed", "denied"]
     expectation: Expectation
     decision: Decision
-    nearest: tuple[PolicyRule, ...] = ()
+    nearest: tuple[Miss, ...] = ()
 
     def __str__(self) -> str:
         wanted = self.expectation
-        head = f"{wanted.method} {wanted.url} must be {self.demand} ({wanted.reason})"
+        head = f"{wanted.method} {shown(wanted.url)} must be {self.demand} ({wanted.reason})"
         if self.decision.rule is not None:
             rule = self.decision.rule
             return f"{head}, but rule {rule.rule.text!r} of group {rule.group} allows it"
         if self.decision.unparsable is not None:
             return f"{head}, but the URL cannot be parsed: {self.decision.unparsable}"
-        near = ", ".join(f"{rule.rule.text!r} ({rule.group})" for rule in self.nearest)
+        near = ", ".join(map(str, self.nearest))
         return f"{head}, but no rule allows it" + (f"; the nearest are {near}" if near else "")
 
 
@@ -53,23 +53,10 @@ class Contract:
         for wanted in self.must_allow:
             decision = policy.decide(wanted.method, wanted.url)
             if not decision.allowed:
-                near = nearest(policy, wanted.url)
+                near = nearest(policy, wanted.method, wanted.url)
                 breaches.append(Breach("allowed", wanted, decision, near))
         for wanted in self.must_deny:
             decision = policy.decide(wanted.method, wanted.url)
             if decision.allowed:
                 breaches.append(Breach("denied", wanted, decision))
         return tuple(breaches)
-
-
-def nearest(policy: Policy, url: str, count: int = 3) -> tuple[PolicyRule, ...]:
-    """Return up to `count` rules whose hosts are most like the URL's, the most alike first."""
-    try:
-        host = parse(url).host
-    except UrlError:
-        return ()
-    by_host: dict[str, PolicyRule] = {}
-    for entry in policy:
-        by_host.setdefault(entry.rule.host, entry)
-    alike = difflib.get_close_matches(host, list(by_host), n=count, cutoff=0.6)
-    return tuple(by_host[name] for name in alike)

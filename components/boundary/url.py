@@ -20,7 +20,10 @@ _USERINFO = _UNRESERVED | frozenset(":!$&'()*+,;=%@")
 
 
 class UrlError(ValueError):
-    """A URL that Go's net/url does not parse; Boundary denies such a request."""
+    """A URL that Go's net/url does not parse; Boundary denies such a request.
+
+    The message quotes no part of the URL, which may hold a password in the wrong place.
+    """
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _hostname(authority: str) -> str:
 def _plain(host: str) -> str:
     name, colon, port = host.partition(":")
     if colon and not _port(port):
-        raise UrlError(f"invalid port {port!r}")
+        raise UrlError("the port is not a number")
     return _unescape_host(name, zone=False)
 
 
@@ -100,7 +103,7 @@ def _bracketed(host: str) -> str:
         raise UrlError("missing ']' in host")
     after = host[closing + 1 :]
     if after and not (after.startswith(":") and _port(after[1:])):
-        raise UrlError(f"invalid port {after!r}")
+        raise UrlError("what follows ']' is no port")
     address, percent, zone = host[1:closing].partition("%25")
     if percent:
         return _unescape_host(address, zone=False) + "%" + _unescape_host(zone, zone=True)
@@ -117,7 +120,7 @@ def _unescape_host(text: str, *, zone: bool) -> str:
             escape = text[index + 1 : index + 3]
             # Only bytes outside ASCII may be escaped in a host; a zone may escape any.
             if not zone and escape and escape[0] in "01234567" and escape != "25":
-                raise UrlError(f"invalid escape in host {text!r}")
+                raise UrlError("invalid escape in host")
         elif ord(character) < 0x80 and character not in _HOST:
             raise UrlError(f"invalid character {character!r} in host")
     return _unescape(text, "host")

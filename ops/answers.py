@@ -1,0 +1,182 @@
+"""What a stack's policies answer to requests, as plain data for machines and tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from components.boundary import Decision, Miss, Policy, nearest, printable, shown
+from components.settings import Settings
+from ops.traffic import InputError, Request
+
+_STYLES: Final = {"ALLOW": "green", "DENY": "red"}
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """One policy and the templates whose agents it confines.
+
+    Attributes:
+        templates: names of templates with equal policies.
+        policy: None when they run without a firewall.
+        reason: why there is none, else empty.
+    """
+
+    templates: tuple[str, ...]
+    policy: Policy | None
+    reason: str = ""
+
+    @property
+    def title(self) -> str:
+        """The templates, for a heading."""
+        return f"Template{'s' * (len(self.templates) > 1)} {', '.join(self.templates)}"
+
+
+def confinements(settings: Settings, wanted: Sequence[str] = ()) -> tuple[Confinement, ...]:
+    """Return the confinements of the wanted templates; of all that have a firewall if none named.
+
+    A template whose firewall the emergency switch has off is among them. Raises InputError for a
+    name that no template has.
+    """
+    names = [template.name for template in settings.templates]
+    if unknown := [name for name in wanted if name not in names]:
+        raise InputError(f"--template {unknown[0]!r}: no such template; there are {_list(names)}")
+    chosen = [
+        template
+        for template in settings.templates
+        if (template.name in wanted if wanted else template.firewall is not None)
+    ]
+    found: list[Confinement] = []
+    for template in chosen or settings.templates:
+        policy = settings.policy_of(template)
+        reason = "" if policy else "the template has no firewall"
+        if policy is None and template.firewall is not None:
+            switch = settings.firewall
+            reason = f"the firewall is switched off until {switch.until}: {switch.reason}"
+        for place, each in enumerate(found):
+            if (each.policy, each.reason) == (policy, reason):
+                found[place] = Confinement((*each.templates, template.name), policy, reason)
+                break
+        else:
+            found.append(Confinement((template.name,), policy, reason))
+    return tuple(found)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request under one confinement.
+
+    Attributes:
+        request: what was asked.
+        count: how often it was asked.
+        confinement: whose policy answers.
+        decision: None without a firewall, where everything passes.
+    """
+
+    request: Request
+    count: int
+    confinement: Confinement
+    decision: Decision | None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request passes."""
+        return self.decision is None or self.decision.allowed
+
+    @property
+    def word(self) -> str:
+        """ALLOW or DENY, as Boundary's own log says."""
+        return "ALLOW" if self.allowed else "DENY"
+
+    @cached_property
+    def nearest(self) -> tuple[Miss, ...]:
+        """The rules that come nearest to allowing a denied request."""
+        policy = self.confinement.policy
+        if self.allowed or policy is None:
+            return ()
+        return nearest(policy, self.request.method, self.request.url)
+
+    @property
+    def reason(self) -> str:
+        """Why, in one line."""
+        if self.decision is None:
+            return self.confinement.reason
+        if self.decision.rule is not None:
+            rule = self.decision.rule
+            return f"{rule.group}: {rule.why}"
+        if self.decision.unparsable is not None:
+            return f"Boundary cannot parse the URL: {self.decision.unparsable}"
+        return "no rule allows it"
+
+
+def answers(confinement: Confinement, requests: Mapping[Request, int]) -> tuple[Answer, ...]:
+    """Return what one confinement answers to requests with their counts."""
+    policy = confinement.policy
+
+    def decide(asked: Request) -> Decision | None:
+        return None if policy is None else policy.decide(asked.method, asked.url)
+
+    return tuple(Answer(each, count, confinement, decide(each)) for each, count in requests.items())
+
+
+def table(found: Sequence[Answer]) -> Table:
+    """Return answers as a table; nothing in a URL is taken for markup or obeyed by a terminal."""
+    shown_table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    shown_table.add_column("", no_wrap=True)
+    many = any(each.count > 1 for each in found)
+    if many:
+        shown_table.add_column("Times", justify="right", no_wrap=True)
+    shown_table.add_column("Request", overflow="fold", ratio=1)
+    shown_table.add_column("Deciding rule, its group and why", overflow="fold", ratio=1)
+    for each in found:
+        word = Text(each.word, style=_STYLES[each.word])
+        before = each.request.recorded
+        if before and before != each.word:
+            word.append(f"\nwas {before}", style="bold yellow")
+        row = [word, *([Text(str(each.count))] if many else []), _asked(each), _why(each)]
+        shown_table.add_row(*row)
+    return shown_table
+
+
+def _asked(answer: Answer) -> Text:
+    return Text(f"{answer.request.method} {shown(answer.request.url)}")
+
+
+def _why(answer: Answer) -> Text:
+    rule = answer.decision.rule if answer.decision else None
+    text = Text()
+    if rule is not None:
+        text.append(f"{printable(rule.rule.text) or '(the empty rule)'}\n", style="bold")
+    text.append(printable(answer.reason))
+    for miss in answer.nearest:
+        text.append(f"\nnear {printable(miss.rule.rule.text)}: {miss.reason}", style="dim")
+    return text
+
+
+def to_json(answer: Answer) -> dict[str, Any]:
+    """Return an answer as plain data; credentials in the URL are hidden."""
+    rule = answer.decision.rule if answer.decision else None
+    return {
+        "decision": answer.word,
+        "method": answer.request.method,
+        "url": shown(answer.request.url),
+        "count": answer.count,
+        "recorded": answer.request.recorded,
+        "rule": rule.rule.text if rule else None,
+        "group": rule.group if rule else None,
+        "why": rule.why if rule else None,
+        "reason": answer.reason,
+        "nearest": [
+            {"rule": miss.rule.rule.text, "group": miss.rule.group, "reason": miss.reason}
+            for miss in answer.nearest
+        ],
+    }
