@@ -12,11 +12,15 @@ from collections.abc import Iterable, Mapping
 from components.dashboards.model import (
     AUDIT_MESSAGE,
     AuditField,
+    BuildField,
     Decision,
     StreamLabel,
     UrlPart,
 )
 from components.dashboards.promql import QueryError
+
+Field = AuditField | BuildField | UrlPart | StreamLabel
+"""What a line may be grouped by."""
 
 FILTERS: Mapping[str, AuditField | UrlPart] = {
     "domain": UrlPart.DOMAIN,
@@ -35,15 +39,23 @@ URL_PATTERN = (
 """RE2 over a URL. Scheme, user, port, query and fragment stay out of `domain` and `path`."""
 
 
-def stream(labels: Mapping[StreamLabel, str]) -> str:
-    """Return a stream selector with one equality for each label.
+def stream(
+    labels: Mapping[StreamLabel, str], patterns: Mapping[StreamLabel, str] | None = None
+) -> str:
+    """Return a stream selector with one comparison for each label.
+
+    Args:
+        labels: Value by label.
+        patterns: RE2 over the whole value by label.
 
     Raises:
         QueryError: No label given, which Loki refuses too, or a value that cannot be quoted.
     """
     if not labels:
         raise QueryError("a log query needs at least one stream label")
-    return "{" + ", ".join(f"{label}={_raw(value)}" for label, value in labels.items()) + "}"
+    parts = [f"{label}={_raw(value)}" for label, value in labels.items()]
+    parts += [f"{label}=~{_raw(pattern)}" for label, pattern in (patterns or {}).items()]
+    return "{" + ", ".join(parts) + "}"
 
 
 def containing(selector: str, *texts: str) -> str:
@@ -93,6 +105,27 @@ def audit(
     return " ".join([selector, *stages])
 
 
+def about(selector: str, *texts: str, **patterns: str) -> str:
+    """Return the pipeline that reads coderd's lines about workspaces.
+
+    Args:
+        selector: The stream selector of coderd's log.
+        texts: What a line must hold to be read at all, such as the name of its logger.
+        patterns: RE2 over the whole field by the name of a `BuildField`, lower case. Each becomes
+            a label.
+
+    Raises:
+        QueryError: No pattern, a field that is not one, or a text that cannot be quoted.
+    """
+    known = {field.label: field for field in BuildField}
+    unknown = sorted(set(patterns) - set(known))
+    if unknown or not patterns:
+        raise QueryError(f"no field {', '.join(unknown)}; there are {', '.join(known)}")
+    extraction = ", ".join(f'{name}="{known[name].value}"' for name in patterns)
+    stages = [f"| {name}=~{_raw(pattern)}" for name, pattern in patterns.items()]
+    return " ".join([containing(selector, *texts), f"| json {extraction}", *stages])
+
+
 def count(pipeline: str, over: str = "$__range", *, offset: str = "") -> str:
     """Count lines over a duration, for each set of labels."""
     shift = f" offset {offset}" if offset else ""
@@ -104,7 +137,7 @@ def rate(pipeline: str, over: str = "$__auto") -> str:
     return f"rate({pipeline} [{over}])"
 
 
-def total(expression: str, *by: AuditField | UrlPart | StreamLabel) -> str:
+def total(expression: str, *by: Field) -> str:
     """Sum, by the fields given."""
     group = f" by ({', '.join(_label(field) for field in by)}) " if by else ""
     return f"sum{group}({expression})"
@@ -121,8 +154,8 @@ def newest(pipeline: str, over: str) -> str:
     return f"max(max_over_time({stamped} | unwrap seen [{over}]))"
 
 
-def _label(field: AuditField | UrlPart | StreamLabel) -> str:
-    return field.label if isinstance(field, AuditField) else field.value
+def _label(field: Field) -> str:
+    return field.label if isinstance(field, AuditField | BuildField) else field.value
 
 
 def _raw(text: str) -> str:

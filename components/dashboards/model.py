@@ -10,7 +10,7 @@ which its Prometheus page is made), kube-state-metrics and cAdvisor.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, overload
 
@@ -53,6 +53,22 @@ class AuditField(StrEnum):
     OWNER = "fields.owner"
     WORKSPACE_NAME = "fields.workspace_name"
     AGENT_NAME = "fields.agent_name"
+
+    @property
+    def label(self) -> str:
+        """The label a query gives the field: the last step of its path."""
+        return self.value.rpartition(".")[2]
+
+
+class BuildField(StrEnum):
+    """A field of coderd's log lines about one workspace, as its provisioner writes them.
+
+    Source: the logger's fields in `provisionerd/runner/runner.go` of Coder v2.34.
+    """
+
+    WORKSPACE_ID = "fields.workspace_id"
+    WORKSPACE_NAME = "fields.workspace_name"
+    TEMPLATE_NAME = "fields.template_name"
 
     @property
     def label(self) -> str:
@@ -267,11 +283,20 @@ TARGET_LABELS = frozenset({"job", "instance", "namespace", "pod", "container", "
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric and the labels it carries beside those of its scrape target."""
+    """A metric and the labels it carries beside those of its scrape target.
+
+    Attributes:
+        name: As Prometheus knows it; of a histogram, without its suffixes.
+        kind: Its type.
+        own_labels: Labels beside those of the target.
+        shared: Every replica of coderd reads it from the database, so that all report the same
+            number and a sum over replicas would count it as often as there are replicas.
+    """
 
     name: str
     kind: MetricKind
     own_labels: frozenset[str] = frozenset()
+    shared: bool = False
 
     @property
     def labels(self) -> frozenset[str]:
@@ -289,6 +314,10 @@ def _gauge(name: str, *labels: str) -> Metric:
 
 def _histogram(name: str, *labels: str) -> Metric:
     return Metric(name, MetricKind.HISTOGRAM, frozenset(labels))
+
+
+def _shared(metric: Metric) -> Metric:
+    return replace(metric, shared=True)
 
 
 _AGENT = ("username", "workspace_name", "agent_name")
@@ -333,13 +362,15 @@ class Metrics:
     PROVISIONER_JOB_TIMINGS = _histogram(
         "coderd_provisionerd_job_timings_seconds", "provisioner", "status"
     )
-    WORKSPACE_LATEST_BUILD_STATUS = _gauge(
-        "coderd_workspace_latest_build_status",
-        "status",
-        "template_name",
-        "template_version",
-        "workspace_owner",
-        "workspace_transition",
+    WORKSPACE_LATEST_BUILD_STATUS = _shared(
+        _gauge(
+            "coderd_workspace_latest_build_status",
+            "status",
+            "template_name",
+            "template_version",
+            "workspace_owner",
+            "workspace_transition",
+        )
     )
     WORKSPACE_BUILDS = _counter(
         "coderd_workspace_builds_total",
@@ -352,32 +383,40 @@ class Metrics:
     )
     DB_TX_DURATION = _histogram("coderd_db_tx_duration_seconds", "success", "tx_id")
 
-    PREBUILDS_DESIRED = _gauge("coderd_prebuilt_workspaces_desired", *_PRESET)
-    PREBUILDS_ELIGIBLE = _gauge("coderd_prebuilt_workspaces_eligible", *_PRESET)
-    PREBUILDS_RUNNING = _gauge("coderd_prebuilt_workspaces_running", *_PRESET)
-    PREBUILDS_CLAIMED = _counter("coderd_prebuilt_workspaces_claimed_total", *_PRESET)
-    PREBUILDS_CREATED = _counter("coderd_prebuilt_workspaces_created_total", *_PRESET)
-    PREBUILDS_FAILED = _counter("coderd_prebuilt_workspaces_failed_total", *_PRESET)
+    PREBUILDS_DESIRED = _shared(_gauge("coderd_prebuilt_workspaces_desired", *_PRESET))
+    PREBUILDS_ELIGIBLE = _shared(_gauge("coderd_prebuilt_workspaces_eligible", *_PRESET))
+    PREBUILDS_RUNNING = _shared(_gauge("coderd_prebuilt_workspaces_running", *_PRESET))
+    PREBUILDS_CLAIMED = _shared(_counter("coderd_prebuilt_workspaces_claimed_total", *_PRESET))
+    PREBUILDS_CREATED = _shared(_counter("coderd_prebuilt_workspaces_created_total", *_PRESET))
+    PREBUILDS_FAILED = _shared(_counter("coderd_prebuilt_workspaces_failed_total", *_PRESET))
     PREBUILD_CLAIM_DURATION = _histogram(
         "coderd_prebuilt_workspace_claim_duration_seconds", *_PRESET
     )
-    WORKSPACE_CREATIONS = _counter("coderd_workspace_creation_total", *_PRESET)
+    WORKSPACE_CREATIONS = _shared(_counter("coderd_workspace_creation_total", *_PRESET))
     WORKSPACE_CREATION_DURATION = _histogram(
         "coderd_workspace_creation_duration_seconds", *_PRESET, "type"
     )
 
-    AGENTS_UP = _gauge(
-        "coderd_agents_up", "username", "workspace_name", "template_name", "template_version"
+    AGENTS_UP = _shared(
+        _gauge(
+            "coderd_agents_up", "username", "workspace_name", "template_name", "template_version"
+        )
     )
-    AGENT_CONNECTIONS = _gauge(
-        "coderd_agents_connections", *_AGENT, "status", "lifecycle_state", "tailnet_node"
+    AGENT_CONNECTIONS = _shared(
+        _gauge("coderd_agents_connections", *_AGENT, "status", "lifecycle_state", "tailnet_node")
     )
-    AGENT_LATENCIES = _gauge(
-        "coderd_agents_connection_latencies_seconds", *_AGENT, "derp_region", "preferred"
+    AGENT_LATENCIES = _shared(
+        _gauge("coderd_agents_connection_latencies_seconds", *_AGENT, "derp_region", "preferred")
     )
     AGENT_STARTUP_SCRIPT = _gauge("coderd_agentstats_startup_script_seconds", *_REPORTED, "success")
-    AGENT_RX_BYTES = _gauge("coderd_agentstats_rx_bytes", *_AGENT)
-    AGENT_TX_BYTES = _gauge("coderd_agentstats_tx_bytes", *_AGENT)
+    AGENT_RX_BYTES = _shared(_gauge("coderd_agentstats_rx_bytes", *_AGENT))
+    AGENT_TX_BYTES = _shared(_gauge("coderd_agentstats_tx_bytes", *_AGENT))
+    AGENT_SESSIONS_JETBRAINS = _shared(_gauge("coderd_agentstats_session_count_jetbrains", *_AGENT))
+    AGENT_SESSIONS_PTY = _shared(
+        _gauge("coderd_agentstats_session_count_reconnecting_pty", *_AGENT)
+    )
+    AGENT_SESSIONS_SSH = _shared(_gauge("coderd_agentstats_session_count_ssh", *_AGENT))
+    AGENT_SESSIONS_VSCODE = _shared(_gauge("coderd_agentstats_session_count_vscode", *_AGENT))
 
     # kube-state-metrics and cAdvisor.
     POD_REQUESTS = _gauge("kube_pod_container_resource_requests", *_CONTAINER, "resource", "unit")

@@ -317,13 +317,19 @@ def timeseries_panel(
     bars: bool = False,
     maximum: float | None = None,
     colors: Mapping[str, Color] | None = None,
+    interval: str = "",
     width: int = 12,
     height: int = 8,
 ) -> Panel:
-    """Return a panel of values over time, zero on its axis; thresholds are drawn as lines."""
+    """Return a panel of values over time, zero on its axis; thresholds are drawn as lines.
+
+    `interval` is the least distance of two points, such as `5m`; Grafana's choice if empty.
+    """
 
     def finish(panel: timeseries.Panel) -> None:
         panel.unit(unit).min(0).fill_opacity(60 if bars else 10).line_width(1)
+        if interval:
+            panel.interval(interval)
         panel.show_points(common_models.VisibilityMode.NEVER)
         panel.legend(
             common.VizLegendOptions()
@@ -417,6 +423,7 @@ def table_panel(
     units: Mapping[str, Unit] | None = None,
     links: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
+    colors: Mapping[str, Mapping[str, Color]] | None = None,
     width: int = 24,
     height: int = 9,
 ) -> Panel:
@@ -425,8 +432,11 @@ def table_panel(
     Args:
         title: Unique in the dashboard.
         description: What the rows are, and what to do about them.
-        queries: Instant queries, or one for log lines.
+        queries: Instant queries, or one for log lines. Several queries to Prometheus are joined
+            by the labels they share; the values of the first are in the data's column
+            `Value #A`, of the second in `Value #B`.
         units: Unit by column name shown.
+        colors: Colour of a cell by its text, by column name shown.
         links: URL by column name shown, with Grafana's `${__value.text}` for the cell.
         columns: Name shown by name in the data, in order; columns not named are left out. For
             log lines the names are those of labels, beside `Time`.
@@ -449,6 +459,8 @@ def table_panel(
             panel.with_transformation(
                 models.DataTransformerConfig(id_val="labelsToFields", options={"mode": "columns"})
             ).with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
+        elif len(queries) > 1:
+            panel.with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
         if columns:
             panel.with_transformation(
                 models.DataTransformerConfig(
@@ -470,6 +482,15 @@ def table_panel(
             panel.override_by_name(
                 name,
                 [models.DynamicConfigValue("links", [{"title": f"Show {name}", "url": url}])],
+            )
+        for name, by_text in (colors or {}).items():
+            texts = {text: (text, color) for text, color in by_text.items()}
+            panel.override_by_name(
+                name,
+                [
+                    models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
+                    models.DynamicConfigValue("mappings", _value_map(texts)),
+                ],
             )
 
     return _panel(

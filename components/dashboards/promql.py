@@ -36,8 +36,13 @@ class Expression:
     def __gt__(self, other: float) -> Expression:
         return Expression(f"{_operand(self)} > {other}", self.labels)
 
-    def __truediv__(self, other: Expression) -> Expression:
+    def __truediv__(self, other: Expression | float) -> Expression:
+        if not isinstance(other, Expression):
+            return Expression(f"{_operand(self)} / {other}", self.labels)
         return Expression(f"{_operand(self)} / {_operand(other)}", self.labels & other.labels)
+
+    def __add__(self, other: Expression) -> Expression:
+        return Expression(f"{_operand(self)} + {_operand(other)}", self.labels & other.labels)
 
     def __sub__(self, other: Expression) -> Expression:
         return Expression(f"{_operand(self)} - {_operand(other)}", self.labels & other.labels)
@@ -95,6 +100,62 @@ def select(metric: Metric, suffix: str = "", **matchers: str) -> Expression:
     return Expression(f"{metric.name}{suffix}{selector}", labels)
 
 
+def once(metric: Metric, **matchers: str) -> Expression:
+    """Return a metric that every replica of coderd reports alike, each series one time.
+
+    Raises:
+        QueryError: The replicas report different numbers, or a label is none of the metric's.
+    """
+    if not metric.shared:
+        raise QueryError(f"each replica reports its own {metric.name}: sum it")
+    return aggregate("max", select(metric, **matchers), *sorted(metric.own_labels))
+
+
+def added(
+    metric: Metric,
+    *by: str,
+    suffix: str = "",
+    over: Duration = "$__interval",
+    **matchers: str,
+) -> Expression:
+    """Return what counters grew by over a duration, the first count of a new series included.
+
+    `increase` needs two samples and so misses the 1 with which, say, a workspace's first build
+    begins its series. A series that was absent at the start counts in full, be it new or be it
+    that nothing was scraped then. A reset counts what came after it.
+
+    Args:
+        metric: A counter, or with a suffix a histogram.
+        by: Labels to keep.
+        suffix: As of `select`.
+        over: Of a time series, the distance of its points, so that each counts its own part.
+        matchers: As of `select`.
+
+    Raises:
+        QueryError: A gauge, or a label that is none of the metric's.
+    """
+    if metric.kind is MetricKind.GAUGE:
+        raise QueryError(f"{metric.name} is a gauge: it counts nothing")
+    now = select(metric, suffix, **matchers)
+    before = Expression(f"{now} offset {over}", now.labels)
+    if metric.shared:
+        own = sorted(metric.own_labels)
+        now, before = aggregate("max", now, *own), aggregate("max", before, *own)
+    grown = Expression(f"{now} - {before} >= 0 or {now}", now.labels)
+    return aggregate("sum", grown, *by)
+
+
+def label_values(metric: Metric, label: str, **matchers: str) -> str:
+    """Return the query of a variable that offers the values of a label.
+
+    Raises:
+        QueryError: The metric has no such label.
+    """
+    series = select(metric, **matchers)
+    _require([label], series.labels, metric.name)
+    return f"label_values({series}, {label})"
+
+
 def rate(series: Expression, over: Duration = "$__rate_interval") -> Expression:
     """Return the increase a second of a counter."""
     return Expression(f"rate({series}[{over}])", series.labels)
@@ -133,8 +194,19 @@ def histogram_quantile(
 ) -> Expression:
     """Estimate a quantile of a histogram's observations over a duration."""
     buckets = rate(select(metric, "_bucket", **match), over)
-    inner = aggregate("sum", buckets, "le", *by)
-    return Expression(f"histogram_quantile({quantile}, {inner})", frozenset(by))
+    return _quantile(quantile, aggregate("sum", buckets, "le", *by))
+
+
+def quantile_of_few(
+    quantile: float, metric: Metric, *by: str, over: Duration = "1h", **match: str
+) -> Expression:
+    """Estimate a quantile of a histogram that sees few observations, each of which counts."""
+    return _quantile(quantile, added(metric, "le", *by, suffix="_bucket", over=over, **match))
+
+
+def _quantile(quantile: float, buckets: Expression) -> Expression:
+    text = f"histogram_quantile({quantile}, {buckets})"
+    return Expression(text, buckets.labels - {"le"})
 
 
 def topk(count: int, inner: Expression) -> Expression:

@@ -105,6 +105,8 @@ def escape_regex(value: str) -> str:
 
 def _format(value: Value, form: str) -> str:
     values = [value] if isinstance(value, str) else value
+    if value == [".*"] and form not in {"text", "percentencode", "queryparam"}:
+        return ".*"  # All, with a value of its own, goes in unformatted
     if form == "regex":
         escaped = [escape_regex(v) for v in values]
         return escaped[0] if isinstance(value, str) else "(" + "|".join(escaped) + ")"

@@ -40,6 +40,8 @@ def test_sql(query, expanded):
         ("=~`.*${host:regex}.*`", "=~`.*a\\.b\\/c.*`"),
         ('=~"$many"', '=~"(x|y\\\\.z)"'),
         ('=~"$all"', '=~".*"'),
+        ("=~`${all:regex}`", "=~`.*`"),
+        ("=~`${many:regex}`", "=~`(x|y\\.z)`"),
         ("[[many:pipe]]", "x|y.z"),
     ],
 )

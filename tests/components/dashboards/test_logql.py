@@ -290,3 +290,14 @@ def test_what_cannot_be_quoted_is_refused():
         logql.stream({StreamLabel.APP: "a`b"})
     with pytest.raises(QueryError, match="at least one"):
         logql.stream({})
+
+
+def test_lines_about_workspaces_are_read_by_fields_there_are():
+    assert logql.about("{a=`b`}", "provisionerd", workspace_name="dev|x") == (
+        '{a=`b`} |= `provisionerd` | json workspace_name="fields.workspace_name"'
+        " | workspace_name=~`dev|x`"
+    )
+    with pytest.raises(QueryError, match="no field workspace; there are workspace_id, workspace_n"):
+        logql.about("{a=`b`}", workspace="dev")
+    with pytest.raises(QueryError, match="raw string"):
+        logql.about("{a=`b`}", workspace_name="`")

@@ -41,6 +41,57 @@ def test_operands_are_bracketed_where_precedence_would_differ():
     assert str(select(Metrics.UP, job="a b") * 100) == 'up{job="a b"} * 100'
 
 
+def test_what_every_replica_reports_alike_is_taken_once():
+    text = str(promql.once(Metrics.AGENTS_UP, workspace_name="dev"))
+    assert text == (
+        "max by (template_name, template_version, username, workspace_name) "
+        '(coderd_agents_up{workspace_name="dev"})'
+    )
+    with pytest.raises(QueryError, match="each replica reports its own up: sum it"):
+        promql.once(Metrics.UP)
+
+
+def test_a_new_series_counts_from_its_first_sample():
+    assert str(promql.added(Metrics.WORKSPACE_BUILDS, "status", status="failed")) == (
+        "sum by (status) ("
+        'coderd_workspace_builds_total{status="failed"} - '
+        'coderd_workspace_builds_total{status="failed"} offset $__interval >= 0 or '
+        'coderd_workspace_builds_total{status="failed"})'
+    )
+    shared = str(promql.added(Metrics.PREBUILDS_FAILED, over="1h"))
+    highest = "max by (organization_name, preset_name, template_name) "
+    name = "coderd_prebuilt_workspaces_failed_total"
+    assert shared == (
+        f"sum({highest}({name}) - {highest}({name} offset 1h) >= 0 or {highest}({name}))"
+    )
+    with pytest.raises(QueryError, match="is a gauge: it counts nothing"):
+        promql.added(Metrics.AGENTS_UP)
+
+
+def test_a_quantile_of_few_observations_sees_the_first():
+    text = str(promql.quantile_of_few(0.5, Metrics.PREBUILD_CLAIM_DURATION, over="2h"))
+    bucket = "coderd_prebuilt_workspace_claim_duration_seconds_bucket"
+    assert text == (
+        f"histogram_quantile(0.5, sum by (le) ({bucket} - {bucket} offset 2h >= 0 or {bucket}))"
+    )
+
+
+def test_a_variable_offers_labels_there_are():
+    text = promql.label_values(Metrics.PREBUILDS_DESIRED, "preset_name", template_name="=~$t")
+    assert (
+        text == 'label_values(coderd_prebuilt_workspaces_desired{template_name=~"$t"}, preset_name)'
+    )
+    with pytest.raises(QueryError, match="has no label preset"):
+        promql.label_values(Metrics.PREBUILDS_DESIRED, "preset")
+
+
+def test_arithmetic_keeps_the_labels_both_sides_have():
+    up = aggregate("sum", select(Metrics.UP), "job", "pod")
+    other = aggregate("sum", select(Metrics.UP), "job")
+    assert str((up + other) / 60) == "((sum by (job, pod) (up)) + (sum by (job) (up))) / 60"
+    assert (up + other).labels == {"job"}
+
+
 def test_a_histogram_quantile_keeps_le():
     text = str(promql.histogram_quantile(0.9, Metrics.DB_TX_DURATION, "tx_id"))
     assert text == (
