@@ -127,6 +127,8 @@ def dashboards(settings: Settings) -> DashboardsArgs:
         dashboards=tuple(grafana.dashboards),
         folder=grafana.folder,
         coder_namespace=settings.coder.namespace,
+        coder_deployment=settings.coder.deployment,
+        coder_container=settings.coder.container,
         workspaces_namespace=settings.workspaces.namespace,
         prometheus_uid=grafana.prometheus_uid,
         loki_uid=grafana.loki_uid,

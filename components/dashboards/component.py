@@ -27,6 +27,8 @@ class DashboardsArgs:
         dashboards: Uids; all of the catalogue if not given.
         folder: The folder in Grafana.
         coder_namespace: Namespace of coderd.
+        coder_deployment: Deployment of coderd.
+        coder_container: Container of coderd in its pods.
         workspaces_namespace: Namespace of the workspaces.
         prometheus_uid: Uid of the Prometheus data source.
         loki_uid: Uid of the Loki data source.
@@ -39,6 +41,8 @@ class DashboardsArgs:
     dashboards: tuple[str, ...] = tuple(CATALOGUE)
     folder: str = "Coder"
     coder_namespace: str = "coder"
+    coder_deployment: str = "coder"
+    coder_container: str = "coder"
     workspaces_namespace: str = "coder-workspaces"
     prometheus_uid: str = "prometheus"
     loki_uid: str = "loki"
@@ -72,6 +76,8 @@ class DashboardsArgs:
         """What the queries depend on."""
         return DashboardContext(
             coder_namespace=self.coder_namespace,
+            coder_deployment=self.coder_deployment,
+            coder_container=self.coder_container,
             workspaces_namespace=self.workspaces_namespace,
             prometheus_uid=self.prometheus_uid,
             loki_uid=self.loki_uid,

@@ -15,6 +15,8 @@ class DashboardContext:
 
     Attributes:
         coder_namespace: Namespace of coderd; its log holds the audit lines.
+        coder_deployment: Deployment of coderd; its pods' names begin with it.
+        coder_container: Container of coderd in its pods.
         workspaces_namespace: Namespace of the workspaces.
         prometheus_uid: Uid of the Prometheus data source.
         loki_uid: Uid of the Loki data source.
@@ -24,6 +26,8 @@ class DashboardContext:
     """
 
     coder_namespace: str = "coder"
+    coder_deployment: str = "coder"
+    coder_container: str = "coder"
     workspaces_namespace: str = "coder-workspaces"
     prometheus_uid: str = "prometheus"
     loki_uid: str = "loki"

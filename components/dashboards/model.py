@@ -362,6 +362,13 @@ class Metrics:
     PROVISIONER_JOB_TIMINGS = _histogram(
         "coderd_provisionerd_job_timings_seconds", "provisioner", "status"
     )
+    PROVISIONER_QUEUE_WAIT = _histogram(
+        "coderd_provisioner_job_queue_wait_seconds",
+        "provisioner_type",
+        "job_type",
+        "transition",
+        "build_reason",
+    )
     WORKSPACE_LATEST_BUILD_STATUS = _shared(
         _gauge(
             "coderd_workspace_latest_build_status",
@@ -424,6 +431,9 @@ class Metrics:
     POD_RESTARTS = _counter("kube_pod_container_status_restarts_total", *_CONTAINER)
     POD_TERMINATED_REASON = _gauge(
         "kube_pod_container_status_terminated_reason", *_CONTAINER, "reason"
+    )
+    POD_LAST_TERMINATED_REASON = _gauge(
+        "kube_pod_container_status_last_terminated_reason", *_CONTAINER, "reason"
     )
     POD_READY = _gauge("kube_pod_status_ready", "namespace", "pod", "condition")
     CONTAINER_CPU = _counter("container_cpu_usage_seconds_total", *_CONTAINER, "image")

@@ -265,6 +265,7 @@ def stat_panel(
     mappings: Mapping[str, tuple[str, Color]] | None = None,
     decimals: int | None = None,
     no_value: str = "0",
+    detail: str = "",
     width: int = 4,
     height: int = 4,
 ) -> Panel:
@@ -280,6 +281,7 @@ def stat_panel(
         mappings: Text and colour to show in place of a value.
         decimals: Digits after the point; Grafana's choice if not given.
         no_value: Shown where the query has no result.
+        detail: Uid of the dashboard that says more, which the number then links to.
         width: Columns of 24.
         height: Units of 30 pixels.
     """
@@ -295,6 +297,9 @@ def stat_panel(
             panel.decimals(decimals)
         if mappings:
             panel.mappings(_value_map(mappings))
+        if detail:
+            link = builders.DashboardLink("Details").type(models.DashboardLinkType.LINK)
+            panel.links([link.url(f"/d/{detail}?${{__url_time_range}}")])
 
     return _panel(stat.Panel, title, description, queries, finish, width=width, height=height)
 
@@ -317,13 +322,27 @@ def timeseries_panel(
     bars: bool = False,
     maximum: float | None = None,
     colors: Mapping[str, Color] | None = None,
+    dashed: Sequence[str] = (),
     interval: str = "",
     width: int = 12,
     height: int = 8,
 ) -> Panel:
     """Return a panel of values over time, zero on its axis; thresholds are drawn as lines.
 
-    `interval` is the least distance of two points, such as `5m`; Grafana's choice if empty.
+    Args:
+        title: Unique in the dashboard.
+        description: What the values are, and what to do when they are bad.
+        queries: Their legends name the series.
+        unit: How to show them.
+        thresholds: Lines drawn at values.
+        stacked: Whether series stand on each other.
+        bars: Whether to draw bars, for counts of an interval.
+        maximum: Upper end of the axis; the highest value if not given.
+        colors: Colour by name of a series.
+        dashed: Names of series that are limits, drawn as dashed lines without an area.
+        interval: The least distance of two points, such as `5m`; Grafana's choice if empty.
+        width: Columns of 24.
+        height: Units of 30 pixels.
     """
 
     def finish(panel: timeseries.Panel) -> None:
@@ -352,6 +371,15 @@ def timeseries_panel(
             panel.max(maximum)
         for name, color in (colors or {}).items():
             panel.override_by_name(name, [_fixed(color)])
+        for name in dashed:
+            line = {"fill": "dash", "dash": [10, 10]}
+            panel.override_by_name(
+                name,
+                [
+                    models.DynamicConfigValue("custom.lineStyle", line),
+                    models.DynamicConfigValue("custom.fillOpacity", 0),
+                ],
+            )
         if thresholds:
             panel.thresholds(_thresholds(Color.GREEN, thresholds)).thresholds_style(
                 common.GraphThresholdsStyleConfig().mode(common_models.GraphTresholdsStyleMode.LINE)

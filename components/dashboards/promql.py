@@ -36,6 +36,10 @@ class Expression:
     def __gt__(self, other: float) -> Expression:
         return Expression(f"{_operand(self)} > {other}", self.labels)
 
+    def equals(self, value: float) -> Expression:
+        """Keep the series whose value is `value`."""
+        return Expression(f"{_operand(self)} == {value}", self.labels)
+
     def __truediv__(self, other: Expression | float) -> Expression:
         if not isinstance(other, Expression):
             return Expression(f"{_operand(self)} / {other}", self.labels)
@@ -171,6 +175,12 @@ def max_over_time(series: Expression, over: Duration = "$__range") -> Expression
     return Expression(f"max_over_time({series}[{over}])", series.labels)
 
 
+def peak(expression: Expression, over: Duration = "$__range") -> Expression:
+    """Return the highest value that an expression had over a duration, at the panel's interval."""
+    text = f"max_over_time({_operand(expression)}[{over}:$__interval])"
+    return Expression(text, expression.labels)
+
+
 def aggregate(operation: Aggregation, inner: Expression, *by: str) -> Expression:
     """Aggregate over all labels but `by`.
 
@@ -229,6 +239,11 @@ def without(left: Expression, right: Expression, *on: str) -> Expression:
 def at_least(left: Expression, right: Expression) -> Expression:
     """Return 1 where `left` is at least `right`, else 0."""
     return Expression(f"{_operand(left)} >= bool {_operand(right)}", left.labels & right.labels)
+
+
+def is_positive(expression: Expression) -> Expression:
+    """Return 1 above zero, else 0."""
+    return Expression(f"{_operand(expression)} > bool 0", expression.labels)
 
 
 def age(timestamp: Expression) -> Expression:

@@ -54,6 +54,8 @@ def test_what_does_not_exist_is_refused(kwargs, message):
 def test_the_stack_decides_where_the_data_is():
     args = DashboardsArgs(
         coder_namespace="coder-prod",
+        coder_deployment="coderd-blue",
+        coder_container="server",
         workspaces_namespace="ws-prod",
         prometheus_uid="prom-1",
         loki_uid="loki-1",
@@ -69,4 +71,6 @@ def test_the_stack_decides_where_the_data_is():
                 expression = target.get("expr", "")
                 assert "`coder`" not in expression.replace("container=`coder`", "")
                 assert "`coder-workspaces`" not in expression
+                for default in ('namespace="coder"', 'container="coder"', 'pod=~"coder-'):
+                    assert default not in expression, panel["title"]
     assert "{namespace=`coder-prod`, container=`coder`}" in args.render()["agent-firewall"]

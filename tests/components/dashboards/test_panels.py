@@ -75,6 +75,15 @@ def test_links_lead_to_dashboards_and_variables_there_are(dashboard):
                     assert named <= known, panel["title"]
 
 
+def test_a_number_links_to_the_dashboard_that_says_more(dashboard):
+    for panel in dashboard["panels"]:
+        for link in panel.get("links") or []:
+            uid, _, query = link["url"].removeprefix("/d/").partition("?")
+            assert uid in CATALOGUE, panel["title"]
+            assert uid != dashboard["uid"], panel["title"]
+            assert query == "${__url_time_range}"
+
+
 @pytest.mark.parametrize("uid", CATALOGUE)
 def test_the_same_input_gives_the_same_bytes(uid):
     assert CATALOGUE[uid].json(CONTEXT) == CATALOGUE[uid].json(DashboardContext())

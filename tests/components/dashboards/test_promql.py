@@ -98,3 +98,14 @@ def test_a_histogram_quantile_keeps_le():
         "histogram_quantile(0.9, sum by (le, tx_id) "
         "(rate(coderd_db_tx_duration_seconds_bucket[$__rate_interval])))"
     )
+
+
+def test_a_peak_is_taken_over_what_the_expression_was():
+    up = select(Metrics.UP)
+    assert str(promql.peak(up - up)) == "max_over_time((up - up)[$__range:$__interval])"
+
+
+def test_comparisons():
+    up = select(Metrics.UP)
+    assert str(up.equals(0)) == "up == 0"
+    assert str(promql.is_positive(up / up).or_zero()) == "((up / up) > bool 0) or vector(0)"
