@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from components.dashboards import CATALOGUE, DashboardContext
+from docs import samples
 from tests.components.dashboards import figures, generated, grafana
 from tests.components.dashboards.generated import END, START
 
@@ -148,12 +149,18 @@ def shown_as(value: object, unit: str) -> str:
         "dateTimeFromNow": lambda: _since(number),
         "bytes": lambda: _scaled(number, 1024, ("B", "KiB", "MiB", "GiB", "TiB")),
         "Bps": lambda: _scaled(number, 1024, ("B/s", "KiB/s", "MiB/s", "GiB/s")),
-        "s": lambda: f"{number:.3g} s" if number < 60 else f"{number / 60:.3g} min",
+        "s": lambda: _duration(number),
         "ops": lambda: f"{number:.3g} ops/s",
         "reqps": lambda: f"{number:.3g} req/s",
     }
     plain: Callable[[], str] = lambda: _scaled(number, 1000, ("", "K", "Mil", "Bil"))  # noqa: E731
     return forms.get(unit, plain)()
+
+
+def _duration(seconds: float) -> str:
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 60 else f"{seconds / 60:.3g} min"
 
 
 def _since(milliseconds: float) -> str:
@@ -206,7 +213,12 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
     base = [0.0] * len(totals)
     fixed = _fixed_colors(panel)
     colors = [fixed.get(n, c) for n, c in zip(series, PALETTE, strict=False)]
-    for color, values in zip(colors, series.values(), strict=True):
+    dashed = {
+        override["matcher"]["options"]
+        for override in panel["fieldConfig"]["overrides"]
+        if any(prop["id"] == "custom.lineStyle" for prop in override["properties"])
+    }
+    for color, (name, values) in zip(colors, series.items(), strict=True):
         steps = max(len(values), 2)
 
         def point(index: int, value: float, steps: int = steps) -> tuple[float, float]:
@@ -225,10 +237,15 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
                     f'height="{y0 - y1:.1f}" fill="{color}" opacity=".8"/>'
                 )
         else:
+            lows = base if stacked else [0.0] * len(values)
             path = " ".join(
-                "{:.0f} {:.1f}".format(*point(index, value)) for index, value in enumerate(values)
+                "{:.0f} {:.1f}".format(*point(index, low + value))
+                for index, (low, value) in enumerate(zip(lows, values, strict=True))
             )
-            parts.append(f'<path d="M{path}" stroke="{color}" fill="none" stroke-width="1.5"/>')
+            dash = ' stroke-dasharray="8 6"' if name in dashed else ""
+            parts.append(
+                f'<path d="M{path}" stroke="{color}" fill="none" stroke-width="1.5"{dash}/>'
+            )
         base = [b + v for b, v in zip(base, values, strict=True)]
     x = float(left)
     for color, name in zip(colors, series, strict=True):
@@ -424,6 +441,29 @@ def from_audit(uid: str, panel: Mapping[str, Any]) -> Data | None:
     return found() if found else None
 
 
+def from_samples(uid: str, panel: Mapping[str, Any]) -> Data | None:
+    """Return the figures of a panel that docs/samples.py tells."""
+    key = (uid, panel["title"])
+    if key in samples.STATS:
+        return Data(rows=[{"value": samples.STATS[key]}])
+    if key in samples.SERIES:
+        rng = random.Random(zlib.crc32("/".join(key).encode()))  # noqa: S311 (a picture)
+        return Data(
+            series={
+                name: [low + (high - low) * part for part in _walk(rng, 1)]
+                for name, (low, high) in samples.SERIES[key].items()
+            }
+        )
+    if key in samples.EVENTS:
+        events = samples.EVENTS[key].items()
+        return Data(series={name: [at.get(n, 0.0) for n in range(48)] for name, at in events})
+    if key in samples.ROWS:
+        return Data(rows=samples.ROWS[key])
+    if key in samples.LINES:
+        return Data(lines=samples.LINES[key])
+    return None
+
+
 def sample(uid: str, panel: Mapping[str, Any]) -> Data:
     """Return values that look like the panel's own, the same in every run."""
     rng = random.Random(zlib.crc32(f"{uid}/{panel['title']}".encode()))  # noqa: S311 (a picture)
@@ -527,7 +567,7 @@ def _organized(panel: Mapping[str, Any]) -> list[str]:
 
 def pictures() -> dict[str, str]:
     """Return the SVG of every dashboard by uid."""
-    return {uid: draw(uid, [from_tables, from_audit]) for uid in CATALOGUE}
+    return {uid: draw(uid, [from_tables, from_audit, from_samples]) for uid in CATALOGUE}
 
 
 def main() -> int:

@@ -1,0 +1,85 @@
+"""Figures for the pictures of panels whose data is in Prometheus: one small deployment, told once.
+
+Three replicas of coderd, forty-one users of fifty, four provisioners, one replica that ran out of
+memory in the morning. Keys are a dashboard's uid and a panel's title.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+Key = tuple[str, str]
+Span = tuple[float, float]
+"""The lowest and the highest value of a series; the same twice for one that stays."""
+
+GIB = 2.0**30
+_REPLICAS = ("coder-7d4f-2x9kq", "coder-7d4f-8hmzt", "coder-7d4f-q5n2c")
+
+
+def _each(names: Sequence[str], *spans: Span) -> Mapping[str, Span]:
+    return dict(zip(names, spans, strict=True))
+
+
+STATS: Mapping[Key, float] = {
+    ("coderd", "Replicas up"): 3,
+    ("coderd", "Replicas down"): 0,
+    ("coderd", "Licence in use"): 0.82,
+    ("coderd", "Active users"): 41,
+    ("coderd", "User limit"): 50,
+    ("coderd", "User limit enforced"): 1,
+    ("coderd", "Restarts"): 1,
+    ("coderd", "Pubsub send median"): 0.0041,
+    ("coderd", "Pubsub receive median"): 0.0063,
+    ("coderd", "Pubsub send p90"): 0.0119,
+    ("coderd", "Pubsub receive p90"): 0.0182,
+    ("coderd", "Pubsub errors"): 0,
+}
+
+SERIES: Mapping[Key, Mapping[str, Span]] = {
+    ("coderd", "Replicas over time"): _each(_REPLICAS, (1, 1), (1, 1), (1, 1)),
+    ("coderd", "Users against the licence"): {"Active users": (38, 41), "Limit": (50, 50)},
+    ("coderd", "CPU"): {
+        **_each(_REPLICAS, (0.2, 0.7), (0.3, 0.9), (0.2, 0.8)),
+        "Requested": (1, 1),
+        "Limit": (2, 2),
+    },
+    ("coderd", "Memory"): {
+        **_each(_REPLICAS, (1.1 * GIB, 1.6 * GIB), (1.3 * GIB, 2 * GIB), (1.2 * GIB, 1.7 * GIB)),
+        "Requested": (2 * GIB, 2 * GIB),
+        "Limit": (4 * GIB, 4 * GIB),
+    },
+    ("coderd", "Pubsub latency to send"): {"median": (0.003, 0.005), "p90": (0.007, 0.013)},
+    ("coderd", "Pubsub latency to receive"): {"median": (0.005, 0.008), "p90": (0.011, 0.02)},
+    ("coderd", "API requests by replica"): _each(_REPLICAS, (6, 11), (7, 12), (6, 11)),
+    ("coderd", "API requests by status"): {
+        "2xx": (17, 28),
+        "3xx": (1, 2),
+        "4xx": (1, 3),
+        "5xx": (0, 0.05),
+    },
+    ("coderd", "Share of requests that fail"): {"5xx": (0, 0.004)},
+}
+
+EVENTS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {
+    # Value by step; all other steps are 0.
+    ("coderd", "Terminations"): {"OOMKilled": {9: 1.0}},
+}
+
+ROWS: Mapping[Key, Sequence[Mapping[str, object]]] = {
+    ("coderd", "Last terminations"): [
+        {"pod": _REPLICAS[1], "container": "coder", "reason": "OOMKilled"}
+    ],
+    ("coderd", "Failing routes"): [
+        {"path": "/api/v2/workspaces/{workspace}/builds", "value": 7.0},
+        {"path": "/api/v2/templates/{template}", "value": 2.0},
+    ],
+    ("coderd", "Busiest routes"): [
+        {"path": "/api/v2/workspaceagents/me/metadata", "value": 412_000.0},
+        {"path": "/api/v2/workspaces", "value": 61_300.0},
+        {"path": "/api/v2/users/{user}", "value": 38_900.0},
+        {"path": "/api/v2/buildinfo", "value": 22_400.0},
+        {"path": "/api/v2/notifications/inbox", "value": 9_800.0},
+    ],
+}
+
+LINES: Mapping[Key, Sequence[str]] = {}
