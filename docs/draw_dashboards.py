@@ -17,10 +17,11 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from html import escape
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from components.dashboards import CATALOGUE, DashboardContext
-from docs import samples
+from docs import samples, workspace_samples
 from tests.components.dashboards import figures, generated, grafana
 from tests.components.dashboards.generated import END, START
 
@@ -442,26 +443,25 @@ def from_audit(uid: str, panel: Mapping[str, Any]) -> Data | None:
 
 
 def from_samples(uid: str, panel: Mapping[str, Any]) -> Data | None:
-    """Return the figures of a panel that docs/samples.py tells."""
+    """Return the figures of a panel that the samples tell."""
+    return _told(samples, uid, panel) or _told(workspace_samples, uid, panel)
+
+
+def _told(told: ModuleType, uid: str, panel: Mapping[str, Any]) -> Data | None:
     key = (uid, panel["title"])
-    if key in samples.STATS:
-        return Data(rows=[{"value": samples.STATS[key]}])
-    if key in samples.SERIES:
-        rng = random.Random(zlib.crc32("/".join(key).encode()))  # noqa: S311 (a picture)
-        return Data(
-            series={
-                name: [low + (high - low) * part for part in _walk(rng, 1)]
-                for name, (low, high) in samples.SERIES[key].items()
-            }
-        )
-    if key in samples.EVENTS:
-        events = samples.EVENTS[key].items()
-        return Data(series={name: [at.get(n, 0.0) for n in range(48)] for name, at in events})
-    if key in samples.ROWS:
-        return Data(rows=samples.ROWS[key])
-    if key in samples.LINES:
-        return Data(lines=samples.LINES[key])
-    return None
+    rng = random.Random(zlib.crc32("/".join(key).encode()))  # noqa: S311 (a picture)
+    series: dict[str, list[float]] = {}
+    for name, (low, high) in told.SERIES.get(key, {}).items():
+        series[name] = [low + (high - low) * part for part in _walk(rng, 1)]
+    for name, at in told.LEVELS.get(key, {}).items():
+        series[name] = [at[max(step for step in at if step <= n)] for n in range(48)]
+    for name, at in told.EVENTS.get(key, {}).items():
+        series[name] = [at.get(n, 0.0) for n in range(48)]
+    if series:
+        return Data(series=series)
+    rows = [{"value": told.STATS[key]}] if key in told.STATS else told.ROWS.get(key)
+    lines = told.LINES.get(key)
+    return Data(rows=rows, lines=lines) if rows or lines else None
 
 
 def sample(uid: str, panel: Mapping[str, Any]) -> Data:
@@ -500,7 +500,8 @@ def sample(uid: str, panel: Mapping[str, Any]) -> Data:
             return Data(
                 rows=[
                     {"name": name, "value": round(size * rng.uniform(0.2, 1), 3)}
-                    for name in _names(legends[0])
+                    for legend in legends
+                    for name in _names(legend)
                 ]
             )
 
@@ -530,6 +531,8 @@ _LABELS: Mapping[str, Sequence[str]] = {
     "status": ("enabled", "enabled", "disabled"),
     "template_name": ("firewalled", "claude-code", "base"),
     "template_version": ("firewalled-a1b2", "claude-code-c3d4", "base-e5f6"),
+    "organization_name": ("coder", "coder", "coder"),
+    "preset_name": ("small", "large", "gpu"),
     "reason": ("forward_failed", "boundary_channel_full", "boundary_batch_full"),
     "pod": ("coder-7d4f-2x9kq", "coder-7d4f-8hmzt", "coder-7d4f-q5n2c"),
     "namespace": ("coder", "coder", "coder-workspaces"),

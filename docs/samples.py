@@ -82,4 +82,7 @@ ROWS: Mapping[Key, Sequence[Mapping[str, object]]] = {
     ],
 }
 
+LEVELS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {}
+"""Value from a step on."""
+
 LINES: Mapping[Key, Sequence[str]] = {}

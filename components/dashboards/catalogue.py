@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import agent_firewall, ai_gateway, coder_control_plane
+from components.dashboards import (
+    agent_firewall,
+    ai_gateway,
+    coder_control_plane,
+    coder_prebuilds,
+)
 from components.dashboards.context import DashboardContext
 from components.dashboards.panels import render
 
@@ -33,5 +38,10 @@ class DashboardSpec:
 
 CATALOGUE: Mapping[str, DashboardSpec] = {
     module.UID: DashboardSpec(module.UID, module.TITLE, module.build)
-    for module in (agent_firewall, ai_gateway, coder_control_plane)
+    for module in (
+        agent_firewall,
+        ai_gateway,
+        coder_control_plane,
+        coder_prebuilds,
+    )
 }
