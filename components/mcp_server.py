@@ -146,9 +146,12 @@ class McpServer(pulumi.ComponentResource):
 
 def bearer(token: pulumi.Input[str]) -> pulumi.Output[str]:
     """The value of an Authorization header for a token, given with or without `Bearer `."""
-    return pulumi.Output.secret(token).apply(
-        lambda text: f"Bearer {text.strip().removeprefix('Bearer ').strip()}"
-    )
+    return pulumi.Output.secret(token).apply(bearer_value)
+
+
+def bearer_value(token: str) -> str:
+    """`Bearer TOKEN` for a token given with or without `Bearer `."""
+    return f"Bearer {token.strip().removeprefix('Bearer ').strip()}"
 
 
 def _auth_type(headers: int) -> str:

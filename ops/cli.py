@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops import adopt, dashboards, explain, firewall, history, rollback, up
+from ops import adopt, checks, dashboards, explain, firewall, history, rollback, up
 
 app = typer.Typer(
     name="ops",
@@ -25,3 +25,5 @@ app.command()(history.history)
 app.command()(rollback.rollback)
 app.command()(firewall.firewall)
 app.command()(adopt.adopt)
+app.command()(checks.verify)
+app.command("mcp-probe")(checks.mcp_command)

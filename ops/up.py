@@ -57,8 +57,8 @@ def reported() -> Iterator[None]:
         fail(_locked(str(error)))
     except automation.CommandError as error:
         # The engine has said on its own output what is wrong; a failed start says it only here.
-        told = re.findall(r"^error: .*$", str(error), re.MULTILINE)
-        fail(told[0].removeprefix("error: ") if told else "see above")
+        told = re.findall(r"^(?: stderr: )?error: (.*)$", str(error), re.MULTILINE)
+        fail(told[0] if told else "see above")
     except Exception as error:
         if type(error).__module__.split(".")[0] not in {"local", "components"}:
             raise

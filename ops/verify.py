@@ -78,6 +78,7 @@ class GoldenPath:
         external_auth_id: id of GitLab in coderd.
         parameters: rich parameters of the build, such as cpu.
         contract: what the firewall must allow and deny; None for a template without one.
+        access_url: URL by which workspaces reach coderd; None for the URL that is asked here.
         seconds: how long each of the build, the agent and the deletion may take.
         keep: leave the workspace there.
     """
@@ -89,6 +90,7 @@ class GoldenPath:
     external_auth_id: str = "gitlab"
     parameters: Mapping[str, str] = field(default_factory=dict)
     contract: Contract | None = DEMONSTRATION
+    access_url: str | None = None
     seconds: float = 600.0
     keep: bool = False
 
@@ -349,13 +351,14 @@ def _agent_ready(walk: _Walk) -> str:
 
 
 def _inside(walk: _Walk) -> str:
+    access_url = (walk.path.access_url or walk.api.url).rstrip("/")
     if walk.execute is None:
         raise _NotChecked(
             "Coder's command line tool is not on PATH; in the workspace's terminal run: "
-            f"curl -fsS {walk.api.url}/api/v2/buildinfo"
+            f"curl -fsS {access_url}/api/v2/buildinfo"
         )
     name = f"{walk.owner}/{walk.path.workspace}"
-    expected = requests(walk.api.url, walk.path.contract)
+    expected = requests(access_url, walk.path.contract)
     wrong = []
     for request in expected:
         where = f"{request.method} {request.url}"
