@@ -14,6 +14,7 @@ from components.boundary.nearness import Miss, nearest
 from components.boundary.policy import Decision, Policy, PolicyRule
 from components.boundary.redaction import printable, shown
 from components.boundary.rule import Rule, RuleError
+from components.boundary.suggestion import Suggestion, Unnamed, suggest
 from components.boundary.url import UrlError
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "Report",
     "Rule",
     "RuleError",
+    "Suggestion",
+    "Unnamed",
     "UrlError",
     "audit",
     "build_policy",
@@ -45,4 +48,5 @@ __all__ = [
     "printable",
     "render_config",
     "shown",
+    "suggest",
 ]
