@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
 
-from components.boundary import Decision, Miss, Policy, nearest, printable, shown
-from components.settings import Settings
+from components.boundary import (
+    Contract,
+    Decision,
+    Grade,
+    Miss,
+    Policy,
+    nearest,
+    printable,
+    shown,
+)
+from components.settings import Settings, Template
 from ops.traffic import InputError, Request
 
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}
@@ -25,11 +34,15 @@ class Confinement:
         templates: names of templates with equal policies.
         policy: None when they run without a firewall.
         reason: why there is none, else empty.
+        contract: what the stack demands of the policy.
+        highest_grade: the worst exfiltration grade that the stack accepts.
     """
 
     templates: tuple[str, ...]
     policy: Policy | None
-    reason: str = ""
+    reason: str
+    contract: Contract
+    highest_grade: Grade
 
     @property
     def title(self) -> str:
@@ -51,20 +64,19 @@ def confinements(settings: Settings, wanted: Sequence[str] = ()) -> tuple[Confin
         for template in settings.templates
         if (template.name in wanted if wanted else template.firewall is not None)
     ]
-    found: list[Confinement] = []
+    names_of: dict[Confinement, list[str]] = {}
     for template in chosen or settings.templates:
-        policy = settings.policy_of(template)
-        reason = "" if policy else "the template has no firewall"
-        if policy is None and template.firewall is not None:
-            switch = settings.firewall
-            reason = f"the firewall is switched off until {switch.until}: {switch.reason}"
-        for place, each in enumerate(found):
-            if (each.policy, each.reason) == (policy, reason):
-                found[place] = Confinement((*each.templates, template.name), policy, reason)
-                break
-        else:
-            found.append(Confinement((template.name,), policy, reason))
-    return tuple(found)
+        names_of.setdefault(_confinement(settings, template), []).append(template.name)
+    return tuple(replace(each, templates=tuple(names)) for each, names in names_of.items())
+
+
+def _confinement(settings: Settings, template: Template) -> Confinement:
+    policy, wanted = settings.policy_of(template), settings.policy_settings_of(template)
+    reason = "" if policy is not None else "the template has no firewall"
+    if policy is None and template.firewall is not None:
+        switch = settings.firewall
+        reason = f"the firewall is switched off until {switch.until}: {switch.reason}"
+    return Confinement((), policy, reason, wanted.contract, wanted.highest_grade)
 
 
 def _list(names: Iterable[str]) -> str:

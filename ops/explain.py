@@ -1,7 +1,8 @@
 """`python -m ops explain STACK URL...`: what an agent may reach, and why, before it is deployed.
 
 Reads the stack's settings file alone: no engine, no cluster, no secret is needed. Exit status 0:
-all is allowed; 1: something is denied; 2: what was asked cannot be read.
+everything asked is allowed, nothing becomes reachable, or the grade is accepted; 1: it is not so;
+2: what was asked cannot be read.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from typing import Annotated, Any
 
 import typer
 
-from components.boundary import PolicyError
-from components.settings import Settings, SettingsError
-from ops import answers, engine, stacks, traffic, up
-from ops.answers import Confinement
+from components.boundary import PolicyError, shown
+from components.settings import SettingsError
+from ops import against, answers, engine, exfiltration, report, stacks, suggested, traffic, up
+from ops.answers import Answer, Confinement
+from ops.assessment import Reach
+from ops.exfiltration import Assessed
 from ops.traffic import InputError, Request
 
 FORMAT = 1
-DENIED = 1
+NO = 1
 UNREADABLE = 2
 
 
@@ -78,59 +81,128 @@ def explain(
         str | None, typer.Option("--har", metavar="FILE", help="Requests of a HAR file.")
     ] = None,
     log: Annotated[
-        str | None, typer.Option("--log", metavar="FILE", help="Requests of an audit log.")
+        str | None,
+        typer.Option("--log", metavar="FILE", help="Requests of coderd's or Boundary's log."),
     ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Narrowest rules for what is denied.")
+    ] = False,
+    other: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="STACK|COMMIT", help="What is reached, and is not there."
+        ),
+    ] = None,
+    grade: Annotated[
+        bool, typer.Option("--report", help="Where data could leave, with a grade; findings.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
 ) -> None:
     """Say what the policy of STACK answers, by which rule and why; starts nothing.
 
-    Standard input holds a URL, or METHOD URL, a line. Exit status: 0 all is allowed, 1 something
-    is denied, 2 an error in what was asked.
+    Standard input holds a URL, or METHOD URL, a line. Exit status: 0 all is allowed (--against:
+    nothing becomes reachable; --report: the grade is accepted), 1 it is not, 2 an error in what
+    was asked.
     """
+    asks = bool(urls or har or log or suggest)
     with _reported():
+        if asks + (other is not None) + grade > 1:
+            raise InputError("URLs, --har, --log and --suggest, --against, --report: one at a time")
         settings = stacks.settings(stack, engine.ROOT, proven=False)
-        found = answers.confinements(settings, template or ())
-        asked = requested(urls or (), method, har, log)
-        status = _decide(stack, settings, found, asked, as_json)
-    raise typer.Exit(status)
+        wanted = template or ()
+        found = answers.confinements(settings, wanted)
+        if other is not None:
+            old = against.other(stack, other, engine.ROOT)
+            fine = _compare(
+                stack, other, against.reaches(old, against.of(settings), wanted), as_json
+            )
+        elif grade:
+            fine = _assess(stack, [Assessed(each) for each in found], as_json)
+        else:
+            asked = requested(urls or (), method, har, log)
+            answered = {each: answers.answers(each, asked) for each in found}
+            fine = _answer(stack, answered, suggest, as_json)
+            if not as_json:
+                _warn(found)
+    raise typer.Exit(0 if fine else NO)
 
 
-def _decide(
+def _answer(
     stack: str,
-    settings: Settings,
-    found: Sequence[Confinement],
-    asked: Mapping[Request, int],
+    answered: Mapping[Confinement, Sequence[Answer]],
+    suggest: bool,
     as_json: bool,
-) -> int:
-    answered = {each: answers.answers(each, asked) for each in found}
+) -> bool:
     everything = [answer for part in answered.values() for answer in part]
     allowed = all(answer.allowed for answer in everything)
     if as_json:
-        templates = [
-            {**_head(each), "decisions": [answers.to_json(answer) for answer in part]}
-            for each, part in answered.items()
-        ]
-        _print({"format": FORMAT, "stack": stack, "allowed": allowed, "templates": templates})
-    else:
+        templates = []
         for each, part in answered.items():
-            up.console.print(each.title, style="bold", markup=False)
-            up.console.print(answers.table(part))
-        _totals(everything)
-    return 0 if allowed else DENIED
-
-
-def _head(confinement: Confinement) -> dict[str, Any]:
-    return {
-        "templates": list(confinement.templates),
-        "firewall": confinement.policy is not None,
-        "reason": confinement.reason,
-    }
-
-
-def _totals(everything: Sequence[answers.Answer]) -> None:
+            templates.append(
+                {
+                    "templates": list(each.templates),
+                    "firewall": each.policy is not None,
+                    "reason": each.reason,
+                    "decisions": [answers.to_json(answer) for answer in part],
+                }
+            )
+            if suggest:
+                templates[-1]["suggestions"] = suggested.to_json(*suggested.suggested(each, part))
+        _print({"format": FORMAT, "stack": stack, "allowed": allowed, "templates": templates})
+        return allowed
+    for each, part in answered.items():
+        up.console.print(each.title, style="bold", markup=False)
+        up.console.print(answers.table(part))
+        if suggest and not all(answer.allowed for answer in part):
+            _suggest(each, part)
     if len(everything) > 1:
         denied = sum(not answer.allowed for answer in everything)
         up.console.print(f"\n{len(everything) - denied} allowed, {denied} denied")
+    return allowed
+
+
+def _suggest(confinement: Confinement, found: Sequence[Answer]) -> None:
+    rules, unnamed = suggested.suggested(confinement, found)
+    if rules:
+        up.console.print("\nNarrowest rules that allow it, for the policy's settings", style="bold")
+        # As it is pasted: a line stays a line.
+        up.console.print(suggested.to_yaml(rules), markup=False, soft_wrap=True)
+    for each in unnamed:
+        said = f"no rule allows {each.method} {shown(each.url)}: {each.reason}"
+        up.console.print(said, markup=False, soft_wrap=True)
+
+
+def _warn(found: Sequence[Confinement]) -> None:
+    """Say what keeps the settings from being deployed."""
+    for each in found:
+        for breach in each.contract.check(each.policy) if each.policy is not None else ():
+            up.errors.print(f"warning: {breach}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _compare(stack: str, other: str, found: Sequence[Reach], as_json: bool) -> bool:
+    opens = any(reach.opens for reach in found)
+    if as_json:
+        templates = [report.reach_json(reach) for reach in found]
+        head = {"format": FORMAT, "stack": stack, "against": other, "opens": opens}
+        _print({**head, "templates": templates})
+        return not opens
+    up.console.print(f"Stack {stack}, compared with {other}", markup=False)
+    for reach in found:
+        up.console.print(against.shown(reach))
+    return not opens
+
+
+def _assess(stack: str, found: Sequence[Assessed], as_json: bool) -> bool:
+    accepted = all(each.accepted for each in found)
+    if as_json:
+        templates = [exfiltration.to_json(each) for each in found]
+        _print({"format": FORMAT, "stack": stack, "accepted": accepted, "templates": templates})
+        return accepted
+    worst = max(each.grade for each in found)
+    up.console.print(f"Stack {stack}: exfiltration grade {worst}", style="bold", markup=False)
+    for each in found:
+        up.console.print(exfiltration.shown(each))
+    return accepted
 
 
 def _print(data: Mapping[str, Any]) -> None:

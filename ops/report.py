@@ -290,7 +290,7 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
         "firewallSwitchedOff": preview.switched_off,
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
-        "reach": [_reach_json(reach) for reach in preview.reaches],
+        "reach": [reach_json(reach) for reach in preview.reaches],
         "agentVariables": {
             name: [_change_json(change) for change in changes]
             for name, changes in preview.variables.items()
@@ -319,7 +319,8 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
     }
 
 
-def _reach_json(reach: Reach) -> dict[str, Any]:
+def reach_json(reach: Reach) -> dict[str, Any]:
+    """Return one template's change as plain data."""
     sides = {
         word: [{"host": e.host, "methods": list(e.methods), "paths": list(e.paths)} for e in found]
         for word, found in (

@@ -9,7 +9,7 @@ from components.boundary.catalogue import CATALOGUE, Group
 from components.boundary.comparison import Comparison, Reach, compare
 from components.boundary.config import render_config
 from components.boundary.contract import Breach, Contract, Expectation
-from components.boundary.exfiltration import Entry, Report, exfiltration_report
+from components.boundary.exfiltration import Entry, Grade, Report, exfiltration_report
 from components.boundary.nearness import Miss, nearest
 from components.boundary.policy import Decision, Policy, PolicyRule
 from components.boundary.redaction import printable, shown
@@ -27,6 +27,7 @@ __all__ = [
     "Expectation",
     "ExtraRule",
     "Finding",
+    "Grade",
     "Group",
     "Miss",
     "Policy",

@@ -105,5 +105,5 @@ def _entry(policy_rule: PolicyRule) -> Entry | None:
         policy_rule,
         "B" if reading else worst.grade,
         tuple(sink.host for sink in reached),
-        worst.why,
+        "read only, but data can leave in a URL" if reading else worst.why,
     )

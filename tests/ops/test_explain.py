@@ -1,4 +1,6 @@
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +202,244 @@ def test_a_policy_that_breaks_its_contract_can_be_asked(root: Path) -> None:
     status, said = run("dev", "https://example.com/")
     assert status == 0
     assert "domain=example.com stack: an example" in said
+
+
+def har(*requests: tuple[str, str]) -> str:
+    entries = [{"request": {"method": method, "url": url}} for method, url in requests]
+    return "\ufeff" + json.dumps({"log": {"version": "1.2", "entries": entries}})
+
+
+@pytest.mark.usefixtures("root")
+def test_a_har_file_is_asked_for_what_left_the_browser(tmp_path: Path) -> None:
+    file = tmp_path / "session.har"
+    file.write_text(
+        har(
+            ("GET", "https://pypi.org/simple/"),
+            ("GET", "data:text/plain,x"),
+            ("POST", "https://example.com/a?token=s3cr3t"),
+            ("GET", "https://pypi.org/simple/"),
+        )
+    )
+    wanted = [
+        ("ALLOW", "GET", "https://pypi.org/simple/"),
+        ("DENY", "POST", "https://example.com/a?[hidden]"),
+    ]
+    assert decisions("dev", "--har", str(file)) == wanted
+    assert decisions("dev", "--har", "-", stdin=file.read_bytes()) == wanted
+
+
+def audit_line(decision: str, url: str, method: str = "GET", **fields: str) -> str:
+    return json.dumps(
+        {
+            "ts": "2026-03-01T10:00:00Z",
+            "level": "INFO",
+            "msg": "boundary_request",
+            "fields": {"decision": decision, "http_method": method, "http_url": url, **fields},
+        }
+    )
+
+
+@pytest.mark.usefixtures("root")
+def test_an_audit_log_is_decided_anew_beside_what_was_decided(tmp_path: Path) -> None:
+    file = tmp_path / "coderd.log"
+    loki = {"labels": {"app": "coder"}, "line": audit_line("deny", "https://go.dev/")}
+    lines = [
+        '{"msg": "api request", "fields": {"path": "/api/v2/boundary_requests"}}',
+        "a line of another tool",
+        "[pod/coder-0/coder] " + audit_line("allow", "https://pypi.org/", matched_rule="x"),
+        json.dumps(loki),
+        audit_line("allow", "https://gone.example/", "POST"),
+    ]
+    file.write_text("\n".join(lines) + "\n")
+    _, said = machine("dev", "--log", str(file))
+    found = said["templates"][0]["decisions"]
+    assert [(each["recorded"], each["decision"], each["url"]) for each in found] == [
+        ("ALLOW", "ALLOW", "https://pypi.org/"),
+        ("DENY", "ALLOW", "https://go.dev/"),
+        ("ALLOW", "DENY", "https://gone.example/"),
+    ]
+    _, told = run("dev", "--log", str(file))
+    assert told.count("was DENY") == 1
+    assert told.count("was ALLOW") == 1
+
+
+@pytest.mark.usefixtures("root")
+def test_boundarys_own_file_is_read() -> None:
+    lines = (
+        "time=2026-03-01T10:00:00.000Z level=INFO msg=ALLOW method=GET url=https://pypi.org/ "
+        "host=pypi.org rule=domain=pypi.org\n"
+        'time=2026-03-01T10:00:01.000Z level=WARN msg=DENY method=POST url="https://a.b/c?d=\\"e" '
+        "host=a.b\n"
+        "time=2026-03-01T10:00:02.000Z level=INFO msg=started port=8087\n"
+    )
+    assert decisions("dev", "--log", "-", stdin=lines) == [
+        ("ALLOW", "GET", "https://pypi.org/"),
+        ("DENY", "POST", "https://a.b/c?[hidden]"),
+    ]
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("option", "content", "message"),
+    [
+        ("--har", "<html>", "is not JSON, so no HAR file"),
+        ("--har", "[]", "it has no list log.entries"),
+        ("--har", '{"log": {"entries": 1}}', "it has no list log.entries"),
+        ("--har", '{"log": {"entries": [{"request": 1}]}}', "log.entries[0].request: must have"),
+        ("--har", har(("G T", "https://a/")), "log.entries[0].request: method 'G T'"),
+        ("--har", har(), "holds no request"),
+        ("--log", "nothing\n", "holds no audit line"),
+        ("--log", audit_line("allow", "https://a/")[:-9], "line 1: a cut or changed"),
+        ("--log", audit_line("maybe", "https://a/"), "must be allow or deny"),
+        ("--log", '{"msg": "boundary_request"}', "without fields.http_method and fields.http_url"),
+        ("--log", audit_line("allow", ""), "line 1: the URL is empty"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_ends_with_2(
+    tmp_path: Path, option: str, content: str, message: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text(content)
+    status, said = run("dev", option, str(file))
+    assert status == 2
+    assert message in said
+    assert run("dev", option, str(tmp_path / "gone"))[0] == 2
+
+
+@pytest.mark.usefixtures("root")
+def test_suggested_rules_allow_what_was_denied(root: Path) -> None:
+    urls = ("https://new.example/a/b", "https://new.example/c", "https://transfer.sh/x")
+    status, said = machine("dev", *urls, "https://[::1]/", "--suggest")
+    assert status == 1
+    suggestions = said["templates"][0]["suggestions"]
+    assert suggestions["impossible"][0]["url"] == "https://[::1]/"
+    policy = policy_of(root, "dev")
+    policy["rules"] = [{"rule": each["rule"], "why": "x"} for each in suggestions["rules"]]
+    change(root, "dev", policy=policy)
+    assert run("dev", *urls)[0] == 0
+    assert run("dev", "https://new.example/a")[0] == 1
+    assert run("dev", urls[0], "--method", "POST")[0] == 1
+
+
+@pytest.mark.usefixtures("root")
+def test_what_a_suggested_rule_costs_is_told_in_yaml_that_can_be_pasted() -> None:
+    denied = ("https://registry.npmjs.org/left-pad", "https://golang.org/")
+    result = CliRunner().invoke(app, ["explain", "usgov", *denied, "--suggest", "--method", "PUT"])
+    text = result.stdout[result.stdout.index("rules:") : result.stdout.index("\n\n1 allowed")]
+    rules = yaml.safe_load(text)["rules"]
+    assert [each["rule"] for each in rules] == [
+        "method=PUT domain=registry.npmjs.org path=/left-pad"
+    ]
+    assert "# exfiltration grade D: anyone may publish a package" in text
+    status, said = run("usgov", denied[0], "--suggest")
+    assert status == 1
+    assert f"# breaks the contract: GET {denied[0]} must be denied (npm install is" in said
+    status, said = run("usgov", "https://rubygems.org/x", "--suggest")
+    assert "the catalogue's group ruby has this host" in said
+
+
+@pytest.mark.usefixtures("root")
+def test_nothing_is_suggested_when_nothing_is_denied() -> None:
+    status, said = run("dev", "https://pypi.org/", "--suggest")
+    assert status == 0
+    assert "rules:" not in said
+
+
+def test_against_a_stack(root: Path) -> None:
+    status, said = machine("usgov", "--against", "dev", "--template", "firewalled")
+    assert status == 1
+    assert said["opens"] is True
+    (reach,) = said["templates"]
+    assert {each["host"] for each in reach["opened"]} == {
+        "coder.usgov.example.com",
+        "gitlab.usgov.example.com",
+    }
+    assert "registry-1.docker.io" in {each["host"] for each in reach["closed"]}
+    policy = policy_of(root, "dev")
+    (root / "stacks" / "Pulumi.less.yaml").write_text(
+        (root / "stacks" / "Pulumi.dev.yaml").read_text()
+    )
+    change(
+        root, "less", policy={**policy, "groups": ["coder", "gitlab", "python"], "mustAllow": []}
+    )
+    status, said = run("less", "--against", "dev")
+    assert status == 0
+    assert "closes github.com all all" in said
+    assert "no firewall on either side" in said
+    assert run("dev", "--against", "less")[0] == 1
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=ada", "-c", "user.email=ada@example.com"]
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+def test_against_a_commit_reads_its_own_code_and_settings(root: Path) -> None:
+    for folder in ("components", "ops"):
+        shutil.copytree(ROOT / folder, root / folder)
+    catalogue = root / "components" / "boundary" / "catalogue.py"
+    now = catalogue.read_text()
+    catalogue.write_text(now.replace('"domain=pypi.org"', '"domain=earlier.example"'))
+    assert catalogue.read_text() != now
+    policy = policy_of(root, "dev")
+    change(root, "dev", policy={**policy, "mustAllow": []})
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "earlier")
+    git(root, "tag", "v1")
+    change(root, "dev", policy={**policy, "rules": [{"rule": "domain=new.example", "why": "x"}]})
+    catalogue.write_text(now)
+    status, said = machine("dev", "--against", "v1", "--template", "firewalled")
+    assert status == 1
+    (reach,) = said["templates"]
+    assert {each["host"] for each in reach["opened"]} == {"pypi.org", "new.example"}
+    assert {each["host"] for each in reach["closed"]} == {"earlier.example"}
+    git(root, "rm", "-qr", "ops")
+    git(root, "commit", "-qm", "no program")
+    status, said_text = run("dev", "--against", "HEAD")
+    assert status == 2
+    assert "--against 'HEAD': at that commit:" in said_text
+    worktrees = subprocess.check_output(["git", "-C", str(root), "worktree", "list"], text=True)
+    assert len(worktrees.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("other", ["nope", "--help-me", "HEAD:stacks", ""])
+def test_against_what_is_neither_stack_nor_commit(other: str) -> None:
+    status, said = run("dev", f"--against={other}")
+    assert status == 2
+    assert "neither a stack (dev, usgov) nor a commit" in said
+
+
+def test_the_report_grades_the_stack_and_ends_with_1_above_its_limit(root: Path) -> None:
+    status, said = run("usgov", "--report")
+    assert status == 0
+    assert "Stack usgov: exfiltration grade E" in said
+    assert "the stack accepts E at worst" in said
+    assert "E domain=gist.github.com version-control anyone may paste" in said
+    policy = policy_of(root, "usgov")
+    rule = {"rule": "domain=*.Example.org", "why": "x"}
+    change(root, "usgov", policy={**policy, "highestGrade": "C", "rules": [rule]})
+    status, report = machine("usgov", "--report")
+    assert status == 1
+    (template,) = report["templates"]
+    assert (template["grade"], template["highestGrade"]) == ("E", "C")
+    (finding,) = template["findings"]
+    assert finding["rule"] == rule["rule"]
+    assert "upper case" in finding["reason"]
+    change(root, "usgov", policy={"groups": ["coder"], "highestGrade": "A"})
+    assert "no rule reaches a host where anyone may publish" in run("usgov", "--report")[1]
+    status, said = run("usgov", "--report", "--template", "claude-code")
+    assert status == 1
+    assert "every host is reached: the template has no firewall" in said
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    "arguments",
+    [("--report", "https://a/"), ("--report", "--against", "usgov"), ("--against", "usgov", "-")],
+)
+def test_one_question_at_a_time(arguments: tuple[str, ...]) -> None:
+    status, said = run("dev", *arguments)
+    assert status == 2
+    assert "one at a time" in said

@@ -1,0 +1,149 @@
+"""What agents reach by a stack's policies and do not by others: of a stack, or of a commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from components.boundary import Policy
+from components.boundary import Reach as Requests
+from components.settings import Settings
+from ops import git, stacks
+from ops.assessment import Reach
+from ops.traffic import InputError
+
+TIMEOUT: Final = 120.0
+"""Seconds that reading an earlier commit's policies may take."""
+
+# Runs with that commit's code, whose groups of rules may be others: only names that it has had
+# since it could read settings without an engine.
+_READ: Final = """
+import json, sys
+from pathlib import Path
+try:
+    from ops import stacks
+    settings = stacks.settings(sys.argv[1], Path.cwd())
+    found = {template.name: settings.policy_of(template) for template in settings.templates}
+    answer = {name: policy and policy.to_json() for name, policy in found.items()}
+except Exception as error:
+    answer = {"error": f"{error}"}
+print(json.dumps(answer))
+"""
+
+
+def of(settings: Settings) -> dict[str, Policy | None]:
+    """Return the policy of every template, None without a firewall."""
+    return {template.name: settings.policy_of(template) for template in settings.templates}
+
+
+def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
+    """Return the policies to compare `stack` with.
+
+    Args:
+        stack: name of the stack that is compared.
+        against: name of a stack, else anything by which git knows a commit, at which the policies
+            of `stack` are read with that commit's own code.
+        root: the checkout.
+
+    Raises InputError, and SettingsError for a stack whose settings are wrong.
+    """
+    if against in stacks.names(root):
+        return of(stacks.settings(against, root, proven=False))
+    try:
+        commit = git.run(
+            root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{against}^{{commit}}"
+        )
+    except git.GitError:
+        known = ", ".join(stacks.names(root))
+        raise InputError(
+            f"--against {against!r}: neither a stack ({known}) nor a commit of this repository"
+        ) from None
+    try:
+        with git.worktree(root, commit) as earlier:
+            return _read(stack, against, earlier)
+    except git.GitError as error:
+        raise InputError(f"--against {against!r}: cannot be checked out: {error}") from None
+
+
+def _read(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _READ, stack],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT,
+        )
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise InputError(f"--against {against!r}: took longer than {TIMEOUT:g} s") from None
+    except ValueError:
+        said = done.stderr.strip().splitlines()
+        raise InputError(
+            f"--against {against!r}: its program cannot be run: {said[-1] if said else 'no answer'}"
+        ) from None
+    if isinstance(answer.get("error"), str):
+        raise InputError(f"--against {against!r}: at that commit: {answer['error']}")
+    return {
+        name: None if rules is None else Policy.from_json(rules) for name, rules in answer.items()
+    }
+
+
+def reaches(
+    old: Mapping[str, Policy | None], new: Mapping[str, Policy | None], wanted: Sequence[str] = ()
+) -> tuple[Reach, ...]:
+    """Return each template's change; of the wanted alone if any are named."""
+    return tuple(
+        Reach(name, name in old, name in new, old.get(name), new.get(name))
+        for name in dict.fromkeys((*new, *old))
+        if not wanted or name in wanted
+    )
+
+
+def shown(reach: Reach) -> RenderableType:
+    """Return the change for people."""
+    head = Text(f"Template {reach.template}", style="bold")
+    if reach.before and reach.after and (reach.old is None or reach.new is None):
+        if reach.old is reach.new:
+            return Group(head, Text("no firewall on either side: every host is reached"))
+        word = "newly reached: every host, it has no firewall now"
+        if reach.new is not None:
+            word = f"confined by {len(reach.new)} rules; without a firewall there"
+        return Group(head, Text(word, style="bold red" if reach.firewall_removed else ""))
+    if not reach.after:
+        return Group(head, Text("only there, not here"))
+    if reach.new is None:
+        return Group(head, Text("only here: every host is reached, without a firewall"))
+    if reach.comparison.empty:
+        return Group(head, Text("the same requests are allowed"))
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("", no_wrap=True)
+    for title, ratio in (("Host", 3), ("Methods", 2), ("Paths", 3)):
+        table.add_column(title, overflow="fold", ratio=ratio)
+    sides = (
+        ("opens", "green", reach.comparison.opened),
+        ("closes", "red", reach.comparison.closed),
+    )
+    for word, style, found in sides:
+        for each in found:
+            table.add_row(Text(word, style=style), *map(Text, _row(each)))
+    old, new = reach.grades
+    grade = Text(f"exfiltration grade {new}" + (f", {old} there" if old not in (new, "-") else ""))
+    return Group(head, table, grade)
+
+
+def _row(found: Requests) -> Iterable[str]:
+    yield "every host" if found.host == "*" else found.host
+    yield "all" if "*" in found.methods else ", ".join(found.methods)
+    yield "all" if "*" in found.paths else ", ".join(found.paths)

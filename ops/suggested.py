@@ -1,0 +1,93 @@
+"""The rules that would allow what was denied, with what each of them costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.boundary import (
+    CATALOGUE,
+    Contract,
+    Policy,
+    PolicyRule,
+    Rule,
+    Unnamed,
+    exfiltration_report,
+    printable,
+    shown,
+    suggest,
+)
+from ops.answers import Answer, Confinement
+
+WHY = "say why an agent needs it"
+"""Stands where the stack must give its own reason."""
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """A rule to add, and what is to be known before it is.
+
+    Attributes:
+        rule: in Boundary's grammar.
+        notes: what it opens besides, and what it breaks or costs.
+    """
+
+    rule: str
+    notes: tuple[str, ...]
+
+
+def suggested(
+    confinement: Confinement, found: Iterable[Answer]
+) -> tuple[tuple[Suggested, ...], tuple[Unnamed, ...]]:
+    """Return the narrowest rules for all denied answers, and the requests no rule can allow."""
+    denied = [answer for answer in found if not answer.allowed]
+    rules, unnamed = suggest((each.request.method, each.request.url) for each in denied)
+    used = {entry.group for entry in confinement.policy or ()}
+    return tuple(
+        Suggested(
+            each.rule.text,
+            (*each.notes, *_costs(each.rule, confinement.contract), *_groups(each.rule, used)),
+        )
+        for each in rules
+    ), unnamed
+
+
+def _costs(rule: Rule, contract: Contract) -> Iterable[str]:
+    alone = Policy([PolicyRule(rule, "suggested", WHY)])
+    for breach in Contract(must_deny=contract.must_deny).check(alone):
+        wanted = breach.expectation
+        url = shown(wanted.url)
+        yield f"breaks the contract: {wanted.method} {url} must be denied ({wanted.reason})"
+    for entry in exfiltration_report(alone).entries:
+        yield f"exfiltration grade {entry.grade}: {entry.why}"
+
+
+def _groups(rule: Rule, used: set[str]) -> Iterable[str]:
+    """Name groups of the catalogue, not picked yet, that have the rule's host."""
+    host = [label.replace("*", "x") for label in rule.labels]
+    for group in CATALOGUE.values():
+        texts = [text for text in group.rules if "{" not in text]
+        if group.name not in used and any(Rule.parse(t).matches_host(host) for t in texts):
+            yield f"the catalogue's group {group.name} has this host, in {len(texts)} rules"
+
+
+def to_yaml(rules: Sequence[Suggested]) -> str:
+    """Return rules as they are written into a stack's settings, notes as comments."""
+    lines = ["rules:"]
+    for each in rules:
+        lines += [f"  # {printable(note)}" for note in each.notes]
+        lines += [f"  - rule: {json.dumps(each.rule)}", f"    why: {WHY}"]
+    return "\n".join(lines)
+
+
+def to_json(rules: Sequence[Suggested], unnamed: Sequence[Unnamed]) -> dict[str, Any]:
+    """Return the same as plain data."""
+    return {
+        "rules": [{"rule": each.rule, "notes": list(each.notes)} for each in rules],
+        "impossible": [
+            {"method": each.method, "url": shown(each.url), "reason": each.reason}
+            for each in unnamed
+        ],
+    }
