@@ -34,7 +34,7 @@ from components.dashboards.panels import (
     textbox,
     timeseries_panel,
 )
-from components.dashboards.promql import aggregate, increase, rate, select, without
+from components.dashboards.promql import added, aggregate, increase, once, rate, select, without
 from components.dashboards.sql import Join, Select, in_range
 
 UID = "agent-firewall"
@@ -244,10 +244,9 @@ def _requests(context: DashboardContext) -> Section:
 
 def _operations(context: DashboardContext) -> Section:
     forwarded = select(Metrics.BATCHES_FORWARDED)
-    batches_dropped = select(Metrics.BATCHES_DROPPED)
-    logs_dropped = select(Metrics.LOGS_DROPPED)
-    agents = aggregate("count", forwarded, *_WORKSPACE, "agent_name")
-    running = aggregate("sum", select(Metrics.AGENTS_UP), *_WORKSPACE) > 0
+    # Every agent exports the counter, at zero where nothing is confined.
+    agents = aggregate("count", forwarded > 0, *_WORKSPACE, "agent_name")
+    running = aggregate("sum", once(Metrics.AGENTS_UP), *_WORKSPACE) > 0
     reporting = aggregate("sum", increase(forwarded), *_WORKSPACE) > 0
     unprotected = without(running, reporting, *_WORKSPACE)
     lost = [Threshold(1, Color.RED)]
@@ -264,7 +263,7 @@ def _operations(context: DashboardContext) -> Section:
                 "Batches dropped",
                 "Batches that agents could not send. Any loss is a gap in the audit: check the "
                 "agents' connection to coderd and coderd's log for ReportBoundaryLogs.",
-                promql(aggregate("sum", increase(batches_dropped)).or_zero(), instant=True),
+                promql(added(Metrics.BATCHES_DROPPED, over="$__range").or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=lost,
                 decimals=0,
@@ -273,15 +272,16 @@ def _operations(context: DashboardContext) -> Section:
                 "Logs dropped",
                 "Audit lines lost inside workspaces. reason boundary_channel_full: a process "
                 "sends faster than the proxy logs; forward_failed: see Batches dropped.",
-                promql(aggregate("sum", increase(logs_dropped)).or_zero(), instant=True),
+                promql(added(Metrics.LOGS_DROPPED, over="$__range").or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=lost,
                 decimals=0,
             ),
             stat_panel(
                 "Active firewall agents",
-                "Agents with a firewall that report now. Fewer than the running workspaces of "
-                "firewalled templates: see Agents without a firewall.",
+                "Agents that report now and have forwarded audit batches since they started. Fewer "
+                "than the running workspaces of firewalled templates: see Agents without a "
+                "firewall.",
                 promql(aggregate("count", agents).or_zero(), instant=True),
             ),
             stat_panel(
@@ -309,10 +309,15 @@ def _operations(context: DashboardContext) -> Section:
             ),
             timeseries_panel(
                 "Dropped batches and logs",
-                "Losses a second by reason. Anything above zero is a gap in the audit.",
-                promql(aggregate("sum", rate(batches_dropped), "reason"), "batches: {{reason}}"),
-                promql(aggregate("sum", rate(logs_dropped), "reason"), "logs: {{reason}}"),
-                unit=Unit.PER_SECOND,
+                "Losses by reason in each interval. Anything above zero is a gap in the audit.",
+                promql(
+                    added(Metrics.BATCHES_DROPPED, "reason"),
+                    "batches: {{reason}}",
+                ),
+                promql(
+                    added(Metrics.LOGS_DROPPED, "reason"),
+                    "logs: {{reason}}",
+                ),
                 thresholds=[Threshold(0.001, Color.RED)],
             ),
             table_panel(

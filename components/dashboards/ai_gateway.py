@@ -138,8 +138,8 @@ def _over_time(time: Column, columns: Mapping[str, Sql], **by: Sql) -> Mapping[s
 
 
 def _overview(context: DashboardContext) -> Section:
-    reload = aggregate("min", select(Metrics.PROVIDERS_LAST_RELOAD))
-    success = aggregate("min", select(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS))
+    reload = select(Metrics.PROVIDERS_LAST_RELOAD)
+    success = select(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
     gateway_logs = logql.containing(context.coder_logs, "aibridged")
     activity = _over_time(
         _INTERCEPTION.started_at,
@@ -167,14 +167,14 @@ def _overview(context: DashboardContext) -> Section:
                 "Provider reload status",
                 "Whether every replica's last reload of its providers succeeded. Failed: the "
                 "gateway runs with the configuration before; read the gateway log below.",
-                promql(at_least(success, reload), instant=True),
+                promql(aggregate("min", at_least(success, reload)), instant=True),
                 mappings={"0": ("Failed", Color.RED), "1": ("OK", Color.GREEN)},
                 no_value="no data",
             ),
             stat_panel(
                 "Last successful reload",
                 "When the replica furthest behind last read its providers.",
-                promql(success * 1000, instant=True),
+                promql(aggregate("min", success) * 1000, instant=True),
                 unit=Unit.FROM_NOW,
                 no_value="never",
             ),

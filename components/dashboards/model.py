@@ -289,8 +289,9 @@ class Metric:
         name: As Prometheus knows it; of a histogram, without its suffixes.
         kind: Its type.
         own_labels: Labels beside those of the target.
-        shared: Every replica of coderd reads it from the database, so that all report the same
-            number and a sum over replicas would count it as often as there are replicas.
+        shared: It is one number, whichever replica of coderd reports it: each reads it from the
+            database, or the one that an agent is connected to passes it on. A sum over replicas
+            would count it as often as there are replicas, and a rollout would make it new.
     """
 
     name: str
@@ -334,11 +335,15 @@ class Metrics:
     UP = _gauge("up")
 
     # Agent Firewall, re-exported by coderd from the workspace agents.
-    BATCHES_FORWARDED = _counter("agent_boundary_log_proxy_batches_forwarded_total", *_REPORTED)
-    BATCHES_DROPPED = _counter(
-        "agent_boundary_log_proxy_batches_dropped_total", *_REPORTED, "reason"
+    BATCHES_FORWARDED = _shared(
+        _counter("agent_boundary_log_proxy_batches_forwarded_total", *_REPORTED)
     )
-    LOGS_DROPPED = _counter("agent_boundary_log_proxy_logs_dropped_total", *_REPORTED, "reason")
+    BATCHES_DROPPED = _shared(
+        _counter("agent_boundary_log_proxy_batches_dropped_total", *_REPORTED, "reason")
+    )
+    LOGS_DROPPED = _shared(
+        _counter("agent_boundary_log_proxy_logs_dropped_total", *_REPORTED, "reason")
+    )
 
     # AI Gateway.
     PROVIDER_INFO = _gauge(
@@ -415,7 +420,9 @@ class Metrics:
     AGENT_LATENCIES = _shared(
         _gauge("coderd_agents_connection_latencies_seconds", *_AGENT, "derp_region", "preferred")
     )
-    AGENT_STARTUP_SCRIPT = _gauge("coderd_agentstats_startup_script_seconds", *_REPORTED, "success")
+    AGENT_STARTUP_SCRIPT = _shared(
+        _gauge("coderd_agentstats_startup_script_seconds", *_REPORTED, "success")
+    )
     AGENT_RX_BYTES = _shared(_gauge("coderd_agentstats_rx_bytes", *_AGENT))
     AGENT_TX_BYTES = _shared(_gauge("coderd_agentstats_tx_bytes", *_AGENT))
     AGENT_SESSIONS_JETBRAINS = _shared(_gauge("coderd_agentstats_session_count_jetbrains", *_AGENT))

@@ -33,8 +33,9 @@ class Expression:
     def __str__(self) -> str:
         return self.text
 
-    def __gt__(self, other: float) -> Expression:
-        return Expression(f"{_operand(self)} > {other}", self.labels)
+    def __gt__(self, other: float | Expression) -> Expression:
+        right = _operand(other) if isinstance(other, Expression) else str(other)
+        return Expression(f"{_operand(self)} > {right}", self.labels)
 
     def equals(self, value: float) -> Expression:
         """Keep the series whose value is `value`."""
@@ -120,6 +121,7 @@ def added(
     *by: str,
     suffix: str = "",
     over: Duration = "$__interval",
+    memory: Duration = "",
     **matchers: str,
 ) -> Expression:
     """Return what counters grew by over a duration, the first count of a new series included.
@@ -133,6 +135,8 @@ def added(
         by: Labels to keep.
         suffix: As of `select`.
         over: Of a time series, the distance of its points, so that each counts its own part.
+        memory: How long a series that went away is still known, so that it is not new, and not
+            counted in full, when it comes back; for alerts.
         matchers: As of `select`.
 
     Raises:
@@ -141,7 +145,8 @@ def added(
     if metric.kind is MetricKind.GAUGE:
         raise QueryError(f"{metric.name} is a gauge: it counts nothing")
     now = select(metric, suffix, **matchers)
-    before = Expression(f"{now} offset {over}", now.labels)
+    then = f"last_over_time({now}[{memory}] offset {over})" if memory else f"{now} offset {over}"
+    before = Expression(then, now.labels)
     if metric.shared:
         own = sorted(metric.own_labels)
         now, before = aggregate("max", now, *own), aggregate("max", before, *own)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
 Value = str | list[str]
@@ -64,6 +65,18 @@ class View:
                 f"{max(self.interval + self.scrape_interval, 4 * self.scrape_interval)}s"
             ),
         }
+
+
+def first_values(dashboard: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the values of a dashboard's variables for a reader who has chosen none yet."""
+    found: dict[str, Value] = {}
+    for variable in dashboard.get("templating", {}).get("list", []):
+        chosen = variable["current"]["value"]
+        if chosen in ("$__all", ["$__all"]):
+            # Without a value of its own, All is all of them, which only the data source knows.
+            chosen = [variable["allValue"]]
+        found[variable["name"]] = chosen
+    return found
 
 
 def prometheus(text: str, view: View) -> str:

@@ -109,3 +109,14 @@ def test_comparisons():
     up = select(Metrics.UP)
     assert str(up.equals(0)) == "up == 0"
     assert str(promql.is_positive(up / up).or_zero()) == "((up / up) > bool 0) or vector(0)"
+
+
+def test_a_series_that_comes_back_is_not_new_while_it_is_remembered():
+    text = str(promql.added(Metrics.POD_RESTARTS, over="15m", memory="1d"))
+    assert "last_over_time(kube_pod_container_status_restarts_total[1d] offset 15m)" in text
+
+
+def test_a_series_is_compared_with_a_number_or_with_another_series():
+    up = select(Metrics.UP)
+    assert str(up > 0) == "up > 0"
+    assert str(up > aggregate("sum", up - up)) == "up > sum(up - up)"

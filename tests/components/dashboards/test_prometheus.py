@@ -1,0 +1,126 @@
+"""Every PromQL query of every dashboard runs in a real Prometheus and tells the truth."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.model import Metrics
+from tests.components.dashboards import grafana, series
+from tests.components.dashboards.metric_figures import EXPECTED, Figures, Key
+from tests.components.dashboards.prometheus import Case, Check, PromtoolError, judge, key
+
+SERIES = series.everything()
+AT = int(series.END.timestamp())
+DASHBOARDS: dict[str, dict[str, Any]] = {
+    uid: json.loads(spec.json(DashboardContext())) for uid, spec in CATALOGUE.items()
+}
+_LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+),\s*(?P<label>\w+)\)")
+
+
+def queries(uid: str) -> Iterator[tuple[Key, str]]:
+    for panel in DASHBOARDS[uid]["panels"]:
+        for target in panel.get("targets", []):
+            if target["datasource"]["type"] == "prometheus":
+                yield (uid, panel["title"], target["refId"]), target["expr"]
+
+
+def view(uid: str, **chosen: grafana.Value) -> grafana.View:
+    return grafana.View(
+        series.START,
+        series.END,
+        interval=300,
+        scrape_interval=series.STEP,
+        variables={**grafana.first_values(DASHBOARDS[uid]), **chosen},
+    )
+
+
+QUERIES = {key: query for uid in DASHBOARDS for key, query in queries(uid)}
+UIDS = [uid for uid in DASHBOARDS if any(key[0] == uid for key in QUERIES)]
+
+
+def shows_numbers(query: str) -> list[Check]:
+    """Check that a query has a result, and no NaN in it."""
+    return [Check(f"count({query}) - count(({query}) > -Inf)", AT, {key(): 0.0})]
+
+
+def test_figures_are_of_queries_there_are():
+    assert set(EXPECTED) <= set(QUERIES)
+    assert {k for k in QUERIES if k[0] in {"agent-firewall", "ai-gateway"}} <= set(EXPECTED)
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_every_query_shows_what_the_series_hold(uid):
+    shown = view(uid)
+    figures = Figures(SERIES, shown)
+    checks = []
+    for target, text in QUERIES.items():
+        if target[0] != uid:
+            continue
+        query = grafana.prometheus(text, shown)
+        checks += shows_numbers(query)
+        if target in EXPECTED:
+            checks.append(Check(query, AT, EXPECTED[target](figures)))
+    assert checks
+    judge(Case(SERIES, checks))
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_every_query_is_promql_whatever_is_chosen(uid):
+    names = grafana.first_values(DASHBOARDS[uid])
+    for value in ("plain", "a.b-c+d", 'quo"te', "it's \\"):
+        chosen = view(uid, **{n: [value] if isinstance(v, list) else v for n, v in names.items()})
+        texts = [text for target, text in QUERIES.items() if target[0] == uid]
+        rules = [
+            {"record": f"query:{number}", "expr": grafana.prometheus(text, chosen)}
+            for number, text in enumerate(texts)
+        ]
+        judge(rules={"groups": [{"name": uid, "rules": rules}]})
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_every_variable_from_prometheus_has_values(uid):
+    checks = []
+    for variable in DASHBOARDS[uid].get("templating", {}).get("list", []):
+        if variable["type"] == "query" and variable["datasource"]["type"] == "prometheus":
+            asked = variable["query"]
+            asked = asked if isinstance(asked, str) else asked["query"]
+            found = _LABEL_VALUES.fullmatch(grafana.prometheus(asked, view(uid)))
+            assert found, asked
+            label, selector = found["label"], found["selector"]
+            # vector(1) stands for the series that lack the label.
+            values = f"group by ({label}) ({selector}) unless on ({label}) vector(1)"
+            checks.append(Check(f"count({values}) > bool 0", AT, {key(): 1.0}))
+    judge(Case(SERIES, checks))
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        pytest.param([Check("sum(rate(x[5m])", AT, {})], id="no PromQL"),
+        pytest.param([Check("count(up)", AT, {key(): 99.0})], id="another figure"),
+        pytest.param([Check("up", AT, {})], id="more than expected"),
+        pytest.param(shows_numbers("no_such_metric"), id="nothing to show"),
+        pytest.param(shows_numbers('up{job="coder"} / 0 * 0'), id="no number"),
+    ],
+)
+def test_what_is_wrong_is_found(checks):
+    with pytest.raises(PromtoolError):
+        judge(Case(SERIES, checks))
+
+
+def test_a_rule_that_is_no_promql_is_found():
+    with pytest.raises(PromtoolError, match="parse error"):
+        judge(rules={"groups": [{"name": "g", "rules": [{"record": "a", "expr": "sum("}]}]})
+
+
+@pytest.mark.parametrize("metric", list(Metrics.all()), ids=lambda m: m.name)
+def test_every_metric_of_the_model_has_series_with_its_labels(metric):
+    of = [s for s in SERIES if s.name.startswith(metric.name)]
+    assert of
+    for each in of:
+        assert metric.own_labels <= set(each.labels) <= metric.labels | {"le"}
+        assert len(each.samples) == series.COUNT
