@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops import adopt, checks, dashboards, explain, firewall, history, rollback, up
+from ops import adopt, checks, dashboards, explain, firewall, history, preview, rollback, up
 
 app = typer.Typer(
     name="ops",
@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.command()(up.preview)
+app.command()(preview.preview)
 app.command()(up.up)
 app.command()(up.refresh)
 app.command()(up.destroy)

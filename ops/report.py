@@ -101,9 +101,10 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
 
 
 def _counts(preview: StackPreview) -> str:
-    words = {"create": "to create", "update": "to update", "delete": "to **delete**"}
-    words["replace"] = "to **replace**"
-    return ", ".join(f"{n} {words.get(op, op)}" for op, n in preview.counted.items())
+    lost = {step.op for step in preview.destroyed}
+    return ", ".join(
+        f"{n} to **{op}**" if op in lost else f"{n} to {op}" for op, n in preview.counted.items()
+    )
 
 
 def _lost(step: Step) -> str:
@@ -117,15 +118,19 @@ def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
     for reach in reaches:
         if reach.changed:
             told.setdefault(tuple(_reach(reach)), []).append(_code(reach.template))
-    return [line for lines, names in told.items() for line in (f"**{', '.join(names)}**", *lines)]
+    return [
+        line
+        for place, (lines, names) in enumerate(told.items())
+        for line in (*([""] if place else []), f"**{', '.join(names)}**", "", *lines)
+    ]
 
 
 def _reach(reach: Reach) -> list[str]:
     if not reach.after:
-        return ["- the template goes; its agents reach nothing", ""]
+        return ["- the template goes; its agents reach nothing"]
     if reach.new is None:
         was = "the firewall is **removed**" if reach.before else "new, **without a firewall**"
-        return [f"- {was}: agents reach **every host**", ""]
+        return [f"- {was}: agents reach **every host**"]
     lines = []
     if not reach.before:
         lines.append(f"- new, confined by {len(reach.new)} rules")
@@ -141,7 +146,7 @@ def _reach(reach: Reach) -> list[str]:
         if found:
             lines.append(f"- {word} ({len(found)}):")
             lines += [f"  - {_host(entry.host, entry.methods, entry.paths)}" for entry in found]
-    return [*lines, ""]
+    return lines
 
 
 def _host(host: str, methods: Sequence[str], paths: Sequence[str]) -> str:

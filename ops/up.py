@@ -1,4 +1,4 @@
-"""`up`, `preview`, `refresh` and `destroy`: the engine's own operations, for one stack."""
+"""`up`, `refresh` and `destroy`: the engine's own operations, for one stack."""
 
 from __future__ import annotations
 
@@ -51,21 +51,32 @@ def reported() -> Iterator[None]:
     """Turn what can go wrong into one clear message and exit status 1."""
     try:
         yield
-    except (SettingsError, engine.EngineError) as error:
-        fail(str(error))
-    except automation.ConcurrentUpdateError as error:
-        fail(_locked(str(error)))
-    except automation.CommandError as error:
-        # The engine has said on its own output what is wrong; a failed start says it only here.
-        told = re.findall(r"^(?: stderr: )?error: (.*)$", str(error), re.MULTILINE)
-        fail(told[0] if told else "see above")
     except Exception as error:
-        if type(error).__module__.split(".")[0] not in {"local", "components"}:
+        message = explained(error)
+        if message is None:
             raise
-        fail(str(error))
-    else:
-        return
-    raise typer.Exit(1)
+        fail(message)
+        raise typer.Exit(1) from None
+
+
+def explained(error: Exception) -> str | None:
+    """Return the message of what can go wrong, None for a mistake in the code."""
+    if isinstance(error, SettingsError | engine.EngineError):
+        return str(error)
+    if isinstance(error, automation.ConcurrentUpdateError):
+        return _locked(str(error))
+    if isinstance(error, automation.CommandError):
+        return said(error)
+    if type(error).__module__.split(".")[0] in {"local", "components"}:
+        return str(error)
+    return None
+
+
+def said(error: automation.CommandError) -> str:
+    """Return what the engine's command line says is wrong."""
+    # On its own output the engine has said it already; a failed start says it only here.
+    told: list[str] = re.findall(r"^(?: stderr: )?error: (.*)$", str(error), re.MULTILINE)
+    return told[0] if told else "the engine failed; see above"
 
 
 def _locked(text: str) -> str:
@@ -116,14 +127,6 @@ def up(stack: StackName) -> None:
             else:
                 console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
             _show(stack, result.outputs)
-
-
-def preview(stack: StackName) -> None:
-    """Show what `up` would change in STACK; nothing is applied."""
-    with reported():
-        checked(stack)
-        with engine.session(stack, progress) as ready:
-            ready.stack.preview(on_output=echo, on_error=echo_error, color=_color(), diff=True)
 
 
 def refresh(stack: StackName) -> None:

@@ -20,6 +20,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         active_version_id: id of the version that new builds use.
         version_name: name of that version; changes exactly when its content does.
         policy: the firewall's rules as data, empty with the firewall off.
+        agent_env: the agent's variables by name; of one that a build fills in, its source.
         directory: the rendered template, relative to the project's root.
     """
 
@@ -27,6 +28,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
     active_version_id: pulumi.Output[str]
     version_name: pulumi.Output[str]
     policy: pulumi.Output[list[dict[str, str]]]
+    agent_env: dict[str, str]
     directory: str
 
     def __init__(
@@ -79,12 +81,14 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         self.policy = pulumi.Output.from_input(
             [dict(rule) for rule in args.firewall.policy] if args.firewall else []
         )
+        self.agent_env = {key: str(value) for key, value in args.agent_env.entries().items()}
         self.register_outputs(
             {
                 "templateId": self.template_id,
                 "activeVersionId": self.active_version_id,
                 "versionName": self.version_name,
                 "policy": self.policy,
+                "agentEnv": self.agent_env,
                 "directory": self.directory,
             }
         )

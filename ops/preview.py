@@ -1,0 +1,189 @@
+"""`python -m ops preview STACK...`: what an update would change, as one report.
+
+Exit status: 0 when every preview worked, 1 when one failed, and with `--exit-code` 2 when all
+worked and something would change, so that a nightly job can tell drift from no drift.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from pulumi import automation
+
+from components.agent_env import AgentEnv
+from components.settings import Settings
+from ops import changes, engine, history, report, up
+from ops import stacks as stack_files
+from ops.assessment import StackPreview
+
+CHANGED: Final = 2
+_AGENT_ENV: Final = "agentEnv"
+_NAMED: Final = 5
+
+
+def assess(
+    session: engine.Session,
+    name: str,
+    *,
+    refresh: bool = False,
+    plan: Path | None = None,
+    root: Path | None = None,
+) -> StackPreview:
+    """Run the preview of stack `name` and return what it means; nothing is applied.
+
+    Args:
+        session: the stack, ready to run.
+        name: its name.
+        refresh: read back what is there first, so that drift shows as a change.
+        plan: where the engine's own plan is saved, if given.
+        root: where the settings stand; the session's working directory if not given.
+
+    Raises SettingsError for wrong settings; a preview that fails is a `failure` in the result.
+    """
+    settings = stack_files.settings(name, root or session.work_dir)
+    outputs = {key: output.value for key, output in session.stack.outputs().items()}
+    events: list[Mapping[str, Any]] = []
+    errors: list[tuple[str, str]] = []
+
+    def on_event(event: automation.EngineEvent) -> None:
+        if event.resource_pre_event:
+            events.append(_plain(event.resource_pre_event.metadata))
+        elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+            found = event.diagnostic_event
+            errors.append((found.urn or "", found.message))
+
+    common: dict[str, Any] = {
+        "name": name,
+        "old": history.policies(outputs),
+        "new": policies(settings),
+        "old_variables": _recorded(outputs),
+        "new_variables": agent_variables(settings),
+        "switched_off": switched_off(settings),
+    }
+    try:
+        session.stack.preview(
+            on_event=on_event,
+            refresh=refresh or None,
+            plan=str(plan) if plan else None,
+            color="never",
+            suppress_outputs=True,
+        )
+    except automation.CommandError as error:
+        return StackPreview(**common, failure=failure(errors) or up.said(error))
+    return StackPreview(**common, steps=changes.steps(events))
+
+
+def policies(settings: Settings) -> dict[str, Any]:
+    """Return every template's policy by the settings, None for one without a firewall."""
+    return {template.name: settings.policy_of(template) for template in settings.templates}
+
+
+def agent_variables(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the variables of every template's agents by the settings, as the program exports."""
+    found = {}
+    for template in settings.templates:
+        confined = settings.firewall_of(template)
+        variables = AgentEnv(
+            jail_type=confined.jail if confined else None,
+            variables={**settings.workspaces.agent_env, **template.agent_env},
+        )
+        found[template.name] = {key: str(value) for key, value in variables.entries().items()}
+    return found
+
+
+def switched_off(settings: Settings) -> str:
+    """Return why and until when the firewall is off by the emergency switch, else nothing."""
+    switch = settings.firewall
+    return "" if switch.state == "on" else f"{switch.reason}, until {switch.until}"
+
+
+def _recorded(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]] | None:
+    found = outputs.get(_AGENT_ENV)
+    return found if isinstance(found, dict) else None
+
+
+def _plain(metadata: Any) -> dict[str, Any]:
+    def side(state: Any) -> dict[str, Any] | None:
+        return None if state is None else {"inputs": state.inputs or {}}
+
+    return {
+        "op": metadata.op,
+        "urn": metadata.urn,
+        "type": metadata.type,
+        "old": side(metadata.old),
+        "new": side(metadata.new),
+        "diffs": metadata.diffs,
+    }
+
+
+def failure(errors: Iterable[tuple[str, str]]) -> str:
+    """Return the engine's errors, (URN, message) each; one that many resources share, once."""
+    names: dict[str, list[str]] = {}
+    for urn, message in errors:
+        text = message.strip()
+        # The Automation API's server says again what the program said, and the engine that the
+        # preview failed.
+        text = text.removeprefix("an unhandled error occurred: ").removeprefix("Preview failed: ")
+        if not text or (text == "preview failed" and names):
+            continue
+        told = names.setdefault(text, [])
+        kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
+        if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
+            told.append(name)
+    return "\n".join(f"{_listed(told)}: {text}" if told else text for text, told in names.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _assessed(stack: str, refresh: bool) -> StackPreview:
+    """Return what a stack's preview means; whatever can go wrong becomes its failure."""
+    try:
+        up.checked(stack)
+        with engine.session(stack, up.progress) as ready:
+            up.progress(f"previewing {stack}")
+            return assess(ready, stack, refresh=refresh)
+    except Exception as error:
+        message = up.explained(error)
+        if message is None:
+            raise
+        return StackPreview(stack, failure=message)
+
+
+def preview(
+    stacks: Annotated[list[str], typer.Argument(metavar="STACK...", help="Names of stacks.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the report there.")] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Show what someone else changed, too.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 2 when something would change.")
+    ] = False,
+) -> None:
+    """Report what `up` would change in each STACK; nothing is applied."""
+    with up.reported():
+        found = [_assessed(stack, refresh) for stack in dict.fromkeys(stacks)]
+        text = (
+            json.dumps(report.to_json(found), indent=2, ensure_ascii=False) + "\n"
+            if as_json
+            else report.to_markdown(found)
+        )
+        if out is None:
+            up.echo(text)
+        else:
+            try:
+                out.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise engine.EngineError(f"cannot write {out}: {error.strerror}") from None
+    said = report.verdict(found)
+    if said == "fails":
+        raise typer.Exit(1)
+    if exit_code and said != "same":
+        raise typer.Exit(CHANGED)
