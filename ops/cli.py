@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from ops import adopt, checks, dashboards, explain, firewall, history, preview, rollback, up
+from ops import (
+    adopt,
+    checks,
+    dashboards,
+    explain,
+    firewall,
+    history,
+    preview,
+    rollback,
+    touched,
+    up,
+)
 
 app = typer.Typer(
     name="ops",
@@ -27,3 +38,4 @@ app.command()(firewall.firewall)
 app.command()(adopt.adopt)
 app.command()(checks.verify)
 app.command("mcp-probe")(checks.mcp_command)
+app.command("touched")(touched.command)

@@ -1,0 +1,129 @@
+"""`python -m ops touched BASE`: the stacks whose deployment a change can alter.
+
+A stack's settings file touches that stack; what every stack is made from touches all of them; the
+rest, tests and docs among it, touches none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Final
+
+import typer
+
+from ops import engine, git, up
+
+PROGRAM: Final = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "components/",
+    "requirements.txt",
+    "sdks/",
+    "tools/pulumi/",
+)
+"""What every stack is made from: files, and folders that end in a slash. The engine is one."""
+
+STAND_INS: Final = ("local/", "tools/etcd/", "tools/kube-apiserver/")
+"""What the stack local alone runs on."""
+
+# What GitHub and GitLab give as the commit before the first one of a branch.
+_NO_COMMIT: Final = "0" * 40
+_SHALLOW: Final = "; in a shallow clone fetch the history first: git fetch --unshallow"
+
+
+class ChangeError(engine.EngineError):
+    """What changed cannot be told; the message says why."""
+
+
+def touched(paths: Iterable[str], stacks: Sequence[str]) -> list[str]:
+    """Return those of `stacks` that a change of `paths` touches, in their order.
+
+    Args:
+        paths: the files that were added, changed or removed, from the repository's top.
+        stacks: names of the stacks that there are.
+    """
+    found: set[str] = set()
+    for path in paths:
+        if _below(path, PROGRAM):
+            return list(stacks)
+        if _below(path, STAND_INS):
+            found.add(engine.LOCAL)
+        elif stack := settings_of(path):
+            found.add(stack)
+    return [stack for stack in stacks if stack in found]
+
+
+def settings_of(path: str) -> str | None:
+    """Return the stack whose settings file `path` is, None for any other file."""
+    file = PurePosixPath(path)
+    if file.parent != PurePosixPath("stacks") or file.suffix != ".yaml":
+        return None
+    first, _, stack = file.stem.partition(".")
+    return stack if first == "Pulumi" and stack else None
+
+
+def changed(root: Path, base: str) -> list[str] | None:
+    """Return the files that differ between the working tree and where it left `base`.
+
+    Uncommitted and untracked files count, ignored ones do not. None when `base` is the absent
+    commit that a forge gives for a new branch. Raises ChangeError when git cannot compare.
+    """
+    if base == _NO_COMMIT:
+        return None
+    if base.startswith("-") or not git.has_commit(root, base):
+        raise ChangeError(f"git knows no commit {base!r} here{_SHALLOW}")
+    try:
+        start = git.run(root, "merge-base", base, "HEAD")
+    except git.GitError:
+        raise ChangeError(f"{base} and HEAD have no commit in common{_SHALLOW}") from None
+    try:
+        # A rename touches what it left, too. Names are relative, for a checkout below the top.
+        differing = git.run(
+            root, "diff", "--name-only", "--no-renames", "--relative", "-z", start, "--",
+            strip=False,
+        )  # fmt: skip
+        new = git.run(root, "ls-files", "--others", "--exclude-standard", "-z", strip=False)
+    except git.GitError as error:
+        raise ChangeError(str(error)) from None
+    return sorted({path for path in (differing + new).split("\0") if path})
+
+
+def removed(paths: Iterable[str], stacks: Sequence[str]) -> list[str]:
+    """Return the stacks whose settings are among `paths` and that there are no longer."""
+    return [stack for path in paths if (stack := settings_of(path)) and stack not in stacks]
+
+
+def _below(path: str, places: Sequence[str]) -> bool:
+    return any(path.startswith(place) if place.endswith("/") else path == place for place in places)
+
+
+def command(
+    base: Annotated[
+        str | None, typer.Argument(metavar="BASE", help="Commit or branch to compare with.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every stack, whatever changed.")] = False,
+    deployed: Annotated[
+        bool, typer.Option("--deployed", help="Without the stack local, which is no deployment.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line, as a matrix takes it.")
+    ] = False,
+) -> None:
+    """List the stacks that the change since BASE touches, uncommitted files included."""
+    with up.reported():
+        if (base is None) is not every:
+            raise ChangeError("name a BASE such as main, or give --all, and not both")
+        names = engine.stacks(engine.ROOT)
+        if base is not None and (paths := changed(engine.ROOT, base)) is not None:
+            for stack in removed(paths, names):
+                up.progress(
+                    f"the settings of stack {stack} are removed; what it deployed stays until "
+                    f"`ops destroy {stack}` is run from an earlier commit"
+                )
+            names = touched(paths, names)
+        if deployed:
+            names = [name for name in names if name != engine.LOCAL]
+        for line in [json.dumps(names)] if as_json else names:
+            up.echo(line)
