@@ -14,6 +14,7 @@ Span = tuple[float, float]
 
 GIB = 2.0**30
 _REPLICAS = ("coder-7d4f-2x9kq", "coder-7d4f-8hmzt", "coder-7d4f-q5n2c")
+_PROVISIONERS = ("coder-provisioner-5c6d-7wq2m", "coder-provisioner-5c6d-zk84t")
 
 
 def _each(names: Sequence[str], *spans: Span) -> Mapping[str, Span]:
@@ -33,6 +34,17 @@ STATS: Mapping[Key, float] = {
     ("coderd", "Pubsub send p90"): 0.0119,
     ("coderd", "Pubsub receive p90"): 0.0182,
     ("coderd", "Pubsub errors"): 0,
+    ("provisionerd", "Built-in provisioners"): 0,
+    ("provisionerd", "External provisioners"): 8,
+    ("provisionerd", "Jobs running"): 3,
+    ("provisionerd", "Daemons busy"): 0.375,
+    ("provisionerd", "Time in queue, median"): 0.4,
+    ("provisionerd", "Time in queue, p90"): 12.6,
+    ("provisionerd", "Jobs finished"): 96,
+    ("provisionerd", "Jobs failed"): 3,
+    ("provisionerd", "Job time, median"): 41,
+    ("provisionerd", "Job time, p90"): 87,
+    ("provisionerd", "Restarts"): 1,
 }
 
 SERIES: Mapping[Key, Mapping[str, Span]] = {
@@ -58,11 +70,44 @@ SERIES: Mapping[Key, Mapping[str, Span]] = {
         "5xx": (0, 0.05),
     },
     ("coderd", "Share of requests that fail"): {"5xx": (0, 0.004)},
+    ("provisionerd", "Job time over the last hour"): {"median": (35, 48), "p90": (70, 110)},
+    ("provisionerd", "Time in queue, p90 of the last hour"): {
+        "workspace_build": (1, 18),
+        "template_version_import": (0.5, 4),
+        "template_version_dry_run": (0.5, 1),
+    },
+    ("provisionerd", "CPU"): {
+        **_each(_PROVISIONERS, (0.1, 0.8), (0.2, 0.9)),
+        "Requested": (0.5, 0.5),
+        "Limit": (2, 2),
+    },
+    ("provisionerd", "Memory"): {
+        **_each(_PROVISIONERS, (0.3 * GIB, 0.8 * GIB), (0.3 * GIB, 0.9 * GIB)),
+        "Requested": (GIB, GIB),
+        "Limit": (2 * GIB, 2 * GIB),
+    },
+    ("provisionerd", "Provisioner log events"): _each(_PROVISIONERS, (0.2, 1.6), (0.3, 1.4)),
+}
+
+LEVELS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {
+    # Value from a step on.
+    ("provisionerd", "Jobs against daemons"): {
+        "Jobs": {0: 1, 5: 3, 8: 2, 13: 5, 15: 6, 18: 4, 24: 2, 29: 6, 33: 3, 39: 1, 44: 3},
+        "Daemons": {0: 6, 19: 8},
+    },
+    ("provisionerd", "Daemons by pod"): dict(
+        zip(_PROVISIONERS, ({0: 3, 19: 4}, {0: 3, 19: 4}), strict=True)
+    ),
 }
 
 EVENTS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {
     # Value by step; all other steps are 0.
     ("coderd", "Terminations"): {"OOMKilled": {9: 1.0}},
+    ("provisionerd", "Jobs by result"): {
+        "success": {3: 11, 11: 19, 19: 22, 27: 14, 35: 17, 43: 10},
+        "failed": {19: 2, 35: 1},
+    },
+    ("provisionerd", "Terminations"): {"Error": {19: 1}},
 }
 
 ROWS: Mapping[Key, Sequence[Mapping[str, object]]] = {
@@ -80,9 +125,32 @@ ROWS: Mapping[Key, Sequence[Mapping[str, object]]] = {
         {"path": "/api/v2/buildinfo", "value": 22_400.0},
         {"path": "/api/v2/notifications/inbox", "value": 9_800.0},
     ],
+    ("provisionerd", "Last terminations"): [
+        {"pod": _PROVISIONERS[0], "container": "coder", "reason": "Error"}
+    ],
 }
 
-LEVELS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {}
-"""Value from a step on."""
-
-LINES: Mapping[Key, Sequence[str]] = {}
+LINES: Mapping[Key, Sequence[str]] = {
+    ("provisionerd", "Provisioner log stream"): [
+        f"15:{clock} [{level}] coderd.provisionerd-{pod}-{daemon}: {text}"
+        for clock, level, pod, daemon, text in (
+            (
+                "59:41",
+                "info",
+                _PROVISIONERS[0],
+                2,
+                "acquired job  job_id=6f0c  provisioner=terraform",
+            ),
+            ("58:07", "info", _PROVISIONERS[1], 0, "completed job  job_id=a91e"),
+            ("57:22", "warn", _PROVISIONERS[1], 0, "plan took long  job_id=a91e  seconds=38"),
+            (
+                "56:30",
+                "info",
+                _PROVISIONERS[1],
+                0,
+                "acquired job  job_id=a91e  provisioner=terraform",
+            ),
+            ("51:13", "erro", _PROVISIONERS[0], 3, "failed job  job_id=4b7d  error=exit status 1"),
+        )
+    ],
+}

@@ -12,6 +12,7 @@ from components.dashboards import (
     ai_gateway,
     coder_control_plane,
     coder_prebuilds,
+    coder_provisioners,
 )
 from components.dashboards.context import DashboardContext
 from components.dashboards.panels import render
@@ -43,5 +44,6 @@ CATALOGUE: Mapping[str, DashboardSpec] = {
         ai_gateway,
         coder_control_plane,
         coder_prebuilds,
+        coder_provisioners,
     )
 }

@@ -87,7 +87,7 @@ def _replicas_and_licence(context: DashboardContext) -> Section:
                 "Licence in use",
                 "Active users as a share of what the licence allows. From 90 %: suspend who has "
                 "left, or order seats before new people are kept out.",
-                promql(active / limit, instant=True),
+                promql(active / (limit > 0), instant=True),
                 unit=Unit.PERCENT,
                 base=Color.GREEN,
                 thresholds=[Threshold(0.9, Color.ORANGE), Threshold(1, Color.RED)],
@@ -247,7 +247,7 @@ def _api(context: DashboardContext) -> Section:
                 "Requests a second by class of answer. 4xx rises: a client or a token is wrong. "
                 "5xx rises: coderd or its database is; see Failing routes.",
                 *(
-                    promql(aggregate("sum", rate(with_code(f"{name[0]}.."))), name)
+                    promql(aggregate("sum", rate(with_code(f"{name[0]}.."))).or_zero(), name)
                     for name in _STATUS_COLORS
                 ),
                 unit=Unit.REQUESTS_PER_SECOND,

@@ -40,6 +40,11 @@ class DashboardContext:
         return logql.stream({StreamLabel.NAMESPACE: self.coder_namespace, **self.coder_stream})
 
     @property
+    def coder_namespace_logs(self) -> str:
+        """The stream selector of all logs beside coderd's, external provisioners' among them."""
+        return logql.stream({StreamLabel.NAMESPACE: self.coder_namespace})
+
+    @property
     def workspace_logs(self) -> str:
         """The stream selector of the workspaces' logs."""
         return logql.stream({StreamLabel.NAMESPACE: self.workspaces_namespace})

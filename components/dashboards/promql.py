@@ -154,6 +154,35 @@ def added(
     return aggregate("sum", grown, *by)
 
 
+def events(
+    metric: Metric, *by: str, suffix: str = "", over: Duration = "$__range", **matchers: str
+) -> Expression:
+    """Return how many events were counted over a long duration, by pods that are gone by now too.
+
+    A series is born with its first event, in which `increase` sees no increase: it counts from its
+    first sample on. For durations of many scrapes; `added` is for the interval of a panel.
+
+    Args:
+        metric: A counter, or with a suffix a histogram, of which each pod exports its own part.
+        by: Labels to keep.
+        suffix: As of `select`.
+        over: The duration.
+        matchers: As of `select`.
+
+    Raises:
+        QueryError: A gauge, a metric that all replicas report alike, or an unknown label.
+    """
+    if metric.kind is MetricKind.GAUGE:
+        raise QueryError(f"{metric.name} is a gauge: it counts nothing")
+    if metric.shared:
+        raise QueryError(f"every replica reports the same {metric.name}: use added()")
+    series = select(metric, suffix, **matchers)
+    grown = increase(series, over)
+    born = f"(min_over_time({series}[{over}]) unless {series} offset {over})"
+    each = Expression(f"{grown} + {born} or {grown} or {born}", series.labels)
+    return aggregate("sum", each, *by)
+
+
 def label_values(metric: Metric, label: str, **matchers: str) -> str:
     """Return the query of a variable that offers the values of a label.
 
@@ -209,17 +238,23 @@ def histogram_quantile(
 ) -> Expression:
     """Estimate a quantile of a histogram's observations over a duration."""
     buckets = rate(select(metric, "_bucket", **match), over)
-    return _quantile(quantile, aggregate("sum", buckets, "le", *by))
+    return quantile_of(quantile, aggregate("sum", buckets, "le", *by))
 
 
 def quantile_of_few(
     quantile: float, metric: Metric, *by: str, over: Duration = "1h", **match: str
 ) -> Expression:
     """Estimate a quantile of a histogram that sees few observations, each of which counts."""
-    return _quantile(quantile, added(metric, "le", *by, suffix="_bucket", over=over, **match))
+    return quantile_of(quantile, added(metric, "le", *by, suffix="_bucket", over=over, **match))
 
 
-def _quantile(quantile: float, buckets: Expression) -> Expression:
+def quantile_of(quantile: float, buckets: Expression) -> Expression:
+    """Estimate a quantile from what each bucket counted, by its label `le`.
+
+    Raises:
+        QueryError: There is no label `le`.
+    """
+    _require(["le"], buckets.labels, buckets.text)
     text = f"histogram_quantile({quantile}, {buckets})"
     return Expression(text, buckets.labels - {"le"})
 

@@ -18,7 +18,8 @@ from tests.components.dashboards.logql import Entry, Node
 
 FILTERS = ("domain", "owner", "template_id", "template_version_id")
 NO_FILTER = {**dict.fromkeys(FILTERS, ""), "lookback": "1d"}
-CODERD = {"namespace": "coder", "app": "coder", "container": "coder"}
+CODERD = {"namespace": "coder", "app": "coder", "container": "coder", "pod": "coder-7d4f-2x9kq"}
+PROVISIONER = {**CODERD, "app": "coder-provisioner", "pod": "coder-provisioner-5c6d-7wq2m"}
 WORKSPACE = {"namespace": "coder-workspaces", "container": "dev"}
 
 
@@ -62,6 +63,14 @@ def entries() -> list[Entry]:
     made += [Entry(moment(), WORKSPACE, REQUESTS[0].line) for _ in range(3)]
     made += [Entry(moment(), WORKSPACE, "boundary: jail started") for _ in range(4)]
     made += [Entry(moment(), WORKSPACE, "Boundary in capitals, cargo build") for _ in range(2)]
+    made += [
+        Entry(moment(), CODERD, generated.log_line("acquired job", logger="inmem-provisionerd-0"))
+        for _ in range(40)
+    ]
+    made += [Entry(moment(), PROVISIONER, "[info]  provisionerd-1: completed") for _ in range(60)]
+    # Names a route, and no daemon.
+    made += [Entry(moment(), CODERD, generated.log_line("GET", path="/provisioners/jobs"))]
+    made += [Entry(moment(), WORKSPACE, "provisionerd in a workspace") for _ in range(3)]
     return sorted(made, key=lambda entry: entry.time)
 
 
@@ -152,6 +161,10 @@ NUMBERS: dict[tuple[str, str], Callable[[], loki.Vector]] = {
     ("agent-firewall", "Boundary log events"): lambda: {
         (): len(events("boundary", "coder-workspaces")) / 900
     },
+    ("provisionerd", "Provisioner log events"): lambda: {
+        (("pod", pod),): n / 900
+        for pod, n in Counter(e.labels["pod"] for e in events("provisionerd", "coder")).items()
+    },
     ("ai-gateway", "Gateway log events"): lambda: {(): len(events("aibridged", "coder")) / 900},
 }
 LINES: dict[tuple[str, str], Callable[[], list]] = {
@@ -159,6 +172,7 @@ LINES: dict[tuple[str, str], Callable[[], list]] = {
     ("agent-firewall", "Recent allowed requests"): lambda: shown("allow"),
     ("agent-firewall", "Boundary log stream"): lambda: events("boundary", "coder-workspaces", 0),
     ("ai-gateway", "Gateway log stream"): lambda: events("aibridged", "coder", 0),
+    ("provisionerd", "Provisioner log stream"): lambda: events("provisionerd", "coder", 0),
 }
 
 
@@ -166,7 +180,8 @@ def shown(decision: str) -> list[Request]:
     return [r for r in REQUESTS if r.decision == decision]
 
 
-OWN = {key: target for key, target in TARGETS.items() if key[0] in {"agent-firewall", "ai-gateway"}}
+HELD = {"agent-firewall", "ai-gateway", "provisionerd"}
+OWN = {key: target for key, target in TARGETS.items() if key[0] in HELD}
 
 
 def test_every_query_has_figures_to_be_held_against():

@@ -120,3 +120,17 @@ def test_a_series_is_compared_with_a_number_or_with_another_series():
     up = select(Metrics.UP)
     assert str(up > 0) == "up > 0"
     assert str(up > aggregate("sum", up - up)) == "up > sum(up - up)"
+
+
+def test_events_are_of_counters_that_each_pod_has_for_itself():
+    with pytest.raises(QueryError, match="is a gauge: it counts nothing"):
+        promql.events(Metrics.UP)
+    with pytest.raises(QueryError, match=r"same coderd_prebuilt_workspaces_created_total: use add"):
+        promql.events(Metrics.PREBUILDS_CREATED)
+    with pytest.raises(QueryError, match="has no label workspace_name"):
+        promql.events(Metrics.PROVISIONER_JOB_TIMINGS, "workspace_name", suffix="_count")
+
+
+def test_a_quantile_needs_buckets():
+    with pytest.raises(QueryError, match="has no label le"):
+        promql.quantile_of(0.5, select(Metrics.UP))
