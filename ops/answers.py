@@ -147,20 +147,18 @@ def table(found: Sequence[Answer]) -> Table:
     many = any(each.count > 1 for each in found)
     if many:
         shown_table.add_column("Times", justify="right", no_wrap=True)
-    shown_table.add_column("Request", overflow="fold", ratio=1)
-    shown_table.add_column("Deciding rule, its group and why", overflow="fold", ratio=1)
+    shown_table.add_column("Method", no_wrap=True)
+    shown_table.add_column("URL", overflow="fold", ratio=4)
+    shown_table.add_column("Rule, group and why", overflow="fold", ratio=3)
     for each in found:
         word = Text(each.word, style=_STYLES[each.word])
         before = each.request.recorded
         if before and before != each.word:
             word.append(f"\nwas {before}", style="bold yellow")
-        row = [word, *([Text(str(each.count))] if many else []), _asked(each), _why(each)]
-        shown_table.add_row(*row)
+        times = [Text(str(each.count))] if many else []
+        asked = (Text(each.request.method), Text(shown(each.request.url)))
+        shown_table.add_row(word, *times, *asked, _why(each))
     return shown_table
-
-
-def _asked(answer: Answer) -> Text:
-    return Text(f"{answer.request.method} {shown(answer.request.url)}")
 
 
 def _why(answer: Answer) -> Text:
@@ -169,8 +167,11 @@ def _why(answer: Answer) -> Text:
     if rule is not None:
         text.append(f"{printable(rule.rule.text) or '(the empty rule)'}\n", style="bold")
     text.append(printable(answer.reason))
+    near: dict[str, list[str]] = {}
     for miss in answer.nearest:
-        text.append(f"\nnear {printable(miss.rule.rule.text)}: {miss.reason}", style="dim")
+        near.setdefault(miss.reason, []).append(printable(miss.rule.rule.text))
+    for reason, rules in near.items():
+        text.append(f"\nnear {' and '.join(rules)}: {reason}", style="dim")
     return text
 
 

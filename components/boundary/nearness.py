@@ -50,9 +50,9 @@ def nearest(policy: Policy, method: str, url: str, count: int = 3) -> tuple[Miss
 def _other(rule: Rule, method: str, target: Target) -> str:
     said = []
     if not rule.matches_method(method):
-        said.append(f"its method is {', '.join(rule.methods)}")
+        said.append(f"for method {', '.join(rule.methods)}")
     if not rule.matches_path(target.segments):
-        said.append("its path is another")
+        said.append("for another path")
     return " and ".join(said)
 
 
@@ -68,15 +68,15 @@ def _near_hosts(policy: Policy, host: str) -> tuple[Miss, ...]:
     if related:
         return related
     alike = difflib.get_close_matches(host, list(by_host), n=3, cutoff=_ALIKE)
-    return tuple(Miss(by_host[name], "its host is another") for name in alike)
+    return tuple(Miss(by_host[name], "another host") for name in alike)
 
 
 def _relation(rule: Rule, host: str) -> str:
     pattern, asked = rule.host, host.lower().removesuffix(".")
     labels = tuple(asked.split("."))
     if rule.labels[0] == WILDCARD and rule.labels[1:] == labels:
-        return f"{pattern} is every host below {asked}, not itself"
+        return f"every host below {asked}, not itself"
     if not Rule("", (), tuple(pattern.lower().split(".")), ()).matches_host(labels):
         below = len(rule.labels) > 1 and asked.endswith(f".{pattern}")
-        return "it is that host alone, nothing below it" if below else ""
+        return "that host alone, nothing below it" if below else ""
     return "the dot at the host's end counts" if host.endswith(".") else "the host's case counts"

@@ -69,10 +69,7 @@ def test_allowed_names_rule_group_and_why_and_ends_with_0() -> None:
 def test_one_denied_among_allowed_ends_with_1() -> None:
     status, said = run("dev", "https://pypi.org/", "https://registry.npmjs.org/left-pad")
     assert status == 1
-    assert "DENY GET https://registry.npmjs.org/left-pad no rule allows it" in said.replace(
-        "GET no rule allows it https://registry.npmjs.org/left-pad",
-        "GET https://registry.npmjs.org/left-pad no rule allows it",
-    )
+    assert "DENY GET https://registry.npmjs.org/left-pad no rule allows it" in said
     assert said.endswith("1 allowed, 1 denied")
 
 
@@ -80,10 +77,10 @@ def test_one_denied_among_allowed_ends_with_1() -> None:
 @pytest.mark.parametrize(
     ("method", "url", "near"),
     [
-        ("POST", "https://typicode.com/a", "near method=GET domain=typicode.com: its method is"),
+        ("POST", "https://typicode.com/a", "near method=GET domain=typicode.com: for method GET"),
         ("GET", "https://GitHub.com/", "near domain=github.com: the host's case counts"),
         ("GET", "https://github.com./", "near domain=github.com: the dot at the host's end"),
-        ("GET", "https://x.github.com/", "it is that host alone, nothing below it"),
+        ("GET", "https://x.github.com/", "that host alone, nothing below it"),
         ("GET", "https://a b/", "Boundary cannot parse the URL: invalid character ' ' in host"),
     ],
 )
