@@ -24,6 +24,7 @@ from components.workspace_template import (
     Choice,
     Firewall,
     GroupAccess,
+    ModuleVersions,
     Schedule,
     Sizes,
     WorkspaceTemplateArgs,
@@ -62,6 +63,12 @@ def workspace_template(
         schedule=_schedule(template.lifetime),
         organization_id=organization_id,
         require_active_version=template.require_active_version or None,
+        module_versions=ModuleVersions(
+            claude_code=shared.modules.claude_code, code_server=shared.modules.code_server
+        ),
+        max_port_share_level=template.max_port_share_level,
+        deprecation_message=template.deprecation_message or None,
+        provisioner_tags=shared.provisioner_tags,
         project_root=project_root,
     )
 

@@ -50,6 +50,7 @@ LONGEST_OFF = datetime.timedelta(days=7)
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*\Z")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?\Z")
+_RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
 _IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*\Z")
 
 
@@ -99,6 +100,25 @@ def _image(value: str) -> str:
     return value
 
 
+def _release(value: str) -> str:
+    if not _RELEASE.match(value):
+        raise ValueError("must be a release such as 1.3.1")
+    return value
+
+
+def _claude_code_release(value: str) -> str:
+    match = _RELEASE.match(value)
+    if not match or not (4, 7) <= (int(match[1]), int(match[2])) < (5, 0):
+        raise ValueError("must be 4.7.0 or a later 4: 5.0 drops what Coder Tasks needs")
+    return value
+
+
+def _boundary_release(value: str) -> str:
+    if value != "latest" and not _RELEASE.match(value.removeprefix("v")):
+        raise ValueError("must be a release such as v0.9.0, or latest")
+    return value
+
+
 def _rule(value: str) -> str:
     try:
         Rule.parse(value)
@@ -145,6 +165,9 @@ KubernetesName = Annotated[str, AfterValidator(_kubernetes_name)]
 TemplateName = Annotated[str, AfterValidator(_template_name)]
 Host = Annotated[str, AfterValidator(_host)]
 Image = Annotated[str, AfterValidator(_image)]
+Release = Annotated[str, AfterValidator(_release)]
+ClaudeCodeRelease = Annotated[str, AfterValidator(_claude_code_release)]
+BoundaryRelease = Annotated[str, AfterValidator(_boundary_release)]
 RuleText = Annotated[str, AfterValidator(_rule)]
 GroupName = Annotated[str, AfterValidator(_group)]
 DashboardUid = Annotated[str, AfterValidator(_dashboard)]
@@ -224,6 +247,13 @@ class Resources(_Model):
     disk: Choice = Field(Choice(options=[10, 20, 50], default=20), description="Home in GiB.")
 
 
+class Modules(_Model):
+    """Versions of the Terraform modules from Coder's registry."""
+
+    claude_code: ClaudeCodeRelease = Field("4.7.3", description="4.7.0 or a later 4.")
+    code_server: Release = Field("1.3.1", description="Any release.")
+
+
 class Workspaces(_Model):
     """What all templates of the stack share."""
 
@@ -239,8 +269,10 @@ class Workspaces(_Model):
     agent_env: Annotated[dict[str, str], AfterValidator(_agent_variables)] = Field(
         default_factory=dict, description="Variables of every agent; no secrets."
     )
-    boundary_version: str = Field(
-        "latest", pattern=r"^(latest|v?\d+\.\d+\.\d+)$", description="Release of Boundary."
+    boundary_version: BoundaryRelease = Field("latest", description="Release of Boundary.")
+    modules: Modules = Field(Modules(), description="Versions of the registry's modules.")
+    provisioner_tags: dict[str, str] = Field(
+        default_factory=dict, description="Which provisioners build the templates, by their tags."
     )
 
 
@@ -338,6 +370,12 @@ class Template(_Model):
     lifetime: Lifetime = Field(Lifetime(), description="When workspaces stop, sleep and go.")
     require_active_version: bool = Field(
         False, description="Workspaces start on the active version only."
+    )
+    max_port_share_level: Literal["owner", "authenticated", "organization", "public"] | None = (
+        Field(None, description="How widely an owner may share a port; Coder's own if unset.")
+    )
+    deprecation_message: str = Field(
+        "", description="Shown to people; with one, nobody can make new workspaces."
     )
 
 

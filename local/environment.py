@@ -67,7 +67,9 @@ class Environment:
     def variables(self) -> dict[str, str]:
         """Return the environment of the engine: backend, passphrase, cluster."""
         return {
-            "PULUMI_BACKEND_URL": f"file://{self.state / 'state'}",
+            # Without `metadata=skip` every file has a sidecar that is not written in one step: an
+            # engine killed in that moment leaves a state that cannot be read (gocloud fileblob).
+            "PULUMI_BACKEND_URL": f"file://{self.state / 'state'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase()),
             "PULUMI_HOME": str(self.state / "pulumi-home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -60,6 +60,7 @@ _V2: Final[Sequence[tuple[str, str, Handler]]] = (
     ("GET", "/workspaces/{workspace}", workspaces.get_workspace),
     ("POST", "/workspaces/{workspace}/builds", workspaces.create_build),
     ("GET", "/workspacebuilds/{build}", workspaces.get_build),
+    ("PATCH", "/workspacebuilds/{build}/cancel", workspaces.cancel_build),
     ("GET", "/workspacebuilds/{build}/logs", workspaces.build_logs),
     ("POST", "/users/{user}/workspaces", workspaces.create_workspace),
     ("GET", "/users/{user}/workspace/{name}", workspaces.get_workspace_by_name),

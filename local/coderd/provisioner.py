@@ -133,6 +133,8 @@ class Provisioner:
             log.say("Starting workspace", "Apply complete!")
         with self._store.transaction():
             latest = self._store.get("workspace", workspace["id"]) or workspace
+            if not _waits(latest["builds"][-1]["job"]):
+                return  # canceled meanwhile
             done = {
                 **build,
                 "updated_at": now(),

@@ -277,6 +277,25 @@ def get_build(call: Call) -> Any:
     return _show_build(call.store, workspace, build)
 
 
+def cancel_build(call: Call) -> Any:
+    """PATCH /workspacebuilds/{build}/cancel: by who may, and only while the job is not done."""
+    workspace, build = _build_of(call)
+    template = call.store.get("template", workspace["template_id"]) or {}
+    if not (call.is_owner or template.get("allow_user_cancel_workspace_jobs", True)):
+        raise ApiError(
+            HTTPStatus.FORBIDDEN,
+            "User is not allowed to cancel workspace builds. Owner role is required.",
+        )
+    job = build["job"]
+    if job["completed_at"]:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "Job has already completed!")
+    moment = now()
+    ended = {**job, "status": "canceled", "canceled_at": moment, "completed_at": moment}
+    builds = [{**each, "job": ended} if each is build else each for each in workspace["builds"]]
+    call.store.put("workspace", {**workspace, "builds": builds})
+    return {"message": "Job has been marked as canceled..."}
+
+
 def build_logs(call: Call) -> Any:
     """GET /workspacebuilds/{build}/logs."""
     return _build_of(call)[1]["job"]["logs"]

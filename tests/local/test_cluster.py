@@ -114,9 +114,13 @@ def test_a_taken_port_is_left_to_its_owner(own_cluster: Cluster) -> None:
 def test_a_program_that_ends_at_once_is_reported(
     own_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("etcd", "kube-apiserver"):
+    # Only one of them ends, so that it is certain which is seen first.
+    for name, script in (
+        ("etcd", "echo no space left on device >&2\nexit 1\n"),
+        ("kube-apiserver", "exec sleep 60\n"),
+    ):
         program = tmp_path / name
-        program.write_text("#!/bin/sh\necho no space left on device >&2\nexit 1\n")
+        program.write_text("#!/bin/sh\n" + script)
         program.chmod(0o755)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     with pytest.raises(ClusterError, match=r"etcd ended by itself .*no space left on device"):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from local import tools
 from local.coderd import Coderd, CoderdError
+from local.coderd.app import application, seed
+from local.coderd.provisioner import Provisioner
+from local.coderd.store import Store
 
 GOOD = """
 variable "image" {
@@ -534,6 +539,55 @@ def test_a_workspace_keeps_its_version_when_the_template_gets_a_new_one(
     assert api.get(f"users/developer/workspace/{name}").status_code == 404
     assert api.delete(f"templates/{made['id']}").status_code == 200
     assert api.get(f"templates/{made['id']}").status_code == 404
+
+
+def test_a_waiting_build_is_canceled_and_one_that_is_done_is_not(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    build = Provisioner._build
+
+    def held(self: Provisioner, workspace: dict[str, Any]) -> None:
+        assert go_on.wait(30)
+        build(self, workspace)
+
+    monkeypatch.setattr(Provisioner, "_build", held)
+    store = Store(tmp_path / "coderd.db")
+    seed(store, "token", LOGINS)
+    with TestClient(
+        application(store, "http://coder"),
+        base_url="http://coder/api/v2/",
+        headers={"Coder-Session-Token": "token"},
+    ) as api:
+        made = template(api, name)
+        body = {"template_id": made["id"], "name": name}
+        started = api.post("users/admin/workspaces", json=body).json()["latest_build"]
+        cancel = f"workspacebuilds/{started['id']}/cancel"
+        assert api.patch(cancel).json() == {"message": "Job has been marked as canceled..."}
+        go_on.set()
+        workspace = until_over(api, f"workspaces/{started['workspace_id']}")
+        assert workspace["latest_build"]["status"] == "canceled"
+        assert workspace["latest_build"]["resources"] == []
+        again = api.patch(cancel)
+        assert (again.status_code, again.json()["message"]) == (400, "Job has already completed!")
+        path = f"workspaces/{started['workspace_id']}"
+        assert api.post(f"{path}/builds", json={"transition": "start"}).status_code == 201
+        assert until_over(api, path)["latest_build"]["status"] == "running"
+
+
+def test_only_an_owner_cancels_where_the_template_says_so(
+    coderd: Coderd, api: httpx.Client, name: str
+) -> None:
+    made = template(api, name)
+    change = api.patch(f"templates/{made['id']}", json={"allow_user_cancel_workspace_jobs": False})
+    assert change.status_code == 200
+    with member(coderd, api, name) as other:
+        started = other.post(
+            "users/me/workspaces", json={"template_id": made["id"], "name": name}
+        ).json()["latest_build"]
+        refused = other.patch(f"workspacebuilds/{started['id']}/cancel")
+    assert refused.status_code == 403
+    assert "Owner role is required" in refused.json()["message"]
 
 
 def test_a_build_needs_the_owner_to_be_logged_in(

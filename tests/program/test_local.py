@@ -188,6 +188,14 @@ def engine_processes(environment: Environment) -> list[int]:
     return found
 
 
+def test_every_file_of_the_state_is_written_in_one_step(
+    stack: Session, environment: Environment
+) -> None:
+    files = [path for path in (environment.state / "state").rglob("*") if path.is_file()]
+    assert any(path.name == "local.json" for path in files)
+    assert [path for path in files if path.suffix == ".attrs" or path.stat().st_size == 0] == []
+
+
 def test_an_up_that_was_killed_is_finished_by_the_next(
     open_stack: Any, environment: Environment
 ) -> None:

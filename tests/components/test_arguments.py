@@ -1,0 +1,66 @@
+"""What a stack's settings say reaches the components' arguments."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from components import arguments
+from components.settings import load
+from components.workspace_template import GroupAccess, ModuleVersions, WorkspaceTemplateArgs
+
+
+def declared(workspaces: dict[str, Any], template: dict[str, Any]) -> WorkspaceTemplateArgs:
+    settings = load(
+        "dev",
+        {
+            "coder": {"accessUrl": "https://coder.example.com:8443"},
+            "externalAuth": {"providers": [{"id": "forge", "host": "gitlab.example.com"}]},
+            "workspaces": workspaces,
+            "templates": [{"name": "firewalled", "firewall": {"jail": "nsjail"}, **template}],
+            "secrets": {
+                "coderToken": "t",
+                "externalAuth": {"forge": {"clientId": "i", "clientSecret": "s"}},
+            },
+        },
+    )
+    return arguments.workspace_template("dev", settings, settings.templates[0], None, Path("/x"))
+
+
+def test_what_is_not_said_is_left_to_coder() -> None:
+    args = declared({}, {})
+    assert args.module_versions == ModuleVersions()
+    assert args.max_port_share_level is None
+    assert args.deprecation_message is None
+    assert args.provisioner_tags == {}
+    assert args.access == ()
+    assert args.schedule.default_ttl is None
+    assert args.gitlab_external_auth_id == "forge"
+
+
+def test_every_setting_of_a_template_arrives() -> None:
+    args = declared(
+        {
+            "modules": {"claudeCode": "4.8.0", "codeServer": "1.4.0"},
+            "provisionerTags": {"zone": "gov"},
+            "boundaryVersion": "v0.9.0",
+            "agentEnv": {"A": "stack", "B": "stack"},
+        },
+        {
+            "maxPortShareLevel": "authenticated",
+            "deprecationMessage": "use the other",
+            "access": {"use": ["engineering"], "admin": ["platform"]},
+            "lifetime": {"defaultTtlHours": 1.5},
+            "agentEnv": {"B": "template"},
+        },
+    )
+    assert args.module_versions == ModuleVersions(claude_code="4.8.0", code_server="1.4.0")
+    assert args.max_port_share_level == "authenticated"
+    assert args.deprecation_message == "use the other"
+    assert args.provisioner_tags == {"zone": "gov"}
+    assert args.access == (GroupAccess("engineering", "use"), GroupAccess("platform", "admin"))
+    assert args.schedule.default_ttl == timedelta(minutes=90)
+    assert args.agent_variables == {"A": "stack", "B": "template"}
+    assert args.firewall is not None
+    assert args.firewall.jail_type == "nsjail"
+    assert args.firewall.boundary_version == "v0.9.0"
+    assert "domain=coder.example.com\n" in args.firewall.config.replace('"', "")

@@ -1,0 +1,92 @@
+"""The committed stacks `dev` and `usgov` on the real engine."""
+
+from typing import Any
+
+import pytest
+from pulumi import automation
+
+from local.environment import Environment
+from ops import stacks
+from ops.engine import Session
+
+GROUPS = ("engineering", "platform")
+
+
+def without_a_rollout(committed: Any, stack: str) -> dict[str, Any]:
+    # No controller runs in the local cluster, so no rollout ever ends.
+    return {"coder": {**committed(stack, "coder"), "waitForRollout": False}}
+
+
+def template(environment: Environment, name: str) -> dict[str, Any]:
+    with environment.coderd.client() as client:
+        found = client.get(f"/api/v2/organizations/default/templates/{name}").raise_for_status()
+        shown: dict[str, Any] = found.json()
+        acl = client.get(f"/api/v2/templates/{shown['id']}/acl").raise_for_status().json()
+    return {**shown, "acl": {group["name"]: group["role"] for group in acl["group"]}}
+
+
+@pytest.fixture
+def groups(environment: Environment, foreign: Any) -> Any:
+    """Make the groups that usgov names, which a deployment has before."""
+    with environment.coderd.client() as client:
+        path = "/api/v2/organizations/default/groups"
+        made = [
+            client.post(path, json={"name": name}).raise_for_status().json()["id"]
+            for name in GROUPS
+        ]
+        yield
+        for identifier in made:
+            client.delete(f"/api/v2/groups/{identifier}").raise_for_status()
+
+
+def test_dev_comes_up_with_its_own_settings(
+    open_stack: Any, environment: Environment, committed: Any
+) -> None:
+    with open_stack("dev", without_a_rollout(committed, "dev")) as session:
+        try:
+            outputs = session.stack.up().outputs
+            policy = stacks.policies("dev")["firewalled"]
+            assert len(outputs["policies"].value["firewalled"]) == len(policy)
+            assert outputs["callbackUrls"].value == {
+                "gitlab": "https://coder.dev.example.com/external-auth/gitlab/callback"
+            }
+            shown = template(environment, "firewalled")
+            assert shown["default_ttl_ms"] == 8 * 3_600_000
+            rendered = environment.workspace / "build" / "templates" / "dev" / "firewalled"
+            assert "PIP_DISABLE_PIP_VERSION_CHECK" in (rendered / "agent_env.json").read_text()
+            assert "coder.dev.example.com" in (rendered / "boundary.yaml").read_text()
+            assert set(outputs["mcpServers"].value) == {"github"}
+            assert set(session.stack.up().summary.resource_changes or {}) == {"same"}
+        finally:
+            session.stack.destroy()
+
+
+def test_usgov_gives_its_templates_to_its_groups(
+    open_stack: Any, environment: Environment, committed: Any, groups: Any
+) -> None:
+    with open_stack("usgov", without_a_rollout(committed, "usgov")) as session:
+        try:
+            outputs = session.stack.up().outputs
+            assert len(outputs["policies"].value["firewalled"]) == len(
+                stacks.policies("usgov")["firewalled"]
+            )
+            shown = template(environment, "firewalled")
+            assert shown["acl"] == {"engineering": "use", "platform": "admin"}
+            assert template(environment, "claude-code")["acl"] == {"platform": "admin"}
+            assert shown["require_active_version"] is True
+            assert shown["autostop_requirement"]["days_of_week"] == ["sunday"]
+            assert shown["time_til_dormant_autodelete_ms"] == 720 * 3_600_000
+            assert outputs["mcpServers"].value == {}
+        finally:
+            session.stack.destroy()
+
+
+def test_a_group_that_coder_does_not_have_is_named(
+    open_stack: Any, environment: Environment, committed: Any, foreign: Any
+) -> None:
+    session: Session
+    with open_stack("usgov", without_a_rollout(committed, "usgov")) as session:
+        with pytest.raises(automation.CommandError) as error:
+            session.stack.preview()
+        assert "platform" in str(error.value) or "engineering" in str(error.value)
+        assert "Traceback" not in str(error.value)
