@@ -54,6 +54,7 @@ clean: $(READY)
 schema: $(READY)
 	@$(BIN)/python -c "import json; from components.settings import json_schema; \
 	print(json.dumps(json_schema(), indent=2))" > stacks/settings.schema.json
+	@$(BIN)/python -m docs.write_settings
 
 sdk: $(READY)
 	@$(BIN)/python -m local.sdk

@@ -218,8 +218,9 @@ def test_an_up_that_was_killed_is_finished_by_the_next(
         thread.start()
         assert made.wait(60)
         (process,) = engine_processes(environment)
-        with pytest.raises(automation.ConcurrentUpdateError):
-            session.stack.destroy()
+        for second in (session.stack.up, session.stack.destroy):
+            with pytest.raises(automation.ConcurrentUpdateError):
+                second()
         os.kill(process, signal.SIGKILL)
         thread.join(60)
         assert not thread.is_alive()
