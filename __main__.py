@@ -6,7 +6,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments, settings
+from components import arguments, coder_lookup, settings
 from components.coderd_env import CoderdEnv
 from components.dashboards import Dashboards
 from components.datasources import DataSources
@@ -42,23 +42,23 @@ def declare(stack: settings.Settings, root: Path) -> None:
     on_cluster = pulumi.ResourceOptions(providers=[cluster])
     on_coder = pulumi.ResourceOptions(providers=[coder])
 
+    # Names that Coder does not know stop the run here, before anything of it is declared.
+    known = coder_lookup.look_up(STACK, stack, coder)
+
     login = GitLabExternalAuth("external-auth", arguments.external_auth(stack), on_cluster)
     CoderdEnv("coderd", arguments.coderd_env(stack, login), on_cluster)
 
-    organization = coderd.get_organization(
-        name=stack.coder.organization, opts=pulumi.InvokeOptions(provider=coder)
-    ).id
     templates = {
         template.name: WorkspaceTemplate(
             template.name,
-            arguments.workspace_template(STACK, stack, template, organization, root),
+            arguments.workspace_template(STACK, stack, template, known, root),
             on_coder,
         )
         for template in stack.templates
     }
     servers = {
         server.slug: McpServer(
-            server.slug, arguments.mcp_server(stack, server, organization), on_coder
+            server.slug, arguments.mcp_server(stack, server, known.organization_id), on_coder
         )
         for server in stack.mcp_servers
     }

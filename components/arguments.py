@@ -9,6 +9,7 @@ from pathlib import Path
 import pulumi
 
 from components import boundary
+from components.coder_lookup import Known
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
 from components.dashboards import DashboardsArgs
 from components.datasources import DataSourcesArgs
@@ -35,7 +36,7 @@ def workspace_template(
     stack: str,
     settings: Settings,
     template: Template,
-    organization_id: pulumi.Input[str] | None,
+    known: Known,
     project_root: Path,
 ) -> WorkspaceTemplateArgs:
     """Return the arguments of one template."""
@@ -59,9 +60,9 @@ def workspace_template(
         ),
         tasks=shared.tasks,
         agent_variables={**shared.agent_env, **template.agent_env},
-        access=_access(template),
+        access=_access(template, known.groups),
         schedule=_schedule(template.lifetime),
-        organization_id=organization_id,
+        organization_id=known.organization_id,
         require_active_version=template.require_active_version or None,
         module_versions=ModuleVersions(
             claude_code=shared.modules.claude_code, code_server=shared.modules.code_server
@@ -160,7 +161,7 @@ def data_sources(settings: Settings) -> DataSourcesArgs:
 
 
 def mcp_server(
-    settings: Settings, server: McpServerSettings, organization_id: pulumi.Input[str] | None
+    settings: Settings, server: McpServerSettings, organization_id: str | None
 ) -> McpServerArgs:
     """Return the arguments of one MCP server."""
     headers: Mapping[str, pulumi.Input[str]] = {
@@ -183,12 +184,12 @@ def _secret(value: str) -> pulumi.Output[str]:
     return pulumi.Output.secret(value)
 
 
-def _access(template: Template) -> tuple[GroupAccess, ...]:
+def _access(template: Template, groups: Mapping[str, str]) -> tuple[GroupAccess, ...]:
     if template.access is None:
         return ()
     return (
-        *(GroupAccess(group, "use") for group in template.access.use),
-        *(GroupAccess(group, "admin") for group in template.access.admin),
+        *(GroupAccess(groups[name], "use") for name in template.access.use),
+        *(GroupAccess(groups[name], "admin") for name in template.access.admin),
     )
 
 

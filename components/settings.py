@@ -714,11 +714,38 @@ def _relations(values: Mapping[str, Any]) -> list[Problem]:
                     f"no such provider; externalAuth.providers has {', '.join(map(str, ids))}",
                 )
             )
+        problems += _access(f"templates[{index}].access", template.get("access"))
+        problems += _lifetime(f"templates[{index}].lifetime", template.get("lifetime"))
     problems += _missing_secrets(values, ids)
     problems += _switch(values.get("firewall"))
     problems += _switched(values.get("firewall"), templates)
     problems += _choices(values.get("workspaces"))
     return problems
+
+
+def _access(key: str, access: Any) -> list[Problem]:
+    if not isinstance(access, Mapping):
+        return []
+    admins = _list(access.get("admin"))
+    return [
+        Problem(
+            f"{key}.use[{index}]",
+            _shown(name, False),
+            "also under admin, who may use it anyway: name it once",
+        )
+        for index, name in enumerate(_list(access.get("use")))
+        if name in admins
+    ]
+
+
+def _lifetime(key: str, lifetime: Any) -> list[Problem]:
+    if not isinstance(lifetime, Mapping) or not lifetime.get("deleteDormantAfterHours"):
+        return []
+    if lifetime.get("dormantAfterHours"):
+        return []
+    shown = _shown(lifetime["deleteDormantAfterHours"], False)
+    right = "needs dormantAfterHours: no workspace becomes dormant without it"
+    return [Problem(f"{key}.deleteDormantAfterHours", shown, right)]
 
 
 def _list(value: Any) -> list[Any]:

@@ -88,8 +88,8 @@ class Environment:
     def prepare(self, stack: str, changes: Mapping[str, Any] | None = None) -> dict[str, str]:
         """Lay out the engine's working directory for `stack`.
 
-        The stack's committed settings are copied, the addresses of the stand-ins filled in, and
-        `changes` (plain data by top-level key) put over them; secrets that are there stay.
+        The stack's committed settings are copied, `changes` (plain data by top-level key) put
+        over them, and the addresses of the stand-ins filled in; secrets that are there stay.
         Returns the secrets that are missing by their path, to be set encrypted.
         """
         stacks = self.workspace / "stacks"
@@ -98,10 +98,11 @@ class Environment:
         name = f"Pulumi.{stack}.yaml"
         document = yaml.safe_load((self.root / "stacks" / name).read_text()) or {}
         config: dict[str, Any] = document.setdefault("config", {})
-        config.setdefault(f"{PREFIX}coder", {})["apiUrl"] = self.coderd.url
-        config.setdefault(f"{PREFIX}kubernetes", {})["context"] = CONTEXT
         for key, value in (changes or {}).items():
             config[f"{PREFIX}{key}"] = value
+        coder = {**config.get(f"{PREFIX}coder", {}), "apiUrl": self.coderd.url}
+        kubernetes = {**config.get(f"{PREFIX}kubernetes", {}), "context": CONTEXT}
+        config |= {f"{PREFIX}coder": coder, f"{PREFIX}kubernetes": kubernetes}
         kept: dict[str, Any] = {}
         target = stacks / name
         if target.exists():

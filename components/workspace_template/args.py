@@ -90,9 +90,14 @@ class ModuleVersions:
 
 @dataclass(frozen=True)
 class GroupAccess:
-    """What the members of one group of the organization may do with the template."""
+    """What the members of one group may do with the template.
 
-    group: str
+    Args:
+        group_id: id of the group in Coder.
+        role: `use` (make workspaces) or `admin` (change the template, too).
+    """
+
+    group_id: str
     role: Role = "use"
 
 
@@ -285,13 +290,13 @@ def _version_problems(versions: ModuleVersions) -> list[str]:
 
 def _access_problems(access: Sequence[GroupAccess]) -> list[str]:
     found = []
-    names = [entry.group for entry in access]
+    names = [entry.group_id for entry in access]
     found += [
         f"group {name!r} has two roles" for name in sorted(set(names)) if names.count(name) > 1
     ]
-    found += ["a group has no name"] if "" in names else []
+    found += ["a group has no id"] if "" in names else []
     found += [
-        f"role {entry.role!r} of group {entry.group!r} is neither admin nor use"
+        f"role {entry.role!r} of group {entry.group_id!r} is neither admin nor use"
         for entry in access
         if entry.role not in ("admin", "use")
     ]

@@ -56,7 +56,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             description=args.description,
             icon=args.icon,
             organization_id=args.organization_id,
-            acl=self._acl(args),
+            acl=_acl(args),
             versions=[_version(args, rendered, version.id)],
             max_port_share_level=args.max_port_share_level,
             require_active_version=args.require_active_version,
@@ -93,23 +93,17 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             }
         )
 
-    def _acl(self, args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:
-        if not args.access:
-            return None
-        return coderd.TemplateAclArgs(
-            groups=[
-                coderd.TemplateAclGroupArgs(
-                    id=coderd.get_group_output(
-                        name=entry.group,
-                        organization_id=args.organization_id,
-                        opts=pulumi.InvokeOutputOptions(parent=self),
-                    ).id,
-                    role=entry.role,
-                )
-                for entry in sorted(args.access, key=lambda entry: entry.group)
-            ],
-            users=[],
-        )
+
+def _acl(args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:
+    if not args.access:
+        return None
+    return coderd.TemplateAclArgs(
+        groups=[
+            coderd.TemplateAclGroupArgs(id=entry.group_id, role=entry.role)
+            for entry in sorted(args.access, key=lambda entry: entry.group_id)
+        ],
+        users=[],
+    )
 
 
 def _version(

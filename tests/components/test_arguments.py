@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components import arguments
+from components.coder_lookup import Known
 from components.settings import load
 from components.workspace_template import GroupAccess, ModuleVersions, WorkspaceTemplateArgs
 
@@ -23,7 +24,8 @@ def declared(workspaces: dict[str, Any], template: dict[str, Any]) -> WorkspaceT
             },
         },
     )
-    return arguments.workspace_template("dev", settings, settings.templates[0], None, Path("/x"))
+    known = Known("organization-id", {"engineering": "id-e", "platform": "id-p"})
+    return arguments.workspace_template("dev", settings, settings.templates[0], known, Path("/x"))
 
 
 def test_what_is_not_said_is_left_to_coder() -> None:
@@ -35,6 +37,7 @@ def test_what_is_not_said_is_left_to_coder() -> None:
     assert args.access == ()
     assert args.schedule.default_ttl is None
     assert args.gitlab_external_auth_id == "forge"
+    assert args.organization_id == "organization-id"
 
 
 def test_every_setting_of_a_template_arrives() -> None:
@@ -57,7 +60,7 @@ def test_every_setting_of_a_template_arrives() -> None:
     assert args.max_port_share_level == "authenticated"
     assert args.deprecation_message == "use the other"
     assert args.provisioner_tags == {"zone": "gov"}
-    assert args.access == (GroupAccess("engineering", "use"), GroupAccess("platform", "admin"))
+    assert args.access == (GroupAccess("id-e", "use"), GroupAccess("id-p", "admin"))
     assert args.schedule.default_ttl == timedelta(minutes=90)
     assert args.agent_variables == {"A": "stack", "B": "template"}
     assert args.firewall is not None

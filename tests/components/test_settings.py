@@ -70,6 +70,16 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ("templates.0.firewall.jail", "chroot", "must be 'landjail' or 'nsjail'"),
         ("templates", [], "at least 1 item"),
         ("templates.0.maxPortShareLevel", "world", "must be 'owner', 'authenticated'"),
+        (
+            "templates.0.access",
+            {"use": ["a", "b"], "admin": ["b"]},
+            'templates[0].access.use[1] = "b": also under admin',
+        ),
+        (
+            "templates.0.lifetime",
+            {"deleteDormantAfterHours": 720},
+            "lifetime.deleteDormantAfterHours = 720: needs dormantAfterHours",
+        ),
         ("workspaces.modules", {"claudeCode": "5.0.0"}, "4.7.0 or a later 4"),
         ("workspaces.modules", {"codeServer": "1.3"}, "a release such as 1.3.1"),
         ("workspaces.boundaryVersion", "newest", "such as v0.9.0, or latest"),

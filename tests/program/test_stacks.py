@@ -7,7 +7,6 @@ from pulumi import automation
 
 from local.environment import Environment
 from ops import stacks
-from ops.engine import Session
 
 GROUPS = ("engineering", "platform")
 
@@ -81,12 +80,24 @@ def test_usgov_gives_its_templates_to_its_groups(
             session.stack.destroy()
 
 
-def test_a_group_that_coder_does_not_have_is_named(
+def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
     open_stack: Any, environment: Environment, committed: Any, foreign: Any
 ) -> None:
-    session: Session
-    with open_stack("usgov", without_a_rollout(committed, "usgov")) as session:
+    changes = without_a_rollout(committed, "usgov")
+    with open_stack("usgov", changes) as session:
         with pytest.raises(automation.CommandError) as error:
-            session.stack.preview()
-        assert "platform" in str(error.value) or "engineering" in str(error.value)
-        assert "Traceback" not in str(error.value)
+            session.stack.up()
+        resources = session.stack.export_stack().deployment["resources"]
+    message = str(error.value)
+    assert 'firewalled-coder:templates[0].access.use[0] = "engineering": no such group' in message
+    assert 'firewalled-coder:templates[1].access.admin[0] = "platform": no such group' in message
+    assert "Traceback" not in message
+    made = {resource["type"] for resource in resources} - {"pulumi:pulumi:Stack"}
+    assert made <= {"pulumi:providers:coderd", "pulumi:providers:kubernetes"}
+
+    changes["coder"]["organization"] = "nowhere"
+    with open_stack("usgov", changes) as session, pytest.raises(automation.CommandError) as error:
+        session.stack.preview()
+    assert "stack usgov: 1 setting is wrong" in str(error.value)
+    assert 'firewalled-coder:coder.organization = "nowhere": ' in str(error.value)
+    assert "Traceback" not in str(error.value)

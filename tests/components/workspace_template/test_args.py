@@ -46,7 +46,7 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"module_versions": ModuleVersions(claude_code="4.6.9")}, "4.7.0 or a later 4"),
         ({"module_versions": ModuleVersions(code_server="~> 1.3")}, "no version such as"),
         ({"access": (GroupAccess("a"), GroupAccess("a", "admin"))}, "'a' has two roles"),
-        ({"access": (GroupAccess(""),)}, "a group has no name"),
+        ({"access": (GroupAccess(""),)}, "a group has no id"),
         ({"access": (GroupAccess("a", "owner"),)}, "neither admin nor use"),  # type: ignore[arg-type]
         ({"schedule": Schedule(default_ttl=timedelta(hours=-1))}, "zero or more"),
         ({"schedule": Schedule(failure_ttl=timedelta(microseconds=1))}, "milliseconds"),
