@@ -7,6 +7,7 @@ import typer
 from ops import (
     adopt,
     checks,
+    comment,
     dashboards,
     explain,
     firewall,
@@ -39,3 +40,4 @@ app.command()(adopt.adopt)
 app.command()(checks.verify)
 app.command("mcp-probe")(checks.mcp_command)
 app.command("touched")(touched.command)
+app.command("comment")(comment.comment)

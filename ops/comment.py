@@ -1,0 +1,219 @@
+"""`python -m ops comment`: reports as one comment of a pull or merge request, kept up to date.
+
+The comment is found again by a hidden marker on its first line, among those that the token's own
+user wrote; nobody else's comment is ever changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from ops import up
+from ops.forge import LONGEST, BusyError, Forge, ForgeError, Kind, Place
+
+NOTHING: Final = "This change touches no stack."
+_KEY: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+_TRIES: Final = 4
+_LONGEST_WAIT: Final = 60.0
+# For what ends a body that was cut: a fence, folded parts, and the line that says so.
+_ENDING: Final = 160
+
+
+class Written(StrEnum):
+    """What became of the comment."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    NOT_NEEDED = "not needed"
+
+
+def marker(key: str) -> str:
+    """Return the first line of the comment named `key`; readers do not see it."""
+    return f"<!-- firewalled-coder:{key} -->"
+
+
+def compose(key: str, bodies: Sequence[str], limit: int, run: str = "") -> str:
+    """Return the comment's text: marker, bodies, and a link to the run that made them.
+
+    Args:
+        key: name of the comment.
+        bodies: Markdown texts; what does not fit is cut from the longest of them.
+        limit: the most bytes of UTF-8, which are never fewer than characters.
+        run: URL of the pipeline's run.
+    """
+    footer = f"<sub>[The run that made this]({run})</sub>" if run else ""
+    frame = [marker(key), footer]
+    room = limit - sum(_size(part) + 2 for part in frame)
+    texts = [body.strip() for body in bodies] or [NOTHING]
+    left = room - 2 * len(texts)
+    shares: dict[int, int] = {}
+    # The short ones first: what they leave is shared by the longer ones.
+    for done, place in enumerate(sorted(range(len(texts)), key=lambda at: _size(texts[at]))):
+        shares[place] = min(_size(texts[place]), left // (len(texts) - done))
+        left -= shares[place]
+    fitted = [_cut(text, shares[place]) for place, text in enumerate(texts)]
+    return "\n\n".join(part for part in (frame[0], *fitted, frame[1]) if part)
+
+
+def _cut(text: str, room: int) -> str:
+    if _size(text) <= room:
+        return text
+    lines = text.splitlines()
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += _size(line) + 1
+        if size > room - _ENDING:
+            break
+        kept.append(line)
+    fence = sum(line.lstrip().startswith("```") for line in kept) % 2
+    folded = sum(line.count("<details>") - line.count("</details>") for line in kept)
+    ending = ["```"] * fence + ["", *["</details>"] * max(folded, 0), ""]
+    return "\n".join([*kept, *ending, f"**{len(lines) - len(kept)} lines are left out here.**"])
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
+
+
+def write(
+    place: Place,
+    key: str,
+    bodies: Sequence[str],
+    *,
+    run: str = "",
+    sleep: Callable[[float], None] = time.sleep,
+) -> Written:
+    """Make the comment named `key` say `bodies`; without any, only a comment that is there does.
+
+    An answer that asks to come back is obeyed, looking first whether the comment is there by now.
+
+    Raises ForgeError when the forge cannot be asked, or refuses.
+    """
+    text = compose(key, bodies, LONGEST[place.kind], run)
+    with Forge(place) as forge:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return _write(forge, key, text, create=bool(bodies))
+            except BusyError as error:
+                wait = 2.0**attempt if error.seconds is None else error.seconds
+                if attempt == _TRIES or wait > _LONGEST_WAIT:
+                    raise
+                sleep(wait)
+    raise AssertionError  # the last attempt returns or raises
+
+
+def _write(forge: Forge, key: str, text: str, *, create: bool) -> Written:
+    first = marker(key)
+    for comment in forge.mine():
+        lines = comment.body.splitlines()
+        if lines and lines[0].strip() == first:
+            # A forge may answer with other ends of line than it was given.
+            if lines == text.splitlines():
+                return Written.UNCHANGED
+            forge.update(comment, text)
+            return Written.UPDATED
+    if not create:
+        return Written.NOT_NEEDED
+    forge.create(text)
+    return Written.CREATED
+
+
+def place_of(
+    kind: Kind, variables: Mapping[str, str], number: int | None = None, *, issue: bool = False
+) -> Place:
+    """Return where the comment goes by the variables of a CI job.
+
+    Args:
+        kind: the forge.
+        variables: the environment: GITHUB_TOKEN, GITHUB_REPOSITORY, GITHUB_REF, GITHUB_API_URL;
+            or GITLAB_TOKEN, CI_PROJECT_ID, CI_MERGE_REQUEST_IID, CI_API_V4_URL.
+        number: number of the request or issue, when the variables do not say.
+        issue: it is an issue.
+
+    Raises ForgeError naming every variable that is missing.
+    """
+    if kind is Kind.GITHUB:
+        pull = re.match(r"refs/pull/(\d+)/", variables.get("GITHUB_REF", ""))
+        found = pull[1] if pull else ""
+        names: tuple[str, ...] = ("GITHUB_TOKEN", "GITHUB_REPOSITORY")
+        api = variables.get("GITHUB_API_URL") or "https://api.github.com"
+    else:
+        found = variables.get("CI_MERGE_REQUEST_IID", "")
+        names = ("GITLAB_TOKEN", "CI_PROJECT_ID", "CI_API_V4_URL")
+        api = variables.get("CI_API_V4_URL", "")
+    missing = [name for name in names if not variables.get(name, "").strip()]
+    if number is None and (issue or not found.isdigit()):
+        missing.append("--number")
+    if missing:
+        raise ForgeError(f"to comment on {kind}, {', '.join(missing)} must be given")
+    token, project = (variables[name].strip() for name in names[:2])
+    return Place(kind, api, project, number or int(found), token, issue=issue)
+
+
+def run_url(variables: Mapping[str, str]) -> str:
+    """Return the URL of the CI run that these variables belong to, empty outside of one."""
+    if variables.get("CI_PIPELINE_URL"):
+        return variables["CI_PIPELINE_URL"]
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, project, run = (variables.get(name, "") for name in names)
+    return f"{server}/{project}/actions/runs/{run}" if server and project and run else ""
+
+
+def read(paths: Sequence[Path]) -> list[str]:
+    """Return the texts of files, and of the `.md` files in folders, that are not blank.
+
+    A folder that is not there is an empty one. Raises ForgeError for a file that cannot be read.
+    """
+    found: list[str] = []
+    for path in paths:
+        folder = path.is_dir() or (not path.exists() and path.suffix == "")
+        for file in sorted(path.glob("*.md")) if folder else [path]:
+            try:
+                found.append(file.read_text(encoding="utf-8"))
+            except OSError as error:
+                raise ForgeError(f"{file} cannot be read: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ForgeError(f"{file} is not UTF-8") from None
+    return [text for text in found if text.strip()]
+
+
+def comment(
+    forge: Annotated[Kind, typer.Option("--forge", help="The forge.")],
+    body: Annotated[
+        list[Path],
+        typer.Option("--body", help="Markdown file, or folder of them; may be given again."),
+    ],
+    *,
+    key: Annotated[str, typer.Option("--key", help="Name of the comment.")] = "preview",
+    number: Annotated[
+        int | None,
+        typer.Option("--number", min=1, help="Of the request or issue; the CI job's if not given."),
+    ] = None,
+    issue: Annotated[
+        bool, typer.Option("--issue", help="On an issue, whose --number must be given.")
+    ] = False,
+) -> None:
+    """Write reports as a comment, or bring the one that is there up to date.
+
+    The token is $GITHUB_TOKEN or $GITLAB_TOKEN.
+    """
+    try:
+        if not _KEY.match(key):
+            raise ForgeError(f"--key {key!r}: takes a-z and 0-9 in groups joined by hyphens")
+        place = place_of(forge, os.environ, number, issue=issue)
+        written = write(place, key, read(body), run=run_url(os.environ))
+    except ForgeError as error:
+        up.fail(str(error))
+        raise typer.Exit(1) from None
+    where = f"{place.project} {'issue' if issue else 'request'} {place.number}"
+    up.console.print(f"comment {key} on {where}: {written}", markup=False, soft_wrap=True)
