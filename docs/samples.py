@@ -45,6 +45,20 @@ STATS: Mapping[Key, float] = {
     ("provisionerd", "Job time, median"): 41,
     ("provisionerd", "Job time, p90"): 87,
     ("provisionerd", "Restarts"): 1,
+    ("coder-status", "Replicas up"): 3,
+    ("coder-status", "Replicas down"): 0,
+    ("coder-status", "Built-in provisioners"): 0,
+    ("coder-status", "External provisioners"): 8,
+    ("coder-status", "Running workspaces"): 27,
+    ("coder-status", "Failed builds"): 2,
+    ("coder-status", "Control plane CPU"): 2.13,
+    ("coder-status", "Provisioner CPU"): 1.64,
+    ("coder-status", "Control plane memory"): 4.7 * GIB,
+    ("coder-status", "Provisioner memory"): 1.6 * GIB,
+    ("coder-status", "PostgreSQL"): 1,
+    ("coder-status", "Prometheus"): 1,
+    ("coder-status", "Loki"): 1,
+    ("coder-status", "Promtail"): 0,
 }
 
 SERIES: Mapping[Key, Mapping[str, Span]] = {
@@ -86,6 +100,8 @@ SERIES: Mapping[Key, Mapping[str, Span]] = {
         "Requested": (GIB, GIB),
         "Limit": (2 * GIB, 2 * GIB),
     },
+    ("coder-status", "Transactions"): {"all": (31, 52), "failed": (0, 0.2)},
+    ("coder-status", "Transaction time"): {"median": (0.003, 0.006), "p99": (0.04, 0.11)},
     ("provisionerd", "Provisioner log events"): _each(_PROVISIONERS, (0.2, 1.6), (0.3, 1.4)),
 }
 
@@ -94,6 +110,17 @@ LEVELS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {
     ("provisionerd", "Jobs against daemons"): {
         "Jobs": {0: 1, 5: 3, 8: 2, 13: 5, 15: 6, 18: 4, 24: 2, 29: 6, 33: 3, 39: 1, 44: 3},
         "Daemons": {0: 6, 19: 8},
+    },
+    ("coder-status", "Workspaces over time"): {
+        "running": {0: 19, 6: 22, 12: 26, 19: 25, 25: 29, 38: 27},
+        "stopped": {0: 21, 6: 18, 12: 14, 19: 14, 25: 11, 38: 13},
+        "failed": {0: 1, 19: 2},
+    },
+    ("coder-status", "Observability pods"): {
+        "prometheus-k8s-0": {0: 1},
+        "loki-0": {0: 1},
+        "promtail-9xk2p": {0: 1},
+        "promtail-c7d4v": {0: 1, 41: 0},
     },
     ("provisionerd", "Daemons by pod"): dict(
         zip(_PROVISIONERS, ({0: 3, 19: 4}, {0: 3, 19: 4}), strict=True)
@@ -124,6 +151,11 @@ ROWS: Mapping[Key, Sequence[Mapping[str, object]]] = {
         {"path": "/api/v2/users/{user}", "value": 38_900.0},
         {"path": "/api/v2/buildinfo", "value": 22_400.0},
         {"path": "/api/v2/notifications/inbox", "value": 9_800.0},
+    ],
+    ("coder-status", "Latest builds"): [
+        {"status": "succeeded", "value": 40},
+        {"status": "failed", "value": 2},
+        {"status": "running", "value": 1},
     ],
     ("provisionerd", "Last terminations"): [
         {"pod": _PROVISIONERS[0], "container": "coder", "reason": "Error"}

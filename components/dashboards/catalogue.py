@@ -13,6 +13,7 @@ from components.dashboards import (
     coder_control_plane,
     coder_prebuilds,
     coder_provisioners,
+    coder_status,
 )
 from components.dashboards.context import DashboardContext
 from components.dashboards.panels import render
@@ -45,5 +46,6 @@ CATALOGUE: Mapping[str, DashboardSpec] = {
         coder_control_plane,
         coder_prebuilds,
         coder_provisioners,
+        coder_status,
     )
 }

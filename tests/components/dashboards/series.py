@@ -150,6 +150,7 @@ _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "reason": ("buffer_full", "forward_failed", "boundary_channel_full")
     },
     Metrics.POD_TERMINATED_REASON.name: {"reason": ("OOMKilled", "Error", "Completed")},
+    Metrics.WORKSPACE_LATEST_BUILD_STATUS.name: {"status": ("succeeded", "failed", "running")},
 }
 
 
