@@ -77,12 +77,13 @@ def audit(
         decision: Keep this decision only.
         filtered: Honour the dashboard's variables; False for alert rules, which have none.
 
-    The result's labels are the fields', `domain` and `path`; its line is the URL.
+    The result's labels are the fields'; of a filtered one also `domain` and `path`, and its line
+    is the URL.
     """
     compared = [f for f in FILTERS.values() if isinstance(f, AuditField)] if filtered else []
-    wanted = _unique(
-        [AuditField.MESSAGE, AuditField.DECISION, *compared, *fields, AuditField.HTTP_URL]
-    )
+    wanted = _unique([AuditField.MESSAGE, AuditField.DECISION, *compared, *fields])
+    if filtered:
+        wanted = _unique([*wanted, AuditField.HTTP_URL])
     extraction = ", ".join(f'{field.label}="{field.value}"' for field in wanted)
     stages = [
         # The cheap filter first; the exact one after parsing, since a URL may hold the words.
@@ -92,11 +93,11 @@ def audit(
     ]
     if decision:
         stages.append(f"| {AuditField.DECISION.label}={_raw(decision.value)}")
-    stages += [
-        f"| line_format {_raw('{{.' + AuditField.HTTP_URL.label + '}}')}",
-        f"| regexp {_raw(URL_PATTERN)}",
-    ]
     if filtered:
+        stages += [
+            f"| line_format {_raw('{{.' + AuditField.HTTP_URL.label + '}}')}",
+            f"| regexp {_raw(URL_PATTERN)}",
+        ]
         stages += [
             # Grafana escapes the value for a regular expression; an empty one matches all.
             f"| {_label(field)}=~{_raw('(?i).*${' + name + ':regex}.*')}"
@@ -141,6 +142,11 @@ def total(expression: str, *by: Field) -> str:
     """Sum, by the fields given."""
     group = f" by ({', '.join(_label(field) for field in by)}) " if by else ""
     return f"sum{group}({expression})"
+
+
+def or_zero(expression: str) -> str:
+    """Return 0 where there is no line; for a result without labels."""
+    return f"{expression} or vector(0)"
 
 
 def topk(number: int, expression: str) -> str:

@@ -124,6 +124,10 @@ def _metric(node: Node, entries: Sequence[Entry], at: datetime) -> Vector | floa
     match inner.name:
         case "LiteralExpr":
             return float(inner.text)
+        case "VectorExpr":
+            return {(): float(inner.need("Number").text)}
+        case "MetricExpr":  # in parentheses
+            return _metric(inner, entries, at)
         case "VectorAggregationExpr":
             return _aggregate(inner, entries, at)
         case "RangeAggregationExpr":
@@ -136,17 +140,33 @@ def _metric(node: Node, entries: Sequence[Entry], at: datetime) -> Vector | floa
 
 def _binary(node: Node, entries: Sequence[Entry], at: datetime) -> Vector:
     left, operator, modifier, right = node.children
-    assert not modifier.text
     one = _metric(left.need("MetricExpr"), entries, at)
     other = _metric(right.need("MetricExpr"), entries, at)
     assert isinstance(one, dict)
+    if modifier.text:
+        assert operator.name == "Unless", node.text
+        assert modifier.text.startswith("on ("), node.text
+    on = {n.text for n in modifier.walk() if n.name == "GroupingLabel"}
+
+    def matched(labels: Labels) -> Labels:
+        return tuple(pair for pair in labels if pair[0] in on) if on else labels
+
     match operator.name, other:
         case "Mul", float():
             return {labels: value * other for labels, value in one.items()}
+        case "Gtr", float():
+            return {labels: value for labels, value in one.items() if value > other}
+        case "Gte", float():
+            return {labels: value for labels, value in one.items() if value >= other}
         case "Div", dict():
             return {labels: one[labels] / other[labels] for labels in one if labels in other}
+        case "And", dict():
+            return {labels: value for labels, value in one.items() if labels in other}
+        case "Or", dict():
+            return {**other, **one}
         case "Unless", dict():
-            return {labels: value for labels, value in one.items() if labels not in other}
+            refused = {matched(labels) for labels in other}
+            return {k: value for k, value in one.items() if matched(k) not in refused}
         case _:
             raise NotImplementedError(node.text)
 

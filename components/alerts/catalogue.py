@@ -1,0 +1,238 @@
+"""The alerts there are, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from components.alerts.model import Alert, AlertContext, Panel, Severity
+from components.dashboards import agent_firewall, ai_gateway, logql
+from components.dashboards.model import AuditField, Decision, Metrics
+from components.dashboards.panels import loki_metric, promql
+from components.dashboards.promql import (
+    added,
+    aggregate,
+    increase,
+    once,
+    select,
+    without,
+)
+
+_WORKSPACE = ("username", "workspace_name")
+_VERSION = (AuditField.TEMPLATE_ID, AuditField.TEMPLATE_VERSION_ID)
+
+
+def _audit_silent(context: AlertContext) -> Alert:
+    minutes = context.thresholds.silent_minutes
+    lines = logql.audit(context.queries.coder_logs, filtered=False)
+    forwarded = aggregate("sum", increase(select(Metrics.BATCHES_FORWARDED), f"{minutes}m"))
+    return Alert(
+        name="BoundaryAuditSilent",
+        severity=Severity.CRITICAL,
+        summary="Agents forward audit batches, and no audit line reaches Loki",
+        description=(
+            f"In the last {minutes} minutes agents forwarded batches of audit logs to coderd, and "
+            "Loki received no boundary_request line. Requests of agents are allowed and denied "
+            "without a record. Check that coderd logs JSON to stderr (CODER_LOGGING_JSON), that "
+            "the log collector runs on coderd's nodes, and that Loki accepts its streams."
+        ),
+        panel=Panel(agent_firewall.UID, "Time since the last audit line"),
+        queries={
+            "A": loki_metric(
+                logql.or_zero(logql.total(logql.count(lines, f"{minutes}m"))), instant=True
+            ),
+            "B": promql(forwarded.or_zero(), instant=True),
+        },
+        condition="$A == 0 && $B > 0",
+        hold_minutes=5,
+        window_minutes=minutes,
+    )
+
+
+def _audit_unreported(context: AlertContext) -> Alert | None:
+    if not context.confined_templates:
+        return None
+    names = "|".join(context.confined_templates)
+    running = aggregate("sum", once(Metrics.AGENTS_UP, template_name=f"=~{names}"), "template_name")
+    reporting = aggregate("count", select(Metrics.BATCHES_FORWARDED), "template_name")
+    minutes = context.thresholds.unreported_minutes
+    return Alert(
+        name="BoundaryAuditUnreported",
+        severity=Severity.CRITICAL,
+        summary="No workspace of {{ $labels.template_name }} reports its audit",
+        description=(
+            "{{ $value }} agents of template {{ $labels.template_name }}, which has a firewall, "
+            f"have run for {minutes} minutes and none exports its counters of audit batches, so "
+            "that a loss would go unseen. Check that coderd collects agents' metrics "
+            "(CODER_PROMETHEUS_COLLECT_AGENT_STATS=true) and that the agents are of Coder 2.34 or "
+            "newer: workspaces started before an update keep the old agent."
+        ),
+        panel=Panel(agent_firewall.UID, "Active firewall agents"),
+        queries={"A": promql(without(running > 0, reporting, "template_name"))},
+        labels=("template_name",),
+        hold_minutes=minutes,
+    )
+
+
+def _batches_dropped(context: AlertContext) -> Alert:
+    limits = context.thresholds
+    lost = added(
+        Metrics.BATCHES_DROPPED,
+        *_WORKSPACE,
+        "reason",
+        over=f"{limits.loss_minutes}m",
+        memory="1d",
+    )
+    return Alert(
+        name="BoundaryBatchesDropped",
+        severity=Severity.CRITICAL,
+        summary=(
+            "Audit batches of {{ $labels.username }}/{{ $labels.workspace_name }} are lost: "
+            "{{ $labels.reason }}"
+        ),
+        description=(
+            "{{ $value }} batches of audit logs did not reach coderd in the last "
+            f"{limits.loss_minutes} minutes; what the agent asked for in that time is not "
+            "recorded. forward_failed: coderd was away or the connection broke; read coderd's log "
+            "for ReportBoundaryLogs. buffer_full: the agent makes requests faster than its batches "
+            "are taken; look at coderd's load. Note the gap in the audit."
+        ),
+        panel=Panel(agent_firewall.UID, "Dropped batches and logs"),
+        queries={"A": promql(lost > limits.dropped_batches)},
+        labels=(*_WORKSPACE, "reason"),
+        window_minutes=limits.loss_minutes,
+    )
+
+
+def _logs_dropped(context: AlertContext) -> Alert:
+    limits = context.thresholds
+    # The other reasons are those of whole batches, of which there is an alert already.
+    lost = added(
+        Metrics.LOGS_DROPPED,
+        *_WORKSPACE,
+        "reason",
+        over=f"{limits.loss_minutes}m",
+        memory="1d",
+        reason="=~boundary_.*",
+    )
+    return Alert(
+        name="BoundaryLogsDropped",
+        severity=Severity.WARNING,
+        summary=(
+            "Boundary loses audit lines in {{ $labels.username }}/{{ $labels.workspace_name }}: "
+            "{{ $labels.reason }}"
+        ),
+        description=(
+            "{{ $value }} audit lines were lost before they reached the workspace's agent in the "
+            f"last {limits.loss_minutes} minutes. boundary_channel_full: a process makes requests "
+            "faster than Boundary logs them; see who and what in Recent denied requests. "
+            "boundary_batch_full: Boundary cannot write to the agent's socket; restart the "
+            "workspace. Note the gap in the audit."
+        ),
+        panel=Panel(agent_firewall.UID, "Dropped batches and logs"),
+        queries={"A": promql(lost > limits.dropped_logs)},
+        labels=(*_WORKSPACE, "reason"),
+        window_minutes=limits.loss_minutes,
+    )
+
+
+def _deny_spike(context: AlertContext) -> Alert:
+    limits = context.thresholds
+    logs = context.queries.coder_logs
+    everything = logql.audit(logs, *_VERSION, filtered=False)
+    denied = logql.audit(logs, *_VERSION, decision=Decision.DENY, filtered=False)
+    window, before = f"{limits.deny_minutes}m", f"{limits.deny_baseline_hours}h"
+
+    def total(lines: str, *by: AuditField, over: str = window, offset: str = "") -> str:
+        return logql.total(logql.count(lines, over, offset=offset), *by)
+
+    share = f"{total(denied, *_VERSION)} / {total(everything, *_VERSION)}"
+    enough = f"{total(everything, *_VERSION)} >= {limits.deny_requests}"
+    usual = (
+        f"{total(denied, AuditField.TEMPLATE_ID, over=before, offset=window)} / "
+        f"{total(everything, AuditField.TEMPLATE_ID, over=before, offset=window)}"
+    )
+    template = AuditField.TEMPLATE_ID.label
+    # A template that was always denied this much has no spike; a new one has nothing before.
+    expression = (
+        f"(({share}) > {limits.deny_share:g} and {enough}) "
+        f"unless on ({template}) ({usual}) > {limits.deny_share / limits.deny_growth:g}"
+    )
+    return Alert(
+        name="BoundaryDenySpike",
+        severity=Severity.WARNING,
+        summary=(
+            "Template version {{ $labels.template_version_id }} is denied "
+            "{{ humanizePercentage $value }} of its requests"
+        ),
+        description=(
+            f"In the last {limits.deny_minutes} minutes more than {limits.deny_share:.0%} of at "
+            f"least {limits.deny_requests} requests were denied, and in the "
+            f"{limits.deny_baseline_hours} hours before less than "
+            f"1/{limits.deny_growth:g} of that for the same template. After a change of the "
+            "template: read Top denied domains for the missing rule, or go back with `python -m "
+            "ops rollback`. Without one: a dependency moved to another host, or an agent tries "
+            "what it should not; ask the owner."
+        ),
+        panel=Panel(
+            agent_firewall.UID,
+            "Deny rate by template version",
+            {"template_version_id": AuditField.TEMPLATE_VERSION_ID.label},
+        ),
+        queries={"A": loki_metric(expression, instant=True)},
+        labels=tuple(field.label for field in _VERSION),
+        hold_minutes=5,
+        window_minutes=limits.deny_minutes,
+    )
+
+
+def _reload_failed(context: AlertContext) -> Alert:
+    minutes = context.thresholds.reload_minutes
+    failed = select(Metrics.PROVIDERS_LAST_RELOAD) > select(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
+    return Alert(
+        name="AIGatewayReloadFailed",
+        severity=Severity.WARNING,
+        summary="{{ $labels.pod }} could not reload its model providers",
+        description=(
+            f"The last reload of {{{{ $labels.pod }}}} failed at least {minutes} minutes ago. Its "
+            "gateway runs with the providers from before the change, so that replicas answer "
+            "differently: a removed key may still work, a new provider may be unknown. Read the "
+            "gateway log for aibridged, repair the provider under Deployment, AI providers; saving "
+            "it reloads again."
+        ),
+        panel=Panel(ai_gateway.UID, "Provider reload status"),
+        queries={"A": promql(aggregate("max", failed, "namespace", "pod"))},
+        labels=("namespace", "pod"),
+        hold_minutes=minutes,
+    )
+
+
+def _provider_error(context: AlertContext) -> Alert:
+    labels = ("provider_name", "provider_type")
+    refused = aggregate("max", select(Metrics.PROVIDER_INFO, status="error"), *labels)
+    return Alert(
+        name="AIGatewayProviderError",
+        severity=Severity.WARNING,
+        summary="The AI Gateway refuses provider {{ $labels.provider_name }}",
+        description=(
+            "The gateway reloaded its providers and left {{ $labels.provider_name }} of type "
+            "{{ $labels.provider_type }} out, as its configuration is wrong; agents that use it "
+            "get errors. Read the gateway log for its name, then correct its address or key under "
+            "Deployment, AI providers."
+        ),
+        panel=Panel(ai_gateway.UID, "Provider inventory"),
+        queries={"A": promql(refused > 0)},
+        labels=labels,
+        hold_minutes=context.thresholds.provider_minutes,
+    )
+
+
+CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
+    "BoundaryAuditSilent": _audit_silent,
+    "BoundaryAuditUnreported": _audit_unreported,
+    "BoundaryBatchesDropped": _batches_dropped,
+    "BoundaryLogsDropped": _logs_dropped,
+    "BoundaryDenySpike": _deny_spike,
+    "AIGatewayReloadFailed": _reload_failed,
+    "AIGatewayProviderError": _provider_error,
+}
+"""Each returns its alert for one stack, None where there is nothing to watch."""

@@ -1,0 +1,174 @@
+"""Alerts: a PrometheusRule for what Prometheus evaluates, a ConfigMap for what Grafana does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import pulumi
+import yaml
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import ConfigMap
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.alerts import grafana, prometheus
+from components.alerts.catalogue import CATALOGUE
+from components.alerts.model import Alert, AlertContext, Thresholds
+from components.dashboards import CATALOGUE as DASHBOARDS
+from components.dashboards.context import DashboardContext
+from components.errors import refuse
+
+GROUP = "firewalled-coder"
+RUNBOOK = "docs/alerts.md"
+
+
+@dataclass(frozen=True)
+class AlertsArgs:
+    """Which alerts a stack has, when they fire and where they go.
+
+    Attributes:
+        alerts: Names; all of the catalogue if not given.
+        evaluator: Who evaluates the alerts on PromQL alone: the Prometheus of the operator, from
+            a PrometheusRule, or Grafana. The others are always Grafana's.
+        namespace: Of the PrometheusRule.
+        rule_labels: Labels of the PrometheusRule, by which Prometheus selects its rules.
+        grafana_namespace: Namespace in which Grafana's sidecar looks for ConfigMaps.
+        folder: Folder in Grafana.
+        labels: Labels of every alert, by which it is routed.
+        runbook: Address of docs/alerts.md, for the annotation `runbook_url`.
+        grafana_url: Address of Grafana, for `dashboard_url`; a path alone if empty.
+        dashboards: Uids of the dashboards that the stack has; only those are linked.
+        queries: Where the data is.
+        thresholds: When to fire.
+        confined_templates: Names of the templates with a firewall.
+    """
+
+    alerts: tuple[str, ...] = tuple(CATALOGUE)
+    evaluator: Literal["prometheus", "grafana"] = "prometheus"
+    namespace: str = "monitoring"
+    rule_labels: Mapping[str, str] = field(default_factory=dict)
+    grafana_namespace: str = "monitoring"
+    folder: str = "Coder"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    runbook: str = RUNBOOK
+    grafana_url: str = ""
+    dashboards: tuple[str, ...] = tuple(DASHBOARDS)
+    queries: DashboardContext = field(default_factory=DashboardContext)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    confined_templates: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what does not exist or never fires.
+
+        Raises:
+            ArgsError: An unknown alert, one twice, a label of the alerts' own, or a threshold out
+                of its bounds.
+        """
+        problems = [
+            f"{name!r} is no alert; there are {', '.join(CATALOGUE)}"
+            for name in self.alerts
+            if name not in CATALOGUE
+        ]
+        if len(set(self.alerts)) != len(self.alerts):
+            problems.append("each alert may be named once")
+        if "severity" in self.labels or "alertname" in self.labels:
+            problems.append("the labels severity and alertname are the alerts' own")
+        limits = self.thresholds
+        for each in fields(limits):
+            value = getattr(limits, each.name)
+            if each.name.endswith(("_minutes", "_hours")) and value < 1:
+                problems.append(f"{each.name} is {value}; it must be 1 or more")
+            elif value < 0:
+                problems.append(f"{each.name} is {value}; it must be 0 or more")
+        if not 0 < limits.deny_share < 1:
+            problems.append(f"deny_share is {limits.deny_share}; it must be between 0 and 1")
+        if limits.deny_growth < 1:
+            problems.append(f"deny_growth is {limits.deny_growth}; it must be 1 or more")
+        refuse("alerts", problems)
+
+    def chosen(self) -> list[Alert]:
+        """Return the alerts there is something to watch for."""
+        context = AlertContext(self.queries, self.thresholds, self.confined_templates)
+        built = (CATALOGUE[name](context) for name in self.alerts)
+        return [alert for alert in built if alert is not None]
+
+    def prometheus_rules(self) -> dict[str, Any] | None:
+        """Return the specification of the PrometheusRule, None if Prometheus evaluates none."""
+        alerts = [alert for alert in self.chosen() if self._is_prometheus(alert)]
+        if not alerts:
+            return None
+        return prometheus.rules(
+            alerts, name=GROUP, labels=self.labels, annotations=self._annotations(alerts)
+        )
+
+    def grafana_rules(self) -> dict[str, Any]:
+        """Return the provisioning file, which deletes the alerts that Grafana is not to have."""
+        alerts = [alert for alert in self.chosen() if not self._is_prometheus(alert)]
+        names = {alert.name for alert in alerts}
+        return grafana.provisioning(
+            alerts,
+            self.queries,
+            group=GROUP,
+            folder=self.folder,
+            labels=self.labels,
+            annotations=self._annotations(alerts),
+            gone=[name for name in CATALOGUE if name not in names],
+        )
+
+    def _is_prometheus(self, alert: Alert) -> bool:
+        return alert.only_promql and self.evaluator == "prometheus"
+
+    def _annotations(self, alerts: list[Alert]) -> dict[str, dict[str, str]]:
+        return {
+            alert.name: alert.annotations(self.runbook, self.grafana_url, self.dashboards)
+            for alert in alerts
+        }
+
+
+class Alerts(pulumi.ComponentResource):
+    """The alerts of a stack.
+
+    Attributes:
+        names: Names of the alerts, by who evaluates them: `prometheus` and `grafana`.
+    """
+
+    names: pulumi.Output[dict[str, list[str]]]
+
+    def __init__(
+        self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("firewalledcoder:index:Alerts", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        rules = args.prometheus_rules()
+        if rules:
+            CustomResource(
+                f"{name}-prometheus",
+                api_version="monitoring.coreos.com/v1",
+                kind="PrometheusRule",
+                metadata=ObjectMetaArgs(
+                    name=GROUP, namespace=args.namespace, labels=dict(args.rule_labels)
+                ),
+                spec=rules,
+                opts=child,
+            )
+        provisioned = args.grafana_rules()
+        ConfigMap(
+            f"{name}-grafana",
+            metadata=ObjectMetaArgs(
+                name=f"alerts-{GROUP}",
+                namespace=args.grafana_namespace,
+                labels={"grafana_alert": "1"},
+            ),
+            data={f"{GROUP}.yaml": yaml.safe_dump(provisioned, sort_keys=False, width=1000)},
+            opts=child,
+        )
+        self.names = pulumi.Output.from_input(
+            {
+                "prometheus": [
+                    r["alert"] for g in (rules or {}).get("groups", []) for r in g["rules"]
+                ],
+                "grafana": [r["title"] for g in provisioned.get("groups", []) for r in g["rules"]],
+            }
+        )
+        self.register_outputs({"names": self.names})

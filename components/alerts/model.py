@@ -1,0 +1,150 @@
+"""What an alert is, before Prometheus or Grafana is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from components.dashboards.context import DashboardContext
+from components.dashboards.panels import Query, panel_id
+
+
+class Severity(StrEnum):
+    """The label `severity`, by which Alertmanager and Grafana route."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When the alerts fire. Minutes and hours are whole, shares are between 0 and 1.
+
+    Attributes:
+        silent_minutes: Agents forwarded audit batches for this long and no audit line came.
+        unreported_minutes: Workspaces of a template with a firewall run, and no agent of them
+            reports its audit counters.
+        loss_minutes: Over how long lost batches and lines are counted.
+        dropped_batches: So many lost batches are accepted in that time.
+        dropped_logs: So many lost audit lines are accepted in that time.
+        deny_minutes: Over how long denials are counted.
+        deny_share: The denied share of a template version's requests that is too much.
+        deny_requests: With fewer requests a share says nothing.
+        deny_growth: A spike is this many times what the template was denied before.
+        deny_baseline_hours: How long before is.
+        reload_minutes: So long a failed reload of the gateway's providers is accepted.
+        provider_minutes: So long a provider that was refused is accepted.
+    """
+
+    silent_minutes: int = 15
+    unreported_minutes: int = 30
+    loss_minutes: int = 15
+    dropped_batches: float = 0
+    dropped_logs: float = 0
+    deny_minutes: int = 15
+    deny_share: float = 0.3
+    deny_requests: int = 20
+    deny_growth: float = 2.0
+    deny_baseline_hours: int = 24
+    reload_minutes: int = 10
+    provider_minutes: int = 10
+
+
+@dataclass(frozen=True)
+class AlertContext:
+    """What the alerts' queries depend on.
+
+    Attributes:
+        queries: Where the data is.
+        thresholds: When to fire.
+        confined_templates: Names of the templates whose agents run behind the firewall.
+    """
+
+    queries: DashboardContext = field(default_factory=DashboardContext)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    confined_templates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The panel to look at first.
+
+    Attributes:
+        uid: Its dashboard.
+        title: Its title.
+        variables: Label of the alert by variable of the dashboard to fill in with it.
+    """
+
+    uid: str
+    title: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> int:
+        """Its number on the dashboard."""
+        return panel_id(self.title)
+
+    def url(self, grafana: str) -> str:
+        """Return its address, with labels of the alert as template expressions."""
+        filled = "".join(
+            f"&var-{name}={{{{ $labels.{label} }}}}" for name, label in self.variables.items()
+        )
+        return f"{grafana}/d/{self.uid}?viewPanel={self.id}{filled}"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert: it holds while its queries say so.
+
+    Attributes:
+        name: CamelCase, as Prometheus' own; its anchor in docs/alerts.md in lower case.
+        severity: How bad it is.
+        summary: One line; may name labels as `{{ $labels.username }}`, and `{{ $value }}`.
+        description: What it means and what to do.
+        panel: Where to look.
+        queries: By letter. One PromQL query alone has a result exactly while the alert holds, of
+            positive values; several, or LogQL, are Grafana's to evaluate.
+        condition: For several queries: an expression of Grafana's over their letters.
+        hold_minutes: How long it has to hold before it fires.
+        window_minutes: How far back the queries look.
+        labels: The labels that one alert differs from another in.
+    """
+
+    name: str
+    severity: Severity
+    summary: str
+    description: str
+    panel: Panel
+    queries: Mapping[str, Query]
+    labels: Sequence[str] = ()
+    condition: str = ""
+    hold_minutes: int = 0
+    window_minutes: int = 15
+
+    @property
+    def anchor(self) -> str:
+        """Its heading in docs/alerts.md, as a fragment."""
+        return self.name.lower()
+
+    @property
+    def only_promql(self) -> bool:
+        """Whether Prometheus can evaluate it alone."""
+        return [query.kind for query in self.queries.values()] == ["prometheus"]
+
+    def annotations(self, runbook: str, grafana: str, dashboards: Sequence[str]) -> dict[str, str]:
+        """Return what people are told.
+
+        Args:
+            runbook: Address of docs/alerts.md.
+            grafana: Address of Grafana; empty for a path alone.
+            dashboards: Those that the stack has; no other is linked.
+        """
+        told = {
+            "summary": self.summary,
+            "description": self.description,
+            "runbook_url": f"{runbook}#{self.anchor}",
+        }
+        if self.panel.uid in dashboards:
+            told["dashboard_url"] = self.panel.url(grafana)
+        return told

@@ -1,0 +1,65 @@
+"""Alerts on Pulumi's mocks, and the arguments it refuses."""
+
+import pytest
+import yaml
+
+from components.alerts import CATALOGUE, Alerts, AlertsArgs, Thresholds
+from tests.components.recording import record
+
+
+def alerts(**kwargs):
+    args = AlertsArgs(confined_templates=("firewalled",), **kwargs)
+    recorder, outputs = record(lambda: {"names": Alerts("alerts", args).names})
+    return args, recorder, outputs["names"]
+
+
+def test_prometheus_gets_its_rules_and_grafana_the_others():
+    args, recorder, names = alerts(
+        namespace="prometheus",
+        rule_labels={"release": "kps"},
+        grafana_namespace="observability",
+        labels={"team": "platform"},
+    )
+    (rule,) = recorder.of("PrometheusRule")
+    assert rule["apiVersion"] == "monitoring.coreos.com/v1"
+    assert rule["metadata"]["namespace"] == "prometheus"
+    assert rule["metadata"]["labels"] == {"release": "kps"}
+    assert rule["spec"] == args.prometheus_rules()
+    (config_map,) = recorder.of("ConfigMap")
+    assert config_map["metadata"]["namespace"] == "observability"
+    assert config_map["metadata"]["labels"] == {"grafana_alert": "1"}
+    (text,) = config_map["data"].values()
+    assert yaml.safe_load(text) == args.grafana_rules()
+    assert names["grafana"] == ["BoundaryAuditSilent", "BoundaryDenySpike"]
+    assert sorted(names["prometheus"] + names["grafana"]) == sorted(CATALOGUE)
+    for made in rule["spec"]["groups"][0]["rules"]:
+        assert made["labels"]["team"] == "platform"
+
+
+def test_without_the_operator_grafana_evaluates_all():
+    _, recorder, names = alerts(evaluator="grafana")
+    assert recorder.of("PrometheusRule") == []
+    assert names == {"prometheus": [], "grafana": list(CATALOGUE)}
+
+
+def test_a_stack_may_choose_its_alerts():
+    _, recorder, names = alerts(alerts=("BoundaryDenySpike",))
+    assert recorder.of("PrometheusRule") == []
+    assert names == {"prometheus": [], "grafana": ["BoundaryDenySpike"]}
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"alerts": ("AuditSilent",)}, "'AuditSilent' is no alert; there are BoundaryAuditSilent"),
+        ({"alerts": ("BoundaryDenySpike",) * 2}, "each alert may be named once"),
+        ({"labels": {"severity": "page"}}, "severity and alertname are the alerts' own"),
+        ({"thresholds": Thresholds(loss_minutes=0)}, "loss_minutes is 0; it must be 1 or more"),
+        ({"thresholds": Thresholds(dropped_batches=-1)}, "dropped_batches is -1; it must be 0"),
+        ({"thresholds": Thresholds(deny_share=30)}, "deny_share is 30; it must be between 0 and 1"),
+        ({"thresholds": Thresholds(deny_growth=0.5)}, "deny_growth is 0.5; it must be 1 or more"),
+    ],
+)
+def test_what_does_not_exist_or_never_fires_is_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        AlertsArgs(**kwargs)
