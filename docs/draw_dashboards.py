@@ -210,6 +210,7 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
     for hour in range(0, 7, 2):
         x = left + (right - left) * hour / 6
         clock = (START + timedelta(hours=hour)).strftime("%H:%M")
+        x = min(x, right - 8)  # the last one would reach over the edge
         parts.append(_text(x, bottom + 14, clock, 50, color="#9b9ca5", anchor="middle"))
     base = [0.0] * len(totals)
     fixed = _fixed_colors(panel)
@@ -323,6 +324,14 @@ def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
         for prop in override["properties"]
         if prop["id"] == "unit"
     }
+    texts = {
+        (override["matcher"]["options"], text): COLORS[result["color"]]
+        for override in panel["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if prop["id"] == "mappings"
+        for mapping in prop["value"]
+        for text, result in mapping["options"].items()
+    }
     parts = [f'<path d="M4 44H{w - 4}" stroke="#2c2f36"/>']
     wide = (w - 16) / max(len(columns), 1)
     for position, column in enumerate(columns):
@@ -331,7 +340,8 @@ def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
         parts.append(_text(x, 38, shown, wide - 6, color="#6e9fff"))
         for index, row in enumerate(rows[: int((h - 50) / 20)]):
             cell = shown_as(row.get(column), units.get(shown, "none"))
-            parts.append(_text(x, 60 + index * 20, cell, wide - 6))
+            color = texts.get((shown, cell), "")
+            parts.append(_text(x, 60 + index * 20, cell, wide - 6, color=color))
     return parts
 
 

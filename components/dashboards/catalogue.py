@@ -14,6 +14,8 @@ from components.dashboards import (
     coder_prebuilds,
     coder_provisioners,
     coder_status,
+    coder_workspace_detail,
+    coder_workspaces,
 )
 from components.dashboards.context import DashboardContext
 from components.dashboards.panels import render
@@ -47,5 +49,7 @@ CATALOGUE: Mapping[str, DashboardSpec] = {
         coder_prebuilds,
         coder_provisioners,
         coder_status,
+        coder_workspaces,
+        coder_workspace_detail,
     )
 }

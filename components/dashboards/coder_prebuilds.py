@@ -25,6 +25,7 @@ from components.dashboards.promql import (
     Expression,
     added,
     aggregate,
+    chosen,
     label_values,
     once,
     quantile_of_few,
@@ -34,7 +35,7 @@ UID = "cej6jysyme22oa"
 """Coder's own uid of this dashboard, kept so that links and bookmarks stay good."""
 TITLE = "Prebuilds"
 
-_CHOSEN = {"template_name": "=~$template", "preset_name": "=~$preset"}
+_CHOSEN = {"template_name": chosen("template"), "preset_name": chosen("preset")}
 _POOL_COLORS = {"Desired": Color.BLUE, "Running": Color.YELLOW, "Eligible": Color.GREEN}
 _OPERATION_COLORS = {"Created": Color.BLUE, "Claimed": Color.GREEN, "Failed": Color.RED}
 _ORIGIN_COLORS = {"Prebuilt": Color.GREEN, "Regular": Color.BLUE}
@@ -237,7 +238,7 @@ def build(context: DashboardContext) -> Dashboard:
             prometheus_variable(
                 "preset",
                 "Preset",
-                label_values(desired, "preset_name", template_name="=~$template"),
+                label_values(desired, "preset_name", template_name=chosen("template")),
                 context,
             ),
         ],

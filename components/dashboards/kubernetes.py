@@ -7,6 +7,7 @@ are read here, so nothing is added up twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from components.dashboards.context import DashboardContext
 from components.dashboards.model import Metric, Metrics
@@ -60,6 +61,12 @@ def provisioner_containers(context: DashboardContext) -> Matchers:
     return {**provisioner_pods(context), "container": "!="}
 
 
+def workspace_containers(context: DashboardContext, pods: str = "") -> Matchers:
+    """Match the containers of workspaces, those alone whose pods `pods` matches, if given."""
+    named = {"pod": pods} if pods else {}
+    return {"namespace": context.workspaces_namespace, **named, "container": "!="}
+
+
 def cpu(containers: Matchers) -> Expression:
     """Return the cores in use by pod."""
     return aggregate("sum", rate(select(Metrics.CONTAINER_CPU, **containers)), "pod")
@@ -78,6 +85,11 @@ def cpu_peak(containers: Matchers) -> Expression:
 def memory_peak(containers: Matchers) -> Expression:
     """Return the most bytes that all pods together had in use over the range."""
     return peak(aggregate("sum", select(Metrics.CONTAINER_MEMORY, **containers)))
+
+
+def limit(resource: Literal["cpu", "memory"], containers: Matchers) -> Expression:
+    """Return the cores or bytes that each pod may use."""
+    return aggregate("sum", select(Metrics.POD_LIMITS, resource=resource, **containers), "pod")
 
 
 def _of_largest_pod(metric: Metric, resource: str, containers: Matchers) -> Expression:

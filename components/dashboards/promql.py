@@ -75,7 +75,15 @@ def _operand(expression: Expression) -> str:
     return expression.text
 
 
+def chosen(variable: str) -> str:
+    """Return the matcher for the values that a reader chose of a dashboard's variable."""
+    return f"=~${{{variable}:regex}}"
+
+
 def _quote(value: str) -> str:
+    if "${" in value:
+        # Grafana puts its value in as it is, where a quote would end a quoted string.
+        return f"`{value}`"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 

@@ -313,7 +313,39 @@ class Request:
         return log_line("boundary_request", **fields)
 
 
-def log_line(message: str, **fields: str) -> str:
+@dataclass(frozen=True)
+class Build:
+    """A workspace's build, and a line a provisioner in coderd wrote about it."""
+
+    owner: str
+    workspace: str
+    workspace_id: str
+    template: str
+
+    @property
+    def line(self) -> str:
+        return log_line(
+            "unpacking template source archive",
+            loggers=("coderd", "provisionerd-coder-0", "runner"),
+            template_name=self.template,
+            template_version="v2",
+            workspace_id=self.workspace_id,
+            workspace_name=self.workspace,
+            workspace_owner=self.owner,
+            workspace_transition="start",
+        )
+
+
+BUILDS = (
+    Build("ada", "dev", "aaaaaaaa-0000-4000-8000-000000000001", "firewalled"),
+    Build("o'brien", "dev.2", "aaaaaaaa-0000-4000-8000-000000000002", "firewalled"),
+    Build("zoë.k+1", "new", "aaaaaaaa-0000-4000-8000-000000000003", "claude-code"),
+)
+
+
+def log_line(
+    message: str, *, loggers: tuple[str, ...] = ("coderd", "agentrpc"), **fields: str
+) -> str:
     """Return a line of coderd's JSON log."""
     text = json.dumps(
         {
@@ -321,7 +353,7 @@ def log_line(message: str, **fields: str) -> str:
             "level": "INFO",
             "msg": message,
             "caller": "coderd/agentapi/boundary_logs.go:102",
-            "logger_names": ["coderd", "agentrpc"],
+            "logger_names": loggers,
             "fields": fields,
         },
         ensure_ascii=False,

@@ -2,6 +2,7 @@
 
 import json
 import random
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -17,9 +18,14 @@ from tests.components.dashboards.generated import END, START, Request
 from tests.components.dashboards.logql import Entry, Node
 
 FILTERS = ("domain", "owner", "template_id", "template_version_id")
-NO_FILTER = {**dict.fromkeys(FILTERS, ""), "lookback": "1d"}
 CODERD = {"namespace": "coder", "app": "coder", "container": "coder", "pod": "coder-7d4f-2x9kq"}
 PROVISIONER = {**CODERD, "app": "coder-provisioner", "pod": "coder-provisioner-5c6d-7wq2m"}
+CHOICES = ("workspace_name", "template_name", "pod")
+NO_FILTER: dict[str, grafana.Value] = {
+    **dict.fromkeys(FILTERS, ""),
+    **{name: [".*"] for name in CHOICES},
+    "lookback": "1d",
+}
 WORKSPACE = {"namespace": "coder-workspaces", "container": "dev"}
 
 
@@ -37,7 +43,7 @@ TARGETS = targets()
 REQUESTS = generated.requests()
 
 
-def view(**variables: str) -> grafana.View:
+def view(**variables: grafana.Value) -> grafana.View:
     return grafana.View(START, END, 900, variables={**NO_FILTER, **variables})
 
 
@@ -71,6 +77,12 @@ def entries() -> list[Entry]:
     # Names a route, and no daemon.
     made += [Entry(moment(), CODERD, generated.log_line("GET", path="/provisioners/jobs"))]
     made += [Entry(moment(), WORKSPACE, "provisionerd in a workspace") for _ in range(3)]
+    made += [Entry(moment(), CODERD, build.line) for build in generated.BUILDS for _ in range(2)]
+    made += [Entry(moment(), CODERD, "provisionerd: a panic, and no JSON {") for _ in range(2)]
+    made += [Entry(moment(), CODERD, generated.log_line("workspace_id of nobody"))]
+    for build in generated.BUILDS:
+        labels = {**WORKSPACE, "pod": f"coder-{build.workspace_id}"}
+        made.append(Entry(moment(), labels, "agent: connected"))
     return sorted(made, key=lambda entry: entry.time)
 
 
@@ -130,6 +142,19 @@ def events(word: str, namespace: str, seconds: int | None = 900) -> list[Entry]:
     ]
 
 
+def workspace_ids() -> loki.Vector:
+    """The workspaces that coderd's log names, by name and id, and in how many lines."""
+    named = Counter(
+        (r.workspace, str(uuid.uuid5(uuid.NAMESPACE_URL, r.workspace))) for r in in_range()
+    )
+    lines = [entry.line for entry in ENTRIES]
+    named.update({(b.workspace, b.workspace_id): lines.count(b.line) for b in generated.BUILDS})
+    return {
+        (("workspace_id", number), ("workspace_name", name)): float(count)
+        for (name, number), count in named.items()
+    }
+
+
 NUMBERS: dict[tuple[str, str], Callable[[], loki.Vector]] = {
     ("agent-firewall", "Allowed requests"): lambda: {(): float(len(decided("allow")))},
     ("agent-firewall", "Denied requests"): lambda: {(): float(len(decided("deny")))},
@@ -165,6 +190,7 @@ NUMBERS: dict[tuple[str, str], Callable[[], loki.Vector]] = {
         (("pod", pod),): n / 900
         for pod, n in Counter(e.labels["pod"] for e in events("provisionerd", "coder")).items()
     },
+    ("workspace-detail", "Pods of the chosen workspaces"): workspace_ids,
     ("ai-gateway", "Gateway log events"): lambda: {(): len(events("aibridged", "coder")) / 900},
 }
 LINES: dict[tuple[str, str], Callable[[], list]] = {
@@ -173,6 +199,11 @@ LINES: dict[tuple[str, str], Callable[[], list]] = {
     ("agent-firewall", "Boundary log stream"): lambda: events("boundary", "coder-workspaces", 0),
     ("ai-gateway", "Gateway log stream"): lambda: events("aibridged", "coder", 0),
     ("provisionerd", "Provisioner log stream"): lambda: events("provisionerd", "coder", 0),
+    ("workspaces", "Provisioners' log"): lambda: events("provisionerd", "coder", 0),
+    ("workspace-detail", "Provisioners' log"): lambda: events("provisionerd", "coder", 0),
+    ("workspace-detail", "Workspace log"): lambda: [
+        e for e in ENTRIES if e.labels["namespace"] == "coder-workspaces"
+    ],
 }
 
 
@@ -180,7 +211,7 @@ def shown(decision: str) -> list[Request]:
     return [r for r in REQUESTS if r.decision == decision]
 
 
-HELD = {"agent-firewall", "ai-gateway", "provisionerd"}
+HELD = {"agent-firewall", "ai-gateway", "provisionerd", "workspaces", "workspace-detail"}
 OWN = {key: target for key, target in TARGETS.items() if key[0] in HELD}
 
 
@@ -241,7 +272,9 @@ def test_columns_of_the_tables_are_labels_of_the_query(trees):
         assert set(chosen["options"]["include"]["names"]) <= {"Time", *labels}
 
 
-@pytest.mark.parametrize("key", [key for key in LINES if key[1].endswith("stream")], ids=" / ".join)
+@pytest.mark.parametrize(
+    "key", [key for key in LINES if key[1].endswith(("stream", "log"))], ids=" / ".join
+)
 def test_log_streams_hold_the_lines_that_name_their_part(trees, key):
     found = loki.lines(trees[key], ENTRIES)
     assert found
@@ -279,6 +312,41 @@ def test_every_audit_panel_honours_every_filter(name, value, keeps):
         else:
             expected = loki.vector(plain, less, END)
             assert loki.vector(tree, ENTRIES, END) == pytest.approx(expected), key
+
+
+@pytest.mark.parametrize(
+    ("variables", "keeps"),
+    [
+        ({"workspace_name": ["dev"]}, lambda b: b.workspace == "dev"),
+        ({"workspace_name": ["dev.2"]}, lambda b: b.workspace == "dev.2"),
+        ({"workspace_name": ["dev", "new"]}, lambda b: b.workspace in {"dev", "new"}),
+        ({"template_name": ["firewalled"]}, lambda b: b.template == "firewalled"),
+        ({"template_name": ["firewalled"], "workspace_name": ["new"]}, lambda b: False),
+        ({"workspace_name": ['"dev']}, lambda b: False),
+    ],
+)
+def test_the_chosen_workspaces_and_templates_decide_which_builds_are_shown(variables, keeps):
+    kept = sorted(build.line for build in generated.BUILDS if keeps(build) for _ in range(2))
+    for uid in ("workspaces", "workspace-detail"):
+        query = grafana.loki(TARGETS[uid, "Provisioners' log"]["expr"], view(**variables))
+        (tree,) = loki.parse([query])
+        assert sorted(entry.line for entry in loki.lines(tree, ENTRIES)) == kept
+
+
+def test_the_chosen_pod_decides_whose_log_is_shown():
+    pods = [f"coder-{build.workspace_id}" for build in generated.BUILDS[:2]]
+    expression = TARGETS["workspace-detail", "Workspace log"]["expr"]
+    (tree,) = loki.parse([grafana.loki(expression, view(pod=pods))])
+    assert sorted(entry.labels["pod"] for entry in loki.lines(tree, ENTRIES)) == pods
+
+
+def test_the_table_of_pods_leads_from_a_name_to_an_id():
+    expression = TARGETS["workspace-detail", "Pods of the chosen workspaces"]["expr"]
+    (tree,) = loki.parse([grafana.loki(expression, view(workspace_name=["dev.2"]))])
+    build = generated.BUILDS[1]
+    assert loki.vector(tree, ENTRIES, END) == {
+        (("workspace_id", build.workspace_id), ("workspace_name", "dev.2")): 2.0
+    }
 
 
 def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():

@@ -77,10 +77,11 @@ def test_a_quantile_of_few_observations_sees_the_first():
 
 
 def test_a_variable_offers_labels_there_are():
-    text = promql.label_values(Metrics.PREBUILDS_DESIRED, "preset_name", template_name="=~$t")
-    assert (
-        text == 'label_values(coderd_prebuilt_workspaces_desired{template_name=~"$t"}, preset_name)'
+    text = promql.label_values(
+        Metrics.PREBUILDS_DESIRED, "preset_name", template_name=promql.chosen("t")
     )
+    series = "coderd_prebuilt_workspaces_desired{template_name=~`${t:regex}`}"
+    assert text == f"label_values({series}, preset_name)"
     with pytest.raises(QueryError, match="has no label preset"):
         promql.label_values(Metrics.PREBUILDS_DESIRED, "preset")
 

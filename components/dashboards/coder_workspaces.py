@@ -1,0 +1,422 @@
+"""Workspaces: what all of them use, whether their builds succeed, and who runs which template."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from components.dashboards import kubernetes, logql
+from components.dashboards.context import DashboardContext
+from components.dashboards.model import Metrics
+from components.dashboards.panels import (
+    Color,
+    Panel,
+    Section,
+    Threshold,
+    Unit,
+    bar_gauge_panel,
+    build_dashboard,
+    logs_panel,
+    loki_lines,
+    pie_panel,
+    prometheus_variable,
+    promql,
+    stat_panel,
+    table_panel,
+    timeseries_panel,
+)
+from components.dashboards.promql import (
+    Expression,
+    added,
+    aggregate,
+    chosen,
+    increase,
+    label_values,
+    once,
+    quantile_over,
+    select,
+    topk,
+)
+
+UID = "workspaces"
+TITLE = "Workspaces"
+DETAIL_UID = "workspace-detail"
+
+TOP = 20
+TRANSITION_COLORS = {"START": Color.BLUE, "STOP": Color.YELLOW, "DESTROY": Color.RED}
+STATUS_COLORS = {"success": Color.GREEN, "failed": Color.RED}
+AGENT_STATUS_COLORS = {
+    "connected": Color.GREEN,
+    "connecting": Color.YELLOW,
+    "disconnected": Color.ORANGE,
+    "timeout": Color.RED,
+}
+
+_TEMPLATE = {"template_name": chosen("template_name")}
+_WORKSPACE = {"workspace_name": chosen("workspace_name")}
+_BOTH = {**_WORKSPACE, **_TEMPLATE}
+
+WORKSPACE_LINK = (
+    f"/d/{DETAIL_UID}?${{__url_time_range}}&var-workspace_name=${{__value.text:percentencode}}"
+)
+POD_LINK = f"/d/{DETAIL_UID}?${{__url_time_range}}&var-pod=${{__value.text:percentencode}}"
+TEMPLATE_LINK = f"/d/{UID}?${{__url_time_range}}&var-template_name=${{__value.text:percentencode}}"
+
+
+def _workspaces(**matchers: str) -> Expression:
+    latest = once(Metrics.WORKSPACE_LATEST_BUILD_STATUS, **_TEMPLATE, **matchers)
+    return aggregate("sum", latest).or_zero()
+
+
+def _now(context: DashboardContext) -> Section:
+    lost = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE, status="!=connected")
+    not_ready = select(Metrics.POD_READY, namespace=context.workspaces_namespace, condition="false")
+    return Section(
+        "Now",
+        [
+            stat_panel(
+                "Workspaces",
+                "Workspaces there are, by their latest build, with the chosen templates. Far "
+                "above your users: set dormancy, so that forgotten ones go away.",
+                promql(_workspaces(), instant=True),
+            ),
+            stat_panel(
+                "Running",
+                "Workspaces whose latest build is a start that succeeded. More at night than "
+                "expected: autostop is off or too long in a template.",
+                promql(_workspaces(status="succeeded", workspace_transition="start"), instant=True),
+            ),
+            stat_panel(
+                "Builds in progress",
+                "Workspaces whose latest build waits or runs. High and not falling: provisioners "
+                "are short, see the Provisioners dashboard.",
+                promql(_workspaces(status="=~pending|running|canceling"), instant=True),
+                thresholds=[Threshold(10, Color.ORANGE)],
+            ),
+            stat_panel(
+                "Latest build failed",
+                "Workspaces whose latest build failed: their owners are stuck. Read Failed "
+                "builds by template version, then the provisioners' log below.",
+                promql(_workspaces(status="failed"), instant=True),
+                base=Color.GREEN,
+                thresholds=[Threshold(1, Color.ORANGE), Threshold(5, Color.RED)],
+            ),
+            stat_panel(
+                "Agents not connected",
+                "Agents of the latest builds that coderd does not reach. For minutes after a "
+                "start that is normal; for longer, open the workspace's detail.",
+                promql(aggregate("count", lost).or_zero(), instant=True),
+                base=Color.GREEN,
+                thresholds=[Threshold(1, Color.ORANGE), Threshold(5, Color.RED)],
+            ),
+            stat_panel(
+                "Pods not ready",
+                "Pods of the workspaces' namespace that are not ready. Many at once: a node, an "
+                "image or a quota; ask kubectl for their events.",
+                promql(aggregate("sum", not_ready).or_zero(), instant=True),
+                base=Color.GREEN,
+                thresholds=[Threshold(1, Color.ORANGE), Threshold(5, Color.RED)],
+            ),
+        ],
+    )
+
+
+def _resources(context: DashboardContext) -> Section:
+    containers = kubernetes.workspace_containers(context)
+    restarts = increase(select(Metrics.POD_RESTARTS, **containers), "$__rate_interval")
+    return Section(
+        "Resources",
+        [
+            timeseries_panel(
+                "CPU",
+                f"Cores in use, the {TOP} pods that use most. One flat at its limit for hours: a "
+                "process in a loop, or an owner who needs a larger size.",
+                promql(topk(TOP, kubernetes.cpu(containers)), "{{pod}}"),
+                unit=Unit.CORES,
+            ),
+            timeseries_panel(
+                "Memory",
+                f"Working set, which the OOM killer judges by, of the {TOP} pods with most. One "
+                "that only rises: a leak; its container ends when it meets the limit.",
+                promql(topk(TOP, kubernetes.memory(containers)), "{{pod}}"),
+                unit=Unit.BYTES,
+            ),
+            timeseries_panel(
+                "Restarts",
+                f"Restarts of containers, the {TOP} pods with most. More than one an hour: read "
+                "the reason beside; what ran in the workspace was lost each time.",
+                promql(topk(TOP, aggregate("sum", restarts, "pod")), "{{pod}}"),
+                bars=True,
+                stacked=True,
+                interval="5m",
+            ),
+            kubernetes.terminations_panel(
+                "Terminations",
+                "Containers seen terminated, by reason. OOMKilled: offer a larger memory in the "
+                "template, or tell the owner.",
+                containers,
+                width=12,
+            ),
+            _pods(context),
+        ],
+    )
+
+
+def _pods(context: DashboardContext) -> Panel:
+    containers = kubernetes.workspace_containers(context)
+    memory = kubernetes.memory(containers)
+    limit = kubernetes.limit("memory", containers)
+    return table_panel(
+        "Pods against their limits",
+        "What each pod uses of what it may. Memory above nine tenths of its limit is about to be "
+        "killed; CPU far below what all asked for: lower the template's requests. Follow a pod to "
+        "its detail.",
+        promql(kubernetes.cpu(containers), instant=True),
+        promql(kubernetes.limit("cpu", containers), instant=True),
+        promql(memory, instant=True),
+        promql(limit, instant=True),
+        promql(memory / limit, instant=True),
+        columns={
+            "pod": "Pod",
+            "Value #A": "CPU",
+            "Value #B": "CPU limit",
+            "Value #C": "Memory",
+            "Value #D": "Memory limit",
+            "Value #E": "Memory of limit",
+        },
+        units={
+            "CPU": Unit.SHORT,
+            "Memory": Unit.BYTES,
+            "Memory limit": Unit.BYTES,
+            "Memory of limit": Unit.PERCENT,
+        },
+        links={"Pod": POD_LINK},
+    )
+
+
+def _builds() -> Section:
+    builds = Metrics.WORKSPACE_BUILDS
+    identity = (
+        "workspace_owner",
+        "workspace_name",
+        "template_name",
+        "template_version",
+        "workspace_transition",
+        "status",
+    )
+
+    def failed(*by: str) -> Expression:
+        return topk(TOP, added(builds, *by, over="$__range", status="failed", **_BOTH))
+
+    def over_time(title: str, description: str, status: str) -> Panel:
+        return timeseries_panel(
+            title,
+            description,
+            promql(
+                added(builds, "workspace_transition", status=status, **_BOTH),
+                "{{workspace_transition}}",
+            ),
+            bars=True,
+            stacked=True,
+            colors=TRANSITION_COLORS,
+            interval="5m",
+        )
+
+    return Section(
+        "Builds",
+        [
+            over_time(
+                "Successful builds by transition",
+                "Starts, stops and deletions that succeeded in each interval. Many starts at the "
+                "same minute: autostart; spread the schedules if provisioners queue.",
+                "success",
+            ),
+            over_time(
+                "Failed builds by transition",
+                "Builds that failed in each interval. From one moment on: a template version, a "
+                "registry or a quota; look who is affected below.",
+                "failed",
+            ),
+            bar_gauge_panel(
+                "Failed builds by template version",
+                "Failures of the range. One version above the one before it: promote the earlier "
+                "version, or go back with `python -m ops rollback`.",
+                promql(
+                    failed("template_name", "template_version"),
+                    "{{template_name}}: {{template_version}}",
+                    instant=True,
+                ),
+                color=Color.RED,
+            ),
+            bar_gauge_panel(
+                "Failed builds by user",
+                "Failures of the range by owner. One person with most of them struggles with a "
+                "parameter or a quota: offer help before they ask.",
+                promql(failed("workspace_owner"), "{{workspace_owner}}", instant=True),
+                color=Color.RED,
+            ),
+            table_panel(
+                "Builds of the range",
+                "How often each workspace was built in the range, and how it ended. Follow a "
+                "workspace to its detail, a template to filter by it.",
+                promql(added(builds, *identity, over="$__range", **_BOTH), instant=True),
+                columns={
+                    "workspace_owner": "Owner",
+                    "workspace_name": "Workspace",
+                    "template_name": "Template",
+                    "template_version": "Template version",
+                    "workspace_transition": "Transition",
+                    "status": "Status",
+                    "Value": "Builds",
+                },
+                colors={"Status": STATUS_COLORS},
+                links={"Workspace": WORKSPACE_LINK, "Template": TEMPLATE_LINK},
+            ),
+        ],
+    )
+
+
+def _distribution() -> Section:
+    def share(title: str, description: str, *by: str) -> Panel:
+        latest = once(Metrics.WORKSPACE_LATEST_BUILD_STATUS, **_TEMPLATE)
+        legend = ": ".join("{{" + label + "}}" for label in by)
+        workspaces = topk(TOP, aggregate("sum", latest, *by))
+        return pie_panel(title, description, promql(workspaces, legend, instant=True), width=12)
+
+    return Section(
+        "Who uses what",
+        [
+            share(
+                "Workspaces by user",
+                "Who owns the workspaces. One person with very many: a script, or prebuilds, "
+                "whose owner is the user prebuilds.",
+                "workspace_owner",
+            ),
+            share(
+                "Workspaces by user and template",
+                "The same by template. Those on a template you retire are whom to tell.",
+                "workspace_owner",
+                "template_name",
+            ),
+            share(
+                "Workspaces by template",
+                "Which templates are in use. One that nobody uses: deprecate it.",
+                "template_name",
+            ),
+            share(
+                "Workspaces by template version",
+                "How far a version has spread. Many on an old one: their policy is the old one "
+                "too, until they are updated; ask for automatic updates.",
+                "template_name",
+                "template_version",
+            ),
+        ],
+    )
+
+
+def _agents() -> Section:
+    up = once(Metrics.AGENTS_UP, **_BOTH)
+    connections = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE)
+    latency = once(Metrics.AGENT_LATENCIES, **_WORKSPACE, preferred="true")
+    startup = aggregate(
+        "max", select(Metrics.AGENT_STARTUP_SCRIPT, **_WORKSPACE), "username", "workspace_name"
+    )
+    received = aggregate("sum", once(Metrics.AGENT_RX_BYTES, **_WORKSPACE)) / 60
+    sent = aggregate("sum", once(Metrics.AGENT_TX_BYTES, **_WORKSPACE)) / 60
+    return Section(
+        "Agents",
+        [
+            timeseries_panel(
+                "Agents by template",
+                "Agents of running workspaces. A step down that nobody planned: a node or a "
+                "whole template went away.",
+                promql(aggregate("sum", up, "template_name"), "{{template_name}}"),
+                stacked=True,
+                width=8,
+            ),
+            timeseries_panel(
+                "Agents by connection",
+                "Agents by how coderd sees them. Disconnected in a step: coderd's access URL or "
+                "its websockets; timeout: the agent never came up, read the pod's log.",
+                promql(aggregate("sum", connections, "status"), "{{status}}"),
+                stacked=True,
+                colors=AGENT_STATUS_COLORS,
+                width=8,
+            ),
+            timeseries_panel(
+                "Connection latency, 95th percentile",
+                "From agents to the relay each prefers. Above 0.2 s a terminal feels slow: add a "
+                "relay near them, or look at the network between.",
+                promql(quantile_over(0.95, latency, "derp_region"), "{{derp_region}}"),
+                unit=Unit.SECONDS,
+                thresholds=[Threshold(0.2, Color.ORANGE)],
+                width=8,
+            ),
+            bar_gauge_panel(
+                "Slowest startup scripts",
+                f"How long the startup script last took, the {TOP} slowest workspaces. Minutes: "
+                "move what it installs into the image.",
+                promql(topk(TOP, startup), "{{username}}/{{workspace_name}}", instant=True),
+                unit=Unit.SECONDS,
+            ),
+            timeseries_panel(
+                "Traffic of agents",
+                "Bytes a second through coderd's tunnels, as the agents count them each minute. "
+                "Much sent by one workspace at night: see its detail.",
+                promql(received, "received"),
+                promql(sent, "sent"),
+                unit=Unit.BYTES_PER_SECOND,
+            ),
+        ],
+    )
+
+
+def _logs(context: DashboardContext) -> Section:
+    return Section(
+        "Logs",
+        [
+            logs_panel(
+                "Provisioners' log",
+                "What provisioners in coderd logged about builds of the chosen workspaces and "
+                "templates. Terraform's own errors are in the build's log in Coder.",
+                loki_lines(
+                    logql.about(
+                        context.coder_logs,
+                        "provisionerd",
+                        workspace_name="${workspace_name:regex}",
+                        template_name="${template_name:regex}",
+                    )
+                ),
+            )
+        ],
+    )
+
+
+def build(context: DashboardContext) -> Dashboard:
+    """Return the dashboard for one stack."""
+    builds = Metrics.WORKSPACE_BUILDS
+    return build_dashboard(
+        uid=UID,
+        title=TITLE,
+        description=(
+            "All workspaces: their resources, builds, owners, templates and agents. Panels honour "
+            "the filters as far as their data names a workspace or a template."
+        ),
+        context=context,
+        variables=[
+            prometheus_variable(
+                "workspace_name", "Workspace", label_values(builds, "workspace_name"), context
+            ),
+            prometheus_variable(
+                "template_name", "Template", label_values(builds, "template_name"), context
+            ),
+        ],
+        sections=[
+            _now(context),
+            _resources(context),
+            _builds(),
+            _distribution(),
+            _agents(),
+            _logs(context),
+        ],
+        time_from="now-24h",
+    )
