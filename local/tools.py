@@ -71,6 +71,7 @@ TOOLS = {
         Tool("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
         Tool("etcd", "go.etcd.io/etcd/server/v3"),
         Tool("pulumi-sdkgen", "."),
+        Tool("neturl", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
         Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
         Tool("opentofu", "github.com/opentofu/opentofu/cmd/tofu"),

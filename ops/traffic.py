@@ -172,7 +172,11 @@ def _text_line(line: str, where: str) -> Iterator[Request]:
     recorded = pairs.get("msg")
     if recorded not in ("ALLOW", "DENY") or "method" not in pairs or "url" not in pairs:
         return
-    yield request(_unquoted(pairs["method"]), _unquoted(pairs["url"]), where, recorded)
+    url = _unquoted(pairs["url"])
+    if url.startswith("/"):
+        # Some releases write the path alone of a request inside TLS.
+        url = f"https://{_unquoted(pairs.get('host', ''))}{url}"
+    yield request(_unquoted(pairs["method"]), url, where, recorded)
 
 
 def _unquoted(value: str) -> str:

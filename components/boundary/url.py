@@ -1,7 +1,7 @@
 """A request's URL as Boundary reads it: Go's net/url, host without port, path decoded.
 
-Boundary parses a URL without `://` as https, and denies what Go cannot parse. Go's rules differ
-from urllib's: percent escapes are checked, hosts are checked, case is kept.
+Boundary parses a URL without `://` as https, and denies what Go cannot parse. Go's rules (those of
+1.26) differ from urllib's: percent escapes are checked, hosts are checked, case is kept.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv6Address
 
 _HEX = frozenset(string.hexdigits)
 _LETTERS = frozenset(string.ascii_letters)
@@ -65,7 +66,7 @@ def parse(url: str) -> Target:
     host = ""
     if text.startswith("//") and (scheme or not text.startswith("///")):
         authority, slash, after = text[2:].partition("/")
-        host = _hostname(authority)
+        host = _hostname(authority, strict=scheme.lower() in ("http", "https"))
         text = slash + after
     return Target(host, _unescape(text, "path"))
 
@@ -81,18 +82,25 @@ def _split_scheme(text: str) -> tuple[str, str]:
     return "", text
 
 
-def _hostname(authority: str) -> str:
+def _hostname(authority: str, *, strict: bool) -> str:
     userinfo, at, host = authority.rpartition("@")
     if at:
         if not set(userinfo) <= _USERINFO:
             raise UrlError("invalid userinfo")
         _unescape(userinfo, "userinfo")
-    return _bracketed(host) if host.startswith("[") else _plain(host)
+    if host.startswith("["):
+        return _bracketed(host)
+    if "[" in host:
+        raise UrlError("'[' inside the host")
+    return _plain(host, strict=strict)
 
 
-def _plain(host: str) -> str:
-    name, colon, port = host.partition(":")
-    if colon and not _port(port):
+def _plain(host: str, *, strict: bool) -> str:
+    # Only http and https URLs may hold no colon but the port's.
+    name, colon, port = host.partition(":") if strict else host.rpartition(":")
+    if not colon:
+        name = host
+    elif not _port(port):
         raise UrlError("the port is not a number")
     return _unescape_host(name, zone=False)
 
@@ -101,13 +109,28 @@ def _bracketed(host: str) -> str:
     closing = host.rfind("]")
     if closing < 0:
         raise UrlError("missing ']' in host")
+    if host.rfind("[") > 0:
+        raise UrlError("'[' inside the host")
     after = host[closing + 1 :]
     if after and not (after.startswith(":") and _port(after[1:])):
         raise UrlError("what follows ']' is no port")
     address, percent, zone = host[1:closing].partition("%25")
+    name = _unescape_host(address, zone=False)
     if percent:
-        return _unescape_host(address, zone=False) + "%" + _unescape_host(zone, zone=True)
-    return _unescape_host(address, zone=False)
+        name += "%" + _unescape_host(zone, zone=True)
+    _ipv6(name)
+    return name
+
+
+def _ipv6(name: str) -> None:
+    """Check what stands in brackets as Go's net/netip does."""
+    address, percent, zone = name.partition("%")
+    try:
+        IPv6Address(address)
+    except ValueError:
+        raise UrlError("no IPv6 address between the brackets") from None
+    if percent and not zone:
+        raise UrlError("an empty zone of an IPv6 address")
 
 
 def _port(text: str) -> bool:

@@ -268,10 +268,12 @@ def test_boundarys_own_file_is_read() -> None:
         'time=2026-03-01T10:00:01.000Z level=WARN msg=DENY method=POST url="https://a.b/c?d=\\"e" '
         "host=a.b\n"
         "time=2026-03-01T10:00:02.000Z level=INFO msg=started port=8087\n"
+        "time=2026-03-01T10:00:03.000Z level=WARN msg=DENY method=HEAD url=/d.git host=a.b\n"
     )
     assert decisions("dev", "--log", "-", stdin=lines) == [
         ("ALLOW", "GET", "https://pypi.org/"),
         ("DENY", "POST", "https://a.b/c?[hidden]"),
+        ("DENY", "HEAD", "https://a.b/d.git"),
     ]
 
 

@@ -5,6 +5,7 @@ Shares nothing with components.boundary. Grammar and semantics are those of code
 """
 
 import re
+import socket
 from functools import cache
 from urllib.parse import unquote_to_bytes
 
@@ -21,7 +22,7 @@ PAIR = re.compile(
 )
 
 NET_URL_HOST = re.compile(
-    r"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"]|[^\x00-\x7f]|%[89A-Fa-f][0-9A-Fa-f])*"
+    r"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"]|[^\x00-\x7f]|%25|%[89A-Fa-f][0-9A-Fa-f])*"
 )
 ZONE = re.compile(rf"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"]|[^\x00-\x7f]|{ESCAPE})*")
 USERINFO = re.compile(rf"(?:[A-Za-z0-9\-._:~!$&'()*+,;=@]|{ESCAPE})*")
@@ -84,30 +85,40 @@ def read_url(url):
     host = ""
     if rest.startswith("//") and (scheme or not rest.startswith("///")):
         authority, path = re.fullmatch(r"//([^/]*)(.*)", rest, re.DOTALL).groups()
-        host = read_host(authority)
+        web = scheme is not None and scheme[0].lower() in ("http:", "https:")
+        host = read_host(authority, web)
     else:
         path = rest
     path = decoded(path)
     return host.split("."), path.removeprefix("/").split("/") if path else []
 
 
-def read_host(authority):
-    """Return the host without userinfo and port."""
+def read_host(authority, web):
+    """Return the host without userinfo and port; `web` URLs hold one colon at most."""
     userinfo, _, host = authority.rpartition("@")
     if not USERINFO.fullmatch(userinfo):
         raise Refused(authority)
-    bracketed = re.fullmatch(r"\[(.*)\](?::[0-9]*)?", host, re.DOTALL)
-    plain = re.fullmatch(r"([^:]*)(?::[0-9]*)?", host, re.DOTALL)
+    name = re.fullmatch(rf"({'[^:]*' if web else '.*?'})(?::[0-9]*)?", host, re.DOTALL)
     if host.startswith("["):
+        bracketed = re.fullmatch(r"\[([^\[]*)\](?::[0-9]*)?", host, re.DOTALL)
         if bracketed is None:
             raise Refused(authority)
         address, zoned, zone = bracketed[1].partition("%25")
         if not NET_URL_HOST.fullmatch(address) or not ZONE.fullmatch(zone):
             raise Refused(authority)
-        return decoded(address) + ("%" + decoded(zone) if zoned else "")
-    if plain is None or not NET_URL_HOST.fullmatch(plain[1]):
+        address, zone = decoded(address), decoded(zone)
+        try:
+            socket.inet_pton(socket.AF_INET6, address)
+        except (OSError, ValueError):
+            raise Refused(authority) from None
+        if zoned and not zone:
+            raise Refused(authority)
+        return f"{address}%{zone}" if zoned else address
+    if name is None or "[" in host or not NET_URL_HOST.fullmatch(name[1]):
         raise Refused(authority)
-    return decoded(plain[1])
+    if not web and ":" in name[1] and not re.search(r":[0-9]*\Z", host):
+        raise Refused(authority)
+    return decoded(name[1])
 
 
 def matches(rule, method, target):

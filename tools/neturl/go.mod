@@ -1,0 +1,3 @@
+module firewalled-coder/tools/neturl
+
+go 1.26
