@@ -7,6 +7,7 @@ import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
 from components import arguments, coder_lookup, settings
+from components.alerts import Alerts
 from components.coderd_env import CoderdEnv
 from components.dashboards import Dashboards
 from components.datasources import DataSources
@@ -65,6 +66,7 @@ def declare(stack: settings.Settings, root: Path) -> None:
 
     sources = DataSources("data-sources", arguments.data_sources(stack), on_cluster)
     dashboards = Dashboards("dashboards", arguments.dashboards(stack), on_cluster)
+    alerts = Alerts("alerts", arguments.alerts(stack), on_cluster)
 
     pulumi.export("callbackUrls", login.callback_urls)
     pulumi.export(
@@ -83,6 +85,7 @@ def declare(stack: settings.Settings, root: Path) -> None:
     pulumi.export("mcpServers", {slug: server.server_id for slug, server in servers.items()})
     pulumi.export("dashboards", dashboards.uids)
     pulumi.export("dataSources", sources.uids)
+    pulumi.export("alerts", alerts.names)
 
 
 main()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pulumi
 
 from components import boundary
+from components.alerts import RUNBOOK, AlertsArgs, Thresholds
 from components.coder_lookup import Known
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
 from components.dashboards import DashboardsArgs
@@ -142,6 +143,30 @@ def dashboards(settings: Settings) -> DashboardsArgs:
         loki_uid=grafana.loki_uid,
         postgres_uid=grafana.postgres_uid,
         loki_selector=grafana.loki_selector,
+    )
+
+
+def alerts(settings: Settings) -> AlertsArgs:
+    """Return the arguments of the alerts."""
+    wanted, grafana = settings.alerts, settings.grafana
+    return AlertsArgs(
+        alerts=tuple(wanted.rules),
+        evaluator=wanted.evaluator,
+        namespace=wanted.namespace,
+        rule_labels=wanted.rule_labels,
+        grafana_namespace=grafana.namespace,
+        folder=grafana.folder,
+        labels=wanted.labels,
+        runbook=wanted.runbook_url or RUNBOOK,
+        grafana_url=(wanted.grafana_url or "").rstrip("/"),
+        dashboards=tuple(grafana.dashboards),
+        queries=dashboards(settings).context,
+        thresholds=Thresholds(**wanted.thresholds.model_dump()),
+        confined_templates=tuple(
+            template.name
+            for template in settings.templates
+            if settings.firewall_of(template) is not None
+        ),
     )
 
 

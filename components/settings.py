@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from components.agent_env import AgentEnv
+from components.alerts import CATALOGUE as ALERTS
 from components.boundary import (
     CATALOGUE,
     Contract,
@@ -51,6 +52,7 @@ _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*\Z")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?\Z")
 _RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
+_ALERT_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*\Z")
 
 
@@ -139,6 +141,21 @@ def _dashboard(value: str) -> str:
     return value
 
 
+def _alert(value: str) -> str:
+    if value not in ALERTS:
+        raise ValueError(f"unknown alert; there are {', '.join(ALERTS)}")
+    return value
+
+
+def _alert_label(value: str) -> str:
+    if not _ALERT_LABEL.match(value) or value in {"severity", "alertname"}:
+        raise ValueError(
+            "must be letters, digits and _, not beginning with a digit, and not severity or "
+            "alertname, which are the alerts' own"
+        )
+    return value
+
+
 def _agent_variables(value: dict[str, str]) -> dict[str, str]:
     try:
         AgentEnv(variables=value)
@@ -171,6 +188,9 @@ BoundaryRelease = Annotated[str, AfterValidator(_boundary_release)]
 RuleText = Annotated[str, AfterValidator(_rule)]
 GroupName = Annotated[str, AfterValidator(_group)]
 DashboardUid = Annotated[str, AfterValidator(_dashboard)]
+AlertName = Annotated[str, AfterValidator(_alert)]
+AlertLabel = Annotated[str, AfterValidator(_alert_label)]
+Minutes = Annotated[int, Field(ge=1)]
 Hours = Annotated[float, Field(ge=0)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -421,6 +441,50 @@ class Grafana(_Model):
     )
 
 
+class AlertThresholds(_Model):
+    """When the alerts fire; see docs/alerts.md."""
+
+    silent_minutes: Minutes = Field(15, description="Batches without an audit line in Loki.")
+    unreported_minutes: Minutes = Field(30, description="Agents that report no audit counters.")
+    loss_minutes: Minutes = Field(15, description="Time over which losses are counted.")
+    dropped_batches: float = Field(0, ge=0, description="Lost batches accepted in that time.")
+    dropped_logs: float = Field(0, ge=0, description="Lost audit lines accepted in that time.")
+    deny_minutes: Minutes = Field(15, description="Time over which denials are counted.")
+    deny_share: float = Field(0.3, gt=0, lt=1, description="Denied share that is too much.")
+    deny_requests: int = Field(20, ge=1, description="With fewer requests no spike.")
+    deny_growth: float = Field(2.0, ge=1, description="So many times the share before.")
+    deny_baseline_hours: int = Field(24, ge=1, le=720, description="How long before is.")
+    reload_minutes: Minutes = Field(10, description="A failed provider reload accepted so long.")
+    provider_minutes: Minutes = Field(10, description="A refused provider accepted so long.")
+
+
+class Alerts(_Model):
+    """Alerts on the audit, the policy and the AI Gateway."""
+
+    rules: Annotated[list[AlertName], AfterValidator(_no_duplicates)] = Field(
+        default_factory=lambda: list(ALERTS), description="Names; all of them if unset."
+    )
+    evaluator: Literal["prometheus", "grafana"] = Field(
+        "prometheus",
+        description="Of alerts on metrics: Prometheus, by a PrometheusRule, or Grafana.",
+    )
+    namespace: KubernetesName = Field("monitoring", description="Namespace of the PrometheusRule.")
+    rule_labels: dict[str, str] = Field(
+        default_factory=lambda: {"release": "kube-prometheus-stack"},
+        description="Labels of the PrometheusRule, by which Prometheus selects it.",
+    )
+    labels: dict[AlertLabel, str] = Field(
+        default_factory=dict, description="Labels of every alert, to route by."
+    )
+    runbook_url: Endpoint | None = Field(
+        None, description="Where docs/alerts.md is read; its path in the repository if unset."
+    )
+    grafana_url: Endpoint | None = Field(
+        None, description="Grafana's address in links to dashboards; a path alone if unset."
+    )
+    thresholds: AlertThresholds = Field(AlertThresholds(), description="When the alerts fire.")
+
+
 class McpServerSettings(_Model):
     """One MCP server for agents; its key is the secret `mcp.<slug>`."""
 
@@ -465,6 +529,7 @@ class Settings(_Model):
     policy: PolicySettings = Field(default_factory=PolicySettings, description="Egress policy.")
     firewall: FirewallSwitch = Field(FirewallSwitch(), description="The emergency switch.")
     grafana: Grafana = Field(default_factory=Grafana, description="Dashboards, data sources.")
+    alerts: Alerts = Field(default_factory=Alerts, description="Alerts, and who evaluates them.")
     mcp_servers: list[McpServerSettings] = Field(
         default_factory=list, description="MCP servers for agents."
     )

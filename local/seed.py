@@ -1,7 +1,8 @@
 """What stands in a Coder deployment's cluster before this project comes to it.
 
 The Deployment is the one Coder's Helm chart v2.34.1 renders with a few values of an operator's
-own (helm/coder in github.com/coder/coder); its variables belong to the manager `helm`.
+own (helm/coder in github.com/coder/coder); its variables belong to the manager `helm`. Of the
+Prometheus operator there is the definition of PrometheusRule, v0.82, without descriptions.
 """
 
 from typing import Any, Final
@@ -110,10 +111,95 @@ def _namespace(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
+def _text(**more: str | int) -> dict[str, Any]:
+    return {"type": "string", **more}
+
+
+def _texts() -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+def _objects(required: str, properties: dict[str, Any]) -> dict[str, Any]:
+    item = {"type": "object", "required": [required], "properties": properties}
+    return {"type": "array", "items": item}
+
+
+_DURATION: Final = _text(
+    pattern=r"^(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?"
+    r"(([0-9]+)ms)?)$"
+)
+_RULES: Final = _objects(
+    "expr",
+    {
+        "alert": _text(),
+        "record": _text(),
+        "expr": {"anyOf": [{"type": "integer"}, _text()], "x-kubernetes-int-or-string": True},
+        "for": _DURATION,
+        "keep_firing_for": {**_DURATION, "minLength": 1},
+        "labels": _texts(),
+        "annotations": _texts(),
+    },
+)
+_GROUPS: Final = _objects(
+    "name",
+    {
+        "name": _text(minLength=1),
+        "interval": _DURATION,
+        "query_offset": _DURATION,
+        "limit": {"type": "integer"},
+        "labels": _texts(),
+        "partial_response_strategy": _text(pattern="^(?i)(abort|warn)?$"),
+        "rules": _RULES,
+    },
+)
+_PROMETHEUS_RULE: Final[dict[str, Any]] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "prometheusrules.monitoring.coreos.com"},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "names": {
+            "kind": "PrometheusRule",
+            "listKind": "PrometheusRuleList",
+            "plural": "prometheusrules",
+            "singular": "prometheusrule",
+            "shortNames": ["promrule"],
+        },
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "required": ["spec"],
+                        "properties": {
+                            "spec": {
+                                "type": "object",
+                                "properties": {
+                                    "groups": {
+                                        **_GROUPS,
+                                        "x-kubernetes-list-type": "map",
+                                        "x-kubernetes-list-map-keys": ["name"],
+                                    }
+                                },
+                            }
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
 SEED: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("/api/v1/namespaces", _namespace("coder")),
     ("/api/v1/namespaces", _namespace("coder-workspaces")),
     ("/api/v1/namespaces", _namespace("monitoring")),
     ("/apis/apps/v1/namespaces/coder/deployments", _DEPLOYMENT),
+    ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _PROMETHEUS_RULE),
 )
 """Where each object is created, and the object, in the order to create them in."""

@@ -57,7 +57,7 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
     ("path", "value", "message"),
     [
         ("coder.acessUrl", "x", 'coder.acessUrl = "x": unknown key; known here: accessUrl'),
-        ("nonsense", 1, "nonsense = 1: unknown key; known here: coder, externalAuth"),
+        ("nonsense", 1, "nonsense = 1: unknown key; known here: alerts, coder, externalAuth"),
         ("coder.accessUrl", "coder.example.com", "must be a URL such as"),
         ("coder.accessUrl", "https://coder.example.com/path", "no path, query"),
         ("coder.waitForRollout", "perhaps", "must be true or false"),
@@ -94,6 +94,11 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ),
         ("policy.highestGrade", "C", "exfiltration grade is E, by rule"),
         ("grafana.dashboards", ["cats"], "unknown dashboard; there are agent-firewall"),
+        ("alerts.rules", ["AuditSilent"], "unknown alert; there are BoundaryAuditSilent"),
+        ("alerts.evaluator", "loki", "must be 'prometheus' or 'grafana'"),
+        ("alerts.labels", {"severity": "page"}, "severity or alertname, which are the alerts' own"),
+        ("alerts.thresholds.denyShare", 30, "alerts.thresholds.denyShare = 30: must be less than"),
+        ("alerts.thresholds.lossMinutes", 0, "must be greater than or equal to 1"),
         ("workspaces.agentEnv", {"GITHUB_TOKEN": "x"}, "names a credential"),
         (
             "mcpServers",

@@ -1,0 +1,47 @@
+"""What a stack gives Grafana and Prometheus, on the real engine and a real API server."""
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from local.environment import Environment
+from ops.engine import Session
+
+RULES = "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules"
+CONFIG_MAPS = "/api/v1/namespaces/monitoring/configmaps"
+
+
+def items(environment: Environment, path: str) -> dict[str, dict[str, Any]]:
+    with environment.cluster.client() as client:
+        listed = client.get(path).raise_for_status().json()["items"]
+    return {item["metadata"]["name"]: item for item in listed}
+
+
+def test_alerts_reach_prometheus_and_grafana(stack: Session, environment: Environment) -> None:
+    names = stack.stack.outputs()["alerts"].value
+    (rule,) = items(environment, RULES).values()
+    assert rule["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    (group,) = rule["spec"]["groups"]
+    assert [each["alert"] for each in group["rules"]] == names["prometheus"]
+    assert all({"expr", "labels", "annotations"} <= set(each) for each in group["rules"])
+    config_map = items(environment, CONFIG_MAPS)["alerts-firewalled-coder"]
+    assert config_map["metadata"]["labels"]["grafana_alert"] == "1"
+    (text,) = config_map["data"].values()
+    titles = [rule["title"] for g in yaml.safe_load(text)["groups"] for rule in g["rules"]]
+    assert titles == names["grafana"]
+
+
+def test_a_threshold_changes_the_rule_in_place_and_another_evaluator_moves_it(
+    stack: Session, open_stack: Callable[..., Any], environment: Environment
+) -> None:
+    before = items(environment, RULES)["firewalled-coder"]
+    with open_stack(changes={"alerts": {"thresholds": {"droppedBatches": 4}}}) as session:
+        session.stack.up()
+        after = items(environment, RULES)["firewalled-coder"]
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert "> 4.0" in str(after["spec"])
+    with open_stack(changes={"alerts": {"evaluator": "grafana"}}) as session:
+        session.stack.up()
+        assert items(environment, RULES) == {}
+        assert session.stack.outputs()["alerts"].value["prometheus"] == []
