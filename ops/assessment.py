@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from components.boundary import Comparison, Policy, compare, exfiltration_report
+from components import boundary
+from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
 from ops.changes import SECRET, Change, Step, differences, text
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
@@ -26,6 +27,21 @@ _DASHBOARDS = "firewalledcoder:index:Dashboards"
 _VERSION_NAME = "random:index/randomPet:RandomPet"
 _LOGIN = re.compile(r"CODER_EXTERNAL_AUTH_")
 _COMPONENT = re.compile(r"firewalledcoder:")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What becomes reachable: a host pattern, what may leave by it, and its worst use.
+
+    Attributes:
+        found: host pattern, methods and paths.
+        grade: exfiltration grade of it alone, A (nobody else receives there) to F.
+        why: who receives there, empty for grade A.
+    """
+
+    found: boundary.Reach
+    grade: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,12 @@ class Reach:
         if not self.after or (self.before and (self.old is None or self.new is None)):
             return Comparison((), ())
         return compare(self.old or Policy([]), self.new or Policy([]))
+
+    @cached_property
+    def opened(self) -> tuple[Opened, ...]:
+        """What becomes reachable, the riskiest first."""
+        found = [_judged(entry) for entry in self.comparison.opened]
+        return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
 
     @property
     def firewall_removed(self) -> bool:
@@ -86,6 +108,17 @@ class Reach:
             for policy in (self.old, self.new)
         )
         return old, new
+
+
+def _judged(found: boundary.Reach) -> Opened:
+    rule = Rule(
+        text="",
+        methods=() if "*" in found.methods else found.methods,
+        labels=() if found.host == "*" else tuple(found.host.split(".")),
+        paths=(),
+    )
+    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]))
+    return Opened(found, report.grade, report.entries[0].why if report.entries else "")
 
 
 @dataclass(frozen=True)

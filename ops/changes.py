@@ -25,7 +25,7 @@ _UNKNOWN_VALUES = frozenset(
     }
 )
 _CREDENTIAL = re.compile(
-    r"(secret|password|passwd|token|credential|authorization|api[-_]?key|private[-_]?key)s?\Z",
+    r"(secret|password|passwd|passphrase|token|credential|authorization|api[-_]?key|private[-_]?key)s?\Z",
     re.IGNORECASE,
 )
 _KUBERNETES_SECRETS = frozenset({"kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"})
@@ -141,7 +141,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[Change]:
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *(key for key in new if key not in old)]:
-            inner = f"{path}.{key}" if path else str(key)
+            inner = f"{path}.{key}" if path and not str(key).startswith("[") else f"{path}{key}"
             if key not in old:
                 yield Change(inner, None, text(new[key]))
             elif key not in new:

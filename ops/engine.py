@@ -7,6 +7,7 @@ uses what the operator's environment names, as the command line would.
 
 from __future__ import annotations
 
+import logging
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ PROJECT = "firewalled-coder"
 LOCAL = "local"
 
 Progress = Callable[[str], None]
+
+# An engine that gives up hangs up on the program, whose server then logs a traceback for it; what
+# went wrong is in the engine's own messages.
+logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
 
 
 class EngineError(RuntimeError):

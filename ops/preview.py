@@ -7,6 +7,7 @@ worked and something would change, so that a nightly job can tell drift from no 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -124,7 +125,7 @@ def failure(errors: Iterable[tuple[str, str]]) -> str:
     """Return the engine's errors, (URN, message) each; one that many resources share, once."""
     names: dict[str, list[str]] = {}
     for urn, message in errors:
-        text = message.strip()
+        text = _without_traceback(message)
         # The Automation API's server says again what the program said, and the engine that the
         # preview failed.
         text = text.removeprefix("an unhandled error occurred: ").removeprefix("Preview failed: ")
@@ -135,6 +136,22 @@ def failure(errors: Iterable[tuple[str, str]]) -> str:
         if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
             told.append(name)
     return "\n".join(f"{_listed(told)}: {text}" if told else text for text, told in names.items())
+
+
+def _without_traceback(message: str) -> str:
+    """Return the message, and of a traceback only the last place in this project."""
+    text, mark, trace = message.strip().partition("Traceback (most recent call last):")
+    if not mark:
+        return text
+    text = text.strip().removeprefix("python inline source runtime error: ")
+    found = re.findall(r'File "([^"]+)", line (\d+)', trace)
+    ours = [
+        f"{Path(file).relative_to(engine.ROOT)}:{line}"
+        for file, line in found
+        if Path(file).is_relative_to(engine.ROOT) and "site-packages" not in file
+    ]
+    text = text or trace.strip().splitlines()[-1]
+    return f"{text} (at {ours[-1]})" if ours else text
 
 
 def _listed(names: Sequence[str]) -> str:

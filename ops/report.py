@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from components import boundary
 from ops.assessment import Panels, Reach, StackPreview, Verdict, is_login
 from ops.changes import Change, Step
 
@@ -27,9 +28,13 @@ _WORDS: Final[Mapping[Verdict, str]] = {
 }
 _LINE: Final = 400
 _SHOWN: Final = 12
+# Hosts of one template that stand above the fold.
+_HOSTS: Final = 20
 _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
-# Of what is left for a stack: the details come last and must not push the rest out.
-_DETAILS_AT_LEAST: Final = 300
+# Bytes kept free for saying what was left out, and the fewest that a stack is worth showing in.
+_NOTE: Final = 400
+_STACK_AT_LEAST: Final = 1_500
+_ALL: Final = "--json shows all"
 
 
 def verdict(previews: Iterable[StackPreview]) -> Verdict:
@@ -40,24 +45,37 @@ def verdict(previews: Iterable[StackPreview]) -> Verdict:
 def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
     """Return the report; its UTF-8 is shorter than `limit` bytes, and so are its characters.
 
-    Stacks share the room: each gets an equal part of what those before it left.
+    The stack with the gravest verdict comes first. When not everything fits, stacks share the
+    room: each gets an equal part of what those before it left.
     """
     head = [f"## Preview: {_WORDS[verdict(previews)]}", ""]
     if len(previews) > 1:
-        head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
-        head += [
+        table = [
             f"| {_cell(each.name)} | {_WORDS[each.verdict]} | {_counts(each)} |"
             for each in previews
         ]
-        head.append("")
-    parts = _fit(head, limit // 4, "stacks")
-    room = limit - _size(parts) - 1
+        head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
+        head += [*_fit(table, limit // 4, "stacks"), ""]
+    grave = sorted(previews, key=lambda each: _ORDER.index(each.verdict))
+    room = limit - _size(head) - 1
+    bodies = [_stack(each, room) for each in grave]
+    if sum(map(_size, bodies)) > room:
+        bodies = _shared(grave, room)
+    return "\n".join([*head, *(line for body in bodies for line in body)]).rstrip() + "\n"
+
+
+def _shared(previews: Sequence[StackPreview], room: int) -> list[list[str]]:
+    """Return the stacks that fit, each with its share of `room` bytes."""
+    room -= _NOTE
+    bodies: list[list[str]] = []
     for place, preview in enumerate(previews):
-        share = room // (len(previews) - place)
-        body = _stack(preview, share)
+        body = _stack(preview, max(room // (len(previews) - place), min(room, _STACK_AT_LEAST)))
+        if _size(body) > room:
+            bodies.append([f"… {len(previews) - place} more stacks left out here; {_ALL}"])
+            break
         room -= _size(body)
-        parts += body
-    return "\n".join(parts).rstrip() + "\n"
+        bodies.append(body)
+    return bodies
 
 
 def to_json(previews: Sequence[StackPreview]) -> dict[str, Any]:
@@ -74,9 +92,8 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     if preview.switched_off:
         heading += [f"> ⚠️ **The firewall is switched off**: {_text(preview.switched_off)}", ""]
     if preview.failure:
-        said = _clipped(preview.failure.splitlines())
-        shown = _fit(said, room - _size(heading) - len("```text\n```\n\n"), "lines")
-        return [*heading, "```text", *shown, "```", ""]
+        said = [_clip(_visible(line)) for line in preview.failure.splitlines()]
+        return heading + _block([], "text", said, max(room - _size(heading), 0))
     if counts := _counts(preview):
         heading += [f"Resources: {counts}", ""]
     sections: list[tuple[str, list[str]]] = [
@@ -88,16 +105,37 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("coderd's variables", _settings(c for c in preview.coderd_variables if not is_login(c))),
         ("Dashboards", [line for panels in preview.dashboards for line in _panel_lines(panels)]),
     ]
-    left = room - _size(heading) - _DETAILS_AT_LEAST
-    lines = heading
-    filled = [(title, content) for title, content in sections if content]
-    for place, (title, content) in enumerate(filled):
-        # A long section leaves at least half of the rest to those after it.
-        share = left if place == len(filled) - 1 else left // 2
-        part = [f"#### {title}", "", *_fit(content, share - len(title) - 8, "lines"), ""]
+    left = room - _size(heading) - _NOTE
+    lines, missing = heading, []
+    for title, content in sections:
+        # A long section leaves about half of the rest to those after it.
+        part = [f"#### {title}", "", *_fit(content, left // 2, "lines"), ""] if content else []
+        if _size(part) > left:
+            missing.append(title)
+            continue
         left -= _size(part)
         lines += part
-    return lines + _details(preview.steps, left + _DETAILS_AT_LEAST)
+    for title, content, parts in (
+        ("Every host newly reached or no longer reached", _every_host(preview.reaches), 2),
+        ("Resources, one by one", _details(preview), 1),
+    ):
+        opening = ["<details>", f"<summary>{title}</summary>", ""]
+        part = _block(opening, "diff", content, left // parts)
+        if content and not part:
+            missing.append(title)
+        left -= _size(part)
+        lines += part
+    return [*lines, f"Left out here: {', '.join(missing)}; {_ALL}", ""] if missing else lines
+
+
+def _block(opening: list[str], kind: str, content: Sequence[str], room: int) -> list[str]:
+    """Return a fenced block of as much content as fits, nothing if that is none."""
+    # Three backticks would end the block.
+    safe = [line.replace("```", "'''") for line in content]
+    before = [*opening, f"```{kind}"]
+    after = ["```", "", "</details>", ""] if opening else ["```", ""]
+    room -= _size(before) + _size(after)
+    return [*before, *_fit(safe, room, "lines"), *after] if safe and room > _NOTE else []
 
 
 def _counts(preview: StackPreview) -> str:
@@ -113,16 +151,21 @@ def _lost(step: Step) -> str:
 
 
 def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
-    """Templates of the same policy change are told once, with all their names."""
-    told: dict[tuple[str, ...], list[str]] = {}
-    for reach in reaches:
-        if reach.changed:
-            told.setdefault(tuple(_reach(reach)), []).append(_code(reach.template))
     return [
         line
-        for place, (lines, names) in enumerate(told.items())
-        for line in (*([""] if place else []), f"**{', '.join(names)}**", "", *lines)
+        for place, (names, reach) in enumerate(_told(reaches))
+        for line in (*([""] if place else []), f"**{names}**", "", *_reach(reach))
     ]
+
+
+def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
+    """Return every change of reach once, with the names of all templates that it holds for."""
+    found: dict[tuple[str, ...], tuple[list[str], Reach]] = {}
+    for reach in reaches:
+        if reach.changed:
+            key = (*_reach(reach), *_hosts(reach))
+            found.setdefault(key, ([], reach))[0].append(_code(reach.template))
+    return [(", ".join(names), reach) for names, reach in found.values()]
 
 
 def _reach(reach: Reach) -> list[str]:
@@ -139,20 +182,41 @@ def _reach(reach: Reach) -> list[str]:
     old, new = reach.grades
     if old != new:
         lines.append(f"- exfiltration grade {old} → {new} (A: no host where anyone may receive)")
-    for word, found in (
-        ("newly reached", reach.comparison.opened),
-        ("no longer reached", reach.comparison.closed),
-    ):
+    opened = [
+        _host(each.found) + (f"; grade {each.grade}: {each.why}" if each.why else "")
+        for each in reach.opened
+    ]
+    closed = [_host(found) for found in reach.comparison.closed]
+    for word, found in (("newly reached", opened), ("no longer reached", closed)):
         if found:
             lines.append(f"- {word} ({len(found)}):")
-            lines += [f"  - {_host(entry.host, entry.methods, entry.paths)}" for entry in found]
+            lines += [f"  - {each}" for each in found[:_HOSTS]]
+        if len(found) > _HOSTS:
+            lines.append(f"  - and {len(found) - _HOSTS} more, listed below")
     return lines
 
 
-def _host(host: str, methods: Sequence[str], paths: Sequence[str]) -> str:
-    shown_methods = "all methods" if "*" in methods else _some(methods, _plain)
-    shown_paths = "all paths" if "*" in paths else _some(paths, _code)
-    return f"{'**every host**' if host == '*' else _code(host)}: {shown_methods}, {shown_paths}"
+def _host(found: boundary.Reach) -> str:
+    methods = "all methods" if "*" in found.methods else _some(found.methods, _plain)
+    paths = "all paths" if "*" in found.paths else _some(found.paths, _code)
+    return f"{'**every host**' if found.host == '*' else _code(found.host)}: {methods}, {paths}"
+
+
+def _every_host(reaches: Iterable[Reach]) -> list[str]:
+    """Return the hosts of every change that is too long to be listed above."""
+    return [
+        line
+        for names, reach in _told(reaches)
+        if max(len(reach.opened), len(reach.comparison.closed)) > _HOSTS
+        for line in (f"# {names.replace('`', '')}", *_hosts(reach))
+    ]
+
+
+def _hosts(reach: Reach) -> list[str]:
+    found = [f"+ {each.found}" for each in reach.opened]
+    return [
+        _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))
+    ]
 
 
 def _template(step: Step) -> str:
@@ -201,18 +265,14 @@ def _panel_lines(panels: Panels) -> list[str]:
     return lines
 
 
-def _details(steps: Sequence[Step], room: int) -> list[str]:
-    if not steps:
-        return []
+def _details(preview: StackPreview) -> list[str]:
+    lost = preview.destroyed
     lines: list[str] = []
-    for step in sorted(steps, key=lambda step: step.op not in {"delete", "replace"}):
+    for step in sorted(preview.steps, key=lambda step: step not in lost):
         lines.append(f"{_SIGNS.get(step.op, '!')} {step.op} {step.type} {step.name}")
         if step.op != "delete":
             lines += _step_lines(step)
-    opening = ["<details><summary>Resources, one by one</summary>", "", "```diff"]
-    closing = ["```", "", "</details>", ""]
-    inner = _fit(_clipped(lines), room - _size(opening) - _size(closing), "lines")
-    return [*opening, *inner, *closing]
+    return [_clip(_visible(line)) for line in lines]
 
 
 def _step_lines(step: Step) -> list[str]:
@@ -242,7 +302,7 @@ def _fit(lines: Sequence[str], room: int, what: str) -> list[str]:
     """Return as many lines as fit into `room` bytes, and say how many did not."""
     inside = list(lines)
     if _size(inside) > room:
-        left_out = f"… {len(inside)} more {what} left out here; --json shows all"
+        left_out = f"… {len(inside)} more {what} left out here; {_ALL}"
         taken, used = 0, _size([left_out])
         while taken < len(inside) and used + _size([inside[taken]]) <= room:
             used += _size([inside[taken]])
@@ -256,17 +316,19 @@ def _size(lines: Iterable[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
 
 
-def _clipped(lines: Iterable[str]) -> list[str]:
-    # Three backticks would end the block.
-    return [_clip(line.replace("```", "'''")) for line in lines]
-
-
 def _clip(value: str) -> str:
     return value if len(value) <= _LINE else f"{value[:_LINE]}… ({len(value) - _LINE} more)"
 
 
+def _visible(value: str) -> str:
+    """Return text without characters that hide or turn round what stands beside them."""
+    if value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
+
+
 def _plain(value: str) -> str:
-    return _clip(" ".join(value.replace("`", "'").split()))
+    return _clip(_visible(" ".join(value.replace("`", "'").split())))
 
 
 def _text(value: str) -> str:
@@ -329,7 +391,7 @@ def reach_json(reach: Reach) -> dict[str, Any]:
     sides = {
         word: [{"host": e.host, "methods": list(e.methods), "paths": list(e.paths)} for e in found]
         for word, found in (
-            ("opened", reach.comparison.opened),
+            ("opened", [each.found for each in reach.opened]),
             ("closed", reach.comparison.closed),
         )
     }

@@ -1,0 +1,170 @@
+import json
+from typing import Any
+
+import pytest
+
+from components.boundary import Policy, PolicyRule, Rule
+from ops.assessment import DEPLOYMENT, Panels, StackPreview
+from ops.changes import SECRET, Step
+
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+
+
+def policy(*rules: str) -> Policy:
+    return Policy([PolicyRule(Rule.parse(rule), "extra", "test") for rule in rules])
+
+
+def step(op: str, type_: str, old: Any = None, new: Any = None, parent: str = "") -> Step:
+    path = f"{parent}${type_}" if parent else type_
+    return Step(op, f"urn:pulumi:dev::firewalled-coder::{path}::thing", type_, old or {}, new or {})
+
+
+def dashboard(*panels: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {"data": {"a.json": json.dumps({"title": "Firewall", "panels": panels, **rest})}}
+
+
+ONE = policy("domain=a.example")
+TWO = policy("domain=a.example", "domain=b.example")
+UPDATE = step("update", "coderd:index/template:Template", {"name": "t"}, {"name": "t"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ({"t": ONE}, {"t": ONE}, "changes"),
+        ({"t": ONE}, {"t": TWO}, "opens"),
+        ({"t": TWO}, {"t": ONE}, "changes"),
+        ({"t": ONE}, {"t": None}, "opens"),
+        ({"t": None}, {"t": ONE}, "changes"),
+        ({"t": None}, {"t": None}, "changes"),
+        ({}, {"t": None}, "opens"),
+        ({}, {"t": ONE}, "opens"),
+        ({"t": ONE}, {}, "changes"),
+        # The same reach in other words opens nothing.
+        ({"t": ONE}, {"t": policy("domain=a.example path=/x/*", "domain=a.example")}, "changes"),
+    ],
+)
+def test_the_verdict_follows_what_agents_reach(old: Any, new: Any, verdict: str) -> None:
+    assert StackPreview("dev", old, new, steps=(UPDATE,)).verdict == verdict
+
+
+def test_a_failure_is_graver_than_all_and_no_step_is_no_change() -> None:
+    assert StackPreview("dev", {"t": ONE}, {"t": TWO}, failure="no").verdict == "fails"
+    assert StackPreview("dev", {"t": ONE}, {"t": ONE}).verdict == "same"
+
+
+@pytest.mark.parametrize("op", ["delete", "replace"])
+def test_what_is_lost_is_named_but_a_version_name_is_none(op: str) -> None:
+    name = step(op, "random:index/randomPet:RandomPet")
+    component = step(op, "firewalledcoder:index:WorkspaceTemplate")
+    lost = step(op, CONFIG_MAP)
+    found = StackPreview("dev", steps=(name, component, lost))
+    assert found.destroyed == (lost,)
+    assert found.verdict == "destroys"
+    assert found.counted == {op: 2}
+    assert StackPreview("dev", steps=(name,)).verdict == "changes"
+
+
+def test_what_opens_comes_first_and_the_riskiest_host_of_it() -> None:
+    new = policy("domain=z.example", "domain=gist.github.com", "domain=github.com", "method=GET")
+    found = StackPreview(
+        "dev", {"a": ONE, "b": ONE, "c": ONE}, {"a": ONE, "b": policy(), "c": new}, steps=(UPDATE,)
+    )
+    assert [reach.template for reach in found.reaches] == ["c", "b", "a"]
+    assert [reach.changed for reach in found.reaches] == [True, True, False]
+    opened = found.reaches[0].opened
+    assert [(each.found.host, each.grade) for each in opened] == [
+        ("gist.github.com", "E"),
+        ("github.com", "D"),
+        ("*", "B"),
+        ("z.example", "A"),
+    ]
+    assert opened[0].why == "anyone may paste"
+    assert opened[-1].why == ""
+    assert found.reaches[0].grades == ("A", "E")
+
+
+def test_every_host_opened_is_the_gravest() -> None:
+    (reach,) = StackPreview("dev", {"t": ONE}, {"t": policy("domain=*")}).reaches
+    assert [(each.found.host, each.grade) for each in reach.opened] == [("*", "F")]
+
+
+def test_variables_that_differ_by_template() -> None:
+    found = StackPreview(
+        "dev",
+        old_variables={"t": {"A": "1", "B": "2"}, "gone": {"A": "1"}},
+        new_variables={"t": {"A": "1", "B": "3"}, "new": {"A": "1"}},
+    )
+    assert {name: [(c.path, c.old, c.new) for c in v] for name, v in found.variables.items()} == {
+        "t": [("B", "2", "3")]
+    }
+    assert StackPreview("dev", new_variables={"t": {"A": "1"}}).variables == {}
+
+
+def test_coderd_variables_login_first_and_secrets_by_reference() -> None:
+    def env(*variables: dict[str, Any]) -> dict[str, Any]:
+        container = {"name": "coder", "env": list(variables)}
+        return {"spec": {"template": {"spec": {"containers": [container]}}}}
+
+    reference = {"secretKeyRef": {"name": "oauth", "key": "id"}}
+    (old, new) = (
+        env({"name": "CODER_LOG", "value": "a"}, {"name": "TOKEN", "value": SECRET}),
+        env(
+            {"name": "CODER_LOG", "value": "b"},
+            {"name": "TOKEN", "value": SECRET},
+            {"name": "CODER_EXTERNAL_AUTH_0_CLIENT_ID", "valueFrom": reference},
+        ),
+    )
+    found = StackPreview("dev", steps=(step("update", DEPLOYMENT, old, new),)).coderd_variables
+    assert [(c.path, c.old, c.new) for c in found] == [
+        ("CODER_EXTERNAL_AUTH_0_CLIENT_ID", None, "key id of Secret oauth"),
+        ("CODER_LOG", "a", "b"),
+    ]
+
+
+def panels(old: dict[str, Any], new: dict[str, Any], op: str = "update") -> Panels:
+    one = step(op, CONFIG_MAP, old, new, "firewalledcoder:index:Dashboards")
+    (found,) = StackPreview("dev", steps=(one,)).dashboards
+    return found
+
+
+def test_a_dashboard_is_compared_by_panel() -> None:
+    found = panels(
+        dashboard(
+            {"id": 1, "title": "Same", "type": "stat"},
+            {"id": 2, "title": "Denied", "type": "stat", "targets": [1], "gridPos": {"x": 0}},
+            {"id": 3, "title": "Gone"},
+            {"id": 4, "type": "row", "title": "Row", "panels": [{"title": "In", "options": 1}]},
+            refresh="1m",
+        ),
+        dashboard(
+            {"id": 1, "title": "Same", "type": "stat"},
+            {"id": 2, "title": "Denied", "type": "stat", "targets": [2], "gridPos": {"x": 1}},
+            {"id": 4, "type": "row", "title": "Row", "panels": [{"title": "In", "options": 2}]},
+            {"id": 5, "title": "New"},
+            refresh="5m",
+        ),
+    )
+    assert found == Panels(
+        "Firewall",
+        added=("New",),
+        removed=("Gone",),
+        changed=(("Denied", ("place", "queries")), ("In", ("options",))),
+        settings=("refresh",),
+    )
+
+
+def test_two_panels_of_one_title_are_told_apart() -> None:
+    old = dashboard({"id": 1, "title": "Rate", "type": "a"}, {"id": 2, "title": "Rate"})
+    new = dashboard({"id": 1, "title": "Rate", "type": "a"}, {"id": 2, "title": "Rate", "x": 1})
+    assert panels(old, new).changed == (("Rate (2)", ("x",)),)
+
+
+def test_a_new_dashboard_and_one_that_is_no_json() -> None:
+    assert panels({}, dashboard({"title": "A"}), "create").added == ("A",)
+    assert panels({"data": {"a.json": "{"}}, {"data": {"a.json": "["}}).dashboard == "thing"
+
+
+def test_config_maps_besides_dashboards_are_none() -> None:
+    one = step("update", CONFIG_MAP, {}, dashboard(), "firewalledcoder:index:DataSources")
+    assert StackPreview("dev", steps=(one,)).dashboards == ()

@@ -1,0 +1,112 @@
+import json
+from typing import Any
+
+import pytest
+
+from ops.changes import SECRET, UNKNOWN, Change, differences, steps, without_secrets
+
+ENGINE_SECRET = {
+    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+    "plaintext": '"hunter2"',
+}
+UNKNOWN_STRING = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+URN = "urn:pulumi:dev::firewalled-coder::{}::{}"
+
+
+def event(op: str, type_: str = "kubernetes:core/v1:ConfigMap", **sides: Any) -> dict[str, Any]:
+    return {
+        "op": op,
+        "urn": URN.format(sides.pop("path", type_), sides.pop("name", "thing")),
+        "type": type_,
+        "diffs": sides.pop("diffs", None),
+        **{side: {"inputs": inputs} for side, inputs in sides.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"),
+    [
+        (ENGINE_SECRET, SECRET),
+        ({"a": [{"b": ENGINE_SECRET}]}, {"a": [{"b": SECRET}]}),
+        ({"clientSecret": "hunter2"}, {"clientSecret": SECRET}),
+        ({"api_key": "hunter2"}, {"api_key": SECRET}),
+        ({"Authorization": "Bearer hunter2"}, {"Authorization": SECRET}),
+        ({"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "DB_PASSWORD", "value": SECRET}),
+        # A name that only mentions one, and a reference, are what a reviewer needs to see.
+        ({"secretName": "gitlab-oauth"}, {"secretName": "gitlab-oauth"}),
+        ({"name": "LOG_LEVEL", "value": "info"}, {"name": "LOG_LEVEL", "value": "info"}),
+        (UNKNOWN_STRING, UNKNOWN),
+        ([1, True, None], [1, True, None]),
+    ],
+)
+def test_secrets_are_replaced_at_any_depth(value: Any, clean: Any) -> None:
+    assert without_secrets(value) == clean
+
+
+def test_every_value_of_a_kubernetes_secret_is_one() -> None:
+    (step,) = steps(
+        [
+            event(
+                "update",
+                "kubernetes:core/v1:Secret",
+                old={"metadata": {"name": "s"}, "stringData": {"id": "hunter1"}},
+                new={"metadata": {"name": "s"}, "stringData": {"id": "hunter2", "x": "hunter3"}},
+                diffs=["stringData"],
+            )
+        ]
+    )
+    assert "hunter" not in repr(step)
+    assert step.new["metadata"] == {"name": "s"}
+    assert step.changes == (Change("stringData.x", None, SECRET),)
+    assert step.touched == ("stringData",)
+
+
+def test_what_stays_and_the_parts_of_a_replacement_are_no_steps() -> None:
+    quiet = ["same", "read", "refresh", "create-replacement", "delete-replaced"]
+    found = steps(
+        event(op, name=f"{place}")
+        for place, op in enumerate([*quiet, "create", "update", "delete", "replace"])
+    )
+    assert [step.op for step in found] == ["create", "update", "delete", "replace"]
+
+
+def test_a_step_knows_its_name_and_the_component_that_holds_it() -> None:
+    inside, outside = steps(
+        [
+            event("create", path="a:b:Outer$kubernetes:core/v1:ConfigMap", name="one"),
+            event("create", name="two"),
+        ]
+    )
+    assert (inside.name, inside.parent) == ("one", "a:b:Outer")
+    assert (outside.name, outside.parent) == ("two", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2, "b": "x"}, [("a", "1", "2"), ("b", None, "x")]),
+        ({"a": {"b": True}}, {"a": {}}, [("a.b", "true", None)]),
+        ({"a": ["x"]}, {"a": ["x", "y"]}, [("a[1]", None, "y")]),
+        # Entries with names go by name: one put in front does not move all others.
+        (
+            {"env": [{"name": "A", "value": "1"}]},
+            {"env": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]},
+            [("env[B]", None, json.dumps({"name": "B", "value": "2"}))],
+        ),
+        (
+            {"env": [{"name": "A"}, {"name": "B"}]},
+            {"env": [{"name": "B"}, {"name": "A"}]},
+            [("env (order)", "[A], [B]", "[B], [A]")],
+        ),
+        # A single entry under a new name is an entry that changed.
+        (
+            {"versions": [{"name": "v1", "active": True}]},
+            {"versions": [{"name": "v2", "active": True}]},
+            [("versions[0].name", "v1", "v2")],
+        ),
+        ({"a": "1"}, {"a": 1}, [("a", "1", "1")]),
+    ],
+)
+def test_differences(old: Any, new: Any, found: list[tuple[str, Any, Any]]) -> None:
+    assert [(c.path, c.old, c.new) for c in differences(old, new)] == found

@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ops import preview, stacks
+from ops.assessment import StackPreview
+from ops.changes import Step
+from ops.cli import app
+from ops.engine import ROOT
+
+URN = "urn:pulumi:dev::firewalled-coder::kubernetes:core/v1:ConfigMap::{}"
+STACK = "urn:pulumi:dev::firewalled-coder::pulumi:pulumi:Stack::firewalled-coder-dev"
+CHANGE = Step("create", URN.format("a"), "kubernetes:core/v1:ConfigMap", {}, {"data": {"a": "b"}})
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([("", "preview failed\n")], "preview failed"),
+        ([(URN.format("a"), "no namespace\n"), ("", "preview failed\n")], "a: no namespace"),
+        # One cause that every resource of a cluster meets.
+        (
+            [(URN.format(name), "Preview failed: unreachable") for name in "abcdefg"],
+            "a, b, c, d, e and 2 more: unreachable",
+        ),
+        # The program's own error, which the Automation API says twice.
+        (
+            [(STACK, "no rules\n"), (STACK, "an unhandled error occurred: no rules")],
+            "no rules",
+        ),
+        # An error that the program did not foresee: its place, and no traceback.
+        (
+            [
+                (
+                    STACK,
+                    "python inline source runtime error: coderd does not answer\n"
+                    "Traceback (most recent call last):\n"
+                    f'  File "{ROOT}/__main__.py", line 48, in declare\n'
+                    f'  File "{ROOT}/.venv/lib/site-packages/x.py", line 3, in invoke\n'
+                    "Exception: coderd does not answer",
+                )
+            ],
+            "coderd does not answer (at __main__.py:48)",
+        ),
+        ([], ""),
+    ],
+)
+def test_the_cause_of_a_failure_is_told_once(errors: list[tuple[str, str]], said: str) -> None:
+    assert preview.failure(errors) == said
+
+
+def test_agent_variables_are_those_of_the_agent() -> None:
+    found = preview.agent_variables(stacks.settings("local"))
+    assert found["firewalled"] == {
+        "ANTHROPIC_AUTH_TOKEN": "owner_session_token",
+        "BOUNDARY_CONFIG": "/home/coder/.config/coder_boundary/config.yaml",
+        "BOUNDARY_JAIL_TYPE": "landjail",
+    }
+    assert found["claude-code"] == {"ANTHROPIC_AUTH_TOKEN": "owner_session_token"}
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, StackPreview]:
+    """What the previews of stacks find, by name."""
+    found = {
+        "same": StackPreview("same"),
+        "changes": StackPreview("changes", steps=(CHANGE,)),
+        "fails": StackPreview("fails", failure="no"),
+    }
+    monkeypatch.setattr(preview, "_assessed", lambda stack, refresh: found[stack])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["same"], 0),
+        (["changes"], 0),
+        (["same", "changes", "--exit-code"], 2),
+        (["same", "--exit-code"], 0),
+        (["changes", "fails", "--exit-code"], 1),
+        (["fails"], 1),
+    ],
+)
+def test_the_exit_status(found: dict[str, StackPreview], arguments: list[str], code: int) -> None:
+    result = CliRunner().invoke(app, ["preview", *arguments])
+    assert result.exit_code == code
+    for name in arguments:
+        assert name.startswith("--") or f"### Stack `{name}`" in result.stdout
+
+
+def test_a_stack_named_twice_is_previewed_once(found: dict[str, StackPreview]) -> None:
+    result = CliRunner().invoke(app, ["preview", "same", "same", "--json"])
+    assert [each["name"] for each in json.loads(result.stdout)["stacks"]] == ["same"]
+
+
+def test_the_report_goes_to_a_file(found: dict[str, StackPreview], tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    result = CliRunner().invoke(app, ["preview", "fails", "--out", str(file)])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert file.read_text(encoding="utf-8").startswith("## Preview: ⛔")
+
+
+def test_a_file_that_cannot_be_written(found: dict[str, StackPreview], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["preview", "same", "--out", str(tmp_path / "no" / "file")])
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_wrong_settings_are_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = CliRunner().invoke(app, ["preview", "nosuch"])
+    assert result.exit_code == 1
+    assert "no such stack; there are dev, local, usgov" in result.stdout
+    assert "## Preview: ⛔" in result.stdout
+
+
+def test_a_mistake_in_the_code_is_not_taken_for_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("mistake")
+
+    monkeypatch.setattr(preview.up, "checked", broken)
+    with pytest.raises(KeyError):
+        preview._assessed("local", refresh=False)

@@ -1,0 +1,228 @@
+"""The report of a preview on the real engine: what it says of each kind of change."""
+
+import copy
+import datetime
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from local.environment import PREFIX, Environment
+from ops import engine, preview, report
+from ops.assessment import StackPreview
+from ops.engine import ROOT
+
+Assess = Callable[..., StackPreview]
+COMMITTED: dict[str, Any] = {
+    key.removeprefix(PREFIX): value
+    for key, value in yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())[
+        "config"
+    ].items()
+}
+
+
+AGENT_FIREWALL = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    environment = Environment(ROOT, tmp_path_factory.mktemp("preview"))
+    try:
+        environment.start(quiet)
+        yield environment
+    finally:
+        environment.remove()
+
+
+@pytest.fixture(scope="module")
+def first(bare: Environment) -> StackPreview:
+    """The preview of the stack `local` before its first update."""
+    with engine.session("local", quiet, state=bare.state) as ready:
+        return preview.assess(ready, "local")
+
+
+@pytest.fixture(scope="module")
+def environment(bare: Environment, first: StackPreview) -> Environment:
+    """The stack `local` as it is committed, up."""
+    with engine.session("local", quiet, state=bare.state) as ready:
+        ready.stack.up()
+    return bare
+
+
+@pytest.fixture
+def assess(environment: Environment) -> Assess:
+    """Preview the stack `local` with changes to its committed settings, by top-level key."""
+
+    def assess(changes: Mapping[str, Any] | None = None, *, refresh: bool = False) -> StackPreview:
+        with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
+            return preview.assess(ready, "local", refresh=refresh)
+
+    return assess
+
+
+def committed(key: str) -> Any:
+    return copy.deepcopy(COMMITTED[key])
+
+
+def test_no_change(assess: Assess) -> None:
+    assert report.to_markdown([assess()]) == (
+        "## Preview: ✅ no change\n\n### Stack `local`: ✅ no change\n"
+    )
+
+
+def test_one_rule(assess: Assess) -> None:
+    policy = committed("policy")
+    policy["rules"] = [{"rule": "method=GET domain=new.example.org path=/v1/*", "why": "a test"}]
+    found = assess({"policy": policy})
+    text = report.to_markdown([found])
+    assert found.verdict == "opens"
+    assert "**`firewalled`**\n\n- newly reached (1):\n  - `new.example.org`: GET, `/v1/*`" in text
+    assert "- `firewalled`: a new version\n" in text
+    assert "claude-code" not in text
+    assert "Resources: 1 to replace, 1 to update" in text
+
+
+def test_the_firewall_switched_off(assess: Assess) -> None:
+    until = (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)).isoformat()
+    off = {"state": "off", "reason": "an incident", "until": until, "who": "ada"}
+    found = assess({"firewall": off})
+    text = report.to_markdown([found])
+    assert found.verdict == "opens"
+    assert f"**The firewall is switched off**: an incident, until {until}" in text
+    assert "the firewall is **removed**: agents reach **every host**" in text
+    assert "`BOUNDARY_JAIL_TYPE`: `landjail` → **removed**" in text
+
+
+def test_an_agent_variable_and_a_second_login(assess: Assess) -> None:
+    login = committed("externalAuth")
+    login["providers"].append({"id": "second", "host": "git.example.com"})
+    found = assess({"workspaces": {"agentEnv": {"LOG_LEVEL": "debug"}}, "externalAuth": login})
+    text = report.to_markdown([found])
+    assert "- `firewalled`\n  - `LOG_LEVEL`: not set → `debug`" in text
+    external = text.partition("#### External login")[2].partition("####")[0]
+    assert "- `CODER_EXTERNAL_AUTH_1_ID`: not set → `second`" in external
+    assert "`CODER_EXTERNAL_AUTH_1_CLIENT_SECRET`" in external
+    assert "_0_" not in external
+
+
+def put(environment: Environment, manager: str | None, file: str, content: str) -> None:
+    """Write the Agent Firewall dashboard's content as `manager`, or as whoever wrote it last."""
+    with environment.cluster.client() as client:
+        there = client.get(AGENT_FIREWALL).raise_for_status().json()
+        owner = there["metadata"]["managedFields"][0]["manager"]
+        changed = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                key: there["metadata"][key]
+                for key in ("name", "namespace", "labels", "annotations")
+            },
+            "data": {file: content},
+        }
+        client.patch(
+            AGENT_FIREWALL,
+            params={"fieldManager": manager or owner, "force": "true"},
+            content=json.dumps(changed),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        ).raise_for_status()
+
+
+@pytest.fixture
+def by_hand(environment: Environment) -> Iterator[Callable[[str | None], str]]:
+    """Change a panel on the cluster as a field manager; returns its title."""
+    with environment.cluster.client() as client:
+        ((file, content),) = client.get(AGENT_FIREWALL).raise_for_status().json()["data"].items()
+
+    def by_hand(manager: str | None) -> str:
+        dashboard = json.loads(content)
+        dashboard["panels"][1]["description"] = "by hand"
+        put(environment, manager, file, json.dumps(dashboard))
+        return str(dashboard["panels"][1]["title"])
+
+    yield by_hand
+    put(environment, None, file, content)
+
+
+def test_a_panel_that_was_changed_by_hand_is_drift(
+    assess: Assess, by_hand: Callable[[str | None], str]
+) -> None:
+    title = by_hand(None)
+    assert assess().verdict == "same"
+    found = assess(refresh=True)
+    assert found.verdict == "changes"
+    (panels,) = found.dashboards
+    assert panels.changed == ((title, ("description",)),)
+    assert (panels.added, panels.removed, panels.settings) == ((), (), ())
+    assert f"  - description of `{title}`" in report.to_markdown([found])
+
+
+def test_a_field_that_another_manager_took_is_named(
+    assess: Assess, by_hand: Callable[[str | None], str]
+) -> None:
+    by_hand("kubectl-client")
+    found = assess(refresh=True)
+    assert found.verdict == "fails"
+    assert "dashboards-agent-firewall" in found.failure
+    assert "kubectl-client" in found.failure
+
+
+def test_a_template_that_goes(assess: Assess) -> None:
+    found = assess({"templates": committed("templates")[:1]})
+    text = report.to_markdown([found])
+    assert found.verdict == "destroys"
+    assert "- **deleted**: `claude-code-template` (`coderd:index/template:Template`)" in text
+    assert "**`claude-code`**\n\n- the template goes; its agents reach nothing" in text
+    assert "to **delete**" in text
+
+
+def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment) -> None:
+    with engine.session("local", quiet, state=environment.state) as ready:
+        environment.coderd.stop()
+        try:
+            found = preview.assess(ready, "local")
+        finally:
+            environment.coderd.start(quiet)
+    assert found.verdict == "fails"
+    assert "does not answer" in found.failure
+    assert "Traceback" not in found.failure
+    assert report.to_json([found])["verdict"] == "fails"
+
+
+def test_no_secret_is_in_any_report(assess: Assess, environment: Environment) -> None:
+    with engine.session("local", quiet, state=environment.state) as ready:
+        held = json.loads(ready.stack.get_all_config()["firewalled-coder:secrets"].value)
+    values = _leaves(held)
+    assert len(values) >= 4
+    login = committed("externalAuth")
+    login["providers"].append({"id": "third", "host": "git.example.com"})
+    servers = [{**each, "slug": "renamed"} for each in committed("mcpServers")]
+    found = assess({"externalAuth": login, "mcpServers": servers})
+    assert found.destroyed
+    with engine.session("local", quiet, state=environment.state) as ready:
+        held = json.loads(ready.stack.get_all_config()["firewalled-coder:secrets"].value)
+    assert len(_leaves(held)) > len(values)
+    texts = [report.to_markdown([found]), json.dumps(report.to_json([found])), repr(found)]
+    for value in {*values, *_leaves(held)}:
+        assert not any(value in text for text in texts)
+
+
+def test_a_stack_that_is_not_there_yet(first: StackPreview) -> None:
+    text = report.to_markdown([first])
+    assert first.verdict == "opens"
+    assert "new, **without a firewall**: agents reach **every host**" in text
+    assert "new, confined by 175 rules" in text
+    assert "- `Agent Firewall`: new, " in text
+    assert set(first.counted) == {"create"}
+    assert len(text.encode()) < report.LIMIT
+
+
+def _leaves(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [leaf for each in value.values() for leaf in _leaves(each)]
+    return [str(value)]

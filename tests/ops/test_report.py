@@ -1,0 +1,245 @@
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.boundary import Policy, PolicyRule, Rule
+from ops import report
+from ops.assessment import DEPLOYMENT, TEMPLATE, StackPreview
+from ops.changes import Step
+
+DASHBOARDS = "firewalledcoder:index:Dashboards"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+HOSTILE = "`</summary></details>```\n# owned\n| @everyone [x](https://evil.example) <img src=x> ~~~"
+
+
+def policy(*rules: str) -> Policy:
+    return Policy([PolicyRule(Rule.parse(rule), "extra", "test") for rule in rules])
+
+
+def step(
+    op: str, type_: str, old: Any = None, new: Any = None, name: str = "thing", parent: str = ""
+) -> Step:
+    path = f"{parent}${type_}" if parent else type_
+    urn = f"urn:pulumi:dev::firewalled-coder::{path}::{name}"
+    return Step(op, urn, type_, old or {}, new or {})
+
+
+def container(*variables: dict[str, Any]) -> dict[str, Any]:
+    inner = {"containers": [{"name": "coder", "env": list(variables)}]}
+    return {"spec": {"template": {"spec": inner}}}
+
+
+def everything(text: str = "x", count: int = 1) -> StackPreview:
+    """Return a preview in which every section has something to say, `text` wherever it can."""
+    words = [f"{text}{number}" for number in range(count)]
+
+    def dashboard(value: int) -> dict[str, Any]:
+        panels = [{"title": word, "type": "stat", "options": value} for word in words]
+        return {"data": {"a.json": json.dumps({"title": text, "panels": panels})}}
+
+    rules = [f"domain=h{number}.example" for number in range(count)]
+    return StackPreview(
+        text,
+        {"t": policy("domain=old.example")},
+        {"t": policy(*rules)},
+        steps=(
+            step("update", TEMPLATE, {"name": text, "icon": "a"}, {"name": text, "icon": text}),
+            *(step("replace", "kubernetes:core/v1:Secret", name=word) for word in words),
+            step(
+                "update",
+                DEPLOYMENT,
+                container(*({"name": word, "value": "old"} for word in words)),
+                container(
+                    *({"name": word, "value": text} for word in words),
+                    {"name": "CODER_EXTERNAL_AUTH_0_ID", "value": text},
+                ),
+            ),
+            step("update", CONFIG_MAP, dashboard(1), dashboard(2), parent=DASHBOARDS),
+        ),
+        old_variables={"t": dict.fromkeys(words, "old")},
+        new_variables={"t": dict.fromkeys(words, text)},
+        switched_off=text,
+    )
+
+
+def test_every_section_in_order_of_importance() -> None:
+    text = report.to_markdown([everything()])
+    assert re.findall(r"^#+ .*|<summary>.*</summary>", text, re.MULTILINE) == [
+        "## Preview: ⚠️ agents reach more than they do now",
+        "### Stack `x`: ⚠️ agents reach more than they do now",
+        "#### Deleted or replaced",
+        "#### What an agent reaches",
+        "#### Templates",
+        "#### Agent variables",
+        "#### External login",
+        "#### coderd's variables",
+        "#### Dashboards",
+        "<summary>Resources, one by one</summary>",
+    ]
+    assert "> ⚠️ **The firewall is switched off**: x" in text
+    assert "Resources: 1 to **replace**, 3 to update" in text
+    assert "- **replaced**: `x0` (`kubernetes:core/v1:Secret`)" in text
+    assert "- newly reached (1):\n  - `h0.example`: all methods, all paths" in text
+    assert "- no longer reached (1):\n  - `old.example`: all methods, all paths" in text
+    assert "- `x`: `icon`" in text
+    assert "  - `x0`: `old` → `x`" in text
+    assert "- `CODER_EXTERNAL_AUTH_0_ID`: not set → `x`" in text
+    assert "  - options of `x0`" in text
+    assert "Left out" not in text
+
+
+def test_no_change_is_short() -> None:
+    text = report.to_markdown([StackPreview("dev", {"t": policy()}, {"t": policy()})])
+    assert text == "## Preview: ✅ no change\n\n### Stack `dev`: ✅ no change\n"
+
+
+def test_a_removed_firewall_is_not_to_be_overlooked() -> None:
+    text = report.to_markdown([StackPreview("dev", {"t": policy("domain=a.example")}, {"t": None})])
+    assert "the firewall is **removed**: agents reach **every host**" in text
+    assert text.startswith("## Preview: ⚠️ agents reach more")
+
+
+def test_the_gravest_stack_comes_first_and_the_table_lists_all() -> None:
+    fails = StackPreview("usgov", failure="no rule opens https://a.example/")
+    text = report.to_markdown([StackPreview("dev"), everything("b"), fails])
+    assert text.startswith("## Preview: ⛔")
+    assert re.findall(r"^\| `(\w+)`", text, re.MULTILINE) == ["dev", "b", "usgov"]
+    assert re.findall(r"^### Stack `(\w+)`", text, re.MULTILINE) == ["usgov", "b", "dev"]
+    assert "```text\nno rule opens https://a.example/\n```" in text
+
+
+def test_templates_of_the_same_change_are_told_once() -> None:
+    old, new = policy("domain=a.example"), policy("domain=b.example")
+    text = report.to_markdown([StackPreview("dev", {"a": old, "b": old}, {"a": new, "b": new})])
+    assert "**`a`, `b`**" in text
+    assert text.count("`b.example`") == 1
+
+
+def test_a_change_of_1000_rules_is_readable_and_fits() -> None:
+    rules = [f"method=GET,POST domain=host-{n}.example path=/api/v{n}/*" for n in range(1000)]
+    old = [f"domain=was-{n}.example" for n in range(1000)]
+    preview = StackPreview(
+        "dev",
+        {"t": policy(*old)},
+        {"t": policy(*rules, "domain=gist.github.com")},
+        steps=(step("update", TEMPLATE, {"name": "t"}, {"name": "t"}),),
+    )
+    text = report.to_markdown([preview])
+    assert len(text.encode()) < report.LIMIT
+    above, _, folded = text.partition("<details>")
+    assert len(above.splitlines()) < 70
+    first = above.index("`gist.github.com`: all methods, all paths; grade E: anyone may paste")
+    assert first < above.index("`host-0.example`")
+    assert "newly reached (1001)" in above
+    assert "and 981 more, listed below" in above
+    assert "no longer reached (1000)" in above
+    listed = re.findall(r"^\+ (\S+) ", folded, re.MULTILINE)
+    (left_out,) = re.findall(r"^… (\d+) more lines left out here", folded, re.MULTILINE)
+    gone = re.findall(r"^- was", folded, re.MULTILINE)
+    assert len(listed) + len(gone) + int(left_out) == 2001
+    assert len(listed) > 300
+    # Machines get all of it.
+    (stack,) = report.to_json([preview])["stacks"]
+    assert len(stack["reach"][0]["opened"]) == 1001
+
+
+def balanced(text: str) -> bool:
+    """Whether every fence and fold that is opened is closed, none inside of another."""
+    inside, folds = False, 0
+    for line in text.splitlines():
+        if line.startswith("```"):
+            inside = not inside
+        elif not inside:
+            folds += line.startswith("<details>") - line.startswith("</details>")
+    return not inside and folds == 0
+
+
+@pytest.mark.parametrize("count", [1, 40, 2000])
+@pytest.mark.parametrize("limit", [4_000, 20_000, report.LIMIT])
+def test_it_fits_and_stays_whole_whatever_the_change(count: int, limit: int) -> None:
+    text = report.to_markdown([everything("é" * 50, count)], limit)
+    assert len(text.encode()) < limit
+    assert balanced(text)
+    assert ("left out" in text.lower()) == (count > 1 and (count > 40 or limit < report.LIMIT))
+
+
+@pytest.mark.parametrize("stacks", [3, 60, 200])
+def test_many_stacks_share_the_room(stacks: int) -> None:
+    text = report.to_markdown([everything(f"s{n}-", 100) for n in range(stacks)])
+    assert len(text.encode()) < report.LIMIT
+    assert balanced(text)
+    shown = len(re.findall(r"^### Stack", text, re.MULTILINE))
+    assert shown == stacks or f"… {stacks - shown} more stacks left out here" in text
+    assert shown >= min(stacks, 20)
+
+
+def test_a_long_failure_is_cut() -> None:
+    text = report.to_markdown([StackPreview("dev", failure="why\n" * 50_000)])
+    assert len(text.encode()) < report.LIMIT
+    assert balanced(text)
+    assert re.search(r"… \d+ more lines left out", text)
+
+
+def outside_code(text: str) -> str:
+    """Return the text that is neither in a fence nor in backticks."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            inside = not inside
+        elif not inside:
+            lines.append(re.sub(r"`[^`]*`", "", line))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "preview",
+    [everything(HOSTILE, 3), StackPreview(HOSTILE, failure=HOSTILE)],
+    ids=["changes", "failure"],
+)
+def test_hostile_values_stay_text(preview: StackPreview) -> None:
+    text = report.to_markdown([preview, preview])
+    assert balanced(text)
+    plain = re.sub(r"\\.", "", outside_code(text))
+    assert "<img" not in plain
+    assert "@everyone" not in plain
+    assert "](" not in plain
+    assert not re.search(r"^# owned", plain, re.MULTILINE)
+    assert plain.count("</details>") == plain.count("<details>")
+    # Each row of the table has its three cells.
+    rows = [row for row in text.splitlines() if row.startswith("| `")]
+    assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [4, 4]
+
+
+def test_characters_that_turn_text_round_are_shown() -> None:
+    preview = everything("safe\u202egnp.exe")
+    text = report.to_markdown([preview])
+    assert "\u202e" not in text
+    assert r"\u202e" in text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=60), st.integers(2_500, 12_000))
+def test_no_text_breaks_the_report(text: str, limit: int) -> None:
+    found = report.to_markdown([everything(text, 3), StackPreview(text, failure=text)], limit)
+    assert balanced(found)
+    assert len(found.encode()) < limit
+
+
+def test_json_is_plain_data_with_the_same_verdict() -> None:
+    found = json.loads(json.dumps(report.to_json([everything(), StackPreview("b")])))
+    assert found["format"] == report.FORMAT
+    assert found["verdict"] == "opens"
+    first, second = found["stacks"]
+    assert second == {**second, "name": "b", "verdict": "same", "steps": [], "reach": []}
+    (reach,) = first["reach"]
+    assert reach["opened"] == [{"host": "h0.example", "methods": ["*"], "paths": ["*"]}]
+    assert (reach["before"], reach["after"], reach["opens"]) == ("confined", "confined", True)
+    assert first["agentVariables"] == {"t": [{"path": "x0", "old": "old", "new": "x"}]}
+    assert first["destroyed"] == [
+        {"op": "replace", "type": "kubernetes:core/v1:Secret", "name": "x0"}
+    ]
+    assert first["dashboards"][0]["changed"] == {"x0": ["options"]}
