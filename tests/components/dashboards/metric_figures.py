@@ -3,9 +3,12 @@
 Keys are dashboard, panel title and the target's letter.
 """
 
+import copy
 import itertools
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Self
 
 from components.dashboards.model import Metric, Metrics
 from tests.components.dashboards.grafana import View
@@ -25,6 +28,12 @@ class Figures:
         self._series: dict[str, list[Series]] = {}
         for each in everything:
             self._series.setdefault(each.name, []).append(each)
+
+    def seen_from(self, moment: datetime) -> Self:
+        """Return the same samples as of another end of the range."""
+        earlier = copy.copy(self)
+        earlier.view = replace(self.view, end=moment)
+        return earlier
 
     def of(self, metric: Metric, suffix: str = "", **labels: str) -> list[Series]:
         """Return the series of a metric that carry the labels."""
@@ -54,7 +63,7 @@ class Figures:
         if grown > 0:
             # A counter is not extrapolated to below zero.
             before = min(before, covered * points[0][1] / grown)
-        return grown * (before + covered + after) / covered
+        return grown * ((before + covered + after) / covered)
 
     def increases(self, metric: Metric, seconds: int, *by: str) -> Vector:
         """Return the growth of a metric by labels; without what had fewer than two samples."""

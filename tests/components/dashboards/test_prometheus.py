@@ -9,10 +9,11 @@ import pytest
 
 from components.dashboards import CATALOGUE, DashboardContext
 from components.dashboards.model import Metrics
-from tests.components.dashboards import grafana, series
-from tests.components.dashboards.metric_figures import EXPECTED, Figures, Key
+from tests.components.dashboards import coder_figures, grafana, metric_figures, series
+from tests.components.dashboards.metric_figures import Figures, Key
 from tests.components.dashboards.prometheus import Case, Check, PromtoolError, judge, key
 
+EXPECTED = {**metric_figures.EXPECTED, **coder_figures.EXPECTED}
 SERIES = series.everything()
 AT = int(series.END.timestamp())
 DASHBOARDS: dict[str, dict[str, Any]] = {
@@ -49,7 +50,9 @@ def shows_numbers(query: str) -> list[Check]:
 
 def test_figures_are_of_queries_there_are():
     assert set(EXPECTED) <= set(QUERIES)
-    assert {k for k in QUERIES if k[0] in {"agent-firewall", "ai-gateway"}} <= set(EXPECTED)
+    # A dashboard whose queries have figures has one for each of them.
+    held = {uid for uid, _, _ in EXPECTED}
+    assert {key for key in QUERIES if key[0] in held} == set(EXPECTED)
 
 
 @pytest.mark.parametrize("uid", UIDS)

@@ -5,6 +5,8 @@ import pytest
 from components.dashboards import promql
 from components.dashboards.model import Metrics
 from components.dashboards.promql import QueryError, aggregate, select
+from tests.components.dashboards.prometheus import Case, Check, judge, key
+from tests.components.dashboards.series import COUNT, END, Series
 
 
 def test_matchers_keep_their_operator_and_quote_their_value():
@@ -121,6 +123,36 @@ def test_a_series_is_compared_with_a_number_or_with_another_series():
     up = select(Metrics.UP)
     assert str(up > 0) == "up > 0"
     assert str(up > aggregate("sum", up - up)) == "up > sum(up - up)"
+
+
+def test_events_are_counted_from_the_first_on_and_on_pods_that_are_gone():
+    def counter(pod: str, status: str, *steps: tuple[int, float | None]) -> Series:
+        """Return a counter that has each value from a sample on."""
+        values: list[float | None] = [None] * COUNT
+        for index, value in steps:
+            values[index:] = [value] * (COUNT - index)
+        labels = {"pod": pod, "provisioner": "terraform", "status": status}
+        return Series(Metrics.PROVISIONER_JOB_TIMINGS.name + "_count", labels, tuple(values))
+
+    series = [
+        counter("a", "success", (0, 7)),  # none in the range
+        counter("a", "failed", (120, 1)),  # the first, in the range
+        counter("b", "success", (0, 10), (90, 15), (150, None)),  # five, then the pod went
+        counter("c", "success", (COUNT - 1, 2)),  # two, of which one sample tells
+    ]
+    counted = promql.events(Metrics.PROVISIONER_JOB_TIMINGS, "status", suffix="_count", over="3h")
+    judge(
+        Case(
+            series,
+            [
+                Check(
+                    f"round({counted})",
+                    int(END.timestamp()),
+                    {key(status="success"): 7.0, key(status="failed"): 1.0},
+                )
+            ],
+        )
+    )
 
 
 def test_events_are_of_counters_that_each_pod_has_for_itself():
