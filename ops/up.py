@@ -89,8 +89,12 @@ def _locked(text: str) -> str:
 
 
 def checked(stack: str) -> None:
-    """Read the stack's settings before anything is started; raises SettingsError."""
-    stack_files.settings(stack)
+    """Read the stack's settings before anything is started; raises SettingsError.
+
+    Shows what is doubtful in the rules that the stack added itself.
+    """
+    for finding in stack_files.findings(stack_files.settings(stack)):
+        errors.print(f"warning: {finding}", style="yellow", markup=False, soft_wrap=True)
 
 
 def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> history.Record:

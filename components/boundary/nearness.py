@@ -10,7 +10,7 @@ from components.boundary.policy import Policy, PolicyRule
 from components.boundary.rule import WILDCARD, Rule
 from components.boundary.url import Target, UrlError, parse
 
-_ALIKE = 0.6
+_ALIKE = 0.7
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops import stacks, up
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICY = "firewalled-coder:policy"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "stacks").mkdir()
+    file = "stacks/Pulumi.dev.yaml"
+    document: dict[str, Any] = yaml.safe_load((ROOT / file).read_text())
+    document["config"][POLICY]["rules"] = [
+        {"rule": rule, "why": "an example"}
+        for rule in ("domain=New.example", "domain=github.com", "domain=fine.example")
+    ]
+    (tmp_path / file).write_text(yaml.safe_dump(document))
+    return tmp_path
+
+
+def test_findings_are_those_of_the_stacks_own_rules(root: Path) -> None:
+    found = stacks.findings(stacks.settings("dev", root))
+    assert [finding.rule for finding in found] == ["domain=New.example", "domain=github.com"]
+    assert "upper case" in found[0].reason
+    assert "duplicate" in found[1].reason
+
+
+@pytest.mark.parametrize("name", stacks.names())
+def test_nothing_is_doubtful_in_what_shipped_stacks_add(name: str) -> None:
+    assert stacks.findings(stacks.settings(name)) == ()
+
+
+def test_findings_are_shown_before_anything_is_started(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = stacks.settings
+    monkeypatch.setattr(stacks, "settings", lambda stack: read(stack, root))
+    up.checked("dev")
+    said = capsys.readouterr().err
+    assert "warning: rule 'domain=New.example': upper case in 'New' never matches" in said
+    assert said.count("warning:") == 2
+
+
+@pytest.mark.parametrize("name", stacks.names())
+def test_shipped_stacks_carry_the_contract_of_the_demonstration(name: str) -> None:
+    settings = stacks.settings(name)
+    contract = stacks.contract(name)
+    allowed = " ".join(each.url for each in contract.must_allow)
+    hosts = (settings.coder.access_url, settings.external_auth.providers[0].host)
+    assert all(host in allowed for host in (*hosts, "https://pypi.org/", "https://github.com/"))
+    denied = [each.url for each in contract.must_deny]
+    assert any(url.startswith("https://registry.npmjs.org/") for url in denied)
+    assert "https://example.com/" in denied
+    (policy,) = stacks.policies(name).values()
+    assert contract.check(policy) == ()
