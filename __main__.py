@@ -13,6 +13,7 @@ from components.dashboards import Dashboards
 from components.datasources import DataSources
 from components.errors import ArgsError
 from components.external_auth import GitLabExternalAuth
+from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
 from components.workspace_template import WorkspaceTemplate
 
@@ -65,6 +66,13 @@ def declare(stack: settings.Settings, root: Path) -> None:
     }
 
     sources = DataSources("data-sources", arguments.data_sources(stack), on_cluster)
+    wanted = arguments.grafana_role(stack, sources)
+    role = wanted and GrafanaRole(
+        "grafana-role",
+        wanted,
+        # The Job takes the password from the data sources' Secret.
+        pulumi.ResourceOptions(providers=[cluster], depends_on=[sources]),
+    )
     dashboards = Dashboards("dashboards", arguments.dashboards(stack), on_cluster)
     alerts = Alerts("alerts", arguments.alerts(stack), on_cluster)
 
@@ -85,6 +93,7 @@ def declare(stack: settings.Settings, root: Path) -> None:
     pulumi.export("mcpServers", {slug: server.server_id for slug, server in servers.items()})
     pulumi.export("dashboards", dashboards.uids)
     pulumi.export("dataSources", sources.uids)
+    pulumi.export("databaseRole", {"script": role.script, "job": role.job} if role else None)
     pulumi.export("alerts", alerts.names)
 
 

@@ -13,12 +13,13 @@ from components.alerts import RUNBOOK, AlertsArgs, Thresholds
 from components.coder_lookup import Known
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
 from components.dashboards import DashboardsArgs
-from components.datasources import DataSourcesArgs
+from components.datasources import DataSources, DataSourcesArgs
 from components.external_auth import (
     GitLabExternalAuth,
     GitLabExternalAuthArgs,
     GitLabProvider,
 )
+from components.grafana_role import GrafanaRoleArgs, RoleJob
 from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, bearer
 from components.settings import Lifetime, McpServerSettings, Settings, Template
 from components.workspace_template import (
@@ -183,6 +184,22 @@ def data_sources(settings: Settings) -> DataSourcesArgs:
         loki_uid=grafana.loki_uid,
         postgres_uid=grafana.postgres_uid,
     )
+
+
+def grafana_role(settings: Settings, sources: DataSources) -> GrafanaRoleArgs | None:
+    """Return the arguments of the database role, None where something else makes it."""
+    role = settings.grafana.database_role
+    if role.delivery == "none":
+        return None
+    job = None
+    if role.delivery == "job" and role.admin_url_secret:
+        job = RoleJob(
+            admin_url_secret=role.admin_url_secret,
+            admin_url_key=role.admin_url_key,
+            image=role.image,
+            skip_await=not role.wait,
+        )
+    return GrafanaRoleArgs(settings.grafana.namespace, job, sources.password)
 
 
 def mcp_server(

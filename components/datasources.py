@@ -101,10 +101,12 @@ class DataSources(pulumi.ComponentResource):
     """The data sources of the dashboards, and the database password.
 
     Attributes:
+        password: The database password, a Pulumi secret.
         password_secret: Name of the Secret, key `AIGOV_DB_PASSWORD`, in Grafana's namespace.
         uids: Uids of the data sources made here.
     """
 
+    password: pulumi.Output[str]
     password_secret: pulumi.Output[str]
     uids: pulumi.Output[list[str]]
 
@@ -139,6 +141,7 @@ class DataSources(pulumi.ComponentResource):
                 # Grafana refuses a data source whose password variable is not there yet.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[secret]),
             )
+        self.password = password.result
         self.password_secret = secret.metadata.apply(lambda metadata: str(metadata.name))
         self.uids = pulumi.Output.from_input(list(files))
         self.register_outputs({"password_secret": self.password_secret, "uids": self.uids})

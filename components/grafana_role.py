@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -33,10 +34,13 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.dashboards.model import GRANTED_TABLES, Table
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
+from components.rotation import rotation_token
 
 ROLE = "grafana_ro"
 CONNECTION_LIMIT = 10
 STATEMENT_TIMEOUT_SECONDS = 30
+SCRIPT = "grafana-ro-sql"
+ROTATION_ANNOTATION = "firewalled-coder/database-password-rotation"
 _FILE = "grafana_ro.sql"
 
 
@@ -89,33 +93,48 @@ def _grant(table: type[Table], role: str, schema: str) -> str:
 
 
 @dataclass(frozen=True)
-class GrafanaRoleArgs:
-    """How the Job reaches the database.
+class RoleJob:
+    """How a Job reaches the database.
 
     Attributes:
-        admin_url_secret: Name of a Secret in `namespace` that holds the connection URL of the
-            tables' owner.
+        admin_url_secret: Name of a Secret in Grafana's namespace that holds the connection URL of
+            the tables' owner.
         admin_url_key: Its key.
-        namespace: Where the Job runs: Grafana's, as the password's Secret is there.
         image: An image with psql 14 or newer.
         skip_await: Do not wait for the Job to end; for a cluster that runs no pods.
     """
 
     admin_url_secret: str
     admin_url_key: str = "url"
-    namespace: str = "monitoring"
     image: str = "docker.io/library/postgres:15"
     skip_await: bool = False
 
 
-class GrafanaRole(pulumi.ComponentResource):
-    """A Job that runs the role's SQL on Coder's database, again whenever the SQL changes.
+@dataclass(frozen=True)
+class GrafanaRoleArgs:
+    """Where the script goes, and who runs it.
 
     Attributes:
-        job: Name of the Job.
+        namespace: Grafana's namespace, in which the password's Secret is.
+        job: Runs the script; None: the owner of the database does, by hand.
+        password: The password in that Secret; the Job runs again when it changes.
     """
 
-    job: pulumi.Output[str]
+    namespace: str = "monitoring"
+    job: RoleJob | None = None
+    password: pulumi.Input[str] | None = None
+
+
+class GrafanaRole(pulumi.ComponentResource):
+    """The role's SQL in a ConfigMap, and a Job that runs it whenever it or the password changes.
+
+    Attributes:
+        script: Name of the ConfigMap, key `grafana_ro.sql`.
+        job: Name of the Job, None without one.
+    """
+
+    script: pulumi.Output[str]
+    job: pulumi.Output[str | None]
 
     def __init__(
         self, name: str, args: GrafanaRoleArgs, opts: pulumi.ResourceOptions | None = None
@@ -123,34 +142,45 @@ class GrafanaRole(pulumi.ComponentResource):
         super().__init__("firewalledcoder:index:GrafanaRole", name, None, opts)
         script = ConfigMap(
             f"{name}-sql",
-            metadata=ObjectMetaArgs(name="grafana-ro-sql", namespace=args.namespace),
+            metadata=ObjectMetaArgs(name=SCRIPT, namespace=args.namespace),
             data={_FILE: role_sql()},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        job = Job(
-            name,
-            metadata=ObjectMetaArgs(
-                name="grafana-ro-role",
-                namespace=args.namespace,
-                annotations={"pulumi.com/skipAwait": "true"} if args.skip_await else {},
-            ),
-            spec=_job_spec(args, role_sql()),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[script], delete_before_replace=True
-            ),
-        )
-        self.job = job.metadata.apply(lambda metadata: str(metadata.name))
-        self.register_outputs({"job": self.job})
+        self.script = script.metadata.apply(lambda metadata: str(metadata.name))
+        self.job = pulumi.Output.from_input(None)
+        if args.job:
+            # A Job's pod template never changes in place: another annotation is another Job.
+            changed: dict[str, pulumi.Input[str]] = {
+                "firewalled-coder/sql-sha256": hashlib.sha256(role_sql().encode()).hexdigest()
+            }
+            if args.password is not None:
+                changed[ROTATION_ANNOTATION] = rotation_token(
+                    f"{name}-password-rotation", {"password": args.password}, parent=self
+                )
+            job = Job(
+                name,
+                metadata=ObjectMetaArgs(
+                    name="grafana-ro-role",
+                    namespace=args.namespace,
+                    annotations={"pulumi.com/skipAwait": "true"} if args.job.skip_await else {},
+                ),
+                spec=_job_spec(args.job, changed),
+                opts=pulumi.ResourceOptions(
+                    parent=self, depends_on=[script], delete_before_replace=True
+                ),
+            )
+            self.job = job.metadata.apply(lambda metadata: str(metadata.name))
+        self.register_outputs({"script": self.script, "job": self.job})
 
 
-def _job_spec(args: GrafanaRoleArgs, sql: str) -> JobSpecArgs:
+def _job_spec(job: RoleJob, annotations: Mapping[str, pulumi.Input[str]]) -> JobSpecArgs:
     container = ContainerArgs(
         name="psql",
-        image=args.image,
+        image=job.image,
         command=["psql"],
         args=["--no-psqlrc", "--quiet", f"--file=/sql/{_FILE}", "$(DATABASE_URL)"],
         env=[
-            _from_secret("DATABASE_URL", args.admin_url_secret, args.admin_url_key),
+            _from_secret("DATABASE_URL", job.admin_url_secret, job.admin_url_key),
             _from_secret(PASSWORD_VARIABLE, PASSWORD_SECRET, PASSWORD_VARIABLE),
         ],
         volume_mounts=[VolumeMountArgs(name="sql", mount_path="/sql", read_only=True)],
@@ -160,21 +190,15 @@ def _job_spec(args: GrafanaRoleArgs, sql: str) -> JobSpecArgs:
             capabilities=CapabilitiesArgs(drop=["ALL"]),
         ),
     )
-    # A Job's pod template never changes in place: another digest is another Job, which runs.
-    digest = hashlib.sha256(sql.encode()).hexdigest()
     return JobSpecArgs(
         backoff_limit=4,
         template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(annotations={"firewalled-coder/sql-sha256": digest}),
+            metadata=ObjectMetaArgs(annotations=dict(annotations)),
             spec=PodSpecArgs(
                 restart_policy="Never",
                 automount_service_account_token=False,
                 containers=[container],
-                volumes=[
-                    VolumeArgs(
-                        name="sql", config_map=ConfigMapVolumeSourceArgs(name="grafana-ro-sql")
-                    )
-                ],
+                volumes=[VolumeArgs(name="sql", config_map=ConfigMapVolumeSourceArgs(name=SCRIPT))],
                 security_context=PodSecurityContextArgs(
                     run_as_non_root=True,
                     run_as_user=65534,

@@ -413,6 +413,21 @@ class FirewallSwitch(_Model):
     )
 
 
+class DatabaseRole(_Model):
+    """Who makes the role with which Grafana reads Coder's database."""
+
+    delivery: Literal["file", "job", "none"] = Field(
+        "file",
+        description="file: the SQL in a ConfigMap, for the database's owner; job: a Job runs it.",
+    )
+    admin_url_secret: KubernetesName | None = Field(
+        None, description="Secret in Grafana's namespace with the owner's connection URL; for job."
+    )
+    admin_url_key: str = Field("url", min_length=1, description="Key in that Secret.")
+    image: Image = Field("docker.io/library/postgres:15", description="Has psql 14 or newer.")
+    wait: bool = Field(True, description="Wait until the Job has ended.")
+
+
 class Grafana(_Model):
     """Dashboards and data sources."""
 
@@ -427,6 +442,9 @@ class Grafana(_Model):
         description="host:port of Coder's PostgreSQL as Grafana reaches it.",
     )
     database: str = Field("coder", min_length=1, description="Name of that database.")
+    database_role: DatabaseRole = Field(
+        DatabaseRole(), description="Who makes the role that reads it."
+    )
     loki_url: Endpoint | None = Field(
         "http://loki.monitoring.svc:3100", description="Loki; null: its data source is there."
     )
@@ -782,6 +800,7 @@ def _relations(values: Mapping[str, Any]) -> list[Problem]:
         problems += _access(f"templates[{index}].access", template.get("access"))
         problems += _lifetime(f"templates[{index}].lifetime", template.get("lifetime"))
     problems += _missing_secrets(values, ids)
+    problems += _database_role(values.get("grafana"))
     problems += _switch(values.get("firewall"))
     problems += _switched(values.get("firewall"), templates)
     problems += _choices(values.get("workspaces"))
@@ -851,6 +870,19 @@ def _missing_secrets(values: Mapping[str, Any], ids: Iterable[Any]) -> list[Prob
             location = ("secrets", *path)
             problems.append(Problem(_key(location), "", _missing(location)))
     return problems
+
+
+def _database_role(grafana: Any) -> list[Problem]:
+    role = grafana.get("databaseRole") if isinstance(grafana, Mapping) else None
+    if not isinstance(role, Mapping) or role.get("delivery") != "job":
+        return []
+    if role.get("adminUrlSecret") not in (None, ""):
+        return []
+    right = (
+        "required with delivery: job: a Secret in Grafana's namespace with the connection URL of "
+        "the owner of Coder's tables"
+    )
+    return [Problem("grafana.databaseRole.adminUrlSecret", "", right)]
 
 
 def _switch(firewall: Any) -> list[Problem]:

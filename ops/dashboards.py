@@ -1,4 +1,4 @@
-"""`python -m ops dashboards STACK --open-dir DIR`: the dashboards as files, to import by hand.
+"""`python -m ops dashboards STACK --open-dir DIR`: dashboards and alerts as files, to use by hand.
 
 Reads the stack's settings file alone: no engine, no cluster, no secret is needed.
 """
@@ -9,22 +9,30 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from components import arguments
+from components.alerts import AlertsArgs
 from components.dashboards import DashboardsArgs
 from components.grafana_role import role_sql
 from ops import stacks
 
 ROLE_FILE = "grafana_ro.sql"
+RULE_FILE = "prometheus-rule.yaml"
+ALERTS_FILE = "grafana-alerts.yaml"
 
 
-def write(args: DashboardsArgs, directory: Path) -> list[Path]:
-    """Write each dashboard and the SQL of Grafana's database role; return the files.
+def write(args: DashboardsArgs, alerts: AlertsArgs, directory: Path) -> list[Path]:
+    """Write each dashboard, the alerts and the SQL of Grafana's role; return the files.
 
     Raises:
         OSError: The directory cannot be made or written to.
     """
     files = {f"{uid}.json": text for uid, text in args.render().items()}
+    rule = alerts.prometheus_rule()
+    if rule:
+        files[RULE_FILE] = yaml.safe_dump(rule, sort_keys=False, width=1000)
+    files[ALERTS_FILE] = alerts.grafana_file()
     files[ROLE_FILE] = role_sql()
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -38,9 +46,10 @@ def dashboards(
         Path, typer.Option("--open-dir", help="Directory to write to; made if missing.")
     ],
 ) -> None:
-    """Write the stack's dashboards as JSON files, and the SQL of Grafana's database role."""
+    """Write the stack's dashboards, its alerts, and the SQL of Grafana's database role."""
     try:
-        files = write(arguments.dashboards(stacks.settings(stack)), open_dir)
+        settings = stacks.settings(stack)
+        files = write(arguments.dashboards(settings), arguments.alerts(settings), open_dir)
     except ValueError as error:
         # SettingsError and ArgsError are ValueErrors; their messages stand on their own.
         typer.echo(f"error: {error}", err=True)
@@ -52,5 +61,6 @@ def dashboards(
         typer.echo(file)
     typer.echo(
         "Import each .json in Grafana under Dashboards, New, Import. "
-        f"{ROLE_FILE} is for the owner of Coder's database."
+        f"{RULE_FILE} is for kubectl apply, {ALERTS_FILE} for Grafana's folder "
+        f"provisioning/alerting, {ROLE_FILE} for the owner of Coder's database."
     )

@@ -20,6 +20,7 @@ from components.dashboards.context import DashboardContext
 from components.errors import refuse
 
 GROUP = "firewalled-coder"
+RULE_VERSION, RULE_KIND = "monitoring.coreos.com/v1", "PrometheusRule"
 RUNBOOK = "docs/alerts.md"
 
 
@@ -93,6 +94,22 @@ class AlertsArgs:
         built = (CATALOGUE[name](context) for name in self.alerts)
         return [alert for alert in built if alert is not None]
 
+    def prometheus_rule(self) -> dict[str, Any] | None:
+        """Return the PrometheusRule as kubectl takes it, None if Prometheus evaluates none."""
+        spec = self.prometheus_rules()
+        if spec is None:
+            return None
+        return {
+            "apiVersion": RULE_VERSION,
+            "kind": RULE_KIND,
+            "metadata": {
+                "name": GROUP,
+                "namespace": self.namespace,
+                "labels": dict(self.rule_labels),
+            },
+            "spec": spec,
+        }
+
     def prometheus_rules(self) -> dict[str, Any] | None:
         """Return the specification of the PrometheusRule, None if Prometheus evaluates none."""
         alerts = [alert for alert in self.chosen() if self._is_prometheus(alert)]
@@ -102,8 +119,12 @@ class AlertsArgs:
             alerts, name=GROUP, labels=self.labels, annotations=self._annotations(alerts)
         )
 
+    def grafana_file(self) -> str:
+        """Return the provisioning file."""
+        return yaml.safe_dump(self.grafana_rules(), sort_keys=False, width=1000)
+
     def grafana_rules(self) -> dict[str, Any]:
-        """Return the provisioning file, which deletes the alerts that Grafana is not to have."""
+        """Return the provisioning file's content; it deletes the alerts Grafana is not to have."""
         alerts = [alert for alert in self.chosen() if not self._is_prometheus(alert)]
         names = {alert.name for alert in alerts}
         return grafana.provisioning(
@@ -144,8 +165,8 @@ class Alerts(pulumi.ComponentResource):
         if rules:
             CustomResource(
                 f"{name}-prometheus",
-                api_version="monitoring.coreos.com/v1",
-                kind="PrometheusRule",
+                api_version=RULE_VERSION,
+                kind=RULE_KIND,
                 metadata=ObjectMetaArgs(
                     name=GROUP, namespace=args.namespace, labels=dict(args.rule_labels)
                 ),
@@ -160,7 +181,7 @@ class Alerts(pulumi.ComponentResource):
                 namespace=args.grafana_namespace,
                 labels={"grafana_alert": "1"},
             ),
-            data={f"{GROUP}.yaml": yaml.safe_dump(provisioned, sort_keys=False, width=1000)},
+            data={f"{GROUP}.yaml": args.grafana_file()},
             opts=child,
         )
         self.names = pulumi.Output.from_input(

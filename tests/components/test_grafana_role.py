@@ -2,17 +2,43 @@
 
 import pytest
 
-from components.grafana_role import GrafanaRole, GrafanaRoleArgs, role_sql
+from components.grafana_role import GrafanaRole, GrafanaRoleArgs, RoleJob, role_sql
 from tests.components.recording import record
 
 
-def job(**kwargs):
-    args = GrafanaRoleArgs("coder-db-owner", **kwargs)
-    recorder, outputs = record(lambda: {"job": GrafanaRole("grafana-role", args).job})
-    (made,) = recorder.of("Job")
+def role(args):
+    def program():
+        made = GrafanaRole("grafana-role", args)
+        return {"script": made.script, "job": made.job}
+
+    recorder, outputs = record(program, {"random:index/randomId:RandomId": {"hex": "0badcafe"}})
     (config_map,) = recorder.of("ConfigMap")
+    assert outputs["script"] == config_map["metadata"]["name"]
+    return recorder, outputs, config_map
+
+
+def job(**kwargs):
+    recorder, outputs, config_map = role(GrafanaRoleArgs(job=RoleJob("coder-db-owner", **kwargs)))
+    (made,) = recorder.of("Job")
     assert outputs["job"] == made["metadata"]["name"]
     return made, config_map
+
+
+def test_without_a_job_the_script_is_there_for_the_databases_owner():
+    recorder, outputs, config_map = role(GrafanaRoleArgs(namespace="observability"))
+    assert config_map["data"] == {"grafana_ro.sql": role_sql()}
+    assert config_map["metadata"]["namespace"] == "observability"
+    assert recorder.of("Job") == []
+    assert outputs["job"] is None
+
+
+def test_a_new_password_is_a_new_job():
+    args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"), password="s3cret")
+    recorder, _, _ = role(args)
+    (made,) = recorder.of("Job")
+    annotations = made["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["firewalled-coder/database-password-rotation"] == "0badcafe"
+    assert "s3cret" not in str([each.inputs for each in recorder.registered])
 
 
 def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone():

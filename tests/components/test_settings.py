@@ -94,6 +94,11 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ),
         ("policy.highestGrade", "C", "exfiltration grade is E, by rule"),
         ("grafana.dashboards", ["cats"], "unknown dashboard; there are agent-firewall"),
+        (
+            "grafana.databaseRole",
+            {"delivery": "job"},
+            "grafana.databaseRole.adminUrlSecret: required with delivery: job",
+        ),
         ("alerts.rules", ["AuditSilent"], "unknown alert; there are BoundaryAuditSilent"),
         ("alerts.evaluator", "loki", "must be 'prometheus' or 'grafana'"),
         ("alerts.labels", {"severity": "page"}, "severity or alertname, which are the alerts' own"),

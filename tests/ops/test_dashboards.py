@@ -5,9 +5,11 @@ import json
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from components import arguments
+from components.alerts import AlertsArgs
 from components.dashboards import CATALOGUE
 from components.grafana_role import role_sql
 from ops import dashboards, stacks
@@ -25,9 +27,14 @@ def test_every_dashboard_and_the_roles_sql_are_written_for_the_stack(stack, tmp_
     done = run(stack, "--open-dir", directory)
     assert done.exit_code == 0, done.output
     written = {file.name: file.read_text(encoding="utf-8") for file in directory.iterdir()}
-    expected = arguments.dashboards(stacks.settings(stack)).render()
+    settings = stacks.settings(stack)
+    expected = arguments.dashboards(settings).render()
+    alerts = arguments.alerts(settings)
+    assert yaml.safe_load(written.pop("prometheus-rule.yaml")) == alerts.prometheus_rule()
+    assert yaml.safe_load(written["grafana-alerts.yaml"]) == alerts.grafana_rules()
     assert written == {
         **{f"{uid}.json": text for uid, text in expected.items()},
+        "grafana-alerts.yaml": alerts.grafana_file(),
         "grafana_ro.sql": role_sql(),
     }
     assert all(str(directory / name) in done.output for name in written)
@@ -40,7 +47,7 @@ def test_the_files_are_those_of_the_stacks_own_names(tmp_path):
     mine = dataclasses.replace(
         args, coder_namespace="coder-prod", loki_uid="loki-prod", dashboards=("agent-firewall",)
     )
-    (file, _) = dashboards.write(mine, tmp_path)
+    (file, *_) = dashboards.write(mine, AlertsArgs(), tmp_path)
     assert file.name == "agent-firewall.json"
     text = file.read_text(encoding="utf-8")
     assert json.loads(text)["uid"] in CATALOGUE

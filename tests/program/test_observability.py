@@ -10,6 +10,7 @@ from ops.engine import Session
 
 RULES = "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules"
 CONFIG_MAPS = "/api/v1/namespaces/monitoring/configmaps"
+JOBS = "/apis/batch/v1/namespaces/monitoring/jobs"
 
 
 def items(environment: Environment, path: str) -> dict[str, dict[str, Any]]:
@@ -45,3 +46,22 @@ def test_a_threshold_changes_the_rule_in_place_and_another_evaluator_moves_it(
         session.stack.up()
         assert items(environment, RULES) == {}
         assert session.stack.outputs()["alerts"].value["prometheus"] == []
+
+
+def test_the_database_role_is_a_file_or_a_job_and_runs_once(
+    stack: Session, open_stack: Callable[..., Any], environment: Environment
+) -> None:
+    assert stack.stack.outputs()["databaseRole"].value == {"script": "grafana-ro-sql", "job": None}
+    assert "grafana_ro.sql" in items(environment, CONFIG_MAPS)["grafana-ro-sql"]["data"]
+    # No controller runs a Job here, so that waiting for it would never end.
+    role = {"delivery": "job", "adminUrlSecret": "coder-db-owner", "wait": False}
+    with open_stack(changes={"grafana": {"databaseRole": role}}) as session:
+        session.stack.up()
+        made = items(environment, JOBS)["grafana-ro-role"]
+        session.stack.up()
+        again = items(environment, JOBS)["grafana-ro-role"]
+        assert again["metadata"]["uid"] == made["metadata"]["uid"]
+    with open_stack(changes={"grafana": {"databaseRole": {"delivery": "none"}}}) as session:
+        session.stack.up()
+        assert "grafana-ro-sql" not in items(environment, CONFIG_MAPS)
+        assert items(environment, JOBS) == {}
