@@ -34,7 +34,15 @@ from components.dashboards.panels import (
     table_panel,
     timeseries_panel,
 )
-from components.dashboards.promql import added, aggregate, chosen, label_values, once, select
+from components.dashboards.promql import (
+    added,
+    aggregate,
+    chosen,
+    events,
+    label_values,
+    once,
+    rounded,
+)
 
 UID = DETAIL_UID
 TITLE = "Workspace Detail"
@@ -66,12 +74,12 @@ _THIS = f"/d/{UID}?${{__url_time_range}}&${{workspace_name:queryparam}}"
 
 
 def _workspace() -> Section:
-    startup = select(Metrics.AGENT_STARTUP_SCRIPT, **_WORKSPACE)
-    failed = select(Metrics.AGENT_STARTUP_SCRIPT, **_WORKSPACE, success="false")
+    startup = once(Metrics.AGENT_STARTUP_SCRIPT, **_BOTH)
+    failed = once(Metrics.AGENT_STARTUP_SCRIPT, **_BOTH, success="false")
     latency = once(Metrics.AGENT_LATENCIES, **_WORKSPACE, preferred="true")
     connected = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE, status="connected")
     not_ready = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE, lifecycle_state="!=ready")
-    builds_failed = added(Metrics.WORKSPACE_BUILDS, over="$__range", status="failed", **_BOTH)
+    builds_failed = rounded(events(Metrics.WORKSPACE_BUILDS, status="failed", **_BOTH))
     return Section(
         "Workspace",
         [
@@ -293,15 +301,16 @@ def _builds() -> Section:
                 "How often each workspace was built, from which version, and how it ended. The "
                 "version that fails is the one to go back from.",
                 promql(
-                    added(
-                        builds,
-                        "workspace_owner",
-                        "workspace_name",
-                        "template_version",
-                        "workspace_transition",
-                        "status",
-                        over="$__range",
-                        **_BOTH,
+                    rounded(
+                        events(
+                            builds,
+                            "workspace_owner",
+                            "workspace_name",
+                            "template_version",
+                            "workspace_transition",
+                            "status",
+                            **_BOTH,
+                        )
                     ),
                     instant=True,
                 ),

@@ -29,10 +29,12 @@ from components.dashboards.promql import (
     added,
     aggregate,
     chosen,
+    events,
     increase,
     label_values,
     once,
     quantile_over,
+    rounded,
     select,
     topk,
 )
@@ -205,7 +207,7 @@ def _builds() -> Section:
     )
 
     def failed(*by: str) -> Expression:
-        return topk(TOP, added(builds, *by, over="$__range", status="failed", **_BOTH))
+        return topk(TOP, rounded(events(builds, *by, status="failed", **_BOTH)))
 
     def over_time(title: str, description: str, status: str) -> Panel:
         return timeseries_panel(
@@ -258,7 +260,7 @@ def _builds() -> Section:
                 "Builds of the range",
                 "How often each workspace was built in the range, and how it ended. Follow a "
                 "workspace to its detail, a template to filter by it.",
-                promql(added(builds, *identity, over="$__range", **_BOTH), instant=True),
+                promql(rounded(events(builds, *identity, **_BOTH)), instant=True),
                 columns={
                     "workspace_owner": "Owner",
                     "workspace_name": "Workspace",
@@ -318,7 +320,7 @@ def _agents() -> Section:
     connections = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE)
     latency = once(Metrics.AGENT_LATENCIES, **_WORKSPACE, preferred="true")
     startup = aggregate(
-        "max", select(Metrics.AGENT_STARTUP_SCRIPT, **_WORKSPACE), "username", "workspace_name"
+        "max", once(Metrics.AGENT_STARTUP_SCRIPT, **_BOTH), "username", "workspace_name"
     )
     received = aggregate("sum", once(Metrics.AGENT_RX_BYTES, **_WORKSPACE)) / 60
     sent = aggregate("sum", once(Metrics.AGENT_TX_BYTES, **_WORKSPACE)) / 60

@@ -267,6 +267,11 @@ def quantile_of(quantile: float, buckets: Expression) -> Expression:
     return Expression(text, buckets.labels - {"le"})
 
 
+def rounded(inner: Expression) -> Expression:
+    """Return whole numbers: what `increase` estimates of events between two samples is none."""
+    return Expression(f"round({inner})", inner.labels)
+
+
 def topk(count: int, inner: Expression) -> Expression:
     """Return the `count` highest series."""
     return Expression(f"topk({count}, {inner})", inner.labels)

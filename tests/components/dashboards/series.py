@@ -150,7 +150,11 @@ _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "reason": ("buffer_full", "forward_failed", "boundary_channel_full")
     },
     Metrics.POD_TERMINATED_REASON.name: {"reason": ("OOMKilled", "Error", "Completed")},
-    Metrics.WORKSPACE_LATEST_BUILD_STATUS.name: {"status": ("succeeded", "failed", "running")},
+    Metrics.WORKSPACE_BUILDS.name: {"workspace_transition": ("START", "STOP", "DESTROY")},
+    Metrics.WORKSPACE_LATEST_BUILD_STATUS.name: {
+        "status": ("succeeded", "failed", "running"),
+        "workspace_transition": ("start", "stop", "delete"),
+    },
 }
 
 
@@ -260,6 +264,8 @@ def _samples(metric: Metric, labels: Labels, rng: random.Random) -> list[float |
             for agent in AGENTS
         )
         return _counter(rng) if forwards else [0.0] * COUNT
+    if metric is Metrics.WORKSPACE_BUILDS:
+        return _builds(rng)
     if metric.kind is MetricKind.COUNTER:
         return _counter(rng)
     if metric is Metrics.UP:
@@ -288,6 +294,16 @@ def _counter(rng: random.Random) -> list[float | None]:
         value = 0.0 if index == restart else value + rng.choice((0, 1, 2, 5))
         values.append(value)
     return values
+
+
+def _builds(rng: random.Random) -> list[float | None]:
+    """A workspace's builds: the first begins the series, few follow, some pods go away."""
+    born, gone = rng.randrange(COUNT - 2), rng.choice((COUNT, COUNT, rng.randrange(90, COUNT)))
+    later = {rng.randrange(born, COUNT) for _ in range(rng.randrange(4))} - {born}
+    return [
+        float(1 + sum(build <= index for build in later)) if born <= index < gone else None
+        for index in range(COUNT)
+    ]
 
 
 def _losses(labels: Labels) -> list[float | None]:

@@ -9,11 +9,21 @@ import pytest
 
 from components.dashboards import CATALOGUE, DashboardContext
 from components.dashboards.model import Metrics
-from tests.components.dashboards import coder_figures, grafana, metric_figures, series
+from tests.components.dashboards import (
+    coder_figures,
+    grafana,
+    metric_figures,
+    series,
+    workspace_figures,
+)
 from tests.components.dashboards.metric_figures import Figures, Key
 from tests.components.dashboards.prometheus import Case, Check, PromtoolError, judge, key
 
-EXPECTED = {**metric_figures.EXPECTED, **coder_figures.EXPECTED}
+EXPECTED = {
+    **metric_figures.EXPECTED,
+    **coder_figures.EXPECTED,
+    **workspace_figures.EXPECTED,
+}
 SERIES = series.everything()
 AT = int(series.END.timestamp())
 DASHBOARDS: dict[str, dict[str, Any]] = {
@@ -48,11 +58,8 @@ def shows_numbers(query: str) -> list[Check]:
     return [Check(f"count({query}) - count(({query}) > -Inf)", AT, {key(): 0.0})]
 
 
-def test_figures_are_of_queries_there_are():
-    assert set(EXPECTED) <= set(QUERIES)
-    # A dashboard whose queries have figures has one for each of them.
-    held = {uid for uid, _, _ in EXPECTED}
-    assert {key for key in QUERIES if key[0] in held} == set(EXPECTED)
+def test_every_query_has_figures_to_be_held_against():
+    assert set(QUERIES) == set(EXPECTED)
 
 
 @pytest.mark.parametrize("uid", UIDS)
@@ -65,9 +72,42 @@ def test_every_query_shows_what_the_series_hold(uid):
             continue
         query = grafana.prometheus(text, shown)
         checks += shows_numbers(query)
-        if target in EXPECTED:
-            checks.append(Check(query, AT, EXPECTED[target](figures)))
+        checks.append(Check(query, AT, EXPECTED[target](figures)))
     assert checks
+    judge(Case(SERIES, checks))
+
+
+@pytest.mark.parametrize(
+    ("uid", "choice"),
+    [
+        (workspace_figures.PREBUILDS, {"template": ["firewalled"]}),
+        (workspace_figures.PREBUILDS, {"preset": ["small"], "template": ["claude-code"]}),
+        ("workspaces", {"template_name": ["claude-code"]}),
+        ("workspaces", {"workspace_name": ["dev", "idle"]}),
+        ("workspace-detail", {"workspace_name": ["dev"], "template_name": ["firewalled"]}),
+        ("workspace-detail", {"pod": [series.AGENTS[1].pod]}),
+    ],
+    ids=repr,
+)
+def test_what_is_chosen_is_what_is_shown(uid, choice):
+    labels = {"template": "template_name", "preset": "preset_name"}
+
+    def kept(each: series.Series) -> bool:
+        # Every series of coderd has a pod too: coderd's own.
+        named = {
+            labels.get(name, name): values
+            for name, values in choice.items()
+            if name != "pod" or each.labels["job"] == "kubelet"
+        }
+        return all(each.labels.get(n, values[0]) in values for n, values in named.items())
+
+    shown = view(uid, **choice)
+    figures = Figures(filter(kept, SERIES), shown)
+    checks = [
+        Check(grafana.prometheus(text, shown), AT, EXPECTED[target](figures))
+        for target, text in QUERIES.items()
+        if target[0] == uid
+    ]
     judge(Case(SERIES, checks))
 
 
@@ -75,10 +115,7 @@ def test_every_query_shows_what_the_series_hold(uid):
 def test_every_query_is_promql_whatever_is_chosen(uid):
     names = grafana.first_values(DASHBOARDS[uid])
     for value in ("plain", "a.b-c+d", 'quo"te', "it's \\"):
-        # Grafana leaves a double quote in a chosen value as it is, which breaks the query. Names of
-        # templates and workspaces have none; of presets it is left out here.
-        name = value.replace('"', "")
-        chosen = view(uid, **{n: [name] if isinstance(v, list) else v for n, v in names.items()})
+        chosen = view(uid, **{n: [value] if isinstance(v, list) else v for n, v in names.items()})
         texts = [text for target, text in QUERIES.items() if target[0] == uid]
         rules = [
             {"record": f"query:{number}", "expr": grafana.prometheus(text, chosen)}
