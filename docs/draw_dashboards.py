@@ -196,7 +196,7 @@ def _stat(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
 
 def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     series = dict(list((data.series or {}).items())[: len(PALETTE)])
-    left, right, top, bottom = 62, w - 10, 28, h - 38
+    left, right, top, bottom = 70, w - 18, 28, h - 38
     custom = _defaults(panel).get("custom", {})
     stacked = custom.get("stacking", {}).get("mode") == "normal"
     totals = [sum(vs) if stacked else max(vs) for vs in zip(*series.values(), strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import logql
+from components.dashboards.coder_workspaces import WORKSPACE_LINK
 from components.dashboards.context import DashboardContext
 from components.dashboards.model import (
     AuditField,
@@ -61,6 +62,7 @@ _FILTER_LINKS = {
         "Template version": "template_version_id",
     }.items()
 }
+_WORKSPACE_LINK = {"Workspace": WORKSPACE_LINK}
 
 
 def _audit_overview(context: DashboardContext) -> Section:
@@ -229,14 +231,14 @@ def _requests(context: DashboardContext) -> Section:
                 "`python -m ops explain` which rule would be needed.",
                 loki_lines(recent(Decision.DENY)),
                 columns=_REQUEST_COLUMNS,
-                links=_FILTER_LINKS,
+                links={**_FILTER_LINKS, **_WORKSPACE_LINK},
             ),
             table_panel(
                 "Recent allowed requests",
                 "The newest allowed requests, 200 at most, with the rule that let each through.",
                 loki_lines(recent(Decision.ALLOW)),
                 columns={**_REQUEST_COLUMNS, AuditField.MATCHED_RULE.label: "Rule"},
-                links=_FILTER_LINKS,
+                links={**_FILTER_LINKS, **_WORKSPACE_LINK},
             ),
         ],
     )
@@ -333,6 +335,7 @@ def _operations(context: DashboardContext) -> Section:
                     "agent_name": "Agent",
                     "Value": "Batches",
                 },
+                links=_WORKSPACE_LINK,
                 width=12,
             ),
             table_panel(
@@ -345,6 +348,7 @@ def _operations(context: DashboardContext) -> Section:
                     "workspace_name": "Workspace",
                     "Value": "Agents",
                 },
+                links=_WORKSPACE_LINK,
                 width=12,
             ),
             table_panel(

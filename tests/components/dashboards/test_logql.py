@@ -211,12 +211,8 @@ def shown(decision: str) -> list[Request]:
     return [r for r in REQUESTS if r.decision == decision]
 
 
-HELD = {"agent-firewall", "ai-gateway", "provisionerd", "workspaces", "workspace-detail"}
-OWN = {key: target for key, target in TARGETS.items() if key[0] in HELD}
-
-
 def test_every_query_has_figures_to_be_held_against():
-    assert set(OWN) == {*NUMBERS, *LINES}
+    assert set(TARGETS) == {*NUMBERS, *LINES}
 
 
 def test_grafanas_grammar_reads_every_query(trees):
@@ -299,7 +295,7 @@ def test_log_streams_hold_the_lines_that_name_their_part(trees, key):
     ],
 )
 def test_every_audit_panel_honours_every_filter(name, value, keeps):
-    audit = {key: t for key, t in OWN.items() if AuditField.DECISION in t["expr"]}
+    audit = {key: t for key, t in TARGETS.items() if AuditField.DECISION in t["expr"]}
     assert len(audit) == 13
     queries = [grafana.loki(t["expr"], view(**{name: value})) for t in audit.values()]
     unfiltered = [grafana.loki(t["expr"], view()) for t in audit.values()]
@@ -350,7 +346,7 @@ def test_the_table_of_pods_leads_from_a_name_to_an_id():
 
 
 def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():
-    query = grafana.loki(OWN["agent-firewall", "Denied requests"]["expr"], view(owner="a`b"))
+    query = grafana.loki(TARGETS["agent-firewall", "Denied requests"]["expr"], view(owner="a`b"))
     with pytest.raises(SyntaxError):
         loki.parse([query])
 

@@ -11,6 +11,7 @@ from components.dashboards.model import Metrics
 from components.dashboards.panels import (
     Section,
     build_dashboard,
+    panel_id,
     promql,
     render,
     stat_panel,
@@ -54,6 +55,10 @@ def test_every_number_has_a_unit(dashboard):
 def test_ids_are_unique_and_dashboards_link_to_each_other(dashboard):
     ids = [panel["id"] for panel in dashboard["panels"]]
     assert len(ids) == len(set(ids))
+    # From its title alone, so that no other panel moves it.
+    rows = {"row": "row "}
+    made = [panel_id(rows.get(p["type"], "") + p["title"]) for p in dashboard["panels"]]
+    assert ids == made
     (link,) = dashboard["links"]
     assert link["type"] == "dashboards"
     assert link["tags"] == dashboard["tags"]
