@@ -57,12 +57,15 @@ Source = Callable[[str, Mapping[str, Any]], Data | None]
 """Returns the data of a panel by dashboard uid and panel, None where it has none."""
 
 
-def draw(uid: str, sources: Sequence[Source] = ()) -> str:
+def draw(uid: str, sources: Sequence[Source]) -> str:
     """Return the picture of one dashboard as SVG.
 
     Args:
         uid: Of the catalogue.
-        sources: Asked in turn for the data of each panel; `sample` is asked last.
+        sources: Asked in turn for the data of each panel.
+
+    Raises:
+        LookupError: No source has data for a panel.
     """
     dashboard = json.loads(CATALOGUE[uid].json(DashboardContext()))
     panels = dashboard["panels"]
@@ -86,8 +89,10 @@ def draw(uid: str, sources: Sequence[Source] = ()) -> str:
         if panel["type"] == "row":
             parts.append(_text(x + 4, y + 16, panel["title"], w, size=13, color="#ffffff"))
             continue
-        found = (source(uid, panel) for source in [*sources, sample])
-        data = next(data for data in found if data is not None)
+        found = (source(uid, panel) for source in sources)
+        data = next((data for data in found if data is not None), None)
+        if data is None:
+            raise LookupError(f"{uid}: tell docs/samples.py what {panel['title']!r} shows")
         parts.append(f'<g transform="translate({x} {y})">')
         parts.append(f'<rect width="{w}" height="{h}" fill="#181b1f" stroke="#2c2f36"/>')
         parts.append(_text(8, 16, panel["title"], w - 16, size=12, color="#ffffff"))
@@ -100,7 +105,7 @@ def draw(uid: str, sources: Sequence[Source] = ()) -> str:
 def _text(
     x: float, y: float, text: str, room: float, *, size: int = 11, color: str = "", anchor: str = ""
 ) -> str:
-    longest = max(int(room / (size * 0.56)), 1)
+    longest = max(int(room / (size * 0.6)), 1)
     shown = " ".join(str(text).split())
     shown = shown if len(shown) <= longest else shown[: longest - 1] + "…"
     style = "".join(
@@ -151,7 +156,7 @@ def shown_as(value: object, unit: str) -> str:
         "bytes": lambda: _scaled(number, 1024, ("B", "KiB", "MiB", "GiB", "TiB")),
         "Bps": lambda: _scaled(number, 1024, ("B/s", "KiB/s", "MiB/s", "GiB/s")),
         "s": lambda: _duration(number),
-        "ops": lambda: f"{number:.3g} ops/s",
+        "ops": lambda: f"{number:.2g} ops/s",
         "reqps": lambda: f"{number:.3g} req/s",
     }
     plain: Callable[[], str] = lambda: _scaled(number, 1000, ("", "K", "Mil", "Bil"))  # noqa: E731
@@ -206,7 +211,7 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
         y = bottom - (bottom - top) * part / 3
         label = shown_as(highest * part / 3, _defaults(panel)["unit"])
         parts.append(f'<path d="M{left} {y:.0f}H{right}" stroke="#2c2f36"/>')
-        parts.append(_text(left - 5, y + 4, label, left, color="#9b9ca5", anchor="end"))
+        parts.append(_text(left - 5, y + 4, label, 2 * left, color="#9b9ca5", anchor="end"))
     for hour in range(0, 7, 2):
         x = left + (right - left) * hour / 6
         clock = (START + timedelta(hours=hour)).strftime("%H:%M")
@@ -472,94 +477,6 @@ def _told(told: ModuleType, uid: str, panel: Mapping[str, Any]) -> Data | None:
     rows = [{"value": told.STATS[key]}] if key in told.STATS else told.ROWS.get(key)
     lines = told.LINES.get(key)
     return Data(rows=rows, lines=lines) if rows or lines else None
-
-
-def sample(uid: str, panel: Mapping[str, Any]) -> Data:
-    """Return values that look like the panel's own, the same in every run."""
-    rng = random.Random(zlib.crc32(f"{uid}/{panel['title']}".encode()))  # noqa: S311 (a picture)
-    unit = _defaults(panel).get("unit", "")
-    scale = {"percentunit": 0.4, "bytes": 4e9, "Bps": 3e5, "s": 0.4, "ops": 0.2, "reqps": 8}
-    size = scale.get(unit, 12)
-    legends = [target.get("legendFormat") or "value" for target in panel["targets"]]
-    match panel["type"]:
-        case "timeseries":
-            names = [name for legend in legends for name in _names(legend)]
-            if _bad_above_zero(panel):
-                return Data(series={name: [0.0] * 48 for name in names})
-            return Data(series={name: _walk(rng, size) for name in names})
-        case "logs":
-            word = "aibridged" if uid == "ai-gateway" else "boundary"
-            texts = ["batch forwarded", "configuration read"] * 8
-            times = [END - timedelta(seconds=47 * n) for n in range(len(texts))]
-            return Data(
-                lines=[
-                    f"{time:%H:%M:%S}  info  {word}: {text}"
-                    for time, text in zip(times, texts, strict=True)
-                ]
-            )
-        case "table":
-            rows = [
-                {c: _LABELS[c][n] if c in _LABELS else rng.randrange(1, 40) for c in columns}
-                for columns in [_organized(panel)]
-                for n in range(3)
-            ]
-            return Data(rows=rows)
-        case "stat":
-            return Data(rows=[{"value": _sample_number(panel, rng, size)}])
-        case _:
-            return Data(
-                rows=[
-                    {"name": name, "value": round(size * rng.uniform(0.2, 1), 3)}
-                    for legend in legends
-                    for name in _names(legend)
-                ]
-            )
-
-
-def _bad_above_zero(panel: Mapping[str, Any]) -> bool:
-    steps = _defaults(panel).get("thresholds", {}).get("steps", [])
-    return any(step["value"] is not None and step["value"] < 0.01 for step in steps)
-
-
-def _sample_number(panel: Mapping[str, Any], rng: random.Random, size: float) -> float:
-    steps = _defaults(panel).get("thresholds", {}).get("steps", [])
-    if _defaults(panel).get("unit") == "dateTimeFromNow":
-        return END.timestamp() * 1000 - rng.randrange(60_000, 900_000)
-    if _defaults(panel).get("mappings"):
-        return 1
-    if len(steps) > 1 and steps[0]["color"] == "green":
-        return 0
-    return round(size * rng.uniform(0.3, 1), 2 if size < 5 else None)
-
-
-_LABELS: Mapping[str, Sequence[str]] = {
-    "username": ("ada", "o'brien", "zoë"),
-    "workspace_name": ("dev", "review-7", "claude"),
-    "agent_name": ("main", "main", "dev"),
-    "provider_name": ("anthropic", "bedrock-us-gov-west-1", "openai"),
-    "provider_type": ("anthropic", "bedrock", "openai"),
-    "status": ("enabled", "enabled", "disabled"),
-    "template_name": ("firewalled", "claude-code", "base"),
-    "template_version": ("firewalled-a1b2", "claude-code-c3d4", "base-e5f6"),
-    "organization_name": ("coder", "coder", "coder"),
-    "preset_name": ("small", "large", "gpu"),
-    "reason": ("forward_failed", "boundary_channel_full", "boundary_batch_full"),
-    "pod": ("coder-7d4f-2x9kq", "coder-7d4f-8hmzt", "coder-7d4f-q5n2c"),
-    "namespace": ("coder", "coder", "coder-workspaces"),
-    "container": ("coder", "coder", "dev"),
-}
-
-
-def _names(legend: str) -> list[str]:
-    if "{{" not in legend:
-        return [legend]
-    names = []
-    for index in range(3):
-        name = legend
-        for label, values in _LABELS.items():
-            name = name.replace("{{" + label + "}}", values[index])
-        names.append(name.replace("{{", "").replace("}}", f" {index + 1}"))
-    return list(dict.fromkeys(names))
 
 
 def _walk(rng: random.Random, size: float) -> list[float]:

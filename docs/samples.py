@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tests.components.dashboards.generated import END
+
 Key = tuple[str, str]
 Span = tuple[float, float]
 """The lowest and the highest value of a series; the same twice for one that stays."""
@@ -22,6 +24,14 @@ def _each(names: Sequence[str], *spans: Span) -> Mapping[str, Span]:
 
 
 STATS: Mapping[Key, float] = {
+    ("agent-firewall", "Batches forwarded"): 1_184,
+    ("agent-firewall", "Batches dropped"): 0,
+    ("agent-firewall", "Logs dropped"): 3,
+    ("agent-firewall", "Active firewall agents"): 4,
+    ("agent-firewall", "Agents without a firewall"): 1,
+    ("ai-gateway", "Configured providers"): 3,
+    ("ai-gateway", "Provider reload status"): 1,
+    ("ai-gateway", "Last successful reload"): (END.timestamp() - 14 * 60) * 1000,
     ("coderd", "Replicas up"): 3,
     ("coderd", "Replicas down"): 0,
     ("coderd", "Licence in use"): 0.82,
@@ -62,6 +72,14 @@ STATS: Mapping[Key, float] = {
 }
 
 SERIES: Mapping[Key, Mapping[str, Span]] = {
+    ("agent-firewall", "Forwarded batches by workspace"): {
+        "ada/dev": (0.01, 0.05),
+        "ada/review-7": (0, 0.03),
+        "o'brien/dev": (0.01, 0.04),
+        "zoë.k+1/review-7": (0, 0.02),
+    },
+    ("agent-firewall", "Boundary log events"): {"events": (0.01, 0.12)},
+    ("ai-gateway", "Gateway log events"): {"events": (0.02, 0.17)},
     ("coderd", "Replicas over time"): _each(_REPLICAS, (1, 1), (1, 1), (1, 1)),
     ("coderd", "Users against the licence"): {"Active users": (38, 41), "Limit": (50, 50)},
     ("coderd", "CPU"): {
@@ -129,6 +147,7 @@ LEVELS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {
 
 EVENTS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {
     # Value by step; all other steps are 0.
+    ("agent-firewall", "Dropped batches and logs"): {"logs: boundary_channel_full": {31: 3}},
     ("coderd", "Terminations"): {"OOMKilled": {9: 1.0}},
     ("provisionerd", "Jobs by result"): {
         "success": {3: 11, 11: 19, 19: 22, 27: 14, 35: 17, 43: 10},
@@ -138,6 +157,26 @@ EVENTS: Mapping[Key, Mapping[str, Mapping[int, float]]] = {
 }
 
 ROWS: Mapping[Key, Sequence[Mapping[str, object]]] = {
+    ("agent-firewall", "Firewall agents"): [
+        {"username": owner, "workspace_name": name, "agent_name": "main", "Value": batches}
+        for owner, name, batches in (
+            ("ada", "dev", 512),
+            ("o'brien", "dev", 391),
+            ("ada", "review-7", 204),
+            ("zoë.k+1", "review-7", 77),
+        )
+    ],
+    ("agent-firewall", "Workspaces without a firewall"): [
+        {"username": "zoë.k+1", "workspace_name": "dev", "Value": 1}
+    ],
+    ("ai-gateway", "Provider inventory"): [
+        {"provider_name": name, "provider_type": kind, "status": "enabled"}
+        for name, kind in (
+            ("anthropic", "anthropic"),
+            ("bedrock-us-gov-west-1", "bedrock"),
+            ("openai", "openai"),
+        )
+    ],
     ("coderd", "Last terminations"): [
         {"pod": _REPLICAS[1], "container": "coder", "reason": "OOMKilled"}
     ],
@@ -163,6 +202,17 @@ ROWS: Mapping[Key, Sequence[Mapping[str, object]]] = {
 }
 
 LINES: Mapping[Key, Sequence[str]] = {
+    ("agent-firewall", "Boundary log stream"): [
+        '15:12:40 level=INFO msg="boundary: jail started" jail=landjail pid=412',
+        '15:12:40 level=INFO msg="boundary: proxy listening" port=8080',
+        '14:03:27 level=INFO msg="boundary: jail stopped" exit=0',
+        '13:52:31 level=WARN msg="boundary: log channel is full, dropped" dropped=3',
+    ],
+    ("ai-gateway", "Gateway log stream"): [
+        "15:59:30 [info] coderd.aibridged: interception ended  model=claude-opus-4-7  tokens=18204",
+        "15:59:02 [warn] coderd.aibridged: upstream answered 429, retrying  provider=anthropic",
+        "15:46:00 [info] coderd.aibridged: providers reloaded  providers=3",
+    ],
     ("provisionerd", "Provisioner log stream"): [
         f"15:{clock} [{level}] coderd.provisionerd-{pod}-{daemon}: {text}"
         for clock, level, pod, daemon, text in (
