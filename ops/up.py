@@ -174,6 +174,10 @@ def _show(stack: str, outputs: Mapping[str, automation.OutputValue]) -> None:
         console.print(f"  {identifier:<20} {url}", soft_wrap=True)
     console.print("\n[bold]Dashboards[/bold]")
     console.print(f"  {', '.join(values.get('dashboards', []))}")
+    alerts = [name for names in values.get("alerts", {}).values() for name in names]
+    if alerts:
+        console.print("\n[bold]Alerts[/bold]")
+        console.print(f"  {', '.join(alerts)}")
     if values.get("mcpServers"):
         console.print("\n[bold]MCP servers[/bold]")
         console.print(f"  {', '.join(sorted(values['mcpServers']))}")
