@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
@@ -187,7 +188,12 @@ ClaudeCodeRelease = Annotated[str, AfterValidator(_claude_code_release)]
 BoundaryRelease = Annotated[str, AfterValidator(_boundary_release)]
 RuleText = Annotated[str, AfterValidator(_rule)]
 GroupName = Annotated[str, AfterValidator(_group)]
-DashboardUid = Annotated[str, AfterValidator(_dashboard)]
+DashboardUid = Annotated[
+    str,
+    AfterValidator(_dashboard),
+    # For editors; the validator's message names what there is.
+    WithJsonSchema({"type": "string", "enum": list(DASHBOARDS)}),
+]
 AlertName = Annotated[str, AfterValidator(_alert)]
 AlertLabel = Annotated[str, AfterValidator(_alert_label)]
 Minutes = Annotated[int, Field(ge=1)]
