@@ -53,6 +53,8 @@ _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*\Z")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?\Z")
 _RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
+_LABEL_PART = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+_LABEL_PREFIX = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?\Z")
 _ALERT_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*\Z")
 
@@ -154,6 +156,18 @@ def _alert_label(value: str) -> str:
             "must be letters, digits and _, not beginning with a digit, and not severity or "
             "alertname, which are the alerts' own"
         )
+    return value
+
+
+def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        prefix, _, name = key.rpartition("/")
+        if not _LABEL_PART.match(name) or not _LABEL_PREFIX.match(prefix):
+            raise ValueError(f"{key!r} is no Kubernetes label such as release or example.com/team")
+        if text and not _LABEL_PART.match(text):
+            raise ValueError(
+                f"{text!r} of {key} is no label value: up to 63 of letters, digits, -, _ and . inside"
+            )
     return value
 
 
@@ -493,7 +507,7 @@ class Alerts(_Model):
         description="Of alerts on metrics: Prometheus, by a PrometheusRule, or Grafana.",
     )
     namespace: KubernetesName = Field("monitoring", description="Namespace of the PrometheusRule.")
-    rule_labels: dict[str, str] = Field(
+    rule_labels: Annotated[dict[str, str], AfterValidator(_kubernetes_labels)] = Field(
         default_factory=lambda: {"release": "kube-prometheus-stack"},
         description="Labels of the PrometheusRule, by which Prometheus selects it.",
     )

@@ -7,13 +7,20 @@ asks it to. It keeps a rule that a file no longer names, so the file names those
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from grafana_foundation_sdk.builders import alerting, expr
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.alerting import RelativeTimeRange
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+
 from components.alerts.model import Alert
 from components.dashboards.context import DashboardContext
-from components.dashboards.panels import Query
+from components.dashboards.panels import Query, source_ref, target
 
 EXPRESSIONS = "__expr__"
 INTERVAL_MINUTES = 5
@@ -73,13 +80,15 @@ def _rule(
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
 ) -> dict[str, Any]:
-    queries = [_query(letter, query, alert, context) for letter, query in alert.queries.items()]
-    # A result may come as a series of one point, which no condition takes: the last is its value.
-    reduced = [
-        _expression(letter, type="reduce", expression=_source(letter), reducer="last")
-        for letter in alert.queries
-    ]
-    condition = alert.condition or "$A > 0"
+    steps: list[alerting.Query] = []
+    for letter, query in alert.queries.items():
+        steps.append(_query(letter, query, alert, context))
+    for letter in alert.queries:
+        # A result may come as a series of one point, which no condition takes: the last is it.
+        last = expr.TypeReduce().ref_id(letter).expression(_source(letter)).reducer("last")
+        steps.append(_expression(letter, last))
+    condition = expr.TypeMath().ref_id(_CONDITION).expression(alert.condition or "$A > 0")
+    steps.append(_expression(_CONDITION, condition))
     told = {name: _translated(text) for name, text in annotations.items()}
     if "dashboard_url" in told:
         told["__dashboardUid__"] = alert.panel.uid
@@ -88,11 +97,7 @@ def _rule(
         "uid": uid(alert.name),
         "title": alert.name,
         "condition": _CONDITION,
-        "data": [
-            *queries,
-            *reduced,
-            _expression(_CONDITION, type="math", expression=condition),
-        ],
+        "data": [json.loads(json.dumps(step.build(), cls=JSONEncoder)) for step in steps],
         "for": f"{alert.hold_minutes}m",
         # No result is what a query without anything wrong has; an error is told as one.
         "noDataState": "OK",
@@ -103,43 +108,23 @@ def _rule(
     }
 
 
-def _query(letter: str, query: Query, alert: Alert, context: DashboardContext) -> dict[str, Any]:
-    kind, source = {
-        "prometheus": ("prometheus", context.prometheus_uid),
-        "loki": ("loki", context.loki_uid),
-        "postgres": ("grafana-postgresql-datasource", context.postgres_uid),
-    }[query.kind]
-    model: dict[str, Any] = {
-        "refId": _source(letter),
-        "datasource": {"type": kind, "uid": source},
-        "expr": query.text,
-        "instant": True,
-        "range": False,
-    }
-    if query.kind == "loki":
-        model["queryType"] = "instant"
-    return {
-        "refId": _source(letter),
-        "datasourceUid": source,
-        "relativeTimeRange": {"from": alert.window_minutes * 60, "to": 0},
-        "model": model,
-    }
+def _query(letter: str, query: Query, alert: Alert, context: DashboardContext) -> alerting.Query:
+    return (
+        alerting.Query(_source(letter))
+        .datasource_uid(source_ref(query.kind, context).uid or "")
+        # Grafana's files give it in seconds; an instant query looks at its end alone.
+        .relative_time_range(RelativeTimeRange(alert.window_minutes * 60, 0))
+        .model(target(dataclasses.replace(query, instant=True), _source(letter), context))
+    )
+
+
+def _expression(letter: str, model: expr.TypeReduce | expr.TypeMath) -> alerting.Query:
+    source = DataSourceRef(type_val=EXPRESSIONS, uid=EXPRESSIONS)
+    return alerting.Query(letter).datasource_uid(EXPRESSIONS).model(model.datasource(source))
 
 
 def _source(letter: str) -> str:
     return f"query_{letter}"
-
-
-def _expression(letter: str, **model: str) -> dict[str, Any]:
-    return {
-        "refId": letter,
-        "datasourceUid": EXPRESSIONS,
-        "model": {
-            "refId": letter,
-            "datasource": {"type": EXPRESSIONS, "uid": EXPRESSIONS},
-            **model,
-        },
-    }
 
 
 def _translated(template: str) -> str:

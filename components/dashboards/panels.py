@@ -204,9 +204,10 @@ def source_ref(kind: str, context: DashboardContext) -> models.DataSourceRef:
     return models.DataSourceRef(type_val=plugin, uid=uid)
 
 
-def _target(
-    query: Query, ref_id: str, context: DashboardContext, *, as_table: bool
+def target(
+    query: Query, ref_id: str, context: DashboardContext, *, as_table: bool = False
 ) -> Builder[Dataquery]:
+    """Return a query as its data source takes it."""
     source = source_ref(query.kind, context)
     if query.kind == "postgres":
         return _Built(PostgresDataquery(query, ref_id, source))
@@ -242,7 +243,7 @@ def _panel(
         builder.title(title).description(description).span(width).height(height)
         builder.datasource(source_ref(queries[0].kind, context))
         for index, query in enumerate(queries):
-            builder.with_target(_target(query, chr(ord("A") + index), context, as_table=as_table))
+            builder.with_target(target(query, chr(ord("A") + index), context, as_table=as_table))
         finish(builder)
         return builder
 

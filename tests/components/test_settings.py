@@ -100,6 +100,8 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
             "grafana.databaseRole.adminUrlSecret: required with delivery: job",
         ),
         ("alerts.rules", ["AuditSilent"], "unknown alert; there are BoundaryAuditSilent"),
+        ("alerts.ruleLabels", {"a b": "x"}, "'a b' is no Kubernetes label such as release"),
+        ("alerts.ruleLabels", {"release": "-x"}, "'-x' of release is no label value"),
         ("alerts.evaluator", "loki", "must be 'prometheus' or 'grafana'"),
         ("alerts.labels", {"severity": "page"}, "severity or alertname, which are the alerts' own"),
         ("alerts.thresholds.denyShare", 30, "alerts.thresholds.denyShare = 30: must be less than"),
