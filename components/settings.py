@@ -454,7 +454,8 @@ class Grafana(_Model):
     namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
     folder: str = Field("Coder", min_length=1, description="Folder in Grafana.")
     dashboards: Annotated[list[DashboardUid], AfterValidator(_no_duplicates)] = Field(
-        default_factory=lambda: list(DASHBOARDS), description="Uids; all of them if unset."
+        default_factory=lambda: list(DASHBOARDS),
+        description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
     )
     database_host: str = Field(
         "coder-db-rw.coder.svc:5432",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import logql
-from components.dashboards.coder_workspaces import WORKSPACE_LINK
 from components.dashboards.context import DashboardContext
+from components.dashboards.links import WORKSPACE_DETAIL, by_cell
 from components.dashboards.model import (
     AuditField,
     BoundarySessions,
@@ -54,7 +54,7 @@ _REQUEST_COLUMNS = {
     AuditField.TEMPLATE_VERSION_ID.label: "Template version",
 }
 _FILTER_LINKS = {
-    shown: f"/d/{UID}?${{__url_time_range}}&var-{variable}=${{__value.text:percentencode}}"
+    shown: by_cell(UID, variable)
     for shown, variable in {
         "Domain": "domain",
         "Owner": "owner",
@@ -62,7 +62,7 @@ _FILTER_LINKS = {
         "Template version": "template_version_id",
     }.items()
 }
-_WORKSPACE_LINK = {"Workspace": WORKSPACE_LINK}
+_WORKSPACE_LINK = {"Workspace": by_cell(WORKSPACE_DETAIL, "workspace_name")}
 
 
 def _audit_overview(context: DashboardContext) -> Section:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards.context import DashboardContext
+from components.dashboards.links import by_cell
 from components.dashboards.model import Metric, Metrics
 from components.dashboards.panels import (
     Color,
@@ -45,7 +46,7 @@ _KIND_COLORS = {
     "Prebuild claim": Color.GREEN,
 }
 _FILTER_LINKS = {
-    shown: f"/d/{UID}?${{__url_time_range}}&var-{variable}=${{__value.text:percentencode}}"
+    shown: by_cell(UID, variable)
     for shown, variable in {"Template": "template", "Preset": "preset"}.items()
 }
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import (
-    coder_control_plane,
-    coder_provisioners,
-    coder_workspaces,
-    kubernetes,
-)
+from components.dashboards import coder_control_plane, coder_provisioners, kubernetes
 from components.dashboards.context import DashboardContext
+from components.dashboards.links import WORKSPACES
 from components.dashboards.model import Metrics
 from components.dashboards.panels import (
     Color,
@@ -78,7 +74,7 @@ def _application(context: DashboardContext) -> Section:
                 "stops: look at Failed builds.",
                 promql(_RUNNING.or_zero(), instant=True),
                 base=Color.GREEN,
-                detail=coder_workspaces.UID,
+                detail=WORKSPACES,
             ),
             stat_panel(
                 "Failed builds",
@@ -87,7 +83,7 @@ def _application(context: DashboardContext) -> Section:
                 promql(_FAILED.or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE), Threshold(5, Color.RED)],
-                detail=coder_workspaces.UID,
+                detail=WORKSPACES,
             ),
             pie_panel(
                 "Latest builds",

@@ -11,12 +11,11 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from components.dashboards import kubernetes, logql
 from components.dashboards.coder_workspaces import (
     AGENT_STATUS_COLORS,
-    DETAIL_UID,
     STATUS_COLORS,
-    TEMPLATE_LINK,
     TRANSITION_COLORS,
 )
 from components.dashboards.context import DashboardContext
+from components.dashboards.links import WORKSPACE_DETAIL, WORKSPACES, by_cell
 from components.dashboards.model import BuildField, Metrics, StreamLabel
 from components.dashboards.panels import (
     Color,
@@ -44,7 +43,7 @@ from components.dashboards.promql import (
     rounded,
 )
 
-UID = DETAIL_UID
+UID = WORKSPACE_DETAIL
 TITLE = "Workspace Detail"
 
 POD_PREFIX = "coder-"
@@ -70,7 +69,6 @@ _LOG_FILTERS = {
     "template_name": "${template_name:regex}",
 }
 _NAMED = "{{username}}/{{workspace_name}}"
-_THIS = f"/d/{UID}?${{__url_time_range}}&${{workspace_name:queryparam}}"
 
 
 def _workspace() -> Section:
@@ -163,7 +161,7 @@ def _workspace() -> Section:
                     "template_version": "Template version",
                     "Value": "Agents",
                 },
-                links={"Template": TEMPLATE_LINK},
+                links={"Template": by_cell(WORKSPACES, "template_name")},
                 width=12,
                 height=6,
             ),
@@ -275,7 +273,7 @@ def _pods(context: DashboardContext) -> Panel:
         "Empty: coderd logged nothing about the workspace in the range; take a longer one.",
         loki_metric(named, "Lines", instant=True),
         columns={"workspace_name": "Workspace", "workspace_id": "Id", "Lines": "Lines of log"},
-        links={"Id": f"{_THIS}&var-pod={POD_PREFIX}${{__value.text:percentencode}}"},
+        links={"Id": by_cell(UID, "pod", prefix=POD_PREFIX, keep="workspace_name")},
         height=5,
     )
 

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import kubernetes, logql
 from components.dashboards.context import DashboardContext
+from components.dashboards.links import WORKSPACE_DETAIL, WORKSPACES, by_cell
 from components.dashboards.model import Metrics
 from components.dashboards.panels import (
     Color,
@@ -39,9 +40,8 @@ from components.dashboards.promql import (
     topk,
 )
 
-UID = "workspaces"
+UID = WORKSPACES
 TITLE = "Workspaces"
-DETAIL_UID = "workspace-detail"
 
 TOP = 20
 TRANSITION_COLORS = {"START": Color.BLUE, "STOP": Color.YELLOW, "DESTROY": Color.RED}
@@ -57,11 +57,9 @@ _TEMPLATE = {"template_name": chosen("template_name")}
 _WORKSPACE = {"workspace_name": chosen("workspace_name")}
 _BOTH = {**_WORKSPACE, **_TEMPLATE}
 
-WORKSPACE_LINK = (
-    f"/d/{DETAIL_UID}?${{__url_time_range}}&var-workspace_name=${{__value.text:percentencode}}"
-)
-POD_LINK = f"/d/{DETAIL_UID}?${{__url_time_range}}&var-pod=${{__value.text:percentencode}}"
-TEMPLATE_LINK = f"/d/{UID}?${{__url_time_range}}&var-template_name=${{__value.text:percentencode}}"
+_WORKSPACE_LINK = by_cell(WORKSPACE_DETAIL, "workspace_name")
+_POD_LINK = by_cell(WORKSPACE_DETAIL, "pod")
+_TEMPLATE_LINK = by_cell(WORKSPACES, "template_name")
 
 
 def _workspaces(**matchers: str) -> Expression:
@@ -191,7 +189,7 @@ def _pods(context: DashboardContext) -> Panel:
             "Memory limit": Unit.BYTES,
             "Memory of limit": Unit.PERCENT,
         },
-        links={"Pod": POD_LINK},
+        links={"Pod": _POD_LINK},
     )
 
 
@@ -271,7 +269,7 @@ def _builds() -> Section:
                     "Value": "Builds",
                 },
                 colors={"Status": STATUS_COLORS},
-                links={"Workspace": WORKSPACE_LINK, "Template": TEMPLATE_LINK},
+                links={"Workspace": _WORKSPACE_LINK, "Template": _TEMPLATE_LINK},
             ),
         ],
     )

@@ -83,6 +83,7 @@ class DashboardsArgs:
             loki_uid=self.loki_uid,
             postgres_uid=self.postgres_uid,
             coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
+            dashboards=self.dashboards,
         )
 
     def render(self) -> dict[str, str]:

@@ -23,6 +23,8 @@ class DashboardContext:
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
         coder_stream: Further labels of coderd's log streams in Loki, so that a query reads
             fewer of them; the namespace is always compared.
+        dashboards: Uids of the dashboards the stack gets; None: all. A link to another is left
+            out.
     """
 
     coder_namespace: str = "coder"
@@ -33,6 +35,11 @@ class DashboardContext:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     coder_stream: Mapping[StreamLabel, str] = field(default_factory=dict)
+    dashboards: tuple[str, ...] | None = None
+
+    def has(self, uid: str) -> bool:
+        """Whether the stack gets a dashboard."""
+        return self.dashboards is None or uid in self.dashboards
 
     @property
     def coder_logs(self) -> str:

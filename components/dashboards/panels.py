@@ -35,6 +35,7 @@ from grafana_foundation_sdk.models import piechart as piechart_models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from components.dashboards.context import DashboardContext
+from components.dashboards.links import target, to
 from components.dashboards.promql import Expression
 from components.dashboards.sql import Select
 
@@ -164,6 +165,9 @@ class PanelBuilder(Protocol):
     def with_transformation(  # noqa: D102
         self, transformation: models.DataTransformerConfig
     ) -> Self: ...
+    def links(  # noqa: D102
+        self, links: list[Builder[models.DashboardLink]]
+    ) -> Self: ...
     def override_by_name(  # noqa: D102
         self, name: str, properties: list[models.DynamicConfigValue]
     ) -> Self: ...
@@ -237,6 +241,8 @@ def _panel(
     width: int,
     height: int,
     as_table: bool = False,
+    detail: str = "",
+    links: Mapping[str, str] | None = None,
 ) -> Panel:
     def make(context: DashboardContext) -> PanelBuilder:
         builder: PanelBuilder = new()
@@ -245,6 +251,13 @@ def _panel(
         for index, query in enumerate(queries):
             builder.with_target(target(query, chr(ord("A") + index), context, as_table=as_table))
         finish(builder)
+        if detail and context.has(detail):
+            link = builders.DashboardLink("Details").type(models.DashboardLinkType.LINK)
+            builder.links([link.url(to(detail))])
+        for column, url in (links or {}).items():
+            if context.has(target(url)):
+                shown = {"title": f"Show {column}", "url": url}
+                builder.override_by_name(column, [models.DynamicConfigValue("links", [shown])])
         return builder
 
     return Panel(make, title, width, tuple(queries))
@@ -298,11 +311,17 @@ def stat_panel(
             panel.decimals(decimals)
         if mappings:
             panel.mappings(_value_map(mappings))
-        if detail:
-            link = builders.DashboardLink("Details").type(models.DashboardLinkType.LINK)
-            panel.links([link.url(f"/d/{detail}?${{__url_time_range}}")])
 
-    return _panel(stat.Panel, title, description, queries, finish, width=width, height=height)
+    return _panel(
+        stat.Panel,
+        title,
+        description,
+        queries,
+        finish,
+        width=width,
+        height=height,
+        detail=detail,
+    )
 
 
 def _value_map(mappings: Mapping[str, tuple[str, Color]]) -> list[models.ValueMapping]:
@@ -466,7 +485,7 @@ def table_panel(
             `Value #A`, of the second in `Value #B`.
         units: Unit by column name shown.
         colors: Colour of a cell by its text, by column name shown.
-        links: URL by column name shown, with Grafana's `${__value.text}` for the cell.
+        links: Link by column name shown, from links.py.
         columns: Name shown by name in the data, in order; columns not named are left out. For
             log lines the names are those of labels, beside `Time`.
         width: Columns of 24.
@@ -507,11 +526,6 @@ def table_panel(
             )
         for name, unit in (units or {}).items():
             panel.override_by_name(name, [models.DynamicConfigValue("unit", unit)])
-        for name, url in (links or {}).items():
-            panel.override_by_name(
-                name,
-                [models.DynamicConfigValue("links", [{"title": f"Show {name}", "url": url}])],
-            )
         for name, by_text in (colors or {}).items():
             texts = {text: (text, color) for text, color in by_text.items()}
             panel.override_by_name(
@@ -523,7 +537,15 @@ def table_panel(
             )
 
     return _panel(
-        table.Panel, title, description, queries, finish, width=width, height=height, as_table=True
+        table.Panel,
+        title,
+        description,
+        queries,
+        finish,
+        width=width,
+        height=height,
+        as_table=True,
+        links=links,
     )
 
 

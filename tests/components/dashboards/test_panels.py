@@ -2,11 +2,13 @@
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.links import target
 from components.dashboards.model import Metrics
 from components.dashboards.panels import (
     Section,
@@ -64,20 +66,49 @@ def test_ids_are_unique_and_dashboards_link_to_each_other(dashboard):
     assert link["tags"] == dashboard["tags"]
 
 
-def test_links_lead_to_dashboards_and_variables_there_are(dashboard):
+def links(dashboard: dict[str, Any]) -> list[str]:
+    found = []
     for panel in dashboard["panels"]:
+        found += [link["url"] for link in panel.get("links") or []]
         for override in panel.get("fieldConfig", {}).get("overrides", []):
             for prop in override["properties"]:
-                for link in prop["value"] if prop["id"] == "links" else []:
-                    uid, _, query = link["url"].removeprefix("/d/").partition("?")
-                    target = json.loads(CATALOGUE[uid].json(CONTEXT))
-                    known = {v["name"] for v in target["templating"]["list"]}
-                    named = {
-                        part.partition("=")[0].removeprefix("var-")
-                        for part in query.split("&")
-                        if part.startswith("var-")
-                    }
-                    assert named <= known, panel["title"]
+                if prop["id"] == "links":
+                    found += [link["url"] for link in prop["value"]]
+    return found
+
+
+def test_links_lead_to_dashboards_and_variables_there_are(dashboard):
+    own = {v["name"] for v in dashboard["templating"]["list"]}
+    for url in links(dashboard):
+        uid, _, query = url.removeprefix("/d/").partition("?")
+        target = json.loads(CATALOGUE[uid].json(CONTEXT))
+        known = {v["name"] for v in target["templating"]["list"]}
+        kept = {name for name in own | known if f"${{{name}:queryparam}}" in query}
+        named = {
+            part.partition("=")[0].removeprefix("var-")
+            for part in query.split("&")
+            if part.startswith("var-")
+        }
+        assert named <= known, url
+        assert kept <= known & own, url
+
+
+@pytest.mark.parametrize("uid", CATALOGUE)
+def test_no_link_leads_to_a_dashboard_that_the_stack_does_not_get(uid):
+    alone = json.loads(CATALOGUE[uid].json(replace(CONTEXT, dashboards=(uid,))))
+    assert {target(url) for url in links(alone)} <= {uid}
+    assert CATALOGUE[uid].json(CONTEXT) == CATALOGUE[uid].json(
+        replace(CONTEXT, dashboards=tuple(CATALOGUE))
+    )
+
+
+def test_dashboards_lead_from_what_they_show_to_what_says_more():
+    leads = {
+        uid: {target(url) for url in links(json.loads(spec.json(CONTEXT)))}
+        for uid, spec in CATALOGUE.items()
+    }
+    assert "workspace-detail" in leads["agent-firewall"] & leads["workspaces"]
+    assert {"coderd", "provisionerd", "workspaces"} <= leads["coder-status"]
 
 
 def test_a_number_links_to_the_dashboard_that_says_more(dashboard):

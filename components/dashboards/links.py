@@ -1,0 +1,33 @@
+"""Links between dashboards: the range is kept, and a cell's text fills in a variable.
+
+Grafana replaces `${...}` when a reader follows a link. Uids that more than one dashboard links to
+stand here, as two modules cannot import each other.
+"""
+
+from __future__ import annotations
+
+WORKSPACES = "workspaces"
+WORKSPACE_DETAIL = "workspace-detail"
+
+
+def to(uid: str) -> str:
+    """Return the link to a dashboard."""
+    return f"/d/{uid}?${{__url_time_range}}"
+
+
+def by_cell(uid: str, variable: str, *, prefix: str = "", keep: str = "") -> str:
+    """Return the link to a dashboard with one variable set to the text of a cell.
+
+    Args:
+        uid: Of the dashboard.
+        variable: One of its variables.
+        prefix: What stands before the cell's text in the variable's value.
+        keep: A variable that both dashboards have, whose values go along.
+    """
+    kept = f"&${{{keep}:queryparam}}" if keep else ""
+    return f"{to(uid)}{kept}&var-{variable}={prefix}${{__value.text:percentencode}}"
+
+
+def target(url: str) -> str:
+    """Return the uid that a link leads to."""
+    return url.removeprefix("/d/").partition("?")[0]
