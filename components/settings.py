@@ -166,7 +166,7 @@ def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{key!r} is no Kubernetes label such as release or example.com/team")
         if text and not _LABEL_PART.match(text):
             raise ValueError(
-                f"{text!r} of {key} is no label value: up to 63 of letters, digits, -, _ and . inside"
+                f"{text!r} of {key} is no label value: up to 63 of letters, digits and -_. inside"
             )
     return value
 
