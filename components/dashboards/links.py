@@ -28,6 +28,6 @@ def by_cell(uid: str, variable: str, *, prefix: str = "", keep: str = "") -> str
     return f"{to(uid)}{kept}&var-{variable}={prefix}${{__value.text:percentencode}}"
 
 
-def target(url: str) -> str:
+def leads_to(url: str) -> str:
     """Return the uid that a link leads to."""
     return url.removeprefix("/d/").partition("?")[0]

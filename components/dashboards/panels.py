@@ -35,7 +35,7 @@ from grafana_foundation_sdk.models import piechart as piechart_models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import target, to
+from components.dashboards.links import leads_to, to
 from components.dashboards.promql import Expression
 from components.dashboards.sql import Select
 
@@ -255,7 +255,7 @@ def _panel(
             link = builders.DashboardLink("Details").type(models.DashboardLinkType.LINK)
             builder.links([link.url(to(detail))])
         for column, url in (links or {}).items():
-            if context.has(target(url)):
+            if context.has(leads_to(url)):
                 shown = {"title": f"Show {column}", "url": url}
                 builder.override_by_name(column, [models.DynamicConfigValue("links", [shown])])
         return builder

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.dashboards import CATALOGUE, DashboardContext
-from components.dashboards.links import target
+from components.dashboards.links import leads_to
 from components.dashboards.model import Metrics
 from components.dashboards.panels import (
     Section,
@@ -96,7 +96,7 @@ def test_links_lead_to_dashboards_and_variables_there_are(dashboard):
 @pytest.mark.parametrize("uid", CATALOGUE)
 def test_no_link_leads_to_a_dashboard_that_the_stack_does_not_get(uid):
     alone = json.loads(CATALOGUE[uid].json(replace(CONTEXT, dashboards=(uid,))))
-    assert {target(url) for url in links(alone)} <= {uid}
+    assert {leads_to(url) for url in links(alone)} <= {uid}
     assert CATALOGUE[uid].json(CONTEXT) == CATALOGUE[uid].json(
         replace(CONTEXT, dashboards=tuple(CATALOGUE))
     )
@@ -104,7 +104,7 @@ def test_no_link_leads_to_a_dashboard_that_the_stack_does_not_get(uid):
 
 def test_dashboards_lead_from_what_they_show_to_what_says_more():
     leads = {
-        uid: {target(url) for url in links(json.loads(spec.json(CONTEXT)))}
+        uid: {leads_to(url) for url in links(json.loads(spec.json(CONTEXT)))}
         for uid, spec in CATALOGUE.items()
     }
     assert "workspace-detail" in leads["agent-firewall"] & leads["workspaces"]
