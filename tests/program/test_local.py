@@ -218,6 +218,8 @@ def test_an_up_that_was_killed_is_finished_by_the_next(
         thread.start()
         assert made.wait(60)
         (process,) = engine_processes(environment)
+        # Held, so that it cannot end before the others are refused.
+        os.kill(process, signal.SIGSTOP)
         for second in (session.stack.up, session.stack.destroy):
             with pytest.raises(automation.ConcurrentUpdateError):
                 second()
