@@ -6,9 +6,9 @@ The grade is that of the worst host reached:
 |---|---|
 | A | nothing of the table |
 | B | only such hosts by GET, HEAD or OPTIONS: data can leave in a URL, a byte at a time |
-| C | telemetry: the vendor receives, and an account of one's own can read |
+| C | telemetry and models: the vendor receives, and an account of one's own can read |
 | D | code hosts and package registries: anyone may publish under an account |
-| E | object storage and paste hosts: anyone may receive, without review |
+| E | object storage, paste, messages, tunnels: anyone may receive, without review |
 | F | every host |
 """
 
@@ -34,36 +34,120 @@ class Sink:
     why: str
 
 
-SINKS: tuple[Sink, ...] = (
-    Sink("*.amazonaws.com", "E", "anyone's S3 bucket receives uploads"),
-    Sink("*.cloudfront.net", "E", "anyone's distribution, with anyone's server behind it"),
-    Sink("storage.googleapis.com", "E", "anyone's bucket receives uploads"),
-    Sink("*.googleapis.com", "E", "APIs of anyone's Google Cloud project, storage among them"),
-    Sink("*.blob.core.windows.net", "E", "anyone's Azure storage account receives uploads"),
-    Sink("gist.github.com", "E", "anyone may paste"),
-    Sink("pastebin.com", "E", "anyone may paste"),
-    Sink("transfer.sh", "E", "anyone may upload"),
-    Sink("github.com", "D", "anyone may push to a repository"),
-    Sink("api.github.com", "D", "anyone may write issues, gists and files by the API"),
-    Sink("gitlab.com", "D", "anyone may push to a repository"),
-    Sink("bitbucket.org", "D", "anyone may push to a repository"),
-    Sink("api.bitbucket.org", "D", "anyone may write by the API"),
-    Sink("registry.gitlab.com", "D", "anyone may push an image"),
-    Sink("registry-1.docker.io", "D", "anyone may push an image"),
-    Sink("ghcr.io", "D", "anyone may push an image"),
-    Sink("quay.io", "D", "anyone may push an image"),
-    Sink("registry.npmjs.org", "D", "anyone may publish a package"),
-    Sink("upload.pypi.org", "D", "anyone may publish a package"),
-    Sink("rubygems.org", "D", "anyone may publish a gem"),
-    Sink("crates.io", "D", "anyone may publish a crate"),
-    Sink("api.nuget.org", "D", "anyone may publish a package"),
-    Sink("*.sourceforge.net", "D", "anyone may publish files"),
-    Sink("packagecloud.io", "D", "anyone may publish a package"),
-    Sink("launchpad.net", "D", "anyone may publish a package"),
-    Sink("*.sentry.io", "C", "anyone's project receives events"),
-    Sink("http-intake.logs.datadoghq.com", "C", "anyone's account receives logs"),
-    Sink("http-intake.logs.us5.datadoghq.com", "C", "anyone's account receives logs"),
-    Sink("api.statsig.com", "C", "anyone's project receives events"),
+# Grade, why, and the hosts for which that is so.
+_TABLE: tuple[tuple[Grade, str, str], ...] = (
+    (
+        "E",
+        "anyone's bucket receives uploads",
+        "*.amazonaws.com storage.googleapis.com *.r2.cloudflarestorage.com "
+        "*.digitaloceanspaces.com *.backblazeb2.com",
+    ),
+    (
+        "E",
+        "APIs of anyone's Google Cloud project, storage among them",
+        "*.googleapis.com",
+    ),
+    (
+        "E",
+        "anyone's storage account receives uploads",
+        "*.blob.core.windows.net",
+    ),
+    (
+        "E",
+        "anyone's distribution, with anyone's server behind it",
+        "*.cloudfront.net *.azureedge.net",
+    ),
+    (
+        "E",
+        "anyone's program answers there",
+        "*.workers.dev *.vercel.app *.netlify.app *.herokuapp.com *.azurewebsites.net *.run.app",
+    ),
+    (
+        "E",
+        "a tunnel to anyone's machine",
+        "*.ngrok.io *.ngrok.app *.ngrok-free.app *.trycloudflare.com",
+    ),
+    (
+        "E",
+        "anyone may paste",
+        "gist.github.com pastebin.com paste.ubuntu.com dpaste.org paste.rs rentry.co",
+    ),
+    (
+        "E",
+        "anyone may upload",
+        "transfer.sh 0x0.st file.io catbox.moe content.dropboxapi.com",
+    ),
+    (
+        "E",
+        "anyone may read what is sent to an address made on the spot",
+        "webhook.site *.requestcatcher.com",
+    ),
+    (
+        "E",
+        "anyone's channel receives messages and files",
+        "hooks.slack.com slack.com discord.com api.telegram.org",
+    ),
+    (
+        "D",
+        "anyone may push to a repository",
+        "github.com gitlab.com bitbucket.org dev.azure.com codeberg.org git.sr.ht huggingface.co",
+    ),
+    (
+        "D",
+        "anyone may write issues, gists and files by the API",
+        "api.github.com",
+    ),
+    (
+        "D",
+        "anyone may write by the API",
+        "api.bitbucket.org hub.docker.com",
+    ),
+    (
+        "D",
+        "anyone may push an image",
+        "registry.gitlab.com registry-1.docker.io index.docker.io ghcr.io quay.io "
+        "gcr.io *.gcr.io *.pkg.dev",
+    ),
+    (
+        "D",
+        "anyone may publish a package",
+        "registry.npmjs.org upload.pypi.org test.pypi.org api.nuget.org www.nuget.org "
+        "packagist.org pub.dev hex.pm packagecloud.io *.packagecloud.io launchpad.net",
+    ),
+    (
+        "D",
+        "anyone may publish a gem",
+        "rubygems.org",
+    ),
+    (
+        "D",
+        "anyone may publish a crate",
+        "crates.io",
+    ),
+    (
+        "D",
+        "anyone may publish files",
+        "*.sourceforge.net",
+    ),
+    (
+        "C",
+        "anyone's project receives events",
+        "*.sentry.io api.statsig.com",
+    ),
+    (
+        "C",
+        "anyone's account receives logs",
+        "http-intake.logs.datadoghq.com http-intake.logs.us5.datadoghq.com",
+    ),
+    (
+        "C",
+        "anyone's account receives prompts and files",
+        "api.anthropic.com claude.ai api.openai.com",
+    ),
+)
+
+SINKS: tuple[Sink, ...] = tuple(
+    Sink(host, grade, why) for grade, why, hosts in _TABLE for host in hosts.split()
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,16 +36,11 @@ def nearest(policy: Policy, method: str, url: str, count: int = 3) -> tuple[Miss
         target = parse(url)
     except UrlError:
         return ()
-    on_host = [
-        Miss(entry, _other(entry.rule, method, target))
-        for entry in policy
-        if entry.rule.labels and entry.rule.matches_host(target.labels)
-    ]
+    same, near = _by_host(policy, target.host)
+    on_host = [Miss(entry, _other(entry.rule, method, target)) for entry in same]
     # One that misses a single thing comes before one that misses two.
     on_host.sort(key=lambda miss: " and " in miss.reason)
-    if len(on_host) >= count:
-        return tuple(on_host[:count])
-    return (*on_host, *_near_hosts(policy, target.host))[:count]
+    return (*on_host, *near)[:count]
 
 
 def _other(rule: Rule, method: str, target: Target) -> str:
@@ -57,11 +53,20 @@ def _other(rule: Rule, method: str, target: Target) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _near_hosts(policy: Policy, host: str) -> tuple[Miss, ...]:
+def _by_host(policy: Policy, host: str) -> tuple[tuple[PolicyRule, ...], tuple[Miss, ...]]:
+    """Return the rules of a host, and of those besides the ones whose hosts come near."""
+    labels = host.split(".")
+    same: list[PolicyRule] = []
     by_host: dict[str, PolicyRule] = {}
     for entry in policy:
-        if entry.rule.labels and not entry.rule.matches_host(host.split(".")):
+        if entry.rule.labels and entry.rule.matches_host(labels):
+            same.append(entry)
+        elif entry.rule.labels:
             by_host.setdefault(entry.rule.host, entry)
+    return tuple(same), _near(by_host, host)
+
+
+def _near(by_host: Mapping[str, PolicyRule], host: str) -> tuple[Miss, ...]:
     related = tuple(
         Miss(entry, reason) for entry in by_host.values() if (reason := _relation(entry.rule, host))
     )

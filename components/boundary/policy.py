@@ -63,6 +63,10 @@ class Policy(Sequence[PolicyRule]):
         return isinstance(other, Policy) and self._rules == other._rules
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self._rules)
 
     def __repr__(self) -> str:
