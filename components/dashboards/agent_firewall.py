@@ -249,8 +249,8 @@ def _operations(context: DashboardContext) -> Section:
     # Every agent exports the counter, at zero where nothing is confined.
     agents = aggregate("count", forwarded > 0, *_WORKSPACE, "agent_name")
     running = aggregate("sum", once(Metrics.AGENTS_UP), *_WORKSPACE) > 0
-    reporting = aggregate("sum", increase(forwarded), *_WORKSPACE) > 0
-    unprotected = without(running, reporting, *_WORKSPACE)
+    confined = aggregate("sum", once(Metrics.BATCHES_FORWARDED), *_WORKSPACE) > 0
+    unprotected = without(running, confined, *_WORKSPACE)
     lost = [Threshold(1, Color.RED)]
     return Section(
         "Operations",
@@ -288,8 +288,8 @@ def _operations(context: DashboardContext) -> Section:
             ),
             stat_panel(
                 "Agents without a firewall",
-                "Workspaces with a running agent that forwarded no audit batch in the range: a "
-                "template without the firewall, an idle workspace, or a jail that did not start.",
+                "Running workspaces whose agent has forwarded no audit batch since it started: "
+                "the template has no firewall, nothing is confined yet, or the jail did not start.",
                 promql(aggregate("count", unprotected).or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE)],

@@ -60,6 +60,8 @@ class Agent:
     template_version: str
     forwards: bool
     agent_name: str = "main"
+    rests: bool = False
+    """Whether what it confines has ended before the range began."""
 
     @property
     def pod(self) -> str:
@@ -82,6 +84,7 @@ AGENTS = (
     Agent("ada", "review-7", "firewalled", "v1", True),
     Agent("zoe", "dev", "firewalled", "v2", True),
     Agent("quiet", "idle", "firewalled", "v2", False),
+    Agent("mika", "night", "firewalled", "v2", True, rests=True),
     Agent("ben", "dev", "claude-code", "v9", False),
 )
 MOVED, MOVED_AT = "zoe", 190
@@ -259,11 +262,10 @@ def _samples(metric: Metric, labels: Labels, rng: random.Random) -> list[float |
     if metric in (Metrics.BATCHES_DROPPED, Metrics.LOGS_DROPPED):
         return _losses(labels)
     if metric is Metrics.BATCHES_FORWARDED:
-        forwards = any(
-            agent.forwards and agent.labels.items() >= _agent_part(labels).items()
-            for agent in AGENTS
-        )
-        return _counter(rng) if forwards else [0.0] * COUNT
+        (agent,) = [a for a in AGENTS if a.labels.items() >= _agent_part(labels).items()]
+        if agent.rests:
+            return [7.0] * COUNT
+        return _counter(rng) if agent.forwards else [0.0] * COUNT
     if metric is Metrics.WORKSPACE_BUILDS:
         return _builds(rng)
     if metric.kind is MetricKind.COUNTER:
