@@ -213,7 +213,8 @@ def _pubsub(context: DashboardContext) -> Section:
                 "Pubsub errors",
                 "Latency measurements that failed over the range. Any: replicas lose their "
                 "connection to PostgreSQL; look for pubsub in coderd's log.",
-                promql(aggregate("sum", errors).or_zero(), instant=True),
+                promql(aggregate("sum", errors), instant=True),
+                no_value="no data",
                 base=Color.GREEN,
                 thresholds=[Threshold(0.5, Color.RED)],
                 decimals=0,

@@ -86,7 +86,7 @@ def _capacity(context: DashboardContext) -> Section:
                 "Daemons busy",
                 "Jobs as a share of daemons. At 100 % the next build waits: add daemons if Time in "
                 "queue grows too.",
-                promql(_JOBS / (_DAEMONS > 0), instant=True),
+                promql(_JOBS.or_zero() / (_DAEMONS > 0), instant=True),
                 unit=Unit.PERCENT,
                 base=Color.GREEN,
                 thresholds=[Threshold(0.8, Color.ORANGE), Threshold(1, Color.RED)],

@@ -73,7 +73,6 @@ def _application(context: DashboardContext) -> Section:
                 "Workspaces whose latest build started them. A sudden fall outside of scheduled "
                 "stops: look at Failed builds.",
                 promql(_RUNNING.or_zero(), instant=True),
-                base=Color.GREEN,
                 detail=WORKSPACES,
             ),
             stat_panel(
@@ -167,7 +166,7 @@ def _database() -> Section:
             stat_panel(
                 "PostgreSQL",
                 "Up while coderd ended a transaction in the last five minutes, as its heartbeats "
-                "always do. Down: look at the database, then at coderd's connection to it.",
+                "always do. Down with replicas up: the database; with none: coderd first.",
                 promql(is_positive(now).or_zero(), instant=True),
                 mappings=UP_OR_DOWN,
                 height=8,

@@ -135,7 +135,9 @@ def restarts_panel(
     return stat_panel(
         title,
         description,
-        promql(aggregate("sum", restarts).or_zero(), instant=True),
+        # Without kube-state-metrics there is no number, which is not the same as none.
+        promql(aggregate("sum", restarts), instant=True),
+        no_value="no data",
         base=Color.GREEN,
         # increase() extrapolates: a single restart may come out below 1.
         thresholds=[Threshold(0.5, Color.ORANGE), Threshold(2.5, Color.RED)],
