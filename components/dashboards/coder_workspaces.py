@@ -393,7 +393,8 @@ def _logs(context: DashboardContext) -> Section:
 
 def build(context: DashboardContext) -> Dashboard:
     """Return the dashboard for one stack."""
-    builds = Metrics.WORKSPACE_BUILDS
+    # Unlike the counters of builds, which begin anew with coderd, it names every workspace.
+    up = Metrics.AGENTS_UP
     return build_dashboard(
         uid=UID,
         title=TITLE,
@@ -404,10 +405,10 @@ def build(context: DashboardContext) -> Dashboard:
         context=context,
         variables=[
             prometheus_variable(
-                "workspace_name", "Workspace", label_values(builds, "workspace_name"), context
+                "workspace_name", "Workspace", label_values(up, "workspace_name"), context
             ),
             prometheus_variable(
-                "template_name", "Template", label_values(builds, "template_name"), context
+                "template_name", "Template", label_values(up, "template_name"), context
             ),
         ],
         sections=[

@@ -261,8 +261,14 @@ def _filters(node: Node) -> Iterable[Node]:
 
 
 def _line_filter(node: Node, line: str) -> bool:
-    assert node.need("Filter").text == "|=", node.text
-    return _string(node.need("String")) in line
+    wanted = _string(node.need("String"))
+    match node.need("Filter").text:
+        case "|=":
+            return wanted in line
+        case "|~":
+            return re.search(wanted, line) is not None
+        case _:
+            raise NotImplementedError(node.text)
 
 
 def _json(node: Node, line: str) -> dict[str, str]:
