@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,8 @@ from typing import Literal
 from components.boundary.coverage import Cover, parts
 from components.boundary.policy import Policy
 from components.boundary.rule import WILDCARD, Rule
+
+_SLASH_AT_END = re.compile(r"(?:path=|,)([^\s,]+/)(?=[\s,]|\Z)")
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,12 @@ def _alone(rule: Rule) -> Iterator[Finding]:
                 "a percent escape is compared as written with the decoded path: decode it",
             )
             break
-    if any("" in pattern for pattern in rule.paths):
+    for path in _SLASH_AT_END.findall(rule.text):
         yield Finding(
             "warning",
             rule.text,
-            "an empty path segment matches only an empty one, and not every release of Boundary"
-            " reads it: leave the second or last slash out, or end in /*",
+            f"Boundary drops the slash at the end of {path}: it matches {path[:-1]} and not {path};"
+            f" {path}* matches all below",
         )
     if WILDCARD in rule.methods and len(rule.methods) > 1:
         yield Finding("warning", rule.text, "a method beside * says nothing")

@@ -208,11 +208,15 @@ class _Parser:
 
     def _pattern(self) -> tuple[str, ...]:
         self._take("/")
-        segments = [self._segment()]
-        while self._take("/"):
-            segments.append(self._segment())
-        # `path=` and `path=/` hold no segment; an empty one inside or at the end counts.
-        return () if segments == [""] else tuple(segments)
+        segments: list[str] = []
+        while segment := self._segment():
+            segments.append(segment)
+            if not self._take("/"):
+                return tuple(segments)
+        if self.text.startswith("/", self.at):
+            raise self._error("Boundary reads no two slashes in a row; use * for an empty segment")
+        # `path=` and `path=/` hold no segment, and Boundary drops a slash at the end.
+        return tuple(segments)
 
     def _segment(self) -> str:
         start = self.at

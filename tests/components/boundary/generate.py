@@ -26,13 +26,14 @@ def rule(random: Random) -> str:
         keys.append("domain=" + ".".join([*labels, last]))
     if random.random() < 0.5 or not keys:
         patterns = ["/" + "/".join(pattern(random)) for _ in range(random.choice((1, 1, 2, 3)))]
+        patterns = [text + "/" * (text != "/" and random.random() < 0.1) for text in patterns]
         keys.append("path=" + ",".join(patterns))
     random.shuffle(keys)
     return " ".join(keys)
 
 
 def pattern(random: Random) -> list[str]:
-    writable = [segment for segment in SEGMENTS if segment not in ("a b", "é")]
+    writable = [segment for segment in SEGMENTS if segment not in ("", "a b", "é")]
     return random.choices((*writable, "*", "*"), k=random.choice((0, 1, 1, 2, 3)))
 
 

@@ -13,8 +13,8 @@ TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 HOST = rf"(?:\*|(?:(?:\*|{LABEL})\.)*{LABEL})"
 ESCAPE = r"%[0-9A-Fa-f]{2}"
-SEGMENT = rf"(?:\*|(?:[A-Za-z0-9\-._~!$&'()+;=:@]|{ESCAPE})*)"
-PATH = rf"/?{SEGMENT}(?:/{SEGMENT})*"
+SEGMENT = rf"(?:\*|(?:[A-Za-z0-9\-._~!$&'()+;=:@]|{ESCAPE})+)"
+PATH = rf"/?(?:{SEGMENT}(?:/{SEGMENT})*/?)?"
 PAIR = re.compile(
     rf"method=(?P<method>{TOKEN}(?:,{TOKEN})*)"
     rf"|domain=(?P<domain>{HOST})"
@@ -55,8 +55,7 @@ def read_rule(text):
 
 
 def pattern_of(text):
-    text = text.removeprefix("/")
-    return text.split("/") if text else []
+    return [segment for segment in text.split("/") if segment]
 
 
 def decoded(text):

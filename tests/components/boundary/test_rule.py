@@ -13,6 +13,7 @@ from components.boundary import Rule, RuleError
         "path=",
         "path=/",
         "path=a/b",
+        "path=/a/,/b/ domain=a",
         "method=* domain=a.*.example.com",
         "domain=1.2.3.4 path=/%41/b:c@d",
         "method=GET method=POST domain=a",
@@ -46,6 +47,8 @@ def test_what_boundary_accepts_renders_back(text: str) -> None:
         ("domain=a.com,b.com", 13, "cannot stand in a domain"),
         ("domain=bücher.de", 9, "cannot stand in a domain"),
         ("domain=a.com extra", 14, "expected method="),
+        ("domain=a.com path=/a//b", 22, "no two slashes"),
+        ("path=//", 7, "no two slashes"),
     ],
 )
 def test_what_boundary_refuses_is_refused_at_its_character(
