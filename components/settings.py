@@ -572,6 +572,15 @@ class Settings(_Model):
     mcp_servers: list[McpServerSettings] = Field(
         default_factory=list, description="MCP servers for agents."
     )
+    protected: bool = Field(
+        False,
+        description="Bring the stack up from a plan and a clean commit of the main branch only.",
+    )
+    main_branch: str = Field(
+        "origin/main",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$",
+        description="The reviewed branch, as git names it here; matters to a protected stack.",
+    )
     secrets: Secrets = Field(description="Secrets, encrypted.")
 
     def firewall_of(self, template: Template) -> TemplateFirewall | None:

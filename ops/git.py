@@ -53,6 +53,24 @@ def facts(root: Path) -> Facts:
     return Facts(commit, bool(changed), branch)
 
 
+def changed(root: Path) -> tuple[str, ...]:
+    """Return the paths that differ from HEAD, untracked ones included; raises GitError."""
+    lines = run(root, "status", "--porcelain", "--untracked-files=normal", strip=False)
+    return tuple(line[3:] for line in lines.splitlines())
+
+
+def contains(root: Path, branch: str, commit: str) -> bool | None:
+    """Return whether `branch` has `commit` in its history, None if it is not known here."""
+    try:
+        run(root, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}")
+    except GitError:
+        return None
+    try:
+        return run(root, "merge-base", commit, branch) == run(root, "rev-parse", commit)
+    except GitError:
+        return False
+
+
 def who(root: Path) -> str:
     """Return who is at work: the actor of a CI job, git's user, or the account's name."""
     for name in _ACTORS:

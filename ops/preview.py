@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
 
 import typer
@@ -17,7 +18,7 @@ from pulumi import automation
 
 from components.agent_env import AgentEnv
 from components.settings import Settings
-from ops import changes, engine, history, report, up
+from ops import changes, engine, history, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 
@@ -31,7 +32,7 @@ def assess(
     name: str,
     *,
     refresh: bool = False,
-    plan: Path | None = None,
+    save: Path | None = None,
     root: Path | None = None,
 ) -> StackPreview:
     """Run the preview of stack `name` and return what it means; nothing is applied.
@@ -40,7 +41,7 @@ def assess(
         session: the stack, ready to run.
         name: its name.
         refresh: read back what is there first, so that drift shows as a change.
-        plan: where the engine's own plan is saved, if given.
+        save: where the engine's own plan is saved, if given.
         root: where the settings stand; the session's working directory if not given.
 
     Raises SettingsError for wrong settings; a preview that fails is a `failure` in the result.
@@ -63,19 +64,36 @@ def assess(
         "new": policies(settings),
         "old_variables": _recorded(outputs),
         "new_variables": agent_variables(settings),
-        "switched_off": switched_off(settings),
+        "switched_off": up.switched_off(settings),
     }
     try:
         session.stack.preview(
             on_event=on_event,
             refresh=refresh or None,
-            plan=str(plan) if plan else None,
+            plan=str(save) if save else None,
             color="never",
             suppress_outputs=True,
         )
     except automation.CommandError as error:
         return StackPreview(**common, failure=failure(errors) or up.said(error))
     return StackPreview(**common, steps=changes.steps(events))
+
+
+def planned(
+    session: engine.Session, name: str, file: Path, root: Path = engine.ROOT
+) -> StackPreview:
+    """Assess stack `name` and save the plan to `file`, unless the preview fails.
+
+    Raises PlanError when the file cannot be written.
+    """
+    # Read first: what moves from here on, moves after the plan.
+    rests_on = plan.basis(session, name, root)
+    with TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
+        inner = Path(folder, "plan.json")
+        found = assess(session, name, save=inner)
+        if not found.failure:
+            plan.save(file, name, rests_on, inner)
+    return found
 
 
 def policies(settings: Settings) -> dict[str, Any]:
@@ -94,12 +112,6 @@ def agent_variables(settings: Settings) -> dict[str, dict[str, str]]:
         )
         found[template.name] = {key: str(value) for key, value in variables.entries().items()}
     return found
-
-
-def switched_off(settings: Settings) -> str:
-    """Return why and until when the firewall is off by the emergency switch, else nothing."""
-    switch = settings.firewall
-    return "" if switch.state == "on" else f"{switch.reason}, until {switch.until}"
 
 
 def _recorded(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]] | None:
@@ -159,13 +171,13 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _assessed(stack: str, refresh: bool) -> StackPreview:
+def _assessed(stack: str, refresh: bool, save: Path | None) -> StackPreview:
     """Return what a stack's preview means; whatever can go wrong becomes its failure."""
     try:
         up.checked(stack)
         with engine.session(stack, up.progress) as ready:
             up.progress(f"previewing {stack}")
-            return assess(ready, stack, refresh=refresh)
+            return planned(ready, stack, save) if save else assess(ready, stack, refresh=refresh)
     except Exception as error:
         message = up.explained(error)
         if message is None:
@@ -175,18 +187,31 @@ def _assessed(stack: str, refresh: bool) -> StackPreview:
 
 def preview(
     stacks: Annotated[list[str], typer.Argument(metavar="STACK...", help="Names of stacks.")],
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write the report there.")] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Show what someone else changed, too.")
     ] = False,
+    save_plan: Annotated[
+        Path | None,
+        typer.Option("--save-plan", metavar="FILE", help="Save the plan for `up --plan FILE`."),
+    ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 2 when something would change.")
     ] = False,
 ) -> None:
     """Report what `up` would change in each STACK; nothing is applied."""
     with up.reported():
-        found = [_assessed(stack, refresh) for stack in dict.fromkeys(stacks)]
+        names = list(dict.fromkeys(stacks))
+        if save_plan and len(names) > 1:
+            raise plan.PlanError("a plan is of one stack; run one preview for each")
+        if save_plan and refresh:
+            raise plan.PlanError(
+                f"a plan rests on the state as it is: run `python -m ops refresh {names[0]}` "
+                "first, then save the plan without --refresh"
+            )
+        found = [_assessed(name, refresh, save_plan) for name in names]
         text = (
             json.dumps(report.to_json(found), indent=2, ensure_ascii=False) + "\n"
             if as_json

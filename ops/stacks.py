@@ -39,6 +39,14 @@ def settings(stack: str, root: Path = ROOT, *, proven: bool = True) -> Settings:
     return load(stack, values, proven=proven)
 
 
+def protected(stack: str, root: Path = ROOT) -> bool:
+    """Return whether `stack` says that it is protected, also when its settings are wrong.
+
+    Raises SettingsError for a stack that is not there.
+    """
+    return _read(stack, root).get("protected", False) is not False
+
+
 def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:
     """Return the policy of each template that is confined; raises SettingsError."""
     found = settings(stack, root)

@@ -13,12 +13,16 @@ import typer
 from pulumi import automation
 from rich.console import Console
 
-from components.settings import SettingsError
-from ops import engine, history
+from components.settings import Settings, SettingsError
+from ops import engine, history, protection
+from ops import plan as plans
 from ops import stacks as stack_files
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+
+# What the engine says of a step that an update plan has not, or has and that did not come.
+_STRAY = re.compile(r"resource \S+ violates plan: .*|expected resource operations for .*")
 
 StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
 
@@ -75,6 +79,11 @@ def explained(error: Exception) -> str | None:
 def said(error: automation.CommandError) -> str:
     """Return what the engine's command line says is wrong."""
     # On its own output the engine has said it already; a failed start says it only here.
+    if stray := _STRAY.search(str(error)):
+        return (
+            f"the program left the plan and was stopped: {stray[0]}; what was done before that "
+            "stays. Preview and review again"
+        )
     told: list[str] = re.findall(r"^(?: stderr: )?error: (.*)$", str(error), re.MULTILINE)
     return told[0] if told else "the engine failed; see above"
 
@@ -88,13 +97,24 @@ def _locked(text: str) -> str:
     )
 
 
-def checked(stack: str) -> None:
+def checked(stack: str) -> Settings:
     """Read the stack's settings before anything is started; raises SettingsError.
 
     Shows what is doubtful in the rules that the stack added itself.
     """
-    for finding in stack_files.findings(stack_files.settings(stack)):
+    settings = stack_files.settings(stack)
+    for finding in stack_files.findings(settings):
         errors.print(f"warning: {finding}", style="yellow", markup=False, soft_wrap=True)
+    return settings
+
+
+def switched_off(settings: Settings) -> str:
+    """Return why and until when the firewall is off by the emergency switch, else nothing."""
+    switch = settings.firewall
+    if switch.state == "on":
+        return ""
+    which = f" for {', '.join(switch.templates)}" if switch.templates else ""
+    return f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
 
 
 def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> history.Record:
@@ -102,23 +122,24 @@ def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> his
     settings = stack_files.settings(stack, root)
     old = history.policies({key: each.value for key, each in now.outputs().items()})
     new = {template.name: settings.policy_of(template) for template in settings.templates}
-    switch = settings.firewall
-    off = ""
-    if switch.state == "off":
-        which = f" for {', '.join(switch.templates)}" if switch.templates else ""
-        off = f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
-    return history.record(root, "up", policy=history.policy_line(old, new), firewall=off)
+    return history.record(
+        root, "up", policy=history.policy_line(old, new), firewall=switched_off(settings)
+    )
 
 
-def up(stack: StackName) -> None:
+def up(
+    stack: StackName,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", help="Apply exactly this plan, saved by preview --save-plan."),
+    ] = None,
+) -> None:
     """Bring STACK up: preview, apply, and say what there is now."""
     with reported():
-        checked(stack)
+        protection.check(stack, checked(stack), engine.ROOT, planned=plan is not None)
+        reviewed = plans.load(plan, stack) if plan else None
         with engine.session(stack, progress) as ready:
-            record = recorded(stack, ready.stack)
-            result = ready.stack.up(
-                message=record.message(), on_output=echo, on_error=echo_error, color=_color()
-            )
+            result, record = apply(ready, stack, reviewed)
             changed = {
                 kind: count
                 for kind, count in (result.summary.resource_changes or {}).items()
@@ -130,7 +151,38 @@ def up(stack: StackName) -> None:
                 console.print(f"[green]stack {stack} is up[/green]: {done}")
             else:
                 console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
+            console.print(f"agents: {record.policy}", markup=False, soft_wrap=True)
             _show(stack, result.outputs)
+
+
+def apply(
+    ready: engine.Session, stack: str, plan: plans.Plan | None = None, root: Path = engine.ROOT
+) -> tuple[automation.UpResult, history.Record]:
+    """Bring `stack` up, exactly as in `plan` if given, and record it in the stack's history.
+
+    Raises PlanError when the plan does not hold any more, and automation.CommandError.
+    """
+    if plan is None:
+        return _up(ready, stack, None, root)
+    plans.check(plan, plans.basis(ready, stack, root), history.of(ready.stack))
+    with plan.unpacked() as file:
+        return _up(ready, stack, file, root)
+
+
+def _up(
+    ready: engine.Session, stack: str, plan: Path | None, root: Path
+) -> tuple[automation.UpResult, history.Record]:
+    record = recorded(stack, ready.stack, root)
+    result = ready.stack.up(
+        message=record.message(),
+        plan=str(plan) if plan else None,
+        on_output=echo,
+        on_error=echo_error,
+        color=_color(),
+        # Every rule of every policy is an output; what matters of them is said at the end.
+        suppress_outputs=True,
+    )
+    return result, record
 
 
 def refresh(stack: StackName) -> None:
@@ -144,6 +196,8 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove what STACK made; Coder, Grafana and GitLab stay as they were."""
+    with reported():
+        protection.check_destroy(stack, engine.ROOT)
     if not yes and not typer.confirm(f"Remove everything that stack {stack} made?"):
         raise typer.Exit(1)
     with reported(), engine.session(stack, progress) as ready:

@@ -70,7 +70,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, StackPreview]:
         "changes": StackPreview("changes", steps=(CHANGE,)),
         "fails": StackPreview("fails", failure="no"),
     }
-    monkeypatch.setattr(preview, "_assessed", lambda stack, refresh: found[stack])
+    monkeypatch.setattr(preview, "_assessed", lambda stack, refresh, save: found[stack])
     return found
 
 
@@ -125,4 +125,4 @@ def test_a_mistake_in_the_code_is_not_taken_for_a_failure(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(preview.up, "checked", broken)
     with pytest.raises(KeyError):
-        preview._assessed("local", refresh=False)
+        preview._assessed("local", refresh=False, save=None)

@@ -1,0 +1,244 @@
+"""Plans: what a preview found would be done, kept in a file, so that exactly it can be applied.
+
+A plan file holds the engine's own update plan (`pulumi preview --save-plan`), in which secrets
+are encrypted as in the stack's state, and what it rests on: a digest of every file of the
+program, of every setting, and of every resource in the state. An update from the plan is refused
+when one of them is another by then; the engine, besides, stops at a step that the plan has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import yaml
+
+from ops import engine, git, history
+from ops.changes import without_secrets
+
+FORMAT: Final = 1
+_PROGRAM: Final = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
+_NOT_PROGRAM: Final = frozenset({"__pycache__", "build"})
+# A resource's bookkeeping, which an update touches without changing the resource: the engine
+# writes dependencies in any order.
+_BOOKKEEPING: Final = frozenset(
+    {
+        *("created", "modified", "sourcePosition", "stackTrace"),
+        *("dependencies", "propertyDependencies"),
+    }
+)
+_NAMED: Final = 5
+
+
+class PlanError(engine.EngineError):
+    """A plan cannot be saved or applied; the message says why. Nothing was applied."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a plan rests on.
+
+    Attributes:
+        commit: the checkout's commit, None without git.
+        dirty: whether the checkout differed from it.
+        update: number of the stack's latest update, 0 before the first.
+        program: digest by file of the program, paths relative to the checkout.
+        settings: digest by key of the stack's settings.
+        state: digest by URN of the stack's resources.
+    """
+
+    commit: str | None
+    dirty: bool
+    update: int
+    program: Mapping[str, str]
+    settings: Mapping[str, str]
+    state: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan file's content; `engine_plan` is the engine's own."""
+
+    stack: str
+    time: datetime
+    basis: Basis
+    engine_plan: Mapping[str, Any]
+
+    @contextmanager
+    def unpacked(self) -> Iterator[Path]:
+        """Yield the engine's plan as a file, for as long as the context lasts."""
+        with TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
+            file = Path(folder, "plan.json")
+            file.write_text(json.dumps(self.engine_plan), encoding="utf-8")
+            yield file
+
+
+def basis(session: engine.Session, name: str, root: Path = engine.ROOT) -> Basis:
+    """Return what a plan of stack `name` rests on now, with the program at `root`."""
+    found = git.facts(root)
+    latest = history.of(session.stack)
+    deployment = session.stack.export_stack().deployment or {}
+    return Basis(
+        commit=found.commit,
+        dirty=found.dirty,
+        update=latest[0].number if latest else 0,
+        program=dict(_program(root)),
+        settings=_settings(session.work_dir / "stacks" / f"Pulumi.{name}.yaml"),
+        state=state(deployment),
+    )
+
+
+def state(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digest of every resource of an exported state, by URN."""
+    found: dict[str, str] = {}
+    for resource in deployment.get("resources") or ():
+        content = _content(resource)
+        # Of a replacement that was cut off, two resources have one URN.
+        found[resource["urn"]] = _digest(found.get(resource["urn"]), content)
+    for operation in deployment.get("pending_operations") or ():
+        urn = operation["resource"]["urn"]
+        found[urn] = _digest(found.get(urn), operation["type"])
+    return found
+
+
+def _content(resource: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        # Every update encrypts anew, so a ciphertext says nothing; a secret that changes makes a
+        # new rotation id beside it (components/rotation.py).
+        key: without_secrets(each)
+        for key, each in resource.items()
+        if key not in _BOOKKEEPING
+    }
+    if str(resource["type"]).startswith("pulumi:providers:"):
+        # Of a parameterized package it is the base provider's or its own, by the engine's whim.
+        for side in ("inputs", "outputs"):
+            found[side] = {k: v for k, v in (found.get(side) or {}).items() if k != "version"}
+    return found
+
+
+def save(path: Path, stack: str, rests_on: Basis, engine_plan: Path) -> None:
+    """Write the plan file, readable by its owner alone; raises PlanError."""
+    document = {
+        "format": FORMAT,
+        "stack": stack,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "basis": asdict(rests_on),
+        "plan": json.loads(engine_plan.read_text(encoding="utf-8")),
+    }
+    new = path.with_name(f".{path.name}.new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({**document, "digest": _digest(document)}, file)
+        new.replace(path)
+    except OSError as error:
+        raise PlanError(f"cannot write the plan {path}: {error.strerror}") from None
+
+
+def load(path: Path, stack: str) -> Plan:
+    """Return the plan in `path`; raises PlanError when it is none, or another stack's."""
+    again = f"save one: python -m ops preview {stack} --save-plan {path}"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(f"cannot read the plan {path}: {error.strerror}; {again}") from None
+    except ValueError:
+        raise PlanError(f"{path} is no plan of ops; {again}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise PlanError(f"{path} is no plan of this version of ops; {again}")
+    digest = document.pop("digest", None)
+    if digest != _digest(document):
+        raise PlanError(f"the plan {path} is damaged or was edited; {again}")
+    if document["stack"] != stack:
+        raise PlanError(f"{path} is a plan of stack {document['stack']}, not of {stack}; {again}")
+    return Plan(
+        stack,
+        datetime.fromisoformat(document["time"]),
+        Basis(**{each.name: document["basis"][each.name] for each in fields(Basis)}),
+        document["plan"],
+    )
+
+
+def check(plan: Plan, now: Basis, since: Sequence[history.Update] = ()) -> None:
+    """Raise PlanError, naming every difference, unless `plan` rests on what is there now.
+
+    Args:
+        plan: the plan to be applied.
+        now: what is there.
+        since: the stack's updates, the latest first, to say which came after the plan.
+    """
+    then = plan.basis
+    problems = []
+    if files := _differing(then.program, now.program):
+        moved = (
+            f" (planned from {_commit(then)}, now {_commit(now)})"
+            if (then.commit, then.dirty) != (now.commit, now.dirty)
+            else ""
+        )
+        problems.append(f"program: {_listed(files)}{moved}")
+    if keys := _differing(then.settings, now.settings):
+        problems.append(f"settings: {_listed(keys)}")
+    if urns := _differing(then.state, now.state):
+        later = [each for each in since if each.number > then.update]
+        made = "; ".join(
+            f"update {each.number} by {each.who or 'unknown'}: {each.title}" for each in later[:3]
+        )
+        names = [f"{urn.rsplit('::', 1)[-1]} {word}" for urn, word in urns]
+        problems.append(f"state: {_listed([(each, '') for each in names])}{made and f' ({made})'}")
+    if problems:
+        raise PlanError(
+            f"the plan of {plan.time:%Y-%m-%d %H:%M} UTC no longer holds for stack {plan.stack}, "
+            "nothing was applied\n"
+            + "\n".join(f"  {problem}" for problem in problems)
+            + f"\nreview again: python -m ops preview {plan.stack} --save-plan FILE"
+        )
+
+
+def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str]]:
+    found = []
+    for key in sorted({*then, *now}):
+        if then.get(key) != now.get(key):
+            word = "is new" if key not in then else "is gone" if key not in now else "changed"
+            found.append((key, word))
+    return found
+
+
+def _listed(found: Sequence[tuple[str, str]]) -> str:
+    shown = ", ".join(f"{key} {word}".strip() for key, word in found[:_NAMED])
+    return shown + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
+
+
+def _commit(rests_on: Basis) -> str:
+    if rests_on.commit is None:
+        return "no commit"
+    return rests_on.commit[: git.SHORT] + (" with changes" if rests_on.dirty else "")
+
+
+def _program(root: Path) -> Iterable[tuple[str, str]]:
+    for name in _PROGRAM:
+        top = root / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            inner = path.relative_to(root)
+            generated = _NOT_PROGRAM & set(inner.parts) or path.suffix == ".pyc"
+            if path.is_file() and not generated and ".egg-info" not in str(inner):
+                yield str(inner), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _settings(path: Path) -> dict[str, str]:
+    document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return {
+        str(key): _digest(value) for key, value in sorted((document.get("config") or {}).items())
+    }
+
+
+def _digest(*values: Any) -> str:
+    text = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,187 @@
+"""Plans on the real engine, from a git repository of the test's own."""
+
+import copy
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pulumi import automation
+
+from local.environment import PREFIX, Environment
+from ops import engine, git, history, plan, preview, up
+from ops.assessment import StackPreview
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks", "stacks")
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@dataclass
+class World:
+    """A checkout and the environment that its stack `local` is deployed to."""
+
+    repository: Path
+    environment: Environment
+    config: dict[str, Any]
+
+    def opened(self) -> Any:
+        return engine.session("local", quiet, root=self.repository, state=self.environment.state)
+
+    def commit(self, **changes: Any) -> str:
+        """Commit the settings with changes by top-level key; returns the commit."""
+        config = {**copy.deepcopy(self.config), **changes}
+        document = {"config": {f"{PREFIX}{key}": value for key, value in config.items()}}
+        path = self.repository / "stacks" / "Pulumi.local.yaml"
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+        git.run(self.repository, "add", "-A")
+        git.run(self.repository, "commit", "-q", "--allow-empty", "-m", "a change")
+        return git.run(self.repository, "rev-parse", "HEAD")
+
+    def rule(self, host: str) -> str:
+        policy = copy.deepcopy(self.config["policy"])
+        policy["rules"] = [{"rule": f"domain={host}", "why": "a test"}]
+        return self.commit(policy=policy)
+
+    def plan(self, file: Path) -> StackPreview:
+        with self.opened() as ready:
+            return preview.planned(ready, "local", file, self.repository)
+
+    def up(self, file: Path | None = None) -> Mapping[str, int]:
+        """Bring the stack up, from a plan if given; returns what was done, by operation."""
+        with self.opened() as ready:
+            reviewed = plan.load(file, "local") if file else None
+            result, _ = up.apply(ready, "local", reviewed, self.repository)
+        done = result.summary.resource_changes or {}
+        return {str(kind): count for kind, count in done.items() if kind != "same"}
+
+    def hosts(self) -> set[str]:
+        """Return what the deployed policy names beyond the catalogue."""
+        with self.opened() as ready:
+            rules = ready.stack.outputs()["policies"].value["firewalled"]
+        return {rule["rule"] for rule in rules if rule["group"] == "stack"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    repository = tmp_path_factory.mktemp("repository")
+    files = subprocess.run(
+        ["git", "ls-files", "-z", *CODE], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    for name in filter(None, files):
+        target = repository / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    git.run(repository, "init", "-q", "-b", "main")
+    git.run(repository, "config", "user.email", "ada@example.com")
+    git.run(repository, "config", "user.name", "Ada")
+    document = yaml.safe_load((repository / "stacks" / "Pulumi.local.yaml").read_text())
+    config = {key.removeprefix(PREFIX): value for key, value in document["config"].items()}
+    environment = Environment(repository, tmp_path_factory.mktemp("plan"))
+    world = World(repository, environment, config)
+    try:
+        environment.start(quiet)
+        world.commit()
+        world.up()
+        yield world
+    finally:
+        environment.remove()
+
+
+def test_exactly_the_plan_is_applied_and_once(world: World, tmp_path: Path) -> None:
+    commit = world.rule("one.example.org")
+    assert world.plan(tmp_path / "plan").verdict == "opens"
+    assert world.hosts() == set()
+    assert world.up(tmp_path / "plan") == {"replace": 1, "update": 1}
+    assert world.hosts() == {"domain=one.example.org"}
+    with world.opened() as ready:
+        made = history.of(ready.stack)[0]
+    assert (made.commit, made.dirty) == (commit, False)
+    assert made.policy == "firewalled: opens one.example.org"
+    with pytest.raises(plan.PlanError) as refused:
+        world.up(tmp_path / "plan")
+    said = str(refused.value).splitlines()[1]
+    assert set(said.partition(": ")[2].partition(" (")[0].split(", ")) == {
+        "firewalled-coder-local changed",
+        "firewalled changed",
+        "firewalled-template changed",
+        "firewalled-version changed",
+    }
+    assert f"(update {made.number} by ada@example.com: up at {commit[:12]})" in said
+
+
+def test_what_moved_since_the_plan_is_named_and_nothing_applied(
+    world: World, tmp_path: Path
+) -> None:
+    world.rule("two.example.org")
+    world.up()
+    then = world.rule("three.example.org")
+    world.plan(tmp_path / "plan")
+    now = world.rule("four.example.org")
+    code = world.repository / "components" / "errors.py"
+    text = code.read_text()
+    code.write_text(text + "\n# Changed.\n")
+    try:
+        with pytest.raises(plan.PlanError) as refused:
+            world.up(tmp_path / "plan")
+    finally:
+        code.write_text(text)
+    said = str(refused.value)
+    assert "  settings: firewalled-coder:policy changed" in said
+    assert "  program: components/errors.py changed" in said
+    assert f"(planned from {then[:12]}, now {now[:12]} with changes)" in said
+    assert "  state:" not in said
+    assert world.hosts() == {"domain=two.example.org"}
+
+
+def test_a_plan_holds_no_secret_in_the_clear(world: World, tmp_path: Path) -> None:
+    login = copy.deepcopy(world.config["externalAuth"])
+    login["providers"].append({"id": "second", "host": "git.example.com"})
+    world.commit(externalAuth=login)
+    # The new provider's resources are made by this plan: their inputs stand in it.
+    assert not world.plan(tmp_path / "plan").failure
+    with world.opened() as ready:
+        held = json.loads(ready.stack.get_all_config()["firewalled-coder:secrets"].value)
+    values = [held["coderToken"], held["mcp"]["github"]]
+    values += [part for each in held["externalAuth"].values() for part in each.values()]
+    assert len(values) == 6
+    text = (tmp_path / "plan").read_text()
+    assert "external-auth-secret" in text
+    assert not any(value in text for value in values)
+
+
+def test_the_engine_stops_at_a_step_that_the_plan_has_not(world: World, tmp_path: Path) -> None:
+    world.commit()
+    world.up()
+    world.plan(tmp_path / "plan")
+    world.rule("five.example.org")
+    with world.opened() as ready:
+        with (
+            plan.load(tmp_path / "plan", "local").unpacked() as file,
+            pytest.raises(automation.CommandError) as stopped,
+        ):
+            ready.stack.up(plan=str(file))
+        message = up.explained(stopped.value)
+    assert message
+    assert message.startswith("the program left the plan and was stopped: resource ")
+    assert "firewalled-version violates plan: properties changed" in message
+    assert world.hosts() == set()
+
+
+def test_a_preview_that_fails_saves_no_plan(world: World, tmp_path: Path) -> None:
+    world.commit()
+    with world.opened() as ready:
+        world.environment.coderd.stop()
+        try:
+            found = preview.planned(ready, "local", tmp_path / "plan", world.repository)
+        finally:
+            world.environment.coderd.start(quiet)
+    assert "does not answer" in found.failure
+    assert list(tmp_path.iterdir()) == []
