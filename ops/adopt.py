@@ -1,6 +1,7 @@
 """`python -m ops adopt STACK`: take over what is there already, so that the first up makes no new.
 
-Pulumi's own import, for every template, ConfigMap and Secret that the program would create.
+Pulumi's own import, for every template, ConfigMap, Secret and PrometheusRule that the program would
+create.
 Nothing of the deployment is changed: only the state learns what is there.
 """
 
@@ -17,7 +18,13 @@ from pulumi import automation
 from ops import engine, stacks, up
 
 TEMPLATE = "coderd:index/template:Template"
-_KUBERNETES = frozenset({"kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret"})
+_KUBERNETES = frozenset(
+    {
+        "kubernetes:core/v1:ConfigMap",
+        "kubernetes:core/v1:Secret",
+        "kubernetes:monitoring.coreos.com/v1:PrometheusRule",
+    }
+)
 _ABSENT = re.compile(r"does not exist|not found|was not found", re.IGNORECASE)
 
 

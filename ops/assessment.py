@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from components import boundary
 from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
+from ops.alerting import AlertChange, alert_changes
 from ops.changes import SECRET, Change, Step, differences, text
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
@@ -241,6 +242,11 @@ class StackPreview:
             for step in self.steps
             if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS
         )
+
+    @cached_property
+    def alerts(self) -> tuple[AlertChange, ...]:
+        """Alerts that differ, those no longer watched first."""
+        return alert_changes(self.steps)
 
 
 def is_login(change: Change) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components import boundary
+from ops.alerting import AlertChange
 from ops.assessment import Panels, Reach, StackPreview, Verdict, is_login
 from ops.changes import Change, Step
 
@@ -103,6 +104,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Agent variables", _variables(preview)),
         ("External login", _settings(c for c in preview.coderd_variables if is_login(c))),
         ("coderd's variables", _settings(c for c in preview.coderd_variables if not is_login(c))),
+        ("Alerts", [_alert(change) for change in preview.alerts]),
         ("Dashboards", [line for panels in preview.dashboards for line in _panel_lines(panels)]),
     ]
     left = room - _size(heading) - _NOTE
@@ -246,6 +248,14 @@ def _values(change: Change) -> str:
     return f"{old} → {new}"
 
 
+def _alert(change: AlertChange) -> str:
+    if change.op == "removed":
+        return f"- {_code(change.name)}: **no longer watched**"
+    if change.op == "added":
+        return f"- {_code(change.name)}: new"
+    return f"- {_code(change.name)}: {', '.join(map(_text, change.parts))}"
+
+
 def _panel_lines(panels: Panels) -> list[str]:
     if panels.op == "create":
         return [f"- {_code(panels.dashboard)}: new, {len(panels.added)} panels"]
@@ -363,6 +373,10 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
             for name, changes in preview.variables.items()
         },
         "coderdVariables": [_change_json(change) for change in preview.coderd_variables],
+        "alerts": [
+            {"name": each.name, "op": each.op, "changed": list(each.parts)}
+            for each in preview.alerts
+        ],
         "dashboards": [
             {
                 "name": each.dashboard,

@@ -1,0 +1,106 @@
+"""Changes of alerts, from the steps of a preview."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from components.alerts import AlertsArgs, Thresholds
+from ops import report
+from ops.alerting import AlertChange, alert_changes
+from ops.assessment import StackPreview
+from ops.changes import Step
+
+PARENT = "firewalledcoder:index:Alerts"
+CONFINED = {"confined_templates": ("firewalled",)}
+
+
+def step(op: str, kind: str, old: Any, new: Any, parent: str = PARENT) -> Step:
+    urn = f"urn:pulumi:dev::firewalled-coder::{parent}${kind}::alerts"
+    return Step(op, urn, kind, old or {}, new or {})
+
+
+def steps(old: AlertsArgs, new: AlertsArgs) -> list[Step]:
+    """Return what the engine would do to both resources."""
+    found = []
+    before, after = old.prometheus_rules(), new.prometheus_rules()
+    if before != after:
+        op = "update" if before and after else "create" if after else "delete"
+        rule = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
+        found.append(step(op, rule, before and {"spec": before}, after and {"spec": after}))
+    files = [{"data": {"a.yaml": args.grafana_file()}} for args in (old, new)]
+    if files[0] != files[1]:
+        found.append(step("update", "kubernetes:core/v1:ConfigMap", *files))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ({}, {}, []),
+        (
+            {"alerts": ("BoundaryAuditSilent", "BoundaryDenySpike")},
+            {"alerts": ("BoundaryDenySpike", "AIGatewayProviderError")},
+            [
+                AlertChange("BoundaryAuditSilent", "removed"),
+                AlertChange("AIGatewayProviderError", "added"),
+            ],
+        ),
+        (
+            {},
+            {"thresholds": Thresholds(reload_minutes=60)},
+            [AlertChange("AIGatewayReloadFailed", "changed", ("text", "time it has to hold"))],
+        ),
+        (
+            {},
+            {"thresholds": Thresholds(dropped_batches=1000)},
+            [AlertChange("BoundaryBatchesDropped", "changed", ("query",))],
+        ),
+        (
+            {"alerts": ("BoundaryDenySpike",)},
+            {"alerts": ("BoundaryDenySpike",), "thresholds": Thresholds(deny_requests=10**6)},
+            [AlertChange("BoundaryDenySpike", "changed", ("query", "text"))],
+        ),
+        (
+            {"alerts": ("AIGatewayReloadFailed",)},
+            {"alerts": ("AIGatewayReloadFailed",), "evaluator": "grafana"},
+            [AlertChange("AIGatewayReloadFailed", "changed", ("evaluator",))],
+        ),
+        (
+            {"alerts": ("AIGatewayReloadFailed",)},
+            {"alerts": ("AIGatewayReloadFailed",), "labels": {"team": "a"}},
+            [AlertChange("AIGatewayReloadFailed", "changed", ("labels",))],
+        ),
+        (
+            {"alerts": ("BoundaryAuditUnreported", "BoundaryDenySpike")},
+            # Without a template with a firewall there is nothing to watch for.
+            {"alerts": ("BoundaryAuditUnreported", "BoundaryDenySpike"), "confined_templates": ()},
+            [AlertChange("BoundaryAuditUnreported", "removed")],
+        ),
+    ],
+)
+def test_alerts_that_differ_are_named(
+    old: dict[str, Any], new: dict[str, Any], changes: list[AlertChange]
+) -> None:
+    found = alert_changes(
+        steps(AlertsArgs(**{**CONFINED, **old}), AlertsArgs(**{**CONFINED, **new}))
+    )
+    assert list(found) == changes
+
+
+def test_what_is_no_alert_is_none() -> None:
+    broken = [{"data": {"a.yaml": text}} for text in (": {", "[]", "groups: [1, {rules: {a: b}}]")]
+    kind = "kubernetes:core/v1:ConfigMap"
+    assert alert_changes([step("update", kind, one, {}) for one in broken]) == ()
+    other = {"data": {"a.yaml": yaml.safe_dump(AlertsArgs().grafana_rules())}}
+    parent = "firewalledcoder:index:Dashboards"
+    assert alert_changes([step("create", kind, {}, other, parent)]) == ()
+
+
+def test_a_report_says_which_alert_watches_no_longer() -> None:
+    only = AlertsArgs(alerts=("BoundaryDenySpike",))
+    both = AlertsArgs(alerts=("BoundaryAuditSilent", "BoundaryDenySpike"))
+    preview = StackPreview("dev", steps=tuple(steps(both, only)))
+    assert "- `BoundaryAuditSilent`: **no longer watched**" in report.to_markdown([preview])
+    (stack,) = report.to_json([preview])["stacks"]
+    assert stack["alerts"] == [{"name": "BoundaryAuditSilent", "op": "removed", "changed": []}]
