@@ -67,12 +67,7 @@ def declare(stack: settings.Settings, root: Path) -> None:
 
     sources = DataSources("data-sources", arguments.data_sources(stack), on_cluster)
     wanted = arguments.grafana_role(stack, sources)
-    role = wanted and GrafanaRole(
-        "grafana-role",
-        wanted,
-        # The Job takes the password from the data sources' Secret.
-        pulumi.ResourceOptions(providers=[cluster], depends_on=[sources]),
-    )
+    role = GrafanaRole("grafana-role", wanted, on_cluster) if wanted else None
     dashboards = Dashboards("dashboards", arguments.dashboards(stack), on_cluster)
     alerts = Alerts("alerts", arguments.alerts(stack), on_cluster)
 

@@ -199,7 +199,12 @@ def grafana_role(settings: Settings, sources: DataSources) -> GrafanaRoleArgs | 
             image=role.image,
             skip_await=not role.wait,
         )
-    return GrafanaRoleArgs(settings.grafana.namespace, job, sources.password)
+    return GrafanaRoleArgs(
+        namespace=settings.grafana.namespace,
+        job=job,
+        password_secret=sources.password_secret,
+        password=sources.password,
+    )
 
 
 def mcp_server(

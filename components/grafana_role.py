@@ -117,11 +117,13 @@ class GrafanaRoleArgs:
     Attributes:
         namespace: Grafana's namespace, in which the password's Secret is.
         job: Runs the script; None: the owner of the database does, by hand.
-        password: The password in that Secret; the Job runs again when it changes.
+        password_secret: Name of the Secret with the role's password, which the Job waits for.
+        password: That password; the Job runs again when it changes.
     """
 
     namespace: str = "monitoring"
     job: RoleJob | None = None
+    password_secret: pulumi.Input[str] = PASSWORD_SECRET
     password: pulumi.Input[str] | None = None
 
 
@@ -164,7 +166,7 @@ class GrafanaRole(pulumi.ComponentResource):
                     namespace=args.namespace,
                     annotations={"pulumi.com/skipAwait": "true"} if args.job.skip_await else {},
                 ),
-                spec=_job_spec(args.job, changed),
+                spec=_job_spec(args.job, args.password_secret, changed),
                 opts=pulumi.ResourceOptions(
                     parent=self, depends_on=[script], delete_before_replace=True
                 ),
@@ -173,7 +175,9 @@ class GrafanaRole(pulumi.ComponentResource):
         self.register_outputs({"script": self.script, "job": self.job})
 
 
-def _job_spec(job: RoleJob, annotations: Mapping[str, pulumi.Input[str]]) -> JobSpecArgs:
+def _job_spec(
+    job: RoleJob, password_secret: pulumi.Input[str], annotations: Mapping[str, pulumi.Input[str]]
+) -> JobSpecArgs:
     container = ContainerArgs(
         name="psql",
         image=job.image,
@@ -181,7 +185,7 @@ def _job_spec(job: RoleJob, annotations: Mapping[str, pulumi.Input[str]]) -> Job
         args=["--no-psqlrc", "--quiet", f"--file=/sql/{_FILE}", "$(DATABASE_URL)"],
         env=[
             _from_secret("DATABASE_URL", job.admin_url_secret, job.admin_url_key),
-            _from_secret(PASSWORD_VARIABLE, PASSWORD_SECRET, PASSWORD_VARIABLE),
+            _from_secret(PASSWORD_VARIABLE, password_secret, PASSWORD_VARIABLE),
         ],
         volume_mounts=[VolumeMountArgs(name="sql", mount_path="/sql", read_only=True)],
         security_context=SecurityContextArgs(
@@ -209,6 +213,6 @@ def _job_spec(job: RoleJob, annotations: Mapping[str, pulumi.Input[str]]) -> Job
     )
 
 
-def _from_secret(variable: str, secret: str, key: str) -> EnvVarArgs:
+def _from_secret(variable: str, secret: pulumi.Input[str], key: str) -> EnvVarArgs:
     selector = SecretKeySelectorArgs(name=secret, key=key)
     return EnvVarArgs(name=variable, value_from=EnvVarSourceArgs(secret_key_ref=selector))
