@@ -70,7 +70,7 @@ def test_what_is_there_is_taken_over_and_what_agrees_shows_no_change(state: Path
         found = adopt.plan(adopt.previewed(ready.stack), "default")
         taken = adopt.take_over(ready.stack, found, said.append)
         assert {each.urn for each in taken} == {each.urn for each in found.candidates}
-        assert len(taken) == 6
+        assert len(taken) == 9
         after = {
             each["urn"]: each.get("id")
             for each in ready.stack.export_stack().deployment["resources"]
