@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -604,12 +605,29 @@ class Settings(_Model):
 
 
 def _policy(settings: Settings, policy: PolicySettings) -> Policy:
+    return _built(
+        tuple(policy.groups),
+        host_of(settings.coder.access_url),
+        tuple(host_of(p.host) for p in settings.external_auth.providers),
+        tuple(ExtraRule(rule=added.rule, why=added.why) for added in policy.rules),
+        policy.accept_everything,
+    )
+
+
+@lru_cache(maxsize=64)  # templates share policies
+def _built(
+    groups: tuple[str, ...],
+    coder_host: str,
+    gitlab_hosts: tuple[str, ...],
+    extra: tuple[ExtraRule, ...],
+    accept_everything: bool,
+) -> Policy:
     return build_policy(
-        policy.groups,
-        coder_host=host_of(settings.coder.access_url),
-        gitlab_hosts=[host_of(p.host) for p in settings.external_auth.providers],
-        extra=[ExtraRule(rule=added.rule, why=added.why) for added in policy.rules],
-        accept_everything=policy.accept_everything,
+        groups,
+        coder_host=coder_host,
+        gitlab_hosts=gitlab_hosts,
+        extra=extra,
+        accept_everything=accept_everything,
     )
 
 

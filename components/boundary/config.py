@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import yaml
@@ -21,8 +22,15 @@ def render_config(
     proxy_port: int = 8087,
 ) -> str:
     """Return the YAML that boundary v0.9.0 reads; the same bytes for the same policy."""
+    return _rendered(tuple(policy.texts), jail_type, log_dir, log_level, proxy_port)
+
+
+@lru_cache(maxsize=64)  # templates share policies
+def _rendered(
+    rules: tuple[str, ...], jail_type: str, log_dir: str, log_level: str, proxy_port: int
+) -> str:
     document = {
-        "allowlist": list(policy.texts),
+        "allowlist": list(rules),
         "log_dir": log_dir,
         "log_level": log_level,
         "proxy_port": proxy_port,

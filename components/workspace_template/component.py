@@ -78,17 +78,15 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         self.template_id = template.id
         self.active_version_id = template.versions.apply(lambda versions: versions[0].id)
         self.version_name = version.id
-        self.policy = pulumi.Output.from_input(
-            [dict(rule) for rule in args.firewall.policy] if args.firewall else []
-        )
+        policy = [dict(rule) for rule in args.firewall.policy] if args.firewall else []
+        # Output.from_input makes an output of every text of every rule; one for all is enough.
+        self.policy = pulumi.Output.from_input(None).apply(lambda _: policy)
         self.agent_env = {key: str(value) for key, value in args.agent_env.entries().items()}
         self.register_outputs(
             {
                 "templateId": self.template_id,
                 "activeVersionId": self.active_version_id,
                 "versionName": self.version_name,
-                "policy": self.policy,
-                "agentEnv": self.agent_env,
                 "directory": self.directory,
             }
         )
