@@ -30,6 +30,10 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@terraform=$$(command -v terraform || command -v tofu || $(BIN)/python -m local.tools opentofu) \
 	&& "$$terraform" fmt -check -diff -recursive components/workspace_template/terraform
+	@actionlint=$$($(BIN)/python -m local.tools actionlint) && "$$actionlint"
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci \
+	--data-transform gitlab-ci .gitlab-ci.yml
 
 types: $(READY)
 	@$(BIN)/mypy components ops local
