@@ -14,6 +14,7 @@ from components.dashboards.promql import (
     increase,
     once,
     select,
+    where,
     without,
 )
 
@@ -52,7 +53,13 @@ def _audit_unreported(context: AlertContext) -> Alert | None:
     if not context.confined_templates:
         return None
     names = "|".join(context.confined_templates)
-    running = aggregate("sum", once(Metrics.AGENTS_UP, template_name=f"=~{names}"), "template_name")
+    # An agent is up while its workspace's last build was a start, connected or not.
+    connected = where(
+        once(Metrics.AGENTS_UP, template_name=f"=~{names}"),
+        once(Metrics.AGENT_CONNECTIONS, status="connected"),
+        *_WORKSPACE,
+    )
+    running = aggregate("sum", connected, "template_name")
     reporting = aggregate("count", select(Metrics.BATCHES_FORWARDED), "template_name")
     minutes = context.thresholds.unreported_minutes
     return Alert(
@@ -61,10 +68,10 @@ def _audit_unreported(context: AlertContext) -> Alert | None:
         summary="No workspace of {{ $labels.template_name }} reports its audit",
         description=(
             "{{ $value }} agents of template {{ $labels.template_name }}, which has a firewall, "
-            f"have run for {minutes} minutes and none exports its counters of audit batches, so "
-            "that a loss would go unseen. Check that coderd collects agents' metrics "
-            "(CODER_PROMETHEUS_COLLECT_AGENT_STATS=true) and that the agents are of Coder 2.34 or "
-            "newer: workspaces started before an update keep the old agent."
+            f"have been connected for {minutes} minutes and none exports its counters of audit "
+            "batches, so that a loss would go unseen. Check that coderd collects agents' metrics "
+            "(CODER_PROMETHEUS_COLLECT_AGENT_STATS=true) and that the agents are of coderd's "
+            "release: workspaces started before an update keep the old agent."
         ),
         panel=Panel(agent_firewall.UID, "Active firewall agents"),
         queries={"A": promql(without(running > 0, reporting, "template_name"))},

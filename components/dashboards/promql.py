@@ -277,6 +277,18 @@ def topk(count: int, inner: Expression) -> Expression:
     return Expression(f"topk({count}, {inner})", inner.labels)
 
 
+def where(left: Expression, right: Expression, *on: str) -> Expression:
+    """Return the series of `left` for which `right` has one with the same labels `on`.
+
+    Raises:
+        QueryError: Either side carries no such label.
+    """
+    _require(on, left.labels, left.text)
+    _require(on, right.labels, right.text)
+    text = f"{_operand(left)} and on ({', '.join(on)}) {_operand(right)}"
+    return Expression(text, left.labels)
+
+
 def without(left: Expression, right: Expression, *on: str) -> Expression:
     """Return the series of `left` for which `right` has none with the same labels `on`.
 

@@ -138,19 +138,31 @@ def test_lines_are_counted_where_no_batch_is():
 
 
 def test_templates_with_a_firewall_whose_agents_report_nothing_fire():
-    def up(template: str, pod: str = POD_A) -> Series:
-        labels = {"username": "ada", "workspace_name": template, "template_version": "v1"}
-        return of(Metrics.AGENTS_UP, steps((1, 60)), pod, template_name=template, **labels)
+    def up(template: str, pod: str = POD_A, status: str = "connected") -> list[Series]:
+        agent = {"username": "ada", "workspace_name": f"w-{template}"}
+        template_labels = {"template_name": template, "template_version": "v1"}
+        connection = {"status": status, "lifecycle_state": "ready", "agent_name": "main"}
+        return [
+            of(Metrics.AGENTS_UP, steps((1, 60)), pod, **agent, **template_labels),
+            of(Metrics.AGENT_CONNECTIONS, steps((1, 60)), pod, **agent, **connection),
+        ]
 
     silent = of(Metrics.BATCHES_FORWARDED, steps((0, 60)), **WORKSPACE)
     name = "BoundaryAuditUnreported"
     strict = {"template_name": "strict"}
     check(
         # Every replica reports every agent; without a firewall there is nothing to report.
-        [up("firewalled"), up("strict"), up("strict", POD_B), up("claude-code"), silent],
+        [
+            *up("firewalled"),
+            *up("strict"),
+            *up("strict", POD_B),
+            *up("claude-code"),
+            silent,
+        ],
         at(name, 29),
         at(name, 30, strict, value="1"),
     )
+    check([*up("strict", status="disconnected"), silent], at(name, 30), at(name, 59))
 
 
 def test_without_a_confined_template_nothing_has_to_report():

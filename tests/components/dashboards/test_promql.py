@@ -24,6 +24,8 @@ def test_a_label_an_aggregation_dropped_is_refused():
     with pytest.raises(QueryError, match="has no label workspace_name"):
         aggregate("count", inner, "workspace_name")
     with pytest.raises(QueryError, match="has no label workspace_name"):
+        promql.where(inner, select(Metrics.AGENTS_UP), "workspace_name")
+    with pytest.raises(QueryError, match="has no label workspace_name"):
         promql.without(inner, select(Metrics.AGENTS_UP), "workspace_name")
 
 
