@@ -7,6 +7,7 @@ the ConfigMap holds no secret.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,10 @@ def _proxied(name: str, plugin: str, uid: str, url: str) -> dict[str, Any]:
     }
 
 
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 class DataSources(pulumi.ComponentResource):
     """The data sources of the dashboards, and the database password.
 
@@ -125,7 +130,9 @@ class DataSources(pulumi.ComponentResource):
         secret = Secret(
             f"{name}-database",
             metadata=ObjectMetaArgs(name=PASSWORD_SECRET, namespace=args.namespace),
-            string_data={PASSWORD_VARIABLE: password.result},
+            type="Opaque",
+            # Not stringData, which no object that is read back has.
+            data={PASSWORD_VARIABLE: password.result.apply(_base64)},
             opts=child,
         )
         files = args.provisioning()

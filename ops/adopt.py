@@ -1,47 +1,46 @@
 """`python -m ops adopt STACK`: take over what is there already, so that the first up makes no new.
 
-Pulumi's own import, for every template, ConfigMap, Secret and PrometheusRule that the program would
-create.
-Nothing of the deployment is changed: only the state learns what is there.
+Pulumi's own import, for every template, MCP server, ConfigMap and Secret that the program would
+create. Values that stand in the state alone, such as the database password and the name of a
+template's version, are taken from what is there instead of being made anew. Nothing of the
+deployment is changed: only the state learns what is there.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
 from pulumi import automation
 
-from ops import engine, stacks, up
+from components.settings import Settings
+from ops import engine, history, settling, stacks, up
+from ops.coderd_api import Coderd, CoderdApi
+from ops.existing import Existing, ExistingError, is_object, objects
+from ops.state import State
+from ops.steps import Step, observe
 
 TEMPLATE = "coderd:index/template:Template"
-_KUBERNETES = frozenset(
-    {
-        "kubernetes:core/v1:ConfigMap",
-        "kubernetes:core/v1:Secret",
-        "kubernetes:monitoring.coreos.com/v1:PrometheusRule",
-    }
-)
-_ABSENT = re.compile(r"does not exist|not found|was not found", re.IGNORECASE)
+SERVER = "coderd:index/agentsMcpServer:AgentsMcpServer"
+PATCH = "kubernetes:apps/v1:DeploymentPatch"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A resource that the program would create, and by what id it would be there already."""
+    """A resource that the program would create.
 
-    urn: str
-    type: str
-    id: str
-    parent: str
-    provider: str
+    Attributes:
+        step: what the preview says of it.
+        label: what people call it.
+        id: by what id it is imported; None if it is not there.
+    """
 
-    @property
-    def name(self) -> str:
-        """The resource's name in the program."""
-        return self.urn.rsplit("::", 1)[1]
+    step: Step
+    label: str
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,80 +51,153 @@ class Plan:
     before: tuple[str, ...]
 
 
-def plan(steps: Iterable[Mapping[str, Any]], organization: str) -> Plan:
-    """Return what a preview's `create` steps could take over.
-
-    Args:
-        steps: op, urn, type, parent, provider (a reference URN::ID) and inputs of each.
-        organization: name of the templates' organization.
-    """
+def plan(steps: Iterable[Step]) -> Plan:
+    """Return what a preview's `create` steps could take over."""
     candidates, before = [], []
     for step in steps:
-        if step["op"] != "create":
+        if step.op != "create":
             continue
-        kind = step["type"]
         # Values that pulumi-random makes stand in the state alone, and templates depend on them.
-        if kind.startswith(("firewalledcoder:", "pulumi:providers:", "random:")):
-            before.append(step["urn"])
-            continue
-        inputs = step["inputs"]
-        if kind == TEMPLATE:
-            identifier = f"{organization}/{inputs['name']}"
-        elif kind in _KUBERNETES:
-            identifier = f"{inputs['metadata']['namespace']}/{inputs['metadata']['name']}"
-        else:
-            continue
-        provider = step["provider"].rsplit("::", 1)[0]
-        candidates.append(Candidate(step["urn"], kind, identifier, step["parent"], provider))
-    # What depends on a Secret comes after it.
-    candidates.sort(key=lambda each: not each.type.endswith(":Secret"))
+        if step.type.startswith(("firewalledcoder:", "pulumi:", "random:")):
+            before.append(step.urn)
+        elif step.type == TEMPLATE:
+            candidates.append(Candidate(step, f"template {step.inputs['name']}"))
+        elif step.type == SERVER:
+            candidates.append(Candidate(step, f"MCP server {step.inputs['slug']}"))
+        elif is_object(step.type):
+            kind = step.type.rpartition(":")[2]
+            candidates.append(Candidate(step, f"{kind} {step.object_id}"))
     return Plan(tuple(candidates), tuple(before))
 
 
-def take_over(stack: Any, found: Plan, progress: engine.Progress) -> list[Candidate]:
-    """Import every candidate that is there; return them. Raises automation.CommandError."""
-    taken: list[Candidate] = []
-    without_secret: set[str] = set()
-    program = stack.workspace.program
-    for each in found.candidates:
-        if each.parent in without_secret:
-            progress(f"{each.id} depends on a Secret that is not there; not taken over")
-            continue
-        before = stack.export_stack()
-        try:
-            stack.up(
-                program=_importing(program, each),
-                target=[*found.before, each.urn],
-                message=f"adopt {each.id}",
-                suppress_outputs=True,
-                show_secrets=False,
-            )
-        except automation.CommandError as error:
-            stack.import_stack(before)
-            if not _ABSENT.search(str(error)):
-                raise
-            if each.type.endswith(":Secret"):
-                without_secret.add(each.parent)
-            progress(f"{each.id} is not there; up will make it")
-            continue
-        progress(f"{each.id} is taken over")
-        taken.append(each)
-    return taken
+@dataclass(frozen=True)
+class Deployment:
+    """A stack and what runs of it.
+
+    Attributes:
+        ready: the stack.
+        settings: its settings.
+        api: coderd's.
+        message: of the updates that record the adoption.
+        progress: told line by line what is found and done.
+    """
+
+    ready: engine.Session
+    settings: Settings
+    api: CoderdApi
+    message: str
+    progress: engine.Progress
+
+    @property
+    def stack(self) -> automation.Stack:
+        """The stack, of the Automation API."""
+        return self.ready.stack
+
+    def objects(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return the Kubernetes objects that are there; raises ExistingError."""
+        return objects(self.stack, self.settings.kubernetes.context, tuple(wanted))
 
 
-def _importing(program: Callable[[], Any], wanted: Candidate) -> Callable[[], None]:
-    """Return the program with one resource imported as it is found, whatever it declares."""
+@dataclass(frozen=True)
+class Outcome:
+    """What an adoption did.
 
-    def change(
-        given: pulumi.ResourceTransformationArgs,
-    ) -> pulumi.ResourceTransformationResult | None:
-        if (given.type_, given.name) != (wanted.type, wanted.name):
-            return None
-        # The engine refuses an import that differs; the next preview shows what does.
-        as_found = pulumi.ResourceOptions(import_=wanted.id, ignore_changes=["*"])
-        return pulumi.ResourceTransformationResult(
-            given.props, pulumi.ResourceOptions.merge(given.opts, as_found)
+    Attributes:
+        taken: labels of what was taken over.
+        missing: labels of what is not there.
+        differing: what the next up changes: a resource's name and what of it, one line each.
+    """
+
+    taken: tuple[str, ...]
+    missing: tuple[str, ...]
+    differing: tuple[str, ...]
+
+
+def take_over(deployment: Deployment) -> Outcome:
+    """Take over all that is there; it can be run again, also after it was killed.
+
+    Raises ExistingError, SettlingError, and automation.CommandError; the state is then as before
+    the step that failed.
+    """
+    foreseen = observe(deployment.stack)
+    found = plan(foreseen.values())
+    looked, live = look(deployment, found.candidates, _patched(foreseen))
+    there = [each for each in looked if each.id is not None]
+    for each in looked:
+        what = "is there" if each.id is not None else "is not there; up will make it"
+        deployment.progress(f"{each.label} {what}")
+    if there or found.before:
+        deployment.stack.up(
+            program=_importing(deployment.stack.workspace.program, there),
+            target=[*found.before, *(each.step.urn for each in there)],
+            message=deployment.message,
+            suppress_outputs=True,
+            show_secrets=False,
         )
+    steps = _settle(deployment, live)
+    done = _finish(deployment, steps, live)
+    differing = [
+        f"{step.name}: {step.op}" + (f" {', '.join(step.diffs)}" if step.diffs else "")
+        for step in steps.values()
+        if step.urn not in done
+    ]
+    return Outcome(
+        tuple(each.label for each in there),
+        tuple(each.label for each in looked if each.id is None),
+        tuple(sorted(differing)),
+    )
+
+
+def _patched(steps: Mapping[str, Step]) -> list[str]:
+    return sorted({step.object_id for step in steps.values() if step.type == PATCH})
+
+
+def look(
+    deployment: Deployment, candidates: Iterable[Candidate], patched: Iterable[str]
+) -> tuple[list[Candidate], dict[str, dict[str, Any]]]:
+    """Return the candidates with the ids of those that are there, and the live Deployments.
+
+    `patched` are the Deployments to read, by namespace and name. Raises ExistingError.
+    """
+    candidates = tuple(candidates)
+    kinds = {each.step.type for each in candidates}
+    existing = None
+    if kinds & {TEMPLATE, SERVER}:
+        existing = Existing(deployment.api, deployment.settings.coder.organization)
+    templates = existing.templates() if existing and TEMPLATE in kinds else {}
+    servers = existing.servers() if existing and SERVER in kinds else {}
+    wanted = [
+        (each.step.type, each.step.object_id) for each in candidates if is_object(each.step.type)
+    ]
+    there = deployment.objects([*wanted, *((DEPLOYMENT, each) for each in patched)])
+    live = {name: outputs for (kind, name), outputs in there.items() if kind == DEPLOYMENT}
+
+    def identity(step: Step) -> str | None:
+        if step.type == TEMPLATE:
+            template = templates.get(step.inputs["name"])
+            return str(template["id"]) if template else None
+        if step.type == SERVER:
+            server = servers.get(step.inputs["slug"])
+            return f"{existing.organization}/{server}" if existing and server else None
+        return step.object_id if (step.type, step.object_id) in there else None
+
+    return [replace(each, id=identity(each.step)) for each in candidates], live
+
+
+def _importing(program: Any, wanted: Iterable[Candidate]) -> Callable[[], None]:
+    """Return the program with resources imported as they are found, whatever it declares."""
+    ids = {(each.step.type, each.step.name): each.id for each in wanted}
+
+    def change(given: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        options = given.opts
+        found = ids.get((given.type_, given.name))
+        if found is not None:
+            # The engine refuses an import that differs; the next preview shows what does.
+            as_found = pulumi.ResourceOptions(import_=found, ignore_changes=["*"])
+            options = pulumi.ResourceOptions.merge(options, as_found)
+        # What it waits for may be missing, and need not be there for the state to learn of it.
+        options.depends_on = None
+        return pulumi.ResourceTransformationResult(given.props, options)
 
     def run() -> None:
         pulumi.runtime.register_stack_transformation(change)
@@ -134,36 +206,79 @@ def _importing(program: Callable[[], Any], wanted: Candidate) -> Callable[[], No
     return run
 
 
+def _settle(deployment: Deployment, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Step]:
+    """Write values of what is there into the state; return what a preview says then."""
+    steps = observe(deployment.stack)
+    state = State(deployment.stack)
+    shown = state.shown()
+    said = [
+        *settling.password(state, shown),
+        *settling.rotation(state, live, {urn for urn, step in steps.items() if step.op == "same"}),
+    ]
+    if any("versions" not in each["outputs"] for each in state.of_type(TEMPLATE)):
+        existing = Existing(deployment.api, deployment.settings.coder.organization)
+        templates = existing.templates()
+        for resource in state.of_type(TEMPLATE):
+            step, template = steps.get(resource["urn"]), templates.get(resource["outputs"]["name"])
+            running = existing.running(template) if step and template else None
+            if step and running:
+                root = deployment.ready.work_dir
+                said += settling.version(state, resource, step, running, root)
+    for line in said:
+        deployment.progress(line)
+    if not state.changed:
+        return steps
+    state.save()
+    try:
+        return observe(deployment.stack)
+    except automation.CommandError:
+        state.restore()
+        raise
+
+
+def _finish(
+    deployment: Deployment, steps: Mapping[str, Step], live: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
+    """Record what is the same, the stack's outputs, and a patch that changes nothing."""
+    done = {urn for urn, step in steps.items() if step.op == "same"}
+    for urn, step in steps.items():
+        if step.type != PATCH or step.op != "create":
+            continue
+        if settling.unchanged(live.get(step.object_id), step.outputs):
+            deployment.progress(f"Deployment {step.object_id} has the stack's variables")
+            done.add(urn)
+        else:
+            deployment.progress(f"Deployment {step.object_id} differs; up will patch it")
+    deployment.stack.up(
+        program=_importing(deployment.stack.workspace.program, ()),
+        target=sorted(done),
+        message=deployment.message,
+        suppress_outputs=True,
+        show_secrets=False,
+    )
+    return done
+
+
 def adopt(stack: up.StackName) -> None:
-    """Take over the templates, ConfigMaps and Secret that STACK would otherwise create."""
+    """Take over the templates, servers, ConfigMaps and Secrets that STACK would create."""
     with up.reported():
         up.checked(stack)
-        organization = stacks.settings(stack).coder.organization
         with engine.session(stack, up.progress) as ready:
-            taken = take_over(ready.stack, plan(previewed(ready.stack), organization), up.progress)
-        up.console.print(f"{len(taken)} resources taken over; nothing else was touched")
-        up.console.print(f"python -m ops preview {stack}  # what still differs", markup=False)
-
-
-def previewed(stack: Any) -> list[dict[str, Any]]:
-    """Return the steps of a preview as plain data; raises automation.CommandError."""
-    steps: list[dict[str, Any]] = []
-
-    def on_event(event: automation.events.EngineEvent) -> None:
-        if event.resource_pre_event is None:
-            return
-        step = event.resource_pre_event.metadata
-        if step.new is not None:
-            steps.append(
-                {
-                    "op": str(getattr(step.op, "value", step.op)),
-                    "urn": step.urn,
-                    "type": step.type,
-                    "parent": step.new.parent,
-                    "provider": step.new.provider or "",
-                    "inputs": step.new.inputs or {},
-                }
+            record = replace(
+                up.recorded(stack, ready.stack), command="adopt", policy=history.UNCHANGED
             )
+            settings = stacks.settings(stack, ready.work_dir)
+            token = ready.stack.get_config(f"{engine.PROJECT}:secrets.coderToken", path=True).value
+            with CoderdApi(Coderd(settings.coder.api, token)) as api:
+                done = take_over(Deployment(ready, settings, api, record.message(), up.progress))
+        up.console.print(f"{len(done.taken)} resources taken over; nothing else was touched")
+        if done.differing:
+            up.console.print("what up still changes:")
+            for line in done.differing:
+                up.console.print(f"  {line}", markup=False)
+            up.console.print(f"python -m ops preview {stack}  # shows it in full", markup=False)
+        else:
+            up.console.print(f"stack {stack} agrees with what is there; up changes nothing")
 
-    stack.preview(on_event=on_event)
-    return steps
+
+__all__ = ["Deployment", "ExistingError", "Outcome", "adopt", "plan", "take_over"]

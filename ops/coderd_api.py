@@ -72,6 +72,10 @@ class CoderdApi:
         """
         return self._send("GET", path, params=query)
 
+    def download(self, path: str) -> bytes:
+        """Return the content of a file; raises as get does, whatever is in it."""
+        return self._asked("GET", path).content
+
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Return the answer to a POST; raises as get does."""
         return self._send("POST", path, json=body)
@@ -81,6 +85,13 @@ class CoderdApi:
         return self._send("PATCH", path)
 
     def _send(self, method: str, path: str, **content: Any) -> Any:
+        response = self._asked(method, path, **content)
+        try:
+            return response.json()
+        except ValueError:
+            raise CoderdError(f"{self.url}{path} does not answer as coderd does") from None
+
+    def _asked(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             response = self._client.request(
                 method, f"{self.url}{path}", headers=self._headers, **content
@@ -99,10 +110,7 @@ class CoderdApi:
             raise RefusedError(response.status_code, "the session token is not valid")
         if not response.is_success:
             raise RefusedError(response.status_code, _message(response))
-        try:
-            return response.json()
-        except ValueError:
-            raise CoderdError(f"{self.url}{path} does not answer as coderd does") from None
+        return response
 
 
 def _message(response: httpx.Response) -> str:

@@ -194,8 +194,9 @@ class Update:
 
     @property
     def applied(self) -> bool:
-        """Whether all of a program was deployed by it."""
-        return self.kind == "update" and self.result == "succeeded"
+        """Whether all of a program was deployed by it; an adoption deploys nothing."""
+        adopted = self.record is not None and self.record.command == "adopt"
+        return self.kind == "update" and self.result == "succeeded" and not adopted
 
     @property
     def policy(self) -> str:

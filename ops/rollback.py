@@ -54,9 +54,9 @@ def choose(updates: Sequence[Update], to: int | None, stack: str) -> Update:
             raise RollbackError(f"stack {stack} has no earlier update to go back to; {listed}")
     way_out = f"choose another with --to, {listed}"
     if not found.applied:
+        what = found.record.command if found.record else found.kind
         raise RollbackError(
-            f"update {found.number} is no complete deployment ({found.kind}, {found.result}); "
-            f"{way_out}"
+            f"update {found.number} is no complete deployment ({what}, {found.result}); {way_out}"
         )
     if found.record and found.record.template:
         raise RollbackError(

@@ -104,6 +104,14 @@ def is_member(group: Document, user: Document) -> bool:
 # Users
 
 
+def check_authority(call: Call) -> Any:
+    """POST /authcheck: what the caller may do; here an owner may do all, and a member nothing."""
+    checks = call.json().get("checks")
+    if not isinstance(checks, Mapping):
+        raise invalid(checks="must be an object")
+    return dict.fromkeys(checks, call.is_owner)
+
+
 def get_user(call: Call) -> Any:
     """GET /users/{user}."""
     return show_user(call.store, user_of(call))

@@ -202,6 +202,8 @@ def route(store: Store, method: str, path: str, handler: Handler, access_url: st
         body, status = answer if isinstance(answer, tuple) else (answer, HTTPStatus.OK)
         if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             return Response(status_code=status)
+        if isinstance(body, bytes):
+            return Response(body, status, media_type="application/x-tar")
         return JSONResponse(body, status)
 
     return Route(path, endpoint, methods=[method])

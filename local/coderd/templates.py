@@ -155,6 +155,15 @@ def upload(call: Call) -> Any:
     return {"hash": id}, HTTPStatus.CREATED if new else HTTPStatus.OK
 
 
+def download(call: Call) -> Any:
+    """GET /files/{file}: the archive as it was uploaded."""
+    call.require_owner()
+    content = call.store.file(call.path["file"])
+    if content is None:
+        raise not_found()
+    return content
+
+
 # Versions
 
 

@@ -1,5 +1,6 @@
 """DataSources on Pulumi's mocks: labels, addresses, and a password that stays secret."""
 
+import base64
 import json
 from typing import Any
 
@@ -52,8 +53,9 @@ def test_the_password_stands_in_its_secret_and_nowhere_else():
     (secret,) = recorder.of("Secret")
     assert secret["metadata"] == {"name": "aigov-grafana-db", "namespace": "monitoring"}
     # The engine's mark of a secret around the value: the state holds it encrypted.
-    assert secret["stringData"]["4dabf18193072939515e22adb298388d"]
-    assert secret["stringData"]["value"] == {"AIGOV_DB_PASSWORD": PASSWORD}
+    assert secret["data"]["4dabf18193072939515e22adb298388d"]
+    encoded = base64.b64encode(PASSWORD.encode()).decode()
+    assert secret["data"]["value"] == {"AIGOV_DB_PASSWORD": encoded}
     others = [args.inputs for args in recorder.registered if not args.typ.endswith(":Secret")]
     assert PASSWORD not in json.dumps(others)
     assert outputs["password_secret"] == "aigov-grafana-db"

@@ -29,6 +29,7 @@ def update(number: int, commit: str | None = "a", **changes: Any) -> Update:
     )
 
 
+ADOPTED = Record("adopt", "a", False)
 ONE_TEMPLATE = Record("rollback", "a", False, rollback_of=1, template="firewalled")
 
 
@@ -44,6 +45,8 @@ ONE_TEMPLATE = Record("rollback", "a", False, rollback_of=1, template="firewalle
         ([update(2, "a", kind="destroy"), update(1, "a")], 1),
         ([update(3, "b", kind="refresh"), update(2, "b"), update(1, "a")], 1),
         ([update(2, "a", record=ONE_TEMPLATE), update(1, "a")], 1),
+        # An adoption deploys nothing.
+        ([update(3, "c"), update(2, "b", record=ADOPTED), update(1, "a")], 1),
     ],
 )
 def test_the_default_is_the_last_that_deployed_something_else(
@@ -62,6 +65,7 @@ def test_the_default_is_the_last_that_deployed_something_else(
         ([update(1, dirty=True)], 1, "not committed"),
         ([update(1, result="failed")], 1, "no complete deployment"),
         ([update(1, kind="refresh")], 1, "no complete deployment"),
+        ([update(1, record=ADOPTED)], 1, r"no complete deployment \(adopt, succeeded\)"),
         ([update(2, record=ONE_TEMPLATE)], 2, "--to 1 --template firewalled"),
     ],
 )

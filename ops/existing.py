@@ -1,0 +1,277 @@
+"""What a deployment has already of what a stack declares, asked of coderd and of the cluster.
+
+What is not there is told from what cannot be asked: a wrong address, a token that is not valid, and
+an account that may not look are errors, never an absence.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import pulumi
+from pulumi import automation
+from pulumi_kubernetes import Provider
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import ConfigMap, Secret
+
+from ops import engine
+from ops.coderd_api import CoderdApi, CoderdError, RefusedError
+
+# Kubernetes objects are read by the engine and its provider, with the stack's own credentials.
+_READERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "kubernetes:core/v1:ConfigMap": ConfigMap.get,
+    "kubernetes:core/v1:Secret": Secret.get,
+    "kubernetes:apps/v1:Deployment": Deployment.get,
+}
+# The engine's own words for a provider that found nothing; everything else is a failure.
+_ABSENT: Final = re.compile(r"resource '[^']*' does not exist\s*\Z")
+# What coderd adds to the tags of every import.
+_OWN_TAGS: Final = frozenset({"scope", "owner"})
+
+
+class ExistingError(engine.EngineError):
+    """It cannot be told what is there; the message says who was asked and why not."""
+
+
+Object = tuple[str, str]
+"""Type token and id (namespace/name) of a Kubernetes object."""
+
+
+def is_object(kind: str) -> bool:
+    """Whether a type token is that of a Kubernetes object that can be looked for."""
+    # The token of a custom resource has its API group, which has a dot.
+    return kind in _READERS or (
+        kind.startswith("kubernetes:") and "." in kind and not kind.endswith("Patch")
+    )
+
+
+def objects(
+    stack: automation.Stack, context: str | None, wanted: Sequence[Object]
+) -> dict[Object, dict[str, Any]]:
+    """Return the Kubernetes objects that are there, their secrets masked.
+
+    Args:
+        stack: whose engine and credentials are used; nothing of it changes.
+        context: the kubeconfig's context, as in the stack's settings.
+        wanted: what to look for.
+
+    Raises ExistingError when one cannot be looked for.
+    """
+    left = list(dict.fromkeys(wanted))
+    while left:
+        found, failed = _read(stack, context, left)
+        absent = {key for key, message in failed.items() if _ABSENT.search(message)}
+        for key, message in failed.items():
+            if key not in absent:
+                what = f"{key[0].rpartition(':')[2]} {key[1]}" if key else "the cluster"
+                raise ExistingError(
+                    f"cannot look for {what}: {_said(message)}; nothing was changed"
+                )
+        if not failed:
+            return found
+        left = [key for key in left if key not in absent]
+    return {}
+
+
+def _read(
+    stack: automation.Stack, context: str | None, wanted: Sequence[Object]
+) -> tuple[dict[Object, dict[str, Any]], dict[Any, str]]:
+    """Preview a program that only reads: what it found, and what failed and why."""
+    names = {f"existing-{place}": key for place, key in enumerate(wanted)}
+    found: dict[Object, dict[str, Any]] = {}
+    failed: dict[Any, str] = {}
+
+    def program() -> None:
+        reading = pulumi.ResourceOptions(provider=Provider("existing", context=context))
+        for name, (kind, identifier) in names.items():
+            if kind in _READERS:
+                _READERS[kind](name, identifier, opts=reading)
+            else:
+                _, version, custom = kind.split(":")
+                CustomResource.get(name, version, custom, identifier, opts=reading)
+
+    def on_event(event: automation.events.EngineEvent) -> None:
+        if event.res_outputs_event is not None:
+            step = event.res_outputs_event.metadata
+            key = names.get(_name(step.urn))
+            if key is not None and step.new is not None:
+                found[key] = dict(step.new.outputs or {})
+        told = event.diagnostic_event
+        if told is not None and told.severity == "error" and told.urn:
+            failed[names.get(_name(told.urn))] = told.message
+
+    try:
+        with _quiet():
+            stack.preview(program=program, on_event=on_event)
+    except automation.CommandError as error:
+        if not failed:
+            failed[None] = str(error)
+    return found, failed
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what gRPC logs of an engine that ends early, which a missing object makes it do."""
+    logger = logging.getLogger("grpc._server")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[1]
+
+
+def _said(message: str) -> str:
+    told = re.findall(r"^error: .*$", message, re.MULTILINE)
+    text = (told[0] if told else message).strip().removeprefix("error: ")
+    return text.removeprefix("Preview failed: ").rstrip(".")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A template version as coderd runs it.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        message: its message.
+        files: contents of the uploaded archive by path.
+        variables: values of the Terraform variables that are not sensitive, by name.
+        defaults: what they are when not given.
+        tags: provisioner tags, without those that coderd adds.
+    """
+
+    id: str
+    name: str
+    message: str
+    files: Mapping[str, bytes]
+    variables: Mapping[str, str]
+    defaults: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+class Existing:
+    """What one organization of a coderd has.
+
+    Args:
+        api: the deployment and who asks.
+        organization: name of the organization.
+
+    Raises ExistingError when coderd cannot be asked, or hides a part from who asks.
+    """
+
+    def __init__(self, api: CoderdApi, organization: str) -> None:
+        self._api = api
+        self._name = organization
+        try:
+            # Any other server may answer 404 to the rest, which would look like an absence.
+            if "version" not in api.get("/api/v2/buildinfo"):
+                raise CoderdError(f"{api.url} does not answer as coderd does")
+        except (CoderdError, TypeError) as error:
+            raise self._failed(error) from None
+        found = self._get(f"/api/v2/organizations/{organization}")
+        if found is None:
+            raise ExistingError(
+                f"coderd at {api.url} has no organization {organization!r}, or hides it from the "
+                "token's user; set coder.organization, or use a token of one of its members"
+            )
+        self.organization = str(found["id"])
+
+    def templates(self) -> dict[str, dict[str, Any]]:
+        """Return the organization's templates by name."""
+        self._may_see_all()
+        path = f"/api/v2/organizations/{self.organization}/templates"
+        return {str(each["name"]): each for each in self._get(path) or []}
+
+    def servers(self) -> dict[str, str]:
+        """Return the ids of the organization's MCP servers by slug; none before Coder 2.37."""
+        path = f"/api/experimental/organizations/{self.organization}/mcp-servers"
+        return {str(each["slug"]): str(each["id"]) for each in self._get(path) or []}
+
+    def running(self, template: Mapping[str, Any]) -> Version | None:
+        """Return the version that new builds of a template use; None if its files are gone."""
+        path = f"/api/v2/templateversions/{template['active_version_id']}"
+        version = self._get(path)
+        if version is None:
+            return None
+        file = version["job"].get("file_id")
+        try:
+            archive = self._api.download(f"/api/v2/files/{file}")
+        except RefusedError:
+            return None
+        except CoderdError as error:
+            raise self._failed(error) from None
+        variables = [
+            each for each in self._get(f"{path}/variables") or [] if not each.get("sensitive")
+        ]
+        return Version(
+            id=str(version["id"]),
+            name=str(version["name"]),
+            message=str(version.get("message", "")),
+            files=_unpacked(archive),
+            variables={str(each["name"]): str(each["value"]) for each in variables},
+            defaults={str(each["name"]): str(each["default_value"]) for each in variables},
+            tags={
+                key: value
+                for key, value in (version["job"].get("tags") or {}).items()
+                if key not in _OWN_TAGS
+            },
+        )
+
+    def _may_see_all(self) -> None:
+        check = {
+            "object": {"resource_type": "template", "organization_id": self.organization},
+            "action": "update",
+        }
+        try:
+            answer = self._api.post("/api/v2/authcheck", {"checks": {"all": check}})
+        except CoderdError as error:
+            raise self._failed(error) from None
+        if not answer.get("all"):
+            raise ExistingError(
+                f"the token's user may not see every template of organization {self._name!r} at "
+                f"{self._api.url}, so what is missing cannot be told from what is hidden; use a "
+                "token of a template administrator"
+            )
+
+    def _get(self, path: str) -> Any:
+        try:
+            return self._api.get(path)
+        except RefusedError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise self._failed(error) from None
+        except CoderdError as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> ExistingError:
+        return ExistingError(
+            f"cannot ask coderd at {self._api.url} what is there: {error}; nothing was changed"
+        )
+
+
+def _unpacked(archive: bytes) -> dict[str, bytes]:
+    files = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+            for member in opened:
+                content = opened.extractfile(member) if member.isfile() else None
+                if content is not None:
+                    files[member.name.removeprefix("./")] = content.read()
+    except tarfile.TarError:
+        # A zip file, as the web interface uploads: nothing that this program made.
+        return {}
+    return files

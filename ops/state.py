@@ -1,0 +1,101 @@
+"""A stack's state as plain data: read, changed in places, and written back.
+
+Nothing but adoption writes a state. Secrets are written as the engine's own import takes them: what
+is unchanged stays encrypted, and only a changed value stands in clear, in a file of this user alone
+for as long as the engine reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pulumi import automation
+
+# How the engine marks values in a state that are no plain JSON, and which of them is a secret.
+_MARK: Final = "4dabf18193072939515e22adb298388d"
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  a type's signature
+
+Resource = dict[str, Any]
+
+
+class State:
+    """The resources of a stack, by URN; `save` writes what was changed.
+
+    Args:
+        stack: the stack.
+    """
+
+    def __init__(self, stack: automation.Stack) -> None:
+        self._stack = stack
+        self._document = self._export()
+        self._before = json.dumps(self._document)
+        deployment = self._document.get("deployment") or {}
+        self.resources: dict[str, Resource] = {
+            each["urn"]: each for each in deployment.get("resources") or []
+        }
+
+    def of_type(self, kind: str) -> Iterator[Resource]:
+        """Yield the resources of a type."""
+        yield from (each for each in self.resources.values() if each["type"] == kind)
+
+    def sibling(self, resource: Mapping[str, Any], kind: str) -> Resource | None:
+        """Return the first resource of a type that belongs to the same component."""
+        parent = resource.get("parent")
+        return next((each for each in self.of_type(kind) if each.get("parent") == parent), None)
+
+    def shown(self) -> dict[str, Resource]:
+        """Return the resources by URN with their secrets in clear; for comparing, never to show."""
+        deployment = self._stack.export_stack().deployment or {}
+        return {each["urn"]: _plain(each) for each in deployment.get("resources") or []}
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is to be saved."""
+        return json.dumps(self._document) != self._before
+
+    def save(self) -> None:
+        """Write the state back; raises automation.CommandError."""
+        self._import(json.dumps(self._document))
+
+    def restore(self) -> None:
+        """Write the state back as it was read; raises automation.CommandError."""
+        self._import(self._before)
+
+    def _export(self) -> dict[str, Any]:
+        # The Automation API's export shows every secret.
+        return cast("dict[str, Any]", json.loads(self._run("export")))
+
+    def _import(self, text: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="firewalled-coder-state-") as folder:
+            file = Path(folder, "state.json")
+            file.write_text(text, encoding="utf-8")
+            self._run("import", "--file", str(file))
+
+    def _run(self, *command: str) -> str:
+        workspace = self._stack.workspace
+        return str(
+            workspace.pulumi_command.run(
+                ["stack", *command, "--stack", self._stack.name],
+                workspace.work_dir,
+                dict(workspace.env_vars),
+            ).stdout
+        )
+
+
+def secret(value: Any) -> dict[str, str]:
+    """Return a value as the engine imports a secret: it is encrypted when it is saved."""
+    return {_MARK: _SECRET, "plaintext": json.dumps(value)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if value.get(_MARK) == _SECRET:
+            return _plain(json.loads(value["plaintext"]))
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
