@@ -98,14 +98,6 @@ def has_commit(root: Path, commit: str) -> bool:
     return True
 
 
-def show(root: Path, commit: str, path: str) -> str | None:
-    """Return the text of the file `path` in `commit`, None if that commit has none."""
-    try:
-        return run(root, "show", f"{commit}:./{path}", strip=False)
-    except GitError:
-        return None
-
-
 @contextmanager
 def worktree(root: Path, commit: str) -> Iterator[Path]:
     """Check `commit` out into a temporary folder; it is removed at the end, whatever happens.

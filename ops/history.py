@@ -27,6 +27,7 @@ FORMAT: Final = 1
 UNCHANGED: Final = "no change"
 _SHOWN: Final = 3
 _PAGE: Final = 100
+_HEAD: Final = "{:<19}  {:<11}  {}"
 
 
 @dataclass(frozen=True)
@@ -273,23 +274,18 @@ def to_json(found: Iterable[Update]) -> list[dict[str, Any]]:
 
 
 def table(found: Iterable[Update]) -> Table:
-    """Return updates as a table, the latest first."""
+    """Return updates as a table that fits 80 columns, the latest first."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("Update", "Time (UTC)", "Who", "Result", "Resources"):
-        shown.add_column(title, no_wrap=title in {"Update", "Time (UTC)"})
-    shown.add_column("What, and the policy", overflow="fold", ratio=1)
+    shown.add_column("Update", justify="right", no_wrap=True)
+    shown.add_column(_HEAD.format("Time (UTC)", "Result", "Who"), overflow="fold", ratio=1)
     for each in found:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(each.changes.items()))
-        said = each.title + (f"\n{each.policy}" if each.policy not in {"", UNCHANGED} else "")
-        row = (
-            str(each.number),
-            each.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-            each.who,
-            each.result,
-            counts or "none",
-            said,
-        )
-        shown.add_row(*(text.replace("[", r"\[") for text in row))
+        moment = each.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        lines = [_HEAD.format(moment, each.result, each.who).rstrip(), each.title]
+        lines.append(f"resources: {counts or 'none'}")
+        if each.policy not in {"", UNCHANGED}:
+            lines.append(f"policy: {each.policy}")
+        shown.add_row(str(each.number), "\n".join(lines).replace("[", r"\["))
     return shown
 
 

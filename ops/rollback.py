@@ -24,7 +24,7 @@ import typer
 import yaml
 
 from components.boundary import Policy
-from ops import changes, engine, git, history, report, up
+from ops import changes, engine, git, history, protection, report, stacks, up
 from ops.assessment import StackPreview
 from ops.history import Record, Update
 
@@ -320,11 +320,17 @@ def preview(
 
 
 def _switched_off(root: Path, stack: str) -> str:
+    # The settings of a commit of any age: today's model may not read them.
     document = yaml.safe_load((root / "stacks" / f"Pulumi.{stack}.yaml").read_text()) or {}
     switch = (document.get("config") or {}).get(f"{engine.PROJECT}:firewall")
     if not isinstance(switch, dict) or switch.get("state") not in ("off", False):
         return ""
-    return f"{switch.get('reason', 'no reason given')}, until {switch.get('until', 'no day')}"
+    templates = switch.get("templates")
+    which = f" for {', '.join(map(str, templates))}" if isinstance(templates, list) else ""
+    return (
+        f"{switch.get('reason', 'no reason given')}{which}, by {switch.get('who') or 'unknown'}, "
+        f"until {switch.get('until', 'no day')}"
+    )
 
 
 def apply(ready: Earlier, record: Record) -> None:
@@ -354,6 +360,8 @@ def rollback(
         with engine.session(stack, up.progress) as now:
             chosen = choose(history.of(now.stack), to, stack)
             present = {key: each.value for key, each in now.stack.outputs().items()}
+        if stacks.protected(stack):
+            protection.check_commit(stack, stacks.settings(stack), engine.ROOT, chosen.commit or "")
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
         up.progress(f"going back to {what}")
         with earlier(stack, chosen, up.progress, template=template) as ready:

@@ -93,5 +93,3 @@ def test_a_commit_that_is_not_there(repository: Path) -> None:
     assert not git.has_commit(repository, missing)
     with pytest.raises(git.GitError, match="worktree"), git.worktree(repository, missing):
         pass
-    assert git.show(repository, "HEAD", "deploy/a") == "one\n"
-    assert git.show(repository, "HEAD", "deploy/b") is None

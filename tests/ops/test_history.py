@@ -161,9 +161,7 @@ def test_a_backends_own_numbers_are_kept() -> None:
 def test_the_table_and_the_json_say_the_same() -> None:
     up = Record("up", "a" * 40, False, "main", "ada [admin]", policy="t: opens b.example")
     found = history.updates([summary(up.message())])
-    console = Console(width=160, record=True)
-    console.print(history.table(found))
-    shown = console.export_text()
+    shown = at_width(160, found)
     for part in ("ada [admin]", "2026-01-02 03:04:05", "2 update", "opens b.example", "aaaaaaaaa"):
         assert part in shown
     assert history.to_json(found) == [
@@ -183,6 +181,31 @@ def test_the_table_and_the_json_say_the_same() -> None:
             "firewall": "",
         }
     ]
+
+
+def at_width(columns: int, found: tuple[history.Update, ...]) -> str:
+    console = Console(width=columns, record=True)
+    console.print(history.table(found))
+    return console.export_text()
+
+
+def test_the_table_is_read_in_80_columns() -> None:
+    policy = "firewalled: closes a.example.com, b.example.com and 3 more; open: FIREWALL REMOVED"
+    back = Record(
+        "rollback",
+        "b" * 40,
+        dirty=False,
+        who="ada.lovelace@engineering.example.com",
+        rollback_of=9,
+        template="firewalled",
+        policy=policy,
+    )
+    lines = at_width(80, history.updates([summary(back.message())])).splitlines()
+    text = " ".join(" ".join(lines).split())
+    for part in (back.who, back.title, policy, "resources: 2 update", "2026-01-02 03:04:05"):
+        assert part in text, "nothing is cut, and no word is broken"
+    assert len(lines) <= 7
+    assert max(map(len, lines)) <= 80
 
 
 class Backend:

@@ -1,11 +1,15 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from ops import git, rollback
+from ops import engine, git, history, rollback
+from ops.cli import app
 from ops.history import Record, Update
 from ops.rollback import RollbackError, choose
 
@@ -146,3 +150,47 @@ def test_the_same_packages_take_the_same_python_and_others_do_not(tmp_path: Path
     assert digests[0] == digests[1]
     (tmp_path / "then" / "sdks" / "coderd" / "setup.py").write_text("VERSION = '2'\n")
     assert rollback._packages(tmp_path / "then") != digests[0]
+
+
+@pytest.mark.parametrize(
+    ("switch", "said"),
+    [
+        (None, ""),
+        ({"state": "on"}, ""),
+        # YAML reads a bare off as false.
+        ({"state": False, "until": "2026-12-01"}, "no reason given, by unknown, until 2026-12-01"),
+        (
+            {
+                "state": "off",
+                "reason": "incident 4711",
+                "who": "ada@example.com",
+                "until": "2026-12-01",
+                "templates": ["firewalled", "open"],
+            },
+            "incident 4711 for firewalled, open, by ada@example.com, until 2026-12-01",
+        ),
+    ],
+)
+def test_the_switch_of_that_commit_is_told_with_who_and_which_templates(
+    tmp_path: Path, switch: dict[str, Any] | None, said: str
+) -> None:
+    stack_file(tmp_path, {"config": {"firewalled-coder:firewall": switch} if switch else {}})
+    assert rollback._switched_off(tmp_path, "dev") == said
+
+
+def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Now:
+        def outputs(self) -> dict[str, Any]:
+            return {}
+
+    @contextmanager
+    def session(*_: Any) -> Iterator[engine.Session]:
+        yield engine.Session(Now(), Path())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "session", session)
+    monkeypatch.setattr(history, "of", lambda _: (update(1, "0" * 39 + "1"),))
+    result = CliRunner().invoke(app, ["rollback", "usgov", "--to", "1", "--yes"])
+    assert result.exit_code == 1
+    assert "stack usgov is protected and refuses going back" in result.stderr
