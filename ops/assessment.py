@@ -148,6 +148,8 @@ class StackPreview:
             recorded them.
         new_variables: the same by the settings.
         failure: why the preview failed; then nothing else is known.
+        switched_off: why, by whom and until when the firewall is off by the emergency switch.
+        doubts: what is doubtful in the rules that the stack added itself.
     """
 
     name: str
@@ -158,6 +160,7 @@ class StackPreview:
     new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     failure: str = ""
     switched_off: str = ""
+    doubts: tuple[str, ...] = ()
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:

@@ -111,6 +111,12 @@ def policies(outputs: Mapping[str, Any]) -> dict[str, Policy | None]:
     }
 
 
+def agent_env(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]] | None:
+    """Return each template's agent variables from a stack's plain outputs, None if not there."""
+    found = outputs.get("agentEnv")
+    return found if isinstance(found, dict) else None
+
+
 def policy_line(old: Mapping[str, Policy | None], new: Mapping[str, Policy | None]) -> str:
     """Return in one line what agents reach by `new` and did not by `old`, and the other way.
 

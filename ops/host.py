@@ -18,10 +18,10 @@ from pulumi.runtime import settings as runtime
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """Preview or apply; return the steps, the stack's outputs, and the error if there is one."""
+    """Preview or apply; return the steps, the stack's outputs, and errors as (URN, message)."""
     steps: list[dict[str, Any]] = []
     outputs: dict[str, Any] = {}
-    said: list[str] = []
+    said: list[tuple[str, str]] = []
 
     def program() -> None:
         runtime.SETTINGS.root_directory = request["work_dir"]
@@ -35,7 +35,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             if step.type == "pulumi:pulumi:Stack" and step.new and step.new.outputs:
                 outputs.update(step.new.outputs)
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
-            said.append(event.diagnostic_event.message)
+            said.append((event.diagnostic_event.urn or "", event.diagnostic_event.message))
 
     workspace = automation.LocalWorkspace(
         work_dir=request["work_dir"],
@@ -44,8 +44,12 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         env_vars=request["variables"],
     )
     stack = automation.Stack.select(request["stack"], workspace)
-    options: dict[str, Any] = {"on_event": on_event, "target": request["target"] or None}
-    error = ""
+    options: dict[str, Any] = {
+        "on_event": on_event,
+        "target": request["target"] or None,
+        "plan": request["plan"],
+    }
+    errors: list[tuple[str, str]] = []
     try:
         if request["operation"] == "up":
             stack.up(
@@ -58,8 +62,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         else:
             stack.preview(**options)
     except automation.CommandError as problem:
-        error = "\n".join(said) or str(problem)
-    return {"steps": steps, "outputs": outputs, "error": error}
+        errors = said or [("", str(problem))]
+    return {"steps": steps, "outputs": outputs, "errors": errors}
 
 
 def _step(metadata: Any) -> dict[str, Any]:

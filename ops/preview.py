@@ -23,7 +23,6 @@ from ops import stacks as stack_files
 from ops.assessment import StackPreview
 
 CHANGED: Final = 2
-_AGENT_ENV: Final = "agentEnv"
 _NAMED: Final = 5
 
 
@@ -62,8 +61,9 @@ def assess(
         "name": name,
         "old": history.policies(outputs),
         "new": policies(settings),
-        "old_variables": _recorded(outputs),
+        "old_variables": history.agent_env(outputs),
         "new_variables": agent_variables(settings),
+        "doubts": tuple(map(str, stack_files.findings(settings))),
         "switched_off": up.switched_off(settings),
     }
     try:
@@ -112,11 +112,6 @@ def agent_variables(settings: Settings) -> dict[str, dict[str, str]]:
         )
         found[template.name] = {key: str(value) for key, value in variables.entries().items()}
     return found
-
-
-def _recorded(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]] | None:
-    found = outputs.get(_AGENT_ENV)
-    return found if isinstance(found, dict) else None
 
 
 def _plain(metadata: Any) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     sections: list[tuple[str, list[str]]] = [
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
+        ("Doubtful rules", [f"- {_text(doubt)}" for doubt in preview.doubts]),
         ("Templates", [_template(step) for step in preview.templates]),
         ("Agent variables", _variables(preview)),
         ("External login", _settings(c for c in preview.coderd_variables if is_login(c))),
@@ -365,6 +366,7 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
         "verdict": preview.verdict,
         "failure": preview.failure,
         "firewallSwitchedOff": preview.switched_off,
+        "doubtfulRules": list(preview.doubts),
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "reach": [reach_json(reach) for reach in preview.reaches],

@@ -25,6 +25,7 @@ import yaml
 
 from components.boundary import Policy
 from ops import changes, engine, git, history, protection, report, stacks, up
+from ops import preview as previews
 from ops.assessment import StackPreview
 from ops.history import Record, Update
 
@@ -110,9 +111,13 @@ class Earlier:
     python: Path
     session: engine.Session
     targets: tuple[str, ...]
+    plan: Path | None = None
 
     def run(self, operation: str, message: str = "") -> Answer:
-        """Run `preview` or `up`; raises RollbackError when the program cannot be run at all."""
+        """Run `preview` or `up`; raises RollbackError when the program cannot be run at all.
+
+        With a `plan`, the preview saves it there, and the update does exactly what it says.
+        """
         workspace = self.session.stack.workspace
         binary = Path(workspace.pulumi_command.command)
         request = {
@@ -124,6 +129,7 @@ class Earlier:
             "variables": dict(workspace.env_vars),
             "target": list(self.targets),
             "message": message,
+            "plan": str(self.plan) if self.plan else None,
         }
         with tempfile.TemporaryDirectory(prefix="firewalled-coder-host-") as folder:
             asked, answer = Path(folder, "request"), Path(folder, "answer")
@@ -143,7 +149,8 @@ class Earlier:
                     f"the program of update {self.update.number} ended with status "
                     f"{done.returncode}: {said[-1] if said else 'it said nothing'}"
                 )
-            return Answer(**json.loads(answer.read_text(encoding="utf-8")))
+            found = json.loads(answer.read_text(encoding="utf-8"))
+            return Answer(found["steps"], found["outputs"], previews.failure(found["errors"]))
 
 
 @contextmanager
@@ -188,7 +195,9 @@ def earlier(
             python = _python(old, root, progress)
             with engine.session(stack, progress, root=old, state=state) as ready:
                 targets = _targets(ready.stack, template) if template else ()
-                yield Earlier(stack, update, old, python, ready, targets)
+                with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
+                    plan = Path(folder, "plan.json")
+                    yield Earlier(stack, update, old, python, ready, targets, plan)
     except git.GitError as error:
         raise RollbackError(f"cannot check commit {short} out: {error}") from None
 
@@ -305,7 +314,16 @@ def preview(
         wanted if template is None else {**old, template: wanted[template]}
     )
     off = _switched_off(ready.root, ready.stack)
-    found = StackPreview(ready.stack, old, new, steps=changes.steps(answer.steps), switched_off=off)
+    variables = history.agent_env(answer.outputs) or {}
+    found = StackPreview(
+        ready.stack,
+        old,
+        new,
+        steps=changes.steps(answer.steps),
+        old_variables=history.agent_env(present),
+        new_variables={name: variables[name] for name in variables if template in {None, name}},
+        switched_off=off,
+    )
     record = Record(
         "rollback",
         ready.update.commit,

@@ -151,7 +151,7 @@ def up(
                 console.print(f"[green]stack {stack} is up[/green]: {done}")
             else:
                 console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
-            console.print(f"agents: {record.policy}", markup=False, soft_wrap=True)
+            console.print(f"what agents reach: {record.policy}", markup=False, soft_wrap=True)
             _show(stack, result.outputs)
 
 

@@ -63,6 +63,7 @@ def everything(text: str = "x", count: int = 1) -> StackPreview:
         old_variables={"t": dict.fromkeys(words, "old")},
         new_variables={"t": dict.fromkeys(words, text)},
         switched_off=text,
+        doubts=(text,),
     )
 
 
@@ -73,6 +74,7 @@ def test_every_section_in_order_of_importance() -> None:
         "### Stack `x`: ⚠️ agents reach more than they do now",
         "#### Deleted or replaced",
         "#### What an agent reaches",
+        "#### Doubtful rules",
         "#### Templates",
         "#### Agent variables",
         "#### External login",
