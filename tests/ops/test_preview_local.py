@@ -94,7 +94,7 @@ def test_the_firewall_switched_off(assess: Assess) -> None:
     found = assess({"firewall": off})
     text = report.to_markdown([found])
     assert found.verdict == "opens"
-    assert f"**The firewall is switched off**: an incident, until {until}" in text
+    assert f"**The firewall is switched off**: an incident, by ada, until {until}" in text
     assert "the firewall is **removed**: agents reach **every host**" in text
     assert "`BOUNDARY_JAIL_TYPE`: `landjail` → **removed**" in text
 
