@@ -7,6 +7,7 @@ are the present ones, so only what differs is touched; running workspaces keep t
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -230,31 +231,44 @@ def _python(old: Path, present: Path, progress: engine.Progress) -> Path:
     wanted = _packages(old)
     if wanted == _packages(present):
         return Path(sys.executable)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / "firewalled-coder" / "environments" / wanted
+    home = _environments() / wanted
     python = home / "bin" / "python"
-    if not (home / ".ready").exists():
-        progress("installing the packages of that commit, which differ from the present ones")
-        venv.create(home, with_pip=True, clear=True)
-        done = subprocess.run(
-            [
-                *(str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"),
-                *("--requirement", "requirements.txt"),
-            ],
-            cwd=old,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            raise RollbackError(
-                "the packages of that commit cannot be installed: "
-                f"{said[-1].removeprefix('ERROR: ') if said else 'see pip'}; choose another "
-                "update with --to"
-            )
-        (home / ".ready").touch()
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_suffix(".lock").open("w") as lock:
+        # Two rollbacks at once install it once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / ".ready").exists():
+            progress("installing the packages of that commit, which differ from the present ones")
+            _install(python, home, old)
+            (home / ".ready").touch()
     return python
+
+
+def _environments() -> Path:
+    """Return where the environments of earlier commits are kept."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "firewalled-coder" / "environments"
+
+
+def _install(python: Path, home: Path, checkout: Path) -> None:
+    venv.create(home, with_pip=True, clear=True)
+    done = subprocess.run(
+        [
+            *(str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"),
+            *("--requirement", "requirements.txt"),
+        ],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise RollbackError(
+            "the packages of that commit cannot be installed: "
+            f"{said[-1].removeprefix('ERROR: ') if said else 'see pip'}; choose another "
+            "update with --to"
+        )
 
 
 def _packages(root: Path) -> str:

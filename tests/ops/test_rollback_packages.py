@@ -1,0 +1,141 @@
+"""Going back to a commit with other packages, on the real engine: its provider versions count."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.environment import Environment
+from ops import engine, git, history, rollback
+
+EARLIER, PRESENT = "4.21.3", "4.21.4"
+NONE: Any = None
+PROGRAM = """
+from importlib.metadata import PackageNotFoundError, version
+
+import pulumi
+import pulumi_random as random
+
+
+def seen(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+random.RandomPet("pet", keepers={"made": "once"})
+pulumi.export("packages", {name: seen(name) for name in ("pulumi-random", "own")})
+"""
+
+OWN = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "own"
+version = "{version}"
+
+[tool.setuptools]
+py-modules = ["own"]
+"""
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    (root / "stacks").mkdir(parents=True)
+    (root / "stacks" / "Pulumi.local.yaml").write_text("config: {}\n")
+    (root / "Pulumi.yaml").write_bytes((engine.ROOT / "Pulumi.yaml").read_bytes())
+    (root / "__main__.py").write_text(PROGRAM)
+    git.run(root.parent, "init", "-q", "-b", "main", str(root))
+    (root / ".gitignore").write_text("build/\n*.egg-info/\n")
+    git.run(root, "config", "user.email", "ada@example.com")
+    git.run(root, "config", "user.name", "Ada")
+    return root
+
+
+@pytest.fixture
+def environment(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Environment]:
+    monkeypatch.setattr(rollback, "_environments", lambda: tmp_path / "environments")
+    made = Environment(repository, tmp_path / "state")
+    yield made
+    made.remove()
+
+
+def requires(repository: Path, version: str) -> str:
+    """Commit what needs a version of pulumi-random, and a package of the repository's own."""
+    text = f"pulumi==3.259.0\npulumi-random=={version}\n./sdks/own\n"
+    (repository / "requirements.txt").write_text(text)
+    own = repository / "sdks" / "own"
+    own.mkdir(parents=True, exist_ok=True)
+    (own / "own.py").write_text("")
+    (own / "pyproject.toml").write_text(OWN.format(version=version))
+    git.run(repository, "add", "-A")
+    git.run(repository, "commit", "-q", "-m", f"pulumi-random {version}")
+    return git.run(repository, "rev-parse", "HEAD")
+
+
+def deploy(repository: Path, environment: Environment, commit: str, python: Path) -> int:
+    """Deploy a commit with a Python that has its packages; return the update's number."""
+    record = history.Record("up", commit, dirty=False)
+    with engine.session("local", quiet, root=repository, state=environment.state) as ready:
+        this = rollback.Earlier("local", NONE, repository, python, ready, ())
+        assert this.run("up", record.message()).error == ""
+        return history.of(ready.stack)[0].number
+
+
+def deployed(repository: Path, environment: Environment) -> tuple[Any, str, str]:
+    """Return what the program saw, the provider's version in the state, and the value made."""
+    with engine.session("local", quiet, root=repository, state=environment.state) as ready:
+        seen = ready.stack.outputs()["packages"].value
+        resources = (ready.stack.export_stack().deployment or {})["resources"]
+    (pet,) = (each for each in resources if each["type"].endswith(":RandomPet"))
+    provider = next(each for each in resources if pet["provider"].startswith(f"{each['urn']}::"))
+    return seen, str(provider["inputs"]["version"]), str(pet["id"])
+
+
+def test_an_earlier_commit_runs_with_its_own_packages_and_provider_versions(
+    repository: Path, environment: Environment
+) -> None:
+    commit = requires(repository, EARLIER)
+    python = rollback._python(repository, engine.ROOT, quiet)
+    first = deploy(repository, environment, commit, python)
+    seen, provider, pet = deployed(repository, environment)
+    assert (seen, provider) == ({"pulumi-random": EARLIER, "own": EARLIER}, EARLIER)
+    # The packages of the tests are the present commit's, but for the repository's own.
+    present = requires(repository, PRESENT)
+    deploy(repository, environment, present, Path(sys.executable))
+    assert deployed(repository, environment)[1:] == (PRESENT, pet)
+
+    said: list[str] = []
+    with engine.session("local", quiet, root=repository, state=environment.state) as now:
+        chosen = rollback.choose(history.of(now.stack), first, "local")
+    with rollback.earlier(
+        "local", chosen, said.append, root=repository, state=environment.state
+    ) as ready:
+        assert ready.python.is_relative_to(rollback._environments())
+        _, record = rollback.preview(ready, {}, None)
+        rollback.apply(ready, record)
+    assert deployed(repository, environment) == (seen, EARLIER, pet), "the value is kept"
+    assert not any("installing" in line for line in said), "they were installed once already"
+    assert git.facts(repository).dirty is False
+
+
+def test_packages_that_are_not_to_be_had_are_one_clear_error(
+    repository: Path, environment: Environment
+) -> None:
+    (repository / "requirements.txt").write_text("./gone\n")
+    with pytest.raises(rollback.RollbackError, match=r"cannot be installed: .*gone"):
+        rollback._python(repository, engine.ROOT, quiet)
+    ready = rollback._environments().glob("*/.ready")
+    assert list(ready) == [], "half an environment is not taken for a whole one"
