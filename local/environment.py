@@ -5,6 +5,7 @@ All of it stands in one ignored folder, `.local`, and `stop` ends every process 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -45,13 +46,16 @@ class Environment:
     def start(self, progress: tools.Progress = tools.report) -> None:
         """Start what does not run, and make the backend; raises what the parts raise."""
         self.state.mkdir(parents=True, exist_ok=True)
-        fresh = not self.cluster.running
-        self.cluster.start(progress)
-        if fresh:
-            self.cluster.seed()
-        self.coderd.start(progress)
-        (self.state / "state").mkdir(exist_ok=True)
-        self._passphrase()
+        with (self.state / "lock").open("w") as lock:
+            # Two stacks may be brought up at once: one starts all of it, the other waits.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            fresh = not self.cluster.running
+            self.cluster.start(progress)
+            if fresh:
+                self.cluster.seed()
+            self.coderd.start(progress)
+            (self.state / "state").mkdir(exist_ok=True)
+            self._passphrase()
 
     def stop(self) -> None:
         """End every process; the state stays."""
@@ -94,7 +98,7 @@ class Environment:
         """
         stacks = self.workspace / "stacks"
         stacks.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.root / "Pulumi.yaml", self.workspace / "Pulumi.yaml")
+        _write(self.workspace / "Pulumi.yaml", (self.root / "Pulumi.yaml").read_text())
         name = f"Pulumi.{stack}.yaml"
         document = yaml.safe_load((self.root / "stacks" / name).read_text()) or {}
         config: dict[str, Any] = document.setdefault("config", {})
@@ -113,9 +117,7 @@ class Environment:
         there = (kept.get("config") or {}).get(f"{PREFIX}secrets")
         if there is not None:
             config[f"{PREFIX}secrets"] = there
-        new = target.with_suffix(".new")
-        new.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-        new.replace(target)
+        _write(target, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
         return self._missing(config)
 
     def _missing(self, config: Mapping[str, Any]) -> dict[str, str]:
@@ -137,6 +139,13 @@ class Environment:
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_hex(32))
         return path
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file as a whole: another stack's engine may be reading it."""
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    new.write_text(text)
+    new.replace(path)
 
 
 def external_logins(root: Path) -> dict[str, tuple[str, ...]]:
