@@ -16,14 +16,13 @@ from typing import Annotated, Any, Final
 import typer
 from pulumi import automation
 
-from components.agent_env import AgentEnv
-from components.settings import Settings
 from ops import changes, engine, history, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 
 CHANGED: Final = 2
 _NAMED: Final = 5
+_STACK: Final = "pulumi:pulumi:Stack"
 
 
 def assess(
@@ -46,26 +45,27 @@ def assess(
     Raises SettingsError for wrong settings; a preview that fails is a `failure` in the result.
     """
     settings = stack_files.settings(name, root or session.work_dir)
-    outputs = {key: output.value for key, output in session.stack.outputs().items()}
     events: list[Mapping[str, Any]] = []
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
     errors: list[tuple[str, str]] = []
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.resource_pre_event:
-            events.append(_plain(event.resource_pre_event.metadata))
+            step = event.resource_pre_event.metadata
+            events.append(_plain(step))
+            # The stack's own outputs pass by here; to ask for them takes two more runs of the
+            # engine's command line.
+            if step.type == _STACK and step.old:
+                before.update(step.old.outputs or {})
+        elif event.res_outputs_event:
+            step = event.res_outputs_event.metadata
+            if step.type == _STACK and step.new:
+                after.update(step.new.outputs or {})
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             found = event.diagnostic_event
             errors.append((found.urn or "", found.message))
 
-    common: dict[str, Any] = {
-        "name": name,
-        "old": history.policies(outputs),
-        "new": policies(settings),
-        "old_variables": history.agent_env(outputs),
-        "new_variables": agent_variables(settings),
-        "doubts": tuple(map(str, stack_files.findings(settings))),
-        "switched_off": up.switched_off(settings),
-    }
     try:
         session.stack.preview(
             on_event=on_event,
@@ -75,8 +75,17 @@ def assess(
             suppress_outputs=True,
         )
     except automation.CommandError as error:
-        return StackPreview(**common, failure=failure(errors) or up.said(error))
-    return StackPreview(**common, steps=changes.steps(events))
+        return StackPreview(name, failure=failure(errors) or up.said(error))
+    return StackPreview(
+        name,
+        old=history.policies(before),
+        new=history.policies(after),
+        steps=changes.steps(events),
+        old_variables=history.agent_env(before),
+        new_variables=history.agent_env(after) or {},
+        doubts=tuple(map(str, stack_files.findings(settings))),
+        switched_off=up.switched_off(settings),
+    )
 
 
 def planned(
@@ -93,24 +102,6 @@ def planned(
         found = assess(session, name, save=inner)
         if not found.failure:
             plan.save(file, name, rests_on, inner)
-    return found
-
-
-def policies(settings: Settings) -> dict[str, Any]:
-    """Return every template's policy by the settings, None for one without a firewall."""
-    return {template.name: settings.policy_of(template) for template in settings.templates}
-
-
-def agent_variables(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return the variables of every template's agents by the settings, as the program exports."""
-    found = {}
-    for template in settings.templates:
-        confined = settings.firewall_of(template)
-        variables = AgentEnv(
-            jail_type=confined.jail if confined else None,
-            variables={**settings.workspaces.agent_env, **template.agent_env},
-        )
-        found[template.name] = {key: str(value) for key, value in variables.entries().items()}
     return found
 
 

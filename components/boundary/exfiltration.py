@@ -15,6 +15,7 @@ The grade is that of the worst host reached:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from components.boundary.coverage import overlaps_host
@@ -181,7 +182,7 @@ def _entry(policy_rule: PolicyRule) -> Entry | None:
     reading = bool(rule.methods) and set(rule.methods) <= _READING
     if rule.any_host:
         return Entry(policy_rule, "B" if reading else "F", ("*",), "every host there is")
-    reached = [sink for sink in SINKS if overlaps_host(rule.labels, sink.host.split("."))]
+    reached = _reached(rule.labels)
     if not reached:
         return None
     worst = max(reached, key=lambda sink: sink.grade)
@@ -191,3 +192,9 @@ def _entry(policy_rule: PolicyRule) -> Entry | None:
         tuple(sink.host for sink in reached),
         "read only, but data can leave in a URL" if reading else worst.why,
     )
+
+
+# A review grades the same hosts several times: of the policy before, after, and of what opens.
+@lru_cache(maxsize=16_384)
+def _reached(labels: tuple[str, ...]) -> tuple[Sink, ...]:
+    return tuple(sink for sink in SINKS if overlaps_host(labels, sink.host.split(".")))

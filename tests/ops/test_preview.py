@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ops import preview, stacks
+from ops import preview
 from ops.assessment import StackPreview
 from ops.changes import Step
 from ops.cli import app
@@ -50,16 +50,6 @@ CHANGE = Step("create", URN.format("a"), "kubernetes:core/v1:ConfigMap", {}, {"d
 )
 def test_the_cause_of_a_failure_is_told_once(errors: list[tuple[str, str]], said: str) -> None:
     assert preview.failure(errors) == said
-
-
-def test_agent_variables_are_those_of_the_agent() -> None:
-    found = preview.agent_variables(stacks.settings("local"))
-    assert found["firewalled"] == {
-        "ANTHROPIC_AUTH_TOKEN": "owner_session_token",
-        "BOUNDARY_CONFIG": "/home/coder/.config/coder_boundary/config.yaml",
-        "BOUNDARY_JAIL_TYPE": "landjail",
-    }
-    assert found["claude-code"] == {"ANTHROPIC_AUTH_TOKEN": "owner_session_token"}
 
 
 @pytest.fixture
