@@ -20,6 +20,7 @@ from typing import Literal
 
 from components.boundary.coverage import overlaps_host
 from components.boundary.policy import Policy, PolicyRule
+from components.boundary.rule import WILDCARD
 
 Grade = Literal["A", "B", "C", "D", "E", "F"]
 
@@ -151,6 +152,11 @@ SINKS: tuple[Sink, ...] = tuple(
     Sink(host, grade, why) for grade, why, hosts in _TABLE for host in hosts.split()
 )
 
+_BY_LAST_LABEL: dict[str, tuple[Sink, ...]] = {}
+for _sink in SINKS:
+    _last = _sink.host.rpartition(".")[2]
+    _BY_LAST_LABEL[_last] = (*_BY_LAST_LABEL.get(_last, ()), _sink)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -197,4 +203,6 @@ def _entry(policy_rule: PolicyRule) -> Entry | None:
 # A review grades the same hosts several times: of the policy before, after, and of what opens.
 @lru_cache(maxsize=16_384)
 def _reached(labels: tuple[str, ...]) -> tuple[Sink, ...]:
-    return tuple(sink for sink in SINKS if overlaps_host(labels, sink.host.split(".")))
+    # No sink is a pattern in its last label, so most of the table need not be looked at.
+    there = SINKS if labels[-1] == WILDCARD else _BY_LAST_LABEL.get(labels[-1], ())
+    return tuple(sink for sink in there if overlaps_host(labels, sink.host.split(".")))
