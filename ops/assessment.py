@@ -38,11 +38,13 @@ class Opened:
         found: host pattern, methods and paths.
         grade: exfiltration grade of it alone, A (nobody else receives there) to F.
         why: who receives there, empty for grade A.
+        reason: why the rule is there, by its author; empty when several rules make the host.
     """
 
     found: boundary.Reach
     grade: str
     why: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,13 @@ class Reach:
     @cached_property
     def opened(self) -> tuple[Opened, ...]:
         """What becomes reachable, the riskiest first."""
-        found = [_judged(entry) for entry in self.comparison.opened]
+        there = set(self.old or ())
+        reasons: dict[str, set[str]] = {}
+        for each in self.new or ():
+            if each not in there:
+                host = "*" if each.rule.any_host else ".".join(each.rule.labels)
+                reasons.setdefault(host, set()).add(each.why)
+        found = [_judged(entry, reasons.get(entry.host, set())) for entry in self.comparison.opened]
         return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
 
     @property
@@ -111,7 +119,7 @@ class Reach:
         return old, new
 
 
-def _judged(found: boundary.Reach) -> Opened:
+def _judged(found: boundary.Reach, reasons: set[str]) -> Opened:
     rule = Rule(
         text="",
         methods=() if "*" in found.methods else found.methods,
@@ -119,7 +127,8 @@ def _judged(found: boundary.Reach) -> Opened:
         paths=(),
     )
     report = exfiltration_report(Policy([PolicyRule(rule, "", "")]))
-    return Opened(found, report.grade, report.entries[0].why if report.entries else "")
+    why = report.entries[0].why if report.entries else ""
+    return Opened(found, report.grade, why, next(iter(reasons)) if len(reasons) == 1 else "")
 
 
 @dataclass(frozen=True)

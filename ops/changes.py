@@ -76,7 +76,7 @@ class Step:
 
 
 def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
-    """Return the steps of a preview's events, in the order of the engine.
+    """Return the steps of a preview's events, by type and name: the engine's order varies.
 
     Args:
         events: `resource_pre_event` metadata as plain data, keys as in the Automation API.
@@ -95,7 +95,7 @@ def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
             _inputs(metadata, "new"),
             tuple(metadata.get("diffs") or ()),
         )
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda step: (step.type, step.urn, step.op)))
 
 
 def _inputs(metadata: Mapping[str, Any], side: str) -> Mapping[str, Any]:

@@ -197,6 +197,10 @@ def preview(
                 f"a plan rests on the state as it is: run `python -m ops refresh {names[0]}` "
                 "first, then save the plan without --refresh"
             )
+        for file in (save_plan, out):
+            # Before a preview that may take minutes.
+            if file and not file.parent.is_dir():
+                raise engine.EngineError(f"cannot write {file}: there is no folder {file.parent}")
         found = [_assessed(name, refresh, save_plan) for name in names]
         text = (
             json.dumps(report.to_json(found), indent=2, ensure_ascii=False) + "\n"

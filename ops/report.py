@@ -143,8 +143,10 @@ def _block(opening: list[str], kind: str, content: Sequence[str], room: int) -> 
 
 def _counts(preview: StackPreview) -> str:
     lost = {step.op for step in preview.destroyed}
+    harmless = " (a template version's name)"
     return ", ".join(
-        f"{n} to **{op}**" if op in lost else f"{n} to {op}" for op, n in preview.counted.items()
+        f"{n} to **{op}**" if op in lost else f"{n} to {op}{harmless if op == 'replace' else ''}"
+        for op, n in preview.counted.items()
     )
 
 
@@ -186,7 +188,9 @@ def _reach(reach: Reach) -> list[str]:
     if old != new:
         lines.append(f"- exfiltration grade {old} → {new} (A: no host where anyone may receive)")
     opened = [
-        _host(each.found) + (f"; grade {each.grade}: {each.why}" if each.why else "")
+        _host(each.found)
+        + (f"; because: {_text(each.reason)}" if each.reason else "")
+        + (f"; ⚠️ grade {each.grade}: {each.why}" if each.why else "")
         for each in reach.opened
     ]
     closed = [_host(found) for found in reach.comparison.closed]
@@ -232,10 +236,13 @@ def _template(step: Step) -> str:
 
 
 def _variables(preview: StackPreview) -> list[str]:
+    told: dict[tuple[Change, ...], list[str]] = {}
+    for template, changes in preview.variables.items():
+        told.setdefault(changes, []).append(_code(template))
     return [
         line
-        for template, changes in preview.variables.items()
-        for line in (f"- {_code(template)}", *(f"  {each}" for each in _settings(changes)))
+        for changes, names in told.items()
+        for line in (f"- {', '.join(names)}", *(f"  {each}" for each in _settings(changes)))
     ]
 
 
@@ -404,21 +411,27 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
 
 def reach_json(reach: Reach) -> dict[str, Any]:
     """Return one template's change as plain data."""
-    sides = {
-        word: [{"host": e.host, "methods": list(e.methods), "paths": list(e.paths)} for e in found]
-        for word, found in (
-            ("opened", [each.found for each in reach.opened]),
-            ("closed", reach.comparison.closed),
-        )
-    }
     return {
         "template": reach.template,
         "before": _confined(reach.before, reach.old is not None),
         "after": _confined(reach.after, reach.new is not None),
         "grades": list(reach.grades),
         "opens": reach.opens,
-        **sides,
+        "opened": [
+            {
+                **_host_json(each.found),
+                "grade": each.grade,
+                "receives": each.why,
+                "reason": each.reason,
+            }
+            for each in reach.opened
+        ],
+        "closed": [_host_json(found) for found in reach.comparison.closed],
     }
+
+
+def _host_json(found: boundary.Reach) -> dict[str, Any]:
+    return {"host": found.host, "methods": list(found.methods), "paths": list(found.paths)}
 
 
 def _confined(there: bool, firewall: bool) -> str:

@@ -84,6 +84,23 @@ def test_what_opens_comes_first_and_the_riskiest_host_of_it() -> None:
     assert found.reaches[0].grades == ("A", "E")
 
 
+def test_a_host_has_the_reason_of_the_one_rule_that_opens_it() -> None:
+    rules = [
+        ("domain=a.example", "mirror"),
+        ("path=/x", "all"),
+        ("method=GET domain=b.example", "1"),
+    ]
+    rules += [("method=POST domain=b.example", "2"), ("domain=old.example path=/y", "later")]
+    old = policy("domain=old.example")
+    new = Policy([*old, *(PolicyRule(Rule.parse(rule), "extra", why) for rule, why in rules)])
+    (reach,) = StackPreview("dev", {"t": old}, {"t": new}).reaches
+    assert {each.found.host: each.reason for each in reach.opened} == {
+        "a.example": "mirror",
+        "*": "all",
+        "b.example": "",
+    }
+
+
 def test_every_host_opened_is_the_gravest() -> None:
     (reach,) = StackPreview("dev", {"t": ONE}, {"t": policy("domain=*")}).reaches
     assert [(each.found.host, each.grade) for each in reach.opened] == [("*", "F")]

@@ -70,6 +70,12 @@ def test_what_stays_and_the_parts_of_a_replacement_are_no_steps() -> None:
     assert [step.op for step in found] == ["create", "update", "delete", "replace"]
 
 
+def test_steps_come_in_one_order_whatever_the_engines() -> None:
+    events = [event("create", name=name) for name in "cab"] + [event("create", "a:b:C", name="z")]
+    assert [step.name for step in steps(events)] == ["z", "a", "b", "c"]
+    assert steps(events) == steps(reversed(events))
+
+
 def test_a_step_knows_its_name_and_the_component_that_holds_it() -> None:
     inside, outside = steps(
         [

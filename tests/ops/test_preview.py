@@ -95,10 +95,14 @@ def test_the_report_goes_to_a_file(found: dict[str, StackPreview], tmp_path: Pat
     assert file.read_text(encoding="utf-8").startswith("## Preview: ⛔")
 
 
-def test_a_file_that_cannot_be_written(found: dict[str, StackPreview], tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["preview", "same", "--out", str(tmp_path / "no" / "file")])
+@pytest.mark.parametrize("option", ["--out", "--save-plan"])
+def test_a_file_that_cannot_be_written_is_told_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
+) -> None:
+    monkeypatch.setattr(preview, "_assessed", None)
+    result = CliRunner().invoke(app, ["preview", "same", option, str(tmp_path / "no" / "file")])
     assert result.exit_code == 1
-    assert "No such file or directory" in result.stderr
+    assert "there is no folder" in result.stderr
     assert "Traceback" not in result.output
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.boundary import CATALOGUE
 from local.environment import PREFIX, Environment
 from ops import engine, preview, report
 from ops.assessment import StackPreview
@@ -82,10 +83,29 @@ def test_one_rule(assess: Assess) -> None:
     found = assess({"policy": policy})
     text = report.to_markdown([found])
     assert found.verdict == "opens"
-    assert "**`firewalled`**\n\n- newly reached (1):\n  - `new.example.org`: GET, `/v1/*`" in text
+    host = "  - `new.example.org`: GET, `/v1/*`; because: a test\n"
+    assert f"**`firewalled`**\n\n- newly reached (1):\n{host}" in text
     assert "- `firewalled`: a new version\n" in text
     assert "claude-code" not in text
-    assert "Resources: 1 to replace, 1 to update" in text
+    assert "Resources: 1 to replace (a template version's name), 1 to update" in text
+
+
+def test_the_sample_in_the_documentation(assess: Assess) -> None:
+    policy = committed("policy")
+    policy["groups"] = [group for group in CATALOGUE if group != "test-fixtures"]
+    policy["rules"] = [
+        {
+            "rule": "method=GET,HEAD domain=pypi.example.com path=/simple/*",
+            "why": "our mirror of PyPI",
+        },
+        {"rule": "method=GET,POST domain=pastebin.com", "why": "logs are shared there"},
+    ]
+    workspaces = {"agentEnv": {"PIP_INDEX_URL": "https://pypi.example.com/simple"}}
+    text = report.to_markdown([assess({"policy": policy, "workspaces": workspaces})])
+    documented = (ROOT / "docs" / "reviews.md").read_text(encoding="utf-8")
+    above, fold, _ = text.partition("<details>")
+    assert fold
+    assert above in documented
 
 
 def test_the_firewall_switched_off(assess: Assess) -> None:
@@ -104,7 +124,7 @@ def test_an_agent_variable_and_a_second_login(assess: Assess) -> None:
     login["providers"].append({"id": "second", "host": "git.example.com"})
     found = assess({"workspaces": {"agentEnv": {"LOG_LEVEL": "debug"}}, "externalAuth": login})
     text = report.to_markdown([found])
-    assert "- `firewalled`\n  - `LOG_LEVEL`: not set → `debug`" in text
+    assert "- `claude-code`, `firewalled`\n  - `LOG_LEVEL`: not set → `debug`" in text
     external = text.partition("#### External login")[2].partition("####")[0]
     assert "- `CODER_EXTERNAL_AUTH_1_ID`: not set → `second`" in external
     assert "`CODER_EXTERNAL_AUTH_1_CLIENT_SECRET`" in external

@@ -85,7 +85,7 @@ def test_every_section_in_order_of_importance() -> None:
     assert "> ⚠️ **The firewall is switched off**: x" in text
     assert "Resources: 1 to **replace**, 3 to update" in text
     assert "- **replaced**: `x0` (`kubernetes:core/v1:Secret`)" in text
-    assert "- newly reached (1):\n  - `h0.example`: all methods, all paths" in text
+    assert "- newly reached (1):\n  - `h0.example`: all methods, all paths; because: test\n" in text
     assert "- no longer reached (1):\n  - `old.example`: all methods, all paths" in text
     assert "- `x`: `icon`" in text
     assert "  - `x0`: `old` → `x`" in text
@@ -121,6 +121,12 @@ def test_templates_of_the_same_change_are_told_once() -> None:
     assert text.count("`b.example`") == 1
 
 
+def test_templates_of_the_same_variables_are_told_once() -> None:
+    variables = {"a": {"X": "1"}, "b": {"X": "1"}}
+    preview = StackPreview("dev", old_variables={"a": {}, "b": {}}, new_variables=variables)
+    assert "- `a`, `b`\n  - `X`: not set → `1`\n" in report.to_markdown([preview])
+
+
 def test_a_change_of_1000_rules_is_readable_and_fits() -> None:
     rules = [f"method=GET,POST domain=host-{n}.example path=/api/v{n}/*" for n in range(1000)]
     old = [f"domain=was-{n}.example" for n in range(1000)]
@@ -134,7 +140,9 @@ def test_a_change_of_1000_rules_is_readable_and_fits() -> None:
     assert len(text.encode()) < report.LIMIT
     above, _, folded = text.partition("<details>")
     assert len(above.splitlines()) < 70
-    first = above.index("`gist.github.com`: all methods, all paths; grade E: anyone may paste")
+    first = above.index(
+        "`gist.github.com`: all methods, all paths; because: test; ⚠️ grade E: anyone may paste"
+    )
     assert first < above.index("`host-0.example`")
     assert "newly reached (1001)" in above
     assert "and 981 more, listed below" in above
@@ -238,7 +246,10 @@ def test_json_is_plain_data_with_the_same_verdict() -> None:
     first, second = found["stacks"]
     assert second == {**second, "name": "b", "verdict": "same", "steps": [], "reach": []}
     (reach,) = first["reach"]
-    assert reach["opened"] == [{"host": "h0.example", "methods": ["*"], "paths": ["*"]}]
+    everywhere = {"methods": ["*"], "paths": ["*"]}
+    judged = {"grade": "A", "receives": "", "reason": "test"}
+    assert reach["opened"] == [{"host": "h0.example", **everywhere, **judged}]
+    assert reach["closed"] == [{"host": "old.example", **everywhere}]
     assert (reach["before"], reach["after"], reach["opens"]) == ("confined", "confined", True)
     assert first["agentVariables"] == {"t": [{"path": "x0", "old": "old", "new": "x"}]}
     assert first["destroyed"] == [
