@@ -16,7 +16,7 @@ import pulumi
 from pulumi import automation
 
 from components.settings import Settings
-from ops import engine, history, settling, stacks, up
+from ops import engine, history, protection, settling, stacks, up
 from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import Existing, ExistingError, is_object, objects
 from ops.state import State
@@ -262,7 +262,8 @@ def _finish(
 def adopt(stack: up.StackName) -> None:
     """Take over the templates, servers, ConfigMaps and Secrets that STACK would create."""
     with up.reported():
-        up.checked(stack)
+        # What it writes into the state comes from the checkout, as an update does.
+        protection.check(stack, up.checked(stack), engine.ROOT, planned=True)
         with engine.session(stack, up.progress) as ready:
             record = replace(
                 up.recorded(stack, ready.stack), command="adopt", policy=history.UNCHANGED

@@ -23,9 +23,15 @@ TEMPLATE = "coderd:index/template:Template"
 DEPLOYMENT = "kubernetes:apps/v1:DeploymentPatch"
 _CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 _DASHBOARDS = "firewalledcoder:index:Dashboards"
-# A template's version gets a new name with new content: every release replaces this, and loses
-# nothing.
-_VERSION_NAME = "random:index/randomPet:RandomPet"
+# They hold no data: a new one marks new content, a template's version or a secret that was rotated,
+# so every release replaces some, and loses nothing.
+_MARKERS = frozenset(
+    {
+        "random:index/randomPet:RandomPet",
+        "random:index/randomId:RandomId",
+        "random:index/randomInteger:RandomInteger",
+    }
+)
 _LOGIN = re.compile(r"CODER_EXTERNAL_AUTH_")
 _COMPONENT = re.compile(r"firewalledcoder:")
 
@@ -194,7 +200,7 @@ class StackPreview:
             step
             for step in self.steps
             if step.op in {"delete", "replace", "discard"}
-            and step.type != _VERSION_NAME
+            and step.type not in _MARKERS
             and not _COMPONENT.match(step.type)
         )
 

@@ -143,7 +143,7 @@ def _block(opening: list[str], kind: str, content: Sequence[str], room: int) -> 
 
 def _counts(preview: StackPreview) -> str:
     lost = {step.op for step in preview.destroyed}
-    harmless = " (a template version's name)"
+    harmless = " (marks of new versions)"
     return ", ".join(
         f"{n} to **{op}**" if op in lost else f"{n} to {op}{harmless if op == 'replace' else ''}"
         for op, n in preview.counted.items()

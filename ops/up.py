@@ -188,7 +188,9 @@ def _up(
 def refresh(stack: StackName) -> None:
     """Read back what STACK made and show what someone else changed; the state learns it."""
     with reported(), engine.session(stack, progress) as ready:
-        ready.stack.refresh(on_output=echo, on_error=echo_error, color=_color())
+        ready.stack.refresh(
+            on_output=echo, on_error=echo_error, color=_color(), suppress_outputs=True
+        )
 
 
 def destroy(
@@ -201,7 +203,9 @@ def destroy(
     if not yes and not typer.confirm(f"Remove everything that stack {stack} made?"):
         raise typer.Exit(1)
     with reported(), engine.session(stack, progress) as ready:
-        ready.stack.destroy(on_output=echo, on_error=echo_error, color=_color())
+        ready.stack.destroy(
+            on_output=echo, on_error=echo_error, color=_color(), suppress_outputs=True
+        )
 
 
 def cancel(stack: StackName) -> None:

@@ -54,8 +54,12 @@ def test_a_failure_is_graver_than_all_and_no_step_is_no_change() -> None:
 
 
 @pytest.mark.parametrize("op", ["delete", "replace"])
-def test_what_is_lost_is_named_but_a_version_name_is_none(op: str) -> None:
-    name = step(op, "random:index/randomPet:RandomPet")
+@pytest.mark.parametrize("marker", ["Pet", "Id", "Integer"])
+def test_what_is_lost_is_named_but_the_mark_of_a_version_is_none(op: str, marker: str) -> None:
+    marker = f"random:index/random{marker}:Random{marker}"
+    password = step(op, "random:index/randomPassword:RandomPassword")
+    assert StackPreview("dev", steps=(password,)).destroyed == (password,)
+    name = step(op, marker)
     component = step(op, "firewalledcoder:index:WorkspaceTemplate")
     lost = step(op, CONFIG_MAP)
     found = StackPreview("dev", steps=(name, component, lost))

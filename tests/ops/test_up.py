@@ -1,0 +1,148 @@
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pulumi import automation
+from pulumi.automation import OutputValue
+from typer.testing import CliRunner
+
+from components.boundary import Policy
+from components.errors import ArgsError
+from components.settings import Problem, SettingsError
+from local.tools import ToolError
+from ops import engine, history, stacks, up
+from ops.cli import app
+
+
+def command_error(stderr: str, stdout: str = "") -> automation.CommandError:
+    return automation.errors.create_command_error(
+        automation.CommandResult(stdout=stdout, stderr=stderr, code=1)
+    )
+
+
+LOCKED = (
+    "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to "
+    "end or delete the lock file with `pulumi cancel`.\n"
+    "  file:///x/.pulumi/locks/a.json: created by ada@desk (pid 4711) at 2026-11-26T06:00:00Z"
+)
+STRAY = "error: resource urn:pulumi:dev::a::b::c violates plan: properties changed: ~data"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SettingsError("dev", [Problem("coder", "", "missing")]), "coder: missing"),
+        (engine.EngineError("no such stack"), "no such stack"),
+        (ArgsError("template", ["no name"]), "no name"),
+        (ToolError("go is not there"), "go is not there"),
+        (command_error(LOCKED), "by ada@desk, process 4711, since 2026-11-26T06:00:00Z"),
+        (command_error("error: PULUMI_ACCESS_TOKEN must be set"), "PULUMI_ACCESS_TOKEN must be"),
+        (command_error("", stdout=f"   {STRAY}\n"), "the program left the plan and was stopped"),
+        (command_error("boom"), "see above"),
+    ],
+)
+def test_what_can_go_wrong_is_one_message(error: Exception, said: str) -> None:
+    message = up.explained(error)
+    assert message is not None
+    assert said in message
+
+
+def test_a_mistake_in_the_code_is_not_explained() -> None:
+    assert up.explained(KeyError("x")) is None
+
+
+@dataclass
+class Stack:
+    """What `up` asks of an Automation API stack, and what it was told."""
+
+    exported: Mapping[str, Any]
+    changes: Mapping[str, int]
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def outputs(self) -> dict[str, OutputValue]:
+        return {key: OutputValue(value, False) for key, value in self.exported.items()}
+
+    def up(self, **options: Any) -> Any:
+        self.told.update(options)
+        summary = SimpleNamespace(resource_changes=self.changes)
+        policies = {name: policy.to_json() if policy else [] for name, policy in current().items()}
+        now = {
+            "templates": {
+                name: {"versionName": f"version-of-{name}"}
+                for name in ("firewalled", "claude-code")
+            },
+            "policies": policies,
+            "callbackUrls": {"gitlab": "https://coder.example/callback"},
+            "dashboards": ["agent-firewall"],
+            "mcpServers": {"github": "id"},
+        }
+        return SimpleNamespace(
+            summary=summary, outputs={key: OutputValue(each, False) for key, each in now.items()}
+        )
+
+
+def current() -> dict[str, Policy | None]:
+    settings = stacks.settings("local")
+    return {template.name: settings.policy_of(template) for template in settings.templates}
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """The stack `local`, deployed with one rule fewer than its settings have."""
+    found = current()
+    confined = found["firewalled"]
+    assert confined
+    fewer = [each for each in confined.to_json() if each["rule"] != "domain=crates.io"]
+    assert len(fewer) == len(confined) - 1
+    stack = Stack({"policies": {"firewalled": fewer, "claude-code": []}}, {"same": 9, "update": 2})
+
+    @contextmanager
+    def session(name: str, progress: engine.Progress) -> Iterator[engine.Session]:
+        yield engine.Session(stack, Path())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "session", session)
+    return stack
+
+
+def test_up_says_what_was_done_and_what_agents_reach_now(stack: Stack) -> None:
+    result = CliRunner().invoke(app, ["up", "local"])
+    assert result.exit_code == 0
+    assert "stack local is up: 2 updated\n" in result.stdout
+    assert "what agents reach: firewalled: opens crates.io\n" in result.stdout
+    assert "175 allow rules  version version-of-firewalled" in result.stdout
+    assert "claude-code          no firewall" in result.stdout
+    # One line a template, not one a rule.
+    assert result.stdout.count("domain=") == 0
+    assert len(result.stdout.splitlines()) < 30
+    assert stack.told["suppress_outputs"] is True
+    assert stack.told["plan"] is None
+    record = history.parse(stack.told["message"])
+    assert record is not None
+    assert record.command == "up"
+    assert record.policy == "firewalled: opens crates.io"
+
+
+def test_up_that_changes_nothing_says_so(stack: Stack) -> None:
+    stack.changes = {"same": 11}
+    result = CliRunner().invoke(app, ["up", "local"])
+    assert "stack local is up to date: nothing changed\n" in result.stdout
+
+
+def test_an_error_of_the_engine_is_one_line(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: Any) -> None:
+        raise command_error("error: no [such] namespace")
+
+    monkeypatch.setattr(stack, "up", fails)
+    result = CliRunner().invoke(app, ["up", "local"])
+    assert result.exit_code == 1
+    assert result.stderr == "error: no [such] namespace\n"
+
+
+def test_destroy_asks(stack: Stack) -> None:
+    result = CliRunner().invoke(app, ["destroy", "local"], input="n\n")
+    assert result.exit_code == 1
+    assert "Remove everything that stack local made?" in result.stdout
