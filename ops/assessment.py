@@ -20,6 +20,7 @@ from ops.changes import SECRET, Change, Step, differences, text
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
 
 TEMPLATE = "coderd:index/template:Template"
+MCP_SERVER = "coderd:index/agentsMcpServer:AgentsMcpServer"
 DEPLOYMENT = "kubernetes:apps/v1:DeploymentPatch"
 _CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 _DASHBOARDS = "firewalledcoder:index:Dashboards"
@@ -228,6 +229,11 @@ class StackPreview:
     def templates(self) -> tuple[Step, ...]:
         """Steps on templates."""
         return tuple(step for step in self.steps if step.type == TEMPLATE)
+
+    @property
+    def servers(self) -> tuple[Step, ...]:
+        """Steps on MCP servers."""
+        return tuple(step for step in self.steps if step.type == MCP_SERVER)
 
     @cached_property
     def variables(self) -> dict[str, tuple[Change, ...]]:

@@ -103,6 +103,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Doubtful rules", [f"- {_text(doubt)}" for doubt in preview.doubts]),
         ("Templates", [_template(step) for step in preview.templates]),
         ("Agent variables", _variables(preview)),
+        ("MCP servers", [line for step in preview.servers for line in _server(step)]),
         ("External login", _settings(c for c in preview.coderd_variables if is_login(c))),
         ("coderd's variables", _settings(c for c in preview.coderd_variables if not is_login(c))),
         ("Alerts", [_alert(change) for change in preview.alerts]),
@@ -186,10 +187,11 @@ def _reach(reach: Reach) -> list[str]:
         lines.append(f"- **confined from now on** by {len(reach.new)} rules; every host before")
     old, new = reach.grades
     if old != new:
-        lines.append(f"- exfiltration grade {old} → {new} (A: no host where anyone may receive)")
+        grade = f"{old} → {new}" if reach.old is not None else new
+        lines.append(f"- exfiltration grade {grade} (A: no host where anyone may receive)")
     opened = [
         _host(each.found)
-        + (f"; because: {_text(each.reason)}" if each.reason else "")
+        + (f"; because: {_text(each.reason.rstrip('.'))}" if each.reason else "")
         + (f"; ⚠️ grade {each.grade}: {each.why}" if each.why else "")
         for each in reach.opened
     ]
@@ -233,6 +235,17 @@ def _template(step: Step) -> str:
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
     words = ["a new version" if path == "versions" else _code(path) for path in paths]
     return f"- {name}: {', '.join(words or [_code(path) for path in step.touched])}"
+
+
+def _server(step: Step) -> list[str]:
+    inputs = step.new or step.old
+    name = _code(str(inputs.get("slug") or step.name))
+    if step.op == "create":
+        return [f"- {name}: created, {_code(str(inputs.get('url', '')))}"]
+    if step.op in {"delete", "replace"}:
+        return [f"- {name}: **{step.op}d**"]
+    found = [f"  {line}" for line in _settings(step.changes)]
+    return [f"- {name}", *(found or [f"  - {_code(path)}" for path in step.touched])]
 
 
 def _variables(preview: StackPreview) -> list[str]:

@@ -2,6 +2,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ops.changes import SECRET, UNKNOWN, Change, differences, steps, without_secrets
 
@@ -59,6 +61,27 @@ def test_every_value_of_a_kubernetes_secret_is_one() -> None:
     assert step.new["metadata"] == {"name": "s"}
     assert step.changes == (Change("stringData.x", None, SECRET),)
     assert step.touched == ("stringData",)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(plain, plain, st.data())
+def test_no_secret_survives_wherever_it_stands(one: Any, two: Any, data: st.DataObject) -> None:
+    nested: Any = data.draw(st.sampled_from([ENGINE_SECRET, {"password": "hunter2"}]))
+    for _ in range(data.draw(st.integers(1, 4))):
+        nested = data.draw(st.sampled_from([[one, nested], {"a": nested, "b": two}]))
+    old, new = {"x": one}, {"x": nested}
+    (step,) = steps([event("update", old=old, new=new)])
+    assert "hunter2" not in repr(step)
+    assert "hunter2" not in repr(step.changes)
+    assert SECRET in repr(step.new)
 
 
 def test_what_stays_and_the_parts_of_a_replacement_are_no_steps() -> None:

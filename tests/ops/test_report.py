@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from components.boundary import Policy, PolicyRule, Rule
 from ops import report
-from ops.assessment import DEPLOYMENT, TEMPLATE, StackPreview
+from ops.assessment import DEPLOYMENT, MCP_SERVER, TEMPLATE, StackPreview
 from ops.changes import Step
 
 DASHBOARDS = "firewalledcoder:index:Dashboards"
@@ -58,6 +58,7 @@ def everything(text: str = "x", count: int = 1) -> StackPreview:
                     {"name": "CODER_EXTERNAL_AUTH_0_ID", "value": text},
                 ),
             ),
+            step("update", MCP_SERVER, {"slug": text, "url": "a"}, {"slug": text, "url": text}),
             step("update", CONFIG_MAP, dashboard(1), dashboard(2), parent=DASHBOARDS),
         ),
         old_variables={"t": dict.fromkeys(words, "old")},
@@ -77,18 +78,20 @@ def test_every_section_in_order_of_importance() -> None:
         "#### Doubtful rules",
         "#### Templates",
         "#### Agent variables",
+        "#### MCP servers",
         "#### External login",
         "#### coderd's variables",
         "#### Dashboards",
         "<summary>Resources, one by one</summary>",
     ]
     assert "> ⚠️ **The firewall is switched off**: x" in text
-    assert "Resources: 1 to **replace**, 3 to update" in text
+    assert "Resources: 1 to **replace**, 4 to update" in text
     assert "- **replaced**: `x0` (`kubernetes:core/v1:Secret`)" in text
     assert "- newly reached (1):\n  - `h0.example`: all methods, all paths; because: test\n" in text
     assert "- no longer reached (1):\n  - `old.example`: all methods, all paths" in text
     assert "- `x`: `icon`" in text
     assert "  - `x0`: `old` → `x`" in text
+    assert "- `x`\n  - `url`: `a` → `x`" in text
     assert "- `CODER_EXTERNAL_AUTH_0_ID`: not set → `x`" in text
     assert "  - options of `x0`" in text
     assert "Left out" not in text
@@ -112,6 +115,28 @@ def test_the_gravest_stack_comes_first_and_the_table_lists_all() -> None:
     assert re.findall(r"^\| `(\w+)`", text, re.MULTILINE) == ["dev", "b", "usgov"]
     assert re.findall(r"^### Stack `(\w+)`", text, re.MULTILINE) == ["usgov", "b", "dev"]
     assert "```text\nno rule opens https://a.example/\n```" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            step("create", MCP_SERVER, None, {"slug": "s", "url": "https://m"}),
+            "`s`: created, `https://m`",
+        ),
+        (step("delete", MCP_SERVER, {"slug": "s"}), "`s`: **deleted**"),
+        (step("replace", MCP_SERVER, {"slug": "a"}, {"slug": "s"}), "`s`: **replaced**"),
+    ],
+)
+def test_an_mcp_server_that_comes_or_goes(change: Step, line: str) -> None:
+    assert f"#### MCP servers\n\n- {line}\n" in report.to_markdown(
+        [StackPreview("dev", steps=(change,))]
+    )
+
+
+def test_a_policy_that_is_the_first_has_a_grade_and_none_before() -> None:
+    text = report.to_markdown([StackPreview("dev", {}, {"t": policy("domain=gist.github.com")})])
+    assert "- exfiltration grade E (A: no host" in text
 
 
 def test_templates_of_the_same_change_are_told_once() -> None:
