@@ -28,6 +28,7 @@ from components.boundary import Policy
 from ops import changes, engine, git, history, protection, report, stacks, up
 from ops import preview as previews
 from ops.assessment import StackPreview
+from ops.conflicts import with_way_out
 from ops.history import Record, Update
 
 HOST = Path(__file__).with_name("host.py")
@@ -316,7 +317,8 @@ def preview(
     if answer.error:
         raise RollbackError(
             f"update {number} cannot be deployed again, its preview fails; nothing was applied:\n"  # noqa: S608
-            f"{answer.error.strip()}\nChoose another with --to, or set right what is named."
+            f"{with_way_out(answer.error.strip())}\n"
+            "Choose another with --to, or set right what is named."
         )
     old = history.policies(present)
     wanted = history.policies(answer.outputs)
@@ -370,9 +372,10 @@ def apply(ready: Earlier, record: Record) -> None:
     answer = ready.run("up", record.message())
     if answer.error:
         raise RollbackError(
-            f"the rollback failed on the way: {answer.error.strip()}\nWhat was done stays; run "
-            f"`python -m ops rollback {ready.stack} --to {ready.update.number}` again to finish "
-            f"(after `python -m ops cancel {ready.stack}` when the stack is locked), or "
+            f"the rollback failed on the way: {with_way_out(answer.error.strip())}\n"
+            f"What was done stays; run `python -m ops rollback {ready.stack} --to "
+            f"{ready.update.number}` again to finish (after `python -m ops cancel {ready.stack}` "
+            "when the stack is locked), or "
             f"`python -m ops up {ready.stack}` to go forward"
         )
 

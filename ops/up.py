@@ -17,6 +17,7 @@ from components.settings import Settings, SettingsError
 from ops import engine, history, protection
 from ops import plan as plans
 from ops import stacks as stack_files
+from ops.conflicts import WAY_OUT, is_conflict
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -85,7 +86,8 @@ def said(error: automation.CommandError) -> str:
             "stays. Preview and review again"
         )
     told: list[str] = re.findall(r"^(?: stderr: )?error: (.*)$", str(error), re.MULTILINE)
-    return told[0] if told else "the engine failed; see above"
+    message = told[0] if told else "the engine failed; see above"
+    return f"{message}\n{WAY_OUT}" if is_conflict(str(error)) else message
 
 
 def _locked(text: str) -> str:

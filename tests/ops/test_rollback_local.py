@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from local.environment import Environment
 from local.providers.base import Call, Resource
 from local.providers.kubernetes import KubernetesProvider
 from local.providers.wire import Properties
-from ops import engine, git, history, rollback, up
+from ops import engine, git, history, rollback
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
@@ -30,12 +31,17 @@ def quiet(_: str) -> None:
 
 @dataclass
 class World:
-    """A checkout, a deployment, and what each update left there."""
+    """A checkout, a deployment, and what each update left there.
+
+    One session stays open for all of it: starting one takes as long as an update of the engine.
+    """
 
     repository: Path
     environment: Environment
     config: dict[str, Any] = field(default_factory=dict)
     left: dict[int, dict[str, bytes]] = field(default_factory=dict)
+    _opened: engine.Session | None = None
+    _known: tuple[history.Update, ...] | None = None
 
     @property
     def state(self) -> Path:
@@ -52,39 +58,51 @@ class World:
         git.run(self.repository, "commit", "-q", "--allow-empty", "-m", message)
         return git.run(self.repository, "rev-parse", "HEAD")
 
-    def up(self, message: str | None = None) -> int:
+    @property
+    def now(self) -> engine.Session:
+        assert self._opened is not None
+        return self._opened
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        with engine.session("local", quiet, root=self.repository, state=self.state) as self._opened:
+            yield
+
+    def up(self) -> int:
         """Deploy the checkout as it is, by its own code; return the update's number."""
-        with engine.session("local", quiet, root=self.repository, state=self.state) as ready:
-            record = up.recorded("local", ready.stack, self.repository)
-            this = rollback.Earlier(
-                "local",
-                None,
-                self.repository,
-                Path(sys.executable),
-                ready,
-                (),  # type: ignore[arg-type]
-            )
-            answer = this.run("up", record.message() if message is None else message)
-            assert answer.error == ""
-            number = history.of(ready.stack)[0].number
+        self.environment.prepare("local")
+        nothing: Any = None
+        python = Path(sys.executable)
+        this = rollback.Earlier("local", nothing, self.repository, python, self.now, ())
+        record = history.record(self.repository, "up")
+        answer = this.run("up", record.message())
+        assert answer.error == ""
+        self._known = None
+        number = self.updates()[0].number
         self.left[number] = self.deployed()
         return number
 
     def updates(self) -> tuple[history.Update, ...]:
-        with engine.session("local", quiet, root=self.repository, state=self.state) as ready:
-            return history.of(ready.stack)
+        if self._known is None:
+            self._known = history.of(self.now.stack)
+        return self._known
 
     def back(self, to: int | None, template: str | None = None) -> history.Update:
         """Go back as the command does, and return the update that did it."""
-        with engine.session("local", quiet, root=self.repository, state=self.state) as now:
-            chosen = rollback.choose(history.of(now.stack), to, "local")
-            present = {key: each.value for key, each in now.stack.outputs().items()}
+        chosen = rollback.choose(self.updates(), to, "local")
+        present = {key: each.value for key, each in self.now.stack.outputs().items()}
+        self._known = None
         with rollback.earlier(
             "local", chosen, quiet, root=self.repository, state=self.state, template=template
         ) as ready:
             _, record = rollback.preview(ready, present, template)
             rollback.apply(ready, record)
-            return history.of(ready.session.stack)[0]
+        return self.updates()[0]
+
+    def at(self, number: int) -> None:
+        """Have deployed what update `number` left, whatever was before."""
+        if self.deployed() != self.left[number]:
+            self.back(number)
 
     def deployed(self) -> dict[str, bytes]:
         """Return every active template version's archive, and every ConfigMap's content."""
@@ -128,13 +146,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     environment = Environment(repository, tmp_path_factory.mktemp("state"))
     try:
         made = World(repository, environment)
-        _ten_updates(made)
-        yield made
+        _first(made)
+        with made.opened():
+            _ten_updates(made)
+            yield made
     finally:
         environment.remove()
 
 
-def _ten_updates(world: World) -> None:
+def _first(world: World) -> None:
     firewalled: dict[str, Any] = {"name": "firewalled", "firewall": {"jail": "landjail"}}
     world.config = {
         "coder": {"accessUrl": "http://coder.localhost:7080", "waitForRollout": False},
@@ -144,7 +164,12 @@ def _ten_updates(world: World) -> None:
         "grafana": {"dashboards": ["agent-firewall"]},
         "workspaces": {"image": "registry.example.com/base:1"},
     }
+    world.write()
+
+
+def _ten_updates(world: World) -> None:
     config = world.config
+    firewalled = config["templates"][0]
 
     def hcl() -> None:
         path = world.repository / HCL
@@ -172,28 +197,27 @@ def test_back_to_each_of_ten_updates_byte_for_byte_and_back_from_a_rollback(worl
     assert sorted(world.left) == list(range(1, 11))
     assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
     head = git.run(world.repository, "rev-parse", "HEAD")
-    for number in (9, 1, 6, 2, 8, 3, 7, 4, 10, 5):
+    for number in (9, 1, 6, 2, 8, 3, 7, 4, 5, 10):
         done = world.back(number)
         assert world.deployed() == world.left[number], number
         assert done.record is not None
         assert (done.record.command, done.record.rollback_of) == ("rollback", number)
     world.back(None)
-    assert world.deployed() == world.left[10], "what was there before the last rollback"
+    assert world.deployed() == world.left[5], "what was there before the last rollback"
     assert git.run(world.repository, "rev-parse", "HEAD") == head
     assert git.facts(world.repository).dirty is False
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
 
 
 def test_one_template_goes_back_and_everything_else_stays(world: World) -> None:
-    world.back(5)
+    world.at(5)
     world.back(1, template="firewalled")
     now, then, before = world.deployed(), world.left[1], world.left[5]
     for key in before:
         part = then if key in {"template firewalled", "variables firewalled"} else before
         assert now[key] == part[key], key
-    with engine.session("local", quiet, root=world.repository, state=world.state) as ready:
-        outputs = {key: each.value for key, each in ready.stack.outputs().items()}
-        latest = history.of(ready.stack)[0]
+    outputs = {key: each.value for key, each in world.now.stack.outputs().items()}
+    latest = world.updates()[0]
     found = history.policies(outputs)["firewalled"]
     assert found is not None
     assert "domain=a.example" not in found.texts
@@ -219,7 +243,7 @@ def engines(world: World) -> list[int]:
 def test_a_rollback_that_is_killed_half_way_can_be_finished(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.back(9)
+    world.at(9)
     create = KubernetesProvider.create
 
     def create_and_kill(self: KubernetesProvider, call: Call, new: Properties) -> Resource:
@@ -236,14 +260,13 @@ def test_a_rollback_that_is_killed_half_way_can_be_finished(
             world.back(2)
     assert world.deployed() not in (world.left[9], world.left[2])
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
-    with engine.session("local", quiet, root=world.repository, state=world.state) as ready:
-        ready.stack.cancel()
+    world.now.stack.cancel()
     world.back(2)
     assert world.deployed() == world.left[2]
 
 
 def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) -> None:
-    world.back(5)
+    world.at(5)
     path = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
 
     def foreign(**fields: Any) -> None:
@@ -263,8 +286,16 @@ def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) ->
 
     foreign(annotations={"grafana_folder": "Mine"})
     before = world.deployed()
-    with pytest.raises(rollback.RollbackError, match="somebody-else"):
+    with pytest.raises(rollback.RollbackError) as refused:
         world.back(4)
+    for part in (
+        "nothing was applied",
+        "dashboard-agent-firewall",
+        'conflict with "somebody-else"',
+        ".metadata.annotations.grafana_folder",
+        "PULUMI_K8S_ENABLE_PATCH_FORCE=true",
+    ):
+        assert part in str(refused.value), "whose field it is, which one, and the way out"
     assert (
         world.deployed()["map dashboard-agent-firewall"] == before["map dashboard-agent-firewall"]
     )
