@@ -91,7 +91,7 @@ def to_json(previews: Sequence[StackPreview]) -> dict[str, Any]:
 def _stack(preview: StackPreview, room: int) -> list[str]:
     heading = [f"### Stack `{_plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
     if preview.switched_off:
-        heading += [f"> ⚠️ **The firewall is switched off**: {_text(preview.switched_off)}", ""]
+        heading += [f"> ⚠️ **The firewall is switched off**: {_code(preview.switched_off)}", ""]
     if preview.failure:
         said = [_clip(_visible(line)) for line in preview.failure.splitlines()]
         return heading + _block([], "text", said, max(room - _size(heading), 0))
@@ -100,7 +100,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     sections: list[tuple[str, list[str]]] = [
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
-        ("Doubtful rules", [f"- {_text(doubt)}" for doubt in preview.doubts]),
+        ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
         ("Templates", [_template(step) for step in preview.templates]),
         ("Agent variables", _variables(preview)),
         ("MCP servers", [line for step in preview.servers for line in _server(step)]),
@@ -191,7 +191,7 @@ def _reach(reach: Reach) -> list[str]:
         lines.append(f"- exfiltration grade {grade} (A: no host where anyone may receive)")
     opened = [
         _host(each.found)
-        + (f"; because: {_text(each.reason.rstrip('.'))}" if each.reason else "")
+        + (f"; because: {_code(each.reason.rstrip('.'))}" if each.reason else "")
         + (f"; ⚠️ grade {each.grade}: {each.why}" if each.why else "")
         for each in reach.opened
     ]
@@ -274,7 +274,7 @@ def _alert(change: AlertChange) -> str:
         return f"- {_code(change.name)}: **no longer watched**"
     if change.op == "added":
         return f"- {_code(change.name)}: new"
-    return f"- {_code(change.name)}: {', '.join(map(_text, change.parts))}"
+    return f"- {_code(change.name)}: {', '.join(map(_word, change.parts))}"
 
 
 def _panel_lines(panels: Panels) -> list[str]:
@@ -289,7 +289,8 @@ def _panel_lines(panels: Panels) -> list[str]:
     for title, parts in panels.changed:
         by_parts.setdefault(parts, []).append(title)
     lines += [
-        f"  - {', '.join(parts)} of {_some(titles, _code)}" for parts, titles in by_parts.items()
+        f"  - {', '.join(map(_word, parts))} of {_some(titles, _code)}"
+        for parts, titles in by_parts.items()
     ]
     if panels.settings:
         lines.append(f"  - settings: {_some(panels.settings, _code)}")
@@ -362,13 +363,14 @@ def _plain(value: str) -> str:
     return _clip(_visible(" ".join(value.replace("`", "'").split())))
 
 
-def _text(value: str) -> str:
-    """Return text in which nothing is a tag, a mention or a link."""
-    return re.sub(r"([\\*_<>\[\]@#|])", r"\\\1", _plain(value))
-
-
 def _code(value: str) -> str:
+    # In code nothing is a tag, a link or a mention; a backslash would not keep a forge from
+    # mentioning whom the text names.
     return f"`{_plain(value) or ' '}`"
+
+
+def _word(value: str) -> str:
+    return value if re.fullmatch(r"[A-Za-z ]+", value) else _code(value)
 
 
 def _cell(value: str) -> str:

@@ -104,3 +104,10 @@ def test_a_report_says_which_alert_watches_no_longer() -> None:
     assert "- `BoundaryAuditSilent`: **no longer watched**" in report.to_markdown([preview])
     (stack,) = report.to_json([preview])["stacks"]
     assert stack["alerts"] == [{"name": "BoundaryAuditSilent", "op": "removed", "changed": []}]
+
+
+def test_a_report_says_what_of_an_alert_differs() -> None:
+    old = AlertsArgs(alerts=("BoundaryDenySpike",))
+    new = AlertsArgs(alerts=("BoundaryDenySpike",), thresholds=Thresholds(deny_requests=10**6))
+    text = report.to_markdown([StackPreview("dev", steps=tuple(steps(old, new)))])
+    assert "- `BoundaryDenySpike`: query, text\n" in text

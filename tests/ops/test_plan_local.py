@@ -89,7 +89,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     try:
         environment.start(quiet)
         world.commit()
-        world.up()
+        # The first update is one by a plan, too.
+        first = tmp_path_factory.mktemp("first") / "plan"
+        assert world.plan(first).verdict == "opens"
+        assert set(world.up(first)) == {"create"}
         yield world
     finally:
         environment.remove()

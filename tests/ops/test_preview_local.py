@@ -83,7 +83,7 @@ def test_one_rule(assess: Assess) -> None:
     found = assess({"policy": policy})
     text = report.to_markdown([found])
     assert found.verdict == "opens"
-    host = "  - `new.example.org`: GET, `/v1/*`; because: a test\n"
+    host = "  - `new.example.org`: GET, `/v1/*`; because: `a test`\n"
     assert f"**`firewalled`**\n\n- newly reached (1):\n{host}" in text
     assert "- `firewalled`: a new version\n" in text
     assert "claude-code" not in text
@@ -114,7 +114,7 @@ def test_the_firewall_switched_off(assess: Assess) -> None:
     found = assess({"firewall": off})
     text = report.to_markdown([found])
     assert found.verdict == "opens"
-    assert f"**The firewall is switched off**: an incident, by ada, until {until}" in text
+    assert f"**The firewall is switched off**: `an incident, by ada, until {until}`" in text
     assert "the firewall is **removed**: agents reach **every host**" in text
     assert "`BOUNDARY_JAIL_TYPE`: `landjail` → **removed**" in text
 

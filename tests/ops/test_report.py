@@ -39,6 +39,7 @@ def everything(text: str = "x", count: int = 1) -> StackPreview:
 
     def dashboard(value: int) -> dict[str, Any]:
         panels = [{"title": word, "type": "stat", "options": value} for word in words]
+        panels += [{"title": "one more", text: value}]
         return {"data": {"a.json": json.dumps({"title": text, "panels": panels})}}
 
     rules = [f"domain=h{number}.example" for number in range(count)]
@@ -84,10 +85,12 @@ def test_every_section_in_order_of_importance() -> None:
         "#### Dashboards",
         "<summary>Resources, one by one</summary>",
     ]
-    assert "> ⚠️ **The firewall is switched off**: x" in text
+    assert "> ⚠️ **The firewall is switched off**: `x`" in text
     assert "Resources: 1 to **replace**, 4 to update" in text
     assert "- **replaced**: `x0` (`kubernetes:core/v1:Secret`)" in text
-    assert "- newly reached (1):\n  - `h0.example`: all methods, all paths; because: test\n" in text
+    assert (
+        "- newly reached (1):\n  - `h0.example`: all methods, all paths; because: `test`\n" in text
+    )
     assert "- no longer reached (1):\n  - `old.example`: all methods, all paths" in text
     assert "- `x`: `icon`" in text
     assert "  - `x0`: `old` → `x`" in text
@@ -166,7 +169,7 @@ def test_a_change_of_1000_rules_is_readable_and_fits() -> None:
     above, _, folded = text.partition("<details>")
     assert len(above.splitlines()) < 70
     first = above.index(
-        "`gist.github.com`: all methods, all paths; because: test; ⚠️ grade E: anyone may paste"
+        "`gist.github.com`: all methods, all paths; because: `test`; ⚠️ grade E: anyone may paste"
     )
     assert first < above.index("`host-0.example`")
     assert "newly reached (1001)" in above
@@ -238,7 +241,7 @@ def outside_code(text: str) -> str:
 def test_hostile_values_stay_text(preview: StackPreview) -> None:
     text = report.to_markdown([preview, preview])
     assert balanced(text)
-    plain = re.sub(r"\\.", "", outside_code(text))
+    plain = outside_code(text)
     assert "<img" not in plain
     assert "@everyone" not in plain
     assert "](" not in plain
@@ -280,4 +283,4 @@ def test_json_is_plain_data_with_the_same_verdict() -> None:
     assert first["destroyed"] == [
         {"op": "replace", "type": "kubernetes:core/v1:Secret", "name": "x0"}
     ]
-    assert first["dashboards"][0]["changed"] == {"x0": ["options"]}
+    assert first["dashboards"][0]["changed"] == {"x0": ["options"], "one more": ["x"]}
