@@ -7,6 +7,7 @@ of the machine reach neither.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -141,6 +142,15 @@ class Cluster:
                         f"the local API server refused {manifest['kind']} {name}: "
                         f"{_message(answer)}"
                     )
+            (self.directory / "seeded").write_text(_seed_digest())
+
+    @property
+    def seeded(self) -> bool:
+        """Whether everything that `seed` makes was made here, by this version of it."""
+        try:
+            return (self.directory / "seeded").read_text() == _seed_digest()
+        except FileNotFoundError:
+            return False
 
     def client(self) -> httpx.Client:
         """An HTTP client with the cluster's address, authority and token, to be closed by the
@@ -371,6 +381,10 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
+
+
+def _seed_digest() -> str:
+    return hashlib.sha256(json.dumps(SEED, sort_keys=True).encode()).hexdigest()
 
 
 def _message(answer: httpx.Response) -> str:

@@ -49,9 +49,8 @@ class Environment:
         with (self.state / "lock").open("w") as lock:
             # Two stacks may be brought up at once: one starts all of it, the other waits.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            fresh = not self.cluster.running
             self.cluster.start(progress)
-            if fresh:
+            if not self.cluster.seeded:
                 self.cluster.seed()
             self.coderd.start(progress)
             (self.state / "state").mkdir(exist_ok=True)

@@ -53,7 +53,9 @@ def _start_twice_at_once(own_cluster: Cluster) -> None:
     assert sorted(len(heard) > 0 for heard in said) == [False, True]
 
 
-def test_state_survives_stop_crash_and_restart(own_cluster: Cluster) -> None:
+def test_state_survives_stop_crash_and_restart(
+    own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _start_twice_at_once(own_cluster)
     assert own_cluster.running
     kubeconfig = own_cluster.kubeconfig.read_bytes()
@@ -63,7 +65,9 @@ def test_state_survives_stop_crash_and_restart(own_cluster: Cluster) -> None:
     Cluster(own_cluster.directory.parent).start()
     assert {name: _pid(own_cluster, name) for name in pids} == pids
 
+    assert not own_cluster.seeded
     own_cluster.seed()
+    assert own_cluster.seeded
     with own_cluster.client() as client:
         made = client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"]
 
@@ -74,6 +78,9 @@ def test_state_survives_stop_crash_and_restart(own_cluster: Cluster) -> None:
     assert own_cluster.kubeconfig.read_bytes() == kubeconfig
     with own_cluster.client() as client:
         assert client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"] == made
+    assert own_cluster.seeded
+    monkeypatch.setattr(cluster_module, "SEED", [*cluster_module.SEED, ("/api/v1/more", {})])
+    assert not own_cluster.seeded, "a later version has more to make"
 
     pids = {name: _pid(own_cluster, name) for name in pids}
     own_cluster.stop()
