@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help demo test lint types unit bench tools clean schema sdk
 
 help:
-	@echo "make demo    bring the local stack up on this machine and show what it made"
+	@echo "make demo    preview the local stack, bring it up on this machine and show what it made"
 	@echo "make test    everything CI runs: format, lint, types, tests"
 	@echo "make bench   measure the program and the policy against their bounds"
 	@echo "make schema  write stacks/settings.schema.json from components/settings.py"
@@ -50,6 +50,8 @@ test: lint types unit
 	@echo "all green"
 
 demo: $(READY)
+	@mkdir -p build
+	@$(BIN)/python -m ops preview local --out build/preview-local.md
 	@$(BIN)/python -m ops up local
 
 clean: $(READY)

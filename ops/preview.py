@@ -214,6 +214,7 @@ def preview(
                 out.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise engine.EngineError(f"cannot write {out}: {error.strerror}") from None
+            up.progress(f"wrote {out}: {report.headline(found)}")
     said = report.verdict(found)
     if said == "fails":
         raise typer.Exit(1)

@@ -43,13 +43,18 @@ def verdict(previews: Iterable[StackPreview]) -> Verdict:
     return min((preview.verdict for preview in previews), key=_ORDER.index, default="same")
 
 
+def headline(previews: Iterable[StackPreview]) -> str:
+    """Return the gravest verdict in words."""
+    return _WORDS[verdict(previews)]
+
+
 def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
     """Return the report; its UTF-8 is shorter than `limit` bytes, and so are its characters.
 
     The stack with the gravest verdict comes first. When not everything fits, stacks share the
     room: each gets an equal part of what those before it left.
     """
-    head = [f"## Preview: {_WORDS[verdict(previews)]}", ""]
+    head = [f"## Preview: {headline(previews)}", ""]
     if len(previews) > 1:
         table = [
             f"| {_cell(each.name)} | {_WORDS[each.verdict]} | {_counts(each)} |"

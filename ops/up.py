@@ -13,6 +13,7 @@ import typer
 from pulumi import automation
 from rich.console import Console
 
+from components.dashboards import CATALOGUE
 from components.settings import Settings, SettingsError
 from ops import engine, history, protection
 from ops import plan as plans
@@ -233,7 +234,9 @@ def _show(stack: str, outputs: Mapping[str, automation.OutputValue]) -> None:
     for identifier, url in values.get("callbackUrls", {}).items():
         console.print(f"  {identifier:<20} {url}", soft_wrap=True)
     console.print("\n[bold]Dashboards[/bold]")
-    console.print(f"  {', '.join(values.get('dashboards', []))}")
+    for uid in values.get("dashboards", []):
+        title = CATALOGUE[uid].title if uid in CATALOGUE else ""
+        console.print(f"  {uid:<20} {title}", markup=False)
     alerts = [name for names in values.get("alerts", {}).values() for name in names]
     if alerts:
         console.print("\n[bold]Alerts[/bold]")
