@@ -18,7 +18,7 @@ from pulumi import automation
 from components.settings import Settings
 from ops import engine, history, protection, settling, stacks, up
 from ops.coderd_api import Coderd, CoderdApi
-from ops.existing import Existing, ExistingError, is_object, objects
+from ops.existing import Existing, ExistingError, Version, is_object, objects
 from ops.state import State
 from ops.steps import Step, observe
 
@@ -209,31 +209,80 @@ def _importing(program: Any, wanted: Iterable[Candidate]) -> Callable[[], None]:
 def _settle(deployment: Deployment, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Step]:
     """Write values of what is there into the state; return what a preview says then."""
     steps = observe(deployment.stack)
-    state = State(deployment.stack)
-    shown = state.shown()
-    said = [
-        *settling.password(state, shown),
-        *settling.rotation(state, live, {urn for urn, step in steps.items() if step.op == "same"}),
-    ]
-    if any("versions" not in each["outputs"] for each in state.of_type(TEMPLATE)):
-        existing = Existing(deployment.api, deployment.settings.coder.organization)
-        templates = existing.templates()
-        for resource in state.of_type(TEMPLATE):
-            step, template = steps.get(resource["urn"]), templates.get(resource["outputs"]["name"])
-            running = existing.running(template) if step and template else None
-            if step and running:
-                root = deployment.ready.work_dir
-                said += settling.version(state, resource, step, running, root)
+    running = _running(deployment, steps)
+    while True:
+        state = State(deployment.stack)
+        said = _edit(deployment, state, steps, live, running)
+        if not state.changed:
+            after = steps
+            break
+        state.save()
+        try:
+            after = observe(deployment.stack)
+        except automation.CommandError:
+            state.restore()
+            if not running:
+                raise
+        else:
+            if all(_keeps(after[urn], version) for urn, version in running.items()):
+                break
+            state.restore()
+        running = {}
+        deployment.progress(
+            "the provider does not know the running versions again; up brings the stack's own"
+        )
     for line in said:
         deployment.progress(line)
-    if not state.changed:
-        return steps
-    state.save()
-    try:
-        return observe(deployment.stack)
-    except automation.CommandError:
-        state.restore()
-        raise
+    return after
+
+
+def _running(deployment: Deployment, steps: Mapping[str, Step]) -> dict[str, Version]:
+    """Return the running versions of the templates whose versions the state does not know."""
+    state = State(deployment.stack)
+    unknown = [each for each in state.of_type(TEMPLATE) if "versions" not in each["outputs"]]
+    if not unknown:
+        return {}
+    existing = Existing(deployment.api, deployment.settings.coder.organization)
+    templates = existing.templates()
+    found = {}
+    for resource in unknown:
+        template = templates.get(resource["outputs"]["name"])
+        version = existing.running(template) if template and resource["urn"] in steps else None
+        if version:
+            found[resource["urn"]] = version
+    return found
+
+
+def _keeps(step: Step, version: Version) -> bool:
+    """Whether a preview uploads no other version in place of one that was taken over."""
+    planned = step.outputs.get("versions") or ()
+    return all(each.get("id") == version.id or each["name"] != version.name for each in planned)
+
+
+def _edit(
+    deployment: Deployment,
+    state: State,
+    steps: Mapping[str, Step],
+    live: Mapping[str, Mapping[str, Any]],
+    running: Mapping[str, Version],
+) -> list[str]:
+    """Change the state in place; return what is to be said of it."""
+    shown = state.shown()
+    same = {urn for urn, step in steps.items() if step.op == "same"}
+    said = [*settling.password(state, shown), *settling.rotation(state, live, same)]
+    for urn, version in running.items():
+        root = deployment.ready.work_dir
+        said += settling.version(state, state.resources[urn], steps[urn], version, root)
+    for resource in (*state.of_type(TEMPLATE), *state.of_type(SERVER)):
+        step = steps.get(resource["urn"])
+        if step and step.op == "update":
+            settling.inputs(resource, step)
+            if any(each.endswith("WoVersion") for each in step.diffs):
+                said.append(
+                    f"MCP server {resource['outputs']['slug']}: its key cannot be read; up sends "
+                    "the one in the settings once more"
+                )
+    return said
 
 
 def _finish(

@@ -117,8 +117,6 @@ def version(
         running: the version in use.
         root: what the rendered directory is relative to.
     """
-    if "versions" in template["outputs"]:
-        return
     label = f"template {template['outputs']['name']}"
     pet = state.sibling(template, _PET)
     given, foreseen = _only(step.inputs.get("versions")), _only(step.outputs.get("versions"))
@@ -139,6 +137,18 @@ def version(
     pet["id"] = running.name
     pet["outputs"] |= _own_id(pet, running.name)
     yield f"{label}: its version {running.name} has the stack's content and stays"
+
+
+def inputs(resource: Resource, step: Step) -> None:
+    """Put into the state what the program gives and is so, which an import leaves out as a default.
+
+    Args:
+        resource: an imported resource of coderd, changed in place.
+        step: what a preview says of it.
+    """
+    for key, value in step.inputs.items():
+        if key not in resource["inputs"] and resource["outputs"].get(key) == value:
+            resource["inputs"][key] = value
 
 
 def differences(given: Mapping[str, Any], running: Version, root: Path) -> list[str]:

@@ -14,7 +14,7 @@ import yaml
 from pulumi import automation
 
 from local.environment import Environment
-from ops import adopt, engine, history, stacks
+from ops import adopt, engine, history, settling, stacks
 from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import ExistingError, objects
 from ops.steps import Step, observe
@@ -147,10 +147,15 @@ def world(deployment: Environment, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
+def resources(ready: engine.Session) -> dict[str, Any]:
+    deployment = ready.stack.export_stack().deployment or {}
+    return {each["urn"]: each for each in deployment["resources"]}
+
+
 def labels(ready: engine.Session) -> set[str]:
     """Return what a stack has that exists outside of its state."""
     found = set()
-    for each in (ready.stack.export_stack().deployment or {})["resources"]:
+    for each in resources(ready).values():
         kind = each["type"].rpartition(":")[2]
         if kind in {"Template", "AgentsMcpServer"}:
             inputs = each["inputs"]
@@ -280,11 +285,49 @@ def test_a_write_only_key_is_sent_once_more(world: World) -> None:
         assert set(done.taken) == world.made
         assert list(changing(ready)) == ["notes-server"]
         assert done.differing == ("notes-server: update customHeadersWoVersion",)
+        assert any("notes: its key cannot be read" in line for line in world.said)
+        server = observe(ready.stack)[
+            next(urn for urn in resources(ready) if "notes-server" in urn)
+        ]
+        assert server.diffs == ("customHeadersWoVersion",)
+        given = resources(ready)[server.urn]["inputs"]
+        assert given["availability"] == "default_off", "no default shows as a change"
         ready.stack.up()
         assert changing(ready) == {}
 
 
 SERVER = {"slug": "notes", "displayName": "Notes", "url": "https://mcp.example.com/mcp"}
+
+
+def test_what_is_missing_is_made_and_the_rest_is_taken_over(world: World) -> None:
+    """Also what waits for the missing one, or is part of a component that does."""
+    world.kubernetes("DELETE", "/api/v1/namespaces/monitoring/secrets/aigov-grafana-db")
+    world.lose_the_state()
+    with world.session() as ready:
+        done = world.adopt(ready)
+        assert done.missing == ("Secret monitoring/aigov-grafana-db",)
+        assert set(done.taken) == world.made - set(done.missing)
+        assert done.differing == ("data-sources-database: create",)
+        assert (ready.stack.up().summary.resource_changes or {})["create"] == 1
+        assert changing(ready) == {}
+
+
+def test_a_version_that_the_provider_does_not_know_again_is_left_to_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.lose_the_state()
+
+    def forget(outputs: dict[str, Any], adopted: dict[str, Any]) -> None:
+        adopted["directoryHash"] = "another"
+
+    monkeypatch.setattr(settling, "_remember", forget)
+    with world.session() as ready:
+        done = world.adopt(ready)
+        assert done.differing == ("open-template: update versions",)
+        assert any("does not know the running versions again" in line for line in world.said)
+        assert changing(ready) == {"open-template": "update"}
+        ready.stack.up()
+        assert changing(ready) == {}
 
 
 def test_a_takeover_that_is_killed_between_its_steps_is_finished_by_the_next(
