@@ -10,28 +10,28 @@ import io
 import logging
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any, Final
 
 import pulumi
 from pulumi import automation
-from pulumi_kubernetes import Provider
-from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 
 from ops import engine
 from ops.coderd_api import CoderdApi, CoderdError, RefusedError
 
 # Kubernetes objects are read by the engine and its provider, with the stack's own credentials.
-_READERS: Final[Mapping[str, Callable[..., Any]]] = {
-    "kubernetes:core/v1:ConfigMap": ConfigMap.get,
-    "kubernetes:core/v1:Secret": Secret.get,
-    "kubernetes:apps/v1:Deployment": Deployment.get,
-}
+_BUILT_IN: Final = frozenset(
+    {
+        "kubernetes:core/v1:ConfigMap",
+        "kubernetes:core/v1:Secret",
+        "kubernetes:apps/v1:Deployment",
+        "kubernetes:batch/v1:Job",
+    }
+)
 # The engine's own words for a provider that found nothing; everything else is a failure.
 _ABSENT: Final = re.compile(r"resource '[^']*' does not exist\s*\Z")
 # What coderd adds to the tags of every import.
@@ -49,7 +49,7 @@ Object = tuple[str, str]
 def is_object(kind: str) -> bool:
     """Whether a type token is that of a Kubernetes object that can be looked for."""
     # The token of a custom resource has its API group, which has a dot.
-    return kind in _READERS or (
+    return kind in _BUILT_IN or (
         kind.startswith("kubernetes:") and "." in kind and not kind.endswith("Patch")
     )
 
@@ -91,13 +91,18 @@ def _read(
     failed: dict[Any, str] = {}
 
     def program() -> None:
+        from pulumi_kubernetes import Provider  # noqa: PLC0415
+        from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415
+
         reading = pulumi.ResourceOptions(provider=Provider("existing", context=context))
         for name, (kind, identifier) in names.items():
-            if kind in _READERS:
-                _READERS[kind](name, identifier, opts=reading)
+            _, version, object_kind = kind.split(":")
+            if kind in _BUILT_IN:
+                # Loaded when wanted: every command starts with this module.
+                module = import_module(f"pulumi_kubernetes.{version.replace('/', '.')}")
+                getattr(module, object_kind).get(name, identifier, opts=reading)
             else:
-                _, version, custom = kind.split(":")
-                CustomResource.get(name, version, custom, identifier, opts=reading)
+                CustomResource.get(name, version, object_kind, identifier, opts=reading)
 
     def on_event(event: automation.events.EngineEvent) -> None:
         if event.res_outputs_event is not None:

@@ -41,6 +41,8 @@ def test_the_plan_looks_for_what_would_be_created() -> None:
             step("create", "random:index/randomPet:RandomPet", "pet", {}),
             step("create", "kubernetes:core/v1:ConfigMap", "a", metadata("monitoring", "a")),
             step("create", "kubernetes:core/v1:Secret", "b", metadata("coder", "b")),
+            step("create", "kubernetes:batch/v1:Job", "j", metadata("monitoring", "j")),
+            step("create", "kubernetes:x.example/v1:Rule", "r", metadata("monitoring", "r")),
             step("create", adopt.TEMPLATE, "t", {"name": "firewalled"}),
             step("create", adopt.SERVER, "s", {"slug": "github"}),
             step("create", adopt.PATCH, "d", metadata("coder", "coder")),
@@ -50,6 +52,8 @@ def test_the_plan_looks_for_what_would_be_created() -> None:
     assert [each.label for each in found.candidates] == [
         "ConfigMap monitoring/a",
         "Secret coder/b",
+        "Job monitoring/j",
+        "Rule monitoring/r",
         "template firewalled",
         "MCP server github",
     ]
