@@ -24,6 +24,13 @@ def template(environment: Environment, name: str) -> dict[str, Any]:
     return {**shown, "acl": {group["name"]: group["role"] for group in acl["group"]}}
 
 
+@pytest.fixture(autouse=True)
+def _alone(open_stack: Any) -> None:
+    """Take down what other tests left: the stacks share names in the one cluster there is."""
+    with open_stack() as session:
+        session.stack.destroy()
+
+
 @pytest.fixture
 def groups(environment: Environment, foreign: Any) -> Any:
     """Make the groups that usgov names, which a deployment has before."""
