@@ -233,6 +233,11 @@ class KubernetesProvider(Provider):
         manifest = _manifest(new)
         namespace, name = manifest["metadata"].get("namespace"), manifest["metadata"]["name"]
         try:
+            if call.preview and not patch:
+                fresh = self._planned_fresh(call, kind, manifest, new, manager)
+                if fresh is not None:
+                    planned = self._state(_without_identity(fresh), new, manager)
+                    return Resource(_id(namespace, name), planned)
             existing = self._api().get(kind, namespace, name)
             if patch:
                 if existing is None:
@@ -424,6 +429,25 @@ class KubernetesProvider(Provider):
             entry.get("manager") == manager
             for entry in existing["metadata"].get("managedFields") or []
         )
+
+    def _planned_fresh(
+        self,
+        call: Call,
+        kind: ResourceType,
+        manifest: Object,
+        inputs: Properties,
+        manager: str,
+    ) -> Object | None:
+        """What a dry run makes of an object nobody else has a field of; None if somebody has.
+
+        Saves asking for the object first: most that are to be made are not there.
+        """
+        try:
+            made = self._apply(call, kind, manifest, inputs, manager)
+        except ApiError:
+            return None  # the longer way says why
+        managers = {entry.get("manager") for entry in made["metadata"].get("managedFields") or []}
+        return made if managers == {manager} else None
 
     def _apply(
         self,
