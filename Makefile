@@ -38,8 +38,9 @@ lint: $(READY)
 types: $(READY)
 	@$(BIN)/mypy components ops local
 
+# Two workers; the tests of a file stay together, for they share a cluster.
 unit: $(READY) tools
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # One after the other: they measure time.
 bench: $(READY) tools

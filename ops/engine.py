@@ -7,6 +7,7 @@ uses what the operator's environment names, as the command line would.
 
 from __future__ import annotations
 
+import json
 import logging
 import runpy
 from collections.abc import Callable, Iterator, Mapping
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from pulumi import automation
+from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 from pulumi.runtime import settings as runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "firewalled-coder"
 LOCAL = "local"
+SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
 Progress = Callable[[str], None]
 
@@ -39,6 +42,29 @@ class Session:
 
     stack: automation.Stack
     work_dir: Path
+
+
+class _Workspace(automation.LocalWorkspace):
+    """A workspace whose secret outputs stay encrypted, `[secret]` in their place.
+
+    Nothing here needs one, and to decrypt them takes a third run of the engine.
+    """
+
+    def stack_outputs(self, stack_name: str) -> automation.OutputMap:
+        """Return the outputs of a stack."""
+        run = self._run_pulumi_cmd_sync(["stack", "output", "--json", "--stack", stack_name])
+        return {
+            key: automation.OutputValue(value=value, secret=value == SECRET)
+            for key, value in json.loads(run.stdout).items()
+        }
+
+
+class _Stack(automation.Stack):
+    """A stack that does not decrypt its settings to tell what an update did."""
+
+    def info(self, show_secrets: bool = False) -> automation.UpdateSummary | None:
+        """Return the last update; its secret settings stay encrypted."""
+        return super().info(show_secrets=False)
 
 
 def stacks(root: Path = ROOT) -> list[str]:
@@ -132,10 +158,10 @@ def _select(
     command: automation.PulumiCommand,
     variables: Mapping[str, str],
 ) -> automation.Stack:
-    workspace = automation.LocalWorkspace(
+    workspace = _Workspace(
         work_dir=str(work_dir),
         program=program(work_dir, root),
         pulumi_command=command,
         env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
     )
-    return automation.Stack.create_or_select(name, workspace)
+    return _Stack(name, workspace, StackInitMode.CREATE_OR_SELECT)
