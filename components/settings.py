@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from components import releases
 from components.agent_env import AgentEnv
 from components.alerts import CATALOGUE as ALERTS
 from components.boundary import (
@@ -53,7 +54,6 @@ LONGEST_OFF = datetime.timedelta(days=7)
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*\Z")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?\Z")
-_RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
 _LABEL_PART = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _LABEL_PREFIX = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?\Z")
 _ALERT_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -107,20 +107,19 @@ def _image(value: str) -> str:
 
 
 def _release(value: str) -> str:
-    if not _RELEASE.match(value):
+    if not releases.is_release(value):
         raise ValueError("must be a release such as 1.3.1")
     return value
 
 
 def _claude_code_release(value: str) -> str:
-    match = _RELEASE.match(value)
-    if not match or not (4, 7) <= (int(match[1]), int(match[2])) < (5, 0):
+    if not releases.is_claude_code_module(value):
         raise ValueError("must be 4.7.0 or a later 4: 5.0 drops what Coder Tasks needs")
     return value
 
 
 def _boundary_release(value: str) -> str:
-    if value != "latest" and not _RELEASE.match(value.removeprefix("v")):
+    if not releases.is_boundary(value):
         raise ValueError("must be a release such as v0.9.0, or latest")
     return value
 

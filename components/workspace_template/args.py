@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import pulumi
 
+from components import releases
 from components.agent_env import JAIL_TYPES, AgentEnv
 from components.errors import ArgsError, refuse
 
@@ -30,8 +31,6 @@ _DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _EXTERNAL_AUTH_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\Z")
 # https://github.com/distribution/reference, without the repository's inner details.
 _IMAGE: Final = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*(?:@sha256:[0-9a-f]{64})?\Z")
-_VERSION: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
-_BOUNDARY_VERSION: Final = re.compile(r"(?:latest|v?\d+\.\d+\.\d+)\Z")
 
 
 @dataclass(frozen=True)
@@ -254,7 +253,7 @@ def _firewall_problems(firewall: Firewall | None) -> list[str]:
         found.append(f"jail type {firewall.jail_type!r} is not one of {', '.join(JAIL_TYPES)}")
     if not firewall.config.strip():
         found.append("the firewall's configuration is empty, with which Boundary does not start")
-    if not _BOUNDARY_VERSION.match(firewall.boundary_version):
+    if not releases.is_boundary(firewall.boundary_version):
         found.append(
             f"boundary version {firewall.boundary_version!r} is no release such as v0.9.0, "
             "nor latest"
@@ -277,13 +276,12 @@ def _size_problems(sizes: Sizes) -> list[str]:
 
 def _version_problems(versions: ModuleVersions) -> list[str]:
     found = []
-    match = _VERSION.match(versions.claude_code)
-    if not match or not (4, 7) <= (int(match[1]), int(match[2])) < (5, 0):
+    if not releases.is_claude_code_module(versions.claude_code):
         found.append(
             f"module claude-code {versions.claude_code!r} is not 4.7.0 or a later 4: "
             "5.0 drops task_app_id and renames enable_aibridge"
         )
-    if not _VERSION.match(versions.code_server):
+    if not releases.is_release(versions.code_server):
         found.append(f"module code-server {versions.code_server!r} is no version such as 1.3.1")
     return found
 
