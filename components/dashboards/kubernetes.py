@@ -14,6 +14,7 @@ from components.dashboards.model import Metric, Metrics
 from components.dashboards.panels import (
     Color,
     Panel,
+    Query,
     Threshold,
     Unit,
     promql,
@@ -97,14 +98,20 @@ def _of_largest_pod(metric: Metric, resource: str, containers: Matchers) -> Expr
     return aggregate("max", by_pod)
 
 
+def _bounds(resource: str, containers: Matchers) -> tuple[Query, Query]:
+    return (
+        promql(_of_largest_pod(Metrics.POD_REQUESTS, resource, containers), "Requested"),
+        promql(_of_largest_pod(Metrics.POD_LIMITS, resource, containers), "Limit"),
+    )
+
+
 def cpu_panel(title: str, description: str, containers: Matchers, *, width: int = 12) -> Panel:
     """Return CPU by pod against what one pod requests and may use."""
     return timeseries_panel(
         title,
         description,
         promql(cpu(containers), "{{pod}}"),
-        promql(_of_largest_pod(Metrics.POD_REQUESTS, "cpu", containers), "Requested"),
-        promql(_of_largest_pod(Metrics.POD_LIMITS, "cpu", containers), "Limit"),
+        *_bounds("cpu", containers),
         unit=Unit.CORES,
         colors=_LINES,
         dashed=list(_LINES),
@@ -118,8 +125,7 @@ def memory_panel(title: str, description: str, containers: Matchers, *, width: i
         title,
         description,
         promql(memory(containers), "{{pod}}"),
-        promql(_of_largest_pod(Metrics.POD_REQUESTS, "memory", containers), "Requested"),
-        promql(_of_largest_pod(Metrics.POD_LIMITS, "memory", containers), "Limit"),
+        *_bounds("memory", containers),
         unit=Unit.BYTES,
         colors=_LINES,
         dashed=list(_LINES),

@@ -283,10 +283,7 @@ def where(left: Expression, right: Expression, *on: str) -> Expression:
     Raises:
         QueryError: Either side carries no such label.
     """
-    _require(on, left.labels, left.text)
-    _require(on, right.labels, right.text)
-    text = f"{_operand(left)} and on ({', '.join(on)}) {_operand(right)}"
-    return Expression(text, left.labels)
+    return _matched(left, "and", right, on)
 
 
 def without(left: Expression, right: Expression, *on: str) -> Expression:
@@ -295,9 +292,13 @@ def without(left: Expression, right: Expression, *on: str) -> Expression:
     Raises:
         QueryError: Either side carries no such label.
     """
+    return _matched(left, "unless", right, on)
+
+
+def _matched(left: Expression, operator: str, right: Expression, on: tuple[str, ...]) -> Expression:
     _require(on, left.labels, left.text)
     _require(on, right.labels, right.text)
-    text = f"{_operand(left)} unless on ({', '.join(on)}) {_operand(right)}"
+    text = f"{_operand(left)} {operator} on ({', '.join(on)}) {_operand(right)}"
     return Expression(text, left.labels)
 
 
