@@ -47,7 +47,7 @@ class Session:
 class _Workspace(automation.LocalWorkspace):
     """A workspace whose secret outputs stay encrypted, `[secret]` in their place.
 
-    Nothing here needs one, and to decrypt them takes a third run of the engine.
+    Nothing here needs one, and to decrypt them takes one more run of the engine.
     """
 
     def stack_outputs(self, stack_name: str) -> automation.OutputMap:

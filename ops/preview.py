@@ -54,7 +54,7 @@ def assess(
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             events.append(_plain(step))
-            # The stack's own outputs pass by here; to ask for them takes two more runs of the
+            # The stack's own outputs pass by here; to ask for them takes one more run of the
             # engine's command line.
             if step.type == _STACK and step.old:
                 before.update(step.old.outputs or {})

@@ -59,7 +59,8 @@ def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:
 def findings(found: Settings) -> tuple[Finding, ...]:
     """Return what is doubtful in the rules that a stack added to its policies itself."""
     own = {added.rule for policy in _policy_settings(found) for added in policy.rules}
-    every = (found.policy_of(template) for template in found.templates)
+    # Templates share policies: each is looked at once.
+    every = dict.fromkeys(found.policy_of(template) for template in found.templates)
     doubts = (finding for policy in every if policy is not None for finding in audit(policy))
     return tuple(dict.fromkeys(finding for finding in doubts if finding.rule in own))
 
