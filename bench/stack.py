@@ -62,6 +62,7 @@ def empty_program(
     """Return a stack of so many resources that hold nothing, in the same backend."""
 
     def program() -> None:
+        engine.without_debugging()
         for number in range(resources):
             pulumi.ComponentResource("bench:index:Empty", f"empty-{number}")
 

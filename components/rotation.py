@@ -3,10 +3,11 @@
 Kubernetes does not restart a pod when a Secret it reads changes, and Coder does not read a
 write-only input again unless its version does. Both need a value that changes with the secret. A
 digest in plain sight would let anybody who sees it test guesses, so the value is random: it is
-made anew when the secret's fingerprint changes, and the fingerprint itself is a Pulumi secret.
+made anew when the secret's fingerprint changes, and the fingerprint itself is a Pulumi secret. No
+slow hash is needed for it: whoever can decrypt it can decrypt the settings, where the secret is.
 """
 
-import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from typing import Final
@@ -14,9 +15,6 @@ from typing import Final
 import pulumi
 import pulumi_random as random
 
-# RFC 7914 parameters for interactive use, about 50 ms and 16 MiB each: even with the state and
-# its passphrase, guessing a weak secret from its fingerprint costs that much a guess.
-_SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 _LARGEST_VERSION: Final = 2**31 - 1
 
 
@@ -62,9 +60,9 @@ def _keepers(name: str, secrets: Mapping[str, pulumi.Input[str]]) -> dict[str, p
 
 
 def fingerprint(purpose: str, secrets: Mapping[str, str]) -> str:
-    """scrypt (RFC 7914) over the secrets, salted with their purpose, in hexadecimal."""
+    """HMAC-SHA-256 (RFC 2104) over the secrets, keyed with their purpose, in hexadecimal."""
     text = json.dumps(dict(secrets), sort_keys=True).encode()
-    return hashlib.scrypt(text, salt=f"firewalled-coder/{purpose}".encode(), **_SCRYPT).hex()
+    return hmac.digest(f"firewalled-coder/{purpose}".encode(), text, "sha256").hex()
 
 
 def _options(parent: pulumi.Resource) -> pulumi.ResourceOptions:

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import empty_pb2
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 from pulumi.runtime import settings as runtime
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "firewalled-coder"
@@ -67,6 +69,33 @@ class _Stack(automation.Stack):
         return super().info(show_secrets=False)
 
 
+class _Engine:
+    """The engine as the program reports to it, less what is of no use to anybody.
+
+    The SDK tells of every step of every resource, each time in a call that it waits for, and the
+    engine drops what it hears: messages for debugging show with --debug, which is never asked for
+    here. The calls were two fifths of a preview.
+    """
+
+    def __init__(self, stub: engine_pb2_grpc.EngineStub) -> None:
+        self._stub = stub
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stub, name)
+
+    def Log(self, request: engine_pb2.LogRequest, **options: Any) -> Any:
+        """Pass a message on, except one for debugging."""
+        if request.severity == engine_pb2.DEBUG:
+            return empty_pb2.Empty()
+        return self._stub.Log(request, **options)
+
+
+def without_debugging() -> None:
+    """Send the engine no message for debugging from the program that now runs."""
+    if runtime.SETTINGS.engine is not None:
+        runtime.SETTINGS.engine = _Engine(runtime.SETTINGS.engine)
+
+
 def stacks(root: Path = ROOT) -> list[str]:
     """Return the names of the stacks that have settings."""
     found = (root / "stacks").glob("Pulumi.*.yaml")
@@ -79,6 +108,7 @@ def program(work_dir: Path, root: Path = ROOT) -> Callable[[], None]:
     def run() -> None:
         # A language host would tell the program where its project is; in process we do.
         runtime.SETTINGS.root_directory = str(work_dir)
+        without_debugging()
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
     return run

@@ -150,13 +150,20 @@ def test_secrets_are_in_the_clear_nowhere(stack: Session, environment: Environme
     with environment.cluster.client() as client:
         texts.append(client.get("/api/v1/configmaps").raise_for_status().text)
         texts.append(client.get("/apis/apps/v1/deployments").raise_for_status().text)
-    for folder in (environment.state / "state", environment.workspace):
+    home = Path(environment.variables()["PULUMI_HOME"])
+    assert list(home.rglob("*.json")), "the engine keeps its own files there"
+    for folder in (environment.state / "state", environment.workspace, home):
         for path in folder.rglob("*"):
             if path.is_file():
                 texts.append(path.read_bytes().decode(errors="replace"))
     assert all(len(text) > 100 for text in texts[:1])
     for value in values:
         assert not any(value in text for text in texts)
+
+
+def test_the_engine_logs_no_values_into_the_state(stack: Session, environment: Environment) -> None:
+    stack.stack.preview()
+    assert not list(environment.state.rglob("pulumi-*.log"))
 
 
 def test_an_api_server_that_is_away_leaves_the_state_whole(
