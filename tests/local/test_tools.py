@@ -1,4 +1,5 @@
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -18,6 +19,17 @@ def test_the_engine_is_the_release_of_the_python_sdk() -> None:
     assert f"pulumi=={tools.PULUMI_VERSION}" in pins
     module = (tools.ROOT / "tools" / "pulumi" / "go.mod").read_text()
     assert f"github.com/pulumi/pulumi/pkg/v3 v{tools.PULUMI_VERSION}" in module
+
+
+def test_queries_are_evaluated_by_the_prometheus_that_judges_them() -> None:
+    (judge,), (evaluator,) = (
+        re.findall(
+            r"github.com/prometheus/prometheus v\S+",
+            (tools.ROOT / "tools" / name / "go.mod").read_text(),
+        )
+        for name in ("promtool", "promql")
+    )
+    assert judge == evaluator
 
 
 def test_unknown_tool_is_refused_with_the_known_ones() -> None:

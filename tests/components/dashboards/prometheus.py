@@ -1,7 +1,8 @@
-"""A real Prometheus' judgement: `promtool test rules` over series in memory.
+"""A real Prometheus over series in memory: its judgement, and its answers.
 
 promtool holds a whole Prometheus: its parser, storage, query engine and rule manager. A test file
-names series, and what each expression or alert must be at a time.
+names series, and what each expression or alert must be at a time (`judge`). What an expression is,
+where no one has said it before, tools/promql answers with the same storage and engine (`evaluate`).
 """
 
 import json
@@ -11,7 +12,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,40 @@ Vector = dict[tuple[tuple[str, str], ...], float]
 
 class PromtoolError(AssertionError):
     """What promtool found wrong, in its own words."""
+
+
+class QueryError(ValueError):
+    """What Prometheus refused to evaluate, in its own words."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """An expression to be evaluated, at times in seconds from the epoch.
+
+    Attributes:
+        expression: PromQL with its variables expanded.
+        end: The last time, or the only one.
+        start: The first time; nothing is read from it for an instant query.
+        step: Seconds between two times; 0 for an instant query, which is of `end` alone.
+    """
+
+    expression: str
+    end: int
+    start: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One series that a query returned.
+
+    Attributes:
+        labels: Its labels, by name.
+        points: Its value by time in seconds; times without a value are left out.
+    """
+
+    labels: Labels
+    points: Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -86,6 +121,41 @@ def judge(*cases: Case, rules: Mapping[str, Any] | None = None, every: int = STE
             "tests": [_test(case, json.dumps(rules)) for case in cases],
         }
         _run("test", "rules", _write(Path(folder, "tests.yaml"), document))
+
+
+def evaluate(series: Iterable[Series], queries: Sequence[Query]) -> list[list[Answer]]:
+    """Return what each query returns over the series, in Prometheus' own order.
+
+    Raises:
+        QueryError: A query is no PromQL, or Prometheus cannot evaluate it.
+    """
+    # What nothing names cannot matter, and takes time to load.
+    named = set(_NAME.findall(" ".join(query.expression for query in queries)))
+    request = {
+        "interval": STEP,
+        "series": [
+            {"labels": {"__name__": s.name, **s.labels}, "samples": s.samples}
+            for s in series
+            if s.name in named
+        ],
+        "queries": [asdict(query) for query in queries],
+    }
+    done = subprocess.run(
+        [str(tools.build("promql"))],
+        input=json.dumps(request),
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    if done.returncode:
+        raise QueryError(done.stderr)
+    return [[_answer(each) for each in result] for result in json.loads(done.stdout)]
+
+
+def _answer(found: Mapping[str, Any]) -> Answer:
+    points = found["values"] if "values" in found else [found["value"]]
+    return Answer(found["metric"], {int(time): float(value) for time, value in points})
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> str:

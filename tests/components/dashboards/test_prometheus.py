@@ -13,11 +13,20 @@ from tests.components.dashboards import (
     coder_figures,
     grafana,
     metric_figures,
+    prometheus,
     series,
     workspace_figures,
 )
 from tests.components.dashboards.metric_figures import Figures, Key
-from tests.components.dashboards.prometheus import Case, Check, PromtoolError, judge, key
+from tests.components.dashboards.prometheus import (
+    Answer,
+    Case,
+    Check,
+    PromtoolError,
+    Query,
+    judge,
+    key,
+)
 
 EXPECTED = {
     **metric_figures.EXPECTED,
@@ -153,6 +162,42 @@ def test_every_variable_from_prometheus_has_values(uid):
 def test_what_is_wrong_is_found(checks):
     with pytest.raises(PromtoolError):
         judge(Case(SERIES, checks))
+
+
+def test_a_query_is_evaluated_at_each_step_of_its_range():
+    gone = series.Series("up", {"pod": "a"}, (1.0, None, 0.0, *[None] * 6))
+    there = series.Series("up", {"pod": "b"}, (None, 3.0, 4.0, *[5.0] * 6))
+    asked = [
+        Query("up", start=0, end=480, step=120),
+        Query("sum(up)", end=120),
+        Query("up > 100", end=120),
+    ]
+    over_time, at_once, nothing = prometheus.evaluate([gone, there], asked)
+    # Prometheus sees the newest sample of five minutes.
+    assert {answer.labels["pod"]: answer.points for answer in over_time} == {
+        "a": {0: 1.0, 120: 0.0, 240: 0.0, 360: 0.0},
+        "b": {120: 4.0, 240: 5.0, 360: 5.0, 480: 5.0},
+    }
+    assert at_once == [Answer({}, {120: 4.0})]
+    assert nothing == []
+
+
+def test_both_of_prometheus_engines_say_the_same():
+    uid = "provisionerd"
+    texts = [
+        grafana.prometheus(text, view(uid)) for target, text in QUERIES.items() if target[0] == uid
+    ]
+    answers = prometheus.evaluate(SERIES, [Query(text, end=AT) for text in texts])
+    checks = [
+        Check(text, AT, {key(**answer.labels): answer.points[AT] for answer in found})
+        for text, found in zip(texts, answers, strict=True)
+    ]
+    judge(Case(SERIES, checks))
+
+
+def test_a_query_that_is_no_promql_is_refused():
+    with pytest.raises(prometheus.QueryError, match="parse error"):
+        prometheus.evaluate([], [Query("sum(", end=0)])
 
 
 def test_a_rule_that_is_no_promql_is_found():
