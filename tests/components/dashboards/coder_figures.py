@@ -156,8 +156,8 @@ def _requests(f: Figures, code: str = "") -> list[Series]:
 
 
 def _failing(f: Figures) -> Vector:
-    failed = sum(value for _, value in rates(f, _requests(f, "5")))
-    return one(failed / sum(value for _, value in rates(f, _requests(f))))
+    failed, everything = (group(rates(f, _requests(f, code)))[key()] for code in ("5", ""))
+    return one(failed / everything)
 
 
 def _replica_figures(uid: str) -> dict[Key, Callable[[Figures], Vector]]:
@@ -203,8 +203,7 @@ def _within_hour(quantile: float, metric: Metric, *by: str) -> Callable[[Figures
 def _provisioner_figures(uid: str) -> dict[Key, Callable[[Figures], Vector]]:
     return {
         (uid, "Built-in provisioners", "A"): lambda f: one(_daemons(f, REPLICAS)),
-        # The generated deployment scrapes coderd's replicas alone.
-        (uid, "External provisioners", "A"): lambda _: one(0),
+        (uid, "External provisioners", "A"): lambda f: one(_daemons(f, PROVISIONERS)),
     }
 
 
@@ -278,9 +277,11 @@ EXPECTED: dict[Key, Callable[[Figures], Vector]] = {
         for letter, code in zip("ABCD", "2345", strict=True)
     },
     (CONTROL_PLANE, "Share of requests that fail", "A"): _failing,
-    (CONTROL_PLANE, "Failing routes", "A"): lambda f: group(
-        grown(f, _requests(f, "5"), f.view.seconds), "path"
-    ),
+    (CONTROL_PLANE, "Failing routes", "A"): lambda f: {
+        path: failed
+        for path, failed in group(grown(f, _requests(f, "5"), f.view.seconds), "path").items()
+        if failed
+    },
     (CONTROL_PLANE, "Busiest routes", "A"): lambda f: group(
         grown(f, _requests(f), f.view.seconds), "path"
     ),

@@ -305,54 +305,35 @@ class Request:
             "owner": self.owner,
             "template_id": self.template,
             "template_version_id": self.version,
-            "workspace_id": str(uuid.uuid5(uuid.NAMESPACE_URL, self.workspace)),
+            "workspace_id": workspace_id(self.owner, self.workspace),
             "workspace_name": self.workspace,
         }
         if self.decision == "allow":
             fields["matched_rule"] = f"domain={self.domain}"
-        return log_line("boundary_request", **fields)
+        return log_line("boundary_request", time=self.time, **fields)
 
 
-@dataclass(frozen=True)
-class Build:
-    """A workspace's build, and a line a provisioner in coderd wrote about it."""
-
-    owner: str
-    workspace: str
-    workspace_id: str
-    template: str
-
-    @property
-    def line(self) -> str:
-        return log_line(
-            "unpacking template source archive",
-            loggers=("coderd", "provisionerd-coder-0", "runner"),
-            template_name=self.template,
-            template_version="v2",
-            workspace_id=self.workspace_id,
-            workspace_name=self.workspace,
-            workspace_owner=self.owner,
-            workspace_transition="start",
-        )
-
-
-BUILDS = (
-    Build("ada", "dev", "aaaaaaaa-0000-4000-8000-000000000001", "firewalled"),
-    Build("o'brien", "dev.2", "aaaaaaaa-0000-4000-8000-000000000002", "firewalled"),
-    Build("zoë.k+1", "new", "aaaaaaaa-0000-4000-8000-000000000003", "claude-code"),
-)
+def workspace_id(owner: str, name: str) -> str:
+    """Return the id of a workspace."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{owner}/{name}"))
 
 
 def log_line(
-    message: str, *, loggers: tuple[str, ...] = ("coderd", "agentrpc"), **fields: str
+    message: str,
+    *,
+    time: datetime = START,
+    level: str = "INFO",
+    caller: str = "coderd/agentapi/boundary_logs.go:102",
+    loggers: tuple[str, ...] = ("coderd", "agentrpc"),
+    **fields: str,
 ) -> str:
     """Return a line of coderd's JSON log."""
     text = json.dumps(
         {
-            "ts": "2026-11-23T10:00:00Z",
-            "level": "INFO",
+            "ts": time.isoformat().replace("+00:00", "Z"),
+            "level": level,
             "msg": message,
-            "caller": "coderd/agentapi/boundary_logs.go:102",
+            "caller": caller,
             "logger_names": loggers,
             "fields": fields,
         },

@@ -3,15 +3,18 @@
 Every metric of the model gets series: for each agent, prebuild, container, provider or target that
 its labels speak of, and for each value of its other labels. Counters grow, pause and restart from
 zero; a series may be born late or end early; two replicas of coderd report the same things.
+Values are of a size that a small deployment has, for the pictures of docs/ show them too.
 """
 
 import itertools
+import math
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from components.dashboards.model import Metric, MetricKind, Metrics
+from tests.components.dashboards.generated import workspace_id
 
 STEP = 60
 """Seconds between two samples."""
@@ -21,7 +24,7 @@ START = EPOCH + timedelta(hours=1)
 END = EPOCH + timedelta(hours=HOURS)
 COUNT = HOURS * 3600 // STEP + 1
 
-BUCKETS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+GIB = 2**30
 
 Labels = Mapping[str, str]
 
@@ -65,7 +68,7 @@ class Agent:
 
     @property
     def pod(self) -> str:
-        return f"coder-{self.username}-{self.workspace_name}-0"
+        return f"coder-{workspace_id(self.username, self.workspace_name)}"
 
     @property
     def labels(self) -> dict[str, str]:
@@ -88,10 +91,13 @@ AGENTS = (
     Agent("ben", "dev", "claude-code", "v9", False),
 )
 MOVED, MOVED_AT = "zoe", 190
-REPLICAS = ("coder-7d9f8b6c5-aaaaa", "coder-7d9f8b6c5-bbbbb")
+DISCONNECTED: Mapping[str, tuple[int, int]] = {"ben": (150, 170), "mika": (205, COUNT)}
+"""Owners of agents that lost their connection, and from which sample to which."""
+REPLICAS = ("coder-7d9f8b6c5-2x9kq", "coder-7d9f8b6c5-8hmzt")
+PROVISIONER = "coder-provisioner-5c6d7-zk84t"
 CONTAINERS = (
     *(("coder", pod, "coder") for pod in REPLICAS),
-    ("coder", "coder-provisioner-5c6d7-ccccc", "coder"),
+    ("coder", PROVISIONER, "coder"),
     ("coder", "coder-db-1", "postgres"),
     *(("coder-workspaces", agent.pod, "dev") for agent in AGENTS),
     # Of another team in the same cluster; on no dashboard.
@@ -110,13 +116,24 @@ PROVIDERS = (
 )
 TARGETS = (
     *(("coder", f"10.0.0.{n}:2112", "coder", pod) for n, pod in enumerate(REPLICAS)),
-    ("coder-provisioner", "10.0.1.1:2112", "coder", "coder-provisioner-5c6d7-ccccc"),
+    ("coder-provisioner", "10.0.1.1:2112", "coder", PROVISIONER),
     ("coder-db", "10.0.1.2:9187", "coder", "coder-db-1"),
     ("prometheus-k8s", "10.0.2.1:9090", "monitoring", "prometheus-k8s-0"),
     ("loki", "10.0.2.2:3100", "monitoring", "loki-0"),
-    ("promtail", "10.0.2.3:3101", "monitoring", "promtail-x1"),
+    ("promtail", "10.0.2.3:3101", "monitoring", "promtail-9xk2p"),
+    ("promtail", "10.0.2.4:3101", "monitoring", "promtail-c7d4v"),
     ("web", "10.0.3.1:80", "shop", "web-0"),
 )
+
+TERMINATIONS: Mapping[str, tuple[tuple[int, str], ...]] = {
+    REPLICAS[1]: ((150, "OOMKilled"),),
+    PROVISIONER: ((COUNT - 3, "Error"),),
+    AGENTS[1].pod: ((120, "OOMKilled"), (COUNT - 4, "OOMKilled")),
+    AGENTS[5].pod: ((200, "Completed"),),
+    "coder-db-1": ((COUNT - 5, "Error"),),
+    "web-0": ((100, "Error"), (COUNT - 3, "OOMKilled")),
+}
+"""Samples at which the containers of a pod ended and were started again, and why."""
 
 # Labels that vary together, and the values they take together.
 _TOGETHER: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = (
@@ -132,8 +149,17 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "workspace_transition": ("start", "stop"),
     "code": ("200", "302", "404", "500"),
     "method": ("GET", "POST"),
-    "path": ("/api/v2/buildinfo", "/api/v2/workspaces"),
+    "path": (
+        "/api/v2/buildinfo",
+        "/api/v2/users/{user}",
+        "/api/v2/workspaceagents/me/metadata",
+        "/api/v2/workspaces",
+    ),
     "provisioner": ("terraform",),
+    "provisioner_type": ("terraform",),
+    "job_type": ("workspace_build", "template_version_import"),
+    "transition": ("start", "stop"),
+    "build_reason": ("initiator", "autostart"),
     "tx_id": ("none", "provisioner_jobs"),
     "type": ("regular", "prebuild"),
     "derp_region": ("Coder Embedded Relay",),
@@ -144,15 +170,17 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "organization_name": ("default",),
     "template_name": ("firewalled", "claude-code"),
     "template_version": ("v1", "v2"),
-    "workspace_owner": ("ada", "zoe"),
+    "workspace_owner": ("ada", "mika", "o'brien", "zoe"),
     "phase": ("Running", "Failed"),
 }
+_REASONS = ("OOMKilled", "Error", "Completed")
 _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     Metrics.BATCHES_DROPPED.name: {"reason": ("buffer_full", "forward_failed")},
     Metrics.LOGS_DROPPED.name: {
         "reason": ("buffer_full", "forward_failed", "boundary_channel_full")
     },
-    Metrics.POD_TERMINATED_REASON.name: {"reason": ("OOMKilled", "Error", "Completed")},
+    Metrics.POD_TERMINATED_REASON.name: {"reason": _REASONS},
+    Metrics.POD_LAST_TERMINATED_REASON.name: {"reason": _REASONS},
     Metrics.WORKSPACE_BUILDS.name: {"workspace_transition": ("START", "STOP", "DESTROY")},
     Metrics.WORKSPACE_LATEST_BUILD_STATUS.name: {
         "status": ("succeeded", "failed", "running"),
@@ -234,11 +262,18 @@ def _label_sets(metric: Metric) -> Iterator[dict[str, str]]:
                 "container": "coder",
                 "service": "coder-prometheus",
             }
-            for job, instance, namespace, pod in (TARGETS[:1] if _reported(metric) else TARGETS[:2])
+            for job, instance, namespace, pod in TARGETS[: _scraped(metric)]
         ]
     dimensions.append(scraped)
     for combination in itertools.product(*dimensions):
         yield {name: value for part in combination for name, value in part.items()}
+
+
+def _scraped(metric: Metric) -> int:
+    """Return how many of the first targets have the metric."""
+    if metric.name.startswith("coderd_provisioner"):
+        return 3  # a provisioner in a pod of its own, too
+    return 1 if _reported(metric) else 2
 
 
 def _distinct(
@@ -254,52 +289,180 @@ def _distinct(
 
 # Values --------------------------------------------------------------------------------------
 
+_GAUGES: Mapping[str, tuple[float, float]] = {
+    # The lowest and the highest value of what moves all the time.
+    Metrics.PUBSUB_SEND_LATENCY.name: (0.003, 0.012),
+    Metrics.PUBSUB_RECEIVE_LATENCY.name: (0.005, 0.018),
+    Metrics.AGENT_LATENCIES.name: (0.02, 0.09),
+    Metrics.AGENT_RX_BYTES.name: (2e5, 2e6),
+    Metrics.AGENT_TX_BYTES.name: (1e5, 1e6),
+    Metrics.CONTAINER_MEMORY.name: (1.1 * GIB, 3.7 * GIB),
+}
+_LEVELS: Mapping[str, tuple[int, int]] = {
+    # The lowest and the highest value of what changes now and then.
+    Metrics.LICENSE_ACTIVE_USERS.name: (38, 41),
+    Metrics.PROVISIONER_JOBS.name: (0, 3),
+    Metrics.PREBUILDS_RUNNING.name: (3, 4),
+    Metrics.PREBUILDS_ELIGIBLE.name: (2, 3),
+    Metrics.AGENT_SESSIONS_VSCODE.name: (0, 2),
+    Metrics.AGENT_SESSIONS_JETBRAINS.name: (0, 1),
+    Metrics.AGENT_SESSIONS_SSH.name: (0, 1),
+    Metrics.AGENT_SESSIONS_PTY.name: (0, 2),
+}
+_CONSTANTS: Mapping[str, float] = {
+    Metrics.LICENSE_LIMIT_USERS.name: 50,
+    Metrics.LICENSE_USER_LIMIT_ENABLED.name: 1,
+    Metrics.PROVISIONER_DAEMONS.name: 3,
+    Metrics.PREBUILDS_DESIRED.name: 4,
+    Metrics.PROVIDER_INFO.name: 1,
+    Metrics.AGENTS_UP.name: 1,
+}
+_EVENTS: Mapping[str, float] = {
+    # The chance that a minute adds to a counter.
+    Metrics.PUBSUB_LATENCY_ERRORS.name: 0.01,
+    Metrics.PREBUILDS_CLAIMED.name: 0.07,
+    Metrics.PREBUILDS_CREATED.name: 0.08,
+    Metrics.PREBUILDS_FAILED.name: 0.01,
+    Metrics.WORKSPACE_CREATIONS.name: 0.03,
+}
+_REQUESTS: Mapping[str, float] = {"200": 1.0, "302": 0.05, "404": 0.03, "500": 0.002}
+"""How often the API answers with a code, compared with 200."""
+
 
 def _samples(metric: Metric, labels: Labels, rng: random.Random) -> list[float | None]:
     name = metric.name
-    if metric in (Metrics.PROVIDERS_LAST_RELOAD, Metrics.PROVIDERS_LAST_RELOAD_SUCCESS):
-        return _reloads(labels, succeeded=metric is Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
-    if metric in (Metrics.BATCHES_DROPPED, Metrics.LOGS_DROPPED):
-        return _losses(labels)
-    if metric is Metrics.BATCHES_FORWARDED:
-        (agent,) = [a for a in AGENTS if a.labels.items() >= _agent_part(labels).items()]
-        if agent.rests:
-            return [7.0] * COUNT
-        return _counter(rng) if agent.forwards else [0.0] * COUNT
-    if metric is Metrics.WORKSPACE_BUILDS:
-        return _builds(rng)
-    if metric.kind is MetricKind.COUNTER:
-        return _counter(rng)
-    if metric is Metrics.UP:
-        return [0.0 if labels["job"] == "promtail" else 1.0] * COUNT
-    if name.endswith("_info") or metric is Metrics.AGENTS_UP:
-        return [1.0] * COUNT
-    if name.endswith(("_enabled", "_ready", "_reason", "_connections")):
-        return [float(labels.get("condition", "true") == "true")] * COUNT
-    if name.endswith("_bytes"):
-        return [float(rng.randrange(1, 900) << 20) for _ in range(COUNT)]
-    if name.endswith("_seconds"):
-        return [rng.randrange(1, 900) / 1000 for _ in range(COUNT)]
-    return [float(rng.randrange(1, 40)) for _ in range(COUNT)]
+    if name in _GAUGES:
+        return _gauge(rng, *_GAUGES[name])
+    if name in _LEVELS:
+        return _level(rng, *_LEVELS[name])
+    if name in _CONSTANTS:
+        return [float(_CONSTANTS[name])] * COUNT
+    if name in _EVENTS:
+        return _events(rng, _EVENTS[name])
+    match metric:
+        case Metrics.UP:
+            down = labels["pod"] == "promtail-c7d4v"
+            return [float(not down or index < 205) for index in range(COUNT)]
+        case Metrics.PROVIDERS_LAST_RELOAD | Metrics.PROVIDERS_LAST_RELOAD_SUCCESS:
+            return _reloads(labels, succeeded=metric is Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
+        case Metrics.BATCHES_DROPPED | Metrics.LOGS_DROPPED:
+            return _losses(labels)
+        case Metrics.BATCHES_FORWARDED:
+            (agent,) = [a for a in AGENTS if a.labels.items() >= _agent_part(labels).items()]
+            if agent.rests:
+                return [7.0] * COUNT
+            return _counter(rng) if agent.forwards else [0.0] * COUNT
+        case Metrics.WORKSPACE_BUILDS:
+            return _builds(labels, rng)
+        case Metrics.WORKSPACE_LATEST_BUILD_STATUS:
+            return _latest_builds(labels, rng)
+        case Metrics.API_REQUESTS:
+            return _counter(rng, rng.uniform(10, 90) * _REQUESTS[labels["code"]])
+        case Metrics.AGENT_CONNECTIONS:
+            lost, found = DISCONNECTED.get(labels["username"], (COUNT, COUNT))
+            connected = labels["status"] == "connected"
+            return [1.0 if (lost <= index < found) != connected else None for index in range(COUNT)]
+        case Metrics.AGENT_STARTUP_SCRIPT:
+            failed = labels["username"] == "quiet"
+            known = failed == (labels["success"] == "false")
+            return [float(rng.randrange(40, 210)) if known else None] * COUNT
+    return _of_container(metric, labels, rng)
+
+
+def _of_container(metric: Metric, labels: Labels, rng: random.Random) -> list[float | None]:
+    ended = TERMINATIONS.get(labels["pod"], ())
+    match metric:
+        case Metrics.POD_REQUESTS:
+            return [0.5 if labels["resource"] == "cpu" else 2.0 * GIB] * COUNT
+        case Metrics.POD_LIMITS:
+            return [2.0 if labels["resource"] == "cpu" else 4.0 * GIB] * COUNT
+        case Metrics.POD_READY:
+            starting = {at + wait for at, _ in ended for wait in range(3)}
+            ready = labels["condition"] == "true"
+            return [float((index not in starting) == ready) for index in range(COUNT)]
+        case Metrics.POD_RESTARTS:
+            return [2.0 + sum(at < index for at, _ in ended) for index in range(COUNT)]
+        case Metrics.POD_TERMINATED_REASON:
+            return [
+                float(any(index == at and labels["reason"] == why for at, why in ended))
+                for index in range(COUNT)
+            ]
+        case Metrics.POD_LAST_TERMINATED_REASON:
+            reasons = [[why for at, why in ended if at <= index] for index in range(COUNT)]
+            return [float(bool(r) and r[-1] == labels["reason"]) for r in reasons]
+        case Metrics.CONTAINER_CPU:
+            # Of a container that was started again, it counts anew.
+            return _counter(rng, rng.uniform(6, 40), restarts=[at + 1 for at, _ in ended])
+    raise NotImplementedError(metric.name)
 
 
 def _agent_part(labels: Labels) -> dict[str, str]:
     return {name: value for name, value in labels.items() if name in _AGENT_LABELS}
 
 
-def _counter(rng: random.Random) -> list[float | None]:
+def _gauge(rng: random.Random, low: float, high: float) -> list[float | None]:
+    part, values = rng.uniform(0.2, 0.6), []
+    for _ in range(COUNT):
+        part = min(max(part + rng.uniform(-0.06, 0.06), 0), 1)
+        values.append(low + (high - low) * part)
+    return values
+
+
+def _level(rng: random.Random, low: int, high: int) -> list[float | None]:
+    value, values = rng.randint(low, high), []
+    for _ in range(COUNT):
+        if rng.random() < 0.05:
+            value = min(max(value + rng.choice((-1, 1)), low), high)
+        values.append(float(value))
+    return values
+
+
+def _counter(
+    rng: random.Random, grows: float = 2.0, restarts: Sequence[int] | None = None
+) -> list[float | None]:
+    """A counter that grows by about so much in a minute, in whole numbers."""
+    grown = [float(int(grows * rng.choice((0, 0.5, 1, 2.5)) + rng.random())) for _ in range(COUNT)]
+    return _restarting(rng, grown, restarts)
+
+
+def _events(rng: random.Random, chance: float) -> list[float | None]:
+    """A counter to which a minute adds one with so much of a chance."""
+    return _restarting(rng, [float(rng.random() < chance) for _ in range(COUNT)], None)
+
+
+def _restarting(
+    rng: random.Random, grown: Sequence[float], restarts: Sequence[int] | None
+) -> list[float | None]:
     # From a value far above zero, so that nothing is extrapolated below it; restarts once.
     value = float(rng.randrange(5_000, 9_000))
-    restart = rng.randrange(90, COUNT) if rng.random() < 0.5 else -1
+    if restarts is None:
+        restarts = [rng.randrange(90, COUNT)] if rng.random() < 0.5 else []
     values: list[float | None] = []
-    for index in range(COUNT):
-        value = 0.0 if index == restart else value + rng.choice((0, 1, 2, 5))
+    for index, more in enumerate(grown):
+        value = 0.0 if index in restarts else value + more
         values.append(value)
     return values
 
 
-def _builds(rng: random.Random) -> list[float | None]:
+def _latest_builds(labels: Labels, rng: random.Random) -> list[float | None]:
+    match labels["status"], labels["workspace_transition"]:
+        case "succeeded", "start":
+            return _level(rng, 1, 4)
+        case "succeeded", "stop":
+            return _level(rng, 0, 2)
+        case "failed", "start":
+            return _level(rng, 0, rng.choice((0, 0, 0, 1)))
+        case "running", "start":
+            return _level(rng, 0, rng.choice((0, 0, 1)))
+        case _:
+            return [0.0] * COUNT
+
+
+def _builds(labels: Labels, rng: random.Random) -> list[float | None]:
     """A workspace's builds: the first begins the series, few follow, some pods go away."""
+    rare = labels["status"] == "failed" or labels["workspace_transition"] == "DESTROY"
+    if rng.random() < (0.7 if rare else 0.2):
+        return [None] * COUNT
     born, gone = rng.randrange(COUNT - 2), rng.choice((COUNT, COUNT, rng.randrange(90, COUNT)))
     later = {rng.randrange(born, COUNT) for _ in range(rng.randrange(4))} - {born}
     return [
@@ -336,19 +499,50 @@ def _reloads(labels: Labels, *, succeeded: bool) -> list[float | None]:
     ]
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What a histogram's observations are like.
+
+    Attributes:
+        bounds: Upper bounds of its buckets, without the infinite one.
+        usual: About what half of them are below.
+        most: A minute has up to so many of them.
+        seldom: Values of a label of which there is one for fifteen of the others.
+    """
+
+    bounds: tuple[float, ...]
+    usual: float
+    most: int = 2
+    seldom: Mapping[str, str] = field(default_factory=dict)
+
+
+_SECONDS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_OBSERVED: Mapping[str, Observed] = {
+    Metrics.PROVISIONER_JOB_TIMINGS.name: Observed(_SECONDS, 40, seldom={"status": "failed"}),
+    Metrics.PROVISIONER_QUEUE_WAIT.name: Observed(_SECONDS, 2, 1),
+    Metrics.PREBUILD_CLAIM_DURATION.name: Observed(_SECONDS, 9, 1),
+    Metrics.WORKSPACE_CREATION_DURATION.name: Observed(_SECONDS, 90, 1),
+    Metrics.DB_TX_DURATION.name: Observed(
+        (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0), 0.004, 90, seldom={"success": "false"}
+    ),
+}
+
+
 def _histogram(name: str, labels: Labels, rng: random.Random) -> Iterator[Series]:
-    observed = [[0.0] * len(BUCKETS) for _ in range(COUNT)]
-    totals, sums = [0.0] * COUNT, [0.0] * COUNT
-    counts, total, summed = [0.0] * len(BUCKETS), 0.0, 0.0
-    for index in range(COUNT):
-        for _ in range(rng.randrange(4)):
-            value = rng.choice((0.05, 0.3, 0.7, 2.0, 7.0, 20.0, 50.0, 100.0, 200.0, 400.0))
-            counts = [c + (value <= b) for c, b in zip(counts, BUCKETS, strict=True)]
+    like = _OBSERVED[name]
+    seldom = any(labels.get(label) == value for label, value in like.seldom.items())
+    rows: list[tuple[float, ...]] = []
+    counts, total, summed = [0.0] * len(like.bounds), 0.0, 0.0
+    for _ in range(COUNT):
+        several = rng.randint(0, like.most) if not seldom or rng.random() < 1 / 15 else 0
+        for _ in range(several):
+            value = rng.lognormvariate(math.log(like.usual), 0.8)
+            counts = [c + (value <= b) for c, b in zip(counts, like.bounds, strict=True)]
             total, summed = total + 1, summed + value
-        observed[index], totals[index], sums[index] = counts, total, summed
-    for position, bound in enumerate(BUCKETS):
-        values = tuple(row[position] for row in observed)
+        rows.append((*counts, total, summed))
+    columns = list(zip(*rows, strict=True))
+    for bound, values in zip(like.bounds, columns, strict=False):
         yield Series(f"{name}_bucket", {**labels, "le": f"{bound:g}"}, values)
-    yield Series(f"{name}_bucket", {**labels, "le": "+Inf"}, tuple(totals))
-    yield Series(f"{name}_count", labels, tuple(totals))
-    yield Series(f"{name}_sum", labels, tuple(sums))
+    yield Series(f"{name}_bucket", {**labels, "le": "+Inf"}, columns[-2])
+    yield Series(f"{name}_count", labels, columns[-2])
+    yield Series(f"{name}_sum", labels, columns[-1])

@@ -1,8 +1,6 @@
 """Every LogQL query parses in Grafana's grammar and counts what Python counts."""
 
 import json
-import random
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -12,21 +10,18 @@ import pytest
 from components.dashboards import CATALOGUE, DashboardContext, logql
 from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
-from tests.components.dashboards import generated, grafana
+from tests.components.dashboards import generated, grafana, log_lines
 from tests.components.dashboards import logql as loki
 from tests.components.dashboards.generated import END, START, Request
 from tests.components.dashboards.logql import Entry, Node
 
 FILTERS = ("domain", "owner", "template_id", "template_version_id")
-CODERD = {"namespace": "coder", "app": "coder", "container": "coder", "pod": "coder-7d4f-2x9kq"}
-PROVISIONER = {**CODERD, "app": "coder-provisioner", "pod": "coder-provisioner-5c6d-7wq2m"}
 CHOICES = ("workspace_name", "template_name", "pod")
 NO_FILTER: dict[str, grafana.Value] = {
     **dict.fromkeys(FILTERS, ""),
     **{name: [".*"] for name in CHOICES},
     "lookback": "1d",
 }
-WORKSPACE = {"namespace": "coder-workspaces", "container": "dev"}
 
 
 def targets() -> dict[tuple[str, str], dict]:
@@ -47,46 +42,8 @@ def view(**variables: grafana.Value) -> grafana.View:
     return grafana.View(START, END, 900, variables={**NO_FILTER, **variables})
 
 
-def entries() -> list[Entry]:
-    """All lines of the deployment: audited requests, and what a careless query would count."""
-    rng = random.Random(11)
-
-    def moment():
-        return START + timedelta(seconds=rng.randrange(1, 6 * 3600))
-
-    made = [Entry(request.time, CODERD, request.line) for request in REQUESTS]
-    made += [
-        # Names the message, and is none of it.
-        Entry(
-            moment(),
-            CODERD,
-            generated.log_line("GET", path="/x?boundary_request", decision="deny"),
-        )
-        for _ in range(9)
-    ]
-    made += [Entry(moment(), CODERD, "boundary_request decision=deny not JSON {") for _ in range(5)]
-    made += [Entry(moment(), CODERD, generated.log_line("aibridged: reload")) for _ in range(7)]
-    made += [Entry(moment(), WORKSPACE, REQUESTS[0].line) for _ in range(3)]
-    made += [Entry(moment(), WORKSPACE, "boundary: jail started") for _ in range(4)]
-    made += [Entry(moment(), WORKSPACE, "Boundary in capitals, cargo build") for _ in range(2)]
-    made += [
-        Entry(moment(), CODERD, generated.log_line("acquired job", logger="inmem-provisionerd-0"))
-        for _ in range(40)
-    ]
-    made += [Entry(moment(), PROVISIONER, "[info]  provisionerd-1: completed") for _ in range(60)]
-    # Names a route, and no daemon.
-    made += [Entry(moment(), CODERD, generated.log_line("GET", path="/provisioners/jobs"))]
-    made += [Entry(moment(), WORKSPACE, "provisionerd in a workspace") for _ in range(3)]
-    made += [Entry(moment(), CODERD, build.line) for build in generated.BUILDS for _ in range(2)]
-    made += [Entry(moment(), CODERD, "provisionerd: a panic, and no JSON {") for _ in range(2)]
-    made += [Entry(moment(), CODERD, generated.log_line("workspace_id of nobody"))]
-    for build in generated.BUILDS:
-        labels = {**WORKSPACE, "pod": f"coder-{build.workspace_id}"}
-        made.append(Entry(moment(), labels, "agent: connected"))
-    return sorted(made, key=lambda entry: entry.time)
-
-
-ENTRIES = entries()
+ENTRIES = log_lines.entries()
+BUILDS = log_lines.build_lines()
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +101,8 @@ def events(word: str, namespace: str, seconds: int | None = 900) -> list[Entry]:
 
 def workspace_ids() -> loki.Vector:
     """The workspaces that coderd's log names, by name and id, and in how many lines."""
-    named = Counter(
-        (r.workspace, str(uuid.uuid5(uuid.NAMESPACE_URL, r.workspace))) for r in in_range()
-    )
-    lines = [entry.line for entry in ENTRIES]
-    named.update({(b.workspace, b.workspace_id): lines.count(b.line) for b in generated.BUILDS})
+    named = Counter((r.workspace, generated.workspace_id(r.owner, r.workspace)) for r in in_range())
+    named.update((line.workspace.name, line.workspace.id) for line in BUILDS)
     return {
         (("workspace_id", number), ("workspace_name", name)): float(count)
         for (name, number), count in named.items()
@@ -313,35 +267,38 @@ def test_every_audit_panel_honours_every_filter(name, value, keeps):
 @pytest.mark.parametrize(
     ("variables", "keeps"),
     [
-        ({"workspace_name": ["dev"]}, lambda b: b.workspace == "dev"),
-        ({"workspace_name": ["dev.2"]}, lambda b: b.workspace == "dev.2"),
-        ({"workspace_name": ["dev", "new"]}, lambda b: b.workspace in {"dev", "new"}),
-        ({"template_name": ["firewalled"]}, lambda b: b.template == "firewalled"),
-        ({"template_name": ["firewalled"], "workspace_name": ["new"]}, lambda b: False),
-        ({"workspace_name": ['"dev']}, lambda b: False),
+        ({"workspace_name": ["dev"]}, lambda w: w.name == "dev"),
+        ({"workspace_name": ["dev.2"]}, lambda w: w.name == "dev.2"),
+        ({"workspace_name": ["dev", "new"]}, lambda w: w.name in {"dev", "new"}),
+        ({"template_name": ["firewalled"]}, lambda w: w.template == "firewalled"),
+        ({"template_name": ["firewalled"], "workspace_name": ["new"]}, lambda w: False),
+        ({"workspace_name": ['"dev']}, lambda w: False),
     ],
 )
 def test_the_chosen_workspaces_and_templates_decide_which_builds_are_shown(variables, keeps):
-    kept = sorted(build.line for build in generated.BUILDS if keeps(build) for _ in range(2))
+    kept = [build.line for build in BUILDS if keeps(build.workspace)]
     for uid in ("workspaces", "workspace-detail"):
         query = grafana.loki(TARGETS[uid, "Provisioners' log"]["expr"], view(**variables))
         (tree,) = loki.parse([query])
-        assert sorted(entry.line for entry in loki.lines(tree, ENTRIES)) == kept
+        assert [entry.line for entry in loki.lines(tree, ENTRIES)] == kept
 
 
 def test_the_chosen_pod_decides_whose_log_is_shown():
-    pods = [f"coder-{build.workspace_id}" for build in generated.BUILDS[:2]]
+    pods = [workspace.pod for workspace in log_lines.WORKSPACES[:2]]
     expression = TARGETS["workspace-detail", "Workspace log"]["expr"]
     (tree,) = loki.parse([grafana.loki(expression, view(pod=pods))])
-    assert sorted(entry.labels["pod"] for entry in loki.lines(tree, ENTRIES)) == pods
+    shown = [entry for entry in ENTRIES if entry.labels.get("pod") in pods]
+    assert {entry.labels["pod"] for entry in shown} == set(pods)
+    assert loki.lines(tree, ENTRIES) == shown
 
 
 def test_the_table_of_pods_leads_from_a_name_to_an_id():
     expression = TARGETS["workspace-detail", "Pods of the chosen workspaces"]["expr"]
     (tree,) = loki.parse([grafana.loki(expression, view(workspace_name=["dev.2"]))])
-    build = generated.BUILDS[1]
+    written = [line for line in BUILDS if line.workspace.name == "dev.2"]
+    assert written
     assert loki.vector(tree, ENTRIES, END) == {
-        (("workspace_id", build.workspace_id), ("workspace_name", "dev.2")): 2.0
+        (("workspace_id", written[0].workspace.id), ("workspace_name", "dev.2")): len(written)
     }
 
 

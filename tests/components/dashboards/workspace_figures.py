@@ -296,7 +296,7 @@ def workspaces() -> Panels:
         **of("Latest build failed", latest(where=label("status", "failed"))),
         **of(
             "Agents not connected",
-            lambda f: now(f, agents, where=not_(label("status", "connected")), combine=len),
+            lambda f: zero(now(f, agents, where=not_(label("status", "connected")), combine=len)),
         ),
         **of(
             "Pods not ready",
@@ -385,16 +385,18 @@ def detail() -> Panels:
     return {
         **of(
             "Agents connected",
-            lambda f: now(f, agents, where=label("status", "connected"), combine=len),
+            lambda f: zero(now(f, agents, where=label("status", "connected"), combine=len)),
         ),
         **of(
             "Agents not ready",
-            lambda f: now(f, agents, where=not_(label("lifecycle_state", "ready")), combine=len),
+            lambda f: zero(
+                now(f, agents, where=not_(label("lifecycle_state", "ready")), combine=len)
+            ),
         ),
         **of("Startup script", lambda f: now(f, startup, combine=max)),
         **of(
             "Startup scripts failed",
-            lambda f: now(f, startup, where=label("success", "false"), combine=len),
+            lambda f: zero(now(f, startup, where=label("success", "false"), combine=len)),
         ),
         **of("Latency", lambda f: now(f, Metrics.AGENT_LATENCIES, combine=max)),
         **of("Failed builds", lambda f: ended(f, BUILDS, status="failed")),
