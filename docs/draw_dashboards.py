@@ -1,33 +1,27 @@
 """Draws the dashboards for the documentation: `python -m docs.draw_dashboards`.
 
 Each picture is drawn from the dashboard's own JSON (places, titles, units, thresholds) and filled
-with the data the tests generate, so it cannot show a panel that is not there. A test holds the
-committed pictures against what this draws.
+with what its own queries return over the data the tests generate (docs/panel_data.py), so it cannot
+show a panel or a figure that is not there. A test holds the committed pictures against what this
+draws.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import random
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from html import escape
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from components.dashboards import CATALOGUE, DashboardContext
-from docs import samples, workspace_samples
-from tests.components.dashboards import figures, generated, grafana
-from tests.components.dashboards.generated import END, START
+from docs.panel_data import END, RANGE, START, Data, panel_data, variables
+from tests.components.dashboards import grafana
 
 DIRECTORY = Path(__file__).parent / "dashboards"
 COLUMN, ROW, GAP = 50, 26, 4
-INTERVAL = 900
 COLORS = {
     "green": "#73bf69",
     "yellow": "#fade2a",
@@ -38,36 +32,13 @@ COLORS = {
 PALETTE = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#b877d9", "#5794f2", "#fade2a")
 
 
-@dataclass(frozen=True)
-class Data:
-    """What one panel shows; the part that fits its type is filled.
-
-    Attributes:
-        series: Values at even steps over the range, by name.
-        rows: Rows of a table, bars or slices, values by column.
-        lines: Log lines, newest first.
-    """
-
-    series: Mapping[str, Sequence[float]] | None = None
-    rows: Sequence[Mapping[str, object]] | None = None
-    lines: Sequence[str] | None = None
-
-
-Source = Callable[[str, Mapping[str, Any]], Data | None]
-"""Returns the data of a panel by dashboard uid and panel, None where it has none."""
-
-
-def draw(uid: str, sources: Sequence[Source]) -> str:
+def draw(dashboard: Mapping[str, Any], data: Mapping[str, Data]) -> str:
     """Return the picture of one dashboard as SVG.
 
     Args:
-        uid: Of the catalogue.
-        sources: Asked in turn for the data of each panel.
-
-    Raises:
-        LookupError: No source has data for a panel.
+        dashboard: As Grafana gets it.
+        data: What each panel shows, by title.
     """
-    dashboard = json.loads(CATALOGUE[uid].json(DashboardContext()))
     panels = dashboard["panels"]
     bottom = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in panels)
     width, top = 24 * COLUMN + GAP, 34
@@ -80,8 +51,13 @@ def draw(uid: str, sources: Sequence[Source]) -> str:
         f'<rect width="{width}" height="{height}" fill="#111217"/>',
         _text(10, 22, dashboard["title"], 400, size=16, color="#ffffff"),
     ]
-    variables = "   ".join(f"{v['label']} [   ]" for v in dashboard["templating"]["list"])
-    parts.append(_text(220, 22, variables, width - 230, color="#9b9ca5"))
+    chosen = variables(dashboard)
+    shown = "   ".join(
+        f"{v['label']} [ {_choice(chosen[v['name']])} ]" for v in dashboard["templating"]["list"]
+    )
+    parts.append(_text(220, 22, shown, width - 400, color="#9b9ca5"))
+    hours = f"{START:%Y-%m-%d %H:%M} to {END:%H:%M}"
+    parts.append(_text(width - 10, 22, hours, 170, color="#9b9ca5", anchor="end"))
     for panel in panels:
         place = panel["gridPos"]
         x, y = place["x"] * COLUMN + GAP, place["y"] * ROW + top
@@ -89,17 +65,22 @@ def draw(uid: str, sources: Sequence[Source]) -> str:
         if panel["type"] == "row":
             parts.append(_text(x + 4, y + 16, panel["title"], w, size=13, color="#ffffff"))
             continue
-        found = (source(uid, panel) for source in sources)
-        data = next((data for data in found if data is not None), None)
-        if data is None:
-            raise LookupError(f"{uid}: tell docs/samples.py what {panel['title']!r} shows")
         parts.append(f'<g transform="translate({x} {y})">')
         parts.append(f'<rect width="{w}" height="{h}" fill="#181b1f" stroke="#2c2f36"/>')
         parts.append(_text(8, 16, panel["title"], w - 16, size=12, color="#ffffff"))
-        parts += _BODIES[panel["type"]](panel, data, w, h)
+        of_panel = data[panel["title"]]
+        if panel["type"] == "stat" or of_panel.series or of_panel.rows or of_panel.lines:
+            parts += _BODIES[panel["type"]](panel, of_panel, w, h)
+        else:
+            parts.append(_text(w / 2, h / 2 + 8, "No data", w, color="#9b9ca5", anchor="middle"))
         parts.append("</g>")
     parts.append("</svg>\n")
     return "\n".join(parts)
+
+
+def _choice(value: grafana.Value) -> str:
+    values = [value] if isinstance(value, str) else value
+    return "All" if values == [".*"] else ", ".join(values)
 
 
 def _text(
@@ -142,25 +123,45 @@ def _fixed_colors(panel: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def shown_as(value: object, unit: str) -> str:
-    """Return a value as Grafana shows it in a unit."""
+def shown_as(value: object, unit: str, decimals: int | None = None) -> str:
+    """Return a value as Grafana shows it.
+
+    Args:
+        value: A number, a text, a moment or nothing.
+        unit: Grafana's name of the unit, such as `bytes`.
+        decimals: How many a panel asks for; None leaves it to the number.
+    """
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     if value is None or isinstance(value, str):
         return value or ""
     number = float(value)  # type: ignore[arg-type]
+
+    def scaled(base: int, *units: str) -> str:
+        part, step = number, 0
+        while abs(part) >= base and step < len(units) - 1:
+            part, step = part / base, step + 1
+        return f"{_digits(part, decimals)} {units[step]}".strip()
+
     forms: Mapping[str, Callable[[], str]] = {
-        "percentunit": lambda: f"{number * 100:.1f}%",
-        "currencyUSD": lambda: f"${number:,.2f}" if number >= 1 else f"${number:.4f}",
+        "none": lambda: _digits(number, decimals),
+        "percentunit": lambda: f"{number * 100:.{1 if decimals is None else decimals}f}%",
+        "currencyUSD": lambda: f"${number:.4f}" if 0 < number < 1 else f"${number:,.2f}",
         "dateTimeFromNow": lambda: _since(number),
-        "bytes": lambda: _scaled(number, 1024, ("B", "KiB", "MiB", "GiB", "TiB")),
-        "Bps": lambda: _scaled(number, 1024, ("B/s", "KiB/s", "MiB/s", "GiB/s")),
+        "bytes": lambda: scaled(1024, "B", "KiB", "MiB", "GiB", "TiB"),
+        "Bps": lambda: scaled(1024, "B/s", "KiB/s", "MiB/s", "GiB/s"),
         "s": lambda: _duration(number),
         "ops": lambda: f"{number:.2g} ops/s",
         "reqps": lambda: f"{number:.3g} req/s",
     }
-    plain: Callable[[], str] = lambda: _scaled(number, 1000, ("", "K", "Mil", "Bil"))  # noqa: E731
+    plain: Callable[[], str] = lambda: scaled(1000, "", "K", "Mil", "Bil")  # noqa: E731
     return forms.get(unit, plain)()
+
+
+def _digits(number: float, decimals: int | None) -> str:
+    if decimals is None and number == int(number):
+        return str(int(number))
+    return f"{number:.3g}" if decimals is None else f"{number:.{decimals}f}"
 
 
 def _duration(seconds: float) -> str:
@@ -170,27 +171,25 @@ def _duration(seconds: float) -> str:
 
 
 def _since(milliseconds: float) -> str:
-    minutes = max(int((END.timestamp() * 1000 - milliseconds) / 60000), 0)
-    return "a few seconds ago" if minutes < 1 else f"{minutes} minutes ago"
-
-
-def _scaled(number: float, base: int, units: Sequence[str]) -> str:
-    step = 0
-    while abs(number) >= base and step < len(units) - 1:
-        number, step = number / base, step + 1
-    return f"{number:.3g} {units[step]}".strip()
+    minutes = max((END.timestamp() * 1000 - milliseconds) / 60_000, 0)
+    if minutes < 1:
+        return "a few seconds ago"
+    amount, unit = (minutes, "minute") if minutes < 45 else (minutes / 60, "hour")
+    return f"{amount:.0f} {unit}s ago" if round(amount) != 1 else f"1 {unit} ago"
 
 
 def _stat(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     value: object = None
     for row in data.rows or []:
-        value = next(reversed(row.values()))
+        value = list(row.values())[-1]
     if value is None:
-        text = _defaults(panel).get("noValue", "0")
+        text = _defaults(panel).get("noValue", "No data")
         color = COLORS["blue"]
     else:
         number = float(value)  # type: ignore[arg-type]
-        text, color = shown_as(number, _defaults(panel)["unit"]), _color(panel, number)
+        defaults = _defaults(panel)
+        text = shown_as(number, defaults["unit"], defaults.get("decimals"))
+        color = _color(panel, number)
         for mapping in _defaults(panel).get("mappings", []):
             result = mapping["options"].get(f"{number:g}")
             if result:
@@ -200,69 +199,133 @@ def _stat(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
 
 
 def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
-    series = dict(list((data.series or {}).items())[: len(PALETTE)])
-    left, right, top, bottom = 70, w - 18, 28, h - 38
-    custom = _defaults(panel).get("custom", {})
+    series = data.series or {}
+    left, right, top, bottom = 82, w - 18, 28, h - 38
+    defaults = _defaults(panel)
+    custom = defaults.get("custom", {})
     stacked = custom.get("stacking", {}).get("mode") == "normal"
-    totals = [sum(vs) if stacked else max(vs) for vs in zip(*series.values(), strict=True)]
-    highest = float(_defaults(panel).get("max") or max(totals, default=1) or 1)
+    columns = [[v or 0.0 for v in vs] for vs in zip(*series.values(), strict=True)]
+    totals = [sum(vs) if stacked else max(vs) for vs in columns]
+    ticks = _ticks(float(defaults.get("max") or max(totals) or 1), defaults["unit"])
+    highest = ticks[-1]
+
+    def level(value: float) -> float:
+        return bottom - (bottom - top) * min(max(value, 0) / highest, 1)
+
     parts = []
-    for part in range(4):
-        y = bottom - (bottom - top) * part / 3
-        label = shown_as(highest * part / 3, _defaults(panel)["unit"])
-        parts.append(f'<path d="M{left} {y:.0f}H{right}" stroke="#2c2f36"/>')
-        parts.append(_text(left - 5, y + 4, label, 2 * left, color="#9b9ca5", anchor="end"))
-    for hour in range(0, 7, 2):
-        x = left + (right - left) * hour / 6
+    for tick in ticks:
+        label = shown_as(tick, defaults["unit"])
+        parts.append(f'<path d="M{left} {level(tick):.0f}H{right}" stroke="#2c2f36"/>')
+        parts.append(
+            _text(left - 5, level(tick) + 4, label, 2 * left, color="#9b9ca5", anchor="end")
+        )
+    for hour in range(int(RANGE / timedelta(hours=1)) + 1):
+        x = left + (right - left) * (timedelta(hours=hour) / RANGE)
         clock = (START + timedelta(hours=hour)).strftime("%H:%M")
         x = min(x, right - 8)  # the last one would reach over the edge
         parts.append(_text(x, bottom + 14, clock, 50, color="#9b9ca5", anchor="middle"))
-    base = [0.0] * len(totals)
+    if custom.get("thresholdsStyle", {}).get("mode") == "line":
+        for step in defaults["thresholds"]["steps"]:
+            if step["value"] is not None and step["value"] <= highest:
+                where, color = level(step["value"]), COLORS[step["color"]]
+                parts.append(
+                    f'<path d="M{left} {where:.1f}H{right}" stroke="{color}" opacity=".6"/>'
+                )
     fixed = _fixed_colors(panel)
-    colors = [fixed.get(n, c) for n, c in zip(series, PALETTE, strict=False)]
+    colors = [fixed.get(name, PALETTE[n % len(PALETTE)]) for n, name in enumerate(series)]
     dashed = {
         override["matcher"]["options"]
         for override in panel["fieldConfig"]["overrides"]
         if any(prop["id"] == "custom.lineStyle" for prop in override["properties"])
     }
+    base = [0.0] * len(totals)
     for color, (name, values) in zip(colors, series.items(), strict=True):
-        steps = max(len(values), 2)
-
-        def point(index: int, value: float, steps: int = steps) -> tuple[float, float]:
-            level = min(max(value, 0) / highest, 1)
-            x = left + (right - left) * index / (steps - 1)
-            return x, bottom - (bottom - top) * level
-
+        lows = base if stacked else [0.0] * len(values)
+        spans = [
+            None if value is None else (level(low), level(low + value))
+            for low, value in zip(lows, values, strict=True)
+        ]
         if custom.get("drawStyle") == "bars":
-            wide = (right - left) / steps * 0.7
-            for index, value in enumerate(values):
-                low = base[index] if stacked else 0.0
-                y0, y1 = point(index, low)[1], point(index, low + value)[1]
-                x = left + (right - left) * (index + 0.15) / steps
-                parts.append(
-                    f'<rect x="{x:.0f}" y="{y1:.1f}" width="{wide:.1f}" '
-                    f'height="{y0 - y1:.1f}" fill="{color}" opacity=".8"/>'
-                )
+            parts += _columns(spans, left, right, color)
         else:
-            lows = base if stacked else [0.0] * len(values)
-            path = " ".join(
-                "{:.0f} {:.1f}".format(*point(index, low + value))
-                for index, (low, value) in enumerate(zip(lows, values, strict=True))
-            )
+            filled = 0 if name in dashed else custom.get("fillOpacity", 0) / 100
+            line, area = _paths(spans, left, right)
+            if filled:
+                parts.append(f'<path d="{area}" fill="{color}" opacity="{filled:g}"/>')
             dash = ' stroke-dasharray="8 6"' if name in dashed else ""
             parts.append(
-                f'<path d="M{path}" stroke="{color}" fill="none" stroke-width="1.5"{dash}/>'
+                f'<path d="{line}" stroke="{color}" fill="none" stroke-width="1.5" '
+                f'stroke-linecap="round"{dash}/>'
             )
-        base = [b + v for b, v in zip(base, values, strict=True)]
-    x = float(left)
+        base = [b + (v or 0.0) for b, v in zip(base, values, strict=True)]
+    x, letter, least = float(left), 6.5, 8
+    longest = max(map(len, series))
+    room = next(
+        (
+            letters
+            for letters in range(longest, least, -1)
+            if sum(26 + min(len(name), letters) * letter for name in series) <= right - left + 12
+        ),
+        least,
+    )
     for color, name in zip(colors, series, strict=True):
-        label = name[:26]
-        if x + 14 + len(label) * 6 > right:
+        # Ids differ at their ends.
+        label = name if len(name) <= room else name[: room // 2] + "…" + name[-(room // 2 - 1) :]
+        if x + 14 + len(label) * letter > right:
             break
         parts.append(f'<rect x="{x:.0f}" y="{h - 15}" width="10" height="3" fill="{color}"/>')
-        parts.append(_text(x + 14, h - 9, label, 200))
-        x += 26 + len(label) * 6
+        parts.append(_text(x + 14, h - 9, label, 300))
+        x += 26 + len(label) * letter
     return parts
+
+
+Span = tuple[float, float]
+"""Where a point of a series begins and ends: the y of what it stands on, and its own."""
+
+
+def _ticks(highest: float, unit: str) -> list[float]:
+    """Return round values from 0 to the first that is no less than the highest."""
+    base = 1.0
+    if unit in ("bytes", "Bps"):
+        while base * 1024 <= highest:
+            base *= 1024
+    elif unit == "s" and highest > 60:
+        base = 60.0
+    size = 10 ** math.floor(math.log10(highest / base))
+    steps = (size * part for part in (0.25, 0.5, 1, 2.5, 5))
+    step = next(step for step in steps if step * 4 >= highest / base)
+    count = math.ceil(highest / base / step - 1e-9)
+    return [base * step * number for number in range(count + 1)]
+
+
+def _columns(spans: Sequence[Span | None], left: int, right: int, color: str) -> list[str]:
+    room = (right - left) / max(len(spans), 2)
+    return [
+        f'<rect x="{left + room * (index + 0.15):.0f}" y="{span[1]:.1f}" width="{room * 0.7:.1f}" '
+        f'height="{span[0] - span[1]:.1f}" fill="{color}" opacity=".8"/>'
+        for index, span in enumerate(spans)
+        if span and span[0] - span[1] >= 0.1
+    ]
+
+
+def _paths(spans: Sequence[Span | None], left: int, right: int) -> tuple[str, str]:
+    """Return the path of a line, and that of the area between it and what it stands on."""
+    step = (right - left) / max(len(spans) - 1, 1)
+    # What is not there is a gap, as in Grafana.
+    pieces: list[list[tuple[float, Span]]] = [[]]
+    for index, span in enumerate(spans):
+        if span is None:
+            pieces.append([])
+        else:
+            pieces[-1].append((left + step * index, span))
+    lines, areas = [], []
+    for piece in filter(None, pieces):
+        line = "M" + " ".join(f"{x:.0f} {span[1]:.1f}" for x, span in piece)
+        below = " ".join(f"{x:.0f} {span[0]:.1f}" for x, span in reversed(piece))
+        # A point between two gaps is a dot.
+        lines.append(line + "h.1" if len(piece) == 1 else line)
+        areas.append(f"{line} {below}Z")
+    return " ".join(lines), " ".join(areas)
 
 
 def _bars(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
@@ -313,7 +376,7 @@ def _pie(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
 
 
 def _number(row: Mapping[str, object]) -> float:
-    return float(next(reversed(row.values())))  # type: ignore[arg-type]
+    return float(list(row.values())[-1])  # type: ignore[arg-type]
 
 
 def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
@@ -342,17 +405,29 @@ def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     for position, column in enumerate(columns):
         shown = names.get(column, column)
         x = 8 + position * wide
-        parts.append(_text(x, 38, shown, wide - 6, color="#6e9fff"))
+        parts.append(_text(x, 38, shown, wide - 4, color="#6e9fff"))
         for index, row in enumerate(rows[: int((h - 50) / 20)]):
             cell = shown_as(row.get(column), units.get(shown, "none"))
             color = texts.get((shown, cell), "")
-            parts.append(_text(x, 60 + index * 20, cell, wide - 6, color=color))
+            parts.append(_text(x, 60 + index * 20, cell, wide - 4, color=color))
     return parts
 
 
 def _logs(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
-    shown = list(data.lines or [])[: int((h - 30) / 18)]
-    return [_text(8, 40 + index * 18, line, w - 16) for index, line in enumerate(shown)]
+    parts = []
+    y, room, size = 38, w - 170, 10
+    longest = int(room / (size * 0.6))
+    for time, line in data.lines or []:
+        pieces = [line[start : start + longest] for start in range(0, len(line), longest)]
+        if y + (len(pieces) - 1) * 15 > h - 6:
+            break
+        clock = time.strftime("%Y-%m-%d %H:%M:%S")
+        parts.append(_text(8, y, clock, 140, size=size, color="#9b9ca5"))
+        for piece in pieces:
+            parts.append(_text(155, y, piece, room + size, size=size))
+            y += 15
+        y += 3
+    return parts
 
 
 _BODIES: Mapping[str, Callable[[Mapping[str, Any], Data, int, int], list[str]]] = {
@@ -365,128 +440,6 @@ _BODIES: Mapping[str, Callable[[Mapping[str, Any], Data, int, int], list[str]]] 
 }
 
 
-def from_tables(uid: str, panel: Mapping[str, Any]) -> Data | None:
-    """Return the figures of a SQL panel, as computed from the generated rows."""
-    expected = figures.EXPECTED.get((uid, panel["title"]))
-    if expected is None:
-        return None
-    rows = expected(figures.Figures(generated.deployment(), grafana.View(START, END, INTERVAL)))
-    if panel["type"] != "timeseries":
-        return Data(rows=rows)
-    steps = range(int(START.timestamp()), int(END.timestamp()) + 1, INTERVAL)
-    series: dict[str, dict[int, float]] = {}
-    for row in rows:
-        labels = [v for v in list(row.values())[1:] if isinstance(v, str)]
-        for name, value in list(row.items())[1:]:
-            if isinstance(value, int | Fraction):
-                line = series.setdefault(labels[0] if labels else name, {})
-                line[int(str(row["time"]))] = float(value)
-    return Data(series={n: [v.get(t, 0.0) for t in steps] for n, v in sorted(series.items())})
-
-
-def from_audit(uid: str, panel: Mapping[str, Any]) -> Data | None:
-    """Return the figures of an audit panel, as computed from the generated requests."""
-    if uid != "agent-firewall" or not panel["title"]:
-        return None
-    seen = [r for r in generated.requests() if START < r.time <= END]
-    denied = [r for r in seen if r.decision == "deny"]
-    allowed = [r for r in seen if r.decision == "allow"]
-
-    def ranking(requests: Sequence[generated.Request], key: str) -> Data:
-        rows = figures.ranking(requests, lambda r: getattr(r, key), key, "requests")
-        return Data(rows=rows)
-
-    def over_time(key: str, *, share: bool) -> Data:
-        series: dict[str, list[float]] = {}
-        for name in sorted({getattr(r, key) for r in seen}):
-            values = []
-            for step in range(24):
-                start = START + timedelta(seconds=INTERVAL * step)
-                inside = [
-                    r
-                    for r in seen
-                    if getattr(r, key) == name
-                    and start < r.time <= start + timedelta(seconds=INTERVAL)
-                ]
-                refused = sum(r.decision == "deny" for r in inside)
-                values.append(refused / max(len(inside), 1) if share else float(len(inside)))
-            series[name] = values
-        return Data(series=series)
-
-    def table(requests: Sequence[generated.Request]) -> Data:
-        return Data(
-            rows=[
-                {
-                    "Time": r.time,
-                    "http_method": r.method,
-                    "domain": r.domain,
-                    "path": r.path,
-                    "owner": r.owner,
-                    "workspace_name": r.workspace,
-                    "template_id": r.template,
-                    "template_version_id": r.version,
-                    "matched_rule": f"domain={r.domain}",
-                }
-                for r in reversed(requests)
-            ]
-        )
-
-    made: Mapping[str, Callable[[], Data]] = {
-        "Allowed requests": lambda: Data(rows=[{"n": len(allowed)}]),
-        "Denied requests": lambda: Data(rows=[{"n": len(denied)}]),
-        "Share denied": lambda: Data(rows=[{"n": len(denied) / len(seen)}]),
-        "Time since the last audit line": lambda: Data(
-            rows=[{"n": seen[-1].time.timestamp() * 1000}]
-        ),
-        "Requests by decision": lambda: ranking(seen, "decision"),
-        "Decisions over time": lambda: over_time("decision", share=False),
-        "Top allowed domains": lambda: ranking(allowed, "domain"),
-        "Top denied domains": lambda: ranking(denied, "domain"),
-        "Deny rate by template": lambda: over_time("template", share=True),
-        "Deny rate by template version": lambda: over_time("version", share=True),
-        "First-seen denied domains": lambda: Data(
-            rows=[
-                {"domain": row["domain"], "Requests": row["requests"]}
-                for row in ranking(denied, "domain").rows or []
-            ][-2:]
-        ),
-        "Recent denied requests": lambda: table(denied),
-        "Recent allowed requests": lambda: table(allowed),
-    }
-    found = made.get(panel["title"])
-    return found() if found else None
-
-
-def from_samples(uid: str, panel: Mapping[str, Any]) -> Data | None:
-    """Return the figures of a panel that the samples tell."""
-    return _told(samples, uid, panel) or _told(workspace_samples, uid, panel)
-
-
-def _told(told: ModuleType, uid: str, panel: Mapping[str, Any]) -> Data | None:
-    key = (uid, panel["title"])
-    rng = random.Random(zlib.crc32("/".join(key).encode()))  # noqa: S311 (a picture)
-    series: dict[str, list[float]] = {}
-    for name, (low, high) in told.SERIES.get(key, {}).items():
-        series[name] = [low + (high - low) * part for part in _walk(rng, 1)]
-    for name, at in told.LEVELS.get(key, {}).items():
-        series[name] = [at[max(step for step in at if step <= n)] for n in range(48)]
-    for name, at in told.EVENTS.get(key, {}).items():
-        series[name] = [at.get(n, 0.0) for n in range(48)]
-    if series:
-        return Data(series=series)
-    rows = [{"value": told.STATS[key]}] if key in told.STATS else told.ROWS.get(key)
-    lines = told.LINES.get(key)
-    return Data(rows=rows, lines=lines) if rows or lines else None
-
-
-def _walk(rng: random.Random, size: float) -> list[float]:
-    value, values = rng.uniform(0.3, 0.7), []
-    for _ in range(48):
-        value = min(max(value + rng.uniform(-0.09, 0.09), 0.02), 1)
-        values.append(value * size)
-    return values
-
-
 def _organized(panel: Mapping[str, Any]) -> list[str]:
     for step in panel.get("transformations") or []:
         if step["id"] == "organize":
@@ -497,7 +450,12 @@ def _organized(panel: Mapping[str, Any]) -> list[str]:
 
 def pictures() -> dict[str, str]:
     """Return the SVG of every dashboard by uid."""
-    return {uid: draw(uid, [from_tables, from_audit, from_samples]) for uid in CATALOGUE}
+    dashboards = [json.loads(spec.json(DashboardContext())) for spec in CATALOGUE.values()]
+    data = panel_data(dashboards)
+    return {
+        d["uid"]: draw(d, {title: of for (uid, title), of in data.items() if uid == d["uid"]})
+        for d in dashboards
+    }
 
 
 def main() -> int:

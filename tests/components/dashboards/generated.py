@@ -7,7 +7,7 @@ interceptions without tokens, rows on both sides of the range, quotes, unicode, 
 import json
 import random
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -364,6 +364,8 @@ URLS = (
     ("https://a.b.c.example.net/x/../%2e%2e/y", "a.b.c.example.net", "/x/../%2e%2e/y"),
     ("wss://dev.usgov.example/api/v2/rpc\\back", "dev.usgov.example", "/api/v2/rpc\\back"),
 )
+FRESH = ("https://paste.example.org/upload", "paste.example.org", "/upload")
+"""Asked for, and denied, in the last two hours alone."""
 TEMPLATES = {
     "11111111-aaaa-4000-8000-000000000001": ("v1-aaaa", "v2-bbbb"),
     "22222222-bbbb-4000-8000-000000000002": ("v9-cccc",),
@@ -398,4 +400,17 @@ def requests(seed: int = 7, count: int = 900) -> list[Request]:
                 version=version,
             )
         )
+    url, domain, path = FRESH
+    made += [
+        replace(
+            made[number],
+            time=END - timedelta(minutes=rng.randrange(1, 120)),
+            decision="deny",
+            method="POST",
+            url=url,
+            domain=domain,
+            path=path,
+        )
+        for number in range(5)
+    ]
     return sorted(made, key=lambda request: request.time)

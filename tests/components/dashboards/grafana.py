@@ -157,19 +157,20 @@ def _macro(name: str, arguments: str, view: View) -> str:
         case "__timeTo", _:
             return f"'{_iso(view.end)}'"
         case "__timeGroup", [column, interval]:
-            seconds = _parse(interval.strip("'"))
-            return f"floor(extract(epoch from {column})/{seconds})*{seconds}"
+            width = format(seconds(interval.strip("'")), "g")
+            return f"floor(extract(epoch from {column})/{width})*{width}"
         case "__timeGroupAlias", [column, interval]:
             return _macro("__timeGroup", f"{column},{interval}", view) + ' AS "time"'
         case _:
             raise GrafanaError(f"unknown macro ${name}({arguments})")
 
 
-def _parse(duration: str) -> str:
+def seconds(duration: str) -> float:
+    """Return the seconds of a duration such as `5m`. Raises GrafanaError for what is none."""
     found = _DURATION.fullmatch(duration)
     if not found:
         raise GrafanaError(f"no duration: {duration}")
-    return f"{int(found[1]) * _SECONDS[found[2]]:g}"
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def _iso(moment: datetime) -> str:

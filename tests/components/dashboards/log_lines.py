@@ -24,6 +24,7 @@ class Workspace:
     owner: str
     name: str
     template: str
+    version: str
 
     @property
     def id(self) -> str:
@@ -35,9 +36,12 @@ class Workspace:
 
 
 WORKSPACES = (
-    *(Workspace(a.username, a.workspace_name, a.template_name) for a in series.AGENTS),
-    Workspace("o'brien", "dev.2", "firewalled"),
-    Workspace("zoë.k+1", "new", "claude-code"),
+    *(
+        Workspace(a.username, a.workspace_name, a.template_name, a.template_version)
+        for a in series.AGENTS
+    ),
+    Workspace("o'brien", "dev.2", "firewalled", "v2"),
+    Workspace("zoë.k+1", "new", "claude-code", "v9"),
 )
 
 
@@ -64,7 +68,7 @@ class BuildLine:
             workspace_transition=self.transition,
             workspace_id=self.workspace.id,
             template_name=self.workspace.template,
-            template_version="v2",
+            template_version=self.workspace.version,
         )
 
 
@@ -120,7 +124,7 @@ def _coderd(rng: random.Random) -> Iterator[Entry]:
 
 
 def _gateway(rng: random.Random) -> Iterator[Entry]:
-    for _ in range(240):
+    for _ in range(300):
         time, user = _moment(rng), rng.choice(("ada", "o'brien", "zoë.k+1"))
         provider, model = rng.choice(
             (("anthropic", "claude-opus-4-7"), ("bedrock-us-gov-west-1", "claude-haiku-4-5"))
@@ -146,11 +150,17 @@ def _gateway(rng: random.Random) -> Iterator[Entry]:
         yield Entry(time, {**CODERD, "pod": rng.choice(series.REPLICAS)}, line)
     for _ in range(7):
         time = _moment(rng)
-        yield Entry(time, CODERD, log_line("aibridged: providers reloaded", time=time))
+        line = log_line(
+            "providers reloaded",
+            time=time,
+            caller="enterprise/aibridged/reload.go:81",
+            loggers=("coderd", "aibridged"),
+        )
+        yield Entry(time, CODERD, line)
 
 
 def _provisioner(rng: random.Random) -> Iterator[Entry]:
-    for _ in range(60):
+    for _ in range(180):
         time, job = _moment(rng), f"{rng.getrandbits(32):08x}"
         level, message = rng.choice(
             (
@@ -163,7 +173,7 @@ def _provisioner(rng: random.Random) -> Iterator[Entry]:
         )
         logger = f"provisionerd-{series.PROVISIONER}-{rng.randrange(4)}"
         yield Entry(time, PROVISIONER, _for_people(time, level, logger, f"{message}  job_id={job}"))
-    for _ in range(40):
+    for _ in range(200):
         time = _moment(rng)
         line = log_line(
             "acquired job",
@@ -188,7 +198,7 @@ def _workspaces(rng: random.Random) -> Iterator[Entry]:
             ):
                 yield Entry(time, labels, _for_people(time, level, logger, message))
                 time += timedelta(milliseconds=rng.randrange(80, 9_000))
-        for _ in range(6):
+        for _ in range(25):
             time = _moment(rng)
             message = rng.choice(
                 (

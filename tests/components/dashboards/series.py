@@ -91,7 +91,7 @@ AGENTS = (
     Agent("ben", "dev", "claude-code", "v9", False),
 )
 MOVED, MOVED_AT = "zoe", 190
-DISCONNECTED: Mapping[str, tuple[int, int]] = {"ben": (150, 170), "mika": (205, COUNT)}
+DISCONNECTED: Mapping[str, tuple[int, int]] = {"ben": (152, 174), "mika": (204, COUNT)}
 """Owners of agents that lost their connection, and from which sample to which."""
 REPLICAS = ("coder-7d9f8b6c5-2x9kq", "coder-7d9f8b6c5-8hmzt")
 PROVISIONER = "coder-provisioner-5c6d7-zk84t"
@@ -110,7 +110,7 @@ PRESETS = (
 )
 PROVIDERS = (
     ("anthropic", "anthropic", "enabled"),
-    ("bedrock-gov", "bedrock", "enabled"),
+    ("bedrock-us-gov-west-1", "bedrock", "enabled"),
     ("openai", "openai", "error"),
     ("old", "openai", "disabled"),
 )
@@ -296,7 +296,6 @@ _GAUGES: Mapping[str, tuple[float, float]] = {
     Metrics.AGENT_LATENCIES.name: (0.02, 0.09),
     Metrics.AGENT_RX_BYTES.name: (2e5, 2e6),
     Metrics.AGENT_TX_BYTES.name: (1e5, 1e6),
-    Metrics.CONTAINER_MEMORY.name: (1.1 * GIB, 3.7 * GIB),
 }
 _LEVELS: Mapping[str, tuple[int, int]] = {
     # The lowest and the highest value of what changes now and then.
@@ -304,16 +303,15 @@ _LEVELS: Mapping[str, tuple[int, int]] = {
     Metrics.PROVISIONER_JOBS.name: (0, 3),
     Metrics.PREBUILDS_RUNNING.name: (3, 4),
     Metrics.PREBUILDS_ELIGIBLE.name: (2, 3),
-    Metrics.AGENT_SESSIONS_VSCODE.name: (0, 2),
+    Metrics.AGENT_SESSIONS_VSCODE.name: (0, 1),
     Metrics.AGENT_SESSIONS_JETBRAINS.name: (0, 1),
     Metrics.AGENT_SESSIONS_SSH.name: (0, 1),
-    Metrics.AGENT_SESSIONS_PTY.name: (0, 2),
+    Metrics.AGENT_SESSIONS_PTY.name: (0, 1),
 }
 _CONSTANTS: Mapping[str, float] = {
     Metrics.LICENSE_LIMIT_USERS.name: 50,
     Metrics.LICENSE_USER_LIMIT_ENABLED.name: 1,
     Metrics.PROVISIONER_DAEMONS.name: 3,
-    Metrics.PREBUILDS_DESIRED.name: 4,
     Metrics.PROVIDER_INFO.name: 1,
     Metrics.AGENTS_UP.name: 1,
 }
@@ -321,7 +319,7 @@ _EVENTS: Mapping[str, float] = {
     # The chance that a minute adds to a counter.
     Metrics.PUBSUB_LATENCY_ERRORS.name: 0.01,
     Metrics.PREBUILDS_CLAIMED.name: 0.07,
-    Metrics.PREBUILDS_CREATED.name: 0.08,
+    Metrics.PREBUILDS_CREATED.name: 0.12,
     Metrics.PREBUILDS_FAILED.name: 0.01,
     Metrics.WORKSPACE_CREATIONS.name: 0.03,
 }
@@ -332,13 +330,14 @@ _REQUESTS: Mapping[str, float] = {"200": 1.0, "302": 0.05, "404": 0.03, "500": 0
 def _samples(metric: Metric, labels: Labels, rng: random.Random) -> list[float | None]:
     name = metric.name
     if name in _GAUGES:
-        return _gauge(rng, *_GAUGES[name])
+        return list(_gauge(rng, *_GAUGES[name]))
     if name in _LEVELS:
         return _level(rng, *_LEVELS[name])
     if name in _CONSTANTS:
         return [float(_CONSTANTS[name])] * COUNT
     if name in _EVENTS:
-        return _events(rng, _EVENTS[name])
+        # No more can be claimed than were created.
+        return _events(rng, _EVENTS[name], None if metric is not Metrics.PREBUILDS_CREATED else ())
     match metric:
         case Metrics.UP:
             down = labels["pod"] == "promtail-c7d4v"
@@ -352,6 +351,11 @@ def _samples(metric: Metric, labels: Labels, rng: random.Random) -> list[float |
             if agent.rests:
                 return [7.0] * COUNT
             return _counter(rng) if agent.forwards else [0.0] * COUNT
+        case Metrics.PREBUILDS_DESIRED:
+            # The last preset was scaled down, and has more than it should.
+            wanted = dict(zip(PRESETS, (5, 4, 1), strict=True))
+            preset = labels["organization_name"], labels["template_name"], labels["preset_name"]
+            return [float(wanted[preset])] * COUNT
         case Metrics.WORKSPACE_BUILDS:
             return _builds(labels, rng)
         case Metrics.WORKSPACE_LATEST_BUILD_STATUS:
@@ -371,13 +375,15 @@ def _samples(metric: Metric, labels: Labels, rng: random.Random) -> list[float |
 
 def _of_container(metric: Metric, labels: Labels, rng: random.Random) -> list[float | None]:
     ended = TERMINATIONS.get(labels["pod"], ())
+    # What came to its limit was given more, and comes to that.
+    cores, memory = (3.0, 6.0 * GIB) if ended else (2.0, 4.0 * GIB)
     match metric:
         case Metrics.POD_REQUESTS:
-            return [0.5 if labels["resource"] == "cpu" else 2.0 * GIB] * COUNT
+            return [cores / 4 if labels["resource"] == "cpu" else memory / 2] * COUNT
         case Metrics.POD_LIMITS:
-            return [2.0 if labels["resource"] == "cpu" else 4.0 * GIB] * COUNT
+            return [cores if labels["resource"] == "cpu" else memory] * COUNT
         case Metrics.POD_READY:
-            starting = {at + wait for at, _ in ended for wait in range(3)}
+            starting = {at + wait for at, _ in ended for wait in range(4)}
             ready = labels["condition"] == "true"
             return [float((index not in starting) == ready) for index in range(COUNT)]
         case Metrics.POD_RESTARTS:
@@ -393,14 +399,30 @@ def _of_container(metric: Metric, labels: Labels, rng: random.Random) -> list[fl
         case Metrics.CONTAINER_CPU:
             # Of a container that was started again, it counts anew.
             return _counter(rng, rng.uniform(6, 40), restarts=[at + 1 for at, _ in ended])
+        case Metrics.CONTAINER_MEMORY:
+            return _memory(rng, ended, 0.98 * memory)
     raise NotImplementedError(metric.name)
+
+
+def _memory(
+    rng: random.Random, ended: Sequence[tuple[int, str]], limit: float
+) -> list[float | None]:
+    """What a container uses: it fills up until it is killed for it, and then begins anew."""
+    low = 0.6 * GIB
+    values = _gauge(rng, 1.1 * GIB, 3.2 * GIB)
+    for at, why in ended:
+        for back in range(20 if why == "OOMKilled" else 0):
+            values[at - back] += (limit - values[at - back]) * (1 - back / 20)
+        for later in range(1, min(40, COUNT - at)):
+            values[at + later] = low + (values[at + later] - low) * later / 40
+    return list(values)
 
 
 def _agent_part(labels: Labels) -> dict[str, str]:
     return {name: value for name, value in labels.items() if name in _AGENT_LABELS}
 
 
-def _gauge(rng: random.Random, low: float, high: float) -> list[float | None]:
+def _gauge(rng: random.Random, low: float, high: float) -> list[float]:
     part, values = rng.uniform(0.2, 0.6), []
     for _ in range(COUNT):
         part = min(max(part + rng.uniform(-0.06, 0.06), 0), 1)
@@ -425,16 +447,22 @@ def _counter(
     return _restarting(rng, grown, restarts)
 
 
-def _events(rng: random.Random, chance: float) -> list[float | None]:
+def _events(
+    rng: random.Random, chance: float, restarts: Sequence[int] | None
+) -> list[float | None]:
     """A counter to which a minute adds one with so much of a chance."""
-    return _restarting(rng, [float(rng.random() < chance) for _ in range(COUNT)], None)
+    grown = [float(rng.random() < chance) for _ in range(COUNT)]
+    return _restarting(rng, grown, restarts, int(600 * chance) + 1)
 
 
 def _restarting(
-    rng: random.Random, grown: Sequence[float], restarts: Sequence[int] | None
+    rng: random.Random,
+    grown: Sequence[float],
+    restarts: Sequence[int] | None,
+    least: int = 5_000,
 ) -> list[float | None]:
     # From a value far above zero, so that nothing is extrapolated below it; restarts once.
-    value = float(rng.randrange(5_000, 9_000))
+    value = float(rng.randrange(least, 2 * least))
     if restarts is None:
         restarts = [rng.randrange(90, COUNT)] if rng.random() < 0.5 else []
     values: list[float | None] = []
@@ -446,22 +474,27 @@ def _restarting(
 
 def _latest_builds(labels: Labels, rng: random.Random) -> list[float | None]:
     match labels["status"], labels["workspace_transition"]:
-        case "succeeded", "start":
-            return _level(rng, 1, 4)
-        case "succeeded", "stop":
-            return _level(rng, 0, 2)
-        case "failed", "start":
+        case "succeeded", "start" | "stop":
+            return _level(rng, 0, 1)
+        case (("failed" | "running"), "start"):
             return _level(rng, 0, rng.choice((0, 0, 0, 1)))
-        case "running", "start":
-            return _level(rng, 0, rng.choice((0, 0, 1)))
         case _:
             return [0.0] * COUNT
 
 
+_NO_BUILD: Mapping[tuple[str, str], float] = {
+    ("success", "STOP"): 0.2,
+    ("success", "DESTROY"): 0.85,
+    ("failed", "START"): 0.6,
+    ("failed", "STOP"): 0.9,
+    ("failed", "DESTROY"): 0.95,
+}
+"""How likely a replica of coderd saw no build of a workspace that ended so."""
+
+
 def _builds(labels: Labels, rng: random.Random) -> list[float | None]:
     """A workspace's builds: the first begins the series, few follow, some pods go away."""
-    rare = labels["status"] == "failed" or labels["workspace_transition"] == "DESTROY"
-    if rng.random() < (0.7 if rare else 0.2):
+    if rng.random() < _NO_BUILD.get((labels["status"], labels["workspace_transition"]), 0):
         return [None] * COUNT
     born, gone = rng.randrange(COUNT - 2), rng.choice((COUNT, COUNT, rng.randrange(90, COUNT)))
     later = {rng.randrange(born, COUNT) for _ in range(rng.randrange(4))} - {born}
@@ -505,38 +538,36 @@ class Observed:
 
     Attributes:
         bounds: Upper bounds of its buckets, without the infinite one.
-        usual: About what half of them are below.
-        most: A minute has up to so many of them.
-        seldom: Values of a label of which there is one for fifteen of the others.
+        median: Half of them are below.
+        often: About so many are made a minute.
+        seldom: Values of labels of which there is one for fifteen of the others.
     """
 
     bounds: tuple[float, ...]
-    usual: float
-    most: int = 2
+    median: float
+    often: float
     seldom: Mapping[str, str] = field(default_factory=dict)
 
 
-_SECONDS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_SECONDS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_MILLISECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 _OBSERVED: Mapping[str, Observed] = {
-    Metrics.PROVISIONER_JOB_TIMINGS.name: Observed(_SECONDS, 40, seldom={"status": "failed"}),
-    Metrics.PROVISIONER_QUEUE_WAIT.name: Observed(_SECONDS, 2, 1),
-    Metrics.PREBUILD_CLAIM_DURATION.name: Observed(_SECONDS, 9, 1),
-    Metrics.WORKSPACE_CREATION_DURATION.name: Observed(_SECONDS, 90, 1),
-    Metrics.DB_TX_DURATION.name: Observed(
-        (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0), 0.004, 90, seldom={"success": "false"}
-    ),
+    Metrics.PROVISIONER_JOB_TIMINGS.name: Observed(_SECONDS, 40, 0.15, {"status": "failed"}),
+    Metrics.PROVISIONER_QUEUE_WAIT.name: Observed(_SECONDS, 2, 0.05),
+    Metrics.PREBUILD_CLAIM_DURATION.name: Observed(_SECONDS, 9, 0.1),
+    Metrics.WORKSPACE_CREATION_DURATION.name: Observed(_SECONDS, 90, 0.1),
+    Metrics.DB_TX_DURATION.name: Observed(_MILLISECONDS, 0.004, 45, {"success": "false"}),
 }
 
 
 def _histogram(name: str, labels: Labels, rng: random.Random) -> Iterator[Series]:
     like = _OBSERVED[name]
-    seldom = any(labels.get(label) == value for label, value in like.seldom.items())
+    often = like.often / (15 if like.seldom.items() & labels.items() else 1)
     rows: list[tuple[float, ...]] = []
     counts, total, summed = [0.0] * len(like.bounds), 0.0, 0.0
     for _ in range(COUNT):
-        several = rng.randint(0, like.most) if not seldom or rng.random() < 1 / 15 else 0
-        for _ in range(several):
-            value = rng.lognormvariate(math.log(like.usual), 0.8)
+        for _ in range(int(rng.uniform(0, 2 * often) + rng.random())):
+            value = rng.lognormvariate(math.log(like.median), 0.8)
             counts = [c + (value <= b) for c, b in zip(counts, like.bounds, strict=True)]
             total, summed = total + 1, summed + value
         rows.append((*counts, total, summed))
