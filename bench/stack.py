@@ -24,7 +24,7 @@ from pulumi import automation
 
 from local import tools
 from local.environment import Environment
-from ops import engine
+from ops import engine, host
 
 ROUNDS = 5
 PREVIEW, HUNDRED, MEGABYTES = 2.0, 6.0, 250.0
@@ -62,7 +62,7 @@ def empty_program(
     """Return a stack of so many resources that hold nothing, in the same backend."""
 
     def program() -> None:
-        engine.without_debugging()
+        host.without_debugging()
         for number in range(resources):
             pulumi.ComponentResource("bench:index:Empty", f"empty-{number}")
 

@@ -7,20 +7,19 @@ uses what the operator's environment names, as the command line would.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
-import runpy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import empty_pb2
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
-from pulumi.runtime import settings as runtime
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+from ops import host
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "firewalled-coder"
@@ -69,33 +68,6 @@ class _Stack(automation.Stack):
         return super().info(show_secrets=False)
 
 
-class _Engine:
-    """The engine as the program reports to it, less what is of no use to anybody.
-
-    The SDK tells of every step of every resource, each time in a call that it waits for, and the
-    engine drops what it hears: messages for debugging show with --debug, which is never asked for
-    here. The calls were two fifths of a preview.
-    """
-
-    def __init__(self, stub: engine_pb2_grpc.EngineStub) -> None:
-        self._stub = stub
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stub, name)
-
-    def Log(self, request: engine_pb2.LogRequest, **options: Any) -> Any:
-        """Pass a message on, except one for debugging."""
-        if request.severity == engine_pb2.DEBUG:
-            return empty_pb2.Empty()
-        return self._stub.Log(request, **options)
-
-
-def without_debugging() -> None:
-    """Send the engine no message for debugging from the program that now runs."""
-    if runtime.SETTINGS.engine is not None:
-        runtime.SETTINGS.engine = _Engine(runtime.SETTINGS.engine)
-
-
 def stacks(root: Path = ROOT) -> list[str]:
     """Return the names of the stacks that have settings."""
     found = (root / "stacks").glob("Pulumi.*.yaml")
@@ -105,13 +77,7 @@ def stacks(root: Path = ROOT) -> list[str]:
 def program(work_dir: Path, root: Path = ROOT) -> Callable[[], None]:
     """Return the program of the checkout at `root`, for a project at `work_dir`."""
 
-    def run() -> None:
-        # A language host would tell the program where its project is; in process we do.
-        runtime.SETTINGS.root_directory = str(work_dir)
-        without_debugging()
-        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
-
-    return run
+    return lambda: host.run_program(root, work_dir)
 
 
 @contextmanager
@@ -176,9 +142,13 @@ def _command(progress: Progress) -> automation.PulumiCommand:
 
     binary = engine.find(progress)
     # The Automation API finds a root's bin/pulumi, or the one on PATH.
-    return automation.PulumiCommand(
-        root=str(binary.parent.parent) if binary.parent.name == "bin" else None
-    )
+    return _engine(str(binary.parent.parent) if binary.parent.name == "bin" else None)
+
+
+@functools.cache
+def _engine(root: str | None) -> automation.PulumiCommand:
+    # It asks the engine for its version, which takes as long as a command does.
+    return automation.PulumiCommand(root=root)
 
 
 def _select(

@@ -1,31 +1,77 @@
 """Runs the program of another checkout on the engine, in a process of its own.
 
-`python host.py REQUEST ANSWER`, with that checkout first on PYTHONPATH. It needs of the checkout
-only `__main__.py`, so that a commit of any age can be run; hence it imports nothing of ops, and
-the modules of two commits never meet in one process.
+`python host.py ANSWERS`, with that checkout first on PYTHONPATH: a line of JSON on standard input
+names the stack, each one after it is an operation, and file descriptor ANSWERS gets a line for
+each. It needs of the checkout only `__main__.py`, so that a commit of any age can be run; hence it
+imports nothing of ops, and the modules of two commits never meet in one process.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import sys
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import empty_pb2
 from pulumi import automation
 from pulumi.runtime import settings as runtime
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 
-def run(request: dict[str, Any]) -> dict[str, Any]:
+class _Engine:
+    """The engine as a program reports to it, less what is of no use to anybody.
+
+    The SDK tells of every step of every resource, each time in a call that it waits for, and the
+    engine drops what it hears: messages for debugging show with --debug, which is never asked for
+    here. The calls were two fifths of a preview.
+    """
+
+    def __init__(self, stub: engine_pb2_grpc.EngineStub) -> None:
+        self._stub = stub
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stub, name)
+
+    def Log(self, request: engine_pb2.LogRequest, **options: Any) -> Any:
+        """Pass a message on, except one for debugging."""
+        if request.severity == engine_pb2.DEBUG:
+            return empty_pb2.Empty()
+        return self._stub.Log(request, **options)
+
+
+def run_program(root: Path, work_dir: Path) -> None:
+    """Run the `__main__.py` of the checkout at `root`, for a project at `work_dir`."""
+    # A language host would tell the program where its project is; in process we do.
+    runtime.SETTINGS.root_directory = str(work_dir)
+    without_debugging()
+    runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+
+def without_debugging() -> None:
+    """Send the engine no message for debugging from the program that now runs."""
+    if runtime.SETTINGS.engine is not None:
+        runtime.SETTINGS.engine = _Engine(runtime.SETTINGS.engine)
+
+
+def select(request: dict[str, Any]) -> automation.Stack:
+    """Return the stack whose program is at `root` and whose project is at `work_dir`."""
+    workspace = automation.LocalWorkspace(
+        work_dir=request["work_dir"],
+        program=lambda: run_program(Path(request["root"]), Path(request["work_dir"])),
+        pulumi_command=automation.PulumiCommand(root=request["pulumi"]),
+        env_vars=request["variables"],
+    )
+    return automation.Stack.select(request["stack"], workspace)
+
+
+def run(stack: automation.Stack, request: dict[str, Any]) -> dict[str, Any]:
     """Preview or apply; return the steps, the stack's outputs, and errors as (URN, message)."""
     steps: list[dict[str, Any]] = []
     outputs: dict[str, Any] = {}
     said: list[tuple[str, str]] = []
-
-    def program() -> None:
-        runtime.SETTINGS.root_directory = request["work_dir"]
-        runpy.run_path(str(Path(request["root"]) / "__main__.py"), run_name="__main__")
 
     def on_event(event: automation.events.EngineEvent) -> None:
         if event.resource_pre_event:
@@ -37,13 +83,6 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             said.append((event.diagnostic_event.urn or "", event.diagnostic_event.message))
 
-    workspace = automation.LocalWorkspace(
-        work_dir=request["work_dir"],
-        program=program,
-        pulumi_command=automation.PulumiCommand(root=request["pulumi"]),
-        env_vars=request["variables"],
-    )
-    stack = automation.Stack.select(request["stack"], workspace)
     options: dict[str, Any] = {
         "on_event": on_event,
         "target": request["target"] or None,
@@ -84,6 +123,14 @@ def _pass_on(text: str) -> None:
     sys.stdout.flush()
 
 
+def main() -> None:
+    """Answer every operation that is asked for, until standard input ends."""
+    with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as answers:
+        stack = select(json.loads(sys.stdin.readline()))
+        for line in sys.stdin:
+            answers.write(json.dumps(run(stack, json.loads(line))) + "\n")
+            answers.flush()
+
+
 if __name__ == "__main__":
-    asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    Path(sys.argv[2]).write_text(json.dumps(run(asked)), encoding="utf-8")
+    main()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -26,12 +25,11 @@ import yaml
 
 from components.boundary import Policy
 from ops import changes, engine, git, history, protection, report, stacks, up
-from ops import preview as previews
 from ops.assessment import StackPreview
 from ops.conflicts import with_way_out
 from ops.history import Record, Update
+from ops.hosted import Answer, Host, HostError, hosted
 
-HOST = Path(__file__).with_name("host.py")
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
 
@@ -95,64 +93,25 @@ def _source(update: Update) -> tuple[str | None, bool, str | None]:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What running the program said: steps, the stack's outputs, an error or ''."""
-
-    steps: Sequence[Mapping[str, Any]]
-    outputs: Mapping[str, Any]
-    error: str
-
-
-@dataclass(frozen=True)
 class Earlier:
     """An earlier update, ready to be previewed and deployed again."""
 
     stack: str
     update: Update
     root: Path
-    python: Path
-    session: engine.Session
+    host: Host
     targets: tuple[str, ...]
-    plan: Path | None = None
+    plan: Path
 
     def run(self, operation: str, message: str = "") -> Answer:
         """Run `preview` or `up`; raises RollbackError when the program cannot be run at all.
 
-        With a `plan`, the preview saves it there, and the update does exactly what it says.
+        The preview saves its plan, and the update does exactly what it says.
         """
-        workspace = self.session.stack.workspace
-        binary = Path(workspace.pulumi_command.command)
-        request = {
-            "operation": operation,
-            "stack": self.stack,
-            "root": str(self.root),
-            "work_dir": str(self.session.work_dir),
-            "pulumi": str(binary.parent.parent) if binary.parent.name == "bin" else None,
-            "variables": dict(workspace.env_vars),
-            "target": list(self.targets),
-            "message": message,
-            "plan": str(self.plan) if self.plan else None,
-        }
-        with tempfile.TemporaryDirectory(prefix="firewalled-coder-host-") as folder:
-            asked, answer = Path(folder, "request"), Path(folder, "answer")
-            asked.write_text(json.dumps(request), encoding="utf-8")
-            done = subprocess.run(
-                # -P: the folder of host.py is not a place to import from.
-                [str(self.python), "-P", str(HOST), str(asked), str(answer)],
-                cwd=self.root,
-                env={**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"},
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
-            if not answer.exists():
-                said = (done.stderr or "").strip().splitlines()
-                raise RollbackError(
-                    f"the program of update {self.update.number} ended with status "
-                    f"{done.returncode}: {said[-1] if said else 'it said nothing'}"
-                )
-            found = json.loads(answer.read_text(encoding="utf-8"))
-            return Answer(found["steps"], found["outputs"], previews.failure(found["errors"]))
+        try:
+            return self.host.run(operation, target=self.targets, message=message, plan=self.plan)
+        except HostError as error:
+            raise RollbackError(f"the program of update {self.update.number} {error}") from None
 
 
 @contextmanager
@@ -199,7 +158,8 @@ def earlier(
                 targets = _targets(ready.stack, template) if template else ()
                 with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
                     plan = Path(folder, "plan.json")
-                    yield Earlier(stack, update, old, python, ready, targets, plan)
+                    with hosted(python, old, ready, stack) as host:
+                        yield Earlier(stack, update, old, host, targets, plan)
     except git.GitError as error:
         raise RollbackError(f"cannot check commit {short} out: {error}") from None
 

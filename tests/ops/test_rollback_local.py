@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from local.providers.base import Call, Resource
 from local.providers.kubernetes import KubernetesProvider
 from local.providers.wire import Properties
 from ops import engine, git, history, rollback
+from ops.hosted import Host, hosted
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
@@ -33,7 +34,8 @@ def quiet(_: str) -> None:
 class World:
     """A checkout, a deployment, and what each update left there.
 
-    One session stays open for all of it: starting one takes as long as an update of the engine.
+    One session stays open for all of it, and one process for each state of the code that goes
+    forward: starting either takes as long as an update of the engine.
     """
 
     repository: Path
@@ -41,6 +43,8 @@ class World:
     config: dict[str, Any] = field(default_factory=dict)
     left: dict[int, dict[str, bytes]] = field(default_factory=dict)
     _opened: engine.Session | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
+    _hosts: dict[str, Host] = field(default_factory=dict)
     _known: tuple[history.Update, ...] | None = None
 
     @property
@@ -65,17 +69,25 @@ class World:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        with engine.session("local", quiet, root=self.repository, state=self.state) as self._opened:
+        with (
+            engine.session("local", quiet, root=self.repository, state=self.state) as self._opened,
+            self._open,
+        ):
             yield
+
+    def host(self) -> Host:
+        """Return a process that runs the checkout's program as it now is."""
+        code = git.run(self.repository, "rev-parse", "HEAD:components")
+        if code not in self._hosts:
+            made = hosted(Path(sys.executable), self.repository, self.now, "local")
+            self._hosts[code] = self._open.enter_context(made)
+        return self._hosts[code]
 
     def up(self) -> int:
         """Deploy the checkout as it is, by its own code; return the update's number."""
         self.environment.prepare("local")
-        nothing: Any = None
-        python = Path(sys.executable)
-        this = rollback.Earlier("local", nothing, self.repository, python, self.now, ())
         record = history.record(self.repository, "up")
-        answer = this.run("up", record.message())
+        answer = self.host().run("up", message=record.message())
         assert answer.error == ""
         self._known = None
         number = self.updates()[0].number

@@ -9,9 +9,9 @@ import pytest
 
 from local.environment import Environment
 from ops import engine, git, history, rollback
+from ops.hosted import hosted
 
 EARLIER, PRESENT = "4.21.3", "4.21.4"
-NONE: Any = None
 PROGRAM = """
 from importlib.metadata import PackageNotFoundError, version
 
@@ -89,8 +89,8 @@ def deploy(repository: Path, environment: Environment, commit: str, python: Path
     """Deploy a commit with a Python that has its packages; return the update's number."""
     record = history.Record("up", commit, dirty=False)
     with engine.session("local", quiet, root=repository, state=environment.state) as ready:
-        this = rollback.Earlier("local", NONE, repository, python, ready, ())
-        assert this.run("up", record.message()).error == ""
+        with hosted(python, repository, ready, "local") as host:
+            assert host.run("up", message=record.message()).error == ""
         return history.of(ready.stack)[0].number
 
 
@@ -123,7 +123,6 @@ def test_an_earlier_commit_runs_with_its_own_packages_and_provider_versions(
     with rollback.earlier(
         "local", chosen, said.append, root=repository, state=environment.state
     ) as ready:
-        assert ready.python.is_relative_to(rollback._environments())
         _, record = rollback.preview(ready, {}, None)
         rollback.apply(ready, record)
     assert deployed(repository, environment) == (seen, EARLIER, pet), "the value is kept"

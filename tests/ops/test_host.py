@@ -1,4 +1,4 @@
-"""How the program runs on the engine."""
+"""Programs on the engine, and what it hears of them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.proto import engine_pb2
 
-from ops import engine
+from ops import host
 
 
 class Recorder:
@@ -35,7 +35,7 @@ def recorder():
 
 def test_the_engine_hears_everything_but_what_is_for_debugging(recorder):
     pulumi.log.debug("before")
-    engine.without_debugging()
+    host.without_debugging()
     pulumi.log.debug("left out")
     pulumi.log.info("told")
     pulumi.log.warn("warned")
@@ -53,5 +53,5 @@ def test_a_program_of_its_own_is_run_without_it_too(recorder, tmp_path: Path):
     (tmp_path / "__main__.py").write_text(
         "import pulumi\npulumi.log.debug('no')\npulumi.log.info(pulumi.get_root_directory())\n"
     )
-    engine.program(tmp_path / "work", tmp_path)()
+    host.run_program(tmp_path, tmp_path / "work")
     assert recorder.told == [(engine_pb2.INFO, str(tmp_path / "work"))]
