@@ -107,12 +107,18 @@ def alike(environment: Environment) -> tuple[Measured, int]:
         return in_turns(empty.preview, session.stack.preview), count
 
 
+def whole(stack: automation.Stack) -> object:
+    """Bring a stack up and ask what it did, as the empty program's own up does."""
+    result = stack.up()
+    return result.outputs, result.summary
+
+
 def brought_up(environment: Environment) -> Measured:
     """Return an up of everything from nothing beside an empty one that has nothing to do."""
     with engine.session("local", tools.report, state=environment.state) as session:
         empty = empty_program(session, environment)
         empty.up()
-        first = seconds(session.stack.up)
+        first = seconds(lambda: whole(session.stack))
         return Measured(min(seconds(empty.up) for _ in range(ROUNDS)), first)
 
 

@@ -209,9 +209,9 @@ def _importing(program: Any, wanted: Iterable[Candidate]) -> Callable[[], None]:
 def _settle(deployment: Deployment, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Step]:
     """Write values of what is there into the state; return what a preview says then."""
     steps = observe(deployment.stack)
-    running = _running(deployment, steps)
+    state = State(deployment.stack)
+    running = _running(deployment, state, steps)
     while True:
-        state = State(deployment.stack)
         said = _edit(deployment, state, steps, live, running)
         if not state.changed:
             after = steps
@@ -228,6 +228,7 @@ def _settle(deployment: Deployment, live: Mapping[str, Mapping[str, Any]]) -> di
                 break
             state.restore()
         running = {}
+        state = State(deployment.stack)
         deployment.progress(
             "the provider does not know the running versions again; up brings the stack's own"
         )
@@ -236,9 +237,8 @@ def _settle(deployment: Deployment, live: Mapping[str, Mapping[str, Any]]) -> di
     return after
 
 
-def _running(deployment: Deployment, steps: Mapping[str, Step]) -> dict[str, Version]:
+def _running(deployment: Deployment, state: State, steps: Mapping[str, Step]) -> dict[str, Version]:
     """Return the running versions of the templates whose versions the state does not know."""
-    state = State(deployment.stack)
     unknown = [each for each in state.of_type(TEMPLATE) if "versions" not in each["outputs"]]
     if not unknown:
         return {}

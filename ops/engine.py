@@ -60,14 +60,6 @@ class _Workspace(automation.LocalWorkspace):
         }
 
 
-class _Stack(automation.Stack):
-    """A stack that does not decrypt its settings to tell what an update did."""
-
-    def info(self, show_secrets: bool = False) -> automation.UpdateSummary | None:
-        """Return the last update; its secret settings stay encrypted."""
-        return super().info(show_secrets=False)
-
-
 def stacks(root: Path = ROOT) -> list[str]:
     """Return the names of the stacks that have settings."""
     found = (root / "stacks").glob("Pulumi.*.yaml")
@@ -164,4 +156,4 @@ def _select(
         pulumi_command=command,
         env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
     )
-    return _Stack(name, workspace, StackInitMode.CREATE_OR_SELECT)
+    return host.Stack(name, workspace, StackInitMode.CREATE_OR_SELECT)

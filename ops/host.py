@@ -12,11 +12,13 @@ import json
 import os
 import runpy
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import empty_pb2
 from pulumi import automation
+from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
@@ -42,6 +44,55 @@ class _Engine:
         return self._stub.Log(request, **options)
 
 
+class _UpResult(automation.UpResult):
+    """What an update did; the engine is asked for it when somebody wants to know.
+
+    Then it tells of the stack's last update, so it is to be asked before the next.
+    """
+
+    def __init__(self, stack: Stack, stdout: str, stderr: str) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self._stack = stack
+
+    @cached_property
+    def outputs(self) -> automation.OutputMap:  # type: ignore[override]
+        """The stack's outputs."""
+        return self._stack.outputs()
+
+    @cached_property
+    def summary(self) -> automation.UpdateSummary:  # type: ignore[override]
+        """What the engine keeps of the update."""
+        found = self._stack.info()
+        if found is None:
+            raise LookupError(f"stack {self._stack.name} has no update")
+        return found
+
+
+class Stack(automation.Stack):
+    """A stack that runs the engine once for an update, and decrypts no setting to tell of it."""
+
+    _updating = False
+
+    def up(self, *arguments: Any, **options: Any) -> automation.UpResult:
+        """Bring the stack up; arguments and errors as in the Automation API."""
+        self._updating = True
+        try:
+            done = super().up(*arguments, **options)
+        finally:
+            self._updating = False
+        return _UpResult(self, done.stdout, done.stderr)
+
+    def outputs(self) -> automation.OutputMap:
+        """Return the outputs."""
+        return {} if self._updating else super().outputs()
+
+    def info(self, show_secrets: bool = False) -> automation.UpdateSummary | None:
+        """Return the last update; its secret settings stay encrypted."""
+        later: Any = object()
+        return later if self._updating else super().info(show_secrets=False)
+
+
 def run_program(root: Path, work_dir: Path) -> None:
     """Run the `__main__.py` of the checkout at `root`, for a project at `work_dir`."""
     # A language host would tell the program where its project is; in process we do.
@@ -56,7 +107,7 @@ def without_debugging() -> None:
         runtime.SETTINGS.engine = _Engine(runtime.SETTINGS.engine)
 
 
-def select(request: dict[str, Any]) -> automation.Stack:
+def select(request: dict[str, Any]) -> Stack:
     """Return the stack whose program is at `root` and whose project is at `work_dir`."""
     workspace = automation.LocalWorkspace(
         work_dir=request["work_dir"],
@@ -64,10 +115,10 @@ def select(request: dict[str, Any]) -> automation.Stack:
         pulumi_command=automation.PulumiCommand(root=request["pulumi"]),
         env_vars=request["variables"],
     )
-    return automation.Stack.select(request["stack"], workspace)
+    return Stack(request["stack"], workspace, StackInitMode.SELECT)
 
 
-def run(stack: automation.Stack, request: dict[str, Any]) -> dict[str, Any]:
+def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
     """Preview or apply; return the steps, the stack's outputs, and errors as (URN, message)."""
     steps: list[dict[str, Any]] = []
     outputs: dict[str, Any] = {}

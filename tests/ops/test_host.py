@@ -1,10 +1,13 @@
 """Programs on the engine, and what it hears of them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+from pulumi import automation
+from pulumi.automation._stack import StackInitMode
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.proto import engine_pb2
 
@@ -55,3 +58,51 @@ def test_a_program_of_its_own_is_run_without_it_too(recorder, tmp_path: Path):
     )
     host.run_program(tmp_path, tmp_path / "work")
     assert recorder.told == [(engine_pb2.INFO, str(tmp_path / "work"))]
+
+
+class Engine:
+    """An engine that answers as pulumi does, and counts how often it runs."""
+
+    command = "pulumi"
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def run(self, args: list[str], *_: Any, **__: Any) -> Any:
+        words = [each for each in args if not each.startswith("-")]
+        self.ran.append(" ".join(words[:2]))
+        answers = {
+            "stack output": '{"a": "b"}',
+            "stack history": json.dumps(
+                [
+                    {
+                        "kind": "update",
+                        "startTime": "2026-01-02T03:04:05.000Z",
+                        "message": "m",
+                        "environment": {},
+                        "config": {},
+                        "result": "succeeded",
+                        "version": 1,
+                    }
+                ]
+            ),
+        }
+        return automation.CommandResult(stdout=answers.get(self.ran[-1], ""), stderr="", code=0)
+
+
+def test_an_update_runs_the_engine_once_until_somebody_asks(tmp_path: Path):
+    engine = Engine()
+    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
+    workspace = automation.LocalWorkspace(work_dir=str(tmp_path), pulumi_command=engine)
+    stack = host.Stack("dev", workspace, StackInitMode.SELECT)
+    engine.ran.clear()
+    result = stack.up()
+    assert [each.partition(" ")[0] for each in engine.ran] == ["up"]
+    engine.ran.clear()
+    assert result.outputs["a"].value == "b"
+    assert result.summary.result == "succeeded"
+    assert result.summary is result.summary
+    asked = set(engine.ran)
+    assert asked == {"stack output", "stack history"}
+    assert len(engine.ran) <= 3
+    assert stack.outputs()["a"].value == "b", "and after an update as ever"
