@@ -107,9 +107,16 @@ def without_debugging() -> None:
         runtime.SETTINGS.engine = _Engine(runtime.SETTINGS.engine)
 
 
+class _Workspace(automation.LocalWorkspace):
+    """A workspace in which no stack is the chosen one, for every command names its own."""
+
+    def select_stack(self, stack_name: str) -> None:
+        """Do nothing: the stack is there, and who asks has looked."""
+
+
 def select(request: dict[str, Any]) -> Stack:
     """Return the stack whose program is at `root` and whose project is at `work_dir`."""
-    workspace = automation.LocalWorkspace(
+    workspace = _Workspace(
         work_dir=request["work_dir"],
         program=lambda: run_program(Path(request["root"]), Path(request["work_dir"])),
         pulumi_command=automation.PulumiCommand(root=request["pulumi"]),
