@@ -145,6 +145,7 @@ def shown_as(value: object, unit: str, decimals: int | None = None) -> str:
 
     forms: Mapping[str, Callable[[], str]] = {
         "none": lambda: _digits(number, decimals),
+        "locale": lambda: f"{number:,.{decimals or 0}f}",
         "percentunit": lambda: f"{number * 100:.{1 if decimals is None else decimals}f}%",
         "currencyUSD": lambda: f"${number:.4f}" if 0 < number < 1 else f"${number:,.2f}",
         "dateTimeFromNow": lambda: _since(number),

@@ -167,10 +167,10 @@ def _policy_health(context: DashboardContext) -> Section:
     everything = logql.audit(logs)
 
     def deny_rate(field: AuditField) -> str:
-        return (
-            f"{logql.total(logql.rate(denied), field)} / "
-            f"{logql.total(logql.rate(everything), field)}"
-        )
+        asked = logql.total(logql.rate(everything), field)
+        refused = logql.total(logql.rate(denied), field)
+        # Nobody denied is 0, and no gap, in which nobody asked for anything.
+        return f"({refused} or ({asked} * 0)) / {asked}"
 
     limits = [Threshold(0.3, Color.RED)]
     first_seen = (
@@ -259,7 +259,7 @@ def _operations(context: DashboardContext) -> Section:
                 "Batches forwarded",
                 "Batches of audit logs that agents sent to coderd over the range.",
                 promql(aggregate("sum", increase(forwarded)), instant=True),
-                decimals=0,
+                unit=Unit.WHOLE,
             ),
             stat_panel(
                 "Batches dropped",
@@ -268,7 +268,7 @@ def _operations(context: DashboardContext) -> Section:
                 promql(added(Metrics.BATCHES_DROPPED, over="$__range").or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=lost,
-                decimals=0,
+                unit=Unit.WHOLE,
             ),
             stat_panel(
                 "Logs dropped",
@@ -277,7 +277,7 @@ def _operations(context: DashboardContext) -> Section:
                 promql(added(Metrics.LOGS_DROPPED, over="$__range").or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=lost,
-                decimals=0,
+                unit=Unit.WHOLE,
             ),
             stat_panel(
                 "Active firewall agents",

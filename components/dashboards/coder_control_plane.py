@@ -217,7 +217,7 @@ def _pubsub(context: DashboardContext) -> Section:
                 no_value="no data",
                 base=Color.GREEN,
                 thresholds=[Threshold(0.5, Color.RED)],
-                decimals=0,
+                unit=Unit.WHOLE,
             ),
             *(over_time(word, metric) for word, metric in metrics.items()),
         ],

@@ -143,7 +143,7 @@ def _builds() -> Section:
                 "Jobs that ended in the range, well or not. None while people start workspaces: "
                 "daemons are not scraped, or there are none.",
                 promql(all_jobs.or_zero(), instant=True),
-                decimals=0,
+                unit=Unit.WHOLE,
                 width=6,
             ),
             stat_panel(
@@ -153,7 +153,7 @@ def _builds() -> Section:
                 promql(failed.or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE)],
-                decimals=0,
+                unit=Unit.WHOLE,
                 width=6,
             ),
             *(

@@ -147,7 +147,7 @@ def restarts_panel(
         base=Color.GREEN,
         # increase() extrapolates: a single restart may come out below 1.
         thresholds=[Threshold(0.5, Color.ORANGE), Threshold(2.5, Color.RED)],
-        decimals=0,
+        unit=Unit.WHOLE,
         width=width,
         height=height,
     )

@@ -51,6 +51,8 @@ class Unit(StrEnum):
     """Grafana's unit ids, those in use."""
 
     SHORT = "short"
+    WHOLE = "locale"
+    """Every digit of a whole number, where `short` would say 1 K of 1,058."""
     PERCENT = "percentunit"
     SECONDS = "s"
     BYTES = "bytes"
@@ -307,6 +309,9 @@ def stat_panel(
         ).reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         panel.color_mode(common_models.BigValueColorMode.VALUE)
         panel.graph_mode(common_models.BigValueGraphMode.NONE)
+        if unit == Unit.WHOLE:
+            # What increase() returns is extrapolated, and seldom whole.
+            panel.decimals(0)
         if decimals is not None:
             panel.decimals(decimals)
         if mappings:

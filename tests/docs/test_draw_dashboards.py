@@ -88,6 +88,7 @@ def test_thresholds_within_the_axis_are_lines_over_time():
     [
         (1059.0, "short", None, "1.06 K"),
         (1059.0, "none", None, "1059"),
+        (1058.6, "locale", 0, "1,059"),
         (1.006, "short", 0, "1"),
         (0.5556, "percentunit", 0, "56%"),
         (0.5556, "percentunit", None, "55.6%"),

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -71,13 +71,13 @@ def top(vector: loki.Vector) -> loki.Vector:
     return dict(sorted(vector.items(), key=lambda item: (-item[1], item[0]))[:20])
 
 
-def deny_rate(of: Callable[[Request], str], label: str) -> loki.Vector:
-    # At the end of the range, over one interval.
-    since = END - timedelta(seconds=900)
-    recent = [r for r in REQUESTS if since < r.time <= END]
+def deny_rate(of: Callable[[Request], str], label: str, at: datetime = END) -> loki.Vector:
+    # Over one interval.
+    since = at - timedelta(seconds=900)
+    recent = [r for r in REQUESTS if since < r.time <= at]
     everything = count(of, recent, label)
     denied = count(of, [r for r in recent if r.decision == "deny"], label)
-    return {labels: n / everything[labels] for labels, n in denied.items()}
+    return {labels: denied.get(labels, 0) / n for labels, n in everything.items()}
 
 
 def first_seen() -> loki.Vector:
@@ -184,6 +184,21 @@ def test_numbers_are_those_of_the_requests(trees, key):
     expected = NUMBERS[key]()
     assert expected, "the generated lines show nothing here"
     assert loki.vector(trees[key], ENTRIES, END) == pytest.approx(expected)
+
+
+def test_nobody_denied_is_zero_and_no_gap(trees):
+    key = ("agent-firewall", "Deny rate by template version")
+    moments = [START + timedelta(seconds=900 * step) for step in range(1, 9)]
+    rates = [
+        (
+            loki.vector(trees[key], ENTRIES, at),
+            deny_rate(lambda r: r.version, "template_version_id", at),
+        )
+        for at in moments
+    ]
+    assert any(value == 0 for _, expected in rates for value in expected.values())
+    for found, expected in rates:
+        assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("key", NUMBERS, ids=" / ".join)
