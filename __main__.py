@@ -24,9 +24,18 @@ def main() -> None:
     """Declare the stack; raises pulumi.RunError, and nothing else, for wrong settings."""
     try:
         stack = settings.from_engine(STACK)
+        warn(stack)
         declare(stack, Path(pulumi.get_root_directory()))
     except (settings.SettingsError, ArgsError) as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def warn(stack: settings.Settings) -> None:
+    """Say what is doubtful in the rules that the stack added, and that its firewall is off."""
+    for finding in stack.findings():
+        pulumi.log.warn(str(finding))
+    if stack.switched_off:
+        pulumi.log.warn(f"the firewall is off: {stack.switched_off}")
 
 
 def declare(stack: settings.Settings, root: Path) -> None:

@@ -36,10 +36,12 @@ from components.boundary import (
     Contract,
     Expectation,
     ExtraRule,
+    Finding,
     Policy,
     PolicyError,
     Rule,
     RuleError,
+    audit,
     build_policy,
     exfiltration_report,
     host_of,
@@ -601,6 +603,27 @@ class Settings(_Model):
         if self.firewall_of(template) is None:
             return None
         return _policy(self, self.policy_settings_of(template))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what is doubtful in the rules that the stack added to its policies itself."""
+        own = {
+            added.rule
+            for template in self.templates
+            for added in self.policy_settings_of(template).rules
+        }
+        # Templates share policies: each is looked at once.
+        every = dict.fromkeys(self.policy_of(template) for template in self.templates)
+        doubts = (finding for policy in every if policy is not None for finding in audit(policy))
+        return tuple(dict.fromkeys(finding for finding in doubts if finding.rule in own))
+
+    @property
+    def switched_off(self) -> str:
+        """Why and until when the firewall is off by the emergency switch, else nothing."""
+        switch = self.firewall
+        if switch.state == "on":
+            return ""
+        which = f" for {', '.join(switch.templates)}" if switch.templates else ""
+        return f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
 
 
 def _policy(settings: Settings, policy: PolicySettings) -> Policy:

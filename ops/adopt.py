@@ -312,7 +312,7 @@ def adopt(stack: up.StackName) -> None:
     """Take over the templates, servers, ConfigMaps and Secrets that STACK would create."""
     with up.reported():
         # What it writes into the state comes from the checkout, as an update does.
-        protection.check(stack, up.checked(stack), engine.ROOT, planned=True)
+        protection.check(stack, stacks.settings(stack), engine.ROOT, planned=True)
         with engine.session(stack, up.progress) as ready:
             record = replace(
                 up.recorded(stack, ready.stack), command="adopt", policy=history.UNCHANGED

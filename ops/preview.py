@@ -83,8 +83,8 @@ def assess(
         steps=changes.steps(events),
         old_variables=history.agent_env(before),
         new_variables=history.agent_env(after) or {},
-        doubts=tuple(map(str, stack_files.findings(settings))),
-        switched_off=up.switched_off(settings),
+        doubts=tuple(map(str, settings.findings())),
+        switched_off=settings.switched_off,
     )
 
 
@@ -160,7 +160,8 @@ def _listed(names: Sequence[str]) -> str:
 def _assessed(stack: str, refresh: bool, save: Path | None) -> StackPreview:
     """Return what a stack's preview means; whatever can go wrong becomes its failure."""
     try:
-        up.checked(stack)
+        # What is wrong with them is said before anything is started.
+        stack_files.settings(stack)
         with engine.session(stack, up.progress) as ready:
             up.progress(f"previewing {stack}")
             return planned(ready, stack, save) if save else assess(ready, stack, refresh=refresh)

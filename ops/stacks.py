@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from components.boundary import Contract, Finding, Policy, audit
+from components.boundary import Contract, Policy
 from components.settings import (
     HIDDEN,
     PROJECT,
-    PolicySettings,
     Problem,
     Settings,
     SettingsError,
@@ -54,19 +53,6 @@ def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:
     found = settings(stack, root)
     every = {template.name: found.policy_of(template) for template in found.templates}
     return {name: policy for name, policy in every.items() if policy is not None}
-
-
-def findings(found: Settings) -> tuple[Finding, ...]:
-    """Return what is doubtful in the rules that a stack added to its policies itself."""
-    own = {added.rule for policy in _policy_settings(found) for added in policy.rules}
-    # Templates share policies: each is looked at once.
-    every = dict.fromkeys(found.policy_of(template) for template in found.templates)
-    doubts = (finding for policy in every if policy is not None for finding in audit(policy))
-    return tuple(dict.fromkeys(finding for finding in doubts if finding.rule in own))
-
-
-def _policy_settings(found: Settings) -> Iterator[PolicySettings]:
-    return (found.policy_settings_of(template) for template in found.templates)
 
 
 def contract(stack: str, root: Path = ROOT) -> Contract:

@@ -14,7 +14,7 @@ from pulumi import automation
 from rich.console import Console
 
 from components.dashboards import CATALOGUE
-from components.settings import Settings, SettingsError
+from components.settings import SettingsError
 from ops import engine, history, protection
 from ops import plan as plans
 from ops import stacks as stack_files
@@ -100,33 +100,13 @@ def _locked(text: str) -> str:
     )
 
 
-def checked(stack: str) -> Settings:
-    """Read the stack's settings before anything is started; raises SettingsError.
-
-    Shows what is doubtful in the rules that the stack added itself.
-    """
-    settings = stack_files.settings(stack)
-    for finding in stack_files.findings(settings):
-        errors.print(f"warning: {finding}", style="yellow", markup=False, soft_wrap=True)
-    return settings
-
-
-def switched_off(settings: Settings) -> str:
-    """Return why and until when the firewall is off by the emergency switch, else nothing."""
-    switch = settings.firewall
-    if switch.state == "on":
-        return ""
-    which = f" for {', '.join(switch.templates)}" if switch.templates else ""
-    return f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
-
-
 def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> history.Record:
     """Return the record of an update of `now` from the settings at `root`."""
     settings = stack_files.settings(stack, root)
     old = history.policies({key: each.value for key, each in now.outputs().items()})
     new = {template.name: settings.policy_of(template) for template in settings.templates}
     return history.record(
-        root, "up", policy=history.policy_line(old, new), firewall=switched_off(settings)
+        root, "up", policy=history.policy_line(old, new), firewall=settings.switched_off
     )
 
 
@@ -139,7 +119,7 @@ def up(
 ) -> None:
     """Bring STACK up: preview, apply, and say what there is now."""
     with reported():
-        protection.check(stack, checked(stack), engine.ROOT, planned=plan is not None)
+        protection.check(stack, stack_files.settings(stack), engine.ROOT, planned=plan is not None)
         reviewed = plans.load(plan, stack) if plan else None
         with engine.session(stack, progress) as ready:
             result, record = apply(ready, stack, reviewed)

@@ -117,6 +117,6 @@ def test_a_mistake_in_the_code_is_not_taken_for_a_failure(monkeypatch: pytest.Mo
     def broken(*_: Any) -> None:
         raise KeyError("mistake")
 
-    monkeypatch.setattr(preview.up, "checked", broken)
+    monkeypatch.setattr(preview.stack_files, "settings", broken)
     with pytest.raises(KeyError):
         preview._assessed("local", refresh=False, save=None)

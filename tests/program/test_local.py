@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,29 @@ def test_one_rule_changes_one_template_version(
         "firewalled-template",
     }
     assert ("firewalled-template", "update") in found
+
+
+def test_doubtful_rules_and_an_open_firewall_are_warnings_of_the_engine(
+    stack: Session, open_stack: Any, committed: Callable[[str, str], Any]
+) -> None:
+    policy = committed("local", "policy")
+    policy["rules"] = [{"rule": "domain=New.example", "why": "a test"}]
+    until = datetime.now(UTC).date() + timedelta(days=1)
+    switch = {"state": "off", "reason": "a drill", "who": "ada", "until": until.isoformat()}
+    said: list[str] = []
+
+    def on_event(event: automation.EngineEvent) -> None:
+        told = event.diagnostic_event
+        if told is not None and told.severity == "warning":
+            said.append(told.message.strip())
+
+    with open_stack(changes={"policy": policy}) as session:
+        session.stack.preview(on_event=on_event)
+    with open_stack(changes={"firewall": switch}) as session:
+        session.stack.preview(on_event=on_event)
+    doubtful, off = said
+    assert "rule 'domain=New.example': upper case in 'New' never matches" in doubtful
+    assert f"the firewall is off: a drill, by ada, until {until}" in off
 
 
 def test_the_firewall_off_and_on_again_gives_the_same_template(
