@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from components.boundary.coverage import Cover, parts
@@ -26,6 +27,8 @@ class Finding:
         return f"rule {self.rule!r}: {self.reason}"
 
 
+# A program and the report of its preview ask about the same policies.
+@lru_cache(maxsize=16)
 def audit(policy: Policy) -> tuple[Finding, ...]:
     """Return every finding in the order of the rules."""
     seen: set[Rule] = set()

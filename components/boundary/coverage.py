@@ -9,15 +9,14 @@ whatever matches that covers the whole part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from components.boundary.rule import WILDCARD, Rule
 
 Pattern = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One method (`*` for all) on one host pattern and one path pattern (empty for all)."""
 
     method: str

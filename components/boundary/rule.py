@@ -8,6 +8,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 WILDCARD = "*"
 KEYS = ("method", "domain", "path")
@@ -55,7 +56,7 @@ class Rule:
 
         Two `domain` keys, which Boundary would join to one host, are refused too.
         """
-        return _Parser(text).rule()
+        return parsed(text)
 
     def __str__(self) -> str:
         return self.text
@@ -99,6 +100,13 @@ class Rule:
     def matches_path(self, segments: Sequence[str]) -> bool:
         """Whether a path matches, given as its decoded segments."""
         return not self.paths or any(matches_pattern(pattern, segments) for pattern in self.paths)
+
+
+# The settings, the program and the engine's outputs hold the same rules, and each reads them.
+@lru_cache(maxsize=16_384)
+def parsed(text: str) -> Rule:
+    """Return the rule written as `text`, one object a text; raises RuleError."""
+    return _Parser(text).rule()
 
 
 def matches_pattern(pattern: Sequence[str], segments: Sequence[str]) -> bool:
