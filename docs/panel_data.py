@@ -1,8 +1,8 @@
 """What each panel of a dashboard shows over the generated data, for its picture.
 
 Every query is the panel's own, its variables expanded as Grafana does. Prometheus' engine evaluates
-PromQL over the generated series, the evaluator of the tests evaluates LogQL over the generated log
-lines; the figures of SQL are those that the tests hold PostgreSQL to.
+PromQL over the generated series, Loki's evaluates LogQL over the generated log lines; the figures
+of SQL are those that the tests hold PostgreSQL to.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from tests.components.dashboards import (
@@ -20,7 +22,7 @@ from tests.components.dashboards import (
     generated,
     grafana,
     log_lines,
-    logql,
+    loki,
     prometheus,
     series,
 )
@@ -177,32 +179,34 @@ def _promql(panels: Sequence[tuple[Key, Panel, grafana.View]]) -> Iterator[tuple
 
 def _logql(panels: Sequence[tuple[Key, Panel, grafana.View]]) -> Iterator[tuple[Key, Data]]:
     asked = [
-        grafana.loki(target["expr"], view)
+        loki.Query(grafana.loki(target["expr"], view))
+        if "maxLines" in target
+        else loki.Query(
+            grafana.loki(target["expr"], view),
+            int(view.end.timestamp()),
+            int(view.start.timestamp()),
+            view.interval if target["queryType"] == "range" else 0,
+        )
         for _, panel, view in panels
         for target in panel["targets"]
     ]
-    trees = iter(logql.parse(asked))
     stored = [entry for entry in log_lines.entries() if entry.time <= END]
+    answers = iter(loki.evaluate(asked, stored))
     for key, panel, view in panels:
         (target,) = panel["targets"]
-        tree = next(trees)
+        answer = next(answers)
         if "maxLines" in target:
-            recent = (entry for entry in stored if entry.time > START)
-            found = logql.lines(tree, recent)[: -target["maxLines"] - 1 : -1]
+            recent = [entry for entry in answer.lines if entry.time > START]
+            found = recent[: -target["maxLines"] - 1 : -1]
             if panel["type"] == "logs":
                 yield key, Data(lines=[(entry.time, entry.line) for entry in found])
             else:
                 yield key, Data(rows=[{"Time": e.time, **e.labels} for e in found])
             continue
-        times = _times(view)
-        points: dict[logql.Labels, dict[int, float]] = {}
-        for time in times if target["queryType"] == "range" else times[-1:]:
-            moment = datetime.fromtimestamp(time, UTC)
-            for labels, value in logql.vector(tree, stored, moment).items():
-                points.setdefault(labels, {})[time] = value
-        if target["queryType"] == "range":
-            points = dict(sorted(points.items()))
-        frames = [_Frame(target, dict(labels), values) for labels, values in points.items()]
+        # Loki leaves the order of equals open; a picture is the same every time.
+        alike = groupby(answer.series.items(), key=lambda each: each[1])
+        series_of = (each for _, equals in alike for each in sorted(equals, key=itemgetter(0)))
+        frames = [_Frame(target, dict(labels), points) for labels, points in series_of]
         yield key, _shown(panel, frames, view)
 
 

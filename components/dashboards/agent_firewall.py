@@ -173,7 +173,7 @@ def _policy_health(context: DashboardContext) -> Section:
         return f"({refused} or ({asked} * 0)) / {asked}"
 
     limits = [Threshold(0.3, Color.RED)]
-    first_seen = (
+    first_seen = logql.descending(
         f"{logql.total(logql.count(denied), UrlPart.DOMAIN)} unless "
         f"{logql.total(logql.count(denied, '$lookback', offset='$__range'), UrlPart.DOMAIN)}"
     )

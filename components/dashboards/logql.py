@@ -154,8 +154,13 @@ def or_zero(expression: str) -> str:
 
 
 def topk(number: int, expression: str) -> str:
-    """Return the `number` highest."""
-    return f"topk({number}, {expression})"
+    """Return the `number` highest, the highest first."""
+    return descending(f"topk({number}, {expression})")
+
+
+def descending(expression: str) -> str:
+    """Return an instant query's result from the highest down; Loki orders others by label."""
+    return f"sort_desc({expression})"
 
 
 def newest(pipeline: str, over: str) -> str:

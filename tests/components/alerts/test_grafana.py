@@ -1,7 +1,7 @@
 """Alerts on Loki: Grafana's file, and what its rules say of generated audit lines."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +11,11 @@ from components.alerts import AlertsArgs, Thresholds
 from components.alerts import grafana as provisioned
 from components.dashboards import DashboardContext
 from components.dashboards.model import Metrics
-from tests.components.dashboards import generated, series
-from tests.components.dashboards import logql as loki
+from tests.components.dashboards import generated, loki, series
+from tests.components.dashboards import logql as grammar
 from tests.components.dashboards.generated import END, Request
 from tests.components.dashboards.grafana import View
-from tests.components.dashboards.logql import Entry, Node
+from tests.components.dashboards.loki import Entry
 from tests.components.dashboards.metric_figures import Figures
 from tests.components.dashboards.prometheus import Case, Check, Vector, judge
 
@@ -29,23 +29,17 @@ def rules(args: AlertsArgs) -> dict[str, dict[str, Any]]:
     return {r["title"]: r for group in args.grafana_rules()["groups"] for r in group["rules"]}
 
 
-@pytest.fixture(scope="module")
-def trees() -> Callable[[AlertsArgs, str], Node]:
-    """Return the parsed LogQL of an alert."""
-    known: dict[str, Node] = {}
-
-    def tree(args: AlertsArgs, name: str) -> Node:
-        (query,) = [
-            step["model"]["expr"]
-            for step in rules(args)[name]["data"]
-            if step["model"].get("queryType") == "instant"
-        ]
-        assert "$" not in query, "Grafana expands no variable in an alert"
-        if query not in known:
-            (known[query],) = loki.parse([query])
-        return known[query]
-
-    return tree
+def answer(args: AlertsArgs, name: str, lines: Sequence[Entry]) -> loki.Vector:
+    """Return what Loki answers to the query of an alert."""
+    (query,) = [
+        step["model"]["expr"]
+        for step in rules(args)[name]["data"]
+        if step["model"].get("queryType") == "instant"
+    ]
+    assert "$" not in query, "Grafana expands no variable in an alert"
+    grammar.check([query])
+    (found,) = loki.vectors([query], lines, END)
+    return found
 
 
 def evaluate(rule: Mapping[str, Any], results: Mapping[str, Vector]) -> list[dict[str, str]]:
@@ -164,18 +158,18 @@ CHANGED = {"template_id": TEMPLATE, "template_version_id": "v2"}
         pytest.param([], [], id="no request at all"),
     ],
 )
-def test_denials_fire_for_the_version_that_is_denied_more_than_before(trees, made, firing):
+def test_denials_fire_for_the_version_that_is_denied_more_than_before(made, firing):
     args = AlertsArgs()
-    found = loki.vector(trees(args, SPIKE), entries(made), END)
+    found = answer(args, SPIKE, entries(made))
     assert evaluate(rules(args)[SPIKE], {"query_A": found}) == firing
 
 
-def test_the_value_of_a_spike_is_the_share(trees):
-    found = loki.vector(trees(AlertsArgs(), SPIKE), entries(USUAL + requests(15, 10, "v2")), END)
+def test_the_value_of_a_spike_is_the_share():
+    found = answer(AlertsArgs(), SPIKE, entries(USUAL + requests(15, 10, "v2")))
     assert list(found.values()) == pytest.approx([15 / 25])
 
 
-def test_thresholds_move_the_spike(trees):
+def test_thresholds_move_the_spike():
     args = AlertsArgs(
         thresholds=Thresholds(
             deny_share=0.6, deny_requests=5, deny_growth=1.5, deny_baseline_hours=2
@@ -183,8 +177,8 @@ def test_thresholds_move_the_spike(trees):
     )
     lines = entries(ALWAYS + requests(4, 1, "v2"))
     # The baseline no longer reaches what was denied five hours ago.
-    assert loki.vector(trees(args, SPIKE), lines, END) == {tuple(CHANGED.items()): 0.8}
-    assert loki.vector(trees(AlertsArgs(), SPIKE), lines, END) == {}
+    assert answer(args, SPIKE, lines) == {tuple(CHANGED.items()): 0.8}
+    assert answer(AlertsArgs(), SPIKE, lines) == {}
 
 
 # Silence -------------------------------------------------------------------------------------
@@ -202,9 +196,9 @@ SILENT = "BoundaryAuditSilent"
         pytest.param([request(5, "deny", "v1")], 0.0, False, id="lines and no metrics"),
     ],
 )
-def test_silence_is_batches_without_a_line(trees, made, batches, fires):
+def test_silence_is_batches_without_a_line(made, batches, fires):
     args = AlertsArgs()
-    lines = loki.vector(trees(args, SILENT), entries(made), END)
+    lines = answer(args, SILENT, entries(made))
     firing = evaluate(rules(args)[SILENT], {"query_A": lines, "query_B": {(): batches}})
     assert firing == ([{}] if fires else [])
 
@@ -262,12 +256,12 @@ def test_alerts_on_promql_are_the_same_for_grafana():
         assert rule["annotations"].items() <= told.items()
 
 
-def test_annotations_name_labels_that_the_alert_has(trees):
+def test_annotations_name_labels_that_the_alert_has():
     args = AlertsArgs()
     rule = rules(args)[SPIKE]
     (labels,) = evaluate(
         rule,
-        {"query_A": loki.vector(trees(args, SPIKE), entries(USUAL + requests(9, 12, "v2")), END)},
+        {"query_A": answer(args, SPIKE, entries(USUAL + requests(9, 12, "v2")))},
     )
     named = {label for text in rule["annotations"].values() for label in _LABEL.findall(text)}
     assert named == {"template_version_id"} <= set(labels)

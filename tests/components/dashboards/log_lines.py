@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from tests.components.dashboards import generated, series
 from tests.components.dashboards.generated import END, START, log_line, workspace_id
-from tests.components.dashboards.logql import Entry
+from tests.components.dashboards.loki import Entry
 
 CODERD = {"namespace": "coder", "app": "coder", "container": "coder", "pod": series.REPLICAS[0]}
 PROVISIONER = {**CODERD, "app": "coder-provisioner", "pod": series.PROVISIONER}

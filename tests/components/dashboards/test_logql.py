@@ -1,19 +1,20 @@
-"""Every LogQL query parses in Grafana's grammar and counts what Python counts."""
+"""Every LogQL query parses in Grafana's grammar, and Loki counts with it what Python counts."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from components.dashboards import CATALOGUE, DashboardContext, logql
 from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
-from tests.components.dashboards import generated, grafana, log_lines
-from tests.components.dashboards import logql as loki
+from tests.components.dashboards import generated, grafana, log_lines, loki
+from tests.components.dashboards import logql as grammar
 from tests.components.dashboards.generated import END, START, Request
-from tests.components.dashboards.logql import Entry, Node
+from tests.components.dashboards.loki import Entry
 
 FILTERS = ("domain", "owner", "template_id", "template_version_id")
 CHOICES = ("workspace_name", "template_name", "pod")
@@ -46,10 +47,21 @@ ENTRIES = log_lines.entries()
 BUILDS = log_lines.build_lines()
 
 
+QUERIES = {key: grafana.loki(target["expr"], view()) for key, target in TARGETS.items()}
+
+
 @pytest.fixture(scope="module")
-def trees() -> dict[tuple[str, str], Node]:
-    queries = [grafana.loki(target["expr"], view()) for target in TARGETS.values()]
-    return dict(zip(TARGETS, loki.parse(queries), strict=True))
+def vectors() -> dict[tuple[str, str], loki.Vector]:
+    """Return what Loki answers to the queries for numbers."""
+    found = loki.vectors([QUERIES[key] for key in NUMBERS], ENTRIES, END)
+    return dict(zip(NUMBERS, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def lines() -> dict[tuple[str, str], Sequence[Entry]]:
+    """Return what Loki answers to the queries for lines."""
+    found = loki.lines([QUERIES[key] for key in LINES], ENTRIES)
+    return dict(zip(LINES, found, strict=True))
 
 
 def in_range(requests: Iterable[Request] = REQUESTS) -> list[Request]:
@@ -169,48 +181,57 @@ def test_every_query_has_figures_to_be_held_against():
     assert set(TARGETS) == {*NUMBERS, *LINES}
 
 
-def test_grafanas_grammar_reads_every_query(trees):
-    assert set(trees) == set(TARGETS)  # a query it cannot read raises
+def test_grafanas_grammar_reads_every_query():
+    grammar.check(list(QUERIES.values()))  # one it cannot read raises
 
 
 @pytest.mark.parametrize("query", ["{a=`b`} |", "sum(rate({a=`b`} [5m])", "{}|=`a", "rate(x)"])
-def test_the_grammar_refuses_what_is_not_logql(query):
+def test_the_grammar_and_loki_refuse_what_is_not_logql(query):
     with pytest.raises(SyntaxError):
-        loki.parse([query])
+        grammar.check([query])
+    with pytest.raises(loki.QueryError, match="parse error"):
+        loki.lines([query], [])
 
 
 @pytest.mark.parametrize("key", NUMBERS, ids=" / ".join)
-def test_numbers_are_those_of_the_requests(trees, key):
+def test_numbers_are_those_of_the_requests(vectors, key):
     expected = NUMBERS[key]()
     assert expected, "the generated lines show nothing here"
-    assert loki.vector(trees[key], ENTRIES, END) == pytest.approx(expected)
+    assert vectors[key] == pytest.approx(expected)
 
 
-def test_nobody_denied_is_zero_and_no_gap(trees):
-    key = ("agent-firewall", "Deny rate by template version")
-    moments = [START + timedelta(seconds=900 * step) for step in range(1, 9)]
-    rates = [
-        (
-            loki.vector(trees[key], ENTRIES, at),
-            deny_rate(lambda r: r.version, "template_version_id", at),
-        )
-        for at in moments
-    ]
-    assert any(value == 0 for _, expected in rates for value in expected.values())
-    for found, expected in rates:
-        assert found == pytest.approx(expected)
+@pytest.mark.parametrize(
+    "title", ["Top allowed domains", "Top denied domains", "First-seen denied domains"]
+)
+def test_the_most_frequent_comes_first(vectors, title):
+    requests = list(vectors["agent-firewall", title].values())
+    assert requests == sorted(requests, reverse=True)
 
 
-@pytest.mark.parametrize("key", NUMBERS, ids=" / ".join)
-def test_no_line_at_all_is_no_number(trees, key):
-    assert loki.vector(trees[key], [], END) == {}
+def test_nobody_denied_is_zero_and_no_gap():
+    query = QUERIES["agent-firewall", "Deny rate by template version"]
+    start, end = int(START.timestamp()) + 900, int(END.timestamp())
+    (found,) = loki.evaluate([loki.Query(query, end, start, 900)], ENTRIES)
+    expected: dict[loki.Labels, dict[int, float]] = {}
+    for time in range(start, end + 1, 900):
+        at = datetime.fromtimestamp(time, UTC)
+        for labels, value in deny_rate(lambda r: r.version, "template_version_id", at).items():
+            expected.setdefault(labels, {})[time] = value
+    assert any(value == 0 for points in expected.values() for value in points.values())
+    assert set(found.series) == set(expected)
+    for labels, points in found.series.items():
+        assert points == pytest.approx(expected[labels])
+
+
+def test_no_line_at_all_is_no_number():
+    assert loki.vectors([QUERIES[key] for key in NUMBERS], [], END) == [{}] * len(NUMBERS)
 
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_the_tables_of_requests_hold_their_fields(trees, decision):
+def test_the_tables_of_requests_hold_their_fields(lines, decision):
     title = {"allow": "Recent allowed requests", "deny": "Recent denied requests"}[decision]
     key = ("agent-firewall", title)
-    found = loki.lines(trees[key], ENTRIES)
+    found = lines[key]
     for entry, request in zip(found, LINES[key](), strict=True):
         for label, value in {
             "http_method": request.method,
@@ -221,29 +242,29 @@ def test_the_tables_of_requests_hold_their_fields(trees, decision):
             "template_id": request.template,
             "template_version_id": request.version,
         }.items():
-            assert entry.labels[label] == value, (request.url, label)
+            # A label without a value is none.
+            assert entry.labels.get(label, "") == value, (request.url, label)
         rule = f"domain={request.domain}" if decision == "allow" else ""
-        assert entry.labels["matched_rule"] == rule
+        assert entry.labels.get("matched_rule", "") == rule
 
 
-def test_columns_of_the_tables_are_labels_of_the_query(trees):
+def test_columns_of_the_tables_are_labels_of_the_query(lines):
     for (uid, title), target in TARGETS.items():
         if target["panel"] != "table" or target["queryType"] != "range":
             continue
         panels = json.loads(CATALOGUE[uid].json(DashboardContext()))["panels"]
         (panel,) = [p for p in panels if p["title"] == title]
         (chosen,) = [t for t in panel["transformations"] if t["id"] == "filterFieldsByName"]
-        labels = loki.lines(trees[uid, title], ENTRIES)[0].labels
+        labels = {label for entry in lines[uid, title] for label in entry.labels}
         assert set(chosen["options"]["include"]["names"]) <= {"Time", *labels}
 
 
 @pytest.mark.parametrize(
     "key", [key for key in LINES if key[1].endswith(("stream", "log"))], ids=" / ".join
 )
-def test_log_streams_hold_the_lines_that_name_their_part(trees, key):
-    found = loki.lines(trees[key], ENTRIES)
-    assert found
-    assert [entry.line for entry in found] == [entry.line for entry in LINES[key]()]
+def test_log_streams_hold_the_lines_that_name_their_part(lines, key):
+    assert lines[key]
+    assert [entry.line for entry in lines[key]] == [entry.line for entry in LINES[key]()]
 
 
 @pytest.mark.parametrize(
@@ -270,13 +291,17 @@ def test_every_audit_panel_honours_every_filter(name, value, keeps):
     unfiltered = [grafana.loki(t["expr"], view()) for t in audit.values()]
     kept = {r.line for r in REQUESTS if keeps(r)}
     less = [entry for entry in ENTRIES if entry.line in kept]
-    for key, tree, plain in zip(audit, loki.parse(queries), loki.parse(unfiltered), strict=True):
-        if key in LINES:
-            found = [(e.time, e.labels) for e in loki.lines(tree, ENTRIES)]
-            assert found == [(e.time, e.labels) for e in loki.lines(plain, less)], key
-        else:
-            expected = loki.vector(plain, less, END)
-            assert loki.vector(tree, ENTRIES, END) == pytest.approx(expected), key
+    end = int(END.timestamp())
+    asked = [
+        loki.Query(query) if key in LINES else loki.Query(query, end)
+        for key, query in zip(audit, queries, strict=True)
+    ]
+    plain = [replace(query, expression=u) for query, u in zip(asked, unfiltered, strict=True)]
+    found = loki.evaluate(asked, ENTRIES)
+    assert any(one.lines or one.series for one in found) == bool(kept)
+    for key, one, other in zip(audit, found, loki.evaluate(plain, less), strict=True):
+        assert one.lines == other.lines, key
+        assert one.series == other.series, key
 
 
 @pytest.mark.parametrize(
@@ -294,40 +319,44 @@ def test_the_chosen_workspaces_and_templates_decide_which_builds_are_shown(varia
     kept = [build.line for build in BUILDS if keeps(build.workspace)]
     for uid in ("workspaces", "workspace-detail"):
         query = grafana.loki(TARGETS[uid, "Provisioners' log"]["expr"], view(**variables))
-        (tree,) = loki.parse([query])
-        assert [entry.line for entry in loki.lines(tree, ENTRIES)] == kept
+        grammar.check([query])
+        (found,) = loki.lines([query], ENTRIES)
+        assert [entry.line for entry in found] == kept
 
 
 def test_the_chosen_pod_decides_whose_log_is_shown():
     pods = [workspace.pod for workspace in log_lines.WORKSPACES[:2]]
     expression = TARGETS["workspace-detail", "Workspace log"]["expr"]
-    (tree,) = loki.parse([grafana.loki(expression, view(pod=pods))])
+    (found,) = loki.lines([grafana.loki(expression, view(pod=pods))], ENTRIES)
     shown = [entry for entry in ENTRIES if entry.labels.get("pod") in pods]
     assert {entry.labels["pod"] for entry in shown} == set(pods)
-    assert loki.lines(tree, ENTRIES) == shown
+    assert found == shown
 
 
 def test_the_table_of_pods_leads_from_a_name_to_an_id():
     expression = TARGETS["workspace-detail", "Pods of the chosen workspaces"]["expr"]
-    (tree,) = loki.parse([grafana.loki(expression, view(workspace_name=["dev.2"]))])
+    query = grafana.loki(expression, view(workspace_name=["dev.2"]))
     written = [line for line in BUILDS if line.workspace.name == "dev.2"]
     assert written
-    assert loki.vector(tree, ENTRIES, END) == {
-        (("workspace_id", written[0].workspace.id), ("workspace_name", "dev.2")): len(written)
-    }
+    assert loki.vectors([query], ENTRIES, END) == [
+        {(("workspace_id", written[0].workspace.id), ("workspace_name", "dev.2")): len(written)}
+    ]
 
 
 def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():
     query = grafana.loki(TARGETS["agent-firewall", "Denied requests"]["expr"], view(owner="a`b"))
     with pytest.raises(SyntaxError):
-        loki.parse([query])
+        grammar.check([query])
+    with pytest.raises(loki.QueryError, match="parse error"):
+        loki.vectors([query], ENTRIES, END)
 
 
 def test_alert_pipelines_name_no_variable():
     query = logql.audit("{namespace=`coder`}", decision=Decision.DENY, filtered=False)
     assert "$" not in query
-    (tree,) = loki.parse([query])
-    assert len(loki.lines(tree, ENTRIES)) == len(shown("deny"))
+    grammar.check([query])
+    (found,) = loki.lines([query], ENTRIES)
+    assert len(found) == len(shown("deny"))
 
 
 def test_labels_of_fields_are_no_labels_of_streams():
