@@ -17,6 +17,7 @@ import venv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -212,10 +213,17 @@ def _environments() -> Path:
 
 
 def _install(python: Path, home: Path, checkout: Path) -> None:
-    venv.create(home, with_pip=True, clear=True)
+    # The pip that is here installs for another Python too; to give that one its own takes seconds.
+    here = find_spec("pip") is not None
+    venv.create(home, with_pip=not here, clear=True)
+    pip = (
+        (sys.executable, "-m", "pip", "--python", str(python))
+        if here
+        else (str(python), "-m", "pip")
+    )
     done = subprocess.run(
         [
-            *(str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"),
+            *(*pip, "install", "--disable-pip-version-check", "--quiet"),
             *("--requirement", "requirements.txt"),
         ],
         cwd=checkout,
