@@ -5,7 +5,6 @@ where nobody cannot reach the wheel's files, to a copy of them.
 """
 
 import csv
-import ctypes
 import importlib.util
 import io
 import os
@@ -14,6 +13,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,7 +23,18 @@ from pathlib import Path
 
 SUPERUSER = "owner"
 DATABASE = "coder"
-_PDEATHSIG = 1
+_LAUNCH = """
+import ctypes, os, signal, sys
+
+user, group, *command = sys.argv[1:]
+if user:
+    os.setgroups([])
+    os.setgid(int(group))
+    os.setuid(int(user))
+# PR_SET_PDEATHSIG: a killed test session must not leave a server behind.
+ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+os.execv(command[0], command)
+"""
 
 
 class QueryFailed(AssertionError):
@@ -110,13 +121,21 @@ def _reachable(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in [path, *path.parents])
 
 
+def launcher(account: pwd.struct_passwd | None) -> tuple[str, ...]:
+    """Return the start of a command line that runs the rest as an account, until this process ends.
+
+    Subprocess could change the account, but forks for it where it would vfork, and what gRPC does
+    in the fork of a process in which it has threads may crash the child.
+    """
+    identity = (str(account.pw_uid), str(account.pw_gid)) if account else ("", "")
+    return (sys.executable, "-I", "-c", _LAUNCH, *identity)
+
+
 @contextmanager
 def _started(
     server: Server, account: pwd.struct_passwd | None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    identity = (
-        {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()} if account else {}
-    )
+    launch = launcher(account)
     data, password_file = server.directory / "data", server.directory / "password"
     password_file.write_text(server.password)
     password_file.chmod(0o600)
@@ -126,6 +145,7 @@ def _started(
     environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     subprocess.run(
         [
+            *launch,
             *(str(server.binaries / "initdb"), f"--pgdata={data}", f"--username={SUPERUSER}"),
             *("--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8"),
             *("--locale=C.UTF-8", "--no-sync", "--no-instructions"),
@@ -134,12 +154,12 @@ def _started(
         capture_output=True,
         cwd=server.directory,
         env=environment,
-        **identity,
     )
     log = server.directory / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
+                *launch,
                 *(str(server.binaries / "postgres"), "-D", str(data)),
                 *("-c", "listen_addresses=", "-c", f"unix_socket_directories={server.directory}"),
                 *("-c", "fsync=off", "-c", "max_connections=20", "-c", "shared_buffers=16MB"),
@@ -148,8 +168,6 @@ def _started(
             stderr=output,
             cwd=server.directory,
             env=environment,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 (no threads yet)
-            **identity,
         )
     try:
         _await_ready(server, process, log)
@@ -158,11 +176,6 @@ def _started(
         if process.poll() is None:
             process.send_signal(signal.SIGQUIT)  # immediate shutdown
             process.wait(timeout=30)
-
-
-def _end_with_parent() -> None:
-    # A killed test session must not leave a server behind.
-    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGQUIT)
 
 
 def _await_ready(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
