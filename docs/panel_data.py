@@ -179,7 +179,7 @@ def _promql(panels: Sequence[tuple[Key, Panel, grafana.View]]) -> Iterator[tuple
 
 def _logql(panels: Sequence[tuple[Key, Panel, grafana.View]]) -> Iterator[tuple[Key, Data]]:
     asked = [
-        loki.Query(grafana.loki(target["expr"], view))
+        loki.Query(grafana.loki(target["expr"], view), loki.ALWAYS)
         if "maxLines" in target
         else loki.Query(
             grafana.loki(target["expr"], view),

@@ -1,24 +1,19 @@
 """A real Loki over lines in memory: its parser and its query engine, by tools/loki."""
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local import tools
+from tests.components.dashboards.evaluator import Query, ask, points
 
 Labels = tuple[tuple[str, str], ...]
 Vector = dict[Labels, float]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_ALWAYS = 2**33
-"""Seconds from the epoch that no line reaches."""
-
-
-class QueryError(ValueError):
-    """What Loki refused to evaluate, in its own words."""
+ALWAYS = 2**33
+"""The end of a query for the lines of all times."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +23,6 @@ class Entry:
     time: datetime
     labels: Mapping[str, str]
     line: str
-
-
-@dataclass(frozen=True)
-class Query:
-    """A query for lines of all times, or for numbers at some.
-
-    Attributes:
-        expression: LogQL with its variables expanded.
-        end: The last time, or the only one, in seconds from the epoch.
-        start: The first time.
-        step: Seconds between two times; 0 for `end` alone.
-    """
-
-    expression: str
-    end: int = _ALWAYS
-    start: int = 0
-    step: int = 0
 
 
 Points = Mapping[int, float]
@@ -68,39 +46,28 @@ def evaluate(queries: Sequence[Query], entries: Iterable[Entry]) -> list[Answer]
     streams: dict[Labels, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.time):
         streams.setdefault(tuple(sorted(entry.labels.items())), []).append(entry)
-    request = {
+    data = {
         "streams": [
             {
                 "labels": "{" + ", ".join(f"{k}={json.dumps(v)}" for k, v in labels) + "}",
                 "entries": [{"time": _nanoseconds(e.time), "line": e.line} for e in written],
             }
             for labels, written in streams.items()
-        ],
-        "queries": [asdict(query) for query in queries],
+        ]
     }
-    done = subprocess.run(
-        [str(tools.build("loki"))],
-        input=json.dumps(request),
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-    if done.returncode:
-        raise QueryError(done.stderr)
-    return [_answer(found) for found in json.loads(done.stdout)]
+    return [_answer(found) for found in ask("loki", data, queries)]
 
 
 def vectors(queries: Sequence[str], entries: Iterable[Entry], at: datetime) -> list[Vector]:
     """Return what queries for numbers return at one time; raises as `evaluate`."""
     end = int(at.timestamp())
     found = evaluate([Query(query, end) for query in queries], entries)
-    return [{labels: points[end] for labels, points in each.series.items()} for each in found]
+    return [{labels: values[end] for labels, values in each.series.items()} for each in found]
 
 
 def lines(queries: Sequence[str], entries: Iterable[Entry]) -> list[Sequence[Entry]]:
     """Return what queries for lines return, of all times; raises as `evaluate`."""
-    return [each.lines for each in evaluate([Query(query) for query in queries], entries)]
+    return [each.lines for each in evaluate([Query(query, ALWAYS) for query in queries], entries)]
 
 
 def _answer(found: Mapping[str, Any]) -> Answer:
@@ -109,11 +76,9 @@ def _answer(found: Mapping[str, Any]) -> Answer:
         for stream in found.get("streams") or ()
         for time, line in stream["lines"]
     )
-    series = {}
-    for each in found.get("series") or ():
-        points = each["values"] if "values" in each else [each["value"]]
-        labels = tuple(sorted(each["metric"].items()))
-        series[labels] = {int(time): float(value) for time, value in points}
+    series = {
+        tuple(sorted(each["metric"].items())): points(each) for each in found.get("series") or ()
+    }
     return Answer(sorted(written, key=lambda entry: (entry.time, entry.line)), series)
 
 

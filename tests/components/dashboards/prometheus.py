@@ -12,11 +12,12 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local import tools
+from tests.components.dashboards.evaluator import Query, ask, points
 from tests.components.dashboards.series import STEP, Labels, Series
 
 _NAME = re.compile(r"\w+")
@@ -27,27 +28,6 @@ Vector = dict[tuple[tuple[str, str], ...], float]
 
 class PromtoolError(AssertionError):
     """What promtool found wrong, in its own words."""
-
-
-class QueryError(ValueError):
-    """What Prometheus refused to evaluate, in its own words."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """An expression to be evaluated, at times in seconds from the epoch.
-
-    Attributes:
-        expression: PromQL with its variables expanded.
-        end: The last time, or the only one.
-        start: The first time; nothing is read from it for an instant query.
-        step: Seconds between two times; 0 for an instant query, which is of `end` alone.
-    """
-
-    expression: str
-    end: int
-    start: int = 0
-    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,31 +111,18 @@ def evaluate(series: Iterable[Series], queries: Sequence[Query]) -> list[list[An
     """
     # What nothing names cannot matter, and takes time to load.
     named = set(_NAME.findall(" ".join(query.expression for query in queries)))
-    request = {
+    data = {
         "interval": STEP,
         "series": [
             {"labels": {"__name__": s.name, **s.labels}, "samples": s.samples}
             for s in series
             if s.name in named
         ],
-        "queries": [asdict(query) for query in queries],
     }
-    done = subprocess.run(
-        [str(tools.build("promql"))],
-        input=json.dumps(request),
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-    if done.returncode:
-        raise QueryError(done.stderr)
-    return [[_answer(each) for each in result] for result in json.loads(done.stdout)]
-
-
-def _answer(found: Mapping[str, Any]) -> Answer:
-    points = found["values"] if "values" in found else [found["value"]]
-    return Answer(found["metric"], {int(time): float(value) for time, value in points})
+    return [
+        [Answer(each["metric"], points(each)) for each in result]
+        for result in ask("promql", data, queries)
+    ]
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from components.dashboards import CATALOGUE, DashboardContext, logql
 from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
-from tests.components.dashboards import generated, grafana, log_lines, loki
+from tests.components.dashboards import evaluator, generated, grafana, log_lines, loki
 from tests.components.dashboards import logql as grammar
 from tests.components.dashboards.generated import END, START, Request
 from tests.components.dashboards.loki import Entry
@@ -189,7 +189,7 @@ def test_grafanas_grammar_reads_every_query():
 def test_the_grammar_and_loki_refuse_what_is_not_logql(query):
     with pytest.raises(SyntaxError):
         grammar.check([query])
-    with pytest.raises(loki.QueryError, match="parse error"):
+    with pytest.raises(evaluator.QueryError, match="parse error"):
         loki.lines([query], [])
 
 
@@ -293,7 +293,7 @@ def test_every_audit_panel_honours_every_filter(name, value, keeps):
     less = [entry for entry in ENTRIES if entry.line in kept]
     end = int(END.timestamp())
     asked = [
-        loki.Query(query) if key in LINES else loki.Query(query, end)
+        loki.Query(query, loki.ALWAYS) if key in LINES else loki.Query(query, end)
         for key, query in zip(audit, queries, strict=True)
     ]
     plain = [replace(query, expression=u) for query, u in zip(asked, unfiltered, strict=True)]
@@ -347,7 +347,7 @@ def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():
     query = grafana.loki(TARGETS["agent-firewall", "Denied requests"]["expr"], view(owner="a`b"))
     with pytest.raises(SyntaxError):
         grammar.check([query])
-    with pytest.raises(loki.QueryError, match="parse error"):
+    with pytest.raises(evaluator.QueryError, match="parse error"):
         loki.vectors([query], ENTRIES, END)
 
 

@@ -11,6 +11,7 @@ from components.dashboards import CATALOGUE, DashboardContext
 from components.dashboards.model import Metrics
 from tests.components.dashboards import (
     coder_figures,
+    evaluator,
     grafana,
     metric_figures,
     prometheus,
@@ -196,7 +197,7 @@ def test_both_of_prometheus_engines_say_the_same():
 
 
 def test_a_query_that_is_no_promql_is_refused():
-    with pytest.raises(prometheus.QueryError, match="parse error"):
+    with pytest.raises(evaluator.QueryError, match="parse error"):
         prometheus.evaluate([], [Query("sum(", end=0)])
 
 
