@@ -114,13 +114,18 @@ def _color(panel: Mapping[str, Any], value: float) -> str:
     return COLORS.get(color, "#5794f2")
 
 
-def _fixed_colors(panel: Mapping[str, Any]) -> dict[str, str]:
+def _overrides(panel: Mapping[str, Any], prop: str) -> dict[str, Any]:
+    """Return the values that a panel gives to a property of single fields, by field."""
     return {
-        override["matcher"]["options"]: COLORS[prop["value"]["fixedColor"]]
+        override["matcher"]["options"]: given["value"]
         for override in panel["fieldConfig"]["overrides"]
-        for prop in override["properties"]
-        if prop["id"] == "color"
+        for given in override["properties"]
+        if given["id"] == prop
     }
+
+
+def _fixed_colors(panel: Mapping[str, Any]) -> dict[str, str]:
+    return {name: COLORS[color["fixedColor"]] for name, color in _overrides(panel, "color").items()}
 
 
 def shown_as(value: object, unit: str, decimals: int | None = None) -> str:
@@ -191,7 +196,7 @@ def _stat(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
         defaults = _defaults(panel)
         text = shown_as(number, defaults["unit"], defaults.get("decimals"))
         color = _color(panel, number)
-        for mapping in _defaults(panel).get("mappings", []):
+        for mapping in defaults.get("mappings", []):
             result = mapping["options"].get(f"{number:g}")
             if result:
                 text, color = result["text"], COLORS[result["color"]]
@@ -234,11 +239,7 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
                 )
     fixed = _fixed_colors(panel)
     colors = [fixed.get(name, PALETTE[n % len(PALETTE)]) for n, name in enumerate(series)]
-    dashed = {
-        override["matcher"]["options"]
-        for override in panel["fieldConfig"]["overrides"]
-        if any(prop["id"] == "custom.lineStyle" for prop in override["properties"])
-    }
+    dashed = _overrides(panel, "custom.lineStyle")
     base = [0.0] * len(totals)
     for color, (name, values) in zip(colors, series.items(), strict=True):
         lows = base if stacked else [0.0] * len(values)
@@ -382,23 +383,15 @@ def _number(row: Mapping[str, object]) -> float:
 
 def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     rows = list(data.rows or [])
-    names = {}
-    for step in panel.get("transformations") or []:
-        if step["id"] == "organize":
-            names = step["options"]["renameByName"]
-    columns = _organized(panel) or (list(rows[0]) if rows else [])
-    units = {
-        override["matcher"]["options"]: prop["value"]
-        for override in panel["fieldConfig"]["overrides"]
-        for prop in override["properties"]
-        if prop["id"] == "unit"
-    }
+    organized = _organized(panel)
+    names: Mapping[str, str] = organized.get("renameByName", {})
+    order: Mapping[str, int] = organized.get("indexByName", {})
+    columns = sorted(order, key=order.__getitem__) or (list(rows[0]) if rows else [])
+    units = _overrides(panel, "unit")
     texts = {
-        (override["matcher"]["options"], text): COLORS[result["color"]]
-        for override in panel["fieldConfig"]["overrides"]
-        for prop in override["properties"]
-        if prop["id"] == "mappings"
-        for mapping in prop["value"]
+        (name, text): COLORS[result["color"]]
+        for name, mappings in _overrides(panel, "mappings").items()
+        for mapping in mappings
         for text, result in mapping["options"].items()
     }
     parts = [f'<path d="M4 44H{w - 4}" stroke="#2c2f36"/>']
@@ -441,12 +434,13 @@ _BODIES: Mapping[str, Callable[[Mapping[str, Any], Data, int, int], list[str]]] 
 }
 
 
-def _organized(panel: Mapping[str, Any]) -> list[str]:
+def _organized(panel: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how a table's columns are named and ordered; nothing where they stay as they are."""
     for step in panel.get("transformations") or []:
         if step["id"] == "organize":
-            order: dict[str, int] = step["options"]["indexByName"]
-            return sorted(order, key=lambda name: order[name])
-    return []
+            options: Mapping[str, Any] = step["options"]
+            return options
+    return {}
 
 
 def pictures() -> dict[str, str]:
