@@ -142,9 +142,7 @@ class Environment:
         It has no switch for that (pulumi 3.259, pkg/logging), but goes on without a log where the
         folder cannot be made. The log is a third of a preview's processor time.
         """
-        logs = self._home() / "logs"
-        if not logs.exists():
-            logs.touch()
+        (self._home() / "logs").touch()
 
     def _passphrase(self) -> Path:
         path = self.state / "passphrase"

@@ -21,10 +21,8 @@ from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import Existing, ExistingError, Version, is_object, objects
 from ops.state import State
 from ops.steps import Step, observe
+from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
 
-TEMPLATE = "coderd:index/template:Template"
-SERVER = "coderd:index/agentsMcpServer:AgentsMcpServer"
-PATCH = "kubernetes:apps/v1:DeploymentPatch"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
@@ -62,7 +60,7 @@ def plan(steps: Iterable[Step]) -> Plan:
             before.append(step.urn)
         elif step.type == TEMPLATE:
             candidates.append(Candidate(step, f"template {step.inputs['name']}"))
-        elif step.type == SERVER:
+        elif step.type == MCP_SERVER:
             candidates.append(Candidate(step, f"MCP server {step.inputs['slug']}"))
         elif is_object(step.type):
             kind = step.type.rpartition(":")[2]
@@ -149,7 +147,7 @@ def take_over(deployment: Deployment) -> Outcome:
 
 
 def _patched(steps: Mapping[str, Step]) -> list[str]:
-    return sorted({step.object_id for step in steps.values() if step.type == PATCH})
+    return sorted({step.object_id for step in steps.values() if step.type == DEPLOYMENT_PATCH})
 
 
 def look(
@@ -162,10 +160,10 @@ def look(
     candidates = tuple(candidates)
     kinds = {each.step.type for each in candidates}
     existing = None
-    if kinds & {TEMPLATE, SERVER}:
+    if kinds & {TEMPLATE, MCP_SERVER}:
         existing = Existing(deployment.api, deployment.settings.coder.organization)
     templates = existing.templates() if existing and TEMPLATE in kinds else {}
-    servers = existing.servers() if existing and SERVER in kinds else {}
+    servers = existing.servers() if existing and MCP_SERVER in kinds else {}
     wanted = [
         (each.step.type, each.step.object_id) for each in candidates if is_object(each.step.type)
     ]
@@ -176,7 +174,7 @@ def look(
         if step.type == TEMPLATE:
             template = templates.get(step.inputs["name"])
             return str(template["id"]) if template else None
-        if step.type == SERVER:
+        if step.type == MCP_SERVER:
             server = servers.get(step.inputs["slug"])
             return f"{existing.organization}/{server}" if existing and server else None
         return step.object_id if (step.type, step.object_id) in there else None
@@ -273,7 +271,7 @@ def _edit(
     for urn, version in running.items():
         root = deployment.ready.work_dir
         said += settling.version(state, state.resources[urn], steps[urn], version, root)
-    for resource in (*state.of_type(TEMPLATE), *state.of_type(SERVER)):
+    for resource in (*state.of_type(TEMPLATE), *state.of_type(MCP_SERVER)):
         step = steps.get(resource["urn"])
         if step and step.op == "update":
             settling.inputs(resource, step)
@@ -291,7 +289,7 @@ def _finish(
     """Record what is the same, the stack's outputs, and a patch that changes nothing."""
     done = {urn for urn, step in steps.items() if step.op == "same"}
     for urn, step in steps.items():
-        if step.type != PATCH or step.op != "create":
+        if step.type != DEPLOYMENT_PATCH or step.op != "create":
             continue
         if settling.unchanged(live.get(step.object_id), step.outputs):
             deployment.progress(f"Deployment {step.object_id} has the stack's variables")

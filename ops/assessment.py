@@ -16,12 +16,10 @@ from components import boundary
 from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
 from ops.alerting import AlertChange, alert_changes
 from ops.changes import SECRET, Change, Step, differences, text
+from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
 
-TEMPLATE = "coderd:index/template:Template"
-MCP_SERVER = "coderd:index/agentsMcpServer:AgentsMcpServer"
-DEPLOYMENT = "kubernetes:apps/v1:DeploymentPatch"
 _CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 _DASHBOARDS = "firewalledcoder:index:Dashboards"
 # They hold no data: a new one marks new content, a template's version or a secret that was rotated,
@@ -252,7 +250,7 @@ class StackPreview:
         """Variables of coderd that differ, the external login's first."""
         found = []
         for step in self.steps:
-            if step.type != DEPLOYMENT:
+            if step.type != DEPLOYMENT_PATCH:
                 continue
             old, new = _environment(step.old), _environment(step.new)
             found += list(differences(old, new))

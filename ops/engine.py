@@ -132,9 +132,12 @@ def _local(
 def _command(progress: Progress) -> automation.PulumiCommand:
     from local import engine  # noqa: PLC0415
 
-    binary = engine.find(progress)
-    # The Automation API finds a root's bin/pulumi, or the one on PATH.
-    return _engine(str(binary.parent.parent) if binary.parent.name == "bin" else None)
+    return _engine(root_of(engine.find(progress)))
+
+
+def root_of(binary: Path) -> str | None:
+    """Return by what the Automation API finds an engine: a root's bin/pulumi, or that on PATH."""
+    return str(binary.parent.parent) if binary.parent.name == "bin" else None
 
 
 @functools.cache

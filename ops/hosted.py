@@ -105,12 +105,11 @@ def hosted(python: Path, root: Path, session: engine.Session, name: str) -> Iter
     Raises OSError when there is no such Python.
     """
     workspace = session.stack.workspace
-    binary = Path(workspace.pulumi_command.command)
     first = {
         "stack": name,
         "root": str(root),
         "work_dir": str(session.work_dir),
-        "pulumi": str(binary.parent.parent) if binary.parent.name == "bin" else None,
+        "pulumi": engine.root_of(Path(workspace.pulumi_command.command)),
         "variables": dict(workspace.env_vars),
     }
     ours, theirs = os.pipe()

@@ -21,9 +21,9 @@ from components.external_auth import ROTATION_ANNOTATION
 from ops.existing import Version
 from ops.state import Resource, State, secret
 from ops.steps import Step
+from ops.tokens import DEPLOYMENT_PATCH
 
 _SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
-_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
 _PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a type token
 _PET: Final = "random:index/randomPet:RandomPet"
 _ID: Final = "random:index/randomId:RandomId"
@@ -69,7 +69,7 @@ def rotation(state: State, live: Mapping[str, Mapping[str, Any]], same: set[str]
         live: coderd's Deployment by namespace and name.
         same: URNs of what would not change: with other credentials coderd has to restart.
     """
-    if any(True for _ in state.of_type(_PATCH)):
+    if any(True for _ in state.of_type(DEPLOYMENT_PATCH)):
         return
     for token in state.of_type(_ID):
         component = state.resources.get(token.get("parent", ""), {})

@@ -14,7 +14,7 @@ import yaml
 from pulumi import automation
 
 from local.environment import Environment
-from ops import adopt, engine, history, settling, stacks
+from ops import adopt, engine, history, settling, stacks, tokens
 from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import ExistingError, objects
 from ops.steps import Step, observe
@@ -43,9 +43,9 @@ def test_the_plan_looks_for_what_would_be_created() -> None:
             step("create", "kubernetes:core/v1:Secret", "b", metadata("coder", "b")),
             step("create", "kubernetes:batch/v1:Job", "j", metadata("monitoring", "j")),
             step("create", "kubernetes:x.example/v1:Rule", "r", metadata("monitoring", "r")),
-            step("create", adopt.TEMPLATE, "t", {"name": "firewalled"}),
-            step("create", adopt.SERVER, "s", {"slug": "github"}),
-            step("create", adopt.PATCH, "d", metadata("coder", "coder")),
+            step("create", tokens.TEMPLATE, "t", {"name": "firewalled"}),
+            step("create", tokens.MCP_SERVER, "s", {"slug": "github"}),
+            step("create", tokens.DEPLOYMENT_PATCH, "d", metadata("coder", "coder")),
             step("update", "kubernetes:core/v1:ConfigMap", "c", metadata("monitoring", "c")),
         ]
     )

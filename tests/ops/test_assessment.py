@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
-from ops.assessment import DEPLOYMENT, Panels, StackPreview
+from ops.assessment import Panels, StackPreview
 from ops.changes import SECRET, Step
+from ops.tokens import DEPLOYMENT_PATCH
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
@@ -136,7 +137,9 @@ def test_coderd_variables_login_first_and_secrets_by_reference() -> None:
             {"name": "CODER_EXTERNAL_AUTH_0_CLIENT_ID", "valueFrom": reference},
         ),
     )
-    found = StackPreview("dev", steps=(step("update", DEPLOYMENT, old, new),)).coderd_variables
+    found = StackPreview(
+        "dev", steps=(step("update", DEPLOYMENT_PATCH, old, new),)
+    ).coderd_variables
     assert [(c.path, c.old, c.new) for c in found] == [
         ("CODER_EXTERNAL_AUTH_0_CLIENT_ID", None, "key id of Secret oauth"),
         ("CODER_LOG", "a", "b"),

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from components.boundary import Policy, PolicyRule, Rule
 from ops import report
-from ops.assessment import DEPLOYMENT, MCP_SERVER, TEMPLATE, StackPreview
+from ops.assessment import StackPreview
 from ops.changes import Step
+from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
 
 DASHBOARDS = "firewalledcoder:index:Dashboards"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -52,7 +53,7 @@ def everything(text: str = "x", count: int = 1) -> StackPreview:
             *(step("replace", "kubernetes:core/v1:Secret", name=word) for word in words),
             step(
                 "update",
-                DEPLOYMENT,
+                DEPLOYMENT_PATCH,
                 container(*({"name": word, "value": "old"} for word in words)),
                 container(
                     *({"name": word, "value": text} for word in words),
