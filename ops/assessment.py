@@ -15,7 +15,7 @@ from typing import Any, Literal
 from components import boundary
 from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
 from ops.alerting import AlertChange, alert_changes
-from ops.changes import SECRET, Change, Step, differences, text
+from ops.changes import SECRET, Change, Step, differences, text, without_secrets
 from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
@@ -239,7 +239,7 @@ class StackPreview:
         if self.old_variables is None:
             return {}
         found = {
-            name: tuple(differences(dict(self.old_variables[name]), dict(variables)))
+            name: tuple(differences(*map(without_secrets, (self.old_variables[name], variables))))
             for name, variables in self.new_variables.items()
             if name in self.old_variables
         }

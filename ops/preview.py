@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 from pulumi import automation
 
+from components.boundary.credentials import masked
 from ops import changes, engine, history, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
@@ -133,7 +134,9 @@ def failure(errors: Iterable[tuple[str, str]]) -> str:
         kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
         if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
             told.append(name)
-    return "\n".join(f"{_listed(told)}: {text}" if told else text for text, told in names.items())
+    said = (f"{_listed(told)}: {text}" if told else text for text, told in names.items())
+    # A provider may quote what it was given, and the report goes into a comment.
+    return masked("\n".join(said))
 
 
 def _without_traceback(message: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
 from ops.assessment import Panels, StackPreview
-from ops.changes import SECRET, Step
+from ops.changes import SECRET, Change, Step
 from ops.tokens import DEPLOYMENT_PATCH
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -121,6 +121,11 @@ def test_variables_that_differ_by_template() -> None:
         "t": [("B", "2", "3")]
     }
     assert StackPreview("dev", new_variables={"t": {"A": "1"}}).variables == {}
+    # An earlier release may have let one in.
+    left = StackPreview(
+        "dev", old_variables={"t": {"GITHUB_PAT": "hunter2"}}, new_variables={"t": {}}
+    )
+    assert left.variables == {"t": (Change("GITHUB_PAT", SECRET, None),)}
 
 
 def test_coderd_variables_login_first_and_secrets_by_reference() -> None:
