@@ -6,7 +6,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments, coder_lookup, settings
+from components import arguments, coder_lookup
 from components.alerts import Alerts
 from components.coderd_env import CoderdEnv
 from components.dashboards import Dashboards
@@ -15,6 +15,9 @@ from components.errors import ArgsError
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
+from components.settings import Settings
+from components.settings_load import from_engine
+from components.settings_problems import SettingsError
 from components.workspace_template import WorkspaceTemplate
 
 STACK = pulumi.get_stack()
@@ -23,14 +26,14 @@ STACK = pulumi.get_stack()
 def main() -> None:
     """Declare the stack; raises pulumi.RunError, and nothing else, for wrong settings."""
     try:
-        stack = settings.from_engine(STACK)
+        stack = from_engine(STACK)
         warn(stack)
         declare(stack, Path(pulumi.get_root_directory()))
-    except (settings.SettingsError, ArgsError) as error:
+    except (SettingsError, ArgsError) as error:
         raise pulumi.RunError(str(error)) from None
 
 
-def warn(stack: settings.Settings) -> None:
+def warn(stack: Settings) -> None:
     """Say what is doubtful in the rules that the stack added, and that its firewall is off."""
     for finding in stack.findings():
         pulumi.log.warn(str(finding))
@@ -38,7 +41,7 @@ def warn(stack: settings.Settings) -> None:
         pulumi.log.warn(f"the firewall is off: {stack.switched_off}")
 
 
-def declare(stack: settings.Settings, root: Path) -> None:
+def declare(stack: Settings, root: Path) -> None:
     """Declare every resource of the stack and export its outputs."""
     cluster = kubernetes.Provider(
         "cluster",

@@ -20,7 +20,7 @@ from components.external_auth import (
     GitLabProvider,
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
-from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, bearer
+from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, authorization
 from components.settings import Lifetime, McpServerSettings, Settings, Template
 from components.workspace_template import (
     AutoStop,
@@ -212,7 +212,7 @@ def mcp_server(
 ) -> McpServerArgs:
     """Return the arguments of one MCP server."""
     headers: Mapping[str, pulumi.Input[str]] = {
-        "Authorization": bearer(_secret(settings.secrets.mcp[server.slug].get_secret_value())),
+        "Authorization": authorization(settings.secrets.mcp[server.slug].get_secret_value()),
         **({READ_ONLY_HEADER: "true"} if server.read_only else {}),
     }
     return McpServerArgs(

@@ -15,7 +15,8 @@ from typing import TypeVar
 import pulumi
 import pulumi_coderd as coderd
 
-from components.settings import Problem, Settings, SettingsError
+from components.settings import Settings
+from components.settings_problems import Problem, SettingsError
 
 T = TypeVar("T")
 

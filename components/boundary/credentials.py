@@ -217,7 +217,7 @@ def without(value: Any) -> Any:
     if isinstance(value, Mapping):
         named = isinstance(value.get("name"), str) and names_credential(value["name"])
         return {
-            key: (
+            _shown_key(key): (
                 HIDDEN
                 if isinstance(each, str)
                 and (names_credential(str(key), each) or (named and key == "value"))
@@ -228,3 +228,11 @@ def without(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without(each) for each in value]
     return masked(value) if isinstance(value, str) else value
+
+
+def _shown_key(key: Any) -> Any:
+    if not isinstance(key, str):
+        return key
+    # NAME=value, written as one text where a name belongs.
+    name, equals, _ = masked(key).partition("=")
+    return f"{name}={HIDDEN}" if equals else name

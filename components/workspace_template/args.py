@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import pulumi
 
-from components import releases
+from components import releases, syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
 from components.errors import ArgsError, refuse
 
@@ -22,15 +22,7 @@ PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 
 _PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-# codersdk: groups of letters and digits joined by single hyphens, up to 32 characters.
-_TEMPLATE_NAME: Final = re.compile(r"[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\Z")
-_TEMPLATE_NAME_LENGTH: Final = 32
-_DISPLAY_NAME_LENGTH: Final = 64
 _STACK_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-_DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-_EXTERNAL_AUTH_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\Z")
-# https://github.com/distribution/reference, without the repository's inner details.
-_IMAGE: Final = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*(?:@sha256:[0-9a-f]{64})?\Z")
 
 
 @dataclass(frozen=True)
@@ -207,20 +199,25 @@ class WorkspaceTemplateArgs:
 
     def _problems(self) -> list[str]:
         found = []
-        if not _TEMPLATE_NAME.match(self.name) or len(self.name) > _TEMPLATE_NAME_LENGTH:
+        if not syntax.is_coder_name(self.name):
             found.append(
                 "the name takes letters and digits in groups joined by single hyphens, "
-                f"up to {_TEMPLATE_NAME_LENGTH} characters"
+                "up to 32 characters"
             )
-        if len(self.display_name) > _DISPLAY_NAME_LENGTH:
-            found.append(f"the display name is longer than {_DISPLAY_NAME_LENGTH} characters")
+        if not syntax.is_display_name(self.display_name):
+            found.append(
+                f"the display name is longer than {syntax.DISPLAY_NAME_LENGTH} bytes, or white "
+                "space stands around it"
+            )
+        if len(self.description) > syntax.DESCRIPTION_LENGTH:
+            found.append(f"the description is longer than {syntax.DESCRIPTION_LENGTH} characters")
         if not _STACK_NAME.match(self.stack):
             found.append(f"stack {self.stack!r} is no stack name")
-        if not _DNS_LABEL.match(self.namespace):
+        if not syntax.is_label(self.namespace):
             found.append(f"namespace {self.namespace!r} is no Kubernetes namespace")
-        if not _IMAGE.match(self.image):
+        if not syntax.is_image(self.image):
             found.append(f"image {self.image!r} is no image reference such as HOST/NAME:TAG")
-        if not _EXTERNAL_AUTH_ID.match(self.gitlab_external_auth_id):
+        if not syntax.is_external_auth_id(self.gitlab_external_auth_id):
             found.append(f"external auth id {self.gitlab_external_auth_id!r} is no id of coderd")
         if self.max_port_share_level not in (None, *_PORT_SHARE_LEVELS):
             found.append(

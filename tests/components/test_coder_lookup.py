@@ -7,7 +7,9 @@ import pulumi_coderd as coderd
 import pytest
 
 from components.coder_lookup import Known, look_up
-from components.settings import Settings, SettingsError, load
+from components.settings import Settings
+from components.settings_load import load
+from components.settings_problems import SettingsError
 from tests.components.recording import Recorder, record
 
 
