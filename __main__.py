@@ -6,8 +6,9 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments, coder_lookup
+from components import arguments
 from components.alerts import Alerts
+from components.coder.lookup import look_up
 from components.coderd_env import CoderdEnv
 from components.dashboards import Dashboards
 from components.datasources import DataSources
@@ -17,7 +18,7 @@ from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
 from components.settings import Settings
 from components.settings_load import from_engine
-from components.settings_problems import SettingsError
+from components.settings_problems import SettingsError, refuse
 from components.workspace_template import WorkspaceTemplate
 
 STACK = pulumi.get_stack()
@@ -34,15 +35,23 @@ def main() -> None:
 
 
 def warn(stack: Settings) -> None:
-    """Say what is doubtful in the rules that the stack added, and that its firewall is off."""
-    for finding in stack.findings():
-        pulumi.log.warn(str(finding))
+    """Say what is doubtful in the stack's own rules, what floats, and that the firewall is off."""
+    for doubt in (*stack.findings(), *stack.floating()):
+        pulumi.log.warn(str(doubt))
     if stack.switched_off:
         pulumi.log.warn(f"the firewall is off: {stack.switched_off}")
 
 
 def declare(stack: Settings, root: Path) -> None:
     """Declare every resource of the stack and export its outputs."""
+    # What the deployment does not have or allow stops the run before anything is declared.
+    known = look_up(stack)
+    refuse(STACK, known.problems)
+    wanted_templates = {
+        template.name: arguments.workspace_template(STACK, stack, template, known, root)
+        for template in stack.templates
+    }
+
     cluster = kubernetes.Provider(
         "cluster",
         context=stack.kubernetes.context,
@@ -51,24 +60,19 @@ def declare(stack: Settings, root: Path) -> None:
         enable_secret_mutable=True,
     )
     coder = coderd.Provider(
-        "coder", url=stack.coder.api, token=stack.secrets.coder_token.get_secret_value()
+        "coder",
+        url=stack.coder.api,
+        # Marked here: the package that the bridge writes does not know the option for a secret.
+        token=pulumi.Output.secret(stack.secrets.coder_token.get_secret_value()),
     )
     on_cluster = pulumi.ResourceOptions(providers=[cluster])
     on_coder = pulumi.ResourceOptions(providers=[coder])
-
-    # Names that Coder does not know stop the run here, before anything of it is declared.
-    known = coder_lookup.look_up(STACK, stack, coder)
 
     login = GitLabExternalAuth("external-auth", arguments.external_auth(stack), on_cluster)
     CoderdEnv("coderd", arguments.coderd_env(stack, login), on_cluster)
 
     templates = {
-        template.name: WorkspaceTemplate(
-            template.name,
-            arguments.workspace_template(STACK, stack, template, known, root),
-            on_coder,
-        )
-        for template in stack.templates
+        name: WorkspaceTemplate(name, args, on_coder) for name, args in wanted_templates.items()
     }
     servers = {
         server.slug: McpServer(

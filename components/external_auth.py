@@ -126,7 +126,7 @@ class GitLabExternalAuth(pulumi.ComponentResource):
         self.variables = (
             # No login leaves for github.com, which coderd offers by default.
             EnvVar("CODER_OAUTH2_GITHUB_DEFAULT_PROVIDER_ENABLE", "false"),
-            *(v for provider in providers for v in _variables(provider, self.secret_name)),
+            *(v for provider in providers for v in variables(provider, self.secret_name)),
         )
         self.pod_annotations = {
             ROTATION_ANNOTATION: rotation_token(f"{name}-rotation", credentials, parent=self)
@@ -134,7 +134,8 @@ class GitLabExternalAuth(pulumi.ComponentResource):
         self.register_outputs({"callbackUrls": self.callback_urls, "secretName": self.secret_name})
 
 
-def _variables(provider: GitLabProvider, secret: pulumi.Output[str]) -> Iterator[EnvVar]:
+def variables(provider: GitLabProvider, secret: pulumi.Output[str]) -> Iterator[EnvVar]:
+    """Yield the variables that make coderd use a provider, its credentials in `secret`."""
     base = f"https://{provider.host}/oauth"
     values: dict[str, pulumi.Input[str] | SecretRef] = {
         "ID": provider.id,

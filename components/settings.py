@@ -28,12 +28,14 @@ from components.boundary import (
     host_of,
 )
 from components.dashboards import CATALOGUE as DASHBOARDS
+from components.releases import BOUNDARY, LATEST
 from components.settings_types import (
     AgentVariables,
     AlertLabel,
     AlertName,
     BoundaryRelease,
     ClaudeCodeRelease,
+    CoderProviderRelease,
     DashboardUid,
     DatabaseHost,
     DisplayName,
@@ -47,6 +49,7 @@ from components.settings_types import (
     Image,
     KubernetesLabels,
     KubernetesName,
+    KubernetesProviderRelease,
     LokiLabel,
     LokiValue,
     Minutes,
@@ -59,7 +62,7 @@ from components.settings_types import (
     Url,
     Weekday,
 )
-from components.syntax import DESCRIPTION_LENGTH
+from components.syntax import DESCRIPTION_LENGTH, is_floating_image
 
 
 class _Model(BaseModel):
@@ -74,7 +77,11 @@ class Coder(_Model):
     api_url: Url | None = Field(
         None, description="URL by which this program reaches Coder's API; the access URL if unset."
     )
-    organization: str = Field("default", min_length=1, description="Name of the organization.")
+    organization: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the organization; the deployment's default one if unset.",
+    )
     namespace: KubernetesName = Field("coder", description="Namespace of coderd.")
     deployment: KubernetesName = Field("coder", description="Deployment of coderd.")
     container: KubernetesName = Field("coder", description="Container of coderd in its pod.")
@@ -142,6 +149,15 @@ class Modules(_Model):
     code_server: Release = Field("1.3.1", description="Any release.")
 
 
+class Providers(_Model):
+    """Versions of the Terraform providers, exactly."""
+
+    coder: CoderProviderRelease = Field("2.20.0", description="coder/coder, 2.13.0 or newer.")
+    kubernetes: KubernetesProviderRelease = Field(
+        "3.2.1", description="hashicorp/kubernetes, 2.23.0 or newer."
+    )
+
+
 class Workspaces(_Model):
     """What all templates of the stack share."""
 
@@ -157,8 +173,11 @@ class Workspaces(_Model):
     agent_env: AgentVariables = Field(
         default_factory=dict, description="Variables of every agent; no secrets."
     )
-    boundary_version: BoundaryRelease = Field("latest", description="Release of Boundary.")
+    boundary_version: BoundaryRelease = Field(
+        BOUNDARY, description="Release of Boundary; latest is another one without notice."
+    )
     modules: Modules = Field(Modules(), description="Versions of the registry's modules.")
+    providers: Providers = Field(Providers(), description="Versions of Terraform's providers.")
     provisioner_tags: dict[str, str] = Field(
         default_factory=dict, description="Which provisioners build the templates, by their tags."
     )
@@ -260,7 +279,9 @@ class Template(_Model):
     agent_env: AgentVariables = Field(
         default_factory=dict, description="Variables besides the stack's."
     )
-    access: Access | None = Field(None, description="None: everyone in the organization.")
+    access: Access | None = Field(
+        None, description="None: everyone in the organization may use it. Licensed."
+    )
     lifetime: Lifetime = Field(Lifetime(), description="When workspaces stop, sleep and go.")
     require_active_version: bool = Field(
         False, description="Workspaces start on the active version only."
@@ -478,6 +499,29 @@ class Settings(_Model):
         every = dict.fromkeys(self.policy_of(template) for template in self.templates)
         doubts = (finding for policy in every if policy is not None for finding in audit(policy))
         return tuple(dict.fromkeys(finding for finding in doubts if finding.rule in own))
+
+    def floating(self) -> tuple[str, ...]:
+        """Return what may be another thing tomorrow although nothing here changed."""
+        shared = self.workspaces
+        confined = any(template.firewall is not None for template in self.templates)
+        images = [("workspaces.image", shared.image)]
+        if self.grafana.database_role.delivery == "job":
+            images.append(("grafana.databaseRole.image", self.grafana.database_role.image))
+        return (
+            *(
+                [
+                    "workspaces.boundaryVersion is latest: a workspace gets whatever release of "
+                    f"Boundary is newest when it starts; {BOUNDARY} would pin it"
+                ]
+                if confined and shared.boundary_version == LATEST
+                else []
+            ),
+            *(
+                f"{key} = {image} floats: name a tag that does not move, or a digest"
+                for key, image in images
+                if is_floating_image(image)
+            ),
+        )
 
     @property
     def switched_off(self) -> str:

@@ -166,6 +166,12 @@ ClaudeCodeRelease = Annotated[
         "must be 4.7.0 or a later 4: 5.0 drops what Coder Tasks needs",
     ),
 ]
+CoderProviderRelease = Annotated[
+    str, _is(releases.is_coder_provider, "must be 2.13.0 or newer: it brought what Tasks need")
+]
+KubernetesProviderRelease = Annotated[
+    str, _is(releases.is_kubernetes_provider, "must be 2.23.0 or newer")
+]
 BoundaryRelease = Annotated[
     str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
 ]

@@ -87,6 +87,13 @@ def is_image(text: str) -> bool:
     return _IMAGE.match(text) is not None
 
 
+def is_floating_image(text: str) -> bool:
+    """Whether the reference of an image names none in particular: without tag, or `latest`."""
+    name, _, digest = text.partition("@")
+    _, _, tag = name.rpartition("/")[2].partition(":")
+    return not digest and tag in {"", "latest"}
+
+
 def is_grafana_uid(text: str) -> bool:
     """Whether Grafana takes `text` as the uid of a data source: 40 of letters, digits, _ and -."""
     return _GRAFANA_UID.match(text) is not None

@@ -16,11 +16,11 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from components.coder.api import Coderd
 from components.mcp_server import READ_ONLY_HEADER, authorization_value
 from components.settings import McpServerSettings, Settings, Template
 from ops import engine, mcp_probe, stacks, up
 from ops import verify as golden
-from ops.coderd_api import Coderd
 from ops.verify import CheckResult, GoldenPath, Outcome
 
 NOT_CHECKED: Final = 3

@@ -35,13 +35,14 @@ class Firewall:
             workspace's container gets NET_ADMIN).
         policy: the rules behind `config`, from Policy.to_json; kept in the stack's state so that
             the next preview can say what changes for people.
-        boundary_version: release of the standalone binary, such as `v0.9.0`, or `latest`.
+        boundary_version: release of the standalone binary, such as `v0.9.0`. With `latest` the
+            same template is another firewall as soon as there is a newer one.
     """
 
     config: str
     jail_type: JailType = "landjail"
     policy: Sequence[Mapping[str, str]] = ()
-    boundary_version: str = "latest"
+    boundary_version: str = releases.BOUNDARY
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,31 @@ class ModuleVersions:
 
 
 @dataclass(frozen=True)
+class ProviderVersions:
+    """Versions of the Terraform providers, exactly as Terraform is to install them.
+
+    Args:
+        coder: coder/coder; 2.13 brought what tasks.tf reads of a Task.
+        kubernetes: hashicorp/kubernetes.
+    """
+
+    coder: str = "2.20.0"
+    kubernetes: str = "3.2.1"
+
+
+@dataclass(frozen=True)
 class GroupAccess:
     """What the members of one group may do with the template.
 
     Args:
-        group_id: id of the group in Coder.
+        group_id: id of the group in Coder; that of everyone is the organization's.
         role: `use` (make workspaces) or `admin` (change the template, too).
+        name: what people call the group, for reviews.
     """
 
     group_id: str
     role: Role = "use"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,8 +162,10 @@ class WorkspaceTemplateArgs:
         tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
         agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
         module_versions: versions of the modules from Coder's registry.
-        access: groups that may use or administer the template. Empty leaves Coder's default:
-            everybody in the organization may use it.
+        provider_versions: versions of the Terraform providers.
+        access: groups that may use or administer the template; nobody but Coder's owners and
+            template administrators if empty. None leaves the list alone: at first that is
+            everyone in the organization, later whatever it was (an access list is licensed).
         schedule: when Coder stops, sleeps and deletes workspaces.
         organization_id: organization of the template and its groups, None for the provider's.
         max_port_share_level: how widely an owner may share a workspace's port.
@@ -174,7 +192,8 @@ class WorkspaceTemplateArgs:
     tasks: bool = True
     agent_variables: Mapping[str, str] = field(default_factory=dict)
     module_versions: ModuleVersions = ModuleVersions()
-    access: tuple[GroupAccess, ...] = ()
+    provider_versions: ProviderVersions = ProviderVersions()
+    access: tuple[GroupAccess, ...] | None = None
     schedule: Schedule = Schedule()
     organization_id: pulumi.Input[str] | None = None
     max_port_share_level: PortShareLevel | None = None
@@ -226,8 +245,8 @@ class WorkspaceTemplateArgs:
             )
         found += _firewall_problems(self.firewall)
         found += _size_problems(self.sizes)
-        found += _version_problems(self.module_versions)
-        found += _access_problems(self.access)
+        found += _version_problems(self.module_versions, self.provider_versions)
+        found += _access_problems(self.access or ())
         found += _schedule_problems(self.schedule)
         if not self.firewall or self.firewall.jail_type in JAIL_TYPES:
             found += _agent_env_problems(self)
@@ -271,7 +290,7 @@ def _size_problems(sizes: Sizes) -> list[str]:
     return found
 
 
-def _version_problems(versions: ModuleVersions) -> list[str]:
+def _version_problems(versions: ModuleVersions, providers: ProviderVersions) -> list[str]:
     found = []
     if not releases.is_claude_code_module(versions.claude_code):
         found.append(
@@ -280,6 +299,10 @@ def _version_problems(versions: ModuleVersions) -> list[str]:
         )
     if not releases.is_release(versions.code_server):
         found.append(f"module code-server {versions.code_server!r} is no version such as 1.3.1")
+    if not releases.is_coder_provider(providers.coder):
+        found.append(f"provider coder {providers.coder!r} is not 2.13.0 or newer")
+    if not releases.is_kubernetes_provider(providers.kubernetes):
+        found.append(f"provider kubernetes {providers.kubernetes!r} is not 2.23.0 or newer")
     return found
 
 

@@ -53,6 +53,7 @@ class CoderdProvider(Provider):
         super().__init__(root)
         self._config: Properties = {}
         self._client: Client | None = None
+        self._features: Mapping[str, Any] | None = None
         self._lock = threading.Lock()
         self._mcp = AgentsMcpServerKind(self)
         self._kinds: dict[str, Kind] = {
@@ -103,6 +104,7 @@ class CoderdProvider(Provider):
         """Take the options; coderd is not asked before something is needed of it."""
         with self._lock:
             self._config = _config(config)
+            self._features = None
             self._close()
 
     def client(self) -> Client:
@@ -129,6 +131,16 @@ class CoderdProvider(Provider):
                 f"the coderd provider has no {name}: set coderd:{name} or {_ENVIRONMENT[name]}"
             )
         return str(value)
+
+    def features(self) -> Mapping[str, Any]:
+        """The features of the deployment's licence by name, asked for once."""
+        with self._lock:
+            known = self._features
+        if known is None:
+            known = self.client().get("/api/v2/entitlements")["features"]
+            with self._lock:
+                self._features = known
+        return known
 
     def organization(self, inputs: Mapping[str, Any]) -> str:
         """Id of the organization that inputs name, or of the default one."""

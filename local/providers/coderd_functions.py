@@ -25,6 +25,11 @@ def _organization(deployment: Deployment, args: Mapping[str, Any]) -> Properties
     found = client.find(f"/api/v2/organizations/{key}")
     if found is None:
         raise _missing("organization", key, client.get("/api/v2/organizations"), "name")
+    if args.get("name") and found["name"] != args["name"]:
+        # `default` is an alias in coderd's paths, and no name.
+        raise _invalid(
+            f"Organization name {found['name']} does not match requested name {args['name']}"
+        )
     members = client.get(f"/api/v2/organizations/{found['id']}/members")
     return {
         "id": found["id"],

@@ -274,6 +274,25 @@ def test_a_secret_that_cannot_be_used_is_refused_without_it(text: str) -> None:
     ]
 
 
+def test_what_floats_is_asked_for_and_told() -> None:
+    assert load("dev", valid()).floating() == ()
+    floating = changed("workspaces.boundaryVersion", "latest")
+    floating["workspaces"]["image"] = "registry.example.com:5000/base"
+    floating["grafana"] = {
+        "databaseRole": {"delivery": "job", "adminUrlSecret": "s", "image": "postgres:latest"}
+    }
+    assert [each.partition(" ")[0] for each in load("dev", floating).floating()] == [
+        "workspaces.boundaryVersion",
+        "workspaces.image",
+        "grafana.databaseRole.image",
+    ]
+    # Without a firewall nobody installs it; a digest floats no more than a tag.
+    del floating["templates"][0]["firewall"]
+    floating["workspaces"]["image"] = f"base@sha256:{'0' * 64}"
+    del floating["grafana"]
+    assert load("dev", floating).floating() == ()
+
+
 def test_one_wrong_entry_hides_no_other() -> None:
     values = valid()
     values["templates"][0]["name"] = "fire_walled"
