@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import arguments
 from components.alerts import Alerts
+from components.coder import package
 from components.coder.lookup import look_up
 from components.coderd_env import CoderdEnv
 from components.dashboards import Dashboards
@@ -46,7 +47,7 @@ def declare(stack: Settings, root: Path) -> None:
     """Declare every resource of the stack and export its outputs."""
     # What the deployment does not have or allow stops the run before anything is declared.
     known = look_up(stack)
-    refuse(STACK, known.problems)
+    refuse(STACK, (*known.problems, *package.problems(stack)))
     wanted_templates = {
         template.name: arguments.workspace_template(STACK, stack, template, known, root)
         for template in stack.templates

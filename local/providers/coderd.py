@@ -39,6 +39,8 @@ from local.providers.wire import UNKNOWN, Properties, Secret, has_unknown, plain
 
 _ENVIRONMENT: Final = {"url": "CODER_URL", "token": "CODER_SESSION_TOKEN"}
 _SCRUB_LEAST: Final = 4
+# Releases that earlier commits name, in the states that they left and when a rollback runs them.
+_EARLIER: Final = ("0.0.23",)
 
 _T = TypeVar("_T")
 
@@ -78,14 +80,16 @@ class CoderdProvider(Provider):
             asked = {"url": f"registry.opentofu.org/{words[0]}"} if words else None
             if asked and words[1:]:
                 asked["version"] = words[1]
-        if asked not in (carried, {"url": carried["url"]}):
+        served = [carried, {"url": carried["url"]}]
+        served += [{**carried, "version": version} for version in _EARLIER]
+        if asked not in served:
             wanted = carried["url"].partition("/")[2]
             raise ProviderError(
                 f"the local provider stands in for {wanted} {carried['version']} alone, "
                 "which sdks/coderd is generated for",
                 grpc.StatusCode.INVALID_ARGUMENT,
             )
-        return str(schema["name"]), str(schema["version"])
+        return str(schema["name"]), str(asked.get("version") or schema["version"])
 
     def schema(self) -> Mapping[str, Any]:
         """The schema that the SDK is generated from."""
