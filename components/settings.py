@@ -28,7 +28,7 @@ from components.boundary import (
     host_of,
 )
 from components.dashboards import CATALOGUE as DASHBOARDS
-from components.releases import BOUNDARY, LATEST
+from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER, LATEST
 from components.settings_types import (
     AgentVariables,
     AlertLabel,
@@ -152,9 +152,9 @@ class Modules(_Model):
 class Providers(_Model):
     """Versions of the Terraform providers, exactly."""
 
-    coder: CoderProviderRelease = Field("2.20.0", description="coder/coder, 2.13.0 or newer.")
+    coder: CoderProviderRelease = Field(CODER_PROVIDER, description="coder/coder, 2.13.0 or newer.")
     kubernetes: KubernetesProviderRelease = Field(
-        "3.2.1", description="hashicorp/kubernetes, 2.23.0 or newer."
+        KUBERNETES_PROVIDER, description="hashicorp/kubernetes, 2.23.0 or newer."
     )
 
 

@@ -12,7 +12,6 @@ from components import releases, syntax
 from components.agent_env import AgentEnv
 from components.alerts import CATALOGUE as ALERTS
 from components.boundary import CATALOGUE, Rule, RuleError
-from components.boundary.credentials import form_of
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.dashboards.model import StreamLabel
 from components.errors import ArgsError
@@ -211,14 +210,3 @@ Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), After
 Number = Annotated[float, Field(allow_inf_nan=False)]
 GroupOfPeople = Annotated[str, Field(min_length=1)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-
-
-def without_credential(text: str) -> str | None:
-    """Return why a text may not stand in settings, None if it may."""
-    form = form_of(text)
-    if form is None:
-        return None
-    return (
-        f"holds {form}, and everybody who may read the settings could read it: secrets stand under "
-        "`secrets`, encrypted"
-    )

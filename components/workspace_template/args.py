@@ -89,8 +89,8 @@ class ProviderVersions:
         kubernetes: hashicorp/kubernetes.
     """
 
-    coder: str = "2.20.0"
-    kubernetes: str = "3.2.1"
+    coder: str = releases.CODER_PROVIDER
+    kubernetes: str = releases.KUBERNETES_PROVIDER
 
 
 @dataclass(frozen=True)

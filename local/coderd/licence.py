@@ -6,7 +6,6 @@ from typing import Any, Final
 from local.coderd.rest import ApiError, Call
 from local.coderd.store import Document, Store, now
 
-ACCESS_LISTS: Final = "template_rbac"
 # The features that Coder 2.30 names, recorded from GET /api/v2/entitlements.
 FEATURES: Final = (
     *("access_control", "advanced_template_scheduling", "ai_governance_user_limit", "aibridge"),
