@@ -100,8 +100,6 @@ def declare(stack: Settings, root: Path) -> None:
             for name, template in templates.items()
         },
     )
-    pulumi.export("policies", {name: template.policy for name, template in templates.items()})
-    pulumi.export("agentEnv", {name: template.agent_env for name, template in templates.items()})
     pulumi.export("mcpServers", {slug: server.server_id for slug, server in servers.items()})
     pulumi.export("dashboards", dashboards.uids)
     pulumi.export("dataSources", sources.uids)

@@ -22,6 +22,9 @@ from pulumi.automation._stack import StackInitMode  # its public makers make no 
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
+# Resources whose outputs say what agents reach.
+_SAYING = ("pulumi:pulumi:Stack", "firewalledcoder:index:WorkspaceTemplate")
+
 
 class _Engine:
     """The engine as a program reports to it, less what is of no use to anybody.
@@ -126,9 +129,9 @@ def select(request: dict[str, Any]) -> Stack:
 
 
 def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
-    """Preview or apply; return the steps, the stack's outputs, and errors as (URN, message)."""
+    """Preview or apply; return the steps, outputs by URN, and errors as (URN, message)."""
     steps: list[dict[str, Any]] = []
-    outputs: dict[str, Any] = {}
+    outputs: list[tuple[str, Any]] = []
     said: list[tuple[str, str]] = []
 
     def on_event(event: automation.events.EngineEvent) -> None:
@@ -136,8 +139,8 @@ def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
             steps.append(_step(event.resource_pre_event.metadata))
         elif event.res_outputs_event:
             step = event.res_outputs_event.metadata
-            if step.type == "pulumi:pulumi:Stack" and step.new and step.new.outputs:
-                outputs.update(step.new.outputs)
+            if step.type in _SAYING and step.new and step.new.outputs:
+                outputs.append((step.urn, step.new.outputs))
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             said.append((event.diagnostic_event.urn or "", event.diagnostic_event.message))
 
