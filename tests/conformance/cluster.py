@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 LABEL: Final = "firewalled-coder/conformance"
 DEPLOYMENT: Final = "coder"
 _GONE_SECONDS: Final = 120.0
+_SEEN_SECONDS: Final = 10.0
 _RULES: Final = ("monitoring.coreos.com", "v1")
 # Every namespace has it, made by the control plane.
 _NOT_OURS: Final = frozenset({"kube-root-ca.crt"})
@@ -117,6 +118,16 @@ class OwnNamespace:
             },
         }
         self._apps.create_namespaced_deployment(self.name, deployment)
+
+    def has_controllers(self) -> bool:
+        """Whether anybody acts on the Deployment; without, no rollout ever ends."""
+        deadline = time.monotonic() + _SEEN_SECONDS
+        while time.monotonic() < deadline:
+            found = self._apps.read_namespaced_deployment(DEPLOYMENT, self.name)
+            if found.status.observed_generation:
+                return True
+            time.sleep(0.5)
+        return False
 
     def deployment(self) -> Object:
         """Return what the Deployment says of its pods."""

@@ -224,8 +224,8 @@ class Run:
     def _lay_out(self, project: Project, place: Place) -> None:
         self.told("copying the program")
         settings = walk.settings(place.coder, place.facts, place.context)
-        if not place.parts[1].real:
-            # No controller runs there, so no rollout ever ends.
+        if not (place.parts[1].real and place.cluster.has_controllers()):
+            self.told("no controller acts on a Deployment there: rollouts are not waited for")
             settings["coder"]["waitForRollout"] = False
         if not place.cluster.has_rules():
             settings["alerts"]["evaluator"] = "grafana"

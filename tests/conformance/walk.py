@@ -77,7 +77,7 @@ class Walk:
         yield "nothing to do", False, self.nothing
         if self.hosted:
             yield "nothing to do, by pulumi alone", False, self.nothing_plain
-        yield "change", True, self.change
+        yield "change", False, self.change
         yield "drift is found and put right", False, self.drift
         yield "adopt what is there", False, self.adopt
         yield "rollback", False, self.rollback
