@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from unittest.mock import patch
+
+import httpx
 
 from components.coder.api import CoderdError
 from local import providers
@@ -20,7 +22,7 @@ from local.cluster import CONTEXT
 from local.cluster import Cluster as LocalCluster
 from local.coderd import Coderd as LocalCoderd
 from ops import stacks
-from ops.engine import PROJECT, ROOT
+from ops.engine import PROJECT, ROOT, EngineError
 from tests.conformance import parts, walk
 from tests.conformance.cluster import NamespaceError, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates
@@ -30,6 +32,9 @@ NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 # Coder's limit of 32, less what the templates' names end in.
 LONGEST: Final = 20
 RUNS: Final = ROOT / "build" / "conformance"
+
+
+_FAILURES: Final = (CoderdError, EngineError, NamespaceError, httpx.HTTPError)
 
 
 class RunRefusedError(Exception):
@@ -210,7 +215,7 @@ class Run:
             if place.cluster.exists():
                 taken.append(f"namespace {self.options.name}")
             watchers = place.cluster.watchers()
-        except (CoderdError, NamespaceError) as error:
+        except _FAILURES as error:
             raise RunRefusedError(str(error)) from None
         if taken:
             raise RunRefusedError(f"there is already {', '.join(taken)}: choose another name")
@@ -252,20 +257,24 @@ class Run:
         """Remove all that is ours; return what could not be, and keep the folder then."""
         self.told("leaving nothing behind")
         left: list[str] = []
-
-        def attempt(what: str, action: Callable[[], Any]) -> None:
-            try:
-                action()
-            except (CommandFailedError, CoderdError, NamespaceError) as error:
-                left.append(f"{what}: {error}")
-
         if not destroyed and project.file.exists():
-            attempt("state", lambda: walk.find_state(project))
-            attempt("stack", lambda: project.ops("cancel", project.name, status=None))
-            attempt("stack", lambda: project.ops("destroy", project.name, "--yes"))
-        attempt("coderd", lambda: place.coder.remove(place.facts.organization))
+            try:
+                walk.find_state(project)
+                project.ops("cancel", project.name, status=None)
+                project.ops("destroy", project.name, "--yes")
+            except CommandFailedError as error:
+                # A state that an interrupted run left may not be good enough; what is there counts.
+                self.told(f"    {error}\n    removing what is there instead")
+        removals: list[tuple[str, Callable[[], object]]] = [
+            ("coderd", lambda: place.coder.remove(place.facts.organization))
+        ]
         if place.parts[1].real:
-            attempt("cluster", place.cluster.delete)
+            removals.append(("cluster", place.cluster.delete))
+        for what, remove in removals:
+            try:
+                remove()
+            except _FAILURES as error:
+                left.append(f"{what}: {error}")
         if not left:
             self._forget()
         return left

@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
+from components.coder.api import CoderdError
 from tests.conformance import parts, walk
 from tests.conformance.project import CommandFailedError, Project
 from tests.conformance.run import Place, Run, RunOptions, RunRefusedError
@@ -98,13 +99,20 @@ def test_an_interrupted_walk_leaves_nothing(
 def test_what_cannot_be_removed_names_the_command(
     hollow: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(*_: object) -> None:
-        raise CommandFailedError("coderd is away")
+    def failing(*_: object, **__: object) -> None:
+        raise CoderdError("coderd is away")
+
+    def ending(*_: object, **__: object) -> None:
+        raise CommandFailedError("destroy ended with status 1")
 
     monkeypatch.setattr(walk.Walk, "run", failing)
     removes, hollow.coder.remove = hollow.coder.remove, failing
-    with pytest.raises(CommandFailedError):
+    monkeypatch.setattr(walk, "find_state", ending)
+    with pytest.raises(CoderdError):
         hollow.run.go()
+    assert hollow.told[-3] == (
+        "    destroy ended with status 1\n    removing what is there instead"
+    )
     assert hollow.told[-2:] == [
         "left behind: coderd: coderd is away",
         "clean up with: python -m tests.conformance clean walk",
