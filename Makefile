@@ -27,7 +27,7 @@ $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py 
 	@touch $@
 
 tools: $(READY)
-	@$(BIN)/python -m local.tools pulumi etcd kube-apiserver
+	@$(BIN)/python -m local.tools pulumi etcd kube-apiserver kube-controller-manager
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .

@@ -50,8 +50,6 @@ class Environment:
             # Two stacks may be brought up at once: one starts all of it, the other waits.
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.cluster.start(progress)
-            if not self.cluster.seeded:
-                self.cluster.seed()
             self.coderd.start(progress)
             (self.state / "state").mkdir(exist_ok=True)
             self._home().mkdir(exist_ok=True)

@@ -31,16 +31,20 @@ class ToolError(RuntimeError):
 
 @dataclass(frozen=True)
 class Tool:
-    """How one tool is built: the package of its main function, and the linker's settings."""
+    """How one tool is built: the package of its main function, and the linker's settings.
+
+    `folder` of `tools/` has its go.mod and go.sum; if not given, the folder of its name.
+    """
 
     name: str
     package: str
     variables: tuple[tuple[str, str], ...] = ()
+    folder: str = ""
 
     @property
     def module(self) -> Path:
         """The folder that holds the tool's go.mod and go.sum."""
-        return ROOT / "tools" / self.name
+        return ROOT / "tools" / (self.folder or self.name)
 
     @property
     def ldflags(self) -> str:
@@ -68,7 +72,10 @@ TOOLS = {
             "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
             (("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", PULUMI_VERSION),),
         ),
-        Tool("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        *(
+            Tool(name, f"k8s.io/kubernetes/cmd/{name}", folder="kubernetes")
+            for name in ("kube-apiserver", "kube-controller-manager")
+        ),
         Tool("etcd", "go.etcd.io/etcd/server/v3"),
         Tool("pulumi-sdkgen", "."),
         Tool("neturl", "."),

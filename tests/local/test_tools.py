@@ -9,9 +9,8 @@ from local import engine, tools
 
 
 def test_every_tool_named_in_the_tree_has_a_recipe() -> None:
-    assert {path.parent.name for path in (tools.ROOT / "tools").glob("*/go.mod")} <= set(
-        tools.TOOLS
-    )
+    modules = {path.parent for path in (tools.ROOT / "tools").glob("*/go.mod")}
+    assert {tool.module for tool in tools.TOOLS.values()} == modules
 
 
 def test_the_engine_is_the_release_of_the_python_sdk() -> None:
