@@ -77,6 +77,7 @@ TOOLS = {
             for name in ("kube-apiserver", "kube-controller-manager")
         ),
         Tool("etcd", "go.etcd.io/etcd/server/v3"),
+        Tool("pulumi-resource-kubernetes", "."),
         Tool("pulumi-sdkgen", "."),
         Tool("neturl", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
@@ -110,17 +111,28 @@ def build(name: str, progress: Progress = report) -> Path:
     if name not in TOOLS:
         raise ToolError(f"no tool named {name!r}; there are {', '.join(sorted(TOOLS))}")
     tool = TOOLS[name]
-    folder = cache() / f"{name}-{tool.digest()}" / "bin"
-    binary = folder / name
+    binary = _place(tool)
     if binary.exists():
         return binary
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "lock").open("w") as lock:
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    with (binary.parent.parent / "lock").open("w") as lock:
         # A second process waits here and then finds the binary of the first.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not binary.exists():
             _compile(tool, binary, progress)
     return binary
+
+
+def kept(name: str) -> Path | None:
+    """Return the path of tool `name` if this user has built it; None if not, or if unknown."""
+    if name not in TOOLS:
+        return None
+    binary = _place(TOOLS[name])
+    return binary if binary.exists() else None
+
+
+def _place(tool: Tool) -> Path:
+    return cache() / f"{tool.name}-{tool.digest()}" / "bin" / tool.name
 
 
 def _compile(tool: Tool, binary: Path, progress: Progress) -> None:

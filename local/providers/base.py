@@ -55,20 +55,10 @@ class InitFailed(ProviderError):
 
 
 @dataclass(frozen=True)
-class Autoname:
-    """A name the engine proposes for a resource without one; `disabled` forbids making one up."""
-
-    proposed: str
-    enforced: bool = False
-    disabled: bool = False
-
-
-@dataclass(frozen=True)
 class Call:
     """What a call is about.
 
-    `timeout` is in seconds, 0 where the program sets none. `seed` makes random names
-    reproducible within one update.
+    `timeout` is in seconds, 0 where the program sets none.
     """
 
     urn: str
@@ -77,8 +67,6 @@ class Call:
     id: str = ""
     timeout: float = 0.0
     preview: bool = False
-    seed: bytes = b""
-    autoname: Autoname | None = None
     ignore_changes: tuple[str, ...] = ()
 
 
@@ -106,7 +94,6 @@ class Difference:
     """
 
     changes: Mapping[str, Change] = field(default_factory=dict)
-    delete_before_replace: bool = False
     of_inputs: bool = True
 
 

@@ -28,7 +28,6 @@ from pulumi.runtime.proto import (
 
 from local.providers.base import (
     ENGINE_KEYS,
-    Autoname,
     Call,
     Checked,
     Difference,
@@ -153,7 +152,6 @@ def _difference(found: Difference) -> provider_pb2.DiffResponse:
             for path, change in found.changes.items()
         },
         hasDetailedDiff=True,
-        deleteBeforeReplace=found.delete_before_replace,
     )
 
 
@@ -266,18 +264,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answer
     def Check(self, connection: _Connection, request: Any) -> Any:
-        autoname = None
-        if request.HasField("autonaming"):
-            modes = provider_pb2.CheckRequest.AutonamingOptions
-            autoname = Autoname(
-                proposed=request.autonaming.proposed_name,
-                enforced=request.autonaming.mode == modes.ENFORCE,
-                disabled=request.autonaming.mode == modes.DISABLE,
-            )
         checked = connection.provider.check(
-            _call(request, seed=request.randomSeed, autoname=autoname),
-            decode(request.olds),
-            decode(request.news),
+            _call(request), decode(request.olds), decode(request.news)
         )
         return provider_pb2.CheckResponse(
             inputs=encode(checked.inputs, secrets=connection.accept_secrets),

@@ -1,6 +1,7 @@
 """The protocol itself: connections that do not disturb each other, errors without tracebacks."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from local.providers import debug_providers, engine_environment, serve
+from local.providers import debug_providers, engine_environment, serve, stood_in
 from local.providers.base import (
     Call,
     Change,
@@ -22,6 +23,7 @@ from local.providers.base import (
 )
 from local.providers.server import ProviderServer
 from local.providers.wire import Properties, Secret, decode, encode
+from toolchain.plugins import Located, Origin, Plugin
 
 
 class Echo(Provider):
@@ -149,10 +151,22 @@ def test_what_is_not_served_is_said_quietly(
 
 
 def test_serve_and_its_environment(tmp_path: Path) -> None:
-    with serve("random", "kubernetes", root=tmp_path) as ports:
-        assert set(ports) == {"random", "kubernetes"}
-        value = f"random:{ports['random']},kubernetes:{ports['kubernetes']}"
+    with serve("random", "coderd", root=tmp_path) as ports:
+        assert set(ports) == {"random", "terraform-provider"}
+        value = f"random:{ports['random']},terraform-provider:{ports['terraform-provider']}"
         assert debug_providers(ports) == value
         assert engine_environment(ports)["PULUMI_DEBUG_PROVIDERS"] == value
+    assert "PULUMI_DEBUG_PROVIDERS" not in engine_environment({})
     with pytest.raises(ValueError, match="no local provider 'aws'"), serve("aws", root=tmp_path):
         pass
+
+
+def test_what_no_plugin_serves_is_stood_in_for() -> None:
+    plugin = partial(Plugin, version="1.0.0")
+    assert stood_in(
+        [
+            Located(plugin("kubernetes"), Origin.BUILT, Path("/built")),
+            Located(plugin("random"), Origin.STOOD_IN),
+            Located(plugin("terraform-provider"), Origin.STOOD_IN),
+        ]
+    ) == ("random", "coderd")
