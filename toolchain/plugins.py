@@ -67,6 +67,12 @@ class Plugin:
         """Its folder among the plugins of an engine."""
         return f"resource-{self.name}-v{self.version}"
 
+    @property
+    def terraform_folder(self) -> str:
+        """A name for its Terraform provider in that version; '' if it runs none."""
+        address, version = self.terraform or ("", "")
+        return f"{address.replace('/', '-')}-v{version}" if address else ""
+
 
 @dataclass(frozen=True)
 class Located:
@@ -77,12 +83,14 @@ class Located:
         origin: where from.
         binary: its file; None where it is stood in for.
         environment: what the engine needs in its environment for it.
+        problem: why it could not be downloaded, where it is stood in for.
     """
 
     plugin: Plugin
     origin: Origin
     binary: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
 
 
 class Build(Protocol):
@@ -134,7 +142,7 @@ class Finder:
             if environment is None:
                 break
             return Located(plugin, origin, binary, environment)
-        return Located(plugin, Origin.STOOD_IN)
+        return Located(plugin, Origin.STOOD_IN, problem=self._problem(plugin))
 
     def _found(self, plugin: Plugin) -> Path | None:
         on_path = shutil.which(plugin.binary)
@@ -142,7 +150,7 @@ class Finder:
 
     def _downloaded(self, plugin: Plugin) -> Path | None:
         install = ("plugin", "install", "resource", plugin.name, plugin.version)
-        self._download(plugin.folder, install, self.home)
+        self._download(plugin.folder, install)
         return _kept(self.home, plugin)
 
     def _environment(self, plugin: Plugin, binary: Path) -> Mapping[str, str] | None:
@@ -160,17 +168,16 @@ class Finder:
                 return {_TERRAFORM_CACHE: str(folder)}
         link(self.home, Located(plugin, Origin.FOUND, binary))
         self._download(
-            f"{address.replace('/', '-')}-v{version}",
+            plugin.terraform_folder,
             ("package", "get-schema", f"{plugin.name}@{plugin.version}", address, version),
-            self.home,
         )
         kept = self.home / _TERRAFORM_FOLDER
         there = any((kept / address / version).rglob("terraform-provider-*"))
         return {_TERRAFORM_CACHE: str(kept)} if there else None
 
-    def _download(self, what: str, command: Sequence[str], home: Path) -> None:
+    def _download(self, what: str, command: Sequence[str]) -> None:
         """Run the engine for a while to download something; keep in mind if it could not."""
-        refused = self.home / f"{what}.unavailable"
+        refused = self._refused(what)
         with suppress(OSError):
             if time.time() - refused.stat().st_mtime < RETRY_SECONDS:
                 return
@@ -178,10 +185,20 @@ class Finder:
         self.progress(f"downloading {what} (at most {DOWNLOAD_SECONDS:.0f} s)")
         problem = _run(
             [str(self.engine()), *command],
-            {**os.environ, "PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            {**os.environ, "PULUMI_HOME": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true"},
         )
         if problem:
-            refused.write_text(problem + "\n", encoding="utf-8")
+            refused.write_text(f"pulumi {' '.join(command)}: {problem}\n", encoding="utf-8")
+
+    def _refused(self, what: str) -> Path:
+        return self.home / f"{what}.unavailable"
+
+    def _problem(self, plugin: Plugin) -> str:
+        """Return what went wrong with the last download of a plugin, or ''."""
+        folders = filter(None, (plugin.terraform_folder, plugin.folder))
+        notes = [note for note in map(self._refused, folders) if note.exists()]
+        last = max(notes, key=lambda note: note.stat().st_mtime, default=None)
+        return last.read_text(encoding="utf-8").strip() if last else ""
 
 
 def wanted() -> tuple[Plugin, ...]:

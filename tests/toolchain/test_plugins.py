@@ -109,7 +109,7 @@ def test_a_download_that_failed_is_not_tried_again_for_a_day(world: World) -> No
     assert [world.find().origin for _ in range(3)] == [Origin.STOOD_IN] * 3
     assert len(world.runs) == 1
     (note,) = world.home.glob("*.unavailable")
-    assert note.read_text() == "no such host\n"
+    assert world.find().problem == "pulumi plugin install resource numbers 1.2.3: no such host"
     yesterday = time.time() - plugins.RETRY_SECONDS - 1
     os.utime(note, (yesterday, yesterday))
     world.engine(INSTALL)
@@ -156,8 +156,10 @@ def test_the_error_of_a_build_is_the_callers(world: World) -> None:
 def test_a_bridge_without_its_terraform_provider_is_stood_in_for(world: World) -> None:
     runnable(world.path / BRIDGE.binary)
     assert world.find(BRIDGE).origin is Origin.STOOD_IN
-    assert world.runs == ["package get-schema bridge@1.0.0 registry.example.org/a/b 0.1.0"]
+    command = "package get-schema bridge@1.0.0 registry.example.org/a/b 0.1.0"
+    assert world.runs == [command]
     assert world.find(BRIDGE).origin is Origin.STOOD_IN
+    assert world.find(BRIDGE).problem == f"pulumi {command}: ended with status 1"
     assert len(world.runs) == 1
 
 
