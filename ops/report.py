@@ -7,13 +7,14 @@ said how much was left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components import boundary
 from ops.alerting import AlertChange
 from ops.assessment import Panels, Reach, StackPreview, Verdict, is_login
 from ops.changes import Change, Step
+from ops.markdown import LINE, cell, clip, code, plain, some, visible, word
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
@@ -27,8 +28,6 @@ _WORDS: Final[Mapping[Verdict, str]] = {
     "changes": "changes; agents reach nothing new, and nothing is lost",
     "same": "✅ no change",
 }
-_LINE: Final = 400
-_SHOWN: Final = 12
 # Hosts of one template that stand above the fold.
 _HOSTS: Final = 20
 _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
@@ -57,8 +56,7 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
     head = [f"## Preview: {headline(previews)}", ""]
     if len(previews) > 1:
         table = [
-            f"| {_cell(each.name)} | {_WORDS[each.verdict]} | {_counts(each)} |"
-            for each in previews
+            f"| {cell(each.name)} | {_WORDS[each.verdict]} | {_counts(each)} |" for each in previews
         ]
         head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
         head += [*_fit(table, limit // 4, "stacks"), ""]
@@ -94,18 +92,18 @@ def to_json(previews: Sequence[StackPreview]) -> dict[str, Any]:
 
 
 def _stack(preview: StackPreview, room: int) -> list[str]:
-    heading = [f"### Stack `{_plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
+    heading = [f"### Stack `{plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
     if preview.switched_off:
-        heading += [f"> ⚠️ **The firewall is switched off**: {_code(preview.switched_off)}", ""]
+        heading += [f"> ⚠️ **The firewall is switched off**: {code(preview.switched_off)}", ""]
     if preview.failure:
-        said = [_clip(_visible(line)) for line in preview.failure.splitlines()]
+        said = [clip(visible(line)) for line in preview.failure.splitlines()]
         return heading + _block([], "text", said, max(room - _size(heading), 0))
     if counts := _counts(preview):
         heading += [f"Resources: {counts}", ""]
     sections: list[tuple[str, list[str]]] = [
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
-        ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
+        ("Doubtful rules", [f"- {code(doubt)}" for doubt in preview.doubts]),
         ("Templates", [_template(step) for step in preview.templates]),
         ("Agent variables", _variables(preview)),
         ("MCP servers", [line for step in preview.servers for line in _server(step)]),
@@ -158,7 +156,7 @@ def _counts(preview: StackPreview) -> str:
 
 def _lost(step: Step) -> str:
     done = "replaced" if step.op == "replace" else "deleted"
-    return f"- **{done}**: {_code(step.name)} ({_code(step.type)})"
+    return f"- **{done}**: {code(step.name)} ({code(step.type)})"
 
 
 def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
@@ -175,7 +173,7 @@ def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
     for reach in reaches:
         if reach.changed:
             key = (*_reach(reach), *_hosts(reach))
-            found.setdefault(key, ([], reach))[0].append(_code(reach.template))
+            found.setdefault(key, ([], reach))[0].append(code(reach.template))
     return [(", ".join(names), reach) for names, reach in found.values()]
 
 
@@ -196,14 +194,14 @@ def _reach(reach: Reach) -> list[str]:
         lines.append(f"- exfiltration grade {grade} (A: no host where anyone may receive)")
     opened = [
         _host(each.found)
-        + (f"; because: {_code(each.reason.rstrip('.'))}" if each.reason else "")
+        + (f"; because: {code(each.reason.rstrip('.'))}" if each.reason else "")
         + (f"; ⚠️ grade {each.grade}: {each.why}" if each.why else "")
         for each in reach.opened
     ]
     closed = [_host(found) for found in reach.comparison.closed]
-    for word, found in (("newly reached", opened), ("no longer reached", closed)):
+    for title, found in (("newly reached", opened), ("no longer reached", closed)):
         if found:
-            lines.append(f"- {word} ({len(found)}):")
+            lines.append(f"- {title} ({len(found)}):")
             lines += [f"  - {each}" for each in found[:_HOSTS]]
         if len(found) > _HOSTS:
             lines.append(f"  - and {len(found) - _HOSTS} more, listed below")
@@ -211,9 +209,9 @@ def _reach(reach: Reach) -> list[str]:
 
 
 def _host(found: boundary.Reach) -> str:
-    methods = "all methods" if "*" in found.methods else _some(found.methods, _plain)
-    paths = "all paths" if "*" in found.paths else _some(found.paths, _code)
-    return f"{'**every host**' if found.host == '*' else _code(found.host)}: {methods}, {paths}"
+    methods = "all methods" if "*" in found.methods else some(found.methods, plain)
+    paths = "all paths" if "*" in found.paths else some(found.paths, code)
+    return f"{'**every host**' if found.host == '*' else code(found.host)}: {methods}, {paths}"
 
 
 def _every_host(reaches: Iterable[Reach]) -> list[str]:
@@ -228,35 +226,33 @@ def _every_host(reaches: Iterable[Reach]) -> list[str]:
 
 def _hosts(reach: Reach) -> list[str]:
     found = [f"+ {each.found}" for each in reach.opened]
-    return [
-        _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))
-    ]
+    return [clip(visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))]
 
 
 def _template(step: Step) -> str:
-    name = _code(str(step.new.get("name") or step.old.get("name") or step.name))
+    name = code(str(step.new.get("name") or step.old.get("name") or step.name))
     if step.op in {"create", "delete", "replace"}:
         return f"- {name}: **{step.op}d**" if step.op != "create" else f"- {name}: created"
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
-    words = ["a new version" if path == "versions" else _code(path) for path in paths]
-    return f"- {name}: {', '.join(words or [_code(path) for path in step.touched])}"
+    words = ["a new version" if path == "versions" else code(path) for path in paths]
+    return f"- {name}: {', '.join(words or [code(path) for path in step.touched])}"
 
 
 def _server(step: Step) -> list[str]:
     inputs = step.new or step.old
-    name = _code(str(inputs.get("slug") or step.name))
+    name = code(str(inputs.get("slug") or step.name))
     if step.op == "create":
-        return [f"- {name}: created, {_code(str(inputs.get('url', '')))}"]
+        return [f"- {name}: created, {code(str(inputs.get('url', '')))}"]
     if step.op in {"delete", "replace"}:
         return [f"- {name}: **{step.op}d**"]
     found = [f"  {line}" for line in _settings(step.changes)]
-    return [f"- {name}", *(found or [f"  - {_code(path)}" for path in step.touched])]
+    return [f"- {name}", *(found or [f"  - {code(path)}" for path in step.touched])]
 
 
 def _variables(preview: StackPreview) -> list[str]:
     told: dict[tuple[Change, ...], list[str]] = {}
     for template, changes in preview.variables.items():
-        told.setdefault(changes, []).append(_code(template))
+        told.setdefault(changes, []).append(code(template))
     return [
         line
         for changes, names in told.items()
@@ -265,40 +261,40 @@ def _variables(preview: StackPreview) -> list[str]:
 
 
 def _settings(changes: Iterable[Change]) -> list[str]:
-    return [f"- {_code(change.path)}: {_values(change)}" for change in changes]
+    return [f"- {code(change.path)}: {_values(change)}" for change in changes]
 
 
 def _values(change: Change) -> str:
-    old = "not set" if change.old is None else _code(change.old)
-    new = "**removed**" if change.new is None else _code(change.new)
+    old = "not set" if change.old is None else code(change.old)
+    new = "**removed**" if change.new is None else code(change.new)
     return f"{old} → {new}"
 
 
 def _alert(change: AlertChange) -> str:
     if change.op == "removed":
-        return f"- {_code(change.name)}: **no longer watched**"
+        return f"- {code(change.name)}: **no longer watched**"
     if change.op == "added":
-        return f"- {_code(change.name)}: new"
-    return f"- {_code(change.name)}: {', '.join(map(_word, change.parts))}"
+        return f"- {code(change.name)}: new"
+    return f"- {code(change.name)}: {', '.join(map(word, change.parts))}"
 
 
 def _panel_lines(panels: Panels) -> list[str]:
     if panels.op == "create":
-        return [f"- {_code(panels.dashboard)}: new, {len(panels.added)} panels"]
+        return [f"- {code(panels.dashboard)}: new, {len(panels.added)} panels"]
     if panels.op == "delete":
-        return [f"- {_code(panels.dashboard)}: **deleted**"]
-    lines = [f"- {_code(panels.dashboard)}"]
-    lines += [f"  - new panel {_code(title)}" for title in panels.added]
-    lines += [f"  - panel {_code(title)} **removed**" for title in panels.removed]
+        return [f"- {code(panels.dashboard)}: **deleted**"]
+    lines = [f"- {code(panels.dashboard)}"]
+    lines += [f"  - new panel {code(title)}" for title in panels.added]
+    lines += [f"  - panel {code(title)} **removed**" for title in panels.removed]
     by_parts: dict[tuple[str, ...], list[str]] = {}
     for title, parts in panels.changed:
         by_parts.setdefault(parts, []).append(title)
     lines += [
-        f"  - {', '.join(map(_word, parts))} of {_some(titles, _code)}"
+        f"  - {', '.join(map(word, parts))} of {some(titles, code)}"
         for parts, titles in by_parts.items()
     ]
     if panels.settings:
-        lines.append(f"  - settings: {_some(panels.settings, _code)}")
+        lines.append(f"  - settings: {some(panels.settings, code)}")
     return lines
 
 
@@ -309,7 +305,7 @@ def _details(preview: StackPreview) -> list[str]:
         lines.append(f"{_SIGNS.get(step.op, '!')} {step.op} {step.type} {step.name}")
         if step.op != "delete":
             lines += _step_lines(step)
-    return [_clip(_visible(line)) for line in lines]
+    return [clip(visible(line)) for line in lines]
 
 
 def _step_lines(step: Step) -> list[str]:
@@ -332,7 +328,7 @@ def _step_lines(step: Step) -> list[str]:
 
 
 def _long(value: str | None) -> bool:
-    return value is not None and (len(value) > _LINE or "\n" in value)
+    return value is not None and (len(value) > LINE or "\n" in value)
 
 
 def _fit(lines: Sequence[str], room: int, what: str) -> list[str]:
@@ -351,40 +347,6 @@ def _fit(lines: Sequence[str], room: int, what: str) -> list[str]:
 
 def _size(lines: Iterable[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
-
-
-def _clip(value: str) -> str:
-    return value if len(value) <= _LINE else f"{value[:_LINE]}… ({len(value) - _LINE} more)"
-
-
-def _visible(value: str) -> str:
-    """Return text without characters that hide or turn round what stands beside them."""
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
-
-
-def _plain(value: str) -> str:
-    return _clip(_visible(" ".join(value.replace("`", "'").split())))
-
-
-def _code(value: str) -> str:
-    # In code nothing is a tag, a link or a mention; a backslash would not keep a forge from
-    # mentioning whom the text names.
-    return f"`{_plain(value) or ' '}`"
-
-
-def _word(value: str) -> str:
-    return value if re.fullmatch(r"[A-Za-z ]+", value) else _code(value)
-
-
-def _cell(value: str) -> str:
-    return _code(value).replace("|", "\\|")
-
-
-def _some(values: Sequence[str], show: Callable[[str], str]) -> str:
-    shown = ", ".join(show(value) for value in values[:_SHOWN])
-    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"
 
 
 def _stack_json(preview: StackPreview) -> dict[str, Any]:
