@@ -15,6 +15,7 @@ from components.errors import ArgsError
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
+from components.network import WorkspaceNamespace, WorkspaceNetworkPolicy
 from components.workspace_template import WorkspaceTemplate
 
 STACK = pulumi.get_stack()
@@ -36,6 +37,8 @@ def warn(stack: settings.Settings) -> None:
         pulumi.log.warn(str(finding))
     if stack.switched_off:
         pulumi.log.warn(f"the firewall is off: {stack.switched_off}")
+    if stack.without_network_policy:
+        pulumi.log.warn(f"there is no network policy: {stack.without_network_policy}")
 
 
 def declare(stack: settings.Settings, root: Path) -> None:
@@ -59,11 +62,21 @@ def declare(stack: settings.Settings, root: Path) -> None:
     login = GitLabExternalAuth("external-auth", arguments.external_auth(stack), on_cluster)
     CoderdEnv("coderd", arguments.coderd_env(stack, login), on_cluster)
 
+    limits = arguments.workspace_namespace(stack)
+    if limits:
+        WorkspaceNamespace("workspace-namespace", limits, on_cluster)
+    policy = arguments.network_policy(stack)
+    network = WorkspaceNetworkPolicy("network", policy, on_cluster) if policy else None
+
+    # What closes the network is there before a template that counts on it, and goes after it.
+    on_coder_last = pulumi.ResourceOptions.merge(
+        on_coder, pulumi.ResourceOptions(depends_on=[network] if network else [])
+    )
     templates = {
         template.name: WorkspaceTemplate(
             template.name,
             arguments.workspace_template(STACK, stack, template, known, root),
-            on_coder,
+            on_coder_last,
         )
         for template in stack.templates
     }
@@ -92,6 +105,7 @@ def declare(stack: settings.Settings, root: Path) -> None:
             for name, template in templates.items()
         },
     )
+    pulumi.export("networkPolicies", network.names if network else [])
     pulumi.export("policies", {name: template.policy for name, template in templates.items()})
     pulumi.export("agentEnv", {name: template.agent_env for name, template in templates.items()})
     pulumi.export("mcpServers", {slug: server.server_id for slug, server in servers.items()})

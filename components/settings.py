@@ -48,6 +48,15 @@ from components.boundary import (
 )
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.errors import ArgsError
+from components.labels import label_problem
+from components.network.namespace import Limits
+from components.network.settings import (
+    NamespaceSettings,
+    NetworkSettings,
+    Surroundings,
+    TemplatePart,
+    faults,
+)
 
 PROJECT = "firewalled-coder"
 HIDDEN = "[secret]"
@@ -56,8 +65,6 @@ LONGEST_OFF = datetime.timedelta(days=7)
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*\Z")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?\Z")
-_LABEL_PART = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
-_LABEL_PREFIX = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?\Z")
 _ALERT_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*\Z")
 
@@ -162,14 +169,8 @@ def _alert_label(value: str) -> str:
 
 
 def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
-    for key, text in value.items():
-        prefix, _, name = key.rpartition("/")
-        if not _LABEL_PART.match(name) or not _LABEL_PREFIX.match(prefix):
-            raise ValueError(f"{key!r} is no Kubernetes label such as release or example.com/team")
-        if text and not _LABEL_PART.match(text):
-            raise ValueError(
-                f"{text!r} of {key} is no label value: up to 63 of letters, digits and -_. inside"
-            )
+    if problem := label_problem(value):
+        raise ValueError(problem)
     return value
 
 
@@ -569,6 +570,12 @@ class Settings(_Model):
     templates: list[Template] = Field(min_length=1, description="The workspace templates.")
     policy: PolicySettings = Field(default_factory=PolicySettings, description="Egress policy.")
     firewall: FirewallSwitch = Field(FirewallSwitch(), description="The emergency switch.")
+    network: NetworkSettings = Field(
+        default_factory=NetworkSettings, description="What workspaces reach at all."
+    )
+    workspace_namespace: NamespaceSettings | None = Field(
+        None, description="Pod Security, quota and limits of workspaces.namespace; none if unset."
+    )
     grafana: Grafana = Field(default_factory=Grafana, description="Dashboards, data sources.")
     alerts: Alerts = Field(default_factory=Alerts, description="Alerts, and who evaluates them.")
     mcp_servers: list[McpServerSettings] = Field(
@@ -603,6 +610,36 @@ class Settings(_Model):
         if self.firewall_of(template) is None:
             return None
         return _policy(self, self.policy_settings_of(template))
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What the sections on the network take from the others."""
+        sizes = self.workspaces.resources
+        return Surroundings(
+            namespace=self.workspaces.namespace,
+            coderd_namespace=self.coder.namespace,
+            access_url=self.coder.access_url,
+            largest=Limits(
+                max(sizes.cpu.options), max(sizes.memory.options), max(sizes.disk.options)
+            ),
+            templates=[
+                TemplatePart(
+                    name=template.name,
+                    proxy_port=template.firewall.proxy_port if template.firewall else None,
+                    net_admin=template.firewall is not None and template.firewall.jail == "nsjail",
+                    policy=self.policy_of(template),
+                )
+                for template in self.templates
+            ],
+            force=self.kubernetes.force_conflicts,
+        )
+
+    @property
+    def without_network_policy(self) -> str:
+        """Why there is no network policy beside a firewall, nothing where there is one."""
+        around = self.surroundings
+        on = self.network.is_on(around) or not around.confined
+        return "" if on else self.network.reason or ""
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is doubtful in the rules that the stack added to its policies itself."""
@@ -703,6 +740,7 @@ def load(
     problems.extend(_relations(values))
     if settings is not None and not problems:
         problems.extend(_policies(settings, proven))
+        problems.extend(_network(settings))
     if problems or settings is None:
         unique = {str(problem): problem for problem in problems}
         raise SettingsError(stack, list(unique.values()))
@@ -1048,6 +1086,15 @@ def _policies(settings: Settings, proven: bool) -> list[Problem]:
             )
             problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', right))
     return problems
+
+
+def _network(settings: Settings) -> list[Problem]:
+    try:
+        around = settings.surroundings
+    except PolicyError:
+        return []  # told already
+    found = faults(settings.network, settings.workspace_namespace, around)
+    return [Problem(*fault) for fault in found]
 
 
 def json_schema() -> dict[str, Any]:
