@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 from pulumi import automation
 
-from ops import changes, engine, history, plan, report, up
+from ops import changes, engine, history, network, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 
@@ -81,10 +81,12 @@ def assess(
         old=history.policies(before),
         new=history.policies(after),
         steps=changes.steps(events),
+        policies=changes.every(events, network.KINDS),
         old_variables=history.agent_env(before),
         new_variables=history.agent_env(after) or {},
         doubts=tuple(map(str, settings.findings())),
         switched_off=settings.switched_off,
+        without_network_policy=settings.without_network_policy,
     )
 
 
