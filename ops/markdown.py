@@ -1,4 +1,4 @@
-"""Text of settings and deployments in Markdown: it stays text, whatever it holds."""
+"""Text of others inside of a report's Markdown: never markup, and never too long."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 LINE: Final = 400
-"""Characters of a value that are shown."""
+"""Characters of one value that are shown."""
 _SHOWN: Final = 12
 
 
 def clip(value: str) -> str:
-    """Return the text, cut where it is too long, with how much was cut."""
+    """Return text that is too long cut, and say how much of it is missing."""
     return value if len(value) <= LINE else f"{value[:LINE]}… ({len(value) - LINE} more)"
 
 
@@ -24,28 +24,27 @@ def visible(value: str) -> str:
 
 
 def plain(value: str) -> str:
-    """Return text on one line, in which no backtick ends what it stands in."""
+    """Return text as one line without backticks."""
     return clip(visible(" ".join(value.replace("`", "'").split())))
 
 
 def code(value: str) -> str:
-    """Return text as code."""
-    # In code nothing is a tag, a link or a mention; a backslash would not keep a forge from
-    # mentioning whom the text names.
+    """Return text as code, in which nothing is a tag, a link or a mention."""
+    # A backslash would not keep a forge from mentioning whom the text names.
     return f"`{plain(value) or ' '}`"
 
 
 def word(value: str) -> str:
-    """Return words as they are, anything else as code."""
+    """Return a plain word as it is, and anything else as code."""
     return value if re.fullmatch(r"[A-Za-z ]+", value) else code(value)
 
 
 def cell(value: str) -> str:
-    """Return text as code in a cell of a table."""
+    """Return text as code for the cell of a table."""
     return code(value).replace("|", "\\|")
 
 
 def some(values: Sequence[str], show: Callable[[str], str]) -> str:
-    """Return the first values, each as `show` has it, and how many more there are."""
+    """Return the first of many values, and say how many more there are."""
     shown = ", ".join(show(value) for value in values[:_SHOWN])
     return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

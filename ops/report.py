@@ -13,9 +13,18 @@ from typing import Any, Final
 from components import boundary
 from ops import network
 from ops.alerting import AlertChange
-from ops.assessment import Panels, Reach, StackPreview, Verdict, is_login
+from ops.assessment import Reach, StackPreview, Verdict, is_login
 from ops.changes import Change, Step
-from ops.markdown import LINE, cell, clip, code, plain, some, visible, word
+from ops.markdown import LINE
+from ops.markdown import cell as _cell
+from ops.markdown import clip as _clip
+from ops.markdown import code as _code
+from ops.markdown import plain as _plain
+from ops.markdown import some as _some
+from ops.markdown import visible as _visible
+from ops.markdown import word as _word
+from ops.panel_changes import Panels
+from ops.template_changes import access_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
@@ -57,7 +66,8 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
     head = [f"## Preview: {headline(previews)}", ""]
     if len(previews) > 1:
         table = [
-            f"| {cell(each.name)} | {_WORDS[each.verdict]} | {_counts(each)} |" for each in previews
+            f"| {_cell(each.name)} | {_WORDS[each.verdict]} | {_counts(each)} |"
+            for each in previews
         ]
         head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
         head += [*_fit(table, limit // 4, "stacks"), ""]
@@ -93,21 +103,23 @@ def to_json(previews: Sequence[StackPreview]) -> dict[str, Any]:
 
 
 def _stack(preview: StackPreview, room: int) -> list[str]:
-    heading = [f"### Stack `{plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
+    heading = [f"### Stack `{_plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
     if preview.switched_off:
-        heading += [f"> ⚠️ **The firewall is switched off**: {code(preview.switched_off)}", ""]
+        heading += [f"> ⚠️ **The firewall is switched off**: {_code(preview.switched_off)}", ""]
     if why := preview.without_network_policy:
-        heading += [f"> ⚠️ **There is no network policy**: {code(why)}", ""]
+        heading += [f"> ⚠️ **There is no network policy**: {_code(why)}", ""]
+    for each in preview.floating:
+        heading += [f"> ⚠️ **Not pinned**: {_code(each)}", ""]
     if preview.failure:
-        said = [clip(visible(line)) for line in preview.failure.splitlines()]
+        said = [_clip(_visible(line)) for line in preview.failure.splitlines()]
         return heading + _block([], "text", said, max(room - _size(heading), 0))
     if counts := _counts(preview):
         heading += [f"Resources: {counts}", ""]
     sections: list[tuple[str, list[str]]] = [
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
-        ("Doubtful rules", [f"- {code(doubt)}" for doubt in preview.doubts]),
-        ("Templates", [_template(step) for step in preview.templates]),
+        ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
+        ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
         ("Agent variables", _variables(preview)),
         ("MCP servers", [line for step in preview.servers for line in _server(step)]),
         ("External login", _settings(c for c in preview.coderd_variables if is_login(c))),
@@ -159,7 +171,7 @@ def _counts(preview: StackPreview) -> str:
 
 def _lost(step: Step) -> str:
     done = "replaced" if step.op == "replace" else "deleted"
-    return f"- **{done}**: {code(step.name)} ({code(step.type)})"
+    return f"- **{done}**: {_code(step.name)} ({_code(step.type)})"
 
 
 def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
@@ -176,7 +188,7 @@ def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
     for reach in reaches:
         if reach.changed:
             key = (*_reach(reach), *_hosts(reach))
-            found.setdefault(key, ([], reach))[0].append(code(reach.template))
+            found.setdefault(key, ([], reach))[0].append(_code(reach.template))
     return [(", ".join(names), reach) for names, reach in found.values()]
 
 
@@ -203,14 +215,14 @@ def _firewall(reach: Reach) -> list[str]:
         lines.append(f"- exfiltration grade {grade} (A: no host where anyone may receive)")
     opened = [
         _host(each.found)
-        + (f"; because: {code(each.reason.rstrip('.'))}" if each.reason else "")
+        + (f"; because: {_code(each.reason.rstrip('.'))}" if each.reason else "")
         + (f"; ⚠️ grade {each.grade}: {each.why}" if each.why else "")
         for each in reach.opened
     ]
     closed = [_host(found) for found in reach.comparison.closed]
-    for title, found in (("newly reached", opened), ("no longer reached", closed)):
+    for word, found in (("newly reached", opened), ("no longer reached", closed)):
         if found:
-            lines.append(f"- {title} ({len(found)}):")
+            lines.append(f"- {word} ({len(found)}):")
             lines += [f"  - {each}" for each in found[:_HOSTS]]
         if len(found) > _HOSTS:
             lines.append(f"  - and {len(found) - _HOSTS} more, listed below")
@@ -218,9 +230,9 @@ def _firewall(reach: Reach) -> list[str]:
 
 
 def _host(found: boundary.Reach) -> str:
-    methods = "all methods" if "*" in found.methods else some(found.methods, plain)
-    paths = "all paths" if "*" in found.paths else some(found.paths, code)
-    return f"{'**every host**' if found.host == '*' else code(found.host)}: {methods}, {paths}"
+    methods = "all methods" if "*" in found.methods else _some(found.methods, _plain)
+    paths = "all paths" if "*" in found.paths else _some(found.paths, _code)
+    return f"{'**every host**' if found.host == '*' else _code(found.host)}: {methods}, {paths}"
 
 
 def _every_host(reaches: Iterable[Reach]) -> list[str]:
@@ -235,33 +247,39 @@ def _every_host(reaches: Iterable[Reach]) -> list[str]:
 
 def _hosts(reach: Reach) -> list[str]:
     found = [f"+ {each.found}" for each in reach.opened]
-    return [clip(visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))]
+    return [
+        _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))
+    ]
 
 
-def _template(step: Step) -> str:
-    name = code(str(step.new.get("name") or step.old.get("name") or step.name))
+def _template(step: Step, preview: StackPreview) -> list[str]:
+    plain = str(step.new.get("name") or step.old.get("name") or step.name)
+    name, access = _code(plain), access_lines(preview.access.get(plain))
     if step.op in {"create", "delete", "replace"}:
-        return f"- {name}: **{step.op}d**" if step.op != "create" else f"- {name}: created"
+        done = "created" if step.op == "create" else f"**{step.op}d**"
+        return [f"- {name}: {done}", *access]
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
-    words = ["a new version" if path == "versions" else code(path) for path in paths]
-    return f"- {name}: {', '.join(words or [code(path) for path in step.touched])}"
+    words = ["a new version" if path == "versions" else _code(path) for path in paths]
+    moved = [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
+    changed = ", ".join(words or [_code(path) for path in step.touched])
+    return [f"- {name}: {changed}", *access, *moved]
 
 
 def _server(step: Step) -> list[str]:
     inputs = step.new or step.old
-    name = code(str(inputs.get("slug") or step.name))
+    name = _code(str(inputs.get("slug") or step.name))
     if step.op == "create":
-        return [f"- {name}: created, {code(str(inputs.get('url', '')))}"]
+        return [f"- {name}: created, {_code(str(inputs.get('url', '')))}"]
     if step.op in {"delete", "replace"}:
         return [f"- {name}: **{step.op}d**"]
     found = [f"  {line}" for line in _settings(step.changes)]
-    return [f"- {name}", *(found or [f"  - {code(path)}" for path in step.touched])]
+    return [f"- {name}", *(found or [f"  - {_code(path)}" for path in step.touched])]
 
 
 def _variables(preview: StackPreview) -> list[str]:
     told: dict[tuple[Change, ...], list[str]] = {}
     for template, changes in preview.variables.items():
-        told.setdefault(changes, []).append(code(template))
+        told.setdefault(changes, []).append(_code(template))
     return [
         line
         for changes, names in told.items()
@@ -270,40 +288,40 @@ def _variables(preview: StackPreview) -> list[str]:
 
 
 def _settings(changes: Iterable[Change]) -> list[str]:
-    return [f"- {code(change.path)}: {_values(change)}" for change in changes]
+    return [f"- {_code(change.path)}: {_values(change)}" for change in changes]
 
 
 def _values(change: Change) -> str:
-    old = "not set" if change.old is None else code(change.old)
-    new = "**removed**" if change.new is None else code(change.new)
+    old = "not set" if change.old is None else _code(change.old)
+    new = "**removed**" if change.new is None else _code(change.new)
     return f"{old} → {new}"
 
 
 def _alert(change: AlertChange) -> str:
     if change.op == "removed":
-        return f"- {code(change.name)}: **no longer watched**"
+        return f"- {_code(change.name)}: **no longer watched**"
     if change.op == "added":
-        return f"- {code(change.name)}: new"
-    return f"- {code(change.name)}: {', '.join(map(word, change.parts))}"
+        return f"- {_code(change.name)}: new"
+    return f"- {_code(change.name)}: {', '.join(map(_word, change.parts))}"
 
 
 def _panel_lines(panels: Panels) -> list[str]:
     if panels.op == "create":
-        return [f"- {code(panels.dashboard)}: new, {len(panels.added)} panels"]
+        return [f"- {_code(panels.dashboard)}: new, {len(panels.added)} panels"]
     if panels.op == "delete":
-        return [f"- {code(panels.dashboard)}: **deleted**"]
-    lines = [f"- {code(panels.dashboard)}"]
-    lines += [f"  - new panel {code(title)}" for title in panels.added]
-    lines += [f"  - panel {code(title)} **removed**" for title in panels.removed]
+        return [f"- {_code(panels.dashboard)}: **deleted**"]
+    lines = [f"- {_code(panels.dashboard)}"]
+    lines += [f"  - new panel {_code(title)}" for title in panels.added]
+    lines += [f"  - panel {_code(title)} **removed**" for title in panels.removed]
     by_parts: dict[tuple[str, ...], list[str]] = {}
     for title, parts in panels.changed:
         by_parts.setdefault(parts, []).append(title)
     lines += [
-        f"  - {', '.join(map(word, parts))} of {some(titles, code)}"
+        f"  - {', '.join(map(_word, parts))} of {_some(titles, _code)}"
         for parts, titles in by_parts.items()
     ]
     if panels.settings:
-        lines.append(f"  - settings: {some(panels.settings, code)}")
+        lines.append(f"  - settings: {_some(panels.settings, _code)}")
     return lines
 
 
@@ -314,7 +332,7 @@ def _details(preview: StackPreview) -> list[str]:
         lines.append(f"{_SIGNS.get(step.op, '!')} {step.op} {step.type} {step.name}")
         if step.op != "delete":
             lines += _step_lines(step)
-    return [clip(visible(line)) for line in lines]
+    return [_clip(_visible(line)) for line in lines]
 
 
 def _step_lines(step: Step) -> list[str]:
@@ -366,6 +384,15 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,
         "doubtfulRules": list(preview.doubts),
+        "notPinned": list(preview.floating),
+        "access": {
+            name: {"before": change.old, "after": change.new}
+            for name, change in preview.access.items()
+        },
+        "pins": {
+            name: [_change_json(change) for change in changes]
+            for name, changes in preview.pins.items()
+        },
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "reach": [reach_json(reach) for reach in preview.reaches],

@@ -5,7 +5,6 @@ Attributes have the names of the settings that they come from, so that a fault h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from components.network.values import (
     network_of,
     ports_of,
 )
+from components.syntax import is_label
 
 WORKSPACE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {"app.kubernetes.io/name": "coder-workspace"}
@@ -32,8 +32,6 @@ OUTSIDE: Final = "outside"
 """Every public address, where a CIDR may stand."""
 WEB: Final = (443, 80)
 """TCP ports that are open outside."""
-
-_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ def _read(
 
 
 def _pods(place: str, namespace: str, labels: Mapping[str, str]) -> Iterator[Fault]:
-    if not _NAMESPACE.match(namespace):
+    if not is_label(namespace):
         right = "must be a namespace: up to 63 of a-z, 0-9 and - inside"
         yield Fault(f"{place}namespace", f'"{namespace}"', right)
     if problem := label_problem(labels):

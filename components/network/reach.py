@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from components.boundary.coverage import covers_host
 from components.network.addresses import Interval, intervals, named, subtract, union
-from components.network.values import LAST_PORT
+from components.syntax import LAST_PORT
 
 Manifest = Mapping[str, Any]
 Direction = Literal["egress", "ingress"]

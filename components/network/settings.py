@@ -23,9 +23,11 @@ from components.network.namespace import (
     WorkspaceNamespaceArgs,
 )
 from components.network.values import Fault, NetworkArgsError
+from components.syntax import LAST_PORT
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Bound = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
+# Far more than there is, and nothing that a quantity could not hold.
+Bound = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class _Section(BaseModel):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import ip_network
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from components.errors import ArgsError
 from components.network.addresses import Network
-
-LAST_PORT: Final = 65535
+from components.syntax import LAST_PORT
 
 
 class Ports(NamedTuple):

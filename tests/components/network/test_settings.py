@@ -21,7 +21,10 @@ from components.network import (
     Quota,
     WorkspaceNetworkPolicyArgs,
 )
-from components.settings import Settings, SettingsError, load
+from components.settings import Settings
+from components.settings_load import load
+from components.settings_network import without_policy
+from components.settings_problems import SettingsError
 
 ROOT = Path(__file__).parents[3]
 
@@ -102,10 +105,10 @@ def test_no_policy_beside_a_firewall_has_a_reason_that_is_said() -> None:
     ]
     off = settings(network={"enabled": False, "reason": "the mesh does it"})
     assert arguments.network_policy(off) is None
-    assert off.without_network_policy == "the mesh does it"
-    assert settings().without_network_policy == ""
+    assert without_policy(off) == "the mesh does it"
+    assert without_policy(settings()) == ""
     plain = settings(templates=[{"name": "open"}], network={"enabled": False})
-    assert plain.without_network_policy == ""
+    assert without_policy(plain) == ""
 
 
 def test_everything_a_stack_says_arrives() -> None:
