@@ -115,8 +115,6 @@ def declare(stack: Settings, root: Path) -> None:
         },
     )
     pulumi.export("networkPolicies", network.names if network else [])
-    pulumi.export("policies", {name: template.policy for name, template in templates.items()})
-    pulumi.export("agentEnv", {name: template.agent_env for name, template in templates.items()})
     pulumi.export("mcpServers", {slug: server.server_id for slug, server in servers.items()})
     pulumi.export("dashboards", dashboards.uids)
     pulumi.export("dataSources", sources.uids)

@@ -1,10 +1,12 @@
-"""Type tokens of the resources that both previews and adoption know."""
+"""Type tokens of the resources that commands know by their kind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
+STACK: Final = "pulumi:pulumi:Stack"
+WORKSPACE_TEMPLATE: Final = "firewalledcoder:index:WorkspaceTemplate"
 TEMPLATE: Final = "coderd:index/template:Template"
 MCP_SERVER: Final = "coderd:index/agentsMcpServer:AgentsMcpServer"
 DEPLOYMENT_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
