@@ -2,7 +2,8 @@
 
 kube-controller-manager runs with the controllers that need no cloud and no volumes: the garbage
 collector, without which a deletion in the foreground (pulumi-kubernetes' own way) never ends, and
-those of namespaces, Deployments, ReplicaSets and Jobs, without which no rollout does.
+those of namespaces, of Deployments, ReplicaSets and Jobs, without which no rollout ends, and of
+quotas: pulumi-kubernetes waits until a quota's status says what may be used.
 """
 
 import sys
@@ -19,6 +20,7 @@ CONTROLLERS: Final = (
     "deployment-controller",
     "replicaset-controller",
     "job-controller",
+    "resourcequota-controller",
 )
 
 

@@ -188,3 +188,14 @@ def test_a_pod_does_not_wait_for_what_is_optional(client: httpx.Client, namespac
         volumes=[{"name": "v", "secret": {"secretName": "none", "optional": True}}],
     )
     until(lambda: status(client, namespace, "starts"), is_ready)
+
+
+def test_a_quota_says_how_much_may_be_used(client: httpx.Client, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    make(client, path, metadata={"name": "x"}, spec={"hard": {"pods": "2"}})
+    found = until(
+        lambda: client.get(f"{path}/x").json().get("status") or {}, lambda status: "hard" in status
+    )
+    assert found["hard"] == {"pods": "2"}
+    pod(client, namespace, "one")
+    until(lambda: client.get(f"{path}/x").json()["status"]["used"], {"pods": "1"}.__eq__)
