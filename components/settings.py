@@ -9,7 +9,6 @@ stack, key, value and what would be right. Secrets stand under the one key `secr
 from __future__ import annotations
 
 import datetime
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -27,6 +26,7 @@ from components.boundary import (
     build_policy,
     host_of,
 )
+from components.boundary.releases import doubt as boundary_doubt
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER, LATEST
 from components.settings_types import (
@@ -480,16 +480,16 @@ class Settings(_Model):
 
     def build_policy(self, policy: PolicySettings) -> Policy:
         """Return the policy that `policy` makes; raises PolicyError when it cannot be built."""
-        return _built(
-            tuple(policy.groups),
-            host_of(self.coder.access_url),
-            tuple(host_of(provider.host) for provider in self.external_auth.providers),
-            tuple(ExtraRule(rule=added.rule, why=added.why) for added in policy.rules),
-            policy.accept_everything,
+        return build_policy(
+            policy.groups,
+            coder_host=host_of(self.coder.access_url),
+            gitlab_hosts=[host_of(each.host) for each in self.external_auth.providers],
+            extra=[ExtraRule(rule=added.rule, why=added.why) for added in policy.rules],
+            accept_everything=policy.accept_everything,
         )
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return what is doubtful in the rules that the stack added to its policies itself."""
+        """Return what is doubtful in Boundary's release and in the rules that the stack added."""
         own = {
             added.rule
             for template in self.templates
@@ -497,8 +497,11 @@ class Settings(_Model):
         }
         # Templates share policies: each is looked at once.
         every = dict.fromkeys(self.policy_of(template) for template in self.templates)
-        doubts = (finding for policy in every if policy is not None for finding in audit(policy))
-        return tuple(dict.fromkeys(finding for finding in doubts if finding.rule in own))
+        policies = [policy for policy in every if policy is not None]
+        release = boundary_doubt(self.workspaces.boundary_version) if policies else ""
+        found = (finding for policy in policies for finding in audit(policy))
+        doubts = dict.fromkeys(finding for finding in found if finding.rule in own)
+        return (*([Finding("warning", None, release)] if release else []), *doubts)
 
     def floating(self) -> tuple[str, ...]:
         """Return what may be another thing tomorrow although nothing here changed."""
@@ -531,20 +534,3 @@ class Settings(_Model):
             return ""
         which = f" for {', '.join(switch.templates)}" if switch.templates else ""
         return f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
-
-
-@lru_cache(maxsize=64)  # templates share policies
-def _built(
-    groups: tuple[str, ...],
-    coder_host: str,
-    gitlab_hosts: tuple[str, ...],
-    extra: tuple[ExtraRule, ...],
-    accept_everything: bool,
-) -> Policy:
-    return build_policy(
-        groups,
-        coder_host=coder_host,
-        gitlab_hosts=gitlab_hosts,
-        extra=extra,
-        accept_everything=accept_everything,
-    )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-from components.boundary import PolicyError, shown
+from components.boundary import Finding, PolicyError, shown
 from components.settings_problems import SettingsError
 from ops import against, answers, engine, exfiltration, report, stacks, suggested, traffic, up
 from ops.answers import Answer, Confinement
@@ -122,8 +122,8 @@ def explain(
             asked = requested(urls or (), method, har, log)
             answered = {each: answers.answers(each, asked) for each in found}
             fine = _answer(stack, answered, suggest, as_json)
-            if not as_json:
-                _warn(found)
+        if not as_json:
+            _warn(settings.findings(), found)
     raise typer.Exit(0 if fine else NO)
 
 
@@ -172,11 +172,14 @@ def _suggest(confinement: Confinement, found: Sequence[Answer]) -> None:
         up.console.print(said, markup=False, soft_wrap=True)
 
 
-def _warn(found: Sequence[Confinement]) -> None:
-    """Say what keeps the settings from being deployed."""
+def _warn(findings: Iterable[Finding], found: Sequence[Confinement]) -> None:
+    """Say for what release the answers may not hold, and what keeps it from being deployed."""
+    said = [str(finding) for finding in findings if finding.rule is None]
     for each in found:
-        for breach in each.contract.check(each.policy) if each.policy is not None else ():
-            up.errors.print(f"warning: {breach}", style="yellow", markup=False, soft_wrap=True)
+        breaches = each.contract.check(each.policy) if each.policy is not None else ()
+        said += map(str, breaches)
+    for warning in said:
+        up.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _compare(stack: str, other: str, found: Sequence[Reach], as_json: bool) -> bool:

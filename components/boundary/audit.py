@@ -10,21 +10,27 @@ from typing import Literal
 
 from components.boundary.coverage import Cover, parts
 from components.boundary.policy import Policy
-from components.boundary.rule import WILDCARD, Rule
+from components.boundary.rule import WILDCARD, Rule, parsed
 
 _SLASH_AT_END = re.compile(r"(?:path=|,)([^\s,]+/)(?=[\s,]|\Z)")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One doubtful rule and the reason; an error is refused unless a stack accepts it."""
+    """What is doubtful, and why; an error is refused unless a stack accepts it.
+
+    Attributes:
+        severity: whether it is refused.
+        rule: text of the rule, None for what concerns them all.
+        reason: what is wrong with it.
+    """
 
     severity: Literal["error", "warning"]
-    rule: str
+    rule: str | None
     reason: str
 
     def __str__(self) -> str:
-        return f"rule {self.rule!r}: {self.reason}"
+        return self.reason if self.rule is None else f"rule {self.rule!r}: {self.reason}"
 
 
 # A program and the report of its preview ask about the same policies.
@@ -41,7 +47,7 @@ def audit(policy: Policy) -> tuple[Finding, ...]:
         meaning = Rule("", tuple(sorted(set(rule.methods))), rule.labels, rule.paths)
         if meaning in seen:
             findings.append(Finding("warning", rule.text, "duplicate of an earlier rule"))
-        elif all(cover.of(part) is not None for part in own):
+        elif own and all(cover.of(part) is not None for part in own):
             findings.append(Finding("warning", rule.text, "shadowed: earlier rules allow it all"))
         seen.add(meaning)
         cover.add(own)
@@ -49,6 +55,9 @@ def audit(policy: Policy) -> tuple[Finding, ...]:
 
 
 def _alone(rule: Rule) -> Iterator[Finding]:
+    # A policy that is deployed may hold what no settings accept.
+    for doubt in parsed(rule.text)[1]:
+        yield Finding("warning", rule.text, doubt.problem)
     if rule.any_host:
         what = "matches every request" if not rule.text.strip() else "opens every host"
         yield Finding("error", rule.text, f"{what}; name a domain, or accept it explicitly")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from components.boundary.audit import audit
@@ -64,6 +65,17 @@ def build_policy(
     `coder_host` and `gitlab_hosts` are host names (see `host_of`). Rules that open every host are
     errors unless `accept_everything`. Raises PolicyError with every problem found.
     """
+    return _built(tuple(groups), coder_host, tuple(gitlab_hosts), tuple(extra), accept_everything)
+
+
+@lru_cache(maxsize=64)  # templates share policies
+def _built(
+    groups: tuple[str, ...],
+    coder_host: str,
+    gitlab_hosts: tuple[str, ...],
+    extra: tuple[ExtraRule, ...],
+    accept_everything: bool,
+) -> Policy:
     problems = [
         f"unknown group {name!r}; there are {', '.join(CATALOGUE)}"
         for name in groups

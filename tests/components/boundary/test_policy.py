@@ -10,6 +10,7 @@ from components.boundary import (
     ExtraRule,
     Policy,
     PolicyError,
+    RuleError,
     audit,
     build_policy,
     compare,
@@ -103,7 +104,8 @@ def test_opening_every_host_can_be_accepted() -> None:
     policy = build_policy(
         [], coder_host="c", gitlab_hosts=[], extra=[ExtraRule("", "x")], accept_everything=True
     )
-    assert policy.decide("GET", "http://a b/").allowed
+    assert policy.decide("GET", "http://a.b/").allowed
+    assert not policy.decide("GET", "http://a b/").allowed
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,10 @@ def test_opening_every_host_can_be_accepted() -> None:
         ("", "matches every request"),
         ("domain=*", "opens every host"),
         ("path=/a", "opens every host"),
-        ("domain=a.com domain=b.com", "a second domain; Boundary would join the two"),
+        (
+            "domain=a.com domain=b.com",
+            "Boundary takes it, joined with the first domain to one host",
+        ),
     ],
 )
 def test_a_rule_that_was_surely_not_meant_is_an_error(rule: str, reason: str) -> None:
@@ -186,6 +191,26 @@ def test_a_policy_survives_the_stack_state() -> None:
     again = Policy.from_json(policy.to_json())
     assert again == policy
     assert again != with_rules()
+
+
+def test_what_boundary_takes_is_read_of_a_deployed_policy_and_compared() -> None:
+    texts = ("method=GET,,PUT domain=a.com", "domain=b.com path=/a*", "method=, domain=c.com")
+    old = Policy.from_json([{"rule": text, "group": "stack", "why": "old"} for text in texts])
+    assert old.texts == texts
+    assert old.decide("GET", "https://b.com/a*").allowed
+    assert not old.decide("GET", "https://b.com/ab").allowed
+    new = with_rules("method=GET domain=a.com", groups=())
+    assert [str(reach) for reach in compare(old, new).closed] == [
+        "a.com (PUT, all paths)",
+        "b.com (all methods, /a*)",
+    ]
+    assert compare(old, old).empty
+    reasons = {finding.rule: finding.reason for finding in audit(old)}
+    assert set(reasons) == set(texts)
+    assert "Boundary takes it, as an empty method" in reasons[texts[0]]
+    assert "as a * in the path itself" in reasons[texts[1]]
+    with pytest.raises(RuleError, match="expected a label"):
+        Policy.from_json([{"rule": "domain=", "group": "stack", "why": "old"}])
 
 
 def test_config_file_is_what_boundary_reads() -> None:
