@@ -16,15 +16,19 @@ from pydantic.alias_generators import to_camel
 
 from components.alerts import CATALOGUE as ALERTS
 from components.boundary import (
-    CATALOGUE,
+    DEFAULT,
+    WORST,
     Contract,
     Expectation,
     ExtraRule,
     Finding,
+    Grade,
+    Own,
     Policy,
     audit,
     build_policy,
     host_of,
+    with_own,
 )
 from components.boundary.releases import doubt as boundary_doubt
 from components.dashboards import CATALOGUE as DASHBOARDS
@@ -202,8 +206,8 @@ class PolicySettings(_Model):
     """The egress policy."""
 
     groups: Annotated[list[GroupName], NoDuplicates] = Field(
-        default_factory=lambda: list(CATALOGUE),
-        description="Groups of the catalogue; all if unset.",
+        default_factory=lambda: list(DEFAULT),
+        description="Groups of the catalogue; all but the read-only ones if unset.",
     )
     rules: list[AddedRule] = Field(default_factory=list, description="Rules besides the groups'.")
     must_allow: list[Expected] = Field(default_factory=list, description="Must be allowed.")
@@ -211,8 +215,8 @@ class PolicySettings(_Model):
     accept_everything: bool = Field(
         False, description="Accept rules that open every host; an error otherwise."
     )
-    highest_grade: Literal["A", "B", "C", "D", "E", "F"] = Field(
-        "F", description="The worst exfiltration grade that the stack accepts."
+    highest_grade: Grade = Field(
+        "G", description="The worst exfiltration grade accepted; H: agents can leave the firewall."
     )
 
     @property
@@ -273,6 +277,7 @@ class Template(_Model):
     gitlab: ExternalAuthId | None = Field(
         None, description="Id of its external login; the first if unset."
     )
+    git_credentials: bool = Field(True, description="Its agents get their owner's GitLab token.")
     capabilities: list[Literal["NET_ADMIN"]] = Field(
         default_factory=list, description="Capabilities of the container; nsjail has NET_ADMIN."
     )
@@ -488,13 +493,22 @@ class Settings(_Model):
             accept_everything=policy.accept_everything,
         )
 
+    @property
+    def own(self) -> Own:
+        """The deployment's own hosts; raises PolicyError for one that no rule can name."""
+        gitlab = (host_of(each.host) for each in self.external_auth.providers)
+        return Own(frozenset({host_of(self.coder.access_url)}), frozenset(gitlab))
+
+    def contract_of(self, policy: PolicySettings) -> Contract:
+        """Return the demands on `policy`: the stack's and the catalogue's own."""
+        if policy.highest_grade == WORST:
+            return policy.contract
+        return with_own(policy.contract, host_of(self.coder.access_url))
+
     def findings(self) -> tuple[Finding, ...]:
         """Return what is doubtful in Boundary's release and in the rules that the stack added."""
-        own = {
-            added.rule
-            for template in self.templates
-            for added in self.policy_settings_of(template).rules
-        }
+        rules = [self.policy_settings_of(template).rules for template in self.templates]
+        own = {added.rule for stated in rules for added in stated}
         # Templates share policies: each is looked at once.
         every = dict.fromkeys(self.policy_of(template) for template in self.templates)
         policies = [policy for policy in every if policy is not None]

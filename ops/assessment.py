@@ -12,7 +12,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 from components import boundary
-from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
+from components.boundary import (
+    Comparison,
+    Own,
+    Policy,
+    PolicyRule,
+    Rule,
+    compare,
+    exfiltration_report,
+)
 from ops.alerting import AlertChange, alert_changes
 from ops.changes import SECRET, Change, Step, differences, text, without_secrets
 from ops.panel_changes import Panels, panels
@@ -42,8 +50,8 @@ class Opened:
 
     Attributes:
         found: host pattern, methods and paths.
-        grade: exfiltration grade of it alone, A (nobody else receives there) to F.
-        why: who receives there, empty for grade A.
+        grade: exfiltration grade of it alone, A (nobody else receives there) to H.
+        why: who receives there or what it opens, empty for nothing.
         reason: why the rule is there, by its author; empty when several rules make the host.
     """
 
@@ -51,6 +59,11 @@ class Opened:
     grade: str
     why: str
     reason: str = ""
+
+    @property
+    def risk(self) -> str:
+        """The grade and who receives there; what opens besides a grade is told without one."""
+        return f"grade {self.grade}: {self.why}" if self.grade > "A" else self.why
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,7 @@ class Reach:
         after: whether it is there afterwards.
         old: policy now, None without a firewall.
         new: policy afterwards, None without a firewall.
+        own: the deployment's own hosts.
     """
 
     template: str
@@ -70,6 +84,7 @@ class Reach:
     after: bool
     old: Policy | None
     new: Policy | None
+    own: Own = field(default_factory=Own)
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -87,7 +102,10 @@ class Reach:
             if each not in there:
                 host = "*" if each.rule.any_host else ".".join(each.rule.labels)
                 reasons.setdefault(host, set()).add(each.why)
-        found = [_judged(entry, reasons.get(entry.host, set())) for entry in self.comparison.opened]
+        # Of what opens alone nothing says whose hosts they are; the policy does.
+        own = self.own | Own.named_by(self.new or Policy([]))
+        opened = self.comparison.opened
+        found = [_judged(entry, reasons.get(entry.host, set()), own) for entry in opened]
         return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
 
     @property
@@ -119,21 +137,30 @@ class Reach:
     def grades(self) -> tuple[str, str]:
         """The exfiltration grade before and after, `-` where there is no policy."""
         old, new = (
-            exfiltration_report(policy).grade if policy is not None else "-"
+            exfiltration_report(policy, self.own).grade if policy is not None else "-"
             for policy in (self.old, self.new)
         )
         return old, new
 
+    @property
+    def grade_words(self) -> tuple[str, ...]:
+        """What there is to say of the grade: that it changes, and that it is the worst."""
+        old, new = self.grades
+        grade = f"{old} → {new}" if self.old is not None else new
+        change = (f"exfiltration grade {grade} (A: no host where anyone may receive)",)
+        leaves = ("⛔ **an agent can leave the firewall**, through Coder itself",)
+        return (change if old != new else ()) + (leaves if new == boundary.WORST else ())
 
-def _judged(found: boundary.Reach, reasons: set[str]) -> Opened:
+
+def _judged(found: boundary.Reach, reasons: set[str], own: Own) -> Opened:
     rule = Rule(
         text="",
         methods=() if "*" in found.methods else found.methods,
         labels=() if found.host == "*" else tuple(found.host.split(".")),
-        paths=(),
+        paths=() if "*" in found.paths else tuple(tuple(p[1:].split("/")) for p in found.paths),
     )
-    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]))
-    why = report.entries[0].why if report.entries else ""
+    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]), own)
+    why = [*(each.why for each in report.entries), *(each.why for each in report.notes), ""][0]
     return Opened(found, report.grade, why, next(iter(reasons)) if len(reasons) == 1 else "")
 
 
@@ -156,6 +183,7 @@ class StackPreview:
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
         doubts: what is doubtful in the rules that the stack added itself.
         floating: what may be another thing tomorrow although the stack did not change.
+        own: the deployment's own hosts.
     """
 
     name: str
@@ -170,6 +198,7 @@ class StackPreview:
     switched_off: str = ""
     doubts: tuple[str, ...] = ()
     floating: tuple[str, ...] = ()
+    own: Own = field(default_factory=Own)
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
@@ -182,6 +211,7 @@ class StackPreview:
                 after=name in self.new,
                 old=self.old.get(name),
                 new=self.new.get(name),
+                own=self.own,
             )
             for name in names
         ]

@@ -93,6 +93,7 @@ def assess(
         new_templates=_registered(after),
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
+        own=settings.own,
         switched_off=settings.switched_off,
     )
 

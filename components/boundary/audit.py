@@ -84,6 +84,16 @@ def _alone(rule: Rule) -> Iterator[Finding]:
                 "a percent escape is compared as written with the decoded path: decode it",
             )
             break
+    for pattern in rule.paths:
+        fixed = "/".join(pattern[:-1])
+        if pattern[-1:] == (WILDCARD,) and fixed.strip(f"{WILDCARD}/"):
+            yield Finding(
+                "warning",
+                rule.text,
+                f"dot segments leave /{fixed}/: Boundary compares /{fixed}/../x as it is, and what"
+                " stands behind it may resolve that to another path; name whole paths",
+            )
+            break
     for path in _SLASH_AT_END.findall(rule.text):
         yield Finding(
             "warning",

@@ -8,7 +8,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from components.boundary.audit import audit
-from components.boundary.catalogue import CATALOGUE
+from components.boundary.catalogue import CATALOGUE, NAMES, SETS
 from components.boundary.policy import Policy, PolicyRule
 from components.boundary.rule import Rule, RuleError
 
@@ -60,7 +60,7 @@ def build_policy(
     extra: Sequence[ExtraRule] = (),
     accept_everything: bool = False,
 ) -> Policy:
-    """Return the policy of the named groups in the catalogue's order, then the extra rules.
+    """Return the policy of the named groups and sets in the catalogue's order, then extra rules.
 
     `coder_host` and `gitlab_hosts` are host names (see `host_of`). Rules that open every host are
     errors unless `accept_everything`. Raises PolicyError with every problem found.
@@ -77,14 +77,14 @@ def _built(
     accept_everything: bool,
 ) -> Policy:
     problems = [
-        f"unknown group {name!r}; there are {', '.join(CATALOGUE)}"
+        f"unknown group {name!r}; there are {', '.join(NAMES)}"
         for name in groups
-        if name not in CATALOGUE
+        if name not in NAMES
     ]
     rules: list[PolicyRule] = []
-    for group in CATALOGUE.values():
-        if group.name not in groups:
-            continue
+    chosen = [group for group in CATALOGUE.values() if group.name in groups]
+    chosen += [group for name, members in SETS.items() if name in groups for group in members]
+    for group in chosen:
         for template in group.rules:
             hosts = gitlab_hosts if "{gitlab_host}" in template else ("",)
             for gitlab_host in hosts:

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from components.boundary import (
-    CATALOGUE,
+    DEFAULT,
+    SETS,
     Contract,
     Expectation,
     ExtraRule,
@@ -24,7 +25,7 @@ LIST = Path(__file__).with_name("allowlist.tsv")
 
 def deployed(**changes) -> Policy:
     wanted = {"coder_host": "coder.example.com", "gitlab_hosts": ["gitlab.example.com"], **changes}
-    return build_policy(list(CATALOGUE), **wanted)
+    return build_policy(["summit-2026"], **wanted)
 
 
 def with_rules(*rules: str, groups: tuple[str, ...] = ("coder",)) -> Policy:
@@ -36,11 +37,33 @@ def with_rules(*rules: str, groups: tuple[str, ...] = ("coder",)) -> Policy:
     )
 
 
-def test_catalogue_is_the_deployed_list_in_its_order() -> None:
+def test_the_set_of_the_demonstration_is_the_deployed_list_in_its_order() -> None:
     lines = [line for line in LIST.read_text().splitlines() if not line.startswith("#")]
-    rules = [f"{group.name}\t{rule}" for group in CATALOGUE.values() for rule in group.rules]
+    rules = [f"{group.name}\t{rule}" for group in SETS["summit-2026"] for rule in group.rules]
     assert rules == lines
     assert len(deployed()) == 175
+    hosts = {"{coder_host}": "coder.example.com", "{gitlab_host}": "gitlab.example.com"}
+    texts = [line.partition("\t")[2] for line in lines]
+    for key, host in hosts.items():
+        texts = [text.replace(key, host) for text in texts]
+    assert list(deployed().texts) == texts
+
+
+def test_groups_and_a_set_beside_each_other_name_no_rule_twice() -> None:
+    policy = build_policy(
+        [*DEFAULT, "gitlab-read", "version-control-read", "summit-2026"],
+        coder_host="coder.example.com",
+        gitlab_hosts=["gitlab.example.com", "gitlab.com"],
+    )
+    assert len(set(policy.texts)) == len(policy.texts)
+
+
+def test_nothing_of_the_catalogue_is_doubtful_but_what_was_deployed_so() -> None:
+    hosts = {"coder_host": "coder.example.com", "gitlab_hosts": ["gitlab.example.com"]}
+    for groups in (DEFAULT, ["coder", "gitlab-read", "version-control-read"]):
+        found = audit(build_policy(list(groups), **hosts))
+        assert {each.reason for each in found} <= {"shadowed: earlier rules allow it all"}
+        assert not {"coder", "gitlab"} & {each.rule for each in found}
 
 
 @pytest.mark.parametrize(
