@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-from components.boundary import Finding, PolicyError, shown
+from components.boundary import PolicyError, releases, shown
 from components.settings_problems import SettingsError
 from ops import against, answers, engine, exfiltration, report, stacks, suggested, traffic, up
 from ops.answers import Answer, Confinement
@@ -123,7 +123,7 @@ def explain(
             answered = {each: answers.answers(each, asked) for each in found}
             fine = _answer(stack, answered, suggest, as_json)
         if not as_json:
-            _warn(settings.findings(), found)
+            _warn(releases.doubt(settings.workspaces.boundary_version), found)
     raise typer.Exit(0 if fine else NO)
 
 
@@ -172,9 +172,9 @@ def _suggest(confinement: Confinement, found: Sequence[Answer]) -> None:
         up.console.print(said, markup=False, soft_wrap=True)
 
 
-def _warn(findings: Iterable[Finding], found: Sequence[Confinement]) -> None:
-    """Say for what release the answers may not hold, and what keeps it from being deployed."""
-    said = [str(finding) for finding in findings if finding.rule is None]
+def _warn(doubt: str, found: Sequence[Confinement]) -> None:
+    """Say why the release may answer otherwise, and what keeps it from being deployed."""
+    said = [doubt] if doubt and any(each.policy is not None for each in found) else []
     for each in found:
         breaches = each.contract.check(each.policy) if each.policy is not None else ()
         said += map(str, breaches)

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Literal
 
 from components.boundary.coverage import Cover, parts
-from components.boundary.policy import Policy
+from components.boundary.names import open_labels
+from components.boundary.policy import STACK, Policy
 from components.boundary.rule import WILDCARD, Rule, parsed
 
 _SLASH_AT_END = re.compile(r"(?:path=|,)([^\s,]+/)(?=[\s,]|\Z)")
@@ -43,6 +44,8 @@ def audit(policy: Policy) -> tuple[Finding, ...]:
     for entry in policy:
         rule = entry.rule
         findings.extend(_alone(rule))
+        if entry.group == STACK:
+            findings.extend(_anyones(rule))
         own = parts(rule)
         meaning = Rule("", tuple(sorted(set(rule.methods))), rule.labels, rule.paths)
         if meaning in seen:
@@ -52,6 +55,18 @@ def audit(policy: Policy) -> tuple[Finding, ...]:
         seen.add(meaning)
         cover.add(own)
     return tuple(findings)
+
+
+def _anyones(rule: Rule) -> Iterator[Finding]:
+    """Find a wildcard that reaches hosts of whoever registers one; of the stack's own rules alone.
+
+    The catalogue's are known, and the list of suffixes takes a moment to read.
+    """
+    if WILDCARD in rule.labels and not rule.any_host:
+        named = open_labels(rule.host)
+        if WILDCARD in rule.labels[-named:]:
+            below = ".".join(rule.labels[1 - named :])
+            yield Finding("warning", rule.text, f"anyone may register a host below {below}")
 
 
 def _alone(rule: Rule) -> Iterator[Finding]:

@@ -9,11 +9,8 @@ from urllib.parse import urlsplit
 
 from components.boundary.audit import audit
 from components.boundary.catalogue import CATALOGUE, NAMES, SETS
-from components.boundary.policy import Policy, PolicyRule
+from components.boundary.policy import STACK, Policy, PolicyRule
 from components.boundary.rule import Rule, RuleError
-
-STACK = "stack"
-"""The group of rules that a stack adds itself."""
 
 
 class PolicyError(ValueError):

@@ -10,10 +10,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from components.boundary.index import Index
 from components.boundary.rule import Rule
 from components.boundary.url import UrlError, parse
+
+STACK: Final = "stack"
+"""The group of rules that a stack adds itself."""
 
 
 @dataclass(frozen=True)

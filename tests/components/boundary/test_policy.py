@@ -171,6 +171,24 @@ def test_findings_name_what_was_surely_not_meant() -> None:
     assert "percent escape" in reasons["domain=d.com path=/a%20b"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "below"),
+    [
+        ("domain=*.com", "com"),
+        ("method=GET domain=*.co.uk", "co.uk"),
+        ("domain=*.github.io path=/a", "github.io"),
+        ("domain=x.*.com", "com"),
+    ],
+)
+def test_a_wildcard_over_a_public_suffix_is_a_finding(rule: str, below: str) -> None:
+    (finding,) = audit(with_rules(rule, groups=()))
+    assert finding.reason == f"anyone may register a host below {below}"
+
+
+def test_a_wildcard_within_one_owners_hosts_is_none() -> None:
+    assert not audit(with_rules("domain=*.a.com", "domain=x.*.b.co.uk", groups=()))
+
+
 def test_a_broken_contract_names_url_rule_and_reason() -> None:
     contract = Contract(
         must_allow=(Expectation("GET", "https://pypi.com/x", "pip installs"),),
