@@ -21,7 +21,9 @@ from ops import against, answers, engine, exfiltration, report, stacks, suggeste
 from ops.answers import Answer, Confinement
 from ops.assessment import Reach
 from ops.exfiltration import Assessed
-from ops.traffic import InputError, Request
+from ops.policy import auditlog, lists
+from ops.policy import har as harfile
+from ops.traffic import InputError, Traffic
 
 FORMAT = 1
 NO = 1
@@ -38,10 +40,8 @@ def _reported() -> Iterator[None]:
         raise typer.Exit(UNREADABLE) from None
 
 
-def requested(
-    urls: Sequence[str], method: str, har: str | None, log: str | None
-) -> dict[Request, int]:
-    """Return what is asked, with counts; raises InputError.
+def requested(urls: Sequence[str], method: str, har: str | None, log: str | None) -> Traffic:
+    """Return what is asked, and what of it is passed over; raises InputError.
 
     Standard input is read where a URL is `-`, and when nothing is named and it is no terminal.
     """
@@ -52,17 +52,20 @@ def requested(
         sources = [traffic.STDIN]
     if [*sources, har, log].count(traffic.STDIN) > 1:
         raise InputError("- stands there twice: standard input can be read once")
-    found: list[Request] = []
+    found: list[Traffic] = []
     for place, source in enumerate(sources, start=1):
         if source == traffic.STDIN:
-            found += traffic.from_lines(traffic.read(source), method, traffic.name(source))
+            found.append(lists.from_text(traffic.read(source), method, traffic.name(source)))
         else:
-            found.append(traffic.request(method, source, f"URL {place}"))
+            found.append(Traffic((traffic.request(method, source, f"URL {place}"),)))
     if har is not None:
-        found += traffic.from_har(traffic.read(har), traffic.name(har))
+        found.append(harfile.from_text(traffic.read(har), traffic.name(har)))
     if log is not None:
-        found += traffic.from_log(traffic.read(log), traffic.name(log))
-    return traffic.counted(found)
+        found.append(auditlog.from_text(traffic.read(log), traffic.name(log)))
+    return Traffic(
+        tuple(request for each in found for request in each.requests),
+        tuple(passed for each in found for passed in each.passed),
+    )
 
 
 def explain(
@@ -120,8 +123,9 @@ def explain(
             fine = _assess(stack, [Assessed(each) for each in found], as_json)
         else:
             asked = requested(urls or (), method, har, log)
-            answered = {each: answers.answers(each, asked) for each in found}
-            fine = _answer(stack, answered, suggest, as_json)
+            counts = traffic.counted(asked.requests)
+            answered = {each: answers.answers(each, counts) for each in found}
+            fine = _answer(stack, answered, asked.passed, suggest, as_json)
         if not as_json:
             _warn(releases.doubt(settings.workspaces.boundary_version), found)
     raise typer.Exit(0 if fine else NO)
@@ -130,6 +134,7 @@ def explain(
 def _answer(
     stack: str,
     answered: Mapping[Confinement, Sequence[Answer]],
+    passed: Sequence[str],
     suggest: bool,
     as_json: bool,
 ) -> bool:
@@ -148,7 +153,8 @@ def _answer(
             )
             if suggest:
                 templates[-1]["suggestions"] = suggested.to_json(*suggested.suggested(each, part))
-        _print({"format": FORMAT, "stack": stack, "allowed": allowed, "templates": templates})
+        head = {"format": FORMAT, "stack": stack, "allowed": allowed}
+        _print({**head, "passedOver": list(passed), "templates": templates})
         return allowed
     for each, part in answered.items():
         up.console.print(each.title, style="bold", markup=False)
@@ -158,6 +164,8 @@ def _answer(
     if len(everything) > 1:
         denied = sum(not answer.allowed for answer in everything)
         up.console.print(f"\n{len(everything) - denied} allowed, {denied} denied")
+    for said in passed:
+        up.errors.print(said, markup=False, soft_wrap=True)
     return allowed
 
 
