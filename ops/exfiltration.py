@@ -42,6 +42,11 @@ class Assessed:
         """Whether the stack accepts the grade."""
         return self.grade <= self.confinement.highest_grade
 
+    @property
+    def excess(self) -> str:
+        """Why the policy's grade is not accepted, empty where it is and without a policy."""
+        return self.report.excess(self.confinement.highest_grade) if self.report else ""
+
 
 def shown(assessed: Assessed) -> RenderableType:
     """Return the report for people."""

@@ -28,6 +28,7 @@ from ops.traffic import InputError, Traffic
 FORMAT = 1
 NO = 1
 UNREADABLE = 2
+_BREACHES = 5
 
 
 @contextmanager
@@ -184,8 +185,13 @@ def _warn(doubt: str, found: Sequence[Confinement]) -> None:
     """Say why the release may answer otherwise, and what keeps it from being deployed."""
     said = [doubt] if doubt and any(each.policy is not None for each in found) else []
     for each in found:
-        breaches = each.contract.check(each.policy) if each.policy is not None else ()
-        said += map(str, breaches)
+        if each.policy is None:
+            continue
+        said += filter(None, [Assessed(each).excess])
+        breaches = [str(breach) for breach in each.contract.check(each.policy)]
+        said += breaches[:_BREACHES]
+        if len(breaches) > _BREACHES:
+            said.append(f"and {len(breaches) - _BREACHES} more demands are broken")
     for warning in said:
         up.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 

@@ -102,6 +102,11 @@ def test_the_report_tells_what_pushing_opens_and_who_may_leave(root: Path) -> No
     assert (template["grade"], template["highestGrade"]) == ("H", "G")
     assert template["entries"][0]["why"].startswith("an agent makes itself a token")
     assert [note["group"] for note in template["notes"]] == ["gitlab"]
+    _, _, beside = run("https://pypi.org/")
+    assert "grade is H, by rule 'domain=coder.dev.example.com' of group stack" in beside
+    assert "must be denied (an agent makes no token)" in beside
+    assert beside.endswith("more demands are broken")
+    assert beside.count("warning:") == 7
     change(root, "policy", highestGrade="H")
     assert run("--report")[0] == 0
 
