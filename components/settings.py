@@ -30,9 +30,9 @@ from components.boundary import (
     host_of,
     with_own,
 )
-from components.boundary.releases import doubt as boundary_doubt
+from components.boundary.releases import LATEST, release_doubt
 from components.dashboards import CATALOGUE as DASHBOARDS
-from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER, LATEST
+from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER
 from components.settings_types import (
     AgentVariables,
     AlertLabel,
@@ -512,7 +512,7 @@ class Settings(_Model):
         # Templates share policies: each is looked at once.
         every = dict.fromkeys(self.policy_of(template) for template in self.templates)
         policies = [policy for policy in every if policy is not None]
-        release = boundary_doubt(self.workspaces.boundary_version) if policies else ""
+        release = release_doubt(self.workspaces.boundary_version) if policies else ""
         found = (finding for policy in policies for finding in audit(policy))
         doubts = dict.fromkeys(finding for finding in found if finding.rule in own)
         return (*([Finding("warning", None, release)] if release else []), *doubts)

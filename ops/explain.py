@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from components.boundary import PolicyError, releases, shown
+from components.boundary import PolicyError, shown
+from components.boundary.releases import release_doubt
 from components.settings_problems import SettingsError
 from ops import against, answers, engine, exfiltration, report, stacks, suggested, traffic, up
 from ops.answers import Answer, Confinement
@@ -128,7 +129,7 @@ def explain(
             answered = {each: answers.answers(each, counts) for each in found}
             fine = _answer(stack, answered, asked.passed, suggest, as_json)
         if not as_json:
-            _warn(releases.doubt(settings.workspaces.boundary_version), found)
+            _warn(release_doubt(settings.workspaces.boundary_version), found)
     raise typer.Exit(0 if fine else NO)
 
 

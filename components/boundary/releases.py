@@ -52,7 +52,7 @@ RELEASES: Final = (
 )
 
 
-def doubt(release: str) -> str:
+def release_doubt(release: str) -> str:
     """Return why the answers may not hold for `release`, empty where they do.
 
     `release` is a release as v0.9.0 or `latest`, which is taken for NEWEST.

@@ -7,7 +7,7 @@ from components.boundary import releases
 
 @pytest.mark.parametrize("release", ["v0.9.0", "0.9.0", "v0.8.1", "0.8.3", "latest"])
 def test_releases_that_are_answered_for_raise_no_doubt(release: str) -> None:
-    assert releases.doubt(release) == ""
+    assert releases.release_doubt(release) == ""
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_releases_that_are_answered_for_raise_no_doubt(release: str) -> None:
     ],
 )
 def test_another_release_is_told_with_what_it_decides_otherwise(release: str, said: str) -> None:
-    doubt = releases.doubt(release)
+    doubt = releases.release_doubt(release)
     assert said in doubt
     assert doubt.endswith("the answers are those of v0.8.1 to v0.9.0")
 
