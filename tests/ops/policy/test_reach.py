@@ -3,9 +3,8 @@
 import pytest
 
 from components.boundary import Own, Policy, PolicyRule, Rule, build_policy
-from ops import report
+from ops import deployed, report
 from ops.assessment import StackPreview
-from ops.history import policies
 
 HOSTS = {"coder_host": "coder.example.com", "gitlab_hosts": ["gitlab.example.com"]}
 OWN = Own(frozenset({"coder.example.com"}), frozenset({"gitlab.example.com"}))
@@ -66,15 +65,12 @@ def test_pushing_to_the_own_gitlab_is_said_when_it_opens() -> None:
 
 
 def test_a_deployed_policy_that_no_settings_accept_is_shown() -> None:
-    outputs = {
-        "policies": {
-            "t": [
-                {"rule": "method=GET,,POST domain=a.example", "group": "stack", "why": "old"},
-                {"rule": "domain=b.example path=/a*", "group": "stack", "why": "old"},
-            ]
-        }
-    }
-    old = policies(outputs)["t"]
+    rules = [
+        {"rule": "method=GET,,POST domain=a.example", "group": "stack", "why": "old"},
+        {"rule": "domain=b.example path=/a*", "group": "stack", "why": "old"},
+    ]
+    urn = "urn:pulumi:dev::p::firewalledcoder:index:WorkspaceTemplate::t"
+    old = deployed.of([(urn, {"policy": rules})]).policies["t"]
     assert old is not None
     text = said(old, policy("go"), OWN)
     assert "  - `a.example`: GET, POST, all paths\n" in text
