@@ -76,16 +76,6 @@ def overlaps_host(one: Sequence[str], two: Sequence[str]) -> bool:
     return all(WILDCARD in (s, t) or s == t for s, t in zip(short, tail, strict=True))
 
 
-def overlaps_path(one: Pattern, two: Pattern) -> bool:
-    """Whether some path matches both patterns; empty matches every path."""
-    if not one or not two:
-        return True
-    short, long = sorted((one, two), key=len)
-    if len(short) < len(long) and short[-1] != WILDCARD:
-        return False
-    return all(WILDCARD in (s, t) or s == t for s, t in zip(short, long, strict=False))
-
-
 class Cover:
     """Answers which of many parts covers one, without looking at all of them."""
 

@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from components.boundary.coverage import Part, overlaps_host, parts
-from components.boundary.leaving import door
+from components.boundary.leaving import READING, leaving
 from components.boundary.policy import Policy, PolicyRule
 from components.boundary.rule import WILDCARD, Rule
 
@@ -30,7 +30,6 @@ Grade = Literal["A", "B", "C", "D", "E", "F", "G", "H"]
 WORST: Final[Grade] = "H"
 """The grade of a policy that an agent can leave; no stack accepts it unasked."""
 
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # A fetch names what it wants in the body; a push is git-receive-pack.
 _FETCH = "git-upload-pack"
 
@@ -240,10 +239,11 @@ def exfiltration_report(policy: Policy, own: Own | None = None) -> Report:
 def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
     rule = policy_rule.rule
     reading = all(_reads(part) for part in parts(rule))
-    if any(rule.matches_host(host.split(".")) for host in own.coder) or rule.any_host:
-        opened = next(filter(None, map(door, parts(rule))), None)
-        if opened is not None:
-            return Entry(policy_rule, WORST, (rule.host,), opened.why)
+    # Every host is Coder's too, whatever its name.
+    coder = own.coder or frozenset({"coder"} if rule.any_host else ())
+    way = next(filter(None, (leaving(part, coder) for part in parts(rule))), "")
+    if way:
+        return Entry(policy_rule, WORST, (rule.host,), way)
     if rule.any_host:
         why = "anyone's server receives what stands in a URL" if reading else "every host there is"
         return Entry(policy_rule, "F" if reading else "G", (WILDCARD,), why)
@@ -260,7 +260,7 @@ def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
 
 
 def _reads(part: Part) -> bool:
-    return part.method in _READING or (part.method == "POST" and part.path[-1:] == (_FETCH,))
+    return part.method in READING or (part.method == "POST" and part.path[-1:] == (_FETCH,))
 
 
 def _pushes(rule: Rule, gitlab: frozenset[str]) -> bool:

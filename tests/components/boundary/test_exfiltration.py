@@ -61,7 +61,9 @@ OWN = Own(frozenset({"coder.example.com"}), frozenset({"gitlab.example.com"}))
         ("method=POST domain=coder.example.com path=/api/experimental/mcp/http", "H"),
         ("method=GET domain=coder.example.com", "A"),
         ("method=POST domain=coder.example.com path=/api/v2/aibridge/openai/v1/responses", "A"),
-        ("method=POST domain=coder.example.com path=/api/v2/workspaces", "A"),
+        ("method=POST domain=coder.example.com path=/api/v2/workspaces", "H"),
+        ("domain=*.coder.example.com", "H"),
+        ("domain=registry.coder.example.com", "A"),
         ("domain=other.example.com", "A"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from components.boundary import Contract, Expectation, Policy, build_policy, with_own
 from components.boundary.coverage import Part
-from components.boundary.leaving import DOORS, door
+from components.boundary.leaving import DOORS, leaving
 
 HOST = "coder.example.com"
 RECORDED = Path(__file__).parents[2] / "recordings" / "claude-code-2.1.197" / "requests.jsonl"
@@ -119,10 +119,74 @@ def test_what_a_stack_must_allow_is_not_demanded_to_be_denied() -> None:
     assert len(left) == len(with_own(Contract(), HOST).must_deny) - 1
 
 
+def way(method: str, path: str, host: str = HOST) -> str:
+    labels = tuple(host.split("."))
+    return leaving(Part(method, labels, tuple(path.strip("/").split("/")) if path else ()), [HOST])
+
+
 def test_every_door_is_one_by_its_method_and_path_alone() -> None:
     for each in DOORS:
-        assert door(Part(each.method, (HOST,), each.path)) is not None
-        assert door(Part("*", (HOST,), ())) is not None
-        assert door(Part("GET", (HOST,), each.path)) is None
-    assert door(Part("POST", (HOST,), ("api", "v2", "users", "me"))) is None
-    assert door(Part("POST", (HOST,), ("api", "v2", "users", "me", "*"))) is not None
+        assert way(each.method, "/".join(each.path)) == each.why
+        assert way("*", "/".join(each.path))
+        assert not way("GET", "/".join(each.path))
+        assert not way(each.method, "/".join(each.path), "other.example.com")
+    assert way("*", "") == way("POST", "") == DOORS[0].why
+    assert way("POST", "/api/v2/users/me/*") == DOORS[0].why
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/*/api/v2/users/me/keys", "/api/*/v2/*/users/*/keys/*", "/*/*/*/*/*/*/*/*/*", "/api/*"],
+)
+def test_a_wildcard_may_stand_between_two_of_the_slashes_that_coder_takes_for_one(
+    path: str,
+) -> None:
+    assert way("POST", path) == DOORS[0].why
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("POST", "/api/v2/aibridge/openai/v1/responses", True),
+        ("POST", "/api/v2/ai-gateway/*", True),
+        ("POST", "/api/v2/workspaceagents/me/log-source", True),
+        ("PATCH", "/api/v2/workspaceagents/me/*", True),
+        ("POST", "/api/v2/workspaceagents/*/log-source", False),
+        ("POST", "/api/v2/something-new", False),
+        ("DELETE", "/api/v2/workspaces/*", False),
+        ("DELETE", "", False),
+        ("PATCH", "/*/v2/templates/x", False),
+        ("POST", "/graphql", True),
+        ("POST", "/v1/x/apps/*", True),
+        ("POST", "/@ann/x.main/apps/claude/message", False),
+        ("POST", "/*/x.main/*/claude", False),
+        ("HEAD", "/api/*", True),
+    ],
+)
+def test_writing_to_coders_api_leaves_unless_it_is_known_not_to(
+    method: str, path: str, known: bool
+) -> None:
+    assert bool(way(method, path)) is not known
+
+
+@pytest.mark.parametrize(
+    ("host", "method", "expected"),
+    [
+        ("*.coder.example.com", "*", True),
+        ("*.coder.example.com", "GET", False),
+        ("code--main--other--ann.coder.example.com", "POST", True),
+        ("x.*.coder.example.com", "POST", True),
+        ("registry.coder.example.com", "POST", False),
+        ("a--b.example.com", "POST", False),
+        ("*.example.net", "POST", False),
+    ],
+)
+def test_the_apps_of_workspaces_answer_below_coders_host(
+    host: str, method: str, expected: bool
+) -> None:
+    assert ("apps of workspaces" in way(method, "", host)) is expected
+
+
+def test_a_pattern_of_many_wildcards_is_answered_at_once() -> None:
+    assert "starts another agent" in way("POST", "/*" * 40 + "/send")
+    assert way("POST", "/x" + "/*" * 40) == ""
