@@ -119,7 +119,7 @@ def explain(
         if other is not None:
             old = against.other(stack, other, engine.ROOT)
             fine = _compare(
-                stack, other, against.reaches(old, against.of(settings), wanted), as_json
+                stack, other, against.reaches(old, stacks.policies_of(settings), wanted), as_json
             )
         elif grade:
             fine = _assess(stack, [Assessed(each) for each in found], as_json)

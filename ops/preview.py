@@ -82,7 +82,8 @@ def assess(
         )
     except automation.CommandError as error:
         return StackPreview(name, failure=failure(errors) or up.said(error))
-    old, new = deployed.of(before), deployed.of(after)
+    old = deployed.of(before, lambda: deployed.of_stack(session.stack).policies)
+    new = deployed.of(after, lambda: stack_files.policies_of(settings))
     return StackPreview(
         name,
         old=old.policies,

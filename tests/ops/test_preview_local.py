@@ -90,6 +90,18 @@ def test_one_rule(assess: Assess) -> None:
     assert "Resources: 1 to replace (marks of new versions), 1 to update" in text
 
 
+def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
+    with engine.session("local", quiet, state=environment.state) as ready:
+        path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"
+        word = ready.stack.get_config(path, path=True).value
+    policy = committed("policy")
+    policy["rules"] = [{"rule": f"domain={word}.example.org", "why": "a test"}]
+    found = assess({"policy": policy})
+    assert not found.failure
+    (reach,) = [each for each in found.reaches if each.template == "firewalled"]
+    assert [each.host for each in reach.comparison.opened] == [f"{word}.example.org"]
+
+
 def test_the_sample_in_the_documentation(assess: Assess) -> None:
     policy = committed("policy")
     policy["groups"] = [group for group in DEFAULT if group != "test-fixtures"]
