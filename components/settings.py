@@ -502,13 +502,12 @@ class Settings(_Model):
 
     @property
     def own(self) -> Own:
-        """The deployment's own hosts; raises PolicyError for one that no rule can name."""
-        gitlab = (host_of(each.host) for each in self.external_auth.providers)
+        """The deployment's own hosts, less addresses, which no rule can name."""
         # coderd's Service is called as its Deployment is, by Coder's chart.
         service = f"{self.coder.deployment}.{self.coder.namespace}"
         inside = (service, f"{service}.svc", f"{service}.svc.cluster.local")
-        urls = (self.coder.access_url, self.coder.api)
-        return Own(frozenset({*map(host_of, urls), *inside}), frozenset(gitlab))
+        providers = [each.host for each in self.external_auth.providers]
+        return Own.of((self.coder.access_url, self.coder.api, *inside), providers)
 
     def contract_of(self, policy: PolicySettings) -> Contract:
         """Return the demands on `policy`: the stack's and the catalogue's own."""

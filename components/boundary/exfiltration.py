@@ -16,10 +16,13 @@ The grade is that of the worst host reached:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from components.boundary.build import PolicyError, host_of
 from components.boundary.coverage import Part, overlaps_host, parts
 from components.boundary.leaving import READING, leaving
 from components.boundary.policy import Policy, PolicyRule
@@ -188,6 +191,11 @@ class Own:
         return Own(self.coder | other.coder, self.gitlab | other.gitlab)
 
     @classmethod
+    def of(cls, coder: Iterable[str], gitlab: Iterable[str]) -> Own:
+        """Return the hosts of URLs or `host:port`, less those that no rule can name."""
+        return cls(_hosts(coder), _hosts(gitlab))
+
+    @classmethod
     def named_by(cls, policy: Policy) -> Own:
         """Return the hosts that the groups of `policy` name, which a deployed one has alone."""
         named: dict[str, set[str]] = {"coder": set(), "gitlab": set()}
@@ -196,6 +204,14 @@ class Own:
             if kind in named and WILDCARD not in entry.rule.labels:
                 named[kind].add(entry.rule.host)
         return cls(frozenset(named["coder"]), frozenset(named["gitlab"]))
+
+
+def _hosts(urls: Iterable[str]) -> frozenset[str]:
+    hosts = set()
+    for url in urls:
+        with suppress(PolicyError):
+            hosts.add(host_of(url))
+    return frozenset(hosts)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,11 @@ def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected
     assert not report.excess(WORST)
 
 
+def test_an_own_host_that_no_rule_can_name_is_none_that_a_rule_reaches_by_name() -> None:
+    own = Own.of(["https://coder.test:8443/x", "https://[::1]:8080", "10.0.0.1:80"], ["git.test"])
+    assert own == Own(frozenset({"coder.test", "10.0.0.1"}), frozenset({"git.test"}))
+
+
 def test_the_own_hosts_are_those_that_the_groups_name() -> None:
     rules = (("coder", "domain=coder.test path=/a"), ("gitlab-read", "method=GET domain=git.test"))
     policy = Policy([PolicyRule(Rule.parse(rule), group, "") for group, rule in rules])
