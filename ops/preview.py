@@ -7,8 +7,7 @@ worked and something would change, so that a nightly job can tell drift from no 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
@@ -16,12 +15,11 @@ from typing import Annotated, Any, Final
 import typer
 from pulumi import automation
 
-from ops import changes, engine, history, plan, report, up
+from ops import changes, diagnostics, engine, history, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 
 CHANGED: Final = 2
-_NAMED: Final = 5
 _STACK: Final = "pulumi:pulumi:Stack"
 
 
@@ -48,7 +46,6 @@ def assess(
     events: list[Mapping[str, Any]] = []
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
-    errors: list[tuple[str, str]] = []
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.resource_pre_event:
@@ -62,20 +59,18 @@ def assess(
             step = event.res_outputs_event.metadata
             if step.type == _STACK and step.new:
                 after.update(step.new.outputs or {})
-        elif event.diagnostic_event and event.diagnostic_event.severity == "error":
-            found = event.diagnostic_event
-            errors.append((found.urn or "", found.message))
 
     try:
-        session.stack.preview(
+        diagnostics.run(
+            session.stack.preview,
             on_event=on_event,
             refresh=refresh or None,
             plan=str(save) if save else None,
             color="never",
             suppress_outputs=True,
         )
-    except automation.CommandError as error:
-        return StackPreview(name, failure=failure(errors) or up.said(error))
+    except diagnostics.RunError as error:
+        return StackPreview(name, failure=str(error))
     return StackPreview(
         name,
         old=history.policies(before),
@@ -117,44 +112,6 @@ def _plain(metadata: Any) -> dict[str, Any]:
         "new": side(metadata.new),
         "diffs": metadata.diffs,
     }
-
-
-def failure(errors: Iterable[tuple[str, str]]) -> str:
-    """Return the engine's errors, (URN, message) each; one that many resources share, once."""
-    names: dict[str, list[str]] = {}
-    for urn, message in errors:
-        text = _without_traceback(message)
-        # The Automation API's server says again what the program said, and the engine that the
-        # preview failed.
-        text = text.removeprefix("an unhandled error occurred: ").removeprefix("Preview failed: ")
-        if not text or (text == "preview failed" and names):
-            continue
-        told = names.setdefault(text, [])
-        kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
-        if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
-            told.append(name)
-    return "\n".join(f"{_listed(told)}: {text}" if told else text for text, told in names.items())
-
-
-def _without_traceback(message: str) -> str:
-    """Return the message, and of a traceback only the last place in this project."""
-    text, mark, trace = message.strip().partition("Traceback (most recent call last):")
-    if not mark:
-        return text
-    text = text.strip().removeprefix("python inline source runtime error: ")
-    found = re.findall(r'File "([^"]+)", line (\d+)', trace)
-    ours = [
-        f"{Path(file).relative_to(engine.ROOT)}:{line}"
-        for file, line in found
-        if Path(file).is_relative_to(engine.ROOT) and "site-packages" not in file
-    ]
-    text = text or trace.strip().splitlines()[-1]
-    return f"{text} (at {ours[-1]})" if ours else text
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _assessed(stack: str, refresh: bool, save: Path | None) -> StackPreview:

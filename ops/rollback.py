@@ -25,11 +25,11 @@ import typer
 import yaml
 
 from components.boundary import Policy
-from ops import changes, engine, git, history, protection, report, stacks, up
+from ops import changes, engine, git, history, protection, recovery, report, stacks, up
 from ops.assessment import StackPreview
-from ops.conflicts import with_way_out
 from ops.history import Record, Update
 from ops.hosted import Answer, Host, HostError, hosted
+from ops.ways_out import with_way_out
 
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
@@ -361,6 +361,7 @@ def rollback(
     """Deploy again what an earlier update of STACK deployed; shows what changes, and asks."""
     with up.reported():
         with engine.session(stack, up.progress) as now:
+            recovery.go_on(now, stack)
             chosen = choose(history.of(now.stack), to, stack)
             present = {key: each.value for key, each in now.stack.outputs().items()}
         if stacks.protected(stack):

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from pulumi import automation
 
+from ops import diagnostics
+
 # Options of pulumi-kubernetes: what exists already, and fields of others, are no errors.
 _TOLERANT: Final = ("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "PULUMI_K8S_ENABLE_PATCH_FORCE")
 _PROVIDER: Final = "pulumi:providers:"
@@ -26,6 +28,8 @@ class Step:
         inputs: as the program gives them, secrets masked.
         outputs: as far as the provider foresees them, secrets masked.
         diffs: the inputs that differ.
+        parent: URN of the component that it belongs to.
+        provider: the engine's reference to its provider.
     """
 
     op: str
@@ -34,6 +38,8 @@ class Step:
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
     diffs: tuple[str, ...] = ()
+    parent: str = ""
+    provider: str = ""
 
     @property
     def name(self) -> str:
@@ -48,7 +54,7 @@ class Step:
 
 
 def observe(stack: automation.Stack) -> dict[str, Step]:
-    """Preview a stack; return the steps by URN. Raises automation.CommandError.
+    """Preview a stack; return the steps by URN. Raises diagnostics.RunError.
 
     An object that is there already, or a field that somebody else owns, does not fail this preview:
     nothing of it is ever applied.
@@ -73,10 +79,12 @@ def observe(stack: automation.Stack) -> dict[str, Step]:
             inputs=state.inputs or (before.inputs if before else {}),
             outputs=state.outputs or {},
             diffs=tuple(metadata.diffs or (before.diffs if before else ())),
+            parent=state.parent or "",
+            provider=state.provider or "",
         )
 
     with _tolerant():
-        stack.preview(on_event=on_event)
+        diagnostics.run(stack.preview, on_event=on_event)
     return steps
 
 
