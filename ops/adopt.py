@@ -16,10 +16,10 @@ from typing import Any
 import pulumi
 from pulumi import automation
 
+from components.coder.api import Coderd, CoderdApi
 from components.settings import Settings
 from ops import diagnostics, engine, history, protection, settling, stacks, terminal
 from ops.adoption import templates
-from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import Existing, ExistingError, is_custom, is_object, objects
 from ops.state import State
 from ops.steps import Step, observe

@@ -16,11 +16,11 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from components.mcp_server import READ_ONLY_HEADER, bearer_value
+from components.coder.api import Coderd
+from components.mcp_server import READ_ONLY_HEADER, authorization_value
 from components.settings import McpServerSettings, Settings, Template
 from ops import engine, mcp_probe, stacks, up
 from ops import verify as golden
-from ops.coderd_api import Coderd
 from ops.verify import CheckResult, GoldenPath, Outcome
 
 NOT_CHECKED: Final = 3
@@ -192,7 +192,7 @@ def _servers(settings: Settings, stack: str, only: Sequence[str]) -> list[McpSer
 
 
 def _probe(server: McpServerSettings, key: str) -> CheckResult:
-    headers = {"Authorization": bearer_value(key)}
+    headers = {"Authorization": authorization_value(key)}
     if server.read_only:
         headers[READ_ONLY_HEADER] = "true"
     try:

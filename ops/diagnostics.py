@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from pulumi import automation
 
+from components.boundary.credentials import masked
 from ops import engine
 from ops.ways_out import with_way_out
 
@@ -69,10 +70,10 @@ def said(error: automation.CommandError, errors: Sequence[tuple[str, str]] = ())
             f"the program left the plan and was stopped: {stray[0]}; what was done before that "
             "stays. Preview and review again"
         )
-    told = failure(errors) or "\n".join(
+    told = "\n".join(
         dict.fromkeys(re.findall(r"^\s*(?:stdout: |stderr: )?\s*error: (.*)$", text, re.MULTILINE))
     )
-    return with_way_out(told or _last_words(text), text)
+    return with_way_out(failure(errors) or masked(told or _last_words(text)), text)
 
 
 def _last_words(text: str) -> str:
@@ -105,7 +106,9 @@ def failure(errors: Sequence[tuple[str, str]]) -> str:
         kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
         if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
             told.append(name)
-    return "\n".join(f"{_listed(told)}: {text}" if told else text for text, told in names.items())
+    lines = [f"{_listed(told)}: {text}" if told else text for text, told in names.items()]
+    # A provider may quote what it was given, and what is said goes into logs and comments.
+    return masked("\n".join(lines))
 
 
 def _bare(message: str) -> str:

@@ -18,9 +18,11 @@ from pulumi import automation
 from ops import changes, diagnostics, engine, history, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
+from ops.template_changes import Registered
 
 CHANGED: Final = 2
 _STACK: Final = "pulumi:pulumi:Stack"
+_TEMPLATE: Final = "firewalledcoder:index:WorkspaceTemplate"
 
 
 def assess(
@@ -46,6 +48,8 @@ def assess(
     events: list[Mapping[str, Any]] = []
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
+    old_templates: dict[str, Registered] = {}
+    new_templates: dict[str, Registered] = {}
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.resource_pre_event:
@@ -55,10 +59,14 @@ def assess(
             # engine's command line.
             if step.type == _STACK and step.old:
                 before.update(step.old.outputs or {})
+            elif step.type == _TEMPLATE and step.old:
+                old_templates[_name(step.urn)] = Registered.of(step.old.outputs or {})
         elif event.res_outputs_event:
             step = event.res_outputs_event.metadata
             if step.type == _STACK and step.new:
                 after.update(step.new.outputs or {})
+            elif step.type == _TEMPLATE and step.new and step.new.outputs:
+                new_templates[_name(step.urn)] = Registered.of(step.new.outputs)
 
     try:
         diagnostics.run(
@@ -78,7 +86,10 @@ def assess(
         steps=changes.steps(events),
         old_variables=history.agent_env(before),
         new_variables=history.agent_env(after) or {},
+        old_templates=old_templates,
+        new_templates=new_templates,
         doubts=tuple(map(str, settings.findings())),
+        floating=settings.floating(),
         switched_off=settings.switched_off,
     )
 
@@ -98,6 +109,10 @@ def planned(
         if not found.failure:
             plan.save(file, name, rests_on, inner)
     return found
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
 
 
 def _plain(metadata: Any) -> dict[str, Any]:

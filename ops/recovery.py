@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from pulumi import automation
 
+from components.coder.api import CoderdError
 from ops import diagnostics, engine, history, terminal
 from ops.adopt import Candidate, Deployment, deployment_of, look, plan
 from ops.adoption import templates
-from ops.coderd_api import CoderdError
 from ops.existing import Existing, ExistingError
 from ops.state import Resource, State
 from ops.steps import Step, observe

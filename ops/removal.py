@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from components.settings import SettingsError
+from components.coder.api import CoderdApi, CoderdError
+from components.settings_problems import SettingsError
 from ops import engine, terminal
 from ops.adopt import deployment_of
-from ops.coderd_api import CoderdApi, CoderdError
 from ops.state import State
 from ops.tokens import TEMPLATE
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from pulumi import automation
 
 from ops import diagnostics
+from ops.changes import PARTS_OF_REPLACEMENT
 
 # Options of pulumi-kubernetes: what exists already, and fields of others, are no errors.
 _TOLERANT: Final = ("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "PULUMI_K8S_ENABLE_PATCH_FORCE")
@@ -68,9 +69,9 @@ def observe(stack: automation.Stack) -> dict[str, Step]:
         metadata = seen.metadata
         state = metadata.new or metadata.old
         before = steps.get(metadata.urn)
-        if state is None:
-            return
         op = str(getattr(metadata.op, "value", metadata.op))
+        if state is None or op in PARTS_OF_REPLACEMENT:
+            return
         steps[metadata.urn] = Step(
             # Only this preview's own options differ in a provider.
             op="same" if op == "update" and metadata.type.startswith(_PROVIDER) else op,

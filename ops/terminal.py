@@ -12,7 +12,7 @@ import typer
 from pulumi import automation
 from rich.console import Console
 
-from components.settings import SettingsError
+from components.settings_problems import SettingsError
 from ops import diagnostics, engine
 
 console = Console(highlight=False)

@@ -17,7 +17,9 @@ from http import HTTPStatus
 from typing import Any, Final, Literal, Protocol
 
 from components.boundary import Contract, Expectation
-from ops.coderd_api import Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder.lookup import UnknownOrganizationError
+from components.coder.lookup import organization as find_organization
 
 _FAILED_JOB: Final = frozenset({"failed", "canceled"})
 _FINAL_JOB: Final = _FAILED_JOB | {"succeeded"}
@@ -73,7 +75,7 @@ class GoldenPath:
     Args:
         template: name of the template.
         workspace: name of the workspace to make; it must not exist.
-        organization: name or id of the template's organization.
+        organization: name of the template's organization; None for the deployment's default one.
         owner: user name of the workspace's owner, `me` for the token's own.
         external_auth_id: id of GitLab in coderd.
         parameters: rich parameters of the build, such as cpu.
@@ -85,7 +87,7 @@ class GoldenPath:
 
     template: str
     workspace: str
-    organization: str = "default"
+    organization: str | None = None
     owner: str = "me"
     external_auth_id: str = "gitlab"
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -296,7 +298,12 @@ def _logged_in(walk: _Walk) -> str:
 
 def _template_imported(walk: _Walk) -> str:
     path = walk.path
-    templates = walk.api.get(f"/api/v2/organizations/{path.organization}/templates")
+    try:
+        organization = find_organization(walk.api, path.organization)
+    except UnknownOrganizationError as error:
+        named = f" = {path.organization!r}" if path.organization else ""
+        raise _StepError(f"coder.organization{named}: {error}") from None
+    templates = walk.api.get(f"/api/v2/organizations/{organization['id']}/templates")
     by_name = {str(each["name"]): each for each in templates}
     if path.template not in by_name:
         names = ", ".join(sorted(by_name)) or "none"

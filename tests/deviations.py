@@ -24,7 +24,6 @@ class Deviation:
 
 EXCHANGES: Final = (
     Deviation(7, "the log is streamed over a WebSocket; the stand-ins ask for it afterwards"),
-    Deviation(35, "the recorded coderd had no licence; the stand-in has one for everything"),
     Deviation(45, "a script of the agent has failed; nothing runs in the stand-in's workspaces"),
 )
 """Exchanges that are not held against the recording, by their place in it."""
@@ -57,9 +56,7 @@ CALLS: Final = (
 
 PROPERTIES: Final = (
     Deviation("__pulumi_raw_state_delta", "how the bridge gets Terraform's state from Pulumi's"),
-    Deviation("maxPortShareLevel", "the recorded coderd had no licence: what is shared is public"),
     Deviation("agentsAllowed", "came with a release of the provider after 0.0.13"),
-    Deviation("displayName of getOrganization", "came with a release after 0.0.13"),
 )
 """Properties that are not held against the recording."""
 

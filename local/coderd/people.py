@@ -6,6 +6,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
+from local.coderd.licence import require_access_lists
 from local.coderd.rest import (
     ApiError,
     Call,
@@ -211,6 +212,7 @@ def list_members(call: Call) -> Any:
 
 def list_groups(call: Call) -> Any:
     """GET /organizations/{organization}/groups."""
+    require_access_lists(call)
     organization = organization_of(call)
     return [
         show_group(call.store, group)
@@ -222,6 +224,7 @@ def list_groups(call: Call) -> Any:
 
 def get_group_by_name(call: Call) -> Any:
     """GET /organizations/{organization}/groups/{name}."""
+    require_access_lists(call)
     organization = organization_of(call)
     group = _named(call.store, organization["id"], call.path["name"])
     if group is None or not (call.is_owner or is_member(group, call.user)):
@@ -236,6 +239,7 @@ def _named(store: Store, organization: str, name: str) -> Document | None:
 
 
 def _group_of(call: Call) -> Document:
+    require_access_lists(call)
     group = call.store.get("group", uuid_of(call, "group"))
     if group is None or not (call.is_owner or is_member(group, call.user)):
         raise not_found()
@@ -249,6 +253,7 @@ def get_group(call: Call) -> Any:
 
 def create_group(call: Call) -> Any:
     """POST /organizations/{organization}/groups."""
+    require_access_lists(call)
     call.require_owner()
     organization = organization_of(call)
     body = call.json()

@@ -27,7 +27,7 @@ from local.providers.base import (
     ProviderError,
     Resource,
 )
-from local.providers.coderd_client import BridgedError, Client
+from local.providers.coderd_client import BridgedError, Client, client_error
 from local.providers.coderd_functions import FUNCTIONS
 from local.providers.coderd_group import GroupKind
 from local.providers.coderd_mcp import AgentsMcpServerKind
@@ -36,6 +36,8 @@ from local.providers.coderd_template import TemplateKind
 from local.providers.wire import UNKNOWN, Properties, Secret, has_unknown, plain
 
 _ENVIRONMENT: Final = {"url": "CODER_URL", "token": "CODER_SESSION_TOKEN"}
+# Releases that earlier commits name, in the states that they left and when a rollback runs them.
+_EARLIER: Final = ("0.0.23",)
 
 
 class CoderdProvider(Provider):
@@ -50,6 +52,7 @@ class CoderdProvider(Provider):
         self._config: Properties = {}
         self._client: Client | None = None
         self._default_organization = ""
+        self._features: Mapping[str, Any] = {}
         self._lock = threading.Lock()
         self._kinds: dict[str, Kind] = {
             "coderd:index/template:Template": TemplateKind(self, root),
@@ -73,14 +76,16 @@ class CoderdProvider(Provider):
             asked = {"url": f"registry.opentofu.org/{words[0]}"} if words else None
             if asked and words[1:]:
                 asked["version"] = words[1]
-        if asked not in (carried, {"url": carried["url"]}):
+        served = [carried, {"url": carried["url"]}]
+        served += [{**carried, "version": version} for version in _EARLIER]
+        if asked not in served:
             wanted = carried["url"].partition("/")[2]
             raise ProviderError(
                 f"the local provider stands in for {wanted} {carried['version']} alone, "
                 "which sdks/coderd is generated for",
                 grpc.StatusCode.INVALID_ARGUMENT,
             )
-        return str(schema["name"]), str(schema["version"])
+        return str(schema["name"]), str(asked.get("version") or schema["version"])
 
     def schema(self) -> Mapping[str, Any]:
         """The schema that the SDK is generated from."""
@@ -102,6 +107,8 @@ class CoderdProvider(Provider):
             self._close()
         if self._config.get("defaultOrganizationId") is None:
             self._default_organization = self._first_organization()
+        with client_error("failed to get deployment entitlements"):
+            self._features = self.client().get("/api/v2/entitlements")["features"]
 
     def client(self) -> Client:
         """The deployment's REST API.
@@ -134,6 +141,10 @@ class CoderdProvider(Provider):
                 f"default_organization_id: failed to get default organization ID: {error}"
             ) from None
         return str(user["organization_ids"][0])
+
+    def features(self) -> Mapping[str, Any]:
+        """The features of the deployment's licence by name, as they were at the start."""
+        return self._features
 
     def organization(self, inputs: Mapping[str, Any]) -> str:
         """Id of the organization that inputs name, or of the first of the token's user."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from local.providers import coderd_licence as licence
 from local.providers import coderd_versions as versions
 from local.providers.base import Call, Change, Checked, Difference, Resource
 from local.providers.coderd_client import BridgedError, Client, Json, client_error
@@ -181,12 +182,12 @@ class TemplateKind:
         future = self._plan(given, {})
         if not any(_may_be_active(each) for each in _listed(future.get("versions"))):
             raise BridgedError(
-                "Client Error: At least one template version must be active when creating a "
-                "`coderd_template` resource.\n(Subsequent resource updates can be made without an "
-                "active template in the list)."
+                "Client Error: a template is made with an active version, and none of these is "
+                "active"
             )
         if call.preview:
             return Resource("", future)
+        self._check_licence(future)
         client = self._deployment.client()
         self._resolve(future, given)
         importer = Importer(client, call, self._root, future["organizationId"])
@@ -214,6 +215,7 @@ class TemplateKind:
         future = self._plan(given, held)
         if call.preview:
             return future
+        self._check_licence(future)
         client = self._deployment.client()
         self._resolve(future, given)
         moved = any(not _same(future.get(name), held.get(name), name) for name in _SETTINGS)
@@ -281,6 +283,9 @@ class TemplateKind:
         """Remove the template, which coderd refuses while there are workspaces of it."""
         with client_error("Failed to delete template"):
             self._deployment.client().delete(f"/api/v2/templates/{call.id}")
+
+    def _check_licence(self, future: Properties) -> None:
+        licence.check(self._deployment.features(), future, managed_acl="acl" in future)
 
 
 def _told() -> Mapping[str, Setting]:

@@ -144,9 +144,8 @@ def plan(root: Path, given: Sequence[Version], memory: Memory) -> list[Version]:
                 before["id"] == version["id"] and before["active"] for before in known
             ):
                 raise BridgedError(
-                    "Client Error: Plan could not determine which version should be active.\n"
-                    "Either specify an active version or modify the contents of the previously "
-                    "active version before marking it as inactive."
+                    f"Client Error: no version is active any more: {version['name']} was, and its "
+                    "content is as it was"
                 )
     return planned
 

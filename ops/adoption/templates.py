@@ -39,6 +39,33 @@ class Declared:
     resource: Mapping[str, Any]
     foreseen: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, step: Step) -> Declared:
+        """Return a template as a preview's step tells of it."""
+        keys = ("urn", "type", "parent", "provider", "inputs")
+        return cls({key: getattr(step, key) for key in keys}, step.outputs)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A template as coderd has it.
+
+    Attributes:
+        template: as its API tells of it.
+        running: the version that new builds use.
+        access: its access list, if the program gives one; empty without a licence.
+    """
+
+    template: Mapping[str, Any]
+    running: Version
+    access: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, existing: Existing, template: Mapping[str, Any], step: Step) -> Live:
+        """Ask for what a preview's step needs to know of a template; raises ExistingError."""
+        access = existing.access(template) if "acl" in step.inputs else {}
+        return cls(template, existing.running(template), access)
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -79,7 +106,7 @@ def take_all(
     unknown = [step for urn, step in steps.items() if urn in there or _half_known(state, step)]
     found = existing.templates() if unknown else {}
     return [
-        take(state, declared(step), found[name], existing.running(found[name]), root)
+        take(state, Declared.of(step), Live.of(existing, found[name], step), root)
         for step in unknown
         if (name := str(step.inputs["name"])) in found
     ]
@@ -119,15 +146,7 @@ def _half_known(state: State, step: Step) -> bool:
     return resource is not None and "versions" not in resource["outputs"]
 
 
-def declared(step: Step) -> Declared:
-    """Return a template as a preview's step tells of it."""
-    resource = {key: getattr(step, key) for key in ("urn", "type", "parent", "provider", "inputs")}
-    return Declared(resource, step.outputs)
-
-
-def take(
-    state: State, declared: Declared, template: Mapping[str, Any], running: Version, root: Path
-) -> Taken:
+def take(state: State, declared: Declared, live: Live, root: Path) -> Taken:
     """Write a template into the state, with the version that it runs; return what became of it.
 
     A version that has the content which the program renders becomes the stack's own, under the name
@@ -136,11 +155,10 @@ def take(
     Args:
         state: changed in place.
         declared: the template as the program declares it.
-        template: as coderd tells of it.
-        running: the version that new builds use.
+        live: the template as coderd has it.
         root: what the rendered directory is relative to.
     """
-    inputs = declared.resource["inputs"]
+    inputs, template, running = declared.resource["inputs"], live.template, live.running
     given, foreseen = only(inputs.get("versions")), only(declared.foreseen.get("versions"))
     pet = state.child(declared.resource.get("parent"), PET)
     if given is None or pet is None or foreseen is None:
@@ -164,7 +182,7 @@ def take(
             "organizationId": template["organization_id"],
             "versions": [{**there, "id": running.id, "directoryHash": digest}],
             # Only what the state has of the access list is read back.
-            **({"acl": inputs["acl"]} if "acl" in inputs else {}),
+            **({"acl": dict(live.access)} if live.access else {}),
         },
     }
     label = f"template {template['name']}"

@@ -64,7 +64,7 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self.store = Store(directory / "coderd.db")
-        seed(self.store, TOKEN, {"gitlab": ["admin"]})
+        seed(self.store, TOKEN, {"gitlab": ["admin"]}, licensed=False)
         self.client = TestClient(application(self.store, "http://127.0.0.1:7090"))
         self.provisioner = Provisioner(self.store)
         self.names = recorded.Names()

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from pulumi import automation
 
+from components.coder.api import Coderd, CoderdApi
 from local.environment import Environment
 from ops import adopt, engine, history, stacks, tokens
 from ops.adoption import templates
-from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import ExistingError, objects
 from ops.steps import Step, observe
 
@@ -227,7 +227,7 @@ def test_what_someone_changed_is_the_one_change_left(
         done = world.adopt(ready)
         assert set(done.taken) == world.made
         assert done.differing == ("open-template: update description",)
-        assert changing(ready) == {"open-template": "update"}
+        assert changing(ready) == {"open-template": "update", "open-version": "replace"}
         ready.stack.up()
         assert changing(ready) == {}
     edited = {"metadata": {"annotations": {"grafana_folder": "Mine"}}}
@@ -328,9 +328,9 @@ def test_a_version_that_the_provider_does_not_know_again_is_left_to_up(
     monkeypatch.setattr(templates, "memory", lambda *_: "{}")
     with world.session() as ready:
         done = world.adopt(ready)
-        assert done.differing == ("open-template: update versions",)
+        assert done.differing == ("open-template: update versions", "open-version: replace")
         assert any("does not know its running version again" in line for line in world.said)
-        assert changing(ready) == {"open-template": "update"}
+        assert changing(ready) == {"open-template": "update", "open-version": "replace"}
         ready.stack.up()
         assert changing(ready) == {}
 
@@ -386,7 +386,7 @@ def test_what_was_made_by_hand_is_taken_over(world: World) -> None:
         done = world.adopt(ready)
         assert set(done.taken) == world.made
         assert "template open: its version v1 has the stack's content and stays" in world.said
-        assert done.differing == ("open-template: update versions",)
+        assert done.differing == ("open-template: update versions", "open-version: replace")
         assert world.everything() == before
         ready.stack.up()
         assert changing(ready) == {}
@@ -413,12 +413,15 @@ def refusing(status: int, body: Any, path: str = "") -> httpx.MockTransport:
             return httpx.Response(status, json=body) if body else httpx.Response(status, text="no")
         answers: dict[str, Any] = {
             "buildinfo": {"version": "v2"},
-            "default": {"id": "1"},
+            "organizations": [{"id": "1", "name": "coder", "is_default": True}],
             "authcheck": {"all": True},
         }
         return httpx.Response(200, json=answers.get(request.url.path.rsplit("/", 1)[1], []))
 
     return httpx.MockTransport(answer)
+
+
+OTHER = {"id": "2", "name": "other", "is_default": False}
 
 
 def unreachable(_: httpx.Request) -> httpx.Response:
@@ -430,7 +433,8 @@ def test_what_cannot_be_asked_is_an_error_and_no_absence(empty: World) -> None:
         (refusing(401, {"message": "no"}), "401: the session token is not valid"),
         (refusing(403, {"message": "Forbidden."}, "/templates"), "403: Forbidden."),
         (refusing(200, {"all": False}, "/authcheck"), "cannot be told from what is hidden"),
-        (refusing(404, {"message": "gone"}, "/default"), "has no organization 'default'"),
+        (refusing(200, [OTHER], "/organizations"), "name one: the default is hidden; .* other"),
+        (refusing(404, {"message": "gone"}, "/organizations"), "404: gone"),
         (refusing(404, None), "cannot ask coderd at"),
         (refusing(200, None), "does not answer as coderd does"),
         (httpx.MockTransport(unreachable), "connection refused"),

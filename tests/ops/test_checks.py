@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
+from components.coder.api import Coderd
 from components.settings import Settings
 from local.coderd import Coderd as LocalCoderd
 from ops import checks, stacks
 from ops.cli import app
-from ops.coderd_api import Coderd
 from ops.verify import CheckResult, GoldenPath, Outcome
 
 

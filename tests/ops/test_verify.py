@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from components.boundary import Contract, Expectation
-from ops.coderd_api import Coderd
+from components.coder.api import Coderd
 from ops.verify import (
     CheckResult,
     Execute,
@@ -71,6 +71,10 @@ class FakeCoderd:
 
     def routes(self) -> list[tuple[str, Callable[[httpx.Request, Any], httpx.Response]]]:
         return [
+            (
+                "GET /api/v2/organizations",
+                lambda *_: self.json([{"id": "o-1", "name": "coder", "is_default": True}]),
+            ),
             ("GET /api/v2/users/me", lambda *_: self.json({"username": "admin"})),
             (
                 "GET /api/v2/users",
@@ -86,7 +90,7 @@ class FakeCoderd:
             ),
             ("GET /api/v2/external-auth/gitlab", lambda *_: self.json(self.external_auth)),
             (
-                "GET /api/v2/organizations/default/templates",
+                "GET /api/v2/organizations/o-1/templates",
                 lambda *_: self.json(
                     [
                         {"id": f"id-{name}", "name": name, "active_version_id": f"version-{name}"}

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from components.coder.api import Coderd
 from components.workspace_template import Firewall, WorkspaceTemplateArgs, render
 from local.coderd import Coderd as LocalCoderd
-from ops.coderd_api import Coderd
 from ops.verify import CheckResult, GoldenPath, Outcome, verify
 
 PATH = GoldenPath("firewalled", "verify", parameters={"cpu": "2", "memory": "4"}, seconds=30)

@@ -125,7 +125,7 @@ def held(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
-    stand_in = Coderd(tmp_path_factory.mktemp("coderd"))
+    stand_in = Coderd(tmp_path_factory.mktemp("coderd"), licensed=False)
     stand_in.start()
     try:
         yield stand_in
@@ -298,7 +298,6 @@ def test_an_organization_is_looked_up_as_by_the_real_provider(
         found, refused = plugin.call("Invoke", line["request"])
         assert refused == ""
         answer, told = found["return"], line["response"]["return"]
-        assert answer.pop("displayName") == "Coder"
         assert recorded.shape(answer) == recorded.shape(told)
         known = {key: each for key, each in answer.items() if key not in (*TIMES, "id", "members")}
         assert known.items() <= told.items()

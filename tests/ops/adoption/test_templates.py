@@ -110,7 +110,8 @@ def take(rendered: Path, running: Version, **inputs: Any) -> tuple[State, templa
         {"versions": [{"directoryHash": "abc"}]},
     )
     template = {"id": "t", "name": "firewalled", "organization_id": "o"}
-    return known, templates.take(known, declared, template, running, rendered.parent)
+    live = templates.Live(template, running, inputs.get("acl", {}))
+    return known, templates.take(known, declared, live, rendered.parent)
 
 
 def test_a_version_with_the_stacks_content_is_in_the_providers_own_record(rendered: Path) -> None:
