@@ -159,6 +159,17 @@ class Provider:
         """Compare the provider's own options; a replacement replaces all its resources."""
         return Difference(compare(old, new))
 
+    def diff_options(
+        self, old: Properties, state: Properties, new: Properties
+    ) -> Difference | None:
+        """Compare the options for the engine; None leaves it to the engine, which knows the state.
+
+        The version that the engine adds to the options of its own accord is not always the same
+        where no language host tells it of the packages: that alone is no change.
+        """
+        found = self.diff_config(old, new)
+        return None if self.bridged and (found.changes or state == new) else found
+
     def configure(self, config: Properties) -> None:
         """Take the provider's options."""
 

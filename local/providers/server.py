@@ -214,7 +214,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ProviderHandshakeResponse(
             accept_secrets=not bridged,
             accept_resources=bridged,
-            accept_outputs=False,
             supports_autonaming_configuration=True,
         )
 
@@ -248,13 +247,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answer
     def DiffConfig(self, connection: _Connection, request: Any) -> Any:
-        old, new = decode(request.old_inputs) or decode(request.olds), decode(request.news)
-        found = connection.provider.diff_config(old, new)
-        if connection.provider.bridged and (found.changes or decode(request.olds) == new):
-            # The engine compares itself, with the outputs. The version that it adds of its own
-            # accord is not always the same where no language host tells it of the packages.
-            return provider_pb2.DiffResponse()
-        return _difference(found)
+        old, state = decode(request.old_inputs), decode(request.olds)
+        found = connection.provider.diff_options(old or state, state, decode(request.news))
+        return _difference(found) if found else provider_pb2.DiffResponse()
 
     @_answer
     def Configure(self, connection: _Connection, request: Any) -> Any:
@@ -268,7 +263,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             acceptSecrets=not bridged,
             supportsPreview=True,
             acceptResources=bridged,
-            acceptOutputs=False,
             supports_autonaming_configuration=True,
         )
 
