@@ -7,6 +7,7 @@ mark, every value of a Kubernetes Secret, and whatever is a credential by its na
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,8 +45,8 @@ class Change:
 class Step:
     """One resource that the engine would touch; secrets are gone from its inputs.
 
-    `touched` names the properties that the provider calls changed: of a secret that is all there
-    is to show.
+    `touched` names the properties that the provider calls changed: of a secret, and of what it
+    compares with its own record alone, that is all there is to show.
     """
 
     op: str
@@ -70,6 +71,20 @@ class Step:
     def changes(self) -> tuple[Change, ...]:
         """The inputs that differ."""
         return tuple(differences(self.old, self.new))
+
+    @property
+    def unshown(self) -> tuple[str, ...]:
+        """What the provider calls changed where the inputs show no change; one line each."""
+        return tuple(
+            f"{path}: a secret value changes"
+            if self._is_secret(path)
+            else f"{path}: its provider has another value on record; the settings do not change"
+            for path in self.touched
+        )
+
+    def _is_secret(self, path: str) -> bool:
+        key = re.split(r"[.\[]", path, maxsplit=1)[0]
+        return any(SECRET in text(inputs.get(key, "")) for inputs in (self.old, self.new))
 
 
 def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:

@@ -21,13 +21,14 @@ from ops.adopt import Candidate, Deployment, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError
 from ops.state import Resource, State
-from ops.steps import Step, observe
-from ops.tokens import MCP_SERVER, TEMPLATE
+from ops.steps import Step, object_id, observe
+from ops.tokens import MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE
 
-_COMPONENT: Final = "firewalledcoder:index:WorkspaceTemplate"
 _CODERD: Final = "coderd:"
 # What pulumi-kubernetes calls itself in the objects that it makes.
 _MANAGER: Final = "pulumi-kubernetes"
+# Where the stack's own patches say by which name the API server knows them.
+_PATCH_MANAGER: Final = "pulumi.com/patchFieldManager"
 _MADE: Final = " was made by the update that did not finish: the state knows it now"
 _ENDED_BADLY: Final = frozenset({"failed", "in-progress"})
 
@@ -91,7 +92,7 @@ def left(state: State) -> Left:
     }
     orphans = frozenset(
         component["urn"]
-        for component in state.of_type(_COMPONENT)
+        for component in state.of_type(WORKSPACE_TEMPLATE)
         if state.child(component["urn"], TEMPLATE) is None
         and state.child(component["urn"], templates.PET) is not None
     )
@@ -117,6 +118,7 @@ def finish(deployment: Deployment, state: State, *, removing: bool = False) -> N
         candidates = plan(step for step in steps.values() if unfinished.may_be_there(step))
         ours = _ours(deployment, state, candidates.candidates, removing=removing)
     said = _take(deployment, state, ours, unfinished, steps)
+    said += _take_patches(deployment, state, unfinished)
     state.forget_pending()
     if state.changed:
         state.save()
@@ -186,9 +188,17 @@ def _foreign(deployment: Deployment, state: State, candidate: Candidate) -> str:
             return ""
         return "is there already with another address or name, and is not what was being made"
     live = deployment.objects([(step.type, step.object_id)])[step.type, step.object_id]
-    managers = {str(each.get("manager")) for each in live["metadata"].get("managedFields") or ()}
-    others = sorted(each for each in managers if not each.startswith(_MANAGER))
+    others = sorted(each for each in _managers(live) if not each.startswith(_MANAGER))
     return f"is there already, with fields of {', '.join(others)}" if others else ""
+
+
+def _managers(live: Mapping[str, Any]) -> set[str]:
+    """Return who has set fields of an object; what controllers report of it counts for nobody."""
+    return {
+        str(each.get("manager"))
+        for each in live["metadata"].get("managedFields") or ()
+        if not each.get("subresource")
+    }
 
 
 def _me(deployment: Deployment) -> str:
@@ -229,6 +239,29 @@ def _take(
         outputs = {**resource["inputs"], **known, **({"id": identifier} if known else {})}
         state.put({**resource, "id": identifier, "outputs": outputs})
         said.append(f"{each.label}{_MADE}")
+    return said
+
+
+def _take_patches(deployment: Deployment, state: State, unfinished: Left) -> list[str]:
+    """Have the state know the patches that were applied, so that a destroy takes them back.
+
+    Whether one was is told by the object's managers: a patch has a name of its own there.
+    """
+    made = {
+        (PATCHED[resource["type"]], object_id(resource["inputs"])): resource
+        for resource in unfinished.creating.values()
+        if resource["type"] in PATCHED
+    }
+    live = deployment.objects(made) if made else {}
+    said = []
+    for (kind, identifier), resource in made.items():
+        manager = resource["inputs"]["metadata"].get("annotations", {}).get(_PATCH_MANAGER)
+        there = live.get((kind, identifier))
+        if manager is None or there is None or manager not in _managers(there):
+            continue
+        outputs = {**resource["inputs"], "__fieldManager": manager}
+        state.put({**resource, "id": identifier, "outputs": outputs})
+        said.append(f"the patch of {kind.rpartition(':')[2]} {identifier}{_MADE}")
     return said
 
 

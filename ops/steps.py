@@ -50,9 +50,14 @@ class Step:
     @property
     def object_id(self) -> str:
         """Namespace and name of a Kubernetes object, the name alone of one without namespace."""
-        metadata = self.inputs["metadata"]
-        namespace = metadata.get("namespace")
-        return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
+        return object_id(self.inputs)
+
+
+def object_id(inputs: Mapping[str, Any]) -> str:
+    """Return namespace and name of a Kubernetes object, the name alone of one without namespace."""
+    metadata = inputs["metadata"]
+    namespace = metadata.get("namespace")
+    return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
 
 
 def observe(stack: automation.Stack) -> dict[str, Step]:

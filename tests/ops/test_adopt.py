@@ -235,7 +235,7 @@ def test_what_someone_changed_is_the_one_change_left(
         done = world.adopt(ready)
         assert set(done.taken) == world.made
         assert done.differing == ("open-template: update description",)
-        assert changing(ready) == {"open-template": "update", "open-version": "replace"}
+        assert changing(ready) == {"open-template": "update"}
         ready.stack.up()
         assert changing(ready) == {}
     edited = {"metadata": {"annotations": {"grafana_folder": "Mine"}}}

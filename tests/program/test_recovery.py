@@ -296,20 +296,13 @@ def test_what_people_work_in_is_named_before_anything_is_removed(
     assert template_names(environment) == []
 
 
-def test_what_else_was_being_made_is_known_again(
-    stack: Session, environment: Environment, said: list[str]
-) -> None:
-    """An object, a secret one and an MCP server; what a kill leaves of them is put there."""
-    kinds = {
-        "ConfigMap::dashboards-agent-firewall",
-        "Secret::external-auth-secret",
-        "AgentsMcpServer::github-server",
-    }
+def pretend_killed(environment: Environment, made: set[str]) -> None:
+    """Leave the state as a kill does while resources were made, which end with these names."""
     (file,) = (environment.state / "state").rglob("local.json")
     document = json.loads(file.read_text())
     latest = document["checkpoint"]["latest"]
-    taken = [each for each in latest["resources"] if each["urn"].endswith(tuple(kinds))]
-    assert len(taken) == 3
+    taken = [each for each in latest["resources"] if each["urn"].endswith(tuple(made))]
+    assert len(taken) == len(made)
     # What needs one of them had not begun.
     latest["resources"] = [
         each
@@ -324,7 +317,37 @@ def test_what_else_was_being_made_is_known_again(
         for one in taken
     ]
     file.write_text(json.dumps(document))
+
+
+def test_what_else_was_being_made_is_known_again(
+    stack: Session, environment: Environment, said: list[str]
+) -> None:
+    """An object, a secret one and an MCP server; what a kill leaves of them is put there."""
+    kinds = {
+        "ConfigMap::dashboards-agent-firewall",
+        "Secret::external-auth-secret",
+        "AgentsMcpServer::github-server",
+    }
+    pretend_killed(environment, kinds)
     up.apply(stack, "local")
     assert sum("the state knows it now" in line for line in said) == 3
     assert pending(stack) == set()
     assert changes(stack.stack.up()) == {}
+
+
+def test_a_patch_that_was_being_applied_is_taken_back_by_a_destroy(
+    stack: Session, environment: Environment, said: list[str]
+) -> None:
+    """Its rollout takes long, so a kill finds it most often; nothing of it may stay in coderd."""
+    path = "/apis/apps/v1/namespaces/coder/deployments/coder"
+
+    def managers() -> set[str]:
+        with environment.cluster.client() as client:
+            found = client.get(path).raise_for_status().json()["metadata"]["managedFields"]
+        return {each["manager"] for each in found}
+
+    (own,) = {each for each in managers() if each.startswith("firewalled-coder")}
+    pretend_killed(environment, {"DeploymentPatch::coderd-deployment"})
+    up.remove(stack, "local")
+    assert any(line.startswith("the patch of Deployment coder/coder was made") for line in said)
+    assert own not in managers()

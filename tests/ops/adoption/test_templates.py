@@ -11,6 +11,7 @@ import pytest
 from ops.adoption import templates
 from ops.existing import Version
 from ops.state import State
+from tests.ops.states import state_of
 
 COMPONENT = "urn:pulumi:dev::p::firewalledcoder:index:WorkspaceTemplate::firewalled"
 URN = f"{COMPONENT}$coderd:index/template:Template::firewalled-template"
@@ -88,17 +89,9 @@ def test_the_files_that_coderd_does_not_give_are_a_difference(rendered: Path) ->
     assert found == ["its files, which coderd does not give"]
 
 
-def state(*resources: dict[str, Any]) -> State:
-    found = State.__new__(State)
-    document = {"deployment": {"resources": list(resources)}}
-    found._document, found._deployment = document, document["deployment"]
-    found.resources = {each["urn"]: each for each in resources}
-    return found
-
-
 def take(rendered: Path, running: Version, **inputs: Any) -> tuple[State, templates.Taken]:
     """Take a template over that the program renders into a folder."""
-    known = state({**PET, "outputs": dict(PET["outputs"])})
+    known = state_of({**PET, "outputs": dict(PET["outputs"])})
     declared = templates.Declared(
         {
             "urn": URN,
