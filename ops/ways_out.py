@@ -36,7 +36,9 @@ _WAYS: Final = (
     ),
     (
         re.compile(r"The resource already exists in the cluster"),
-        "`python -m ops adopt STACK` takes over what is there.",
+        "The state does not know the object. One that this stack was making when its update was "
+        "killed is taken over by `python -m ops refresh STACK` or the next up, any other by "
+        "`python -m ops adopt STACK`.",
     ),
 )
 

@@ -37,7 +37,8 @@ NOT_MODIFIED, BROKEN = (
         ),
         (
             'configmaps "a" already exists\n\nThe resource already exists in the cluster. This can',
-            "`python -m ops adopt STACK` takes over what is there.",
+            "taken over by `python -m ops refresh STACK` or the next up, any other by "
+            "`python -m ops adopt STACK`.",
         ),
     ],
 )
