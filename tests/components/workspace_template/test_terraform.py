@@ -38,8 +38,8 @@ MODULES = Path(__file__).parent / "modules"
 SESSION_TOKEN = "owner-session-token-of-the-test"
 BUILD = {
     "CODER_WORKSPACE_ID": "11111111-2222-4333-8444-555555555555",
-    "CODER_WORKSPACE_TEMPLATE_NAME": "firewalled",
     "CODER_WORKSPACE_TRANSITION": "start",
+    "CODER_WORKSPACE_TEMPLATE_NAME": "firewalled",
     "CODER_WORKSPACE_OWNER_SESSION_TOKEN": SESSION_TOKEN,
 }
 PROBE = """
