@@ -466,9 +466,11 @@ def update_template(call: Call) -> Any:
     if body.get("disable_everyone_group_access"):
         groups.pop(template["organization_id"], None)
     given = heeded(call.store, _settings(body))
-    changed = {**template, "name": name, **given, "group_acl": groups}
+    changed = {**template, "name": name, **given}
+    # coderd compares the settings alone, before it takes access from everyone.
     if changed == template:
         return None, HTTPStatus.NOT_MODIFIED
+    changed["group_acl"] = groups
     changed["updated_at"] = now()
     call.store.put("template", changed)
     call.audit("write", "template", changed, name)

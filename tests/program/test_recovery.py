@@ -333,21 +333,3 @@ def test_what_else_was_being_made_is_known_again(
     assert sum("the state knows it now" in line for line in said) == 3
     assert pending(stack) == set()
     assert changes(stack.stack.up()) == {}
-
-
-def test_a_patch_that_was_being_applied_is_taken_back_by_a_destroy(
-    stack: Session, environment: Environment, said: list[str]
-) -> None:
-    """Its rollout takes long, so a kill finds it most often; nothing of it may stay in coderd."""
-    path = "/apis/apps/v1/namespaces/coder/deployments/coder"
-
-    def managers() -> set[str]:
-        with environment.cluster.client() as client:
-            found = client.get(path).raise_for_status().json()["metadata"]["managedFields"]
-        return {each["manager"] for each in found}
-
-    (own,) = {each for each in managers() if each.startswith("firewalled-coder")}
-    pretend_killed(environment, {"DeploymentPatch::coderd-deployment"})
-    up.remove(stack, "local")
-    assert any(line.startswith("the patch of Deployment coder/coder was made") for line in said)
-    assert own not in managers()
