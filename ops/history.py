@@ -35,7 +35,7 @@ class Record:
     """What an update says of itself.
 
     Attributes:
-        command: `up`, `rollback` or `adopt`.
+        command: `up`, `rollback`, `adopt`, or `recovery` of an update that did not finish.
         commit: hash of the commit whose program and settings are deployed, None without git.
         dirty: whether the checkout differed from that commit, so that it cannot be had again.
         branch: branch of the checkout, None when detached.

@@ -335,7 +335,7 @@ def _details(preview: StackPreview) -> list[str]:
 def _step_lines(step: Step) -> list[str]:
     changes = step.changes
     if not changes and step.touched:
-        return [f"    {path}: a secret value changes" for path in step.touched]
+        return [f"    {line}" for line in step.unshown]
     lines = []
     for change in changes:
         if _long(change.old) or _long(change.new):

@@ -25,14 +25,26 @@ import typer
 import yaml
 
 from components.boundary import Policy
-from ops import against, changes, deployed, engine, git, history, protection, report, stacks, up
+from ops import (
+    against,
+    changes,
+    deployed,
+    engine,
+    git,
+    history,
+    protection,
+    recovery,
+    report,
+    stacks,
+    up,
+)
 from ops.assessment import StackPreview
-from ops.conflicts import with_way_out
 from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Answer, Host, HostError, hosted
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
+from ops.ways_out import with_way_out
 
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
@@ -364,9 +376,11 @@ def rollback(
     with up.reported():
         with engine.session(stack, up.progress) as now:
             chosen = choose(history.of(now.stack), to, stack)
+            if stacks.protected(stack):
+                settings, commit = stacks.settings(stack), chosen.commit or ""
+                protection.check_commit(stack, settings, engine.ROOT, commit)
+            recovery.go_on(now, stack)
             present = deployed.of_stack(now.stack)
-        if stacks.protected(stack):
-            protection.check_commit(stack, stacks.settings(stack), engine.ROOT, chosen.commit or "")
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
         up.progress(f"going back to {what}")
         with earlier(stack, chosen, up.progress, template=template) as ready:

@@ -15,7 +15,8 @@ from pulumi import automation
 
 from components.coder.api import Coderd, CoderdApi
 from local.environment import Environment
-from ops import adopt, engine, history, settling, stacks, tokens
+from ops import adopt, engine, history, stacks, tokens
+from ops.adoption import templates
 from ops.existing import ExistingError, objects
 from ops.steps import Step, observe
 
@@ -332,15 +333,12 @@ def test_a_version_that_the_provider_does_not_know_again_is_left_to_up(
 ) -> None:
     world.lose_the_state()
 
-    def forget(outputs: dict[str, Any], adopted: dict[str, Any]) -> None:
-        adopted["directoryHash"] = "another"
-
-    monkeypatch.setattr(settling, "_remember", forget)
+    monkeypatch.setattr(templates, "memory", lambda *_: "{}")
     with world.session() as ready:
         done = world.adopt(ready)
-        assert done.differing == ("open-template: update versions",)
-        assert any("does not know the running versions again" in line for line in world.said)
-        assert changing(ready) == {"open-template": "update"}
+        assert done.differing == ("open-template: update versions", "open-version: replace")
+        assert any("does not know its running version again" in line for line in world.said)
+        assert changing(ready) == {"open-template": "update", "open-version": "replace"}
         ready.stack.up()
         assert changing(ready) == {}
 

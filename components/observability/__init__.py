@@ -1,0 +1,1 @@
+"""What Coder tells of itself, and since which of its releases."""
