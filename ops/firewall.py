@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from components.settings_checks import LONGEST_OFF
 from components.settings_problems import PROJECT, SettingsError
-from ops import engine, git, stacks, up
+from ops import engine, git, stack_file, stacks, up
 
 KEY = f"{PROJECT}:firewall"
 _BLOCK = re.compile(
@@ -64,15 +63,16 @@ def written(text: str, switch: dict[str, Any] | None) -> str:
     Raises SwitchError when the file is laid out so that this cannot be done safely.
     """
     try:
-        before = yaml.safe_load(text)
+        before = stack_file.read(text.encode())
         found = _BLOCK.sub("", text if text.endswith("\n") else text + "\n")
         if switch is not None:
             line = f"  {KEY}: {json.dumps(switch, ensure_ascii=False)}\n"
             found = _CONFIG.sub(lambda match: match[0] + line, found, count=1)
-        after = yaml.safe_load(found)
-    except yaml.YAMLError:
-        raise SwitchError("the stack's file is not YAML") from None
-    wanted = {key: value for key, value in before["config"].items() if key != KEY}
+        after = stack_file.read(found.encode())
+    except stack_file.StackFileError as error:
+        raise SwitchError(f"the stack's file: {error}") from None
+    config = before.get("config") or {}
+    wanted = {key: value for key, value in config.items() if key != KEY}
     if switch is not None:
         wanted[KEY] = switch
     if after != {**before, "config": wanted}:
