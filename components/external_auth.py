@@ -14,6 +14,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import syntax
 from components.boundary.credentials import masked
+from components.coder.clone_urls import clone_url_regex
 from components.coderd_env import EnvVar, SecretRef
 from components.errors import refuse
 from components.rotation import rotation_token
@@ -146,8 +147,7 @@ def variables(provider: GitLabProvider, secret: pulumi.Output[str]) -> Iterator[
         "AUTH_URL": f"{base}/authorize",
         "TOKEN_URL": f"{base}/token",
         "VALIDATE_URL": f"{base}/token/info",
-        # coderd matches it against clone URLs, of ssh as well, so the port stays out.
-        "REGEX": syntax.host_name(provider.host).replace(".", r"\."),
+        "REGEX": clone_url_regex(provider.host),
         "SCOPES": " ".join(provider.scopes),
     }
     for key, value in values.items():

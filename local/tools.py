@@ -72,6 +72,7 @@ TOOLS = {
         Tool("etcd", "go.etcd.io/etcd/server/v3"),
         Tool("pulumi-sdkgen", "."),
         Tool("neturl", "."),
+        Tool("goregexp", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
         Tool("promql", "."),
         Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
