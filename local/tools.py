@@ -73,6 +73,7 @@ TOOLS = {
         Tool("pulumi-sdkgen", "."),
         Tool("neturl", "."),
         Tool("goregexp", "."),
+        Tool("kubeget", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
         Tool("promql", "."),
         Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
