@@ -319,7 +319,7 @@ def _finish(
     for urn, step in steps.items():
         if step.type != DEPLOYMENT_PATCH or step.op != "create":
             continue
-        if settling.unchanged(live.get(step.object_id), step.outputs):
+        if settling.holds(live.get(step.object_id), step.inputs):
             deployment.progress(f"Deployment {step.object_id} has the stack's variables")
             done.add(urn)
         else:

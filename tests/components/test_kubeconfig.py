@@ -41,7 +41,7 @@ class Server:
         context.sni_callback = self._named
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(request) -> None:  # noqa: N805
+            def do_GET(request) -> None:
                 self._answer(request)
 
             def log_message(self, *_: Any) -> None: ...
