@@ -22,7 +22,9 @@ from components.external_auth import (
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
 from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, authorization
+from components.network import WorkspaceNamespaceArgs, WorkspaceNetworkPolicyArgs, network_policies
 from components.settings import Lifetime, McpServerSettings, Settings, Template
+from components.settings_network import surroundings
 from components.workspace_template import (
     AutoStop,
     Choice,
@@ -146,6 +148,17 @@ def coderd_env(stack: str, settings: Settings, login: GitLabExternalAuth) -> Cod
     )
 
 
+def network_policy(settings: Settings) -> WorkspaceNetworkPolicyArgs | None:
+    """Return the arguments of the workspaces' network policy, None for a stack without one."""
+    return settings.network.args(surroundings(settings))
+
+
+def workspace_namespace(settings: Settings) -> WorkspaceNamespaceArgs | None:
+    """Return the arguments of the workspaces' namespace, None where the stack leaves it alone."""
+    wanted = settings.workspace_namespace
+    return None if wanted is None else wanted.args(surroundings(settings))
+
+
 def dashboards(settings: Settings) -> DashboardsArgs:
     """Return the arguments of the dashboards."""
     grafana = settings.grafana
@@ -167,6 +180,7 @@ def dashboards(settings: Settings) -> DashboardsArgs:
 def alerts(settings: Settings) -> AlertsArgs:
     """Return the arguments of the alerts."""
     wanted, grafana = settings.alerts, settings.grafana
+    network = network_policy(settings)
     return AlertsArgs(
         alerts=tuple(wanted.rules),
         evaluator=wanted.evaluator,
@@ -184,6 +198,9 @@ def alerts(settings: Settings) -> AlertsArgs:
             template.name
             for template in settings.templates
             if settings.firewall_of(template) is not None
+        ),
+        network_policies=tuple(
+            policy["metadata"]["name"] for policy in (network_policies(network) if network else ())
         ),
     )
 

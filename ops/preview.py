@@ -16,8 +16,9 @@ from typing import Annotated, Any, Final
 import typer
 from pulumi import automation
 
+from components import settings_network
 from components.boundary.credentials import masked
-from ops import changes, deployed, engine, plan, report, up
+from ops import changes, deployed, engine, network, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 from ops.template_changes import Registered
@@ -87,6 +88,7 @@ def assess(
         old=old.policies,
         new=new.policies,
         steps=changes.steps(events),
+        policies=changes.every(events, network.KINDS),
         old_variables=old.agent_env,
         new_variables=new.agent_env or {},
         old_templates=_registered(before),
@@ -96,6 +98,7 @@ def assess(
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         switched_off=settings.switched_off,
+        without_network_policy=settings_network.without_policy(settings),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 STACK: Final = "pulumi:pulumi:Stack"
@@ -12,3 +13,11 @@ DEPLOYMENT_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
 SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
 LOGIN: Final = "firewalledcoder:index:GitLabExternalAuth"
 CODERD_ENV: Final = "firewalledcoder:index:CoderdEnv"
+NAMESPACE_PATCH: Final = "kubernetes:core/v1:NamespacePatch"
+PATCHED: Final[Mapping[str, str]] = {
+    DEPLOYMENT_PATCH: "kubernetes:apps/v1:Deployment",
+    NAMESPACE_PATCH: "kubernetes:core/v1:Namespace",
+}
+"""Of what a patch owns some fields."""
+NETWORK_POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+CILIUM_POLICY: Final = "kubernetes:cilium.io/v2:CiliumNetworkPolicy"

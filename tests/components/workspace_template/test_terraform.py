@@ -39,6 +39,7 @@ SESSION_TOKEN = "owner-session-token-of-the-test"
 BUILD = {
     "CODER_WORKSPACE_ID": "11111111-2222-4333-8444-555555555555",
     "CODER_WORKSPACE_TRANSITION": "start",
+    "CODER_WORKSPACE_TEMPLATE_NAME": "firewalled",
     "CODER_WORKSPACE_OWNER_SESSION_TOKEN": SESSION_TOKEN,
 }
 PROBE = """
@@ -293,6 +294,7 @@ def test_labels(plan: Plan) -> None:
         "app.kubernetes.io/name": "coder-workspace",
         "app.kubernetes.io/instance": f"coder-{BUILD['CODER_WORKSPACE_ID']}",
         "app.kubernetes.io/part-of": "coder",
+        "firewalled-coder/template": "firewalled",
     }
 
 
