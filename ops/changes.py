@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.boundary.credentials import HIDDEN, without
@@ -45,8 +45,9 @@ class Change:
 class Step:
     """One resource that the engine would touch; secrets are gone from its inputs.
 
-    `touched` names the properties that the provider calls changed: of a secret, and of what it
-    compares with its own record alone, that is all there is to show.
+    `touched` names the properties that the provider calls changed, and `details` the path of each
+    value with `add`, `delete` or `update`: of a secret, and of what it compares with its own
+    record alone, that is all there is to show.
     """
 
     op: str
@@ -55,6 +56,7 @@ class Step:
     old: Mapping[str, Any]
     new: Mapping[str, Any]
     touched: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -120,6 +122,7 @@ def _step(op: str, metadata: Mapping[str, Any]) -> Step:
         _inputs(metadata, "old"),
         _inputs(metadata, "new"),
         tuple(metadata.get("diffs") or ()),
+        dict(metadata.get("details") or {}),
     )
 
 
