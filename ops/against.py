@@ -59,6 +59,10 @@ def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
     if against in stacks.names(root):
         return of(stacks.settings(against, root, proven=False))
     try:
+        git.check(root)
+    except git.GitError as error:
+        raise InputError(f"--against {against!r}: {error}") from None
+    try:
         commit = git.run(
             root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{against}^{{commit}}"
         )

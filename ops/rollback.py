@@ -70,7 +70,8 @@ def choose(updates: Sequence[Update], to: int | None, stack: str) -> Update:
             f"--template {found.record.template}`"
         )
     if found.commit is None:
-        raise RollbackError(f"update {found.number} recorded no commit; {way_out}")
+        why = f" ({found.record.no_commit})" if found.record and found.record.no_commit else ""
+        raise RollbackError(f"update {found.number} recorded no commit{why}; {way_out}")
     if found.dirty:
         raise RollbackError(
             f"update {found.number} was made from {found.commit[: git.SHORT]} with changes that "
@@ -141,11 +142,14 @@ def earlier(
     """
     commit = update.commit or ""
     short = commit[: git.SHORT]
-    if not git.has_commit(root, commit):
-        raise RollbackError(
-            f"commit {short} of update {update.number} is not in this repository; fetch it "
-            f"(`git fetch --unshallow`, or `git fetch origin {commit}`) and try again"
-        )
+    try:
+        if not git.has_commit(root, commit):
+            raise RollbackError(
+                f"commit {short} of update {update.number} is not in this repository; "
+                f"{git.fetching(root)}, and try again"
+            )
+    except git.GitError as error:
+        raise RollbackError(f"cannot look for commit {short}: {error}") from None
     if stack == engine.LOCAL and state is None:
         state = root / ".local"
     try:
