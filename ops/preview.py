@@ -21,6 +21,7 @@ from components.boundary.credentials import masked
 from ops import changes, deployed, engine, network, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
+from ops.conflicts import with_way_out
 from ops.template_changes import Registered
 from ops.tokens import STACK, WORKSPACE_TEMPLATE
 
@@ -81,7 +82,7 @@ def assess(
             suppress_outputs=True,
         )
     except automation.CommandError as error:
-        return StackPreview(name, failure=failure(errors) or up.said(error))
+        return StackPreview(name, failure=with_way_out(failure(errors)) or up.said(error))
     old, new = deployed.of(before), deployed.of(after)
     return StackPreview(
         name,
