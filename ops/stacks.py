@@ -63,7 +63,7 @@ def _read(stack: str, root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         right = f"no such stack; there are {', '.join(names(root)) or 'none'}"
         raise SettingsError(stack, [Problem(path.name, "", right)]) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise SettingsError(stack, [Problem(path.name, "", f"not YAML{where}")]) from None
