@@ -22,7 +22,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Options of other tools that our messages name: git, pulumi, kubectl.
 OTHERS = {
     *("--unshallow", "--all", "--global", "--add"),
-    *("--message", "--stack", "--path", "--secret", "--cascade", "--prefix"),
+    *("--debug", "--message", "--stack", "--path", "--secret", "--cascade", "--prefix"),
 }
 
 
