@@ -76,8 +76,9 @@ def test_a_file_that_is_not_there_is_named(
 
 def test_another_name_in_the_certificate_is_not_called_an_unknown_authority() -> None:
     error = ssl.SSLCertVerificationError(
+        1,
         "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, "
-        "certificate is not valid for 'a.example.com'. (_ssl.c:992)"
+        "certificate is not valid for 'a.example.com'. (_ssl.c:992)",
     )
     said = certificate_problem(error)
     assert said.endswith("certificate is not valid for 'a.example.com'.")
