@@ -52,14 +52,16 @@ def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
     """
     if against in stacks.names(root):
         return stacks.policies_of(stacks.settings(against, root, proven=False))
+    problem = git.facts(root).problem
     try:
         commit = git.run(
             root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{against}^{{commit}}"
         )
     except git.GitError:
         known = ", ".join(stacks.names(root))
+        why = f": {problem}" if problem else ""
         raise InputError(
-            f"--against {against!r}: neither a stack ({known}) nor a commit of this repository"
+            f"--against {against!r}: neither a stack ({known}) nor a commit of this repository{why}"
         ) from None
     try:
         with git.worktree(root, commit) as earlier:

@@ -64,6 +64,9 @@ def written(text: str, switch: dict[str, Any] | None) -> str:
     """
     try:
         before = stack_file.read(text.encode())
+        config = before.get("config")
+        if not isinstance(config, dict) or not config:
+            raise SwitchError("the stack's file has no settings under `config:`")
         found = _BLOCK.sub("", text if text.endswith("\n") else text + "\n")
         if switch is not None:
             line = f"  {KEY}: {json.dumps(switch, ensure_ascii=False)}\n"
@@ -71,7 +74,6 @@ def written(text: str, switch: dict[str, Any] | None) -> str:
         after = stack_file.read(found.encode())
     except stack_file.StackFileError as error:
         raise SwitchError(f"the stack's file: {error}") from None
-    config = before.get("config") or {}
     wanted = {key: value for key, value in config.items() if key != KEY}
     if switch is not None:
         wanted[KEY] = switch
@@ -88,7 +90,10 @@ def set_switch(root: Path, stack: str, switch: dict[str, Any] | None) -> Path:
     path = root / "stacks" / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise SwitchError(f"no stack {stack!r}; there are {', '.join(stacks.names(root))}")
-    before = path.read_text(encoding="utf-8")
+    try:
+        before = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SwitchError(f"{path.name} is not YAML in UTF-8") from None
     path.write_text(written(before, switch), encoding="utf-8")
     try:
         stacks.settings(stack, root)

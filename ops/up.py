@@ -52,9 +52,14 @@ def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> his
     settings = stack_files.settings(stack, root)
     old = deployed.of_stack(now).policies
     new = stack_files.policies_of(settings)
-    return history.record(
+    record = history.record(
         root, "up", policy=history.policy_line(old, new), firewall=settings.switched_off
     )
+    if record.commit is None:
+        progress(
+            f"this update records no commit, so no rollback can go back to it: {record.no_commit}"
+        )
+    return record
 
 
 def up(
