@@ -23,6 +23,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components import syntax
 from components.boundary.credentials import masked
 from components.errors import refuse
+from components.observability.provisioning import literal
 
 PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
@@ -87,11 +88,12 @@ class DataSourcesArgs:
             sources.append(
                 _proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
             )
+        escaped = {source["uid"]: literal(source) for source in sources}
+        # The one variable that is meant: Grafana fills it in when it reads the file.
+        escaped[self.postgres_uid]["secureJsonData"] = {"password": f"${{{PASSWORD_VARIABLE}}}"}
         return {
-            source["uid"]: yaml.safe_dump(
-                {"apiVersion": 1, "datasources": [source]}, sort_keys=False
-            )
-            for source in sources
+            uid: yaml.safe_dump({"apiVersion": 1, "datasources": [source]}, sort_keys=False)
+            for uid, source in escaped.items()
         }
 
     def _postgres(self) -> dict[str, Any]:
@@ -101,8 +103,6 @@ class DataSourcesArgs:
         return {
             **source,
             "user": self.database_role,
-            # Grafana fills in the variable when it reads the file.
-            "secureJsonData": {"password": f"${{{PASSWORD_VARIABLE}}}"},
             "jsonData": {
                 "database": self.database,
                 "sslmode": "require",

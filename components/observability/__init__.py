@@ -1,0 +1,1 @@
+"""What Grafana and Prometheus are given besides dashboards, alerts and data sources."""
