@@ -1,6 +1,6 @@
 """Expands the variables of a provisioning file's value as Grafana does.
 
-Rules: pkg/services/provisioning/values and pkg/setting/expanders of Grafana, and os.ExpandEnv of Go.
+Rules: pkg/services/provisioning/values and pkg/setting/expanders of Grafana, os.ExpandEnv of Go.
 """
 
 import re
@@ -29,7 +29,7 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
 
 
 def read(value: Any, environment: Mapping[str, str]) -> Any:
-    """Return a whole provisioning file as Grafana understands it, but for queries and annotations."""
+    """Return a whole provisioning file as Grafana reads it, all but queries and annotations."""
     if isinstance(value, str):
         return expand(value, environment)
     if isinstance(value, list):
