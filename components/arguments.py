@@ -218,6 +218,8 @@ def data_sources(settings: Settings) -> DataSourcesArgs:
         prometheus_uid=grafana.prometheus_uid,
         loki_uid=grafana.loki_uid,
         postgres_uid=grafana.postgres_uid,
+        ssl_mode=grafana.database_ssl_mode,
+        ca_file=grafana.database_ca_file,
     )
 
 

@@ -33,6 +33,7 @@ from components.boundary import (
 from components.boundary.releases import LATEST, release_doubt
 from components.coder.variables import Setter
 from components.dashboards import CATALOGUE as DASHBOARDS
+from components.datasources import SslMode
 from components.network.settings import NamespaceSettings, NetworkSettings
 from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER
 from components.settings_types import (
@@ -351,6 +352,10 @@ class Grafana(_Model):
         description="host:port of Coder's PostgreSQL as Grafana reaches it.",
     )
     database: str = Field("coder", min_length=1, description="Name of that database.")
+    database_ssl_mode: SslMode = Field("require", description="Of Grafana's connection to it.")
+    database_ca_file: str | None = Field(
+        None, description="Path in Grafana's pod of the CA for verify-ca and verify-full."
+    )
     database_role: DatabaseRole = Field(
         DatabaseRole(), description="Who makes the role that reads it."
     )

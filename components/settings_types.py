@@ -76,7 +76,8 @@ def _agent_variables(value: dict[str, str]) -> dict[str, str]:
 
 
 def _quotable(value: str) -> bool:
-    return "`" not in value and "\n" not in value
+    # Grafana takes a dollar for the beginning of a variable.
+    return not any(each in value for each in "`$\n")
 
 
 def _hours(value: float) -> float:
@@ -195,7 +196,7 @@ LokiLabel = Annotated[
         f"unknown stream label; there are {', '.join(StreamLabel)}",
     ),
 ]
-LokiValue = Annotated[str, _is(_quotable, "must hold no backtick and no line end")]
+LokiValue = Annotated[str, _is(_quotable, "must hold no backtick, no $ and no line end")]
 KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
 AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]
 Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
