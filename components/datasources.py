@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 import pulumi_random as random
@@ -23,11 +23,16 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components import syntax
 from components.boundary.credentials import masked
 from components.errors import refuse
+from components.observability.provisioning import ORGANIZATION, literal
 
 PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
 POSTGRES_MAJOR_VERSION = 15
 LOKI_MAX_LINES = 1000
+DATABASE_NAME = "AI Gateway DB"
+POSTGRES_UID = "aibridge-postgres"
+_FIRST_UIDS = frozenset({"loki", "prometheus", POSTGRES_UID})
+SslMode = Literal["disable", "require", "verify-ca", "verify-full"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class DataSourcesArgs:
         loki_uid: Uid of the Loki data source.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
         prometheus_uid: Uid of the Prometheus data source.
+        ssl_mode: How Grafana's connection to the database is protected.
+        ca_file: Path in Grafana's pod of the CA that verify-ca and verify-full need.
     """
 
     database_host: str
@@ -53,8 +60,10 @@ class DataSourcesArgs:
     loki_url: str | None = "http://loki.monitoring.svc:3100"
     prometheus_url: str | None = None
     loki_uid: str = "loki"
-    postgres_uid: str = "aibridge-postgres"
+    postgres_uid: str = POSTGRES_UID
     prometheus_uid: str = "prometheus"
+    ssl_mode: SslMode = "require"
+    ca_file: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what Grafana would not load, or would load over another.
@@ -74,6 +83,8 @@ class DataSourcesArgs:
         for url in (self.loki_url, self.prometheus_url):
             if url and (problem := syntax.endpoint_problem(url)):
                 yield f"URL {masked(url)!r} {problem}"
+        if problem := ca_problem(self.ssl_mode, self.ca_file):
+            yield problem
         if ":" not in self.database_host or not syntax.is_host(self.database_host):
             yield f"database host {masked(self.database_host)!r} is not like db.example.com:5432"
 
@@ -87,31 +98,51 @@ class DataSourcesArgs:
             sources.append(
                 _proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
             )
-        return {
-            source["uid"]: yaml.safe_dump(
-                {"apiVersion": 1, "datasources": [source]}, sort_keys=False
-            )
-            for source in sources
+        escaped = {source["uid"]: literal(source) for source in sources}
+        # The one variable that is meant: Grafana fills it in when it reads the file.
+        escaped[self.postgres_uid]["secureJsonData"] = {"password": f"${{{PASSWORD_VARIABLE}}}"}
+        files: dict[str, dict[str, Any]] = {
+            uid: {"apiVersion": 1, "datasources": [one]} for uid, one in escaped.items()
         }
+        for source in sources:
+            if source["uid"] not in _FIRST_UIDS:
+                # Grafana finds a data source by its name and refuses another uid for it, and with
+                # it what follows: the one of that name goes first.
+                former = [{"orgId": ORGANIZATION, "name": source["name"]}]
+                files[source["uid"]]["deleteDatasources"] = former
+        return {uid: yaml.safe_dump(file, sort_keys=False) for uid, file in files.items()}
 
     def _postgres(self) -> dict[str, Any]:
         source = _proxied(
-            "AI Gateway DB", "grafana-postgresql-datasource", self.postgres_uid, self.database_host
+            DATABASE_NAME, "grafana-postgresql-datasource", self.postgres_uid, self.database_host
         )
         return {
             **source,
             "user": self.database_role,
-            # Grafana fills in the variable when it reads the file.
-            "secureJsonData": {"password": f"${{{PASSWORD_VARIABLE}}}"},
             "jsonData": {
                 "database": self.database,
-                "sslmode": "require",
+                "sslmode": self.ssl_mode,
+                **({"sslRootCertFile": self.ca_file} if self.ca_file else {}),
                 "postgresVersion": POSTGRES_MAJOR_VERSION * 100,
                 "maxOpenConns": 5,
                 "maxIdleConns": 2,
                 "connMaxLifetime": 14400,
             },
         }
+
+
+def ca_problem(mode: SslMode, ca_file: str | None) -> str | None:
+    """Return what is wrong with the path of a CA beside an sslmode, None if nothing is.
+
+    Grafana verifies nothing without one, and with one takes require for verify-ca.
+    """
+    if mode.startswith("verify") and not ca_file:
+        return f"{mode} needs the path of a CA in Grafana's pod"
+    if ca_file and not mode.startswith("verify"):
+        return f"{mode} uses no CA; verify-ca and verify-full do"
+    if ca_file and (not ca_file.startswith("/") or not ca_file.isprintable()):
+        return "the path of a CA must be absolute, as /etc/grafana/ca/ca.crt"
+    return None
 
 
 def object_name(uid: str) -> str:

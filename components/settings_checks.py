@@ -16,9 +16,11 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
+from components.datasources import ca_problem
 from components.mcp_server import authorization_problem
 from components.settings import (
     ClientCredentials,
+    Coder,
     FirewallSwitch,
     GitLab,
     Grafana,
@@ -43,6 +45,7 @@ class Parts:
     So a mistake in one place hides no other.
     """
 
+    coder: Coder | None = None
     providers: Sequence[GitLab | None] = ()
     workspaces: Workspaces | None = None
     templates: Sequence[Template | None] = ()
@@ -57,6 +60,7 @@ class Parts:
     def of(cls, settings: Settings) -> Parts:
         """Return the parts of settings that are well-formed as a whole."""
         return cls(
+            coder=settings.coder,
             providers=settings.external_auth.providers,
             workspaces=settings.workspaces,
             templates=settings.templates,
@@ -73,6 +77,7 @@ class Parts:
         """Return the parts of plain data, by top-level key, that are well-formed by themselves."""
         secrets = _mapping(values.get("secrets"))
         return cls(
+            coder=_part(Coder, values.get("coder")),
             providers=_entries(GitLab, _mapping(values.get("externalAuth")).get("providers")),
             workspaces=_part(Workspaces, values.get("workspaces", {})),
             templates=_entries(Template, values.get("templates")),
@@ -189,7 +194,9 @@ def _servers(parts: Parts) -> Iterator[Problem]:
 def _secrets(parts: Parts) -> Iterator[Problem]:
     if parts.token is not None:
         yield from _secret(("secrets", "coderToken"), parts.token)
-    for provider in filter(None, parts.providers):
+    # Whoever sets coderd's variables has the credentials.
+    elsewhere = parts.coder is not None and parts.coder.variables == "none"
+    for provider in () if elsewhere else filter(None, parts.providers):
         place = ("secrets", "externalAuth", provider.id)
         if provider.id not in parts.logins:
             yield from _secret((*place, "clientId"), None)
@@ -227,6 +234,8 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
             "required with delivery: job: a Secret in Grafana's namespace with the connection URL "
             "of the owner of Coder's tables",
         )
+    if problem := ca_problem(grafana.database_ssl_mode, grafana.database_ca_file):
+        yield Problem("grafana.databaseCaFile", as_shown(grafana.database_ca_file or ""), problem)
     uids = {
         "prometheusUid": grafana.prometheus_uid,
         "lokiUid": grafana.loki_uid,
@@ -349,13 +358,10 @@ def policies(settings: Settings, proven: bool) -> list[Problem]:
             continue
         if not proven:
             continue
-        problems += [Problem(key, "", str(breach)) for breach in wanted.contract.check(policy)]
-        report = exfiltration_report(policy)
-        if report.grade > wanted.highest_grade:
-            worst = report.entries[0]
-            right = (
-                f"the policy's exfiltration grade is {report.grade}, by rule "
-                f"{worst.rule.rule.text!r} of group {worst.rule.group} ({worst.why})"
-            )
-            problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', right))
+        excess = exfiltration_report(policy, settings.own).excess(wanted.highest_grade)
+        # A reason for the grade says what a dozen of the catalogue's broken demands would.
+        contract = wanted.contract if excess else settings.contract_of(wanted)
+        problems += [Problem(key, "", str(breach)) for breach in contract.check(policy)]
+        if excess:
+            problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', excess))
     return problems

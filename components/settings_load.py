@@ -57,7 +57,7 @@ def from_pulumi(stack: str, config: Mapping[str, str], secret_keys: Iterable[str
     """
     prefix = f"{PROJECT}:"
     values = {
-        key.removeprefix(prefix): _structured(text)
+        key.removeprefix(prefix): structured(text)
         for key, text in config.items()
         if key.startswith(prefix)
     }
@@ -74,7 +74,8 @@ def from_engine(stack: str) -> Settings:
     return from_pulumi(stack, values, keys)
 
 
-def _structured(text: Any) -> Any:
+def structured(text: Any) -> Any:
+    """Return what a value of the engine's configuration says: JSON where it is some."""
     if not isinstance(text, str):
         return text
     try:

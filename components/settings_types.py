@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from components import releases, syntax
 from components.agent_env import AgentEnv
 from components.alerts import CATALOGUE as ALERTS
-from components.boundary import CATALOGUE, Rule, RuleError
+from components.boundary import NAMES, Rule, RuleError
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.dashboards.model import StreamLabel
 from components.errors import ArgsError
@@ -76,7 +76,8 @@ def _agent_variables(value: dict[str, str]) -> dict[str, str]:
 
 
 def _quotable(value: str) -> bool:
-    return "`" not in value and "\n" not in value
+    # Grafana takes a dollar for the beginning of a variable.
+    return not any(each in value for each in "`$\n")
 
 
 def _hours(value: float) -> float:
@@ -168,7 +169,7 @@ BoundaryRelease = Annotated[
     str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
 ]
 RuleText = Annotated[str, AfterValidator(_rule)]
-GroupName = Annotated[str, _one_of(dict(CATALOGUE), "group")]
+GroupName = Annotated[str, _one_of(dict.fromkeys(NAMES), "group")]
 DashboardUid = Annotated[
     str,
     _one_of(dict(DASHBOARDS), "dashboard"),
@@ -195,7 +196,7 @@ LokiLabel = Annotated[
         f"unknown stream label; there are {', '.join(StreamLabel)}",
     ),
 ]
-LokiValue = Annotated[str, _is(_quotable, "must hold no backtick and no line end")]
+LokiValue = Annotated[str, _is(_quotable, "must hold no backtick, no $ and no line end")]
 KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
 AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]
 Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]

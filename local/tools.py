@@ -80,6 +80,8 @@ TOOLS = {
         Tool("pulumi-resource-kubernetes", "."),
         Tool("pulumi-sdkgen", "."),
         Tool("neturl", "."),
+        Tool("goregexp", "."),
+        Tool("kubeget", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
         Tool("promql", "."),
         Tool("cilium", "."),

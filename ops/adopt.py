@@ -8,7 +8,8 @@ deployment is changed: only the state learns what is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +18,9 @@ from pulumi import automation
 
 from components.coder.api import Coderd, CoderdApi
 from components.settings import Settings
-from ops import engine, history, protection, settling, stacks, up
-from ops.existing import Existing, ExistingError, Object, Version, is_object, objects
+from ops import diagnostics, engine, history, protection, settling, stacks, terminal
+from ops.adoption import templates
+from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
 from ops.state import State
 from ops.steps import Step, observe
 from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, TEMPLATE
@@ -112,8 +114,7 @@ class Outcome:
 def take_over(deployment: Deployment) -> Outcome:
     """Take over all that is there; it can be run again, also after it was killed.
 
-    Raises ExistingError, SettlingError, and automation.CommandError; the state is then as before
-    the step that failed.
+    Raises ExistingError and diagnostics.RunError; the state is then as before the step that failed.
     """
     foreseen = observe(deployment.stack)
     found = plan(foreseen.values())
@@ -122,15 +123,20 @@ def take_over(deployment: Deployment) -> Outcome:
     for each in looked:
         what = "is there" if each.id is not None else "is not there; up will make it"
         deployment.progress(f"{each.label} {what}")
-    if there or found.before:
-        deployment.stack.up(
-            program=_importing(deployment.stack.workspace.program, there),
-            target=[*found.before, *(each.step.urn for each in there)],
+    # The engine's import of a template does not do: adoption/templates.py says why.
+    imported = [each for each in there if each.step.type != TEMPLATE]
+    if imported or found.before:
+        diagnostics.run(
+            deployment.stack.up,
+            program=_importing(deployment.stack.workspace.program, imported),
+            target=[*found.before, *(each.step.urn for each in imported)],
             message=deployment.message,
             suppress_outputs=True,
             show_secrets=False,
         )
-    steps = _settle(deployment, live)
+    of_coder = {each.step.urn for each in there if each.step.type == TEMPLATE}
+    custom = {each.step.urn for each in imported if is_custom(each.step.type)}
+    steps = _settle(deployment, live, of_coder, custom)
     done = _finish(deployment, steps, live)
     differing = [
         f"{step.name}: {step.op}" + (f" {', '.join(step.diffs)}" if step.diffs else "")
@@ -204,85 +210,49 @@ def _importing(program: Any, wanted: Iterable[Candidate]) -> Callable[[], None]:
     return run
 
 
-def _settle(deployment: Deployment, live: Mapping[Object, Mapping[str, Any]]) -> dict[str, Step]:
-    """Write values of what is there into the state; return what a preview says then."""
+def _settle(
+    deployment: Deployment,
+    live: Mapping[Object, Mapping[str, Any]],
+    there: set[str],
+    custom: set[str],
+) -> dict[str, Step]:
+    """Write values of what is there into the state; return what a preview says then.
+
+    Args:
+        deployment: the stack.
+        live: what the program patches, as it is.
+        there: URNs of the templates that are there and the state does not know.
+        custom: URNs of custom resources, of which an import reads the metadata alone.
+    """
     steps = observe(deployment.stack)
     state = State(deployment.stack)
-    running = _running(deployment, state, steps)
-    access = _access(deployment, state, steps)
-    while True:
-        said = _edit(deployment, state, steps, live, running)
-        said += _take_access(state, steps, access)
-        if not state.changed:
-            after = steps
-            break
-        state.save()
-        try:
+    said = _edit(deployment, state, steps, live)
+    existing = Existing(deployment.api, deployment.settings.coder.organization)
+    taken = templates.take_all(existing, state, steps, there, deployment.ready.work_dir)
+    for urn in custom & state.resources.keys() & steps.keys():
+        state.resources[urn]["inputs"] = dict(steps[urn].inputs)
+    if not state.changed:
+        return steps
+    state.save()
+    try:
+        if read_again := [*custom, *(each.urn for each in taken)]:
+            diagnostics.run(
+                deployment.stack.refresh,
+                target=read_again,
+                message=deployment.message,
+                suppress_outputs=True,
+                show_secrets=False,
+            )
+        after = observe(deployment.stack)
+        if again := templates.upload_again(deployment.stack, taken, after):
+            said += again
             after = observe(deployment.stack)
-        except automation.CommandError:
-            state.restore()
-            if not running:
-                raise
-        else:
-            if all(_keeps(after[urn], version) for urn, version in running.items()):
-                break
-            state.restore()
-        running = {}
-        state = State(deployment.stack)
-        deployment.progress(
-            "the provider does not know the running versions again; up brings the stack's own"
-        )
-    for line in said:
+    except diagnostics.RunError:
+        state.restore()
+        raise
+    for line in (*said, *(each.said for each in taken if each.known_again(after))):
         deployment.progress(line)
     return after
-
-
-def _running(deployment: Deployment, state: State, steps: Mapping[str, Step]) -> dict[str, Version]:
-    """Return the running versions of the templates whose versions the state does not know."""
-    unknown = [each for each in state.of_type(TEMPLATE) if "versions" not in each["outputs"]]
-    if not unknown:
-        return {}
-    existing = Existing(deployment.api, deployment.settings.coder.organization)
-    templates = existing.templates()
-    found = {}
-    for resource in unknown:
-        template = templates.get(resource["outputs"]["name"])
-        version = existing.running(template) if template and resource["urn"] in steps else None
-        if version:
-            found[resource["urn"]] = version
-    return found
-
-
-def _access(
-    deployment: Deployment, state: State, steps: Mapping[str, Step]
-) -> dict[str, Mapping[str, Any]]:
-    """Return the live access lists of the templates whose list the stack gives."""
-    wanted = [
-        each
-        for each in state.of_type(TEMPLATE)
-        if each["urn"] in steps and steps[each["urn"]].inputs.get("acl") is not None
-    ]
-    if not wanted:
-        return {}
-    existing = Existing(deployment.api, deployment.settings.coder.organization)
-    return {each["urn"]: existing.access({"id": each["id"]}) for each in wanted}
-
-
-def _take_access(
-    state: State, steps: Mapping[str, Step], live: Mapping[str, Mapping[str, Any]]
-) -> list[str]:
-    """Change the access lists of the state in place; return what is to be said of it."""
-    return [
-        line
-        for urn, acl in live.items()
-        for line in settling.access(state.resources[urn], steps[urn], acl)
-    ]
-
-
-def _keeps(step: Step, version: Version) -> bool:
-    """Whether a preview uploads no other version in place of one that was taken over."""
-    planned = step.outputs.get("versions") or ()
-    return all(each.get("id") == version.id or each["name"] != version.name for each in planned)
 
 
 def _edit(
@@ -290,7 +260,6 @@ def _edit(
     state: State,
     steps: Mapping[str, Step],
     live: Mapping[Object, Mapping[str, Any]],
-    running: Mapping[str, Version],
 ) -> list[str]:
     """Change the state in place; return what is to be said of it."""
     shown = state.shown()
@@ -299,10 +268,7 @@ def _edit(
         name: found for (kind, name), found in live.items() if kind == PATCHED[DEPLOYMENT_PATCH]
     }
     said = [*settling.password(state, shown), *settling.rotation(state, pods, same)]
-    for urn, version in running.items():
-        root = deployment.ready.work_dir
-        said += settling.version(state, state.resources[urn], steps[urn], version, root)
-    for resource in (*state.of_type(TEMPLATE), *state.of_type(MCP_SERVER)):
+    for resource in state.of_type(MCP_SERVER):
         step = steps.get(resource["urn"])
         if step and step.op == "update":
             settling.inputs(resource, step)
@@ -322,14 +288,14 @@ def _finish(
     for urn, step in steps.items():
         if step.type not in PATCHED or step.op != "create":
             continue
-        patched = PATCHED[step.type]
-        label = f"{patched.rpartition(':')[2]} {step.object_id}"
-        if settling.unchanged(live.get((patched, step.object_id)), step.outputs):
+        label = f"{PATCHED[step.type].rpartition(':')[2]} {step.object_id}"
+        if settling.holds(live.get((PATCHED[step.type], step.object_id)), step.inputs):
             deployment.progress(f"{label} has what the stack sets of it")
             done.add(urn)
         else:
             deployment.progress(f"{label} differs; up will patch it")
-    deployment.stack.up(
+    diagnostics.run(
+        deployment.stack.up,
         program=_importing(deployment.stack.workspace.program, ()),
         target=sorted(done),
         message=deployment.message,
@@ -339,27 +305,48 @@ def _finish(
     return done
 
 
-def adopt(stack: up.StackName) -> None:
+@contextmanager
+def deployment_of(
+    ready: engine.Session, stack: str, message: str, progress: engine.Progress
+) -> Iterator[Deployment]:
+    """Yield a stack with its coderd, for as long as the context lasts; raises SettingsError."""
+    settings = stacks.settings(stack, ready.work_dir)
+    token = ready.stack.get_config(f"{engine.PROJECT}:secrets.coderToken", path=True).value
+    with CoderdApi(Coderd(settings.coder.api, token)) as api:
+        yield Deployment(ready, settings, api, message, progress)
+
+
+def adopt(stack: terminal.StackName) -> None:
     """Take over the templates, servers, ConfigMaps and Secrets that STACK would create."""
-    with up.reported():
+    with terminal.reported():
         # What it writes into the state comes from the checkout, as an update does.
-        protection.check(stack, stacks.settings(stack), engine.ROOT, planned=True)
-        with engine.session(stack, up.progress) as ready:
-            record = replace(
-                up.recorded(stack, ready.stack), command="adopt", policy=history.UNCHANGED
-            )
-            settings = stacks.settings(stack, ready.work_dir)
-            token = ready.stack.get_config(f"{engine.PROJECT}:secrets.coderToken", path=True).value
-            with CoderdApi(Coderd(settings.coder.api, token)) as api:
-                done = take_over(Deployment(ready, settings, api, record.message(), up.progress))
-        up.console.print(f"{len(done.taken)} resources taken over; nothing else was touched")
+        settings = stacks.settings(stack)
+        protection.check(stack, settings, engine.ROOT, planned=True)
+        record = history.record(engine.ROOT, "adopt", firewall=settings.switched_off)
+        with (
+            engine.session(stack, terminal.progress) as ready,
+            deployment_of(ready, stack, record.message(), terminal.progress) as deployment,
+        ):
+            done = take_over(deployment)
+        console = terminal.console
+        console.print(f"{len(done.taken)} resources taken over; nothing else was touched")
         if done.differing:
-            up.console.print("what up still changes:")
+            console.print("what up still changes:")
             for line in done.differing:
-                up.console.print(f"  {line}", markup=False)
-            up.console.print(f"python -m ops preview {stack}  # shows it in full", markup=False)
+                console.print(f"  {line}", markup=False)
+            console.print(f"python -m ops preview {stack}  # shows it in full", markup=False)
         else:
-            up.console.print(f"stack {stack} agrees with what is there; up changes nothing")
+            console.print(f"stack {stack} agrees with what is there; up changes nothing")
 
 
-__all__ = ["Deployment", "ExistingError", "Outcome", "adopt", "plan", "take_over"]
+__all__ = [
+    "Candidate",
+    "Deployment",
+    "ExistingError",
+    "Outcome",
+    "adopt",
+    "deployment_of",
+    "look",
+    "plan",
+    "take_over",
+]

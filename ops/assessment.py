@@ -12,14 +12,23 @@ from functools import cached_property
 from typing import Any, Literal
 
 from components import boundary
-from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
+from components.boundary import (
+    Comparison,
+    Own,
+    Policy,
+    PolicyRule,
+    Rule,
+    compare,
+    exfiltration_report,
+)
 from components.network import NetworkChange, Translation
 from ops import network
 from ops.alerting import AlertChange, alert_changes
-from ops.changes import SECRET, Change, Step, differences, text, without_secrets
+from ops.changes import Change, Step, differences, without_secrets
+from ops.coderd import Coderd, coderd
 from ops.panel_changes import Panels, panels
 from ops.template_changes import AccessChange, Registered, access_changes, pin_changes
-from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
+from ops.tokens import MCP_SERVER, TEMPLATE
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
 
@@ -34,7 +43,6 @@ _MARKERS = frozenset(
         "random:index/randomInteger:RandomInteger",
     }
 )
-_LOGIN = re.compile(r"CODER_EXTERNAL_AUTH_")
 _COMPONENT = re.compile(r"firewalledcoder:")
 
 
@@ -44,8 +52,8 @@ class Opened:
 
     Attributes:
         found: host pattern, methods and paths.
-        grade: exfiltration grade of it alone, A (nobody else receives there) to F.
-        why: who receives there, empty for grade A.
+        grade: exfiltration grade of it alone, A (nobody else receives there) to H.
+        why: who receives there or what it opens, empty for nothing.
         reason: why the rule is there, by its author; empty when several rules make the host.
     """
 
@@ -53,6 +61,11 @@ class Opened:
     grade: str
     why: str
     reason: str = ""
+
+    @property
+    def risk(self) -> str:
+        """The grade and who receives there; what opens besides a grade is told without one."""
+        return f"grade {self.grade}: {self.why}" if self.grade > "A" else self.why
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,7 @@ class Reach:
         after: whether it is there afterwards.
         old: policy now, None without a firewall.
         new: policy afterwards, None without a firewall.
+        own: the deployment's own hosts.
         network: what the network policy changes for its workspaces.
         by_name: what of the policy Cilium holds them to as well, None where it does not.
     """
@@ -74,6 +88,7 @@ class Reach:
     after: bool
     old: Policy | None
     new: Policy | None
+    own: Own = field(default_factory=Own)
     network: NetworkChange = field(default_factory=NetworkChange)
     by_name: Translation | None = None
 
@@ -93,7 +108,10 @@ class Reach:
             if each not in there:
                 host = "*" if each.rule.any_host else ".".join(each.rule.labels)
                 reasons.setdefault(host, set()).add(each.why)
-        found = [_judged(entry, reasons.get(entry.host, set())) for entry in self.comparison.opened]
+        # Of what opens alone nothing says whose hosts they are; the policy does.
+        own = self.own | Own.named_by(self.new or Policy([]))
+        opened = self.comparison.opened
+        found = [_judged(entry, reasons.get(entry.host, set()), own) for entry in opened]
         return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
 
     @property
@@ -127,21 +145,30 @@ class Reach:
     def grades(self) -> tuple[str, str]:
         """The exfiltration grade before and after, `-` where there is no policy."""
         old, new = (
-            exfiltration_report(policy).grade if policy is not None else "-"
+            exfiltration_report(policy, self.own).grade if policy is not None else "-"
             for policy in (self.old, self.new)
         )
         return old, new
 
+    @property
+    def grade_words(self) -> tuple[str, ...]:
+        """What there is to say of the grade: that it changes, and that it is the worst."""
+        old, new = self.grades
+        grade = f"{old} → {new}" if self.old is not None else new
+        change = (f"exfiltration grade {grade} (A: no host where anyone may receive)",)
+        leaves = ("⛔ **an agent can leave the firewall**, through Coder itself",)
+        return (change if old != new else ()) + (leaves if new == boundary.WORST else ())
 
-def _judged(found: boundary.Reach, reasons: set[str]) -> Opened:
+
+def _judged(found: boundary.Reach, reasons: set[str], own: Own) -> Opened:
     rule = Rule(
         text="",
         methods=() if "*" in found.methods else found.methods,
         labels=() if found.host == "*" else tuple(found.host.split(".")),
-        paths=(),
+        paths=() if "*" in found.paths else tuple(tuple(p[1:].split("/")) for p in found.paths),
     )
-    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]))
-    why = report.entries[0].why if report.entries else ""
+    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]), own)
+    why = [*(each.why for each in report.entries), *(each.why for each in report.notes), ""][0]
     return Opened(found, report.grade, why, next(iter(reasons)) if len(reasons) == 1 else "")
 
 
@@ -162,10 +189,13 @@ class StackPreview:
         failure: why the preview failed; then nothing else is known.
         old_templates: what each template registered of itself at the last update.
         new_templates: the same by the settings.
+        old_coderd: what the component of coderd's variables registered at the last update.
+        new_coderd: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
         without_network_policy: why there is none beside a firewall.
         doubts: what is doubtful in the rules that the stack added itself.
         floating: what may be another thing tomorrow although the stack did not change.
+        own: the deployment's own hosts.
     """
 
     name: str
@@ -177,11 +207,14 @@ class StackPreview:
     new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     old_templates: Mapping[str, Registered] = field(default_factory=dict)
     new_templates: Mapping[str, Registered] = field(default_factory=dict)
+    old_coderd: Mapping[str, Any] | None = None
+    new_coderd: Mapping[str, Any] | None = None
     failure: str = ""
     switched_off: str = ""
     without_network_policy: str = ""
     doubts: tuple[str, ...] = ()
     floating: tuple[str, ...] = ()
+    own: Own = field(default_factory=Own)
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
@@ -194,6 +227,7 @@ class StackPreview:
                 after=name in self.new,
                 old=self.old.get(name),
                 new=self.new.get(name),
+                own=self.own,
                 network=network.change(self.policies, name),
                 by_name=network.by_name(self.policies, name, self.new.get(name)),
             )
@@ -265,15 +299,9 @@ class StackPreview:
         return {name: changes for name, changes in found.items() if changes}
 
     @cached_property
-    def coderd_variables(self) -> tuple[Change, ...]:
-        """Variables of coderd that differ, the external login's first."""
-        found = []
-        for step in self.steps:
-            if step.type != DEPLOYMENT_PATCH:
-                continue
-            old, new = _environment(step.old), _environment(step.new)
-            found += list(differences(old, new))
-        return tuple(sorted(found, key=lambda change: not is_login(change)))
+    def coderd(self) -> Coderd:
+        """Variables of coderd that differ, and whether it restarts."""
+        return coderd(self.steps, self.old_coderd, self.new_coderd)
 
     @cached_property
     def dashboards(self) -> tuple[Panels, ...]:
@@ -288,28 +316,3 @@ class StackPreview:
     def alerts(self) -> tuple[AlertChange, ...]:
         """Alerts that differ, those no longer watched first."""
         return alert_changes(self.steps)
-
-
-def is_login(change: Change) -> bool:
-    """Whether a variable of coderd belongs to the external login."""
-    return bool(_LOGIN.match(change.path))
-
-
-def _environment(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables of every container; a reference to a Secret names it."""
-    place: Any = inputs
-    for key in ("spec", "template", "spec", "containers"):
-        place = place.get(key) if isinstance(place, Mapping) else None
-    found = {}
-    for container in place if isinstance(place, list) else ():
-        for variable in container.get("env") or ():
-            reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
-            value = variable.get("value")
-            found[str(variable.get("name"))] = (
-                f"key {reference.get('key')} of Secret {reference.get('name')}"
-                if isinstance(reference, Mapping)
-                else SECRET
-                if value == SECRET
-                else text(value)
-            )
-    return found

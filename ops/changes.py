@@ -7,8 +7,9 @@ mark, every value of a Kubernetes Secret, and whatever is a credential by its na
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.boundary.credentials import HIDDEN, without
@@ -28,7 +29,7 @@ _UNKNOWN_VALUES = frozenset(
 _KUBERNETES_SECRETS = frozenset({"kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"})
 _QUIET = frozenset({"same", "read", "refresh"})
 # Of a replacement the engine reports three steps; `replace` alone stands for it.
-_PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
+PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Change:
 class Step:
     """One resource that the engine would touch; secrets are gone from its inputs.
 
-    `touched` names the properties that the provider calls changed: of a secret that is all there
-    is to show.
+    `touched` names the properties that the provider calls changed, and `details` the path of each
+    value with `add`, `delete` or `update`: of a secret, and of what it compares with its own
+    record alone, that is all there is to show.
     """
 
     op: str
@@ -54,6 +56,7 @@ class Step:
     old: Mapping[str, Any]
     new: Mapping[str, Any]
     touched: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -71,6 +74,20 @@ class Step:
         """The inputs that differ."""
         return tuple(differences(self.old, self.new))
 
+    @property
+    def unshown(self) -> tuple[str, ...]:
+        """What the provider calls changed where the inputs show no change; one line each."""
+        return tuple(
+            f"{path}: a secret value changes"
+            if self._is_secret(path)
+            else f"{path}: its provider has another value on record; the settings do not change"
+            for path in self.touched
+        )
+
+    def _is_secret(self, path: str) -> bool:
+        key = re.split(r"[.\[]", path, maxsplit=1)[0]
+        return any(SECRET in text(inputs.get(key, "")) for inputs in (self.old, self.new))
+
 
 def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
     """Return the steps of a preview's events, by type and name: the engine's order varies.
@@ -81,7 +98,7 @@ def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
     found: dict[str, Step] = {}
     for metadata in events:
         op = str(getattr(metadata["op"], "value", metadata["op"]))
-        if op not in _QUIET and op not in _PARTS_OF_REPLACEMENT:
+        if op not in _QUIET and op not in PARTS_OF_REPLACEMENT:
             found[f"{op} {metadata['urn']}"] = _step(op, metadata)
     return tuple(sorted(found.values(), key=lambda step: (step.type, step.urn, step.op)))
 
@@ -91,7 +108,7 @@ def every(events: Iterable[Mapping[str, Any]], kinds: Collection[str]) -> tuple[
     found: dict[str, Step] = {}
     for metadata in events:
         op = str(getattr(metadata["op"], "value", metadata["op"]))
-        quiet = op in _QUIET - {"same"} or op in _PARTS_OF_REPLACEMENT
+        quiet = op in _QUIET - {"same"} or op in PARTS_OF_REPLACEMENT
         if metadata["type"] in kinds and not quiet:
             found[str(metadata["urn"])] = _step(op, metadata)
     return tuple(sorted(found.values(), key=lambda step: (step.type, step.urn)))
@@ -105,6 +122,7 @@ def _step(op: str, metadata: Mapping[str, Any]) -> Step:
         _inputs(metadata, "old"),
         _inputs(metadata, "new"),
         tuple(metadata.get("diffs") or ()),
+        dict(metadata.get("details") or {}),
     )
 
 

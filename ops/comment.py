@@ -18,13 +18,12 @@ import typer
 
 from ops import up
 from ops.forge import LONGEST, BusyError, Forge, ForgeError, Kind, Place
+from ops.review.cutting import cut, size
 
 NOTHING: Final = "This change touches no stack."
 _KEY: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 60.0
-# For what ends a body that was cut: a fence, folded parts, and the line that says so.
-_ENDING: Final = 160
 
 
 class Written(StrEnum):
@@ -52,37 +51,16 @@ def compose(key: str, bodies: Sequence[str], limit: int, run: str = "") -> str:
     """
     footer = f"<sub>[The run that made this]({run})</sub>" if run else ""
     frame = [marker(key), footer]
-    room = limit - sum(_size(part) + 2 for part in frame)
+    room = limit - sum(size(part) + 2 for part in frame)
     texts = [body.strip() for body in bodies] or [NOTHING]
     left = room - 2 * len(texts)
     shares: dict[int, int] = {}
     # The short ones first: what they leave is shared by the longer ones.
-    for done, place in enumerate(sorted(range(len(texts)), key=lambda at: _size(texts[at]))):
-        shares[place] = min(_size(texts[place]), left // (len(texts) - done))
+    for done, place in enumerate(sorted(range(len(texts)), key=lambda at: size(texts[at]))):
+        shares[place] = min(size(texts[place]), left // (len(texts) - done))
         left -= shares[place]
-    fitted = [_cut(text, shares[place]) for place, text in enumerate(texts)]
+    fitted = [cut(text, shares[place]) for place, text in enumerate(texts)]
     return "\n\n".join(part for part in (frame[0], *fitted, frame[1]) if part)
-
-
-def _cut(text: str, room: int) -> str:
-    if _size(text) <= room:
-        return text
-    lines = text.splitlines()
-    kept: list[str] = []
-    size = 0
-    for line in lines:
-        size += _size(line) + 1
-        if size > room - _ENDING:
-            break
-        kept.append(line)
-    fence = sum(line.lstrip().startswith("```") for line in kept) % 2
-    folded = sum(line.count("<details>") - line.count("</details>") for line in kept)
-    ending = ["```"] * fence + ["", *["</details>"] * max(folded, 0), ""]
-    return "\n".join([*kept, *ending, f"**{len(lines) - len(kept)} lines are left out here.**"])
-
-
-def _size(text: str) -> int:
-    return len(text.encode())
 
 
 def write(

@@ -9,7 +9,7 @@ from typing import Final
 _CONFLICT: Final = re.compile(r"field conflict|Apply failed with \d+ conflicts?", re.IGNORECASE)
 WAY_OUT: Final = (
     "The field has another owner, which the message names. Leave it to its owner by taking it out "
-    "of the settings, or have its owner give it up; or take it: coderd's variables by "
+    "of the settings, or have its owner give it up; or take it: of coderd's Deployment by "
     "kubernetes.forceConflicts in the settings, all others by the same command with "
     "PULUMI_K8S_ENABLE_PATCH_FORCE=true in the environment, once."
 )
@@ -18,8 +18,3 @@ WAY_OUT: Final = (
 def is_conflict(message: str) -> bool:
     """Whether an engine's message is about a field of somebody else."""
     return _CONFLICT.search(message) is not None
-
-
-def with_way_out(message: str) -> str:
-    """Return an engine's message, and how to go on when it is about a field of somebody else."""
-    return f"{message.rstrip()}\n{WAY_OUT}" if is_conflict(message) else message

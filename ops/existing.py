@@ -23,7 +23,7 @@ from pulumi import automation
 from components.coder.api import CoderdApi, CoderdError, RefusedError
 from components.coder.lookup import UnknownOrganizationError
 from components.coder.lookup import organization as find_organization
-from ops import engine
+from ops import diagnostics, engine
 from ops.tokens import NETWORK_POLICY
 
 # Kubernetes objects are read by the engine and its provider, with the stack's own credentials.
@@ -55,10 +55,13 @@ Object = tuple[str, str]
 
 def is_object(kind: str) -> bool:
     """Whether a type token is that of a Kubernetes object that can be looked for."""
-    # The token of a custom resource has its API group, which has a dot.
-    return kind in _BUILT_IN or (
-        kind.startswith("kubernetes:") and "." in kind and not kind.endswith("Patch")
-    )
+    return kind in _BUILT_IN or is_custom(kind)
+
+
+def is_custom(kind: str) -> bool:
+    """Whether a type token is that of a custom resource."""
+    # It has its API group, which has a dot.
+    return kind.startswith("kubernetes:") and "." in kind and not kind.endswith("Patch")
 
 
 def objects(
@@ -125,8 +128,8 @@ def _read(
 
     try:
         with _quiet():
-            stack.preview(program=program, on_event=on_event)
-    except automation.CommandError as error:
+            diagnostics.run(stack.preview, program=program, on_event=on_event)
+    except diagnostics.RunError as error:
         if not failed:
             failed[None] = str(error)
     return found, failed
@@ -162,7 +165,7 @@ class Version:
         id: its id.
         name: its name.
         message: its message.
-        files: contents of the uploaded archive by path.
+        files: contents of the uploaded archive by path; None when coderd does not give it.
         variables: values of the Terraform variables that are not sensitive, by name.
         defaults: what they are when not given.
         tags: provisioner tags, without those that coderd adds.
@@ -171,7 +174,7 @@ class Version:
     id: str
     name: str
     message: str
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes] | None
     variables: Mapping[str, str]
     defaults: Mapping[str, str]
     tags: Mapping[str, str]
@@ -231,17 +234,18 @@ class Existing:
             for kind, key in (("groups", "group"), ("users", "users"))
         }
 
-    def running(self, template: Mapping[str, Any]) -> Version | None:
-        """Return the version that new builds of a template use; None if its files are gone."""
+    def running(self, template: Mapping[str, Any]) -> Version:
+        """Return the version that new builds of a template use."""
         path = f"/api/v2/templateversions/{template['active_version_id']}"
-        version = self._get(path)
-        if version is None:
-            return None
+        try:
+            version = self._api.get(path)
+        except CoderdError as error:
+            raise self._failed(error) from None
         file = version["job"].get("file_id")
         try:
-            archive = self._api.download(f"/api/v2/files/{file}")
+            files = _unpacked(self._api.download(f"/api/v2/files/{file}"))
         except RefusedError:
-            return None
+            files = None
         except CoderdError as error:
             raise self._failed(error) from None
         variables = [
@@ -251,7 +255,7 @@ class Existing:
             id=str(version["id"]),
             name=str(version["name"]),
             message=str(version.get("message", "")),
-            files=_unpacked(archive),
+            files=files,
             variables={str(each["name"]): str(each["value"]) for each in variables},
             defaults={str(each["name"]): str(each["default_value"]) for each in variables},
             tags={

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from components.settings_checks import LONGEST_OFF
 from components.settings_problems import PROJECT, SettingsError
-from ops import engine, git, stacks, up
+from ops import engine, git, stack_file, stacks, up
 
 KEY = f"{PROJECT}:firewall"
 _BLOCK = re.compile(
@@ -64,15 +63,18 @@ def written(text: str, switch: dict[str, Any] | None) -> str:
     Raises SwitchError when the file is laid out so that this cannot be done safely.
     """
     try:
-        before = yaml.safe_load(text)
+        before = stack_file.read(text.encode())
+        config = before.get("config")
+        if not isinstance(config, dict) or not config:
+            raise SwitchError("the stack's file has no settings under `config:`")
         found = _BLOCK.sub("", text if text.endswith("\n") else text + "\n")
         if switch is not None:
             line = f"  {KEY}: {json.dumps(switch, ensure_ascii=False)}\n"
             found = _CONFIG.sub(lambda match: match[0] + line, found, count=1)
-        after = yaml.safe_load(found)
-    except yaml.YAMLError:
-        raise SwitchError("the stack's file is not YAML") from None
-    wanted = {key: value for key, value in before["config"].items() if key != KEY}
+        after = stack_file.read(found.encode())
+    except stack_file.StackFileError as error:
+        raise SwitchError(f"the stack's file: {error}") from None
+    wanted = {key: value for key, value in config.items() if key != KEY}
     if switch is not None:
         wanted[KEY] = switch
     if after != {**before, "config": wanted}:
@@ -88,7 +90,10 @@ def set_switch(root: Path, stack: str, switch: dict[str, Any] | None) -> Path:
     path = root / "stacks" / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise SwitchError(f"no stack {stack!r}; there are {', '.join(stacks.names(root))}")
-    before = path.read_text(encoding="utf-8")
+    try:
+        before = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SwitchError(f"{path.name} is not YAML in UTF-8") from None
     path.write_text(written(before, switch), encoding="utf-8")
     try:
         stacks.settings(stack, root)

@@ -17,6 +17,9 @@ from urllib.parse import quote
 
 import httpx
 
+from components.coder.api import verification
+from components.tls import certificate_problem
+
 GITHUB_VERSION: Final = "2022-11-28"
 _PAGE: Final = 100
 _LONGEST_LIST: Final = 100
@@ -99,7 +102,9 @@ class Forge:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._headers = _headers(place)
-        self._client = httpx.Client(timeout=place.timeout, transport=place.transport)
+        self._client = httpx.Client(
+            timeout=place.timeout, transport=place.transport, verify=verification(place.api)
+        )
         project = f"{place.api.rstrip('/')}{_project(place)}"
         if place.kind is Kind.GITHUB:
             self._list = f"{project}/issues/{place.number}/comments"
@@ -178,13 +183,16 @@ class Forge:
     def _request(self, method: str, url: str, **content: Any) -> httpx.Response:
         try:
             return self._client.request(method, url, headers=self._headers, **content)
-        except httpx.InvalidURL:
-            raise ForgeError(f"{self.place.api} is no URL") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise ForgeError(f"{self.place.api} is no URL of http or https") from None
         except (httpx.LocalProtocolError, UnicodeEncodeError):
             # These quote the header, which is the token.
             raise ForgeError("the token holds what HTTP cannot carry") from None
 
     def _unreachable(self, error: httpx.HTTPError) -> ForgeError:
+        if why := certificate_problem(error):
+            # The next try would find the same.
+            return ForgeError(f"{self.place.api} cannot be reached: {why}")
         if isinstance(error, httpx.TimeoutException):
             return BusyError(f"{self.place.api} does not answer in time", None)
         return BusyError(

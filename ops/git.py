@@ -32,25 +32,47 @@ class Facts:
         dirty: whether anything that is not ignored differs from HEAD, untracked files included;
             True without a commit, since nothing can be found again then.
         branch: name of the branch, None when HEAD is detached.
+        problem: why there is no commit, else empty.
     """
 
     commit: str | None
     dirty: bool
     branch: str | None
+    problem: str = ""
 
 
 def facts(root: Path) -> Facts:
     """Return what git says of the checkout at `root`; a folder without git is dirty."""
     try:
-        commit = run(root, "rev-parse", "--verify", "HEAD")
-        changed = run(root, "status", "--porcelain", "--untracked-files=normal")
+        check(root)
+    except GitError as error:
+        return Facts(None, True, None, str(error))
+    try:
+        commit = run(root, "rev-parse", "--verify", "--quiet", "HEAD")
     except GitError:
-        return Facts(None, True, None)
+        return Facts(None, True, None, "the repository has no commit yet")
+    try:
+        changed = run(root, "status", "--porcelain", "--untracked-files=normal")
+    except GitError as error:
+        return Facts(None, True, None, str(error))
     try:
         branch: str | None = run(root, "symbolic-ref", "--short", "HEAD")
     except GitError:
         branch = None
     return Facts(commit, bool(changed), branch)
+
+
+def check(root: Path) -> None:
+    """Raise GitError, with git's own reason, unless `root` is a repository that git reads."""
+    run(root, "rev-parse", "--git-dir")
+
+
+def fetching(root: Path) -> str:
+    """Return how a commit comes that the repository at `root` has not; raises GitError."""
+    # In a complete clone git refuses --unshallow.
+    if run(root, "rev-parse", "--is-shallow-repository") == "true":
+        return "the clone is shallow, fetch the history: git fetch --unshallow"
+    return "fetch it first: git fetch --all"
 
 
 def changed(root: Path) -> tuple[str, ...]:
@@ -60,7 +82,11 @@ def changed(root: Path) -> tuple[str, ...]:
 
 
 def contains(root: Path, branch: str, commit: str) -> bool | None:
-    """Return whether `branch` has `commit` in its history, None if it is not known here."""
+    """Return whether `branch` has `commit` in its history, None if it is not known here.
+
+    Raises GitError when git does not read the repository.
+    """
+    check(root)
     try:
         run(root, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}")
     except GitError:
@@ -90,7 +116,11 @@ def who(root: Path) -> str:
 
 
 def has_commit(root: Path, commit: str) -> bool:
-    """Return whether the repository at `root` has `commit` with its content."""
+    """Return whether the repository at `root` has `commit` with its content.
+
+    Raises GitError when git does not read the repository.
+    """
+    check(root)
     try:
         run(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
     except GitError:
@@ -135,8 +165,17 @@ def run(root: Path, *arguments: str, strip: bool = True) -> str:
     except subprocess.TimeoutExpired:
         raise GitError(f"git {arguments[0]} took longer than 120 s") from None
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or "").strip().splitlines()
-        raise GitError(
-            f"git {arguments[0]}: {said[-1] if said else f'status {error.returncode}'}"
-        ) from None
+        why = _reason(error.stderr or "") or f"status {error.returncode}"
+        raise GitError(f"git {arguments[0]}: {why}") from None
     return done.stdout.strip() if strip else done.stdout
+
+
+def _reason(said: str) -> str:
+    """The line of git's that says why, and the command that it advises."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    fatal = [line.removeprefix("fatal: ") for line in lines if line.startswith("fatal: ")]
+    advised = [
+        line for line in lines if line.startswith("git config --global --add safe.directory")
+    ]
+    why = fatal[0] if fatal else lines[-1] if lines else ""
+    return f"{why}; if you trust it: {advised[0]}" if advised else why

@@ -35,7 +35,7 @@ class Record:
     """What an update says of itself.
 
     Attributes:
-        command: `up`, `rollback` or `adopt`.
+        command: `up`, `rollback`, `adopt`, or `recovery` of an update that did not finish.
         commit: hash of the commit whose program and settings are deployed, None without git.
         dirty: whether the checkout differed from that commit, so that it cannot be had again.
         branch: branch of the checkout, None when detached.
@@ -44,6 +44,7 @@ class Record:
         template: the one template that a rollback was limited to.
         firewall: reason, who and last day while the firewall is switched off, else empty.
         policy: what the update changes for agents, in one line.
+        no_commit: why there is no commit, else empty.
     """
 
     command: str
@@ -55,6 +56,7 @@ class Record:
     template: str | None = None
     firewall: str = ""
     policy: str = UNCHANGED
+    no_commit: str = ""
 
     @property
     def title(self) -> str:
@@ -64,7 +66,8 @@ class Record:
             what += f", template {self.template}" if self.template else ""
         else:
             what = self.command
-        source = self.commit[: git.SHORT] if self.commit else "no commit"
+        why = f" ({self.no_commit})" if self.no_commit else ""
+        source = self.commit[: git.SHORT] if self.commit else f"no commit{why}"
         off = f", firewall off: {self.firewall}" if self.firewall else ""
         return f"{what} at {source}{' (dirty)' if self.dirty else ''}{off}"
 
@@ -99,6 +102,7 @@ def record(root: Path, command: str, *, policy: str = UNCHANGED, firewall: str =
         git.who(root),
         firewall=_line(firewall),
         policy=policy,
+        no_commit=_line(found.problem),
     )
 
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ops import engine
-from ops import preview as previews
+from ops import diagnostics, engine
 
 HOST = Path(__file__).with_name("host.py")
 
@@ -89,7 +88,7 @@ class Host:
                 f"ended with status {status}: {said[-1] if said else 'it said nothing'}"
             )
         found = json.loads(answer)
-        return Answer(found["steps"], found["outputs"], previews.failure(found["errors"]))
+        return Answer(found["steps"], found["outputs"], diagnostics.failure(found["errors"]))
 
 
 @contextmanager

@@ -19,9 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import yaml
-
-from ops import engine, git, history
+from ops import engine, git, history, stack_file
 from ops.changes import without_secrets
 
 FORMAT: Final = 1
@@ -233,10 +231,8 @@ def _program(root: Path) -> Iterable[tuple[str, str]]:
 
 
 def _settings(path: Path) -> dict[str, str]:
-    document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return {
-        str(key): _digest(value) for key, value in sorted((document.get("config") or {}).items())
-    }
+    config = stack_file.read(path.read_bytes()).get("config") or {}
+    return {key: _digest(value) for key, value in sorted(config.items())}
 
 
 def _digest(*values: Any) -> str:

@@ -7,8 +7,7 @@ worked and something would change, so that a nightly job can tell drift from no 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
@@ -17,16 +16,14 @@ import typer
 from pulumi import automation
 
 from components import settings_network
-from components.boundary.credentials import masked
-from ops import changes, deployed, engine, network, plan, report, up
+from ops import changes, deployed, diagnostics, engine, network, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 from ops.template_changes import Registered
-from ops.tokens import STACK, WORKSPACE_TEMPLATE
+from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 CHANGED: Final = 2
-_NAMED: Final = 5
-_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE})
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV})
 
 
 def assess(
@@ -52,7 +49,6 @@ def assess(
     events: list[Mapping[str, Any]] = []
     before: list[tuple[str, Mapping[str, Any]]] = []
     after: list[tuple[str, Mapping[str, Any]]] = []
-    errors: list[tuple[str, str]] = []
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.resource_pre_event:
@@ -68,21 +64,20 @@ def assess(
             read = step.op == automation.OpType.REFRESH
             if step.type in _SAYING and not read and step.new and step.new.outputs:
                 after.append((step.urn, step.new.outputs))
-        elif event.diagnostic_event and event.diagnostic_event.severity == "error":
-            found = event.diagnostic_event
-            errors.append((found.urn or "", found.message))
 
     try:
-        session.stack.preview(
+        diagnostics.run(
+            session.stack.preview,
             on_event=on_event,
             refresh=refresh or None,
             plan=str(save) if save else None,
             color="never",
             suppress_outputs=True,
         )
-    except automation.CommandError as error:
-        return StackPreview(name, failure=failure(errors) or up.said(error))
-    old, new = deployed.of(before), deployed.of(after)
+    except diagnostics.RunError as error:
+        return StackPreview(name, failure=str(error))
+    old = deployed.of(before, lambda: deployed.of_stack(session.stack).policies)
+    new = deployed.of(after, lambda: stack_files.policies_of(settings))
     return StackPreview(
         name,
         old=old.policies,
@@ -93,8 +88,11 @@ def assess(
         new_variables=new.agent_env or {},
         old_templates=_registered(before),
         new_templates=_registered(after),
+        old_coderd=old.coderd,
+        new_coderd=new.coderd,
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
+        own=settings.own,
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )
@@ -136,47 +134,10 @@ def _plain(metadata: Any) -> dict[str, Any]:
         "old": side(metadata.old),
         "new": side(metadata.new),
         "diffs": metadata.diffs,
+        "details": {
+            path: each.diff_kind.value for path, each in (metadata.detailed_diff or {}).items()
+        },
     }
-
-
-def failure(errors: Iterable[tuple[str, str]]) -> str:
-    """Return the engine's errors, (URN, message) each; one that many resources share, once."""
-    names: dict[str, list[str]] = {}
-    for urn, message in errors:
-        text = _without_traceback(message)
-        # The Automation API's server says again what the program said, and the engine that the
-        # preview failed.
-        text = text.removeprefix("an unhandled error occurred: ").removeprefix("Preview failed: ")
-        if not text or (text == "preview failed" and names):
-            continue
-        told = names.setdefault(text, [])
-        kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
-        if name and not kind.endswith(STACK) and name not in told:
-            told.append(name)
-    said = (f"{_listed(told)}: {text}" if told else text for text, told in names.items())
-    # A provider may quote what it was given, and the report goes into a comment.
-    return masked("\n".join(said))
-
-
-def _without_traceback(message: str) -> str:
-    """Return the message, and of a traceback only the last place in this project."""
-    text, mark, trace = message.strip().partition("Traceback (most recent call last):")
-    if not mark:
-        return text
-    text = text.strip().removeprefix("python inline source runtime error: ")
-    found = re.findall(r'File "([^"]+)", line (\d+)', trace)
-    ours = [
-        f"{Path(file).relative_to(engine.ROOT)}:{line}"
-        for file, line in found
-        if Path(file).is_relative_to(engine.ROOT) and "site-packages" not in file
-    ]
-    text = text or trace.strip().splitlines()[-1]
-    return f"{text} (at {ours[-1]})" if ours else text
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _assessed(stack: str, refresh: bool, save: Path | None) -> StackPreview:

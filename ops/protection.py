@@ -55,7 +55,7 @@ def source(settings: Settings, root: Path) -> list[str]:
     """Return what is wrong with the checkout at `root` as the source of an update."""
     found = git.facts(root)
     if found.commit is None:
-        return ["this is no git checkout, so nobody can tell what would be deployed"]
+        return [f"this is no git checkout to deploy from: {found.problem}"]
     problems = []
     if found.dirty:
         paths = git.changed(root)
@@ -69,7 +69,10 @@ def source(settings: Settings, root: Path) -> list[str]:
 
 def _unreviewed(settings: Settings, root: Path, commit: str) -> list[str]:
     branch, short = settings.main_branch, commit[: git.SHORT]
-    known = git.contains(root, branch, commit)
+    try:
+        known = git.contains(root, branch, commit)
+    except git.GitError as error:
+        return [f"commit {short} cannot be looked for on {branch}: {error}"]
     if known is None:
         return [
             f"the branch {branch} is not known here, so commit {short} cannot be found on it: "

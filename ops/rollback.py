@@ -25,13 +25,26 @@ import typer
 import yaml
 
 from components.boundary import Policy
-from ops import changes, deployed, engine, git, history, protection, report, stacks, up
+from ops import (
+    against,
+    changes,
+    deployed,
+    engine,
+    git,
+    history,
+    protection,
+    recovery,
+    report,
+    stacks,
+    up,
+)
 from ops.assessment import StackPreview
-from ops.conflicts import with_way_out
 from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Answer, Host, HostError, hosted
 from ops.tokens import WORKSPACE_TEMPLATE
+from ops.traffic import InputError
+from ops.ways_out import with_way_out
 
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
@@ -70,7 +83,8 @@ def choose(updates: Sequence[Update], to: int | None, stack: str) -> Update:
             f"--template {found.record.template}`"
         )
     if found.commit is None:
-        raise RollbackError(f"update {found.number} recorded no commit; {way_out}")
+        why = f" ({found.record.no_commit})" if found.record and found.record.no_commit else ""
+        raise RollbackError(f"update {found.number} recorded no commit{why}; {way_out}")
     if found.dirty:
         raise RollbackError(
             f"update {found.number} was made from {found.commit[: git.SHORT]} with changes that "
@@ -102,6 +116,7 @@ class Earlier:
     stack: str
     update: Update
     root: Path
+    python: Path
     host: Host
     targets: tuple[str, ...]
     plan: Path
@@ -141,11 +156,14 @@ def earlier(
     """
     commit = update.commit or ""
     short = commit[: git.SHORT]
-    if not git.has_commit(root, commit):
-        raise RollbackError(
-            f"commit {short} of update {update.number} is not in this repository; fetch it "
-            f"(`git fetch --unshallow`, or `git fetch origin {commit}`) and try again"
-        )
+    try:
+        if not git.has_commit(root, commit):
+            raise RollbackError(
+                f"commit {short} of update {update.number} is not in this repository; "
+                f"{git.fetching(root)}, and try again"
+            )
+    except git.GitError as error:
+        raise RollbackError(f"cannot look for commit {short}: {error}") from None
     if stack == engine.LOCAL and state is None:
         state = root / ".local"
     try:
@@ -162,7 +180,7 @@ def earlier(
                 with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
                     plan = Path(folder, "plan.json")
                     with hosted(python, old, ready, stack) as host:
-                        yield Earlier(stack, update, old, host, targets, plan)
+                        yield Earlier(stack, update, old, python, host, targets, plan)
     except git.GitError as error:
         raise RollbackError(f"cannot check commit {short} out: {error}") from None
 
@@ -171,15 +189,17 @@ def _keep_secrets(old: Path, present: Path, stack: str) -> None:
     """Put the present secrets, still encrypted, into the earlier settings."""
     name = Path("stacks", f"Pulumi.{stack}.yaml")
     try:
-        now = yaml.safe_load((present / name).read_text(encoding="utf-8")) or {}
-        then = yaml.safe_load((old / name).read_text(encoding="utf-8")) or {}
+        now, then = (
+            yaml.safe_load((place / name).read_text(encoding="utf-8")) or {}
+            for place in (present, old)
+        )
     except FileNotFoundError:
         raise RollbackError(f"{name} is missing, which holds the stack's secrets") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeDecodeError):
         raise RollbackError(f"{name} is not YAML, now or in that commit") from None
     key = f"{engine.PROJECT}:secrets"
-    config = then.setdefault("config", {})
-    kept = (now.get("config") or {}).get(key)
+    kept = _config(now, name, "now").get(key)
+    config = then["config"] = _config(then, name, "in that commit")
     config.pop(key, None)
     if kept is not None:
         config[key] = kept
@@ -188,6 +208,14 @@ def _keep_secrets(old: Path, present: Path, stack: str) -> None:
         if each in now:
             then[each] = now[each]
     (old / name).write_text(yaml.safe_dump(then, sort_keys=False, allow_unicode=True))
+
+
+def _config(document: Any, name: Path, when: str) -> dict[str, Any]:
+    """Return the settings of a stack's file, none of an empty one; raises RollbackError."""
+    config = document.get("config", {}) if isinstance(document, dict) else document
+    if config is not None and not isinstance(config, dict):
+        raise RollbackError(f"{name} {when}: `config:` must hold settings, each with its key")
+    return config or {}
 
 
 def _python(old: Path, present: Path, progress: engine.Progress) -> Path:
@@ -281,7 +309,14 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
             f"{with_way_out(answer.error.strip())}\n"
             "Choose another with --to, or set right what is named."
         )
-    old, then = present.policies, deployed.of(answer.outputs)
+    try:
+        then = deployed.of(
+            answer.outputs,
+            lambda: against.of_checkout(ready.stack, ready.root, ready.python),
+        )
+    except InputError as error:
+        raise RollbackError(f"the policies of update {number} cannot be read: {error}") from None
+    old = present.policies
     wanted = then.policies
     if template is not None and template not in wanted:
         raise RollbackError(
@@ -299,6 +334,8 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         steps=changes.steps(answer.steps),
         old_variables=present.agent_env,
         new_variables={name: variables[name] for name in variables if template in {None, name}},
+        old_coderd=present.coderd,
+        new_coderd=then.coderd,
         switched_off=off,
     )
     record = Record(
@@ -316,8 +353,9 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
 
 def _switched_off(root: Path, stack: str) -> str:
     # The settings of a commit of any age: today's model may not read them.
-    document = yaml.safe_load((root / "stacks" / f"Pulumi.{stack}.yaml").read_text()) or {}
-    switch = (document.get("config") or {}).get(f"{engine.PROJECT}:firewall")
+    name = Path("stacks", f"Pulumi.{stack}.yaml")
+    document = yaml.safe_load((root / name).read_text(encoding="utf-8")) or {}
+    switch = _config(document, name, "in that commit").get(f"{engine.PROJECT}:firewall")
     if not isinstance(switch, dict) or switch.get("state") not in ("off", False):
         return ""
     templates = switch.get("templates")
@@ -355,9 +393,11 @@ def rollback(
     with up.reported():
         with engine.session(stack, up.progress) as now:
             chosen = choose(history.of(now.stack), to, stack)
+            if stacks.protected(stack):
+                settings, commit = stacks.settings(stack), chosen.commit or ""
+                protection.check_commit(stack, settings, engine.ROOT, commit)
+            recovery.go_on(now, stack)
             present = deployed.of_stack(now.stack)
-        if stacks.protected(stack):
-            protection.check_commit(stack, stacks.settings(stack), engine.ROOT, chosen.commit or "")
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
         up.progress(f"going back to {what}")
         with earlier(stack, chosen, up.progress, template=template) as ready:

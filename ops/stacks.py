@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.boundary import Contract, Policy
 from components.boundary.credentials import HIDDEN
 from components.settings import Settings
 from components.settings_load import load
-from components.settings_problems import PROJECT, Problem, SettingsError
+from components.settings_problems import Problem, SettingsError
+from ops import stack_file
 
 ROOT = Path(__file__).resolve().parent.parent
-# libyaml's takes a fifteenth of the time on a thousand rules; not every build of PyYAML has it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def names(root: Path = ROOT) -> list[str]:
@@ -30,7 +27,7 @@ def settings(stack: str, root: Path = ROOT, *, proven: bool = True) -> Settings:
 
     Without `proven`, also those whose policy breaks its contract, to be looked at.
     """
-    values = {key: _placeholders(value) for key, value in _read(stack, root).items()}
+    values = _read(stack, root)
     # Secrets belong to the machine that runs the engine; here they may be absent.
     values["secrets"] = _all_secrets(values)
     return load(stack, values, proven=proven)
@@ -46,9 +43,13 @@ def protected(stack: str, root: Path = ROOT) -> bool:
 
 def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:
     """Return the policy of each template that is confined; raises SettingsError."""
-    found = settings(stack, root)
-    every = {template.name: found.policy_of(template) for template in found.templates}
+    every = policies_of(settings(stack, root))
     return {name: policy for name, policy in every.items() if policy is not None}
+
+
+def policies_of(settings: Settings) -> dict[str, Policy | None]:
+    """Return the policy of every template, None without a firewall."""
+    return {template.name: settings.policy_of(template) for template in settings.templates}
 
 
 def contract(stack: str, root: Path = ROOT) -> Contract:
@@ -59,31 +60,12 @@ def contract(stack: str, root: Path = ROOT) -> Contract:
 def _read(stack: str, root: Path) -> dict[str, Any]:
     path = root / "stacks" / f"Pulumi.{stack}.yaml"
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  safe
+        return stack_file.values(path.read_bytes())
     except FileNotFoundError:
         right = f"no such stack; there are {', '.join(names(root)) or 'none'}"
         raise SettingsError(stack, [Problem(path.name, "", right)]) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise SettingsError(stack, [Problem(path.name, "", f"not YAML{where}")]) from None
-    config = document.get("config") if isinstance(document, Mapping) else None
-    prefix = f"{PROJECT}:"
-    return {
-        str(key).removeprefix(prefix): value
-        for key, value in (config if isinstance(config, Mapping) else {}).items()
-        if str(key).startswith(prefix)
-    }
-
-
-def _placeholders(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if set(value) == {"secure"}:
-            return HIDDEN
-        return {key: _placeholders(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_placeholders(each) for each in value]
-    return value
+    except stack_file.StackFileError as error:
+        raise SettingsError(stack, [Problem(path.name, "", str(error))]) from None
 
 
 def _all_secrets(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A stack's state as plain data: read, changed in places, and written back.
 
-Nothing but adoption writes a state. Secrets are written as the engine's own import takes them: what
-is unchanged stays encrypted, and only a changed value stands in clear, in a file of this user alone
-for as long as the engine reads it.
+Nothing writes a state but adoption and the repair of an update that was cut off. Secrets are
+written as the engine's own import takes them: what is unchanged stays encrypted, and only a changed
+value stands in clear, in a file of this user alone for as long as the engine reads it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ Resource = dict[str, Any]
 
 
 class State:
-    """The resources of a stack, by URN; `save` writes what was changed.
+    """The resources of a stack, by URN, without those that wait for their deletion.
+
+    `save` writes what was changed.
 
     Args:
         stack: the stack.
@@ -33,18 +35,42 @@ class State:
         self._stack = stack
         self._document = self._export()
         self._before = json.dumps(self._document)
-        deployment = self._document.get("deployment") or {}
+        self._deployment = self._document.get("deployment") or {}
         self.resources: dict[str, Resource] = {
-            each["urn"]: each for each in deployment.get("resources") or []
+            each["urn"]: each
+            for each in self._deployment.get("resources") or []
+            if not each.get("delete")
         }
+
+    @property
+    def pending(self) -> list[dict[str, Any]]:
+        """What the engine was doing when it was killed: `type` and `resource` each."""
+        return list(self._deployment.get("pending_operations") or ())
+
+    def forget_pending(self) -> None:
+        """Leave no operation pending."""
+        self._deployment["pending_operations"] = []
+
+    def put(self, resource: Resource) -> None:
+        """Add a resource, or write another in place of one that is there."""
+        there = self.resources.get(resource["urn"])
+        if there is not None:
+            there.clear()
+            there.update(resource)
+            return
+        self._deployment.setdefault("resources", []).append(resource)
+        self.resources[resource["urn"]] = resource
 
     def of_type(self, kind: str) -> Iterator[Resource]:
         """Yield the resources of a type."""
-        yield from (each for each in self.resources.values() if each["type"] == kind)
+        yield from [each for each in self.resources.values() if each["type"] == kind]
 
     def sibling(self, resource: Mapping[str, Any], kind: str) -> Resource | None:
         """Return the first resource of a type that belongs to the same component."""
-        parent = resource.get("parent")
+        return self.child(resource.get("parent"), kind)
+
+    def child(self, parent: str | None, kind: str) -> Resource | None:
+        """Return the first resource of a type that belongs to a component."""
         return next((each for each in self.of_type(kind) if each.get("parent") == parent), None)
 
     def shown(self) -> dict[str, Resource]:

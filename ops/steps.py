@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from pulumi import automation
 
+from ops import diagnostics
+from ops.changes import PARTS_OF_REPLACEMENT
+
 # Options of pulumi-kubernetes: what exists already, and fields of others, are no errors.
 _TOLERANT: Final = ("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "PULUMI_K8S_ENABLE_PATCH_FORCE")
 _PROVIDER: Final = "pulumi:providers:"
@@ -26,6 +29,8 @@ class Step:
         inputs: as the program gives them, secrets masked.
         outputs: as far as the provider foresees them, secrets masked.
         diffs: the inputs that differ.
+        parent: URN of the component that it belongs to.
+        provider: the engine's reference to its provider.
     """
 
     op: str
@@ -34,6 +39,8 @@ class Step:
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
     diffs: tuple[str, ...] = ()
+    parent: str = ""
+    provider: str = ""
 
     @property
     def name(self) -> str:
@@ -43,13 +50,18 @@ class Step:
     @property
     def object_id(self) -> str:
         """Namespace and name of a Kubernetes object, the name alone of one without namespace."""
-        metadata = self.inputs["metadata"]
-        namespace = metadata.get("namespace")
-        return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
+        return object_id(self.inputs)
+
+
+def object_id(inputs: Mapping[str, Any]) -> str:
+    """Return namespace and name of a Kubernetes object, the name alone of one without namespace."""
+    metadata = inputs["metadata"]
+    namespace = metadata.get("namespace")
+    return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
 
 
 def observe(stack: automation.Stack) -> dict[str, Step]:
-    """Preview a stack; return the steps by URN. Raises automation.CommandError.
+    """Preview a stack; return the steps by URN. Raises diagnostics.RunError.
 
     An object that is there already, or a field that somebody else owns, does not fail this preview:
     nothing of it is ever applied.
@@ -63,9 +75,9 @@ def observe(stack: automation.Stack) -> dict[str, Step]:
         metadata = seen.metadata
         state = metadata.new or metadata.old
         before = steps.get(metadata.urn)
-        if state is None:
-            return
         op = str(getattr(metadata.op, "value", metadata.op))
+        if state is None or op in PARTS_OF_REPLACEMENT:
+            return
         steps[metadata.urn] = Step(
             # Only this preview's own options differ in a provider.
             op="same" if op == "update" and metadata.type.startswith(_PROVIDER) else op,
@@ -74,10 +86,12 @@ def observe(stack: automation.Stack) -> dict[str, Step]:
             inputs=state.inputs or (before.inputs if before else {}),
             outputs=state.outputs or {},
             diffs=tuple(metadata.diffs or (before.diffs if before else ())),
+            parent=state.parent or "",
+            provider=state.provider or "",
         )
 
     with _tolerant():
-        stack.preview(on_event=on_event)
+        diagnostics.run(stack.preview, on_event=on_event)
     return steps
 
 

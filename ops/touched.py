@@ -36,7 +36,6 @@ STAND_INS: Final = (
 
 # What GitHub and GitLab give as the commit before the first one of a branch.
 _NO_COMMIT: Final = "0" * 40
-_SHALLOW: Final = "; in a shallow clone fetch the history first: git fetch --unshallow"
 
 
 class ChangeError(engine.EngineError):
@@ -78,13 +77,14 @@ def changed(root: Path, base: str) -> list[str] | None:
     """
     if base == _NO_COMMIT:
         return None
-    if base.startswith("-") or not git.has_commit(root, base):
-        raise ChangeError(f"git knows no commit {base!r} here{_SHALLOW}")
     try:
-        start = git.run(root, "merge-base", base, "HEAD")
-    except git.GitError:
-        raise ChangeError(f"{base} and HEAD have no commit in common{_SHALLOW}") from None
-    try:
+        way_out = git.fetching(root)
+        if base.startswith("-") or not git.has_commit(root, base):
+            raise ChangeError(f"git knows no commit {base!r} here; {way_out}")
+        try:
+            start = git.run(root, "merge-base", base, "HEAD")
+        except git.GitError:
+            raise ChangeError(f"{base} and HEAD have no commit in common; {way_out}") from None
         # A rename touches what it left, too. Names are relative, for a checkout below the top.
         differing = git.run(
             root, "diff", "--name-only", "--no-renames", "--relative", "-z", start, "--",

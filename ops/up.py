@@ -2,113 +2,64 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pulumi import automation
-from rich.console import Console
 
 from components.boundary import Policy
 from components.dashboards import CATALOGUE
-from components.settings_problems import SettingsError
-from ops import deployed, engine, history, protection
+from ops import deployed, diagnostics, engine, history, protection, recovery, removal
 from ops import plan as plans
 from ops import stacks as stack_files
-from ops.conflicts import WAY_OUT, is_conflict
+from ops.terminal import (
+    StackName,
+    color,
+    console,
+    echo,
+    echo_error,
+    errors,
+    explained,
+    fail,
+    progress,
+    reported,
+)
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
-
-# What the engine says of a step that an update plan has not, or has and that did not come.
-_STRAY = re.compile(r"resource \S+ violates plan: .*|expected resource operations for .*")
-
-StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
-
-
-def progress(line: str) -> None:
-    """Show one line of what is being started or built."""
-    errors.print(line, style="dim", markup=False)
-
-
-def echo(text: str) -> None:
-    """Pass the engine's own output on."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
-
-
-def echo_error(text: str) -> None:
-    """Pass the engine's own messages on."""
-    sys.stderr.write(text if text.endswith("\n") else text + "\n")
-    sys.stderr.flush()
-
-
-def fail(message: str) -> None:
-    """Show one error; brackets in it are text, not markup."""
-    errors.print("error:", style="red", end=" ")
-    errors.print(message, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """Turn what can go wrong into one clear message and exit status 1."""
-    try:
-        yield
-    except Exception as error:
-        message = explained(error)
-        if message is None:
-            raise
-        fail(message)
-        raise typer.Exit(1) from None
-
-
-def explained(error: Exception) -> str | None:
-    """Return the message of what can go wrong, None for a mistake in the code."""
-    if isinstance(error, SettingsError | engine.EngineError):
-        return str(error)
-    if isinstance(error, automation.ConcurrentUpdateError):
-        return _locked(str(error))
-    if isinstance(error, automation.CommandError):
-        return said(error)
-    if type(error).__module__.split(".")[0] in {"local", "components"}:
-        return str(error)
-    return None
-
-
-def said(error: automation.CommandError) -> str:
-    """Return what the engine's command line says is wrong."""
-    # On its own output the engine has said it already; a failed start says it only here.
-    if stray := _STRAY.search(str(error)):
-        return (
-            f"the program left the plan and was stopped: {stray[0]}; what was done before that "
-            "stays. Preview and review again"
-        )
-    told: list[str] = re.findall(r"^(?: stderr: )?error: (.*)$", str(error), re.MULTILINE)
-    message = told[0] if told else "the engine failed; see above"
-    return f"{message}\n{WAY_OUT}" if is_conflict(str(error)) else message
-
-
-def _locked(text: str) -> str:
-    holder = re.search(r"created by (\S+) \(pid (\d+)\) at (\S+)", text)
-    who = f" by {holder[1]}, process {holder[2]}, since {holder[3]}" if holder else ""
-    return (
-        f"another update of this stack is running{who}; nothing was applied. Wait for it, or, "
-        "when that process is gone, run `python -m ops cancel STACK`"
-    )
+__all__ = [
+    "StackName",
+    "apply",
+    "cancel",
+    "console",
+    "destroy",
+    "echo",
+    "echo_error",
+    "errors",
+    "explained",
+    "fail",
+    "progress",
+    "recorded",
+    "refresh",
+    "remove",
+    "reported",
+    "up",
+]
 
 
 def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> history.Record:
     """Return the record of an update of `now` from the settings at `root`."""
     settings = stack_files.settings(stack, root)
     old = deployed.of_stack(now).policies
-    new = {template.name: settings.policy_of(template) for template in settings.templates}
-    return history.record(
+    new = stack_files.policies_of(settings)
+    record = history.record(
         root, "up", policy=history.policy_line(old, new), firewall=settings.switched_off
     )
+    if record.commit is None:
+        progress(
+            f"this update records no commit, so no rollback can go back to it: {record.no_commit}"
+        )
+    return record
 
 
 def up(
@@ -144,8 +95,11 @@ def apply(
 ) -> tuple[automation.UpResult, history.Record]:
     """Bring `stack` up, exactly as in `plan` if given, and record it in the stack's history.
 
-    Raises PlanError when the plan does not hold any more, and automation.CommandError.
+    What the last update left half-done is finished first.
+
+    Raises PlanError when the plan does not hold any more, RecoveryError and diagnostics.RunError.
     """
+    recovery.go_on(ready, stack)
     if plan is None:
         return _up(ready, stack, None, root)
     plans.check(plan, plans.basis(ready, stack, root), history.of(ready.stack))
@@ -157,12 +111,13 @@ def _up(
     ready: engine.Session, stack: str, plan: Path | None, root: Path
 ) -> tuple[automation.UpResult, history.Record]:
     record = recorded(stack, ready.stack, root)
-    result = ready.stack.up(
+    result = diagnostics.run(
+        ready.stack.up,
         message=record.message(),
         plan=str(plan) if plan else None,
         on_output=echo,
         on_error=echo_error,
-        color=_color(),
+        color=color(),
         # What matters of the outputs is said at the end.
         suppress_outputs=True,
     )
@@ -170,10 +125,18 @@ def _up(
 
 
 def refresh(stack: StackName) -> None:
-    """Read back what STACK made and show what someone else changed; the state learns it."""
+    """Read back what STACK made and show what someone else changed; the state learns it.
+
+    What an update left half-done is finished first, without applying anything.
+    """
     with reported(), engine.session(stack, progress) as ready:
-        ready.stack.refresh(
-            on_output=echo, on_error=echo_error, color=_color(), suppress_outputs=True
+        recovery.go_on(ready, stack)
+        diagnostics.run(
+            ready.stack.refresh,
+            on_output=echo,
+            on_error=echo_error,
+            color=color(),
+            suppress_outputs=True,
         )
 
 
@@ -187,9 +150,24 @@ def destroy(
     if not yes and not typer.confirm(f"Remove everything that stack {stack} made?"):
         raise typer.Exit(1)
     with reported(), engine.session(stack, progress) as ready:
-        ready.stack.destroy(
-            on_output=echo, on_error=echo_error, color=_color(), suppress_outputs=True
-        )
+        remove(ready, stack)
+
+
+def remove(ready: engine.Session, stack: str) -> None:
+    """Remove what a stack made, and what its last update left half-done.
+
+    Raises InUseError when people have workspaces of its templates, RecoveryError and
+    diagnostics.RunError.
+    """
+    state = recovery.go_on(ready, stack, removing=True)
+    removal.check_stack(ready, stack, state)
+    diagnostics.run(
+        ready.stack.destroy,
+        on_output=echo,
+        on_error=echo_error,
+        color=color(),
+        suppress_outputs=True,
+    )
 
 
 def cancel(stack: StackName) -> None:
@@ -197,10 +175,6 @@ def cancel(stack: StackName) -> None:
     with reported(), engine.session(stack, progress) as ready:
         ready.stack.cancel()
         console.print(f"stack {stack} is free again")
-
-
-def _color() -> str:
-    return "always" if sys.stdout.isatty() else "never"
 
 
 def _show(

@@ -2,7 +2,8 @@
 
 Form and meaning: `pkg/services/provisioning/alerting/rules_types.go` of Grafana, and its pages on
 file provisioning and on expressions. Grafana reads the file when it starts and when its sidecar
-asks it to. It keeps a rule that a file no longer names, so the file names those to delete.
+asks it to. It keeps a rule that a file no longer names, so the file names those to delete. It
+expands variables in all of the file but queries and annotations.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 from components.alerts.model import Alert
 from components.dashboards.context import DashboardContext
 from components.dashboards.panels import Query, source_ref, target
+from components.observability.provisioning import ORGANIZATION, annotation, literal
 
 EXPRESSIONS = "__expr__"
 INTERVAL_MINUTES = 5
 """Between two evaluations: the baseline of denials reads many lines."""
-ORGANIZATION = 1
 _UID_PREFIX = "firewalled-coder-"
 _CONDITION = "firing"
 
@@ -61,8 +62,8 @@ def provisioning(
         made["groups"] = [
             {
                 "orgId": ORGANIZATION,
-                "name": group,
-                "folder": folder,
+                "name": literal(group),
+                "folder": literal(folder),
                 "interval": f"{INTERVAL_MINUTES}m",
                 "rules": [
                     _rule(alert, context, labels, annotations[alert.name]) for alert in alerts
@@ -95,7 +96,7 @@ def _rule(
         told["__panelId__"] = str(alert.panel.id)
     return {
         "uid": uid(alert.name),
-        "title": alert.name,
+        "title": literal(alert.name),
         "condition": _CONDITION,
         "data": [json.loads(json.dumps(step.build(), cls=JSONEncoder)) for step in steps],
         "for": f"{alert.hold_minutes}m",
@@ -103,7 +104,7 @@ def _rule(
         "noDataState": "OK",
         "execErrState": "Error",
         "annotations": told,
-        "labels": {**labels, "severity": alert.severity.value},
+        "labels": literal({**labels, "severity": alert.severity.value}),
         "isPaused": False,
     }
 
@@ -129,4 +130,4 @@ def _source(letter: str) -> str:
 
 def _translated(template: str) -> str:
     # Grafana's $value is a text of all values; Prometheus' is the number.
-    return re.sub(r"\$value\b", "$values.A.Value", template)
+    return annotation(re.sub(r"\$value\b", "$values.A.Value", template))

@@ -6,13 +6,14 @@ import ssl
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
 import truststore
 
 from components.syntax import is_loopback
+from components.tls import certificate_problem
 
 TOKEN_HEADER: Final = "Coder-Session-Token"  # noqa: S105  the name of a header
 
@@ -61,7 +62,7 @@ class CoderdApi:
         self._client = httpx.Client(
             timeout=coderd.timeout,
             transport=coderd.transport,
-            verify=_verification(self.url),
+            verify=verification(self.url),
             # Coder's provider asks this machine through no proxy, whatever the environment says.
             trust_env=not here,
         )
@@ -118,9 +119,7 @@ class CoderdApi:
             # These quote the header, which is the token.
             raise CoderdError("the session token holds what HTTP cannot carry") from None
         except httpx.HTTPError as error:
-            why = str(error) or type(error).__name__
-            if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE" in why:
-                why += "; SSL_CERT_FILE names a file with more authorities"
+            why = certificate_problem(error) or str(error) or type(error).__name__
             raise CoderdError(f"{self.url} cannot be reached: {why}") from None
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             raise RefusedError(response.status_code, "the session token is not valid")
@@ -131,8 +130,11 @@ class CoderdApi:
         return response
 
 
-def _verification(url: str) -> ssl.SSLContext | bool:
-    """By the machine's own authorities, as Coder's provider does; SSL_CERT_FILE names others."""
+def verification(url: str) -> ssl.SSLContext | Literal[False]:
+    """Return by what the certificate of a URL's host is verified, False where there is no TLS.
+
+    By the machine's own authorities, as Coder's provider does; SSL_CERT_FILE names others.
+    """
     # Without TLS there is no need to read them, which takes a while; no redirect is followed.
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("https:") else False
 

@@ -67,8 +67,8 @@ class DashboardsArgs:
                 problems.append(
                     f"Loki has no stream label {label!r}; it has {', '.join(StreamLabel)}"
                 )
-            elif "`" in value or "\n" in value:
-                problems.append(f"no backtick or line end may stand in {label}={value!r}")
+            elif any(each in value for each in "`$\n"):
+                problems.append(f"no backtick, $ or line end may stand in {label}={value!r}")
         refuse("dashboards", problems)
 
     @property

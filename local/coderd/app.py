@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.coderd import licence, mcp, people, templates, workspaces
+from local.coderd import deployment, licence, mcp, people, templates, workspaces
 from local.coderd.provisioner import Provisioner
 from local.coderd.rest import Call, Handler, route
 from local.coderd.store import Store, new_id, now
@@ -30,6 +30,8 @@ _V2: Final[Sequence[tuple[str, str, Handler]]] = (
     ("GET", "/organizations", people.list_organizations),
     ("GET", "/organizations/{organization}", people.get_organization),
     ("GET", "/organizations/{organization}/members", people.list_members),
+    ("GET", "/organizations/{organization}/members/", people.list_members),
+    ("GET", "/organizations/{organization}/settings/workspace-sharing", deployment.sharing),
     ("GET", "/organizations/{organization}/groups", people.list_groups),
     ("POST", "/organizations/{organization}/groups", people.create_group),
     ("GET", "/organizations/{organization}/groups/{name}", people.get_group_by_name),
@@ -39,6 +41,7 @@ _V2: Final[Sequence[tuple[str, str, Handler]]] = (
     ("GET", "/external-auth", people.list_external_auth),
     ("GET", "/external-auth/{provider}", people.get_external_auth),
     ("GET", "/audit", people.list_audit),
+    ("GET", "/experiments", deployment.experiments),
     ("POST", "/authcheck", people.check_authority),
     ("POST", "/files", templates.upload),
     ("GET", "/files/{file}", templates.download),
@@ -122,7 +125,7 @@ def seed(
             )
         users = {user["username"]: user for user in store.all("user")}
         if ADMIN not in users:
-            users[ADMIN] = people.add_user(store, ADMIN, name="Administrator", roles=("owner",))
+            users[ADMIN] = people.add_user(store, ADMIN, roles=("owner",))
         people.add_token(store, users[ADMIN], token)
         for name in dict.fromkeys(name for names in external_auth.values() for name in names):
             if name not in users:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -15,12 +16,15 @@ from local.coderd.rest import (
     not_found,
     text,
     token_id,
+    uuid_of,
 )
-from local.coderd.store import Document, Store, new_id, now
+from local.coderd.shapes import show_group, show_member, show_user
+from local.coderd.store import Document, Store, later, new_id, now
 
 EVERYONE = "Everyone"
 """Name of the group whose id is that of its organization and whose members are all of its."""
 
+_LOGIN = timedelta(hours=2)
 _DONE = {
     "create": "created",
     "write": "updated",
@@ -28,46 +32,6 @@ _DONE = {
     "start": "started",
     "stop": "stopped",
 }
-
-# Shapes
-
-
-def reduced_user(user: Document) -> Document:
-    """codersdk.ReducedUser."""
-    names = ("id", "username", "name", "email", "created_at", "updated_at", "last_seen_at")
-    return {
-        **{name: user[name] for name in names},
-        "avatar_url": "",
-        "status": user["status"],
-        "login_type": user["login_type"],
-    }
-
-
-def show_user(store: Store, user: Document) -> Document:
-    """codersdk.User."""
-    return {
-        **reduced_user(user),
-        "organization_ids": [item["id"] for item in store.all("organization")],
-        "roles": [{"name": role, "display_name": role.title()} for role in user["roles"]],
-    }
-
-
-def show_group(store: Store, group: Document) -> Document:
-    """codersdk.Group."""
-    organization = store.get("organization", group["organization_id"]) or {}
-    members = [store.get("user", id) for id in group["members"]]
-    if group["id"] == group["organization_id"]:
-        members = list(store.all("user"))
-    shown = [reduced_user(user) for user in members if user]
-    return {
-        **{key: value for key, value in group.items() if key != "members"},
-        "members": shown,
-        "total_member_count": len(shown),
-        "source": "user",
-        "organization_name": organization.get("name", ""),
-        "organization_display_name": organization.get("display_name", ""),
-    }
-
 
 # Looking things up
 
@@ -92,7 +56,13 @@ def user_of(call: Call) -> Document:
     if wanted == "me":
         return call.user
     found = call.store.find("user", lambda item: wanted in (item["id"], item["username"]))
-    if found is None or not (call.is_owner or found["id"] == call.user["id"]):
+    if found is None:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            '"user" must be an existing uuid or username.',
+            detail=f'queried user="{wanted}"',
+        )
+    if not (call.is_owner or found["id"] == call.user["id"]):
         raise not_found()
     return found
 
@@ -234,20 +204,7 @@ def get_organization(call: Call) -> Any:
 def list_members(call: Call) -> Any:
     """GET /organizations/{organization}/members."""
     organization = organization_of(call)
-    return [
-        {
-            "user_id": user["id"],
-            "organization_id": organization["id"],
-            "username": user["username"],
-            "name": user["name"],
-            "email": user["email"],
-            "created_at": user["created_at"],
-            "updated_at": user["updated_at"],
-            "roles": [],
-            "global_roles": [{"name": role, "display_name": role} for role in user["roles"]],
-        }
-        for user in call.store.all("user")
-    ]
+    return [show_member(organization, user) for user in call.store.all("user")]
 
 
 # Groups
@@ -283,7 +240,7 @@ def _named(store: Store, organization: str, name: str) -> Document | None:
 
 def _group_of(call: Call) -> Document:
     require_access_lists(call)
-    group = call.store.get("group", call.path["group"])
+    group = call.store.get("group", uuid_of(call, "group"))
     if group is None or not (call.is_owner or is_member(group, call.user)):
         raise not_found()
     return group
@@ -399,11 +356,29 @@ def list_external_auth(call: Call) -> Any:
     """GET /external-auth."""
     return {
         "providers": [
-            {"id": item["id"], "type": item["id"], "display_name": item["display_name"]}
+            {
+                "id": item["id"],
+                "type": item["id"],
+                "device": False,
+                "display_name": item["display_name"],
+                "display_icon": f"/icon/{item['id']}.svg",
+                "allow_refresh": True,
+                "allow_validate": True,
+                "supports_revocation": True,
+                "code_challenge_methods_supported": ["S256"],
+            }
             for item in call.store.all("external_auth")
         ],
         "links": [
-            {"provider_id": item["id"], "authenticated": True}
+            {
+                "provider_id": item["id"],
+                "created_at": call.user["created_at"],
+                "updated_at": call.user["created_at"],
+                "has_refresh_token": True,
+                "expires": later(_LOGIN),
+                "authenticated": True,
+                "validate_error": "",
+            }
             for item in call.store.all("external_auth")
             if call.user["username"] in item["logins"]
         ],
@@ -416,12 +391,12 @@ def get_external_auth(call: Call) -> Any:
     if provider is None:
         raise not_found()
     authenticated = call.user["username"] in provider["logins"]
-    login = {"login": call.user["username"], "name": call.user["name"], "profile_url": ""}
     return {
         "authenticated": authenticated,
         "device": False,
         "display_name": provider["display_name"],
-        "user": login if authenticated else None,
+        # Coder reads it from GitHub alone.
+        "user": None,
         "app_installable": False,
         "installations": [],
         "app_install_url": "",
@@ -437,16 +412,27 @@ def list_audit(call: Call) -> Any:
         "audit_logs": [
             {
                 **{key: value for key, value in line.items() if key != "user_id"},
-                "user": reduced_user(call.store.get("user", line["user_id"]) or {}),
+                "user": _author(call.store, line["user_id"]),
+                "organization": _organization(call.store, line["organization_id"]),
+                "ip": "127.0.0.1",
                 "diff": {},
                 "status_code": HTTPStatus.OK,
                 "description": f"{{user}} {_DONE[line['action']]} {{target}}",
                 "resource_icon": "",
                 "resource_link": "",
                 "is_deleted": line["action"] == "delete",
-                "additional_fields": {},
             }
             for line in _page(lines, call.query)
         ],
         "count": len(lines),
     }
+
+
+def _author(store: Store, id: str) -> Document:
+    # The log does not look up of what organizations they are.
+    return {**show_user(store, store.get("user", id) or {}), "organization_ids": []}
+
+
+def _organization(store: Store, id: str) -> Document:
+    found = store.get("organization", id) or {}
+    return {key: found.get(key, "") for key in ("id", "name", "display_name", "icon")}

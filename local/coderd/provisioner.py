@@ -5,10 +5,12 @@ Jobs that were waiting or running when the process ended are done again by the n
 
 import threading
 from dataclasses import asdict
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 
 from local.coderd import terraform
-from local.coderd.store import Document, Store, new_id, now
+from local.coderd.shapes import show_agent, show_resource
+from local.coderd.store import Document, Store, later, new_id, now
 
 _ACTIVE: Final = ("pending", "running")
 
@@ -79,7 +81,10 @@ class Provisioner:
         error = code = ""
         unknown = [id for id, _ in found.external_auth if not self._store.get("external_auth", id)]
         if found.errors:
-            error = "template import provision for start: plan: terraform plan: exit status 1"
+            error = (
+                "template import provision for start: plan during template import provision "
+                "error: terraform plan: exit status 1"
+            )
         elif found.missing:
             code = "REQUIRED_TEMPLATE_VARIABLES"
             error = f"required template variables need values: {', '.join(found.missing)}"
@@ -135,13 +140,13 @@ class Provisioner:
             latest = self._store.get("workspace", workspace["id"]) or workspace
             if not _waits(latest["builds"][-1]["job"]):
                 return  # canceled meanwhile
+            moment, runs = now(), build["transition"] == "start" and not error
             done = {
                 **build,
-                "updated_at": now(),
+                "updated_at": moment,
                 "job": _ended(build["job"], started, log, error),
-                "resources": (
-                    _resources(plan) if build["transition"] == "start" and not error else []
-                ),
+                "resources": _resources(plan, build["job"]["id"], moment) if runs else [],
+                "deadline": _deadline(latest["ttl_ms"]) if runs else None,
             }
             if build["transition"] == "delete" and not error:
                 self._store.delete("workspace", workspace["id"])
@@ -186,6 +191,10 @@ def _waits(job: Document) -> bool:
     return job["status"] in _ACTIVE
 
 
+def _deadline(milliseconds: int | None) -> str | None:
+    return later(timedelta(milliseconds=milliseconds)) if milliseconds else None
+
+
 def _ended(job: Document, started: str, log: _Log, error: str, code: str = "") -> Document:
     return {
         **job,
@@ -198,33 +207,17 @@ def _ended(job: Document, started: str, log: _Log, error: str, code: str = "") -
     }
 
 
-def _resources(plan: Document) -> list[Document]:
-    agents: list[Any] = [
-        {
-            "id": new_id(),
-            "name": name,
-            "status": "connected",
-            "lifecycle_state": "ready",
-            "architecture": "amd64",
-            "operating_system": "linux",
-            "health": {"healthy": True},
-            "apps": [],
-        }
-        for name in plan.get("agents", [])
-    ]
+def _resources(plan: Document, job: str, moment: str) -> list[Document]:
+    agents: list[str] = plan.get("agents", [])
     shown = []
     for kind, name in plan.get("resources", []):
+        id = new_id()
+        resource = show_resource(id, kind, name, moment, job)
         # The agents belong to what runs them.
-        runs = kind.startswith(("kubernetes_pod", "kubernetes_deployment", "docker_container"))
-        shown.append(
-            {
-                "id": new_id(),
-                "created_at": now(),
-                "type": kind,
-                "name": name,
-                "workspace_transition": "start",
-                "agents": agents if runs else [],
-            }
-        )
-        agents = [] if runs else agents
+        if agents and kind.startswith(
+            ("kubernetes_pod", "kubernetes_deployment", "docker_contain")
+        ):
+            resource["agents"] = [show_agent(new_id(), agent, moment, id) for agent in agents]
+            agents = []
+        shown.append(resource)
     return shown

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -78,6 +79,7 @@ class Call:
     content_type: str
     access_url: str
     request_id: str
+    user_agent: str = ""
 
     def json(self) -> Document:
         """The body as an object.
@@ -103,8 +105,15 @@ class Call:
         if not self.is_owner:
             raise ApiError(HTTPStatus.FORBIDDEN, "Forbidden.")
 
-    def audit(self, action: str, kind: str, target: Document, name: str) -> None:
-        """Write a line of the audit log, without any value of a field."""
+    def audit(
+        self,
+        action: str,
+        kind: str,
+        target: Document,
+        name: str,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write a line of the audit log, with additional `fields` and no value of a setting."""
         self.store.put(
             "audit",
             {
@@ -117,6 +126,8 @@ class Call:
                 "resource_type": kind,
                 "resource_id": target["id"],
                 "resource_target": name,
+                "user_agent": self.user_agent,
+                "additional_fields": dict(fields or {}),
             },
         )
 
@@ -135,6 +146,24 @@ def not_found() -> ApiError:
 def invalid(**fields: str) -> ApiError:
     """A request with fields that are wrong."""
     return ApiError(HTTPStatus.BAD_REQUEST, "Validation failed.", validations=fields)
+
+
+def uuid_of(call: "Call", name: str) -> str:
+    """An id in the path.
+
+    Raises:
+        ApiError: it is none.
+    """
+    value = call.path[name]
+    try:
+        UUID(value)
+    except ValueError:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            f'Invalid UUID "{value}".',
+            detail=f"invalid UUID length: {len(value)}",
+        ) from None
+    return value
 
 
 def text(body: Mapping[str, Any], name: str, default: str = "") -> str:
@@ -195,6 +224,7 @@ def route(store: Store, method: str, path: str, handler: Handler, access_url: st
                         content_type=request.headers.get("content-type", ""),
                         access_url=access_url,
                         request_id=new_id(),
+                        user_agent=request.headers.get("user-agent", ""),
                     )
                 )
         except ApiError as error:

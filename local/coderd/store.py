@@ -11,12 +11,15 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 Document = dict[str, Any]
 """A stored object. It is never changed in place: `put` a new one."""
+
+NO_ID: Final = "00000000-0000-0000-0000-000000000000"
+"""How Coder writes an id that is not there."""
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS document (
@@ -137,4 +140,10 @@ def new_id() -> str:
 
 def now() -> str:
     """The time as Coder writes it: RFC 3339 in UTC with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return later(timedelta())
+
+
+def later(span: timedelta) -> str:
+    """The time after a span, in the same form."""
+    moment = datetime.now(UTC) + span
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local.coderd.licence import default_share_level, heeded, require_access_lists
-from local.coderd.people import is_member, organization_of, reduced_user, show_group, show_user
+from local.coderd.people import is_member, organization_of
 from local.coderd.rest import (
     VERSION_NAME,
     ApiError,
@@ -16,8 +16,17 @@ from local.coderd.rest import (
     invalid,
     not_found,
     text,
+    uuid_of,
 )
-from local.coderd.store import Document, Store, new_id, now
+from local.coderd.shapes import (
+    show_group,
+    show_new_version,
+    show_template,
+    show_user,
+    show_version,
+    workspaces_of,
+)
+from local.coderd.store import NO_ID, Document, Store, new_id, now
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ACTIVE: Final = ("pending", "running", "canceling")
@@ -53,53 +62,12 @@ _SETTINGS: Final[Mapping[str, tuple[type, Any]]] = {
 }
 
 
-# Shapes
-
-
-def show_job(job: Document) -> Document:
-    """codersdk.ProvisionerJob."""
-    return {key: value for key, value in job.items() if key != "logs"}
-
-
-def show_version(store: Store, version: Document) -> Document:
-    """codersdk.TemplateVersion."""
-    names = ("id", "template_id", "organization_id", "created_at", "updated_at", "name", "message")
-    author = store.get("user", version["created_by_id"])
-    return {
-        **{name: version[name] for name in names},
-        "job": show_job(version["job"]),
-        "readme": version["readme"],
-        "created_by": reduced_user(author) if author else None,
-        "archived": False,
-        "warnings": [],
-        "matched_provisioners": {"count": 1, "available": 1, "most_recently_seen": None},
-    }
-
-
-def show_template(store: Store, template: Document) -> Document:
-    """codersdk.Template."""
-    hidden = ("user_acl", "group_acl")
-    organization = store.get("organization", template["organization_id"]) or {}
-    author = store.get("user", template["created_by_id"]) or {}
-    return {
-        **{key: value for key, value in template.items() if key not in hidden},
-        "organization_name": organization.get("name", ""),
-        "organization_display_name": organization.get("display_name", ""),
-        "organization_icon": "",
-        "provisioner": "terraform",
-        "active_user_count": len(
-            {item["owner_id"] for item in workspaces_of(store, template["id"])}
-        ),
-        "build_time_stats": {},
-        "created_by_name": author.get("username", ""),
-        "deprecated": bool(template["deprecation_message"]),
-        "deleted": False,
-    }
-
-
-def workspaces_of(store: Store, template: str) -> list[Document]:
-    """The workspaces of a template that are not deleted."""
-    return [item for item in store.all("workspace") if item["template_id"] == template]
+# What only the request that makes a template calls so.
+_CREATED_AS: Final = {
+    "dormant_ttl_ms": "time_til_dormant_ms",
+    "delete_ttl_ms": "time_til_dormant_autodelete_ms",
+    "template_use_classic_parameter_flow": "use_classic_parameter_flow",
+}
 
 
 # Looking things up
@@ -115,7 +83,7 @@ def may_use(template: Document, store: Store, user: Document) -> bool:
 
 def template_of(call: Call) -> Document:
     """The template in the path."""
-    template = call.store.get("template", call.path["template"])
+    template = call.store.get("template", uuid_of(call, "template"))
     if template is None or not may_use(template, call.store, call.user):
         raise not_found()
     return template
@@ -130,7 +98,7 @@ def _writable(call: Call) -> Document:
 
 def version_of(call: Call) -> Document:
     """The template version in the path."""
-    version = call.store.get("version", call.path["version"])
+    version = call.store.get("version", uuid_of(call, "version"))
     if version is None:
         raise not_found()
     template = call.store.get("template", version["template_id"] or "")
@@ -174,7 +142,7 @@ def create_version(call: Call) -> Any:
     organization = organization_of(call)
     body = call.json()
     template = None
-    if body.get("template_id"):
+    if text(body, "template_id", NO_ID) != NO_ID:
         template = call.store.get("template", text(body, "template_id"))
         if template is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "Template does not exist.")
@@ -209,18 +177,22 @@ def create_version(call: Call) -> Any:
             "values": _values(body),
             "plan": None,
             "job": new_job(
+                call,
                 "template_version_import",
                 organization["id"],
                 file=text(body, "file_id"),
                 tags=body.get("tags"),
+                input={"template_version_id": id},
             ),
         },
     )
     call.audit("create", "template_version", version, name)
-    return show_version(call.store, version), HTTPStatus.CREATED
+    return show_new_version(call.store, version), HTTPStatus.CREATED
 
 
-def new_job(kind: str, organization: str, *, file: str, tags: Any = None) -> Document:
+def new_job(
+    call: Call, kind: str, organization: str, *, file: str, input: Document, tags: Any = None
+) -> Document:
     """A job that waits for the provisioner."""
     return {
         "id": new_id(),
@@ -231,6 +203,8 @@ def new_job(kind: str, organization: str, *, file: str, tags: Any = None) -> Doc
         "error": "",
         "error_code": "",
         "organization_id": organization,
+        "initiator_id": call.user["id"],
+        "input": input,
         "type": kind,
         "file_id": file,
         "tags": {"owner": "", "scope": "organization", **(tags or {})},
@@ -414,7 +388,10 @@ def create_template(call: Call) -> Any:
             "autostop_requirement": {"days_of_week": [], "weeks": 1},
             "autostart_requirement": {"days_of_week": list(DAYS)},
             "max_port_share_level": default_share_level(call.store),
-            **heeded(call.store, _settings(body)),
+            **heeded(
+                call.store,
+                _settings({_CREATED_AS.get(key, key): value for key, value in body.items()}),
+            ),
             # Coder ignores a deprecation of what is only being made.
             "deprecation_message": "",
             "user_acl": {},
@@ -489,9 +466,11 @@ def update_template(call: Call) -> Any:
     if body.get("disable_everyone_group_access"):
         groups.pop(template["organization_id"], None)
     given = heeded(call.store, _settings(body))
-    changed = {**template, "name": name, **given, "group_acl": groups}
+    changed = {**template, "name": name, **given}
+    # coderd compares the settings alone, before it takes access from everyone.
     if changed == template:
         return None, HTTPStatus.NOT_MODIFIED
+    changed["group_acl"] = groups
     changed["updated_at"] = now()
     call.store.put("template", changed)
     call.audit("write", "template", changed, name)

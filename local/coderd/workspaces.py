@@ -8,71 +8,16 @@ from http import HTTPStatus
 from typing import Any
 
 from local.coderd.people import user_of
-from local.coderd.rest import ApiError, Call, check_name, invalid, not_found, text
-from local.coderd.store import Document, Store, new_id, now
-from local.coderd.templates import ACTIVE, may_use, new_job, show_job
-
-_DOING = {"start": "starting", "stop": "stopping", "delete": "deleting"}
-_DONE = {"start": "running", "stop": "stopped", "delete": "deleted"}
-
-
-# Shapes
-
-
-def _status(build: Document) -> str:
-    job = build["job"]["status"]
-    if job == "succeeded":
-        return _DONE[build["transition"]]
-    return _DOING[build["transition"]] if job == "running" else str(job)
-
-
-def _show_build(store: Store, workspace: Document, build: Document) -> Document:
-    """codersdk.WorkspaceBuild."""
-    version = store.get("version", build["template_version_id"]) or {}
-    owner = store.get("user", workspace["owner_id"]) or {}
-    initiator = store.get("user", build["initiator_id"]) or {}
-    return {
-        **{key: value for key, value in build.items() if key != "job"},
-        "workspace_id": workspace["id"],
-        "workspace_name": workspace["name"],
-        "workspace_owner_id": workspace["owner_id"],
-        "workspace_owner_name": owner.get("username", ""),
-        "template_version_name": version.get("name", ""),
-        "initiator_name": initiator.get("username", ""),
-        "job": show_job(build["job"]),
-        "reason": "initiator",
-        "status": _status(build),
-        "daily_cost": 0,
-    }
-
-
-def _show(call: Call, workspace: Document) -> Document:
-    """codersdk.Workspace."""
-    store = call.store
-    template = store.get("template", workspace["template_id"]) or {}
-    owner = store.get("user", workspace["owner_id"]) or {}
-    build = workspace["builds"][-1]
-    return {
-        **{key: value for key, value in workspace.items() if key not in ("builds", "parameters")},
-        "owner_name": owner.get("username", ""),
-        "owner_avatar_url": "",
-        "template_name": template.get("name", ""),
-        "template_display_name": template.get("display_name", ""),
-        "template_icon": template.get("icon", ""),
-        "template_active_version_id": template.get("active_version_id", ""),
-        "template_require_active_version": template.get("require_active_version", False),
-        "latest_build": _show_build(store, workspace, build),
-        "outdated": build["template_version_id"] != template.get("active_version_id"),
-        "automatic_updates": "never",
-        "health": {"healthy": True, "failing_agents": []},
-    }
-
+from local.coderd.rest import ApiError, Call, check_name, invalid, not_found, text, uuid_of
+from local.coderd.shapes import TRANSITIONS, show_build, show_workspace
+from local.coderd.store import NO_ID, Document, Store, new_id, now
+from local.coderd.templates import ACTIVE, may_use, new_job
 
 # Requests
 
 
 def _workspace_of(call: Call) -> Document:
-    id = call.path["workspace"]
+    id = uuid_of(call, "workspace")
     deleted = call.store.get("deleted_workspace", id)
     workspace = call.store.get("workspace", id) or deleted
     if workspace is None or not (call.is_owner or workspace["owner_id"] == call.user["id"]):
@@ -81,14 +26,14 @@ def _workspace_of(call: Call) -> Document:
         raise ApiError(
             HTTPStatus.GONE,
             f'Workspace "{id}" was deleted, you can view this workspace by specifying '
-            "'?include_deleted=true' and trying again.",
+            "'?deleted=true' and trying again.",
         )
     return workspace
 
 
 def get_workspace(call: Call) -> Any:
     """GET /workspaces/{workspace}."""
-    return _show(call, _workspace_of(call))
+    return show_workspace(call.store, _workspace_of(call))
 
 
 def get_workspace_by_name(call: Call) -> Any:
@@ -97,7 +42,7 @@ def get_workspace_by_name(call: Call) -> Any:
     workspace = _named(call.store, owner["id"], call.path["name"])
     if workspace is None:
         raise not_found()
-    return _show(call, workspace)
+    return show_workspace(call.store, workspace)
 
 
 def list_workspaces(call: Call) -> Any:
@@ -106,7 +51,7 @@ def list_workspaces(call: Call) -> Any:
     for workspace in call.store.all("workspace"):
         if not (call.is_owner or workspace["owner_id"] == call.user["id"]):
             continue
-        shown = _show(call, workspace)
+        shown = show_workspace(call.store, workspace)
         if all(_matches(call, shown, word) for word in call.query.get("q", "").split()):
             found.append(shown)
     return {"workspaces": found, "count": len(found)}
@@ -171,13 +116,21 @@ def create_workspace(call: Call) -> Any:
     workspace["builds"] = [_new_build(call, workspace, version, "start")]
     call.store.put("workspace", workspace)
     call.audit("create", "workspace", workspace, name)
-    return _show(call, workspace), HTTPStatus.CREATED
+    return show_workspace(call.store, workspace, new=True), HTTPStatus.CREATED
 
 
 def _chosen(call: Call, body: Document) -> tuple[Document, Document]:
-    id = text(body, "template_id")
-    version = call.store.get("version", text(body, "template_version_id"))
-    if bool(id) == bool(body.get("template_version_id")):
+    id = text(body, "template_id").replace(NO_ID, "")
+    version_id = text(body, "template_version_id").replace(NO_ID, "")
+    version = call.store.get("version", version_id)
+    if not id and not version_id:
+        raise invalid(
+            **dict.fromkeys(
+                ("template_id", "template_version_id"),
+                f'Validation failed for tag "required_without" with value: "{NO_ID}"',
+            )
+        )
+    if id and version_id:
         raise ApiError(
             HTTPStatus.BAD_REQUEST,
             "Validation failed.",
@@ -225,9 +178,9 @@ def _parameters(version: Document, body: Document) -> dict[str, str]:
 
 
 def _new_build(call: Call, workspace: Document, version: Document, transition: str) -> Document:
-    moment = now()
+    moment, id = now(), new_id()
     return {
-        "id": new_id(),
+        "id": id,
         "created_at": moment,
         "updated_at": moment,
         "build_number": len(workspace["builds"]) + 1,
@@ -235,7 +188,11 @@ def _new_build(call: Call, workspace: Document, version: Document, transition: s
         "transition": transition,
         "initiator_id": call.user["id"],
         "job": new_job(
-            "workspace_build", workspace["organization_id"], file=version["job"]["file_id"]
+            call,
+            "workspace_build",
+            workspace["organization_id"],
+            file=version["job"]["file_id"],
+            input={"workspace_build_id": id},
         ),
         "resources": [],
         "deadline": None,
@@ -248,11 +205,11 @@ def create_build(call: Call) -> Any:
     workspace = _workspace_of(call)
     body = call.json()
     transition = text(body, "transition")
-    if transition not in _DONE:
+    if transition not in TRANSITIONS:
         raise ApiError(
             HTTPStatus.BAD_REQUEST,
             "Validation failed.",
-            validations={"transition": f"must be one of {', '.join(_DONE)}"},
+            validations={"transition": f"must be one of {', '.join(TRANSITIONS)}"},
         )
     latest = workspace["builds"][-1]
     if latest["job"]["status"] in ACTIVE:
@@ -267,14 +224,21 @@ def create_build(call: Call) -> Any:
         _check_active(call, template, version)
     build = _new_build(call, workspace, version, transition)
     call.store.put("workspace", {**workspace, "builds": [*workspace["builds"], build]})
-    call.audit(transition, "workspace_build", workspace, workspace["name"])
-    return _show_build(call.store, workspace, build), HTTPStatus.CREATED
+    fields = {
+        "build_number": str(build["build_number"]),
+        "build_reason": "initiator",
+        "workspace_id": workspace["id"],
+        "workspace_name": workspace["name"],
+        "workspace_owner": "",
+    }
+    call.audit(transition, "workspace_build", {**workspace, "id": build["id"]}, "", fields)
+    return show_build(call.store, workspace, build, new=True), HTTPStatus.CREATED
 
 
 def get_build(call: Call) -> Any:
     """GET /workspacebuilds/{build}."""
     workspace, build = _build_of(call)
-    return _show_build(call.store, workspace, build)
+    return show_build(call.store, workspace, build)
 
 
 def cancel_build(call: Call) -> Any:

@@ -90,11 +90,13 @@ class Change:
 class Difference:
     """How new inputs differ from the old: property paths to changes.
 
-    `of_inputs` says that the paths are those of inputs, which is what an update shows.
+    `of_inputs` says that the paths are those of inputs, which is what an update shows. `detailed`
+    says that the engine is told the paths; Pulumi's bridge tells it no more than the first step.
     """
 
     changes: Mapping[str, Change] = field(default_factory=dict)
     of_inputs: bool = True
+    detailed: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,9 @@ class Provider:
     """Name of the plugin, for example "random"."""
     version: ClassVar[str]
     """Version of the plugin whose place is taken."""
+    bridged: ClassVar[bool] = False
+    """Whether that plugin is a provider of Terraform's behind Pulumi's bridge: it takes secrets as
+    plain values and leaves the comparison of options to the engine."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -140,6 +145,17 @@ class Provider:
     def diff_config(self, old: Properties, new: Properties) -> Difference:
         """Compare the provider's own options; a replacement replaces all its resources."""
         return Difference(compare(old, new))
+
+    def diff_options(
+        self, old: Properties, state: Properties, new: Properties
+    ) -> Difference | None:
+        """Compare the options for the engine; None leaves it to the engine, which knows the state.
+
+        The version that the engine adds to the options of its own accord is not always the same
+        where no language host tells it of the packages: that alone is no change.
+        """
+        found = self.diff_config(old, new)
+        return None if self.bridged and (found.changes or state == new) else found
 
     def configure(self, config: Properties) -> None:
         """Take the provider's options."""

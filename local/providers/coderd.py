@@ -9,10 +9,9 @@ import base64
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import grpc
@@ -24,12 +23,11 @@ from local.providers.base import (
     Call,
     Checked,
     Difference,
-    InitFailed,
     Provider,
     ProviderError,
     Resource,
 )
-from local.providers.coderd_client import Client
+from local.providers.coderd_client import BridgedError, Client, client_error
 from local.providers.coderd_functions import FUNCTIONS
 from local.providers.coderd_group import GroupKind
 from local.providers.coderd_mcp import AgentsMcpServerKind
@@ -38,11 +36,8 @@ from local.providers.coderd_template import TemplateKind
 from local.providers.wire import UNKNOWN, Properties, Secret, has_unknown, plain
 
 _ENVIRONMENT: Final = {"url": "CODER_URL", "token": "CODER_SESSION_TOKEN"}
-_SCRUB_LEAST: Final = 4
 # Releases that earlier commits name, in the states that they left and when a rollback runs them.
 _EARLIER: Final = ("0.0.23",)
-
-_T = TypeVar("_T")
 
 
 class CoderdProvider(Provider):
@@ -50,18 +45,19 @@ class CoderdProvider(Provider):
 
     name: ClassVar[str] = "terraform-provider"
     version: ClassVar[str] = "1.1.3"
+    bridged: ClassVar[bool] = True
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._config: Properties = {}
         self._client: Client | None = None
-        self._features: Mapping[str, Any] | None = None
+        self._default_organization = ""
+        self._features: Mapping[str, Any] = {}
         self._lock = threading.Lock()
-        self._mcp = AgentsMcpServerKind(self)
         self._kinds: dict[str, Kind] = {
             "coderd:index/template:Template": TemplateKind(self, root),
             "coderd:index/group:Group": GroupKind(self),
-            "coderd:index/agentsMcpServer:AgentsMcpServer": self._mcp,
+            "coderd:index/agentsMcpServer:AgentsMcpServer": AgentsMcpServerKind(self),
         }
 
     # The provider itself
@@ -105,11 +101,14 @@ class CoderdProvider(Provider):
         return Checked(new, tuple(failures))
 
     def configure(self, config: Properties) -> None:
-        """Take the options; coderd is not asked before something is needed of it."""
+        """Take the options, and ask coderd who that is: nothing works before it answers."""
         with self._lock:
             self._config = _config(config)
-            self._features = None
             self._close()
+        if self._config.get("defaultOrganizationId") is None:
+            self._default_organization = self._first_organization()
+        with client_error("failed to get deployment entitlements"):
+            self._features = self.client().get("/api/v2/entitlements")["features"]
 
     def client(self) -> Client:
         """The deployment's REST API.
@@ -131,27 +130,28 @@ class CoderdProvider(Provider):
         if value is UNKNOWN:
             raise ProviderError(f"the coderd provider's {name} is not known yet")
         if not value:
-            raise ProviderError(
-                f"the coderd provider has no {name}: set coderd:{name} or {_ENVIRONMENT[name]}"
-            )
+            raise BridgedError(f"{name}: {name} or ${_ENVIRONMENT[name]} is required")
         return str(value)
 
+    def _first_organization(self) -> str:
+        try:
+            user = self.client().get("/api/v2/users/me")
+        except BridgedError as error:
+            raise BridgedError(
+                f"default_organization_id: failed to get default organization ID: {error}"
+            ) from None
+        return str(user["organization_ids"][0])
+
     def features(self) -> Mapping[str, Any]:
-        """The features of the deployment's licence by name, asked for once."""
-        with self._lock:
-            known = self._features
-        if known is None:
-            known = self.client().get("/api/v2/entitlements")["features"]
-            with self._lock:
-                self._features = known
-        return known
+        """The features of the deployment's licence by name, as they were at the start."""
+        return self._features
 
     def organization(self, inputs: Mapping[str, Any]) -> str:
-        """Id of the organization that inputs name, or of the default one."""
+        """Id of the organization that inputs name, or of the first of the token's user."""
         given = plain(inputs.get("organizationId")) or plain(
             self._config.get("defaultOrganizationId")
         )
-        return str(given) if given else self.client().default_organization()
+        return str(given or self._default_organization)
 
     def cancel(self) -> None:
         """End waiting for imports."""
@@ -187,23 +187,21 @@ class CoderdProvider(Provider):
 
     def create(self, call: Call, new: Properties) -> Resource:
         """Make the object."""
-        hidden = [new, Secret(self._mcp.secrets(call.urn))]
-        return self._scrubbed(hidden, lambda: self._kind(call).create(call, new))
+        return self._kind(call).create(call, new)
 
     def read(self, call: Call, inputs: Properties, state: Properties) -> Resource | None:
         """Find the object."""
-        return self._scrubbed(inputs, lambda: self._kind(call).read(call, inputs, state))
+        return self._kind(call).read(call, inputs, state)
 
     def update(
         self, call: Call, old_inputs: Properties, state: Properties, new: Properties
     ) -> Properties:
         """Change the object."""
-        hidden = [new, Secret(self._mcp.secrets(call.urn))]
-        return self._scrubbed(hidden, lambda: self._kind(call).update(call, old_inputs, state, new))
+        return self._kind(call).update(call, old_inputs, state, new)
 
     def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
         """Remove the object."""
-        self._scrubbed(state, lambda: self._kind(call).delete(call, old_inputs, state))
+        self._kind(call).delete(call, old_inputs, state)
 
     def invoke(self, token: str, args: Properties) -> Properties:
         """Look up an organization, a group or a user."""
@@ -215,7 +213,7 @@ class CoderdProvider(Provider):
                 "; ".join(f"{path} {reason}" for path, reason in failures),
                 grpc.StatusCode.INVALID_ARGUMENT,
             )
-        return self._scrubbed(args, lambda: FUNCTIONS[token](self, plain(given)))
+        return FUNCTIONS[token](self, plain(given))
 
     def _kind(self, call: Call) -> Kind:
         try:
@@ -226,51 +224,6 @@ class CoderdProvider(Provider):
                 f"{', '.join(sorted(self._kinds))}",
                 grpc.StatusCode.UNIMPLEMENTED,
             ) from None
-
-    def _scrubbed(self, inputs: Any, act: Callable[[], _T]) -> _T:
-        """Keep secrets out of what an error says: a provisioner's log may quote a variable."""
-        with _scrubbing((*_secrets(inputs), *_secrets(self._config))):
-            return act()
-
-
-@contextmanager
-def _scrubbing(secrets: tuple[str, ...]) -> Iterator[None]:
-    try:
-        yield
-    except ProviderError as error:
-        error.args = (_without(secrets, str(error)),)
-        if isinstance(error, InitFailed):
-            error.reasons = [_without(secrets, reason) for reason in error.reasons]
-        raise
-
-
-def _without(secrets: tuple[str, ...], message: str) -> str:
-    for text in sorted(set(secrets), key=len, reverse=True):
-        if len(text) >= _SCRUB_LEAST:
-            message = message.replace(text, "[secret]")
-    return message
-
-
-def _secrets(value: Any) -> Iterator[str]:
-    if isinstance(value, Secret):
-        yield from _texts(plain(value))
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _secrets(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _secrets(item)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 def _config(given: Mapping[str, Any]) -> Properties:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -55,13 +56,30 @@ def _is_variables(name: str) -> bool:
     )
 
 
-def digest(files: dict[str, bytes]) -> str:
-    """A digest of names and contents."""
+def digest(directory: Path) -> str:
+    """The provider's digest of a directory: the contents of all its files, without their names.
+
+    The order is that of Go's filepath.Walk (internal/provider/util.go in
+    coder/terraform-provider-coderd).
+
+    Raises:
+        DirectoryError: it cannot be read.
+    """
     total = hashlib.sha256()
-    for name, content in files.items():
-        total.update(f"{name}\0{len(content)}\0".encode())
-        total.update(content)
+    try:
+        for path in _walk(directory):
+            total.update(path.read_bytes())
+    except OSError as error:
+        raise DirectoryError(f"{directory}: {error.strerror}") from None
     return total.hexdigest()
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    for path in sorted(directory.iterdir()):
+        if path.is_dir():
+            yield from _walk(path)
+        else:
+            yield path
 
 
 def pack(files: dict[str, bytes]) -> bytes:

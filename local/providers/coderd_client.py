@@ -1,8 +1,9 @@
-"""A client of coderd's REST API, with its refusals as errors."""
+"""A client of coderd's REST API, with its refusals in the words of Coder's own (codersdk)."""
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,11 +18,18 @@ _TIMEOUT_SECONDS: Final = 30.0
 _CONNECTIONS: Final = 32
 _POLL_SECONDS: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _JOB_SECONDS: Final = 900.0
-_LOG_LINES: Final = 60
+_NO_USER: Final = "must be an existing uuid or username"
 _ACTIVE: Final = ("pending", "running", "canceling")
 
 
-class Refusal(ProviderError):
+class BridgedError(ProviderError):
+    """What went wrong, as Pulumi's bridge tells the engine of it: without a class of its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, grpc.StatusCode.UNKNOWN)
+
+
+class Refusal(BridgedError):
     """coderd refused a request.
 
     Args:
@@ -54,7 +62,6 @@ class Client:
             # Without TLS there is no need to read the authorities, which takes a while.
             verify=url.startswith("https:"),
         )
-        self._organization: str | None = None
         self._interrupted = threading.Event()
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
@@ -62,7 +69,7 @@ class Client:
 
         Raises:
             Refusal: coderd refuses.
-            ProviderError: coderd cannot be reached.
+            BridgedError: coderd cannot be reached.
         """
         return self._json("GET", path, params=params)
 
@@ -71,12 +78,12 @@ class Client:
 
         Raises:
             Refusal: coderd refuses for another reason.
-            ProviderError: coderd cannot be reached.
+            BridgedError: coderd cannot be reached.
         """
         try:
             return self.get(path)
         except Refusal as refusal:
-            if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            if refusal.status == HTTPStatus.NOT_FOUND or _NO_USER in str(refusal):
                 return None
             raise
 
@@ -89,64 +96,33 @@ class Client:
         return self._json("PATCH", path, json=body)
 
     def delete(self, path: str) -> None:
-        """Remove something; what is gone already is no error; raises as `get`."""
-        try:
-            self._json("DELETE", path)
-        except Refusal as refusal:
-            if refusal.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-                raise
+        """Remove something; raises as `get`, also for what is gone already."""
+        self._json("DELETE", path)
 
     def upload(self, archive: bytes) -> str:
         """Upload a tar archive and return the id of the file; raises as `get`."""
         headers = {"Content-Type": "application/x-tar"}
         return str(self._json("POST", "/api/v2/files", content=archive, headers=headers)["hash"])
 
-    def await_version(self, id: str, seconds: float) -> Json:
-        """A template version once its import is over.
-
-        Args:
-            id: of the version.
-            seconds: how long to wait, 0 for a quarter of an hour.
+    def await_version(self, id: str) -> Json:
+        """A template version once its import is over, well or not.
 
         Raises:
-            ProviderError: the import failed, with the provisioner's log; or it took too long.
+            BridgedError: it takes longer than a quarter of an hour, or the update is interrupted.
         """
-        path = f"/api/v2/templateversions/{id}"
-        deadline = time.monotonic() + (seconds or _JOB_SECONDS)
+        deadline = time.monotonic() + _JOB_SECONDS
         for attempt in range(1_000_000):
-            version: Json = self.get(path)
-            job = version["job"]
-            if job["status"] == "succeeded":
+            version: Json = self.get(f"/api/v2/templateversions/{id}")
+            if version["job"]["status"] not in _ACTIVE:
                 return version
-            if job["status"] not in _ACTIVE:
-                raise ProviderError(
-                    f"the import of template version {version['name']} did not succeed: "
-                    f"{job['status']} ({job.get('error') or 'no reason given'})"
-                    f"{self._log(f'{path}/logs')}"
-                )
             if time.monotonic() > deadline:
-                raise ProviderError(
-                    f"the import of template version {version['name']} is still "
-                    f"{job['status']} after {seconds or _JOB_SECONDS:.0f} s: is there a "
-                    "provisioner for its tags?",
-                    grpc.StatusCode.DEADLINE_EXCEEDED,
+                raise BridgedError(
+                    "Provisioner Error: failed to wait for job: provisioner job did not complete "
+                    "after 3 retries\n"
                 )
             if self._interrupted.wait(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)]):
                 break
-        raise ProviderError("interrupted while a template version is imported")
-
-    def _log(self, path: str) -> str:
-        lines = [str(line["output"]) for line in self.get(path) or [] if line.get("output")]
-        left_out = len(lines) - _LOG_LINES
-        if left_out > 0:
-            lines = [f"... {left_out} lines before ...", *lines[-_LOG_LINES:]]
-        return "".join(f"\n  {line}" for line in lines)
-
-    def default_organization(self) -> str:
-        """Id of the deployment's default organization; raises as `get`."""
-        if self._organization is None:
-            self._organization = str(self.get("/api/v2/organizations/default")["id"])
-        return self._organization
+        raise BridgedError("Provisioner Error: failed to wait for job: context canceled\n")
 
     def interrupt(self) -> None:
         """End all waiting."""
@@ -160,10 +136,7 @@ class Client:
         try:
             answer = self._http.request(method, path, **more)
         except httpx.HTTPError as error:
-            raise ProviderError(
-                f"coderd at {self._url} does not answer: {_reason(error)}",
-                grpc.StatusCode.UNAVAILABLE,
-            ) from None
+            raise BridgedError(f'{method.title()} "{self._url}{path}": {_reason(error)}') from None
         if answer.status_code in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             return None
         try:
@@ -172,26 +145,38 @@ class Client:
             body = None
         if answer.is_success and body is not None:
             return body
-        raise Refusal(answer.status_code, self._refusal(method, answer, body))
+        raise Refusal(answer.status_code, _refusal(method, answer, body))
 
-    def _refusal(self, method: str, answer: httpx.Response, body: Any) -> str:
-        if not isinstance(body, dict) or "message" not in body:
-            return (
-                f"{self._url} answers {method} {answer.request.url.path} with HTTP "
-                f"{answer.status_code} and not as coderd does: is this its access URL?"
-            )
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            return (
-                f"coderd at {self._url} does not accept the session token: "
-                "it is wrong or has expired"
-            )
-        parts = [str(body["message"]).rstrip(".")]
-        parts += [str(body["detail"])] if body.get("detail") else []
-        parts += [f"{item['field']}: {item['detail']}" for item in body.get("validations") or []]
-        return f"coderd refuses: {'; '.join(parts)} (HTTP {answer.status_code})"
+
+def _refusal(method: str, answer: httpx.Response, body: Any) -> str:
+    """What codersdk.Error says."""
+    where = f"{method} {answer.request.url}: unexpected status code {answer.status_code}: "
+    if not isinstance(body, dict) or "message" not in body:
+        return f"{where}unexpected non-JSON response: is this the access URL of a Coder deployment?"
+    text = where + str(body["message"])
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        text += ": Try logging in using 'coder login'."
+    if body.get("detail"):
+        text += f"\n\tError: {body['detail']}"
+    for each in body.get("validations") or []:
+        text += f"\n\t{each['field']}: {each['detail']}"
+    return text
 
 
 def _reason(error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.TimeoutException):
         return f"no answer after {_TIMEOUT_SECONDS:.0f} s"
     return str(error) or type(error).__name__
+
+
+@contextmanager
+def client_error(what: str) -> Iterator[None]:
+    """Say what failed, as the provider's diagnostics do.
+
+    Raises:
+        BridgedError: what it was.
+    """
+    try:
+        yield
+    except BridgedError as error:
+        raise BridgedError(f"Client Error: {what}: {error}") from None

@@ -1,14 +1,9 @@
-"""The resource Group: a group of an organization, and its members if they are managed.
+"""The resource Group: a group of an organization, and its members if they are managed."""
 
-A group that is there already under the name, and is in everything what is to be made, is taken
-over: it is what an interrupted update leaves behind.
-"""
-
-from http import HTTPStatus
 from typing import Any, Final
 
-from local.providers.base import Call, Change, Checked, Difference, ProviderError, Resource
-from local.providers.coderd_client import Client, Json, Refusal
+from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.coderd_client import Client, Json, client_error
 from local.providers.coderd_settings import (
     Deployment,
     Setting,
@@ -19,7 +14,7 @@ from local.providers.coderd_settings import (
     shown,
     wanted,
 )
-from local.providers.wire import UNKNOWN, Properties, has_unknown, hide_like, plain
+from local.providers.wire import UNKNOWN, Properties, has_unknown, plain
 
 _SETTINGS: Final = {
     "name": Setting("name"),
@@ -59,6 +54,7 @@ class GroupKind:
         return Difference(
             {name: changes[name] for name in changes if name not in call.ignore_changes},
             of_inputs=False,
+            detailed=False,
         )
 
     def create(self, call: Call, new: Properties) -> Resource:
@@ -69,27 +65,12 @@ class GroupKind:
         given = plain(new)
         groups = f"/api/v2/organizations/{self._deployment.organization(new)}/groups"
         body = request(_settings(given), wanted(_settings(given), given, {}))
-        try:
+        with client_error("Unable to create group, got error"):
             group = client.post(groups, body)
-        except Refusal as refusal:
-            if refusal.status != HTTPStatus.CONFLICT:
-                raise
-            group = client.get(f"{groups}/{given['name']}")
-            if differing(_settings(given), given, shown(_SETTINGS, group)) or not set(
-                _members(group)
-            ) <= set(given.get("members") or []):
-                raise ProviderError(
-                    f"a group {given['name']} is there already: import it with `pulumi import`, or "
-                    f"choose another name (its id is {group['id']})"
-                ) from None
         if "members" in given:
-            try:
+            with client_error("Unable to add members to group, got error"):
                 group = _set_members(client, group, given["members"])
-            except ProviderError:
-                # Nothing half-made is left.
-                client.delete(f"/api/v2/groups/{group['id']}")
-                raise
-        return Resource(group["id"], hide_like(_state(group, "members" in given), new))
+        return Resource(group["id"], _state(group, "members" in given))
 
     def read(self, call: Call, inputs: Properties, state: Properties) -> Resource | None:
         """The group as it is now."""
@@ -106,7 +87,7 @@ class GroupKind:
         refreshed = as_found(_settings(inputs), inputs, found)
         if "members" in inputs and _member_changes(inputs, found):
             refreshed["members"] = found["members"]
-        return Resource(group["id"], hide_like(found, inputs), refreshed)
+        return Resource(group["id"], found, refreshed)
 
     def update(
         self, call: Call, old_inputs: Properties, state: Properties, new: Properties
@@ -126,11 +107,12 @@ class GroupKind:
             group = client.patch(path, body) or group
         if "members" in given:
             group = _set_members(client, group, given["members"])
-        return hide_like(_state(group, "members" in given), new)
+        return _state(group, "members" in given)
 
     def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
         """Remove the group."""
-        self._deployment.client().delete(f"/api/v2/groups/{call.id}")
+        with client_error("Unable to delete group, got error"):
+            self._deployment.client().delete(f"/api/v2/groups/{call.id}")
 
     @staticmethod
     def _preview(new: Properties, held: Properties) -> Properties:
@@ -138,7 +120,7 @@ class GroupKind:
         state["organizationId"] = new.get("organizationId", held.get("organizationId", UNKNOWN))
         if "members" in new:
             state["members"] = new["members"]
-        return hide_like(state, new)
+        return state
 
 
 def _settings(inputs: Properties) -> dict[str, Setting]:

@@ -4,9 +4,6 @@ Rules and requests are those of Coder's Terraform provider
 (internal/provider/agents_mcp_server_resource.go in coder/terraform-provider-coderd). Properties
 that end in Wo are write-only: they are taken out of the inputs before the engine stores them, and
 kept in memory until the update sends them. Whether they are sent depends on their version alone.
-
-A server that is there already under the slug, and in everything that can be read is what is to be
-made, is taken over: it is what an interrupted update leaves behind.
 """
 
 import threading
@@ -15,8 +12,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from local.providers.base import Call, Change, Checked, Difference, ProviderError, Resource
-from local.providers.coderd_client import Client, Json, Refusal
+from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.coderd_client import Json, Refusal, client_error
 from local.providers.coderd_settings import (
     Deployment,
     Setting,
@@ -27,7 +24,7 @@ from local.providers.coderd_settings import (
     shown,
     wanted,
 )
-from local.providers.wire import UNKNOWN, Properties, hide_like, plain
+from local.providers.wire import UNKNOWN, Properties, plain
 
 _CHOICES: Final = {
     "transport": ("streamable_http", "sse"),
@@ -119,6 +116,7 @@ class AgentsMcpServerKind:
         return Difference(
             {name: changes[name] for name in changes if name not in call.ignore_changes},
             of_inputs=False,
+            detailed=False,
         )
 
     def create(self, call: Call, new: Properties) -> Resource:
@@ -127,22 +125,11 @@ class AgentsMcpServerKind:
             return Resource("", _preview(new, {}))
         client = self._deployment.client()
         given = plain(new)
-        servers = _path(self._deployment.organization(new))
         body = request(_SETTINGS, wanted(_SETTINGS, given, {}))
-        hidden = self._secret(call, body["auth_type"])
-        try:
-            server = client.post(servers, {**body, **hidden})
-        except Refusal as refusal:
-            if refusal.status != HTTPStatus.CONFLICT:
-                raise
-            server = _same(client, servers, given)
-            if server is None:
-                raise ProviderError(
-                    f"an MCP server with the slug {given['slug']} is there already: import it "
-                    "with `pulumi import`, or choose another slug"
-                ) from None
-            server = client.patch(f"{servers}/{server['id']}", hidden) or server
-        return Resource(server["id"], hide_like(_state(server, given), new))
+        body |= self._secret(call, body["auth_type"])
+        with client_error("Unable to create MCP server, got error"):
+            server = client.post(_path(self._deployment.organization(new)), body)
+        return Resource(server["id"], _state(server, given))
 
     def read(self, call: Call, inputs: Properties, state: Properties) -> Resource | None:
         """The server as it is now; an import is by `organization id/id`."""
@@ -156,7 +143,7 @@ class AgentsMcpServerKind:
         found = _state(server, plain(state))
         if not inputs:
             return Resource(server["id"], found, not_default(_SETTINGS, found))
-        return Resource(server["id"], hide_like(found, inputs), as_found(_SETTINGS, inputs, found))
+        return Resource(server["id"], found, as_found(_SETTINGS, inputs, found))
 
     def update(
         self, call: Call, old_inputs: Properties, state: Properties, new: Properties
@@ -166,10 +153,9 @@ class AgentsMcpServerKind:
         if call.preview:
             return _preview(new, held)
         path = f"{_path(held['organizationId'])}/{call.id}"
-        client = self._deployment.client()
-        there = shown(_SETTINGS, client.get(path))
-        values = wanted(_SETTINGS, given, there)
-        changed = {name: _SETTINGS[name] for name in differing(_SETTINGS, given, there)}
+        values = wanted(_SETTINGS, given, held)
+        # Only what differs from the state is sent, whatever the server has.
+        changed = {name: _SETTINGS[name] for name in differing(_SETTINGS, given, held)}
         body = request(changed, values)
         kind = values["authType"]
         for key, (_, belongs) in _WRITE_ONLY.items():
@@ -177,21 +163,23 @@ class AgentsMcpServerKind:
             rotated = version in given and given[version] != held.get(version)
             if kind == belongs and (rotated or kind != held.get("authType")):
                 body |= self._secret(call, kind)
-        server = client.patch(path, body) if body else client.get(path)
-        return hide_like(_state(server, given), new)
+        with client_error("Unable to update MCP server, got error"):
+            server = self._deployment.client().patch(path, body)
+        return _state(server, given)
 
     def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
-        """Remove the server."""
-        organization = plain(state)["organizationId"]
-        self._deployment.client().delete(f"{_path(organization)}/{call.id}")
-
-    def secrets(self, urn: str) -> Json:
-        """What is write-only of a server and may not occur in an error."""
-        with self._lock:
-            return dict(self._written.get(urn, {}))
+        """Remove the server; one that is gone already is no error."""
+        path = f"{_path(plain(state)['organizationId'])}/{call.id}"
+        with client_error("Unable to delete MCP server, got error"):
+            try:
+                self._deployment.client().delete(path)
+            except Refusal as refusal:
+                if refusal.status != HTTPStatus.NOT_FOUND:
+                    raise
 
     def _secret(self, call: Call, kind: str) -> Json:
-        written = self.secrets(call.urn)
+        with self._lock:
+            written = self._written.get(call.urn, {})
         return {
             name: written[key]
             for key, (name, belongs) in _WRITE_ONLY.items()
@@ -234,14 +222,6 @@ def _check_auth(given: Mapping[str, Any], old: Mapping[str, Any]) -> list[tuple[
     return failures
 
 
-def _same(client: Client, servers: str, given: Mapping[str, Any]) -> Json | None:
-    for server in client.get(servers):
-        if server["slug"] == given["slug"]:
-            found: Json = server
-            return None if differing(_SETTINGS, dict(given), shown(_SETTINGS, found)) else found
-    return None
-
-
 def _state(server: Json, versions: Mapping[str, Any]) -> Properties:
     return {
         **{name: value for name, value in shown(_SETTINGS, server).items() if value != ""},
@@ -272,12 +252,9 @@ def _preview(new: Properties, held: Properties) -> Properties:
     for key in _WRITE_ONLY:
         if f"{key}Version" in new:
             state[f"{key}Version"] = new[f"{key}Version"]
-    return hide_like(
-        {
-            **state,
-            "organizationId": new.get("organizationId", held.get("organizationId", UNKNOWN)),
-            "createdAt": held.get("createdAt", UNKNOWN),
-            "updatedAt": UNKNOWN,
-        },
-        new,
-    )
+    return {
+        **state,
+        "organizationId": new.get("organizationId", held.get("organizationId", UNKNOWN)),
+        "createdAt": held.get("createdAt", UNKNOWN),
+        "updatedAt": UNKNOWN,
+    }

@@ -59,7 +59,10 @@ def _check_object(
         else:
             inputs[name], wrong = _check(properties[name], value, f"{path}{name}")
             failures += wrong
-    failures += [(f"{path}{name}", "is required") for name in required if name not in inputs]
+    # The bridge's words, which name the property themselves.
+    failures += [
+        ("", f"Missing required property '{path}{name}'") for name in required if name not in inputs
+    ]
     return inputs, failures
 
 

@@ -1,12 +1,9 @@
-"""The resource Template: a template, its access list and the versions that are managed.
+"""The resource Template: what Coder's Terraform provider makes of one behind Pulumi's bridge.
 
-What Coder's Terraform provider does is kept (internal/provider/template_resource.go in
-coder/terraform-provider-coderd): defaults, which versions are uploaded again, what is refused. Two
-differences, so that nothing is left half-made:
-
-- versions are imported before anything else of the template changes, so a bad one changes nothing;
-- a template or a version that an interrupted update made, and the engine does not know of, is
-  taken over if its name and its uploaded content are the ones to be made.
+Defaults, the order of the requests and the words of the errors are those of
+internal/provider/template_resource.go in coder/terraform-provider-coderd, and what goes wrong there
+goes wrong here: a template of the name is not taken over, an update changes the settings before it
+imports a version, what a failed update did is not told to the engine, an import knows no versions.
 """
 
 import re
@@ -16,37 +13,18 @@ from typing import Any, Final
 
 from local.providers import coderd_licence as licence
 from local.providers import coderd_versions as versions
-from local.providers.base import (
-    Call,
-    Change,
-    Checked,
-    Difference,
-    InitFailed,
-    ProviderError,
-    Resource,
-)
-from local.providers.coderd_client import Client, Json
+from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.coderd_client import BridgedError, Client, Json, client_error
 from local.providers.coderd_schema import Failures
 from local.providers.coderd_settings import (
+    KEPT,
     Deployment,
     Setting,
-    as_found,
-    differing,
-    not_default,
     request,
     shown,
-    wanted,
 )
-from local.providers.coderd_versions import Importer, Planned
-from local.providers.wire import (
-    UNKNOWN,
-    Properties,
-    has_secret,
-    has_unknown,
-    hide_like,
-    plain,
-    secret,
-)
+from local.providers.coderd_versions import META, NO_ID, Importer
+from local.providers.wire import UNKNOWN, Properties, has_unknown, plain
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NAME: Final = re.compile(r"[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*")
@@ -54,6 +32,13 @@ _CHOICES: Final = {
     "maxPortShareLevel": ("owner", "authenticated", "organization", "public"),
     "corsBehavior": ("simple", "passthru"),
 }
+# Sets of Terraform, whose order says nothing.
+_SETS: Final = frozenset(
+    {
+        *("autoStartPermittedDaysOfWeeks", "daysOfWeeks"),
+        *("groups", "users", "tfVars", "provisionerTags"),
+    }
+)
 
 _SETTINGS: Final = {
     "name": Setting("name"),
@@ -71,7 +56,6 @@ _SETTINGS: Final = {
     "autoStartPermittedDaysOfWeeks": Setting(
         "autostart_requirement",
         list(DAYS),
-        unordered=True,
         of_api=lambda body: body["days_of_week"],
         to_api=lambda value: {"days_of_week": value},
     ),
@@ -88,6 +72,20 @@ _SETTINGS: Final = {
     "useClassicParameterFlow": Setting("use_classic_parameter_flow"),
     "agentsAllowed": Setting("agents_allowed"),
 }
+# What coderd alone decides when the program does not say: known once the template is there.
+_ASKED_AFTERWARDS: Final = (
+    "maxPortShareLevel",
+    "corsBehavior",
+    "useClassicParameterFlow",
+    "agentsAllowed",
+)
+# What the request that makes a template calls otherwise, and what it has not.
+_CREATED_AS: Final = {
+    "time_til_dormant_ms": "dormant_ttl_ms",
+    "time_til_dormant_autodelete_ms": "delete_ttl_ms",
+    "use_classic_parameter_flow": "template_use_classic_parameter_flow",
+}
+_NOT_CREATED: Final = ("max_port_share_level", "deprecation_message")
 
 
 class TemplateKind:
@@ -105,10 +103,10 @@ class TemplateKind:
     # Before an update
 
     def check(self, call: Call, old: Properties, new: Properties) -> Checked:
-        """Refuse what coderd or its Terraform provider refuses, and digest the directories."""
-        inputs = dict(new)
+        """Refuse what the Terraform provider refuses by the inputs alone."""
+        given = plain(new)
         failures: Failures = []
-        name = plain(inputs.get("name"))
+        name = given.get("name")
         if isinstance(name, str) and not (len(name) <= 32 and _NAME.fullmatch(name)):
             failures.append(
                 (
@@ -118,258 +116,293 @@ class TemplateKind:
                 )
             )
         for key, choices in _CHOICES.items():
-            value = plain(inputs.get(key))
+            value = given.get(key)
             if isinstance(value, str) and value not in choices:
                 failures.append((key, f"{value!r} is not one of {', '.join(choices)}"))
-        for key in (key for key in _SETTINGS if key.endswith("Ms")):
-            value = plain(inputs.get(key))
-            if isinstance(value, int) and value < 0:
-                failures.append((key, "must not be negative"))
-        failures += _check_days(inputs)
-        failures += _check_roles(plain(inputs.get("acl")))
-        if "versions" in inputs and inputs["versions"] is not UNKNOWN:
-            inputs["versions"], found = versions.check(self._root, inputs["versions"])
-            failures += found
-        elif "versions" not in inputs and not old:
-            failures.append(
-                ("versions", "is required: a template cannot exist without an active version")
-            )
-        return Checked(inputs, tuple(failures))
+        failures += _check_days(given)
+        failures += _check_roles(given.get("acl"))
+        if "versions" in given:
+            failures += versions.check(given["versions"])
+        else:
+            # The bridge's words, of a resource that is there, too: also right after an import.
+            failures.append(("", "Missing required property 'versions'"))
+        return Checked(new, tuple(failures))
 
     def diff(
         self, call: Call, old_inputs: Properties, state: Properties, new: Properties
     ) -> Difference:
         """Compare with what is there, so that a change made by hand is undone."""
-        changes = differing(_settings(new), _complete(new), _complete(state))
-        if "organizationId" in new and plain(new["organizationId"]) != state.get("organizationId"):
-            changes["organizationId"] = Change("update", replace=True)
-        if "acl" in new:
-            changes |= _acl_changes(new["acl"], state.get("acl"))
-        if "versions" in new:
-            changes |= versions.changes(new["versions"], state.get("versions"))
-        kept = {
-            path: change
-            for path, change in changes.items()
-            if path.partition("[")[0].partition(".")[0] not in call.ignore_changes
+        held, given = plain(state), plain(new)
+        future = self._plan(given, held)
+        changes = {
+            key: Change("update")
+            for key in sorted({*future, *held})
+            if not key.startswith("__")
+            and not _same(future.get(key), held.get(key), key)
+            and key not in call.ignore_changes
         }
-        return Difference(kept, of_inputs=False)
+        if "organizationId" in changes and "organizationId" in given:
+            changes["organizationId"] = Change("update", replace=True)
+        return Difference(changes, of_inputs=False, detailed=False)
+
+    def _plan(self, given: Properties, held: Properties) -> Properties:
+        """The outputs as far as they are known before an update."""
+        given = _complete(given)
+        future: Properties = {"id": held.get("id", UNKNOWN)}
+        for name, setting in _SETTINGS.items():
+            default = held.get(name) if setting.default is KEPT else setting.default
+            future[name] = given.get(name, default)
+        future["organizationId"] = given.get("organizationId", held.get("organizationId"))
+        if "acl" in given:
+            future["acl"] = given["acl"]
+        asked, before = given.get("versions"), held.get("versions") or []
+        if asked is UNKNOWN:
+            future["versions"] = UNKNOWN
+        elif asked is not None:
+            future["versions"] = versions.plan(self._root, asked, versions.remembered(held))
+        moves = any(
+            not _same(future.get(key), held.get(key), key)
+            for key in {*future, *held} - {"id", "versions"}
+            if not key.startswith("__")
+        )
+        if moves or asked is UNKNOWN or versions.differ(asked or [], before):
+            # Terraform forgets what is only computed as soon as anything else changes; the provider
+            # has it keep what coderd alone decides.
+            for name in ("displayName", "organizationId", *_ASKED_AFTERWARDS):
+                kept = name in _ASKED_AFTERWARDS and held.get(name) is not None
+                if name not in given and not kept:
+                    future[name] = UNKNOWN
+        return {key: value for key, value in future.items() if value is not None}
 
     # Updates
 
     def create(self, call: Call, new: Properties) -> Resource:
-        """Import the first version, then make the template and the rest."""
+        """Import the first version, make the template of it, then the rest."""
         given = plain(new)
-        asked = given.get("versions") or []
-        if not (asked is UNKNOWN or any(versions.may_be_active(item) for item in asked)):
-            raise ProviderError(
-                "a template cannot be made without an active version: set active on one of versions"
+        future = self._plan(given, {})
+        if not any(_may_be_active(each) for each in _listed(future.get("versions"))):
+            raise BridgedError(
+                "Client Error: a template is made with an active version, and none of these is "
+                "active"
             )
         if call.preview:
-            return Resource("", _preview(new, {}))
-        self._check_licence(given, {})
+            return Resource("", future)
+        self._check_licence(future)
         client = self._deployment.client()
-        organization = self._deployment.organization(given)
-        importer = Importer(client, call, self._root, organization)
-        template, first = self._make(importer, given)
-        try:
-            ids = [first, *(importer.bring(version, template["id"]) for version in asked[1:])]
-            _settle(client, template, given, {})
-            importer.promote(asked, ids, template["id"])
-        except ProviderError as error:
-            _take_back(client, template, new, error)
-            raise
-        made = _identified(asked, ids)
-        return Resource(template["id"], _hidden(_state(client, template["id"], made, given), new))
+        self._resolve(future, given)
+        importer = Importer(client, call, self._root, future["organizationId"])
+        template: Json = {"id": NO_ID}
+        for place, version in enumerate(future["versions"]):
+            made = importer.bring(version, template["id"])
+            if place == 0:
+                template = _make(client, future, made["id"])
+                future |= shown(_told(), template)
+            if version["active"]:
+                importer.promote(made["id"], template["id"])
+            version |= {"id": made["id"], "name": made["name"]}
+        if future["maxPortShareLevel"] not in (UNKNOWN, template["max_port_share_level"]):
+            with client_error("Failed to set max port share level via update"):
+                _patch(client, template["id"], future)
+        future |= _afterwards(client, template["id"])
+        future |= {"id": template["id"], META: versions.memory(future["versions"])}
+        return Resource(template["id"], future)
 
     def update(
         self, call: Call, old_inputs: Properties, state: Properties, new: Properties
     ) -> Properties:
-        """Import new versions, then change the settings, and switch to the active one last."""
-        if call.preview:
-            return _preview(new, plain(state))
+        """Change the settings, then import new versions and switch to the active one."""
         held, given = plain(state), plain(new)
-        self._check_licence(given, held)
+        future = self._plan(given, held)
+        if call.preview:
+            return future
+        self._check_licence(future)
         client = self._deployment.client()
-        template = client.get(f"/api/v2/templates/{call.id}")
-        if "versions" not in given:
-            _settle(client, template, given, held)
-            return _hidden(_state(client, call.id, None, given), new)
-        importer = Importer(client, call, self._root, template["organization_id"])
-        planned = versions.plan(given["versions"], held.get("versions") or [])
-        ids = [
-            plan.held["id"] if plan.held else importer.bring(plan.given, call.id)
-            for plan in planned
-        ]
-        for plan in planned:
-            importer.rename(plan)
-        _settle(client, template, given, held)
-        importer.promote(given["versions"], ids, call.id)
-        made = _identified(given["versions"], ids)
-        return _hidden(_state(client, call.id, made, given), new)
+        self._resolve(future, given)
+        moved = any(not _same(future.get(name), held.get(name), name) for name in _SETTINGS)
+        if moved:
+            with client_error("Failed to update template metadata"):
+                _patch(client, call.id, future)
+        if "acl" in future and (moved or not _same(future["acl"], held.get("acl"), "acl")):
+            with client_error("Failed to get template ACL"):
+                there = client.get(f"/api/v2/templates/{call.id}/acl")
+            with client_error("Failed to update template ACL"):
+                _patch_acl(client, call.id, future["acl"], there)
+        importer = Importer(client, call, self._root, future["organizationId"])
+        known = {version["id"]: version for version in held.get("versions") or []}
+        for version in future.get("versions") or []:
+            before = known.get(version["id"], {})
+            if version["id"] is UNKNOWN:
+                made = importer.bring(version, call.id)
+                version |= {"id": made["id"], "name": made["name"]}
+            elif not before:
+                raise BridgedError(
+                    "Client Error: Public/Private State Mismatch: failed to find template version "
+                    f"with ID {version['id']}"
+                )
+            else:
+                importer.rename(version, before)
+            if version["active"] and not before.get("active"):
+                importer.promote(version["id"], call.id)
+        future |= _afterwards(client, call.id)
+        future[META] = versions.memory(future.get("versions") or [])
+        return future
+
+    def _resolve(self, future: Properties, given: Properties) -> None:
+        if future["organizationId"] is UNKNOWN:
+            future["organizationId"] = self._deployment.organization(given)
+        if future["displayName"] is UNKNOWN:
+            future["displayName"] = future["name"]
 
     def read(self, call: Call, inputs: Properties, state: Properties) -> Resource | None:
-        """The template as it is now; versions and access list only as far as they are managed."""
+        """The template as it is now; versions and access list only as far as the state has them."""
         client = self._deployment.client()
-        template = _find(client, call.id)
+        held, template = plain(state), _find(client, call.id)
         if template is None:
             return None
-        held = plain(state)
-        managed = held.get("versions")
-        found = _state(client, template["id"], managed, held)
-        if not inputs:
-            return Resource(template["id"], found, not_default(_SETTINGS, found))
-        refreshed = as_found(_settings(inputs), _complete(inputs), found)
-        if "acl" in inputs and _acl_changes(inputs["acl"], found["acl"]):
-            refreshed["acl"] = found["acl"]
-        if isinstance(refreshed.get("versions"), list) and managed:
-            there = {version["id"]: version for version in found["versions"]}
-            refreshed["versions"] = [
-                versions.as_found(version, there.get(before["id"], {}))
-                for version, before in zip(refreshed["versions"], managed, strict=False)
-            ]
-        return Resource(template["id"], _hidden(found, inputs), refreshed)
+        id = template["id"]
+        found: Properties = {
+            "id": id,
+            **shown(_SETTINGS, template),
+            "organizationId": template["organization_id"],
+        }
+        if "acl" in held:
+            with client_error("Failed to get template ACL"):
+                found["acl"] = _acl_of(client.get(f"/api/v2/templates/{id}/acl"))
+        if "versions" in held:
+            with client_error("Failed to get template version"):
+                found["versions"] = [
+                    {**version, **_version_now(client, version["id"], template)}
+                    for version in held["versions"]
+                ]
+        if META in held:
+            found[META] = held[META]
+        asked = _asked_again(plain(inputs), found) if held else _worth_asking(found)
+        return Resource(id, found, asked)
 
     def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
         """Remove the template, which coderd refuses while there are workspaces of it."""
-        self._deployment.client().delete(f"/api/v2/templates/{call.id}")
+        with client_error("Failed to delete template"):
+            self._deployment.client().delete(f"/api/v2/templates/{call.id}")
 
-    def _check_licence(self, given: Properties, held: Mapping[str, Any]) -> None:
-        values = wanted(_settings(given), _complete(given), held)
-        licence.check(self._deployment.features(), values, managed_acl="acl" in given)
-
-    @staticmethod
-    def _make(importer: Importer, given: Properties) -> tuple[Json, str]:
-        """The template with its first version; or the one that an interrupted update made."""
-        first = given["versions"][0]
-        templates = f"/api/v2/organizations/{importer.organization}/templates"
-        named: Json | None = importer.client.find(f"{templates}/{given['name']}")
-        if named is not None:
-            taken = importer.find(first, named["id"])
-            if taken is None:
-                raise ProviderError(
-                    f"a template {given['name']} is there already: import it with "
-                    f"`pulumi import`, or choose another name (its id is {named['id']})"
-                )
-            return named, taken
-        version = importer.bring(first, None)
-        settings = _settings(given)
-        body = {
-            **request(settings, wanted(settings, _complete(given), {})),
-            "template_version_id": version,
-            "disable_everyone_group_access": "acl" in given,
-        }
-        made: Json = importer.client.post(templates, body)
-        return made, version
+    def _check_licence(self, future: Properties) -> None:
+        licence.check(self._deployment.features(), future, managed_acl="acl" in future)
 
 
-def _settle(client: Client, template: Json, given: Properties, state: Mapping[str, Any]) -> None:
-    """Bring settings and access list to what is wanted."""
-    settings, path = _settings(given), f"/api/v2/templates/{template['id']}"
-    there, managed = shown(_SETTINGS, template), "acl" in given
-    changed = differing(settings, _complete(given), _complete(there))
-    if changed or (managed and "acl" not in state):
-        values = wanted(settings, _complete(given), there)
-        body = {**request(settings, values), "disable_everyone_group_access": managed}
-        client.patch(path, body)
-    if not managed:
-        return
-    held = _acl_of(client.get(f"{path}/acl"))
-    if _acl_changes(given["acl"], held):
-        client.patch(
-            f"{path}/acl",
-            {
-                "user_perms": _roles(given["acl"]["users"], held["users"]),
-                "group_perms": _roles(given["acl"]["groups"], held["groups"]),
-            },
-        )
+def _told() -> Mapping[str, Setting]:
+    return {name: each for name, each in _SETTINGS.items() if name not in _ASKED_AFTERWARDS}
 
 
-def _take_back(client: Client, template: Json, new: Properties, error: ProviderError) -> None:
-    """Remove a template that could not be finished, so that nothing half-made is left.
-
-    Raises:
-        InitFailed: it had to stay; the engine is told of it.
-    """
-    try:
-        client.delete(f"/api/v2/templates/{template['id']}")
-    except ProviderError:
-        state = {**shown(_SETTINGS, template), "organizationId": template["organization_id"]}
-        raise InitFailed(template["id"], state, new, [str(error)]) from None
-
-
-def _state(
-    client: Client,
-    id: str,
-    managed: Sequence[Mapping[str, Any]] | None,
-    like: Mapping[str, Any],
-) -> Properties:
-    """The outputs, as coderd has them now.
-
-    Args:
-        client: coderd's REST API.
-        id: of the template.
-        managed: the versions that are managed, with their ids.
-        like: inputs or state; the access list is managed if it is in them.
-    """
-    template = client.get(f"/api/v2/templates/{id}")
-    state: Properties = {
-        **shown(_SETTINGS, template),
-        "organizationId": template["organization_id"],
+def _make(client: Client, future: Properties, version: str) -> Json:
+    """Make the template of its first version, and give it its access list."""
+    body = {
+        _CREATED_AS.get(key, key): value
+        for key, value in request(_SETTINGS, future).items()
+        if key not in _NOT_CREATED
     }
-    if "acl" in like:
-        state["acl"] = _acl_of(client.get(f"/api/v2/templates/{id}/acl"))
-    if managed is not None:
-        state["versions"] = []
-        for version in managed:
-            found = client.find(f"/api/v2/templateversions/{version['id']}")
-            if found is not None:
-                active = found["id"] == template["active_version_id"]
-                details = {"name": found["name"], "message": found["message"], "active": active}
-                state["versions"].append({**version, **details})
-    return state
+    body |= {
+        "template_version_id": version,
+        "disable_everyone_group_access": "acl" in future,
+    }
+    with client_error("Failed to create template"):
+        path = f"/api/v2/organizations/{future['organizationId']}/templates"
+        made: Json = client.post(path, body)
+    if "acl" in future:
+        with client_error("Failed to create template ACL"):
+            _patch_acl(client, made["id"], future["acl"], {"users": [], "group": []})
+    return made
 
 
-def _preview(new: Properties, held: Mapping[str, Any]) -> Properties:
-    """The outputs as far as they are known before an update."""
-    given = _complete(plain(new))
-    state = wanted(_settings(given), given, held)
-    state["organizationId"] = given.get("organizationId", held.get("organizationId", UNKNOWN))
-    if "acl" in given:
-        state["acl"] = given["acl"]
-    asked = given.get("versions")
-    if asked is UNKNOWN:
-        state["versions"] = UNKNOWN
-    elif asked is not None:
-        planned: list[Planned] = versions.plan(asked, held.get("versions") or [])
-        state["versions"] = [versions.previewed(plan) for plan in planned]
-    return _hidden(state, new)
+def _patch(client: Client, id: str, future: Properties) -> None:
+    body = request(_SETTINGS, future)
+    body["disable_everyone_group_access"] = "acl" in future
+    if client.patch(f"/api/v2/templates/{id}", body) is None:
+        # coderd answers 304.
+        raise BridgedError("template metadata not modified")
 
 
-def _identified(given: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> list[dict[str, Any]]:
-    return [{**version, "id": id} for version, id in zip(given, ids, strict=True)]
+def _patch_acl(client: Client, id: str, given: Properties, there: Json) -> None:
+    body = {}
+    for key, now in (("users", there["users"]), ("groups", there["group"])):
+        gone = {item["id"]: "" for item in now}
+        roles = {item["id"]: item["role"] for item in given.get(key) or []}
+        body[f"{key.removesuffix('s')}_perms"] = {**gone, **roles}
+    client.patch(f"/api/v2/templates/{id}/acl", body)
 
 
-def _settings(inputs: Mapping[str, Any]) -> dict[str, Setting]:
-    """The settings, with a display name that follows the name unless the program gives one."""
-    name = plain(inputs.get("name"))
-    return {**_SETTINGS, "displayName": Setting("display_name", name)}
+def _afterwards(client: Client, id: str) -> Properties:
+    with client_error("Failed to get template"):
+        template = client.get(f"/api/v2/templates/{id}")
+    return shown({name: _SETTINGS[name] for name in _ASKED_AFTERWARDS}, template)
 
 
-def _complete(values: Mapping[str, Any]) -> Properties:
-    """The values with the parts of the stop requirement that may be left out, in one order."""
-    requirement = plain(values.get("autoStopRequirement"))
+def _version_now(client: Client, id: str, template: Json) -> Properties:
+    version = client.get(f"/api/v2/templateversions/{id}")
+    return {
+        "name": version["name"],
+        "message": version["message"],
+        "active": version["id"] == template["active_version_id"],
+    }
+
+
+def _asked_again(inputs: Any, found: Any) -> Any:
+    """The inputs of a program as they would be to ask for what was found: the same keys."""
+    if isinstance(inputs, Mapping) and isinstance(found, Mapping):
+        return {key: _asked_again(each, found[key]) for key, each in inputs.items() if key in found}
+    if isinstance(inputs, list) and isinstance(found, list) and len(inputs) == len(found):
+        return [_asked_again(one, other) for one, other in zip(inputs, found, strict=True)]
+    return found
+
+
+def _worth_asking(found: Any) -> Any:
+    """The inputs of a program that the bridge makes of an import: what is not empty."""
+    kept = {key: each for key, each in found.items() if key != "id"}
+    return {
+        key: _worth_asking(each) if isinstance(each, dict) else each
+        for key, each in kept.items()
+        if each not in ("", 0, False, [], {})
+    }
+
+
+def _same(one: Any, other: Any, key: str = "") -> bool:
+    """Whether two values are the same to Terraform; what is not known yet is never."""
+    if has_unknown(one) or has_unknown(other):
+        return False
+    return bool(_ordered(one, key) == _ordered(other, key))
+
+
+def _ordered(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        # By key, since a protobuf map has no order and what is sorted below goes by its text.
+        return {
+            inner: _ordered(each, inner)
+            for inner, each in sorted(value.items())
+            if each is not None
+        }
+    if isinstance(value, list):
+        items = [_ordered(each, "") for each in value]
+        return sorted(items, key=repr) if key in _SETS else items
+    return value
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [UNKNOWN]
+
+
+def _may_be_active(version: Any) -> bool:
+    return version is UNKNOWN or version.get("active") in (True, UNKNOWN)
+
+
+def _complete(values: Properties) -> Properties:
+    """The inputs with the defaults of the parts of the stop requirement."""
+    requirement = values.get("autoStopRequirement")
     if not isinstance(requirement, Mapping):
-        return dict(values)
-    days = requirement.get("daysOfWeeks") or []
-    if isinstance(days, list) and not has_unknown(days):
-        days = [day for day in DAYS if day in days]
-    weeks = requirement.get("weeks") or 1
-    return {**values, "autoStopRequirement": {"daysOfWeeks": days, "weeks": weeks}}
+        return values
+    return {**values, "autoStopRequirement": {"daysOfWeeks": [], "weeks": 1, **requirement}}
 
 
-def _check_days(inputs: Mapping[str, Any]) -> Failures:
-    requirement = plain(inputs.get("autoStopRequirement"))
-    lists = {"autoStartPermittedDaysOfWeeks": plain(inputs.get("autoStartPermittedDaysOfWeeks"))}
+def _check_days(given: Mapping[str, Any]) -> Failures:
+    requirement = given.get("autoStopRequirement")
+    lists = {"autoStartPermittedDaysOfWeeks": given.get("autoStartPermittedDaysOfWeeks")}
     if isinstance(requirement, Mapping):
         lists["autoStopRequirement.daysOfWeeks"] = requirement.get("daysOfWeeks")
     return [
@@ -393,9 +426,6 @@ def _check_roles(acl: Any) -> Failures:
     ]
 
 
-# Access lists
-
-
 def _acl_of(body: Json) -> dict[str, list[dict[str, str]]]:
     return {
         kind: sorted(
@@ -406,51 +436,13 @@ def _acl_of(body: Json) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def _acl_changes(given: Any, held: Any) -> dict[str, Change]:
-    given, held = plain(given), plain(held)
-    if held is None:
-        return {"acl": Change("add")}
-    if has_unknown(given):
-        return {"acl": Change("update")}
-    changes = {}
-    for kind in ("groups", "users"):
-        before = {item["id"]: item["role"] for item in held[kind]}
-        after = {item["id"]: item["role"] for item in given[kind]}
-        if before != after:
-            changes[f"acl.{kind}"] = Change("update")
-    return changes
-
-
-def _roles(given: Sequence[Mapping[str, str]], held: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    gone = {item["id"]: "" for item in held}
-    return {**gone, **{item["id"]: item["role"] for item in given}}
-
-
-def _hidden(state: Properties, inputs: Mapping[str, Any]) -> Properties:
-    """The state, secret where the inputs are."""
-    hidden = hide_like({key: value for key, value in state.items() if key != "versions"}, inputs)
-    if "versions" not in state:
-        return hidden
-    given, made = inputs.get("versions"), state["versions"]
-    if isinstance(given, list) and isinstance(made, list):
-        # Place by place, so that a secret variable does not hide the version's id.
-        hidden["versions"] = [
-            hide_like(version, given[at])
-            if at < len(given) and isinstance(given[at], Mapping) and isinstance(version, Mapping)
-            else version
-            for at, version in enumerate(made)
-        ]
-    else:
-        hidden["versions"] = secret(made) if has_secret(given) else made
-    return hidden
-
-
 def _find(client: Client, id: str) -> Json | None:
-    """A template by its id, or by `organization/name`."""
+    """A template by its id, or to import it by `organization/name`."""
     organization, slash, name = id.partition("/")
     if not slash:
-        found = client.find(f"/api/v2/templates/{id}")
-    else:
-        found = client.find(f"/api/v2/organizations/{organization}/templates/{name}")
-    template: Json | None = found
-    return template
+        with client_error("Failed to get template"):
+            found: Json | None = client.find(f"/api/v2/templates/{id}")
+            return found
+    with client_error(f"Failed to get template with name {name}"):
+        named: Json = client.get(f"/api/v2/organizations/{organization}/templates/{name}")
+        return named

@@ -1,227 +1,195 @@
-"""The versions of a template: which are there already, which have to be imported.
+"""The versions of a template: which of them are there already, and which have to be imported.
 
-A version is known by its content. One whose directory and variables are those of a version in the
-state is that version, whatever its name; any other is uploaded and imported, under a name that the
-template does not have yet.
+The provider knows a version again by the digest of its directory, in a private state of its own
+under `last_versions`, which the bridge keeps in `__meta` (internal/provider/template_resource.go in
+coder/terraform-provider-coderd, pkg/pf/tfbridge/resource_state.go in
+pulumi/pulumi-terraform-bridge). What is not in there is uploaded, even if coderd has it.
 """
 
+import base64
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from local.providers import coderd_archive as archive
-from local.providers.base import Call, Change, ProviderError
-from local.providers.coderd_client import Client, Json, Refusal
+from local.providers.base import Call
+from local.providers.coderd_client import BridgedError, Client, Json, Refusal, client_error
 from local.providers.coderd_schema import Failures
-from local.providers.wire import UNKNOWN, Secret, has_unknown, plain
+from local.providers.wire import UNKNOWN, has_unknown
 
-Version = Mapping[str, Any]
+Version = dict[str, Any]
 """A version in inputs or state: name, directory, directoryHash, active, message, tfVars..."""
+Memory = Mapping[str, Sequence[Mapping[str, Any]]]
+"""The private state: digest of a directory to its versions (id, name, tf_vars, active)."""
 
+META: Final = "__meta"
+NO_ID: Final = "00000000-0000-0000-0000-000000000000"
+
+_KEY: Final = "last_versions"
 _NAME: Final = re.compile(r"[a-zA-Z0-9]+(?:[_.-]{1}[a-zA-Z0-9]+)*")
 _NAME_CHARACTERS: Final = 64
-_MESSAGE_CHARACTERS: Final = 72
+_GIVEN: Final = ("name", "message", "directory", "active", "tfVars", "provisionerTags")
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A version as it should be, and the one of the state that is it, None if it is new."""
-
-    given: Any
-    held: Version | None = None
+# The private state
 
 
-# Inputs
-
-
-def check(root: Path, given: Any) -> tuple[Any, Failures]:
-    """The versions of the inputs with the digests of their directories, and what is wrong.
-
-    Args:
-        root: what relative directories start from.
-        given: the versions, which fit the schema.
-    """
-    if isinstance(given, Secret):
-        inner, found = check(root, given.value)
-        return Secret(inner), found
-    checked = []
-    failures = _check_set(plain(given))
-    for at, version in enumerate(given):
-        completed, wrong = _check_one(root, version, f"versions[{at}]")
-        checked.append(completed)
-        failures += wrong
-    return checked, failures
-
-
-def _check_one(root: Path, version: Any, path: str) -> tuple[Any, Failures]:
-    if isinstance(version, Secret):
-        inner, found = _check_one(root, version.value, path)
-        return Secret(inner), found
-    if version is UNKNOWN:
-        return version, []
-    failures: Failures = []
-    digest: Any = UNKNOWN
-    name, directory = plain(version.get("name")), plain(version["directory"])
-    if isinstance(name, str) and not _is_name(name):
-        failures.append((f"{path}.name", f"{name!r} is no name of a version"))
-    if isinstance(directory, str):
-        try:
-            files = archive.read(root / directory)
-            archive.pack(files)
-            digest = archive.digest(files)
-        except archive.DirectoryError as error:
-            failures.append((f"{path}.directory", str(error)))
-    inputs = {key: value for key, value in version.items() if key != "id"}
-    return {**inputs, "directoryHash": digest}, failures
-
-
-def _is_name(name: str) -> bool:
-    return len(name) <= _NAME_CHARACTERS and _NAME.fullmatch(name) is not None
-
-
-def _check_set(versions: Sequence[Any]) -> Failures:
-    failures: Failures = []
-    known = [version for version in versions if version is not UNKNOWN]
-    if not versions:
-        failures.append(("versions", "must not be an empty list: leave it out or give a version"))
-    names = [version["name"] for version in known if isinstance(version.get("name"), str)]
-    failures += [
-        ("versions", f"the name {name!r} is given to more than one version")
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    ]
-    if sum(version.get("active") is True for version in known) > 1:
-        failures.append(("versions", "only one version can be active at a time"))
-    return failures
-
-
-def may_be_active(version: Any) -> bool:
-    """Whether a version is the active one, as far as it is known."""
-    return version is UNKNOWN or version.get("active") in (True, UNKNOWN)
-
-
-# Comparison
-
-
-def plan(versions: Sequence[Any], held: Sequence[Version]) -> list[Planned]:
-    """Find the versions that are there already: by content and name, else by content and place.
-
-    Raises:
-        ProviderError: a version's content changes and its name does not, or the active version is
-            to be so no longer and no other is.
-    """
-    left = list(held)
-    found: dict[int, Version] = {}
-    for by_name in (True, False):
-        for at, version in enumerate(versions):
-            if at in found or version is UNKNOWN:
-                continue
-            same = next((item for item in left if _is_same(version, item, by_name)), None)
-            if same is not None:
-                found[at] = same
-                left.remove(same)
-    names = {item["name"] for item in held}
-    for at, version in enumerate(versions):
-        if at not in found and version is not UNKNOWN and version.get("name") in names:
-            raise ProviderError(
-                f"version {version['name']}: its directory or its tf_vars have changed, so its "
-                "name must change too"
-            )
-    active = [item["name"] for item in found.values() if item["active"]]
-    if active and not any(may_be_active(version) for version in versions):
-        raise ProviderError(
-            f"version {active[0]} is to be active no longer, but no other is: set active on one"
-        )
-    return [Planned(version, found.get(at)) for at, version in enumerate(versions)]
-
-
-def _is_same(version: Version, held: Version, by_name: bool) -> bool:
-    if by_name and held["name"] != version.get("name"):
-        return False
-    return bool(held.get("directoryHash") == version["directoryHash"]) and not _differ(
-        version, held, "tfVars"
-    )
-
-
-def _differ(version: Version, held: Version, key: str) -> bool:
-    return has_unknown(version.get(key)) or _pairs(version, key) != _pairs(held, key)
-
-
-def _pairs(version: Version, key: str) -> list[dict[str, str]]:
-    """Names and values in one order, since they are a set."""
-    return sorted(
-        ({"name": item["name"], "value": item["value"]} for item in version.get(key) or []),
-        key=lambda item: item["name"],
-    )
-
-
-def _message(version: Version) -> Any:
-    message = version.get("message") or ""
-    return message if message is UNKNOWN else str(message)[:_MESSAGE_CHARACTERS]
-
-
-def changes(given: Any, state: Any) -> dict[str, Change]:
-    """How versions differ from those of the state, by property path."""
-    versions, held = plain(given), plain(state)
-    if held is None:
-        return {"versions": Change("add")}
-    if versions is UNKNOWN:
-        return {"versions": Change("update")}
-    found: dict[str, Change] = {}
-    for at, planned in enumerate(plan(versions, held)):
-        if at >= len(held):
-            found[f"versions[{at}]"] = Change("add")
-        elif planned.given is UNKNOWN:
-            found[f"versions[{at}]"] = Change("update")
-        else:
-            for key in _changed(planned, held[at]):
-                found[f"versions[{at}].{key}"] = Change("update")
-    for at in range(len(versions), len(held)):
-        found[f"versions[{at}]"] = Change("delete")
+def remembered(state: Mapping[str, Any]) -> Memory:
+    """The private state in the outputs of a template; empty after an import."""
+    meta = json.loads(state.get(META) or "{}")
+    private = json.loads(base64.b64decode(meta.get("private_state", "")) or b"{}")
+    found: Memory = json.loads(base64.b64decode(private.get(_KEY, "")) or b"{}")
     return found
 
 
-def _changed(planned: Planned, there: Version) -> list[str]:
-    version = planned.given
-    wanted = {
-        "directory": version["directory"],
-        "message": _message(version),
-        "active": version.get("active", False),
-    }
-    if version.get("name") is not None:
-        wanted["name"] = version["name"]
-    keys = [key for key, value in wanted.items() if value != there.get(key)]
-    keys += [key for key in ("tfVars", "provisionerTags") if _differ(version, there, key)]
-    if version["directoryHash"] != there.get("directoryHash"):
-        keys.append("directoryHash")
-    return keys
+def memory(versions: Sequence[Mapping[str, Any]]) -> str:
+    """What `__meta` says once these versions are there."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for version in versions:
+        found.setdefault(version["directoryHash"], []).append(
+            {
+                "id": version["id"],
+                "name": version["name"],
+                "tf_vars": pairs(version, "tfVars"),
+                "active": version["active"],
+            }
+        )
+    return json.dumps({"private_state": _encoded({_KEY: _encoded(found)})})
 
 
-def previewed(planned: Planned) -> Any:
-    """What the state will say of a version."""
-    if planned.given is UNKNOWN:
+def _encoded(value: Any) -> str:
+    return base64.b64encode(json.dumps(value, separators=(",", ":")).encode()).decode()
+
+
+# Plans
+
+
+def check(versions: Any) -> Failures:
+    """What is wrong with the versions of the inputs, beyond the schema."""
+    if not isinstance(versions, list):
+        return []
+    if not versions:
+        return [("versions", "must have at least 1 element")]
+    known = [version for version in versions if version is not UNKNOWN]
+    names = [version["name"] for version in known if isinstance(version.get("name"), str)]
+    bad = [
+        (f"versions[{place}].name", f"{version['name']!r} is no name of a version")
+        for place, version in enumerate(versions)
+        if version is not UNKNOWN and not _is_name(version.get("name"))
+    ]
+    if bad:
+        return bad
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            return [("versions", f"Template version names must be unique. `{name}` appears twice.")]
+    if sum(version.get("active") is True for version in known) > 1:
+        return [("versions", "Only one template version can be active at a time.")]
+    return []
+
+
+def _is_name(name: Any) -> bool:
+    if not isinstance(name, str):
+        return True
+    return len(name) <= _NAME_CHARACTERS and _NAME.fullmatch(name) is not None
+
+
+def differ(given: Sequence[Version], held: Sequence[Version]) -> bool:
+    """Whether the program asks for other versions than the state has."""
+    if len(given) != len(held):
+        return True
+    return any(
+        key in version and _value(key, version) != _value(key, before)
+        for version, before in zip(given, held, strict=True)
+        for key in _GIVEN
+    )
+
+
+def _value(key: str, version: Mapping[str, Any]) -> Any:
+    if key in ("tfVars", "provisionerTags"):
+        return UNKNOWN if has_unknown(version.get(key)) else pairs(version, key)
+    return version.get(key)
+
+
+def plan(root: Path, given: Sequence[Version], memory: Memory) -> list[Version]:
+    """The versions as they will be; the id of one that has to be imported is UNKNOWN.
+
+    Args:
+        root: what relative directories start from.
+        given: the versions of the inputs.
+        memory: the private state.
+
+    Raises:
+        BridgedError: a directory cannot be read, or no version would be active any more.
+    """
+    planned = [
+        {
+            "name": UNKNOWN,
+            "message": "",
+            "active": False,
+            **version,
+            "id": UNKNOWN,
+            "directoryHash": _digest(root, version["directory"]),
+        }
+        for version in given
+    ]
+    _reconcile(planned, given, memory)
+    if not any(version["active"] is True for version in planned):
+        for version in planned:
+            known = memory.get(version["directoryHash"], ())
+            if version["id"] is not UNKNOWN and any(
+                before["id"] == version["id"] and before["active"] for before in known
+            ):
+                raise BridgedError(
+                    f"Client Error: no version is active any more: {version['name']} was, and its "
+                    "content is as it was"
+                )
+    return planned
+
+
+def _digest(root: Path, directory: Any) -> Any:
+    if directory is UNKNOWN:
         return UNKNOWN
-    held = planned.held or {"name": UNKNOWN, "id": UNKNOWN}
-    return {
-        "name": held["name"],
-        "active": False,
-        **planned.given,
-        "message": _message(planned.given),
-        "id": held["id"],
-    }
+    try:
+        return archive.digest(root / directory)
+    except archive.DirectoryError as error:
+        raise BridgedError(f"Client Error: Failed to compute directory hash: {error}") from None
 
 
-def as_found(version: Any, now: Version) -> Any:
-    """A version of the inputs with what has been changed in coderd."""
-    if not isinstance(version, Mapping):
-        return version
-    there = {key: now[key] for key in ("name", "active") if key in now}
-    if "message" in version and _message(version) != now.get("message"):
-        there["message"] = now.get("message")
-    return {key: there.get(key, value) for key, value in version.items()}
+def _reconcile(planned: list[Version], given: Sequence[Version], memory: Memory) -> None:
+    """Give the versions that are known again their ids: by digest and name, then by digest."""
+    left = {digest: list(versions) for digest, versions in memory.items()}
+    for version in planned:
+        known = left.get(version["directoryHash"], [])
+        same = next((each for each in known if each["name"] == version["name"]), None)
+        if same is not None:
+            version["id"] = same["id"]
+            known.remove(same)
+    for version, asked in zip(planned, given, strict=True):
+        known = left.get(version["directoryHash"], [])
+        if known and version["id"] is UNKNOWN:
+            first = known.pop(0)
+            version["id"] = first["id"]
+            if asked.get("name") is None:
+                version["name"] = first["name"]
+    for version, asked in zip(planned, given, strict=True):
+        if version["id"] is UNKNOWN:
+            continue
+        known = list(memory.get(version["directoryHash"], ()))
+        before = next((each for each in known if each["id"] == version["id"]), None)
+        values = _value("tfVars", version)
+        if before is None or values is UNKNOWN or values != before["tf_vars"]:
+            version["id"] = UNKNOWN
+            if asked.get("name") is None:
+                version["name"] = UNKNOWN
+
+
+def pairs(version: Mapping[str, Any], key: str) -> dict[str, str]:
+    """A set of names and values as a mapping."""
+    return {item["name"]: item["value"] for item in version.get(key) or []}
 
 
 # Imports
@@ -233,7 +201,7 @@ class Importer:
 
     Args:
         client: coderd's REST API.
-        call: what is being made; its timeout holds for each import.
+        call: what is being made.
         root: what relative directories start from.
         organization: id of the organization the versions are of.
     """
@@ -243,89 +211,76 @@ class Importer:
     root: Path
     organization: str
 
-    def bring(self, version: Version, template: str | None) -> str:
-        """Import a version and return its id; of a template, unless that is only to be made.
+    def bring(self, version: Mapping[str, Any], template: str) -> Json:
+        """Import a version and return it; of a template, or of NO_ID when that is only to be made.
 
         Raises:
-            ProviderError: the import fails, with the provisioner's log; or the template has
-                another version of this name.
+            BridgedError: the import fails, with the provisioner's log; or the template has a
+                version of this name, whatever is in it.
         """
-        file = self._upload(version)
         body = {
-            "message": _message(version),
+            "name": "" if version["name"] is UNKNOWN else version["name"],
+            "message": version["message"],
+            "template_id": template,
             "storage_method": "file",
+            "file_id": self._upload(version),
             "provisioner": "terraform",
-            "file_id": file,
-            "user_variable_values": _pairs(version, "tfVars"),
-            "tags": {item["name"]: item["value"] for item in _pairs(version, "provisionerTags")},
+            "tags": pairs(version, "provisionerTags"),
+            "user_variable_values": [
+                {"name": name, "value": value}
+                for name, value in sorted(pairs(version, "tfVars").items())
+            ],
         }
-        body |= {"template_id": template} if template else {}
-        body |= {"name": version["name"]} if version.get("name") else {}
         path = f"/api/v2/organizations/{self.organization}/templateversions"
         try:
-            made = self.client.post(path, body)
+            made: Json = self.client.post(path, body)
         except Refusal as refusal:
-            if refusal.status != HTTPStatus.CONFLICT or not template:
-                raise
-            id = self.find(version, template)
-            if id is None:
-                raise ProviderError(
-                    f"the template has another version {version['name']} already: the name must "
-                    "change when the directory or the tf_vars do"
-                ) from None
-            return id
-        return str(self.client.await_version(made["id"], self.call.timeout)["id"])
+            raise BridgedError(
+                f"Provisioner Error: failed to create template version: {refusal}\n"
+            ) from None
+        done = self.client.await_version(made["id"])
+        job = done["job"]
+        if job["status"] != "succeeded":
+            log = "".join(
+                f"{_moment(line['created_at'])} {line['output']}\n"
+                for line in self.client.get(f"/api/v2/templateversions/{made['id']}/logs") or []
+                if line["output"]
+            )
+            raise BridgedError(
+                "Provisioner Error: failed to wait for job: provisioner job did not succeed: "
+                f"{job['status']} ({job.get('error') or ''})\n{log}"
+            )
+        return made
 
-    def find(self, version: Version, template: str) -> str | None:
-        """Id of the template's version of the same name, if content and variables are the same.
+    def rename(self, version: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """Give a version that is there its new name, with the message; a message alone stays.
 
         Raises:
-            ProviderError: they are, and its import failed.
+            BridgedError: coderd refuses.
         """
-        if not version.get("name"):
-            return None
-        path = f"/api/v2/templates/{template}/versions/{version['name']}"
-        found: Json | None = self.client.find(path)
-        # The same content uploaded again by the same user is the same file.
-        if found is None or found["job"].get("file_id") != self._upload(version):
-            return None
-        try:
-            self.client.await_version(found["id"], self.call.timeout)
-        except ProviderError as error:
-            raise ProviderError(f"{error}\nTo try it again, change the version's name.") from None
-        variables = self.client.get(f"/api/v2/templateversions/{found['id']}/variables") or []
-        values = {item["name"]: item["value"] for item in variables if not item["sensitive"]}
-        same = all(
-            values.get(item["name"], item["value"]) == item["value"]
-            for item in _pairs(version, "tfVars")
-        )
-        return str(found["id"]) if same else None
-
-    def rename(self, planned: Planned) -> None:
-        """Give a version that is there its new name or message."""
-        if planned.held is None:
+        if version["name"] == before["name"]:
             return
-        name = planned.given.get("name") or planned.held["name"]
-        message = _message(planned.given)
-        if (name, message) != (planned.held["name"], planned.held.get("message", "")):
-            path = f"/api/v2/templateversions/{planned.held['id']}"
-            self.client.patch(path, {"name": name, "message": message})
+        with client_error("Failed to update template version metadata"):
+            self.client.patch(
+                f"/api/v2/templateversions/{version['id']}",
+                {"name": version["name"], "message": version["message"]},
+            )
 
-    def promote(self, versions: Sequence[Version], ids: Sequence[str], template: str) -> None:
-        """Make the version active that should be, if it is not."""
-        for version, id in zip(versions, ids, strict=True):
-            if version.get("active"):
-                path = f"/api/v2/templates/{template}"
-                if self.client.get(path)["active_version_id"] != id:
-                    self.client.patch(f"{path}/versions", {"id": id})
+    def promote(self, version: str, template: str) -> None:
+        """Make a version the active one; raises as `rename`."""
+        with client_error("failed to update active template version"):
+            self.client.patch(f"/api/v2/templates/{template}/versions", {"id": version})
 
-    def _upload(self, version: Version) -> str:
+    def _upload(self, version: Mapping[str, Any]) -> str:
         try:
             files = archive.read(self.root / version["directory"])
-            if archive.digest(files) != version["directoryHash"]:
-                raise ProviderError(
-                    f"{version['directory']} has changed since the update began: run it again"
-                )
             return self.client.upload(archive.pack(files))
-        except archive.DirectoryError as error:
-            raise ProviderError(str(error)) from None
+        except (archive.DirectoryError, Refusal) as error:
+            raise BridgedError(
+                f"Provisioner Error: failed to upload directory: {error}\n"
+            ) from None
+
+
+def _moment(text: str) -> str:
+    moment = datetime.fromisoformat(text).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -25,15 +25,7 @@ from local.providers.base import (
     compare,
 )
 from local.providers.random_words import ADJECTIVES, ADVERBS, NAMES
-from local.providers.wire import (
-    UNKNOWN,
-    Properties,
-    Secret,
-    has_unknown,
-    hide_like,
-    plain,
-    secret,
-)
+from local.providers.wire import UNKNOWN, Properties, Secret, has_unknown, plain, secret
 
 _SPECIAL: Final = "!@#$%&*()-_=+[]{}<>:?"
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
@@ -55,7 +47,7 @@ class _Kind:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     minimum: Mapping[str, int] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
-    importable: str = ""
+    schema_version: int = 0
 
     def check(self, given: Mapping[str, Any]) -> Failures:
         """What is wrong with known inputs beyond their types."""
@@ -158,6 +150,7 @@ class _String(_Kind):
 class _Password(_String):
     outputs: tuple[str, ...] = ("result", "bcryptHash")
     secret: frozenset[str] = frozenset(("result", "bcryptHash"))
+    schema_version: int = 3
 
     def make(self, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         _, outputs = super().make(given)
@@ -351,6 +344,7 @@ class RandomProvider(Provider):
 
     name: ClassVar[str] = "random"
     version: ClassVar[str] = "4.21.4"
+    bridged: ClassVar[bool] = True
 
     def check(self, call: Call, old: Properties, new: Properties) -> Checked:
         """Validate inputs as the real provider does, all problems at once."""
@@ -378,24 +372,27 @@ class RandomProvider(Provider):
             kind, {name: old_inputs[name] for name in old_inputs if name in kind.inputs}
         )
         changes = compare(old, _complete(kind, new), replace=True)
-        return Difference({name: changes[name] for name in changes if _counts(name, call)})
+        counting = {name: changes[name] for name in changes if _counts(name, call)}
+        return Difference(counting, detailed=False)
 
     def create(self, call: Call, new: Properties) -> Resource:
         """Make a value; in a preview everything made is unknown."""
         kind = _kind(call)
         inputs = _complete(kind, new)
         if call.preview or has_unknown(new):
-            return Resource("", self._state(kind, inputs, dict.fromkeys(kind.outputs, UNKNOWN)))
+            foreseen = dict.fromkeys(kind.outputs, UNKNOWN)
+            return Resource("", self._state(kind, UNKNOWN, inputs, foreseen))
         id, outputs = kind.make(plain(inputs))
-        return Resource(id, self._state(kind, inputs, outputs))
+        return Resource(id, self._state(kind, id, inputs, outputs))
 
     def read(self, call: Call, inputs: Properties, state: Properties) -> Resource | None:
         """What is kept in the state is all there is; an import computes it from the id."""
         kind = _kind(call)
         if state and all(name in state for name in kind.outputs):
-            return Resource(call.id, state, inputs)
+            # The engine sends secrets as plain values and wants them back as secrets.
+            return Resource(call.id, self._state(kind, call.id, {}, state), inputs)
         loaded, id, outputs = kind.load(call.id)
-        return Resource(id, self._state(kind, _complete(kind, loaded), outputs), loaded)
+        return Resource(id, self._state(kind, id, _complete(kind, loaded), outputs), loaded)
 
     def update(
         self, call: Call, old_inputs: Properties, state: Properties, new: Properties
@@ -403,7 +400,7 @@ class RandomProvider(Provider):
         """Only reached when every change is ignored: the value stays."""
         kind = _kind(call)
         outputs = {name: state[name] for name in kind.outputs if name in state}
-        return self._state(kind, _complete(kind, new), outputs)
+        return self._state(kind, call.id, _complete(kind, new), outputs)
 
     def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
         """Nothing exists outside of the state."""
@@ -425,11 +422,13 @@ class RandomProvider(Provider):
         return secret(typed) if isinstance(value, Secret) else typed
 
     @staticmethod
-    def _state(kind: _Kind, inputs: Properties, outputs: Mapping[str, Any]) -> Properties:
-        hidden = {
-            name: secret(value) if name in kind.secret else value for name, value in outputs.items()
-        }
-        return {**hide_like(inputs, inputs), **hidden}
+    def _state(kind: _Kind, id: Any, inputs: Properties, outputs: Mapping[str, Any]) -> Properties:
+        state = {**inputs, **outputs, "id": id}
+        if id is not UNKNOWN:
+            state |= {name: secret(state[name]) for name in kind.secret & state.keys()}
+            if kind.schema_version:
+                state["__meta"] = f'{{"schema_version":"{kind.schema_version}"}}'
+        return state
 
 
 _TYPE_NAMES: Final = {

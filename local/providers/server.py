@@ -150,8 +150,9 @@ def _difference(found: Difference) -> provider_pb2.DiffResponse:
                 kind=_KINDS[change.kind, change.replace], inputDiff=found.of_inputs
             )
             for path, change in found.changes.items()
+            if found.detailed
         },
-        hasDetailedDiff=True,
+        hasDetailedDiff=found.detailed,
     )
 
 
@@ -207,10 +208,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @_answer
     def Handshake(self, connection: _Connection, request: Any) -> Any:
         connection.attach(request.engine_address)
+        bridged = connection.provider.bridged
         return provider_pb2.ProviderHandshakeResponse(
-            accept_secrets=True,
-            accept_resources=False,
-            accept_outputs=False,
+            accept_secrets=not bridged,
+            accept_resources=bridged,
             supports_autonaming_configuration=True,
         )
 
@@ -244,8 +245,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answer
     def DiffConfig(self, connection: _Connection, request: Any) -> Any:
-        old = decode(request.old_inputs) or decode(request.olds)
-        return _difference(connection.provider.diff_config(old, decode(request.news)))
+        old, state = decode(request.old_inputs), decode(request.olds)
+        found = connection.provider.diff_options(old or state, state, decode(request.news))
+        return _difference(found) if found else provider_pb2.DiffResponse()
 
     @_answer
     def Configure(self, connection: _Connection, request: Any) -> Any:
@@ -254,11 +256,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         connection.provider.configure(
             {name: value for name, value in config.items() if name not in ENGINE_KEYS}
         )
+        bridged = connection.provider.bridged
         return provider_pb2.ConfigureResponse(
-            acceptSecrets=True,
+            acceptSecrets=not bridged,
             supportsPreview=True,
-            acceptResources=False,
-            acceptOutputs=False,
+            acceptResources=bridged,
             supports_autonaming_configuration=True,
         )
 

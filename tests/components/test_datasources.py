@@ -72,6 +72,9 @@ def test_a_uid_that_grafana_made_is_a_data_source_like_any_other():
         ({"loki_uid": "prometheus"}, "given to two data sources"),
         ({"loki_url": "https://u:s3cr3t@loki"}, "must hold no user or password"),
         ({"prometheus_url": "prometheus:9090"}, "must be a URL such as"),
+        ({"ssl_mode": "verify-ca"}, "verify-ca needs the path of a CA"),
+        ({"ca_file": "/ca.crt"}, "require uses no CA"),
+        ({"ssl_mode": "verify-full", "ca_file": "ca.crt"}, "must be absolute"),
         ({"database_host": "db"}, "is not like db.example.com:5432"),
         ({"database_host": "db:70000"}, "is not like db.example.com:5432"),
     ],
@@ -80,6 +83,24 @@ def test_refused(given, message):
     with pytest.raises(ArgsError, match=message) as caught:
         DataSourcesArgs(**{"database_host": "db:5432", **given})
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_another_uid_takes_the_place_of_the_one_before_because_grafana_changes_no_uid():
+    recorder, _ = declare(loki_uid="logs", postgres_uid="db")
+    assert {s["name"] for s in sources(recorder).values()} == {"Loki", "AI Gateway DB"}
+    files = [yaml.safe_load(t) for c in recorder.of("ConfigMap") for t in c["data"].values()]
+    for file in files:
+        (source,) = file["datasources"]
+        assert file["deleteDatasources"] == [{"orgId": 1, "name": source["name"]}]
+    # The uid of a source's first file needs none: deleted ones lose their permissions.
+    recorder, _ = declare()
+    assert "deleteDatasources" not in str(recorder.of("ConfigMap"))
+
+
+def test_the_connection_to_the_database_is_verified_where_the_stack_says_so():
+    recorder, _ = declare(ssl_mode="verify-full", ca_file="/etc/ca/ca.crt")
+    data = sources(recorder)["aibridge-postgres"]["jsonData"]
+    assert (data["sslmode"], data["sslRootCertFile"]) == ("verify-full", "/etc/ca/ca.crt")
 
 
 def test_the_password_stands_in_its_secret_and_nowhere_else():

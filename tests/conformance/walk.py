@@ -305,7 +305,8 @@ def _content(version: Version) -> str:
 
 
 def _holds(version: Version, text: str) -> bool:
-    told = [*version.files.values(), *(value.encode() for value in version.variables.values())]
+    files = version.files or {}
+    told = [*files.values(), *(value.encode() for value in version.variables.values())]
     return any(text.encode() in content for content in told)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,8 +128,8 @@ class ForgeServer:
 
 
 @contextmanager
-def serving(forge: ForgeServer) -> Iterator[ForgeServer]:
-    """Serve `forge` at its `url`."""
+def serving(forge: ForgeServer, tls: ssl.SSLContext | None = None) -> Iterator[ForgeServer]:
+    """Serve `forge` at its `url`, by TLS if a context is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def _do(self) -> None:
@@ -152,8 +153,10 @@ def serving(forge: ForgeServer) -> Iterator[ForgeServer]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    forge.url = f"http://127.0.0.1:{server.server_port}"
+    forge.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield forge
     finally:

@@ -15,7 +15,8 @@ from pulumi import automation
 
 from components.coder.api import Coderd, CoderdApi
 from local.environment import Environment
-from ops import adopt, engine, history, settling, stacks, tokens
+from ops import adopt, engine, history, stacks, tokens
+from ops.adoption import templates
 from ops.existing import ExistingError, objects
 from ops.steps import Step, observe
 
@@ -276,7 +277,7 @@ def test_another_content_and_other_credentials_are_changes_and_no_rotation_is_hi
         done = world.adopt(ready)
         assert set(done.taken) == world.made
         assert changing(ready) == {
-            "external-auth-secret": "update",
+            "coderd-variables": "update",
             "coderd-deployment": "create",
             "open-template": "update",
         }
@@ -285,7 +286,7 @@ def test_another_content_and_other_credentials_are_changes_and_no_rotation_is_hi
         ready.stack.up()
         assert changing(ready) == {}
     after = world.kubernetes("GET", deployment)["spec"]["template"]
-    rotation = "firewalled-coder/external-auth-rotation"
+    rotation = "firewalled-coder/variables"
     assert after["metadata"]["annotations"][rotation] != pods["metadata"]["annotations"][rotation]
     after["metadata"], pods["metadata"] = {}, {}
     assert after == pods, "coderd restarts with the new credentials, and nothing else of it changes"
@@ -332,15 +333,12 @@ def test_a_version_that_the_provider_does_not_know_again_is_left_to_up(
 ) -> None:
     world.lose_the_state()
 
-    def forget(outputs: dict[str, Any], adopted: dict[str, Any]) -> None:
-        adopted["directoryHash"] = "another"
-
-    monkeypatch.setattr(settling, "_remember", forget)
+    monkeypatch.setattr(templates, "memory", lambda *_: "{}")
     with world.session() as ready:
         done = world.adopt(ready)
-        assert done.differing == ("open-template: update versions",)
-        assert any("does not know the running versions again" in line for line in world.said)
-        assert changing(ready) == {"open-template": "update"}
+        assert done.differing == ("open-template: update versions", "open-version: replace")
+        assert any("does not know its running version again" in line for line in world.said)
+        assert changing(ready) == {"open-template": "update", "open-version": "replace"}
         ready.stack.up()
         assert changing(ready) == {}
 
@@ -377,7 +375,7 @@ def test_what_was_made_by_hand_is_taken_over(world: World) -> None:
         assert answer.is_success, answer.text
     for path in (
         secrets,
-        "/api/v1/namespaces/coder/secrets/coder-external-auth",
+        "/api/v1/namespaces/coder/secrets/firewalled-coder-env-local",
         "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall",
     ):
         made = world.kubernetes("GET", path)

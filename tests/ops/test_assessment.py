@@ -8,7 +8,7 @@ from ops.assessment import StackPreview
 from ops.changes import SECRET, Change, Step
 from ops.panel_changes import Panels
 from ops.template_changes import AccessChange, Registered, access_lines
-from ops.tokens import DEPLOYMENT_PATCH
+from ops.tokens import SECRET as SECRET_TYPE
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
@@ -81,14 +81,15 @@ def test_what_opens_comes_first_and_the_riskiest_host_of_it() -> None:
     assert [reach.changed for reach in found.reaches] == [True, True, False]
     opened = found.reaches[0].opened
     assert [(each.found.host, each.grade) for each in opened] == [
+        ("*", "F"),
         ("gist.github.com", "E"),
         ("github.com", "D"),
-        ("*", "B"),
         ("z.example", "A"),
     ]
-    assert opened[0].why == "anyone may paste"
+    assert opened[0].why == "anyone's server receives what stands in a URL"
+    assert opened[1].why == "anyone may paste"
     assert opened[-1].why == ""
-    assert found.reaches[0].grades == ("A", "E")
+    assert found.reaches[0].grades == ("A", "F")
 
 
 def test_a_host_has_the_reason_of_the_one_rule_that_opens_it() -> None:
@@ -110,7 +111,7 @@ def test_a_host_has_the_reason_of_the_one_rule_that_opens_it() -> None:
 
 def test_every_host_opened_is_the_gravest() -> None:
     (reach,) = StackPreview("dev", {"t": ONE}, {"t": policy("domain=*")}).reaches
-    assert [(each.found.host, each.grade) for each in reach.opened] == [("*", "F")]
+    assert [(each.found.host, each.grade) for each in reach.opened] == [("*", "H")]
 
 
 def test_variables_that_differ_by_template() -> None:
@@ -130,27 +131,18 @@ def test_variables_that_differ_by_template() -> None:
     assert left.variables == {"t": (Change("GITHUB_PAT", SECRET, None),)}
 
 
-def test_coderd_variables_login_first_and_secrets_by_reference() -> None:
-    def env(*variables: dict[str, Any]) -> dict[str, Any]:
-        container = {"name": "coder", "env": list(variables)}
-        return {"spec": {"template": {"spec": {"containers": [container]}}}}
-
-    reference = {"secretKeyRef": {"name": "oauth", "key": "id"}}
-    (old, new) = (
-        env({"name": "CODER_LOG", "value": "a"}, {"name": "TOKEN", "value": SECRET}),
-        env(
-            {"name": "CODER_LOG", "value": "b"},
-            {"name": "TOKEN", "value": SECRET},
-            {"name": "CODER_EXTERNAL_AUTH_0_CLIENT_ID", "valueFrom": reference},
-        ),
+def test_what_changes_of_coderd_is_held_against_what_its_component_registers() -> None:
+    secret = step(
+        "update", SECRET_TYPE, {"data": SECRET}, {"data": SECRET}, "firewalledcoder:index:CoderdEnv"
     )
     found = StackPreview(
-        "dev", steps=(step("update", DEPLOYMENT_PATCH, old, new),)
-    ).coderd_variables
-    assert [(c.path, c.old, c.new) for c in found] == [
-        ("CODER_EXTERNAL_AUTH_0_CLIENT_ID", None, "key id of Secret oauth"),
-        ("CODER_LOG", "a", "b"),
-    ]
+        "dev",
+        steps=(secret,),
+        old_coderd={"variables": {"A": "1"}},
+        new_coderd={"variables": {"A": "2"}},
+    )
+    assert found.coderd.changes == (Change("A", "1", "2"),)
+    assert StackPreview("dev").coderd.changes == ()
 
 
 def panels(old: dict[str, Any], new: dict[str, Any], op: str = "update") -> Panels:

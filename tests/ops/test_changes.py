@@ -142,3 +142,23 @@ def test_a_step_knows_its_name_and_the_component_that_holds_it() -> None:
 )
 def test_differences(old: Any, new: Any, found: list[tuple[str, Any, Any]]) -> None:
     assert [(c.path, c.old, c.new) for c in differences(old, new)] == found
+
+
+@pytest.mark.parametrize(
+    ("inputs", "diffs", "line"),
+    [
+        ({"customHeaders": ENGINE_SECRET}, ["customHeaders"], "a secret value changes"),
+        ({"spec": [{"key": ENGINE_SECRET}]}, ["spec[0].key"], "a secret value changes"),
+        # What a provider compares with its own record, which nobody sees.
+        (
+            {"timeTilDormantMs": 0},
+            ["timeTilDormantMs"],
+            "its provider has another value on record; the settings do not change",
+        ),
+    ],
+)
+def test_only_a_secret_is_called_one_where_nothing_is_to_be_seen(
+    inputs: dict[str, Any], diffs: list[str], line: str
+) -> None:
+    (step,) = steps([event("update", old=inputs, new=inputs, diffs=diffs)])
+    assert step.unshown == (f"{diffs[0]}: {line}",)

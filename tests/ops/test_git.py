@@ -48,9 +48,11 @@ def test_a_detached_head_has_no_branch(repository: Path) -> None:
 
 
 def test_without_a_commit_nothing_can_be_found_again(tmp_path: Path) -> None:
-    assert git.facts(tmp_path) == git.Facts(None, True, None)
+    nowhere = "git rev-parse: not a git repository (or any of the parent directories): .git"
+    assert git.facts(tmp_path) == git.Facts(None, True, None, nowhere)
     sh(tmp_path, "init", "-q")
-    assert git.facts(tmp_path) == git.Facts(None, True, None)
+    empty = "the repository has no commit yet"
+    assert git.facts(tmp_path) == git.Facts(None, True, None, empty)
 
 
 def test_a_hook_does_not_redirect_git(

@@ -9,52 +9,9 @@ from ops import preview
 from ops.assessment import StackPreview
 from ops.changes import Step
 from ops.cli import app
-from ops.engine import ROOT
 
 URN = "urn:pulumi:dev::firewalled-coder::kubernetes:core/v1:ConfigMap::{}"
-STACK = "urn:pulumi:dev::firewalled-coder::pulumi:pulumi:Stack::firewalled-coder-dev"
 CHANGE = Step("create", URN.format("a"), "kubernetes:core/v1:ConfigMap", {}, {"data": {"a": "b"}})
-
-
-@pytest.mark.parametrize(
-    ("errors", "said"),
-    [
-        ([("", "preview failed\n")], "preview failed"),
-        ([(URN.format("a"), "no namespace\n"), ("", "preview failed\n")], "a: no namespace"),
-        # One cause that every resource of a cluster meets.
-        (
-            [(URN.format(name), "Preview failed: unreachable") for name in "abcdefg"],
-            "a, b, c, d, e and 2 more: unreachable",
-        ),
-        # The program's own error, which the Automation API says twice.
-        (
-            [(STACK, "no rules\n"), (STACK, "an unhandled error occurred: no rules")],
-            "no rules",
-        ),
-        # An error that the program did not foresee: its place, and no traceback.
-        (
-            [
-                (
-                    STACK,
-                    "python inline source runtime error: coderd does not answer\n"
-                    "Traceback (most recent call last):\n"
-                    f'  File "{ROOT}/__main__.py", line 48, in declare\n'
-                    f'  File "{ROOT}/.venv/lib/site-packages/x.py", line 3, in invoke\n'
-                    "Exception: coderd does not answer",
-                )
-            ],
-            "coderd does not answer (at __main__.py:48)",
-        ),
-        # What a provider quotes of what it was given.
-        (
-            [(URN.format("a"), f"cannot clone https://ci:{'x1' * 9}@a.com/b\n")],
-            "a: cannot clone https://[secret]@a.com/b",
-        ),
-        ([], ""),
-    ],
-)
-def test_the_cause_of_a_failure_is_told_once(errors: list[tuple[str, str]], said: str) -> None:
-    assert preview.failure(errors) == said
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_every_stack_for_a_new_branch_and_for_all(root: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "git knows no commit 'nowhere' here; in a shallow clone"),
+        (("nowhere",), "git knows no commit 'nowhere' here; fetch it first"),
         (("--", "--output=x"), "git knows no commit '--output=x'"),
         ((), "name a BASE such as main, or give --all"),
         (("main", "--all"), "name a BASE such as main, or give --all"),

@@ -43,7 +43,8 @@ def test_a_stack_may_choose_its_dashboards():
         ({"dashboards": ("agent-firewal",)}, "'agent-firewal' is no dashboard; there are agent-f"),
         ({"dashboards": ("agent-firewall", "agent-firewall")}, "may be named once"),
         ({"loki_selector": {"logger": "coderd"}}, "no stream label 'logger'; it has app,"),
-        ({"loki_selector": {"app": "a`b"}}, "no backtick or line end may stand in app"),
+        ({"loki_selector": {"app": "a`b"}}, "no backtick, . or line end may stand in app"),
+        ({"loki_selector": {"app": "$__file{/x}"}}, "no backtick, . or line end may stand in app"),
     ],
 )
 def test_what_does_not_exist_is_refused(kwargs, message):

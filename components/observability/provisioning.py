@@ -1,0 +1,32 @@
+"""Grafana's provisioning files: what of their values is a variable, and how to say that none is.
+
+Grafana expands `$NAME`, `${NAME}`, `$__file{path}` and their like in them when it reads them, and
+`$$` is one dollar (pkg/services/provisioning/values). Two places are left alone: the model of an
+alert's query, and an alert's annotations; of these a proposed change would expand what has braces.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+ORGANIZATION = 1
+"""Grafana's first organization, whose data sources and alerts files provision."""
+_BRACED = re.compile(r"\$(?=(?:__\w+)?\{[^}]+\})")
+
+
+def literal(value: Any) -> Any:
+    """Return a value in whose texts, at any depth, no dollar begins a variable."""
+    match value:
+        case str():
+            return value.replace("$", "$$")
+        case dict():
+            return {key: literal(each) for key, each in value.items()}
+        case list():
+            return [literal(each) for each in value]
+    return value
+
+
+def annotation(template: str) -> str:
+    """Return an annotation that reads the same whether Grafana expands what has braces or not."""
+    return _BRACED.sub('{{ "$" }}', template)

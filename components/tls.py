@@ -1,0 +1,41 @@
+"""What is wrong with a host's certificate, in words that name the way out."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+VARIABLE: Final = "SSL_CERT_FILE"
+"""Names a file of authorities to trust; OpenSSL and Go's crypto/x509 read it."""
+
+_VERIFY: Final = re.compile(r"certificate verify failed: (.*?)(?: \(_ssl\.c:\d+\))?$")
+
+
+def certificate_problem(error: BaseException) -> str:
+    """Return what is wrong with the certificate that `error` is about, "" if it is about none."""
+    for each in _causes(error):
+        found = _VERIFY.search(str(each))
+        if isinstance(each, ssl.SSLCertVerificationError) or found:
+            why = found[1] if found else str(each)
+            return f"its certificate cannot be verified: {why}{_way_out(why)}"
+    return ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _way_out(why: str) -> str:
+    # Another name or a day that is over: no authority helps.
+    if "issuer" not in why and "self-signed" not in why and "self signed" not in why:
+        return ""
+    file = os.environ.get(VARIABLE)
+    if file is not None and not Path(file).is_file():
+        return f"; {VARIABLE} names {file or 'nothing'}, which is no file"
+    return f"; {VARIABLE} names a file with more authorities"

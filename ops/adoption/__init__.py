@@ -1,0 +1,1 @@
+"""Taking what is there into a stack's state, where the engine's own import does not do."""

@@ -1,0 +1,140 @@
+"""What the engine says is wrong: heard while it runs, so that no run ends without its reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pulumi import automation
+
+from components.boundary.credentials import masked
+from ops import engine
+from ops.ways_out import with_way_out
+
+_NAMED: Final = 5
+_TAIL: Final = 3
+# What the engine says of a step that an update plan has not, or has and that did not come.
+_STRAY: Final = re.compile(r"resource \S+ violates plan: .*|expected resource operations for .*")
+# Said of the run as a whole, or of a step whose error stands beside it.
+_LOGGED: Final = re.compile(r"\[ERROR\] (?P<detail>.*): (?P<summary>[^:]+)", re.DOTALL)
+_SUMMARY: Final = re.compile(r"(?:preview|update|refresh|destroy) failed|resource \S+ is invalid")
+
+_T = TypeVar("_T")
+
+
+class RunError(engine.EngineError):
+    """A run of the engine failed; the message has each of its errors and where it happened."""
+
+
+def run(operation: Callable[..., _T], **options: Any) -> _T:
+    """Run an operation of an Automation API stack.
+
+    Args:
+        operation: bound method `up`, `preview`, `refresh` or `destroy`.
+        options: passed on; `on_event` hears every event too.
+
+    Raises:
+        RunError: it failed.
+        automation.ConcurrentUpdateError: another update is running.
+    """
+    errors: list[tuple[str, str]] = []
+    listener: Callable[[automation.EngineEvent], Any] | None = options.pop("on_event", None)
+
+    def on_event(event: automation.EngineEvent) -> None:
+        told = event.diagnostic_event
+        if told is not None and told.severity == "error":
+            errors.append((told.urn or "", told.message))
+        if listener is not None:
+            listener(event)
+
+    try:
+        return operation(on_event=on_event, **options)
+    except automation.ConcurrentUpdateError:
+        raise
+    except automation.CommandError as error:
+        raise RunError(said(error, errors)) from None
+
+
+def said(error: automation.CommandError, errors: Sequence[tuple[str, str]] = ()) -> str:
+    """Return what is wrong when the engine's command line failed, and the way out that is known.
+
+    Args:
+        error: how it ended.
+        errors: what its events told, (URN, message) each; none of a run that did not begin.
+    """
+    text = str(error)
+    if stray := _STRAY.search(text):
+        return (
+            f"the program left the plan and was stopped: {stray[0]}; what was done before that "
+            "stays. Preview and review again"
+        )
+    told = "\n".join(
+        dict.fromkeys(re.findall(r"^\s*(?:stdout: |stderr: )?\s*error: (.*)$", text, re.MULTILINE))
+    )
+    return with_way_out(failure(errors) or masked(told or _last_words(text)), text)
+
+
+def _last_words(text: str) -> str:
+    """The end of what the command line said, which tells most when nothing is marked an error."""
+    if killed := re.search(r"^ *code: -(\d+)$", text, re.MULTILINE):
+        return (
+            f"the engine was killed by signal {killed[1]}; what was done stays. Release the stack: "
+            "`python -m ops cancel STACK`, then run the same command again"
+        )
+    lines = [line.strip() for line in text.splitlines()]
+    words = [line for line in lines if line.removeprefix("stdout:").removeprefix("stderr:").strip()]
+    kept = [line for line in words if not re.fullmatch(r"code: \d+", line)][-_TAIL:]
+    return (
+        f"the engine failed: {' / '.join(kept)}" if kept else "the engine failed and said nothing"
+    )
+
+
+def failure(errors: Sequence[tuple[str, str]]) -> str:
+    """Return the engine's errors, (URN, message) each; one that many resources share, once."""
+    names: dict[str, list[str]] = {}
+    bare = [_bare(message) for _, message in errors]
+    for (urn, _), text in zip(errors, bare, strict=True):
+        # Pulumi's bridge logs what it then answers, the other way round.
+        logged = _LOGGED.fullmatch(text)
+        if logged and f"{logged['summary']}: {logged['detail']}" in bare:
+            continue
+        if not text or (_SUMMARY.fullmatch(text) and names):
+            continue
+        told = names.setdefault(text, [])
+        kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
+        if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
+            told.append(name)
+    lines = [f"{_listed(told)}: {text}" if told else text for text, told in names.items()]
+    # A provider may quote what it was given, and what is said goes into logs and comments.
+    return masked("\n".join(lines))
+
+
+def _bare(message: str) -> str:
+    """A message without its traceback, and without what other messages say already."""
+    # The Automation API's server says again what the program said, and the engine that the
+    # preview failed.
+    text = _without_traceback(message).removeprefix("an unhandled error occurred: ")
+    return text.removeprefix("Preview failed: ")
+
+
+def _without_traceback(message: str) -> str:
+    """Return the message, and of a traceback only the last place in this project."""
+    text, mark, trace = message.strip().partition("Traceback (most recent call last):")
+    if not mark:
+        return text
+    text = text.strip().removeprefix("python inline source runtime error: ")
+    found = re.findall(r'File "([^"]+)", line (\d+)', trace)
+    ours = [
+        f"{Path(file).relative_to(engine.ROOT)}:{line}"
+        for file, line in found
+        if Path(file).is_relative_to(engine.ROOT) and "site-packages" not in file
+    ]
+    text = text or trace.strip().splitlines()[-1]
+    return f"{text} (at {ours[-1]})" if ours else text
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

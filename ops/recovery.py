@@ -1,0 +1,284 @@
+"""Finishing what an update left half-done that was killed or failed, before the next goes on.
+
+Coder's Terraform provider tells the engine of a template when all of it is made, and changes its
+settings before it imports a version. So after an update that ended in between, the state does not
+know a template that is there, holds settings that coderd has no longer, or a version's name that
+coderd has used up; each makes the next update fail. The same holds for everything else that the
+engine was making when it was killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pulumi import automation
+
+from components.coder.api import CoderdError
+from ops import diagnostics, engine, history, terminal
+from ops.adopt import Candidate, Deployment, deployment_of, look, plan
+from ops.adoption import templates
+from ops.existing import Existing, ExistingError
+from ops.state import Resource, State
+from ops.steps import Step, object_id, observe
+from ops.tokens import MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE
+
+_CODERD: Final = "coderd:"
+# What pulumi-kubernetes calls itself in the objects that it makes.
+_MANAGER: Final = "pulumi-kubernetes"
+# Where the stack's own patches say by which name the API server knows them.
+_PATCH_MANAGER: Final = "pulumi.com/patchFieldManager"
+_MADE: Final = " was made by the update that did not finish: the state knows it now"
+_ENDED_BADLY: Final = frozenset({"failed", "in-progress"})
+
+
+class RecoveryError(engine.EngineError):
+    """What an update left behind cannot be told from what others made; the way on is named."""
+
+
+def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> State:
+    """Finish what the last update of a stack left half-done, if it did; return the stack's state.
+
+    Args:
+        ready: the stack.
+        stack: its name.
+        removing: the stack is to be destroyed: what others made is left alone.
+
+    Raises what `finish` does, and SettingsError when there is something to finish.
+    """
+    state = State(ready.stack)
+    if not is_unfinished(ready.stack, state):
+        return state
+    message = history.record(engine.ROOT, "recovery").message()
+    with deployment_of(ready, stack, message, terminal.progress) as deployment:
+        finish(deployment, state, removing=removing)
+    return State(ready.stack)
+
+
+def is_unfinished(stack: automation.Stack, state: State) -> bool:
+    """Whether the last update of a stack was killed or failed."""
+    if state.pending:
+        return True
+    latest = stack.info()
+    return latest is not None and str(latest.result) in _ENDED_BADLY
+
+
+@dataclass(frozen=True)
+class Left:
+    """What an update left behind.
+
+    Attributes:
+        creating: by URN, what the engine was making when it was killed.
+        orphans: URNs of template components whose template the state does not have.
+    """
+
+    creating: Mapping[str, Resource]
+    orphans: frozenset[str]
+
+    def may_be_there(self, step: Step) -> bool:
+        """Whether something may exist that a preview would make."""
+        return step.op == "create" and (
+            step.urn in self.creating or (step.type == TEMPLATE and step.parent in self.orphans)
+        )
+
+
+def left(state: State) -> Left:
+    """Return what a stack's last update left behind."""
+    creating = {
+        operation["resource"]["urn"]: operation["resource"]
+        for operation in state.pending
+        if operation["type"] == "creating"
+    }
+    orphans = frozenset(
+        component["urn"]
+        for component in state.of_type(WORKSPACE_TEMPLATE)
+        if state.child(component["urn"], TEMPLATE) is None
+        and state.child(component["urn"], templates.PET) is not None
+    )
+    return Left(creating, orphans)
+
+
+def finish(deployment: Deployment, state: State, *, removing: bool = False) -> None:
+    """Have the state know what is there, so that the next update neither makes it again nor fails.
+
+    Args:
+        deployment: the stack, whose last update is unfinished.
+        state: its state, as it was read just now.
+        removing: the stack is to be destroyed: what others made is left alone.
+
+    Raises RecoveryError, ExistingError and diagnostics.RunError; the state is then as it was.
+    """
+    deployment.progress("the last update did not finish: looking at what it left behind")
+    ours: list[Candidate] = []
+    unfinished = left(state)
+    steps: dict[str, Step] = {}
+    if unfinished.creating or unfinished.orphans:
+        steps = observe(deployment.stack)
+        candidates = plan(step for step in steps.values() if unfinished.may_be_there(step))
+        ours = _ours(deployment, state, candidates.candidates, removing=removing)
+    said = _take(deployment, state, ours, unfinished, steps)
+    said += _take_patches(deployment, state, unfinished)
+    state.forget_pending()
+    if state.changed:
+        state.save()
+    again = [urn for urn, each in state.resources.items() if each["type"].startswith(_CODERD)]
+    again += [each.step.urn for each in ours if each.step.urn not in again]
+    try:
+        if again:
+            diagnostics.run(
+                deployment.stack.refresh,
+                target=again,
+                message=deployment.message,
+                suppress_outputs=True,
+                show_secrets=False,
+            )
+    except diagnostics.RunError:
+        state.restore()
+        raise
+    for line in said:
+        deployment.progress(line)
+    _rename_versions(deployment)
+
+
+def _ours(
+    deployment: Deployment, state: State, candidates: tuple[Candidate, ...], *, removing: bool
+) -> list[Candidate]:
+    """Return what is there and was made by this stack; raises RecoveryError for the rest."""
+    looked, _ = look(deployment, candidates, ())
+    found, foreign = [], []
+    for each in looked:
+        if each.id is None:
+            continue
+        if reason := _foreign(deployment, state, each):
+            foreign.append(f"{each.label} {reason}")
+        else:
+            found.append(each)
+    if foreign and not removing:
+        raise RecoveryError(
+            f"{'; '.join(foreign)}; nothing was changed. Run `python -m ops adopt "
+            f"{deployment.stack.name}` to take over what is there, or give ours another name"
+        )
+    return found
+
+
+def _foreign(deployment: Deployment, state: State, candidate: Candidate) -> str:
+    """Return why what is there is not what this stack was making; "" if it is."""
+    step = candidate.step
+    if step.type == TEMPLATE:
+        existing = Existing(deployment.api, deployment.settings.coder.organization)
+        template = existing.templates()[str(step.inputs["name"])]
+        pet = state.child(step.parent, templates.PET)
+        version = existing.running(template)
+        # The name has random words that stand in this stack's state alone.
+        if template["created_by_id"] == _me(deployment) and pet and version.name == pet["id"]:
+            return ""
+        return (
+            f"is there already, made by {template['created_by_name']} at "
+            f"{template['created_at'][:16]}Z with version {version.name}, and not by this stack"
+        )
+    if step.type == MCP_SERVER:
+        organization, _, identifier = str(candidate.id).partition("/")
+        path = f"/api/experimental/organizations/{organization}/mcp-servers/{identifier}"
+        server = _ask(deployment, path)
+        if (server["url"], server["display_name"]) == (
+            step.inputs.get("url"),
+            step.inputs.get("displayName"),
+        ):
+            return ""
+        return "is there already with another address or name, and is not what was being made"
+    live = deployment.objects([(step.type, step.object_id)])[step.type, step.object_id]
+    others = sorted(each for each in _managers(live) if not each.startswith(_MANAGER))
+    return f"is there already, with fields of {', '.join(others)}" if others else ""
+
+
+def _managers(live: Mapping[str, Any]) -> set[str]:
+    """Return who has set fields of an object; what controllers report of it counts for nobody."""
+    return {
+        str(each.get("manager"))
+        for each in live["metadata"].get("managedFields") or ()
+        if not each.get("subresource")
+    }
+
+
+def _me(deployment: Deployment) -> str:
+    return str(_ask(deployment, "/api/v2/users/me")["id"])
+
+
+def _ask(deployment: Deployment, path: str) -> Any:
+    try:
+        return deployment.api.get(path)
+    except CoderdError as error:
+        raise ExistingError(
+            f"cannot ask coderd at {deployment.api.url} what is there: {error}; nothing was changed"
+        ) from None
+
+
+def _take(
+    deployment: Deployment,
+    state: State,
+    ours: list[Candidate],
+    unfinished: Left,
+    steps: Mapping[str, Step],
+) -> list[str]:
+    """Write what this stack made into its state; return what is to be said of it."""
+    made = {each.step.urn for each in ours if each.step.type == TEMPLATE}
+    existing = Existing(deployment.api, deployment.settings.coder.organization) if made else None
+    said = []
+    if existing:
+        taken = templates.take_all(existing, state, steps, made, deployment.ready.work_dir)
+        said += [f"{each.label}{_MADE}" for each in taken]
+    for each in ours:
+        if each.step.urn in made:
+            continue
+        resource = unfinished.creating[each.step.urn]
+        organization, _, _ = str(each.id).partition("/")
+        known = {"organizationId": organization} if each.step.type == MCP_SERVER else {}
+        identifier = str(each.id).rpartition("/")[2] if known else str(each.id)
+        # A refresh reads the rest, by the provider's own rules.
+        outputs = {**resource["inputs"], **known, **({"id": identifier} if known else {})}
+        state.put({**resource, "id": identifier, "outputs": outputs})
+        said.append(f"{each.label}{_MADE}")
+    return said
+
+
+def _take_patches(deployment: Deployment, state: State, unfinished: Left) -> list[str]:
+    """Have the state know the patches that were applied, so that a destroy takes them back.
+
+    Whether one was is told by the object's managers: a patch has a name of its own there.
+    """
+    made = {
+        (PATCHED[resource["type"]], object_id(resource["inputs"])): resource
+        for resource in unfinished.creating.values()
+        if resource["type"] in PATCHED
+    }
+    live = deployment.objects(made) if made else {}
+    said = []
+    for (kind, identifier), resource in made.items():
+        manager = resource["inputs"]["metadata"].get("annotations", {}).get(_PATCH_MANAGER)
+        there = live.get((kind, identifier))
+        if manager is None or there is None or manager not in _managers(there):
+            continue
+        outputs = {**resource["inputs"], "__fieldManager": manager}
+        state.put({**resource, "id": identifier, "outputs": outputs})
+        said.append(f"the patch of {kind.rpartition(':')[2]} {identifier}{_MADE}")
+    return said
+
+
+def _rename_versions(deployment: Deployment) -> None:
+    """Have the next update name a version anew whose name coderd has used up."""
+    state = State(deployment.stack)
+    for template in state.of_type(TEMPLATE):
+        pet = state.sibling(template, templates.PET)
+        names = [each.get("name") for each in template["outputs"].get("versions") or ()]
+        if pet is None or pet["id"] in names:
+            continue
+        path = f"/api/v2/templates/{template['id']}/versions"
+        if any(each["name"] == pet["id"] for each in _ask(deployment, path)):
+            pet["taint"] = True
+            deployment.progress(
+                f"template {template['outputs']['name']}: version {pet['id']} is there from the "
+                "update that did not finish; the next one gets another name"
+            )
+    if state.changed:
+        state.save()

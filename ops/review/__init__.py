@@ -1,0 +1,1 @@
+"""What reviews of a change are made of."""

@@ -1,0 +1,101 @@
+"""Markdown cut to a size, with everything closed that the cut left open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+# A fence of CommonMark: three or more of one character, indented by three spaces at most.
+_FENCE: Final = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>.*)")
+_TAG: Final = re.compile(r"<(?P<end>/?)details\b[^>]*>", re.IGNORECASE)
+_CODE: Final = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_CLOSING: Final = "</details>"
+# A line is cut inside where that keeps so many bytes of it; a shorter part says little.
+_WORTH: Final = 200
+
+
+def size(text: str) -> int:
+    """Return how many bytes of UTF-8 a text takes."""
+    return len(text.encode())
+
+
+def cut(text: str, room: int) -> str:
+    """Return the beginning of a Markdown text, at most `room` bytes of UTF-8 if that is possible.
+
+    Fenced blocks and folded parts that the cut leaves open are closed, and how much is missing is
+    said. A line that is longer than the room is cut inside. The least that is returned is that
+    note.
+    """
+    if size(text) <= room:
+        return text
+    lines = text.splitlines()
+    kept: list[str] = []
+    used = 0
+    open_now = _Open()
+    for line in lines:
+        after = open_now.read(line)
+        missing = len(lines) - len(kept)
+        if used + size(line) + 1 + size(_ending(after, missing, part=True)) > room:
+            ending = _ending(open_now, missing, part=True)
+            left = room - used - size(ending) - size("…\n")
+            if left >= _WORTH and not _opens_or_closes(line):
+                return "\n".join([*kept, f"{_prefix(line, left)}…", ending])
+            break
+        kept.append(line)
+        used += size(line) + 1
+        open_now = after
+    return "\n".join([*kept, _ending(open_now, len(lines) - len(kept), part=False)]).lstrip("\n")
+
+
+def _opens_or_closes(line: str) -> bool:
+    # Half a fence or half a tag would be neither.
+    return _FENCE.match(line) is not None or _TAG.search(line) is not None
+
+
+class _Open:
+    """What is open after some lines: a fence, and folded parts."""
+
+    def __init__(self, fence: str = "", folded: int = 0) -> None:
+        self.fence = fence
+        self.folded = folded
+
+    def read(self, line: str) -> _Open:
+        """Return what is open after one more line."""
+        match = _FENCE.match(line)
+        if self.fence:
+            closes = (
+                match is not None
+                and match["marks"][0] == self.fence[0]
+                and len(match["marks"]) >= len(self.fence)
+                and not match["info"].strip()
+            )
+            return _Open("" if closes else self.fence, self.folded)
+        # The words after a fence of backticks hold none.
+        if match and (match["marks"][0] == "~" or "`" not in match["info"]):
+            return _Open(match["marks"], self.folded)
+        folded = self.folded
+        for tag in _TAG.finditer(_CODE.sub("", line)):
+            folded = max(folded - 1, 0) if tag["end"] else folded + 1
+        return _Open("", folded)
+
+    def closing(self) -> Iterator[str]:
+        """Yield the lines that close everything."""
+        if self.fence:
+            yield self.fence
+        yield ""
+        yield from [_CLOSING] * self.folded
+        yield ""
+
+
+def _ending(found: _Open, missing: int, *, part: bool) -> str:
+    rest = missing - 1 if part else missing
+    said = f"{rest} lines are left out here" if rest else "the rest of this line is left out here"
+    if part and rest:
+        said = f"the rest of this line and {said}"
+    return "\n".join([*found.closing(), f"**{said[0].upper()}{said[1:]}.**"])
+
+
+def _prefix(line: str, room: int) -> str:
+    """Return as many characters as fit into `room` bytes, none of them halved."""
+    return line.encode()[: max(room, 0)].decode(errors="ignore")

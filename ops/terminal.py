@@ -1,0 +1,84 @@
+"""What the commands share: the terminal, and errors as one clear message."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from pulumi import automation
+from rich.console import Console
+
+from components.settings_problems import SettingsError
+from ops import diagnostics, engine
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
+
+
+def progress(line: str) -> None:
+    """Show one line of what is being started or built."""
+    errors.print(line, style="dim", markup=False, soft_wrap=True)
+
+
+def echo(text: str) -> None:
+    """Pass the engine's own output on."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def echo_error(text: str) -> None:
+    """Pass the engine's own messages on."""
+    sys.stderr.write(text if text.endswith("\n") else text + "\n")
+    sys.stderr.flush()
+
+
+def fail(message: str) -> None:
+    """Show one error; brackets in it are text, not markup."""
+    errors.print("error:", style="red", end=" ")
+    errors.print(message, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn what can go wrong into one clear message and exit status 1."""
+    try:
+        yield
+    except Exception as error:
+        message = explained(error)
+        if message is None:
+            raise
+        fail(message)
+        raise typer.Exit(1) from None
+
+
+def explained(error: Exception) -> str | None:
+    """Return the message of what can go wrong, None for a mistake in the code."""
+    if isinstance(error, SettingsError | engine.EngineError):
+        return str(error)
+    if isinstance(error, automation.ConcurrentUpdateError):
+        return _locked(str(error))
+    if isinstance(error, automation.CommandError):
+        return diagnostics.said(error)
+    if type(error).__module__.split(".")[0] in {"local", "components"}:
+        return str(error)
+    return None
+
+
+def _locked(text: str) -> str:
+    holder = re.search(r"created by (\S+) \(pid (\d+)\) at (\S+)", text)
+    who = f" by {holder[1]}, process {holder[2]}, since {holder[3]}" if holder else ""
+    return (
+        f"another update of this stack is running{who}; nothing was applied. Wait for it, or, "
+        "when that process is gone, run `python -m ops cancel STACK`"
+    )
+
+
+def color() -> str:
+    """Return whether the engine colours what it says, in its own words."""
+    return "always" if sys.stdout.isatty() else "never"

@@ -1,0 +1,54 @@
+"""What to do about an error of the engine that has a way out which its message does not know."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ops.conflicts import WAY_OUT, is_conflict
+
+# What coderd, Coder's Terraform provider and pulumi-kubernetes say, and how to go on after it.
+_WAYS: Final = (
+    (
+        re.compile(r"template metadata not modified"),
+        "coderd has these settings already: an update was cut off or failed after it had changed "
+        "them. Run `python -m ops up STACK` again, which reads them back first.",
+    ),
+    (
+        re.compile(r'A template version with name "[^"]*" already exists'),
+        "An update that was cut off or failed has used up the version's name. Run "
+        "`python -m ops up STACK` again, which gives it another.",
+    ),
+    (
+        re.compile(r'Template with name "[^"]*" already exists'),
+        "The state does not know the template. One that this stack was making is taken over by "
+        "`python -m ops up STACK`, any other by `python -m ops adopt STACK`.",
+    ),
+    (
+        re.compile(r"All workspaces must be deleted before a template can be removed"),
+        "`python -m ops destroy STACK` lists the template's workspaces and their owners, and "
+        "finishes once they are deleted.",
+    ),
+    (
+        re.compile(r"snapshot integrity"),
+        "`pulumi state repair --stack STACK` brings the state in order; run it where the stack's "
+        "backend and passphrase are set.",
+    ),
+    (
+        re.compile(r"The resource already exists in the cluster"),
+        "The state does not know the object. One that this stack was making when its update was "
+        "killed is taken over by `python -m ops refresh STACK` or the next up, any other by "
+        "`python -m ops adopt STACK`.",
+    ),
+)
+
+
+def with_way_out(message: str, said: str = "") -> str:
+    """Return an engine's message, and how to go on where that is known: a line each.
+
+    `said` is all that the engine said, if that is more than the message.
+    """
+    text = f"{message}\n{said}"
+    ways = [WAY_OUT] if is_conflict(text) else []
+    ways += [way for pattern, way in _WAYS if pattern.search(text)]
+    return "\n".join([message.rstrip(), *ways]) if ways else message

@@ -1,0 +1,69 @@
+"""The engine and ops read the same stack files alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pulumi import automation
+from pulumi.runtime import config as runtime
+
+from components.settings_load import structured
+from ops import engine, host, stack_file
+from tests.ops.stack_files import ACCEPTED, REFUSED, scalars
+
+Engine = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Return what a program of the project `p` is given when a stack's file has some content."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "stacks").mkdir()
+    (root / "state").mkdir()
+    (root / "Pulumi.yaml").write_text(
+        f"name: p\nruntime: python\nstackConfigDir: stacks\nbackend: {{url: 'file://{root}/state'}}\n"
+    )
+    seen: dict[str, str] = {}
+
+    def program() -> None:
+        seen.update(runtime.CONFIG.get() or {})
+
+    file = root / "stacks" / "Pulumi.dev.yaml"
+    workspace = automation.LocalWorkspace(
+        work_dir=str(root),
+        program=program,
+        pulumi_command=engine._command(lambda _: None),
+        env_vars={"PULUMI_CONFIG_PASSPHRASE": "reading", "PULUMI_SKIP_UPDATE_CHECK": "true"},
+    )
+    stack = host.Stack("dev", workspace, host.StackInitMode.CREATE)
+
+    def run(text: str) -> dict[str, Any]:
+        seen.clear()
+        file.write_bytes(text.encode())
+        stack.preview()
+        return {key: structured(value) for key, value in seen.items()}
+
+    return run
+
+
+def ours(text: str) -> dict[str, Any]:
+    config = stack_file.config(text.encode())
+    own = f"{stack_file.PROJECT}:"
+    return {
+        f"p:{key.removeprefix(own)}" if key.startswith(own) else key: structured(value)
+        for key, value in config.items()
+    }
+
+
+@pytest.mark.parametrize("text", [scalars(), *ACCEPTED])
+def test_a_file_has_one_meaning(read: Engine, text: str) -> None:
+    engines = read(text)
+    assert ours(text) == engines
+    # 1 and true are equal to Python, and not to a setting.
+    assert repr(sorted(ours(text).items())) == repr(sorted(engines.items()))
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_the_engine_refuses_what_ops_refuses(read: Engine, text: str) -> None:
+    with pytest.raises(automation.CommandError):
+        read(text)

@@ -1,0 +1,54 @@
+"""Errors that come with the command that goes on."""
+
+import pytest
+from pulumi import automation
+from pulumi.automation._cmd import CommandResult
+
+from ops import diagnostics, ways_out
+from tests import recorded
+
+NOT_MODIFIED, BROKEN = (
+    next(
+        line["errors"][0]
+        for line in recorded.lines("providers/coderd.Template.jsonl")
+        if line["run"] == run and line.get("errors")
+    )
+    for run in ("again", "broken")
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "way"),
+    [
+        (NOT_MODIFIED, "Run `python -m ops up STACK` again, which reads them back first."),
+        (
+            'POST x: unexpected status code 409: A template version with name "a" already exists '
+            "for this template.",
+            "gives it another",
+        ),
+        (
+            'unexpected status code 409: Template with name "firewalled" already exists.',
+            "any other by `python -m ops adopt STACK`",
+        ),
+        (
+            "DELETE x: unexpected status code 400: All workspaces must be deleted before a "
+            "template can be removed.",
+            "`python -m ops destroy STACK` lists the template's workspaces",
+        ),
+        (
+            'configmaps "a" already exists\n\nThe resource already exists in the cluster. This can',
+            "taken over by `python -m ops refresh STACK` or the next up, any other by "
+            "`python -m ops adopt STACK`.",
+        ),
+    ],
+)
+def test_an_error_that_has_a_way_out_names_the_command_in_a_line(message: str, way: str) -> None:
+    said = ways_out.with_way_out(f"{message}\n")
+    assert said.startswith(message)
+    assert way in said.splitlines()[-1]
+    failed = CommandResult(stdout="", stderr=f"error: {message}", code=1)
+    assert said.splitlines()[-1] in diagnostics.said(automation.CommandError(failed))
+
+
+def test_an_error_without_one_stays_as_it_is() -> None:
+    assert ways_out.with_way_out(BROKEN) == BROKEN
