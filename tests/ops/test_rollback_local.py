@@ -15,7 +15,7 @@ import yaml
 
 from local.coderd.store import Store
 from local.environment import Environment
-from ops import deployed, engine, git, history, rollback
+from ops import deployed, engine, git, history, recovery, rollback
 from ops.hosted import Host, hosted
 from tests.ops.api_proxy import through
 
@@ -265,6 +265,8 @@ def test_a_rollback_that_is_killed_half_way_can_be_finished(world: World) -> Non
     assert world.deployed() not in (world.left[9], world.left[2])
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
     world.now.stack.cancel()
+    # The command's first step: without it the provider has forgotten by which name it owns them.
+    recovery.go_on(world.now, "local")
     world.back(2)
     assert world.deployed() == world.left[2]
 
