@@ -232,14 +232,29 @@ def _take(
         if each.step.urn in made:
             continue
         resource = unfinished.creating[each.step.urn]
-        organization, _, _ = str(each.id).partition("/")
-        known = {"organizationId": organization} if each.step.type == MCP_SERVER else {}
-        identifier = str(each.id).rpartition("/")[2] if known else str(each.id)
+        identifier = str(each.id)
+        if each.step.type == MCP_SERVER:
+            organization, _, identifier = identifier.partition("/")
+            known = {"organizationId": organization, "id": identifier}
+        else:
+            known = _owner(deployment, each.step)
         # A refresh reads the rest, by the provider's own rules.
-        outputs = {**resource["inputs"], **known, **({"id": identifier} if known else {})}
+        outputs = {**resource["inputs"], **known}
         state.put({**resource, "id": identifier, "outputs": outputs})
         said.append(f"{each.label}{_MADE}")
     return said
+
+
+def _owner(deployment: Deployment, step: Step) -> dict[str, str]:
+    """Return by which name pulumi-kubernetes owns an object that it applied, as it records it.
+
+    It makes that name up where the state has none, and is in conflict with its own earlier one
+    then. An object that it created without applying has the bare name, which it gives up itself.
+    """
+    key = step.type, step.object_id
+    live = deployment.objects([key])[key]
+    names = [name for name in sorted(_managers(live)) if name.startswith(f"{_MANAGER}-")]
+    return {"__fieldManager": names[-1]} if names else {}
 
 
 def _take_patches(deployment: Deployment, state: State, unfinished: Left) -> list[str]:
