@@ -34,38 +34,14 @@ class ProviderError(Exception):
         self.code = code
 
 
-class InitFailed(ProviderError):
-    """The object exists, but did not become what was asked for in time.
-
-    The engine keeps the object in its state and tries again with the next update.
-
-    Args:
-        id: identity of the object.
-        state: its outputs.
-        inputs: the inputs it was made from.
-        reasons: why it is not ready, one sentence each.
-    """
-
-    def __init__(self, id: str, state: Properties, inputs: Properties, reasons: list[str]) -> None:
-        super().__init__("; ".join(reasons) or "the resource did not become ready")
-        self.id = id
-        self.state = state
-        self.inputs = inputs
-        self.reasons = reasons
-
-
 @dataclass(frozen=True)
 class Call:
-    """What a call is about.
-
-    `timeout` is in seconds, 0 where the program sets none.
-    """
+    """What a call is about."""
 
     urn: str
     type: str
     name: str
     id: str = ""
-    timeout: float = 0.0
     preview: bool = False
     ignore_changes: tuple[str, ...] = ()
 

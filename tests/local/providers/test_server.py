@@ -16,7 +16,6 @@ from local.providers.base import (
     Change,
     Checked,
     Difference,
-    InitFailed,
     Provider,
     ProviderError,
     Resource,
@@ -44,8 +43,6 @@ class Echo(Provider):
         return Difference({"a.b[0]": Change("update", replace=True), '["c.d"]': Change("add")})
 
     def create(self, call: Call, new: Properties) -> Resource:
-        if "wait" in new:
-            raise InitFailed("id", {"s": Secret("x")}, new, ["is slow"])
         if "refuse" in new:
             raise ProviderError("no, and here is why")
         if "break" in new:
@@ -126,16 +123,6 @@ def test_a_defect_gives_its_place_and_no_values(
     details = failure.value.details()
     assert details.startswith("defect in the local echo provider: KeyError in test_server.py")
     assert "hunter2" not in details + "".join(capfd.readouterr())
-
-
-def test_an_object_that_is_not_ready_is_kept(server: ProviderServer) -> None:
-    stub = connect(server)
-    configure(stub)
-    with pytest.raises(grpc.RpcError) as failure:
-        create(stub, wait=True)
-    assert failure.value.details() == "is slow"
-    metadata = dict(failure.value.trailing_metadata())
-    assert b"ErrorResourceInitFailed" in metadata["grpc-status-details-bin"]
 
 
 @pytest.mark.parametrize("method", ["Construct", "Call", "Invoke", "Parameterize"])
