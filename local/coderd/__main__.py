@@ -36,7 +36,7 @@ def main() -> None:
         sys.exit(f"{directory / 'coderd.db'} cannot be read ({error}): remove it to start anew")
     seed(store, token, dict(arguments.external_auth))
     uvicorn.run(
-        application(store, f"http://127.0.0.1:{arguments.port}"),
+        application(store, f"http://127.0.0.1:{arguments.port}", directory / "workspaces"),
         host="127.0.0.1",
         port=arguments.port,
         log_level="warning",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -12,9 +13,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from local.coderd import mcp, people, templates, workspaces
+from local.coderd.processes import Workspaces
 from local.coderd.provisioner import Provisioner
 from local.coderd.rest import Call, Handler, route
 from local.coderd.store import Store, new_id, now
+from local.coderd.terminal import Terminals
 
 VERSION: Final = "v2.37.0"
 """The Coder release whose API is stood in for: the first with MCP servers for Coder Agents."""
@@ -129,14 +132,17 @@ def seed(store: Store, token: str, external_auth: Mapping[str, Sequence[str]]) -
             store.put("external_auth", {"id": id, "display_name": id, "logins": list(names)})
 
 
-def application(store: Store, access_url: str) -> Starlette:
+def application(store: Store, access_url: str, directory: Path) -> Starlette:
     """The stand-in over a seeded store.
 
     Args:
         store: the deployment's memory, closed when the application ends.
         access_url: the address that users reach it at.
+        directory: holds the folders of the workspaces.
     """
-    provisioner = Provisioner(store)
+    running = Workspaces(store, directory, access_url)
+    provisioner = Provisioner(store, running)
+    terminals = Terminals(store, running)
 
     def waking(method: str, handler: Handler) -> Handler:
         def call(given: Call) -> Any:
@@ -150,7 +156,9 @@ def application(store: Store, access_url: str) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         provisioner.start()
         yield
+        terminals.close()
         provisioner.stop()
+        running.stop()
         store.close()
 
     async def build_info(_: Request) -> Response:
@@ -174,6 +182,7 @@ def application(store: Store, access_url: str) -> Starlette:
     routes = [
         Route("/healthz", healthy),
         Route("/api/v2/buildinfo", build_info),
+        terminals.route,
         *(
             route(store, method, f"/api/v2{path}", waking(method, handler), access_url)
             for method, path, handler in _V2

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from local.coderd import terraform
+from local.coderd.processes import Workspaces
 from local.coderd.store import Document, Store, new_id, now
 
 _ACTIVE: Final = ("pending", "running")
@@ -18,10 +19,12 @@ class Provisioner:
 
     Args:
         store: where the jobs are.
+        workspaces: what starts, stops and removes a workspace's processes.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, workspaces: Workspaces) -> None:
         self._store = store
+        self._workspaces = workspaces
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="provisioner", daemon=True)
@@ -127,6 +130,8 @@ class Provisioner:
         error = ""
         if build["transition"] == "start":
             error = self._missing_login(workspace, plan)
+        if not error:
+            self._workspaces.follow(workspace, str(build["transition"]), version)
         if error:
             log.say("Starting workspace", f"Error: {error}", level="error")
         else:

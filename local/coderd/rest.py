@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -182,7 +182,7 @@ def route(store: Store, method: str, path: str, handler: Handler, access_url: st
 
     async def endpoint(request: Request) -> Response:
         try:
-            user = _authenticate(store, request)
+            user = authenticate(store, request)
             content = await _body(request)
             with store.transaction():
                 answer = handler(
@@ -218,7 +218,12 @@ async def _body(request: Request) -> bytes:
     return bytes(content)
 
 
-def _authenticate(store: Store, request: Request) -> Document:
+def authenticate(store: Store, request: HTTPConnection) -> Document:
+    """Return the user whose session token a request carries.
+
+    Raises:
+        ApiError: it carries none, or none that is known.
+    """
     token = request.headers.get(HEADER) or request.cookies.get("coder_session_token")
     if not token:
         raise ApiError(

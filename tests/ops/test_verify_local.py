@@ -69,7 +69,7 @@ def _upload(client: httpx.Client) -> None:
             },
         )
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while version["job"]["status"] in ("pending", "running"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
