@@ -48,6 +48,7 @@ from components.boundary import (
 )
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.errors import ArgsError
+from components.settings_verify import Service, VerifySettings
 
 PROJECT = "firewalled-coder"
 HIDDEN = "[secret]"
@@ -557,6 +558,9 @@ class Secrets(_Model):
     mcp: dict[str, SecretStr] = Field(
         default_factory=dict, description="Authorization header by the slug of the MCP server."
     )
+    verify: dict[Service, SecretStr] = Field(
+        default_factory=dict, description="Tokens with which verify asks, by service."
+    )
 
 
 class Settings(_Model):
@@ -573,6 +577,9 @@ class Settings(_Model):
     alerts: Alerts = Field(default_factory=Alerts, description="Alerts, and who evaluates them.")
     mcp_servers: list[McpServerSettings] = Field(
         default_factory=list, description="MCP servers for agents."
+    )
+    verify: VerifySettings = Field(
+        default_factory=VerifySettings, description="What `ops verify` asks, and where it is."
     )
     protected: bool = Field(
         False,
@@ -1065,7 +1072,8 @@ def json_schema() -> dict[str, Any]:
         definitions["ClientCredentials"]["properties"], secure
     )
     definitions["Secrets"]["properties"]["coderToken"] = secure
-    definitions["Secrets"]["properties"]["mcp"]["additionalProperties"] = secure
+    for name in ("mcp", "verify"):
+        definitions["Secrets"]["properties"][name]["additionalProperties"] = secure
     properties = {f"{PROJECT}:{key}": value for key, value in inner["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -67,6 +67,7 @@ class Result:
         next_step: what to do when it did not pass.
         seconds: how long it took.
         exchanges: what was asked and answered for it.
+        stood_in: whether it was not made because what it asks is a stand-in on this machine.
     """
 
     check: str
@@ -76,6 +77,7 @@ class Result:
     next_step: str = ""
     seconds: float = 0.0
     exchanges: tuple[Exchange, ...] = ()
+    stood_in: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

@@ -53,6 +53,7 @@ class Visit:
         version: the template's active version, once it is known.
         template_id: id of the template, once it is known.
         workspace_id: id of the workspace, once it is made.
+        build_id: id of its first build, once it ended.
         agent_id: id of its agent, once it is connected and ready.
     """
 
@@ -64,6 +65,7 @@ class Visit:
         self.version: Version | None = None
         self.template_id = ""
         self.workspace_id = ""
+        self.build_id = ""
         self.agent_id = ""
         self._token_user = ""
         self._clock = run.clock
@@ -160,6 +162,7 @@ class Visit:
                 raise Failed(
                     f"the build {build.job}; it is {build.status}", "read the build's log in Coder"
                 )
+            self.build_id = build.id
             return f"{self.name} is running"
         raise Failed(
             f"the build has not ended after {target.seconds:.0f} s",

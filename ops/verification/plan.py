@@ -83,7 +83,7 @@ def targets(
         PlanError: a template that the stack does not have.
     """
     every = []
-    for template in _chosen(settings.templates, only):
+    for template in chosen(settings.templates, only):
         own = _target(settings, template, parameters or {}, minutes)
         every.append(own)
         if settings.workspaces.tasks:
@@ -136,7 +136,8 @@ def _firewall(settings: Settings, template: Template) -> Firewall | None:
     return Firewall(walls.jail, policy, settings.policy_settings_of(template).contract)
 
 
-def _chosen(templates: Sequence[Template], only: Sequence[str]) -> list[Template]:
+def chosen(templates: Sequence[Template], only: Sequence[str]) -> list[Template]:
+    """Return the templates of these names, or all if there is none; raises PlanError."""
     by_name = {template.name: template for template in templates}
     for name in only:
         if name not in by_name:

@@ -41,15 +41,20 @@ claude_files() {
   return 0
 }
 
-# Whether process $1 is Claude Code: its program, the script that its program runs, or its name.
+# Whether process $1, whose program is $2, is Claude Code: by its name, its program, or the script
+# that its program runs.
 is_claude() {
-  case $(cat "/proc/$1/comm" 2>/dev/null) in claude) return 0 ;; esac
-  _exe=$(program "$1")
+  read -r _comm < "/proc/$1/comm" 2>/dev/null || return 1
+  [ "$_comm" = claude ] && return 0
+  case $2 in
+    */claude) return 0 ;;
+    */sh | */dash | */bash | */busybox | */node | */bun | */deno | */python*) ;;
+    *) printf '%s\n' "$claude_files" | grep -qxF -e "$2"; return ;;
+  esac
   _script=$(word "$1" 2)
-  case $_exe in */claude) return 0 ;; esac
   case $_script in */claude-code/cli.js) return 0 ;; esac
   [ -n "$_script" ] && _script=$(readlink -f "$_script" 2>/dev/null)
-  printf '%s\n' "$claude_files" | grep -qxF -e "${_exe:-/}" -e "${_script:-/}"
+  printf '%s\n' "$claude_files" | grep -qxF -e "$2" -e "${_script:-/}"
 }
 
 # The Boundary above process $1: "PID PORT" under landjail, "PID nsjail" under nsjail, else nothing.
@@ -101,10 +106,12 @@ started() {
 jail_state() {
   claude_files=$(claude_files)
   _jailed='' _free='' _above='' _boundaries=''
-  for _dir in /proc/[0-9]*; do
-    _pid=${_dir#/proc/}
-    [ -O "$_dir" ] || continue
-    is_claude "$_pid" || continue
+  # One program for all of them: there may be hundreds.
+  # shellcheck disable=SC2012
+  _programs=$(ls -ld /proc/[0-9]*/exe 2>/dev/null | sed -n 's,.* /proc/\([0-9]*\)/exe -> ,\1 ,p')
+  while read -r _pid _exe; do
+    [ -O "/proc/$_pid" ] || continue
+    is_claude "$_pid" "${_exe% (deleted)}" || continue
     _found=$(boundary_of "$_pid")
     if [ -n "$_found" ]; then
       _jailed="$_jailed $_pid"
@@ -115,7 +122,9 @@ jail_state() {
     else
       _free="$_free $_pid"
     fi
-  done
+  done <<END_OF_PROGRAMS
+$_programs
+END_OF_PROGRAMS
   for _pid in $_free; do
     # One that ended while others were looked at is none.
     _exe=$(program "$_pid")
@@ -127,7 +136,9 @@ jail_state() {
     _file=$(policy_file "$_pid")
     _sum=$(sha256sum < "$_file" 2>/dev/null | cut -d ' ' -f 1)
     _changed=no
-    [ "$(stat -c %Y "$_file" 2>/dev/null || echo 0)" -gt "$(started "$_pid")" ] && _changed=yes
+    # Both clocks may be a second off.
+    [ "$(stat -c %Y "$_file" 2>/dev/null || echo 0)" -gt $(($(started "$_pid") + 2)) ] \
+      && _changed=yes
     _more=$(more_rules "$_pid" | tr '\n' ',')
     printf 'boundary\t%s\t%s\t%s\t%s\t%s\t%s\n' \
       "$_pid" "$(program "$_pid")" "$_file" "${_sum:--}" "$_changed" "${_more:--}"
