@@ -14,7 +14,7 @@ help:
 	@echo "make demo    preview the local stack, bring it up on this machine and show what it made"
 	@echo "make test    everything CI runs: format, lint, types, tests"
 	@echo "make bench   measure the program and the policy against their bounds"
-	@echo "make schema  write stacks/settings.schema.json from components/settings.py"
+	@echo "make schema  write stacks/settings.schema.json from the settings' models"
 	@echo "make sdk     write sdks/coderd from sdks/schema/coderd.json"
 	@echo "make clean   end every process the local stack started and remove its state"
 
@@ -62,7 +62,7 @@ clean: $(READY)
 	@$(BIN)/python -m local.clean
 
 schema: $(READY)
-	@$(BIN)/python -c "import json; from components.settings import json_schema; \
+	@$(BIN)/python -c "import json; from components.settings_load import json_schema; \
 	print(json.dumps(json_schema(), indent=2))" > stacks/settings.schema.json
 	@$(BIN)/python -m docs.write_settings
 

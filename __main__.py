@@ -6,8 +6,10 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments, coder_lookup, settings
+from components import arguments
 from components.alerts import Alerts
+from components.coder import package
+from components.coder.lookup import look_up
 from components.coderd_env import CoderdEnv
 from components.dashboards import Dashboards
 from components.datasources import DataSources
@@ -15,6 +17,9 @@ from components.errors import ArgsError
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
+from components.settings import Settings
+from components.settings_load import from_engine
+from components.settings_problems import SettingsError, refuse
 from components.workspace_template import WorkspaceTemplate
 
 STACK = pulumi.get_stack()
@@ -23,23 +28,31 @@ STACK = pulumi.get_stack()
 def main() -> None:
     """Declare the stack; raises pulumi.RunError, and nothing else, for wrong settings."""
     try:
-        stack = settings.from_engine(STACK)
+        stack = from_engine(STACK)
         warn(stack)
         declare(stack, Path(pulumi.get_root_directory()))
-    except (settings.SettingsError, ArgsError) as error:
+    except (SettingsError, ArgsError) as error:
         raise pulumi.RunError(str(error)) from None
 
 
-def warn(stack: settings.Settings) -> None:
-    """Say what is doubtful in the rules that the stack added, and that its firewall is off."""
-    for finding in stack.findings():
-        pulumi.log.warn(str(finding))
+def warn(stack: Settings) -> None:
+    """Say what is doubtful in the stack's own rules, what floats, and that the firewall is off."""
+    for doubt in (*stack.findings(), *stack.floating()):
+        pulumi.log.warn(str(doubt))
     if stack.switched_off:
         pulumi.log.warn(f"the firewall is off: {stack.switched_off}")
 
 
-def declare(stack: settings.Settings, root: Path) -> None:
+def declare(stack: Settings, root: Path) -> None:
     """Declare every resource of the stack and export its outputs."""
+    # What the deployment does not have or allow stops the run before anything is declared.
+    known = look_up(stack)
+    refuse(STACK, (*known.problems, *package.problems(stack)))
+    wanted_templates = {
+        template.name: arguments.workspace_template(STACK, stack, template, known, root)
+        for template in stack.templates
+    }
+
     cluster = kubernetes.Provider(
         "cluster",
         context=stack.kubernetes.context,
@@ -48,24 +61,19 @@ def declare(stack: settings.Settings, root: Path) -> None:
         enable_secret_mutable=True,
     )
     coder = coderd.Provider(
-        "coder", url=stack.coder.api, token=stack.secrets.coder_token.get_secret_value()
+        "coder",
+        url=stack.coder.api,
+        # Marked here: the package that the bridge writes does not know the option for a secret.
+        token=pulumi.Output.secret(stack.secrets.coder_token.get_secret_value()),
     )
     on_cluster = pulumi.ResourceOptions(providers=[cluster])
     on_coder = pulumi.ResourceOptions(providers=[coder])
-
-    # Names that Coder does not know stop the run here, before anything of it is declared.
-    known = coder_lookup.look_up(STACK, stack, coder)
 
     login = GitLabExternalAuth("external-auth", arguments.external_auth(stack), on_cluster)
     CoderdEnv("coderd", arguments.coderd_env(stack, login), on_cluster)
 
     templates = {
-        template.name: WorkspaceTemplate(
-            template.name,
-            arguments.workspace_template(STACK, stack, template, known, root),
-            on_coder,
-        )
-        for template in stack.templates
+        name: WorkspaceTemplate(name, args, on_coder) for name, args in wanted_templates.items()
     }
     servers = {
         server.slug: McpServer(

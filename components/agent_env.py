@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
 from typing import Final
 
+from components.boundary.credentials import form_of, names_credential
 from components.errors import refuse
 
 BOUNDARY_CONFIG: Final = "BOUNDARY_CONFIG"
@@ -36,13 +36,6 @@ _RESERVED_PREFIXES: Final[Mapping[str, str]] = {
     "CODER_AGENT_": "Coder sets the agent's own variables",
 }
 
-# A word by which a credential gives itself away. Whole words of the name only: TOKENIZER_PATH and
-# MAX_OUTPUT_TOKENS are settings, GITHUB_TOKEN is not.
-_CREDENTIAL_WORDS: Final = frozenset(
-    {"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "APIKEY"}
-)
-_CREDENTIAL_PAIRS: Final = frozenset({("API", "KEY"), ("ACCESS", "KEY"), ("PRIVATE", "KEY")})
-
 
 class Source(StrEnum):
     """Where a value comes from that only the build of a workspace knows."""
@@ -63,8 +56,8 @@ class AgentEnv:
         variables: a stack's own variables; never a secret.
 
     Raises:
-        ArgsError: names that no shell can export, reserved ones, names of credentials, values
-            that an environment cannot hold.
+        ArgsError: names that no shell can export, reserved ones, credentials, values that an
+            environment cannot hold.
     """
 
     jail_type: str | None = None
@@ -100,23 +93,21 @@ class AgentEnv:
 
 def _problems(name: str, value: str) -> list[str]:
     if not _NAME.match(name):
-        return [f"{name!r} is no variable name: letters, digits and _, not starting with a digit"]
+        # What stands behind a `=` may be a value.
+        shown = repr(name.partition("=")[0])
+        return [f"{shown} is no variable name: letters, digits and _, not starting with a digit"]
     if name in _RESERVED:
         return [f"{name} is reserved: {_RESERVED[name]}"]
     for prefix, why in _RESERVED_PREFIXES.items():
         if name.startswith(prefix):
             return [f"{name} is reserved: {why}"]
-    if _names_credential(name):
+    form = form_of(value)
+    if form or names_credential(name, value):
+        what = f"holds {form}" if form else "names a credential"
         return [
-            f"{name} names a credential, and everybody who may read the template could read it: "
+            f"{name} {what}, and everybody who may read the template could read it: "
             "give the workspace its credential through GitLab or the AI Gateway"
         ]
     if "\0" in value:
         return [f"{name} holds a NUL byte, which no environment can hold"]
     return []
-
-
-def _names_credential(name: str) -> bool:
-    words = name.upper().split("_")
-    pairs = set(pairwise(words))
-    return bool(_CREDENTIAL_WORDS.intersection(words) or _CREDENTIAL_PAIRS & pairs)

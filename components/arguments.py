@@ -10,7 +10,7 @@ import pulumi
 
 from components import boundary
 from components.alerts import RUNBOOK, AlertsArgs, Thresholds
-from components.coder_lookup import Known
+from components.coder.lookup import EVERYONE, Known
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
 from components.dashboards import DashboardsArgs
 from components.datasources import DataSources, DataSourcesArgs
@@ -20,7 +20,7 @@ from components.external_auth import (
     GitLabProvider,
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
-from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, bearer
+from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, authorization
 from components.settings import Lifetime, McpServerSettings, Settings, Template
 from components.workspace_template import (
     AutoStop,
@@ -28,6 +28,7 @@ from components.workspace_template import (
     Firewall,
     GroupAccess,
     ModuleVersions,
+    ProviderVersions,
     Schedule,
     Sizes,
     WorkspaceTemplateArgs,
@@ -62,12 +63,15 @@ def workspace_template(
         ),
         tasks=shared.tasks,
         agent_variables={**shared.agent_env, **template.agent_env},
-        access=_access(template, known.groups),
+        access=_access(template, known),
         schedule=_schedule(template.lifetime),
         organization_id=known.organization_id,
         require_active_version=template.require_active_version or None,
         module_versions=ModuleVersions(
             claude_code=shared.modules.claude_code, code_server=shared.modules.code_server
+        ),
+        provider_versions=ProviderVersions(
+            coder=shared.providers.coder, kubernetes=shared.providers.kubernetes
         ),
         max_port_share_level=template.max_port_share_level,
         deprecation_message=template.deprecation_message or None,
@@ -212,7 +216,7 @@ def mcp_server(
 ) -> McpServerArgs:
     """Return the arguments of one MCP server."""
     headers: Mapping[str, pulumi.Input[str]] = {
-        "Authorization": bearer(_secret(settings.secrets.mcp[server.slug].get_secret_value())),
+        "Authorization": authorization(settings.secrets.mcp[server.slug].get_secret_value()),
         **({READ_ONLY_HEADER: "true"} if server.read_only else {}),
     }
     return McpServerArgs(
@@ -231,12 +235,15 @@ def _secret(value: str) -> pulumi.Output[str]:
     return pulumi.Output.secret(value)
 
 
-def _access(template: Template, groups: Mapping[str, str]) -> tuple[GroupAccess, ...]:
+def _access(template: Template, known: Known) -> tuple[GroupAccess, ...] | None:
+    if not known.access_lists:
+        return None
     if template.access is None:
-        return ()
+        # Said, and not left out: a list that is no longer given stays as it was.
+        return (GroupAccess(known.organization_id, "use", EVERYONE),)
     return (
-        *(GroupAccess(groups[name], "use") for name in template.access.use),
-        *(GroupAccess(groups[name], "admin") for name in template.access.admin),
+        *(GroupAccess(known.groups[name], "use", name) for name in template.access.use),
+        *(GroupAccess(known.groups[name], "admin", name) for name in template.access.admin),
     )
 
 

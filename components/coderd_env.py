@@ -13,10 +13,10 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.boundary.credentials import form_of, names_credential
 from components.errors import refuse
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_CREDENTIAL: Final = re.compile(r"(SECRET|PASSWORD|TOKEN|API_KEY|PRIVATE_KEY)\Z")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 _FIELD_MANAGER_LENGTH: Final = 128
 
@@ -97,7 +97,7 @@ class CoderdEnvArgs:
             f"{variable.name} is a literal, which everybody who may read the Deployment could "
             "read: put it in a Secret and refer to that"
             for variable in self.variables
-            if _CREDENTIAL.search(variable.name) and not isinstance(variable.value, SecretRef)
+            if not isinstance(variable.value, SecretRef) and _is_credential(variable)
         ]
         for what, value in (("deployment", self.deployment), ("container", self.container)):
             if not _NAME.match(value):
@@ -148,6 +148,11 @@ class CoderdEnv(pulumi.ComponentResource):
         )
         self.names = tuple(variable.name for variable in variables)
         self.register_outputs({"names": list(self.names)})
+
+
+def _is_credential(variable: EnvVar) -> bool:
+    value = variable.value if isinstance(variable.value, str) else None
+    return names_credential(variable.name, value) or bool(value and form_of(value))
 
 
 def _pod_metadata(

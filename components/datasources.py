@@ -8,6 +8,9 @@ the ConfigMap holds no secret.
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +19,10 @@ import pulumi_random as random
 import yaml
 from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components import syntax
+from components.boundary.credentials import masked
+from components.errors import refuse
 
 PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
@@ -48,6 +55,27 @@ class DataSourcesArgs:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     prometheus_uid: str = "prometheus"
+
+    def __post_init__(self) -> None:
+        """Refuse what Grafana would not load, or would load over another.
+
+        Raises:
+            ArgsError: A uid that is none or is given to two, or an address that is none.
+        """
+        refuse("data sources", self._problems())
+
+    def _problems(self) -> Iterator[str]:
+        uids = (self.prometheus_uid, self.loki_uid, self.postgres_uid)
+        for uid in dict.fromkeys(uids):
+            if not syntax.is_grafana_uid(uid):
+                yield f"uid {uid!r} is not up to 40 of letters, digits, _ and -"
+            if uids.count(uid) > 1:
+                yield f"uid {uid!r} is given to two data sources, of which Grafana keeps one"
+        for url in (self.loki_url, self.prometheus_url):
+            if url and (problem := syntax.endpoint_problem(url)):
+                yield f"URL {masked(url)!r} {problem}"
+        if ":" not in self.database_host or not syntax.is_host(self.database_host):
+            yield f"database host {masked(self.database_host)!r} is not like db.example.com:5432"
 
     def provisioning(self) -> dict[str, str]:
         """Return Grafana's provisioning file of each data source, by the source's uid."""
@@ -84,6 +112,16 @@ class DataSourcesArgs:
                 "connMaxLifetime": 14400,
             },
         }
+
+
+def object_name(uid: str) -> str:
+    """Return the name of a data source's ConfigMap; Grafana's own uids have upper case."""
+    name = f"datasource-{uid}"
+    if syntax.is_subdomain(name):
+        return name
+    plain = re.sub(r"[^a-z0-9]+", "-", uid.lower()).strip("-")
+    digest = hashlib.sha256(uid.encode()).hexdigest()[:8]
+    return "-".join(filter(None, ("datasource", plain, digest)))
 
 
 def _proxied(name: str, plugin: str, uid: str, url: str) -> dict[str, Any]:
@@ -140,7 +178,7 @@ class DataSources(pulumi.ComponentResource):
             ConfigMap(
                 f"{name}-{uid}",
                 metadata=ObjectMetaArgs(
-                    name=f"datasource-{uid}",
+                    name=object_name(uid),
                     namespace=args.namespace,
                     labels={"grafana_datasource": "1"},
                 ),

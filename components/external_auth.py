@@ -5,29 +5,22 @@ handed on, for the one CoderdEnv of the stack.
 """
 
 import base64
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components import syntax
+from components.boundary.credentials import masked
 from components.coderd_env import EnvVar, SecretRef
 from components.errors import refuse
 from components.rotation import rotation_token
 
 ROTATION_ANNOTATION: Final = "firewalled-coder/external-auth-rotation"
 
-_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
-_HOST: Final = re.compile(
-    r"(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)"
-    r"(?::(?P<port>\d{1,5}))?\Z",
-    re.IGNORECASE,
-)
 _SCOPES: Final = ("read_user", "read_repository", "write_repository")
-_LAST_PORT: Final = 65535
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,8 @@ class GitLabExternalAuthArgs:
         refuse("external auth", self._problems())
 
     def _problems(self) -> Iterator[str]:
-        yield from _url_problems(self.access_url)
+        if problem := syntax.origin_problem(self.access_url):
+            yield f"access URL {masked(self.access_url)!r} {problem}"
         if not self.providers:
             yield "there is no provider"
         for provider in self.providers:
@@ -82,7 +76,7 @@ class GitLabExternalAuthArgs:
         for what, values in (
             ("index", [str(provider.index) for provider in self.providers]),
             ("id", [provider.id for provider in self.providers]),
-            ("host", [_host_name(provider.host) for provider in self.providers]),
+            ("host", [syntax.host_name(provider.host) for provider in self.providers]),
         ):
             for value in sorted(set(values)):
                 if values.count(value) > 1:
@@ -132,7 +126,7 @@ class GitLabExternalAuth(pulumi.ComponentResource):
         self.variables = (
             # No login leaves for github.com, which coderd offers by default.
             EnvVar("CODER_OAUTH2_GITHUB_DEFAULT_PROVIDER_ENABLE", "false"),
-            *(v for provider in providers for v in _variables(provider, self.secret_name)),
+            *(v for provider in providers for v in variables(provider, self.secret_name)),
         )
         self.pod_annotations = {
             ROTATION_ANNOTATION: rotation_token(f"{name}-rotation", credentials, parent=self)
@@ -140,7 +134,8 @@ class GitLabExternalAuth(pulumi.ComponentResource):
         self.register_outputs({"callbackUrls": self.callback_urls, "secretName": self.secret_name})
 
 
-def _variables(provider: GitLabProvider, secret: pulumi.Output[str]) -> Iterator[EnvVar]:
+def variables(provider: GitLabProvider, secret: pulumi.Output[str]) -> Iterator[EnvVar]:
+    """Yield the variables that make coderd use a provider, its credentials in `secret`."""
     base = f"https://{provider.host}/oauth"
     values: dict[str, pulumi.Input[str] | SecretRef] = {
         "ID": provider.id,
@@ -152,7 +147,7 @@ def _variables(provider: GitLabProvider, secret: pulumi.Output[str]) -> Iterator
         "TOKEN_URL": f"{base}/token",
         "VALIDATE_URL": f"{base}/token/info",
         # coderd matches it against clone URLs, of ssh as well, so the port stays out.
-        "REGEX": _host_name(provider.host).replace(".", r"\."),
+        "REGEX": syntax.host_name(provider.host).replace(".", r"\."),
         "SCOPES": " ".join(provider.scopes),
     }
     for key, value in values.items():
@@ -167,44 +162,19 @@ def _client_secret_key(provider: GitLabProvider) -> str:
     return f"{provider.id}-client-secret"
 
 
-def _host_name(host: str) -> str:
-    return host.partition(":")[0].lower()
-
-
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-def _url_problems(url: str) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        yield "the access URL does not parse; it is like https://coder.example.com"
-        return
-    if parts.username is not None or parts.password is not None:
-        yield "the access URL holds a user or password; leave them out"
-    elif (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or port == 0
-        or parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-    ):
-        yield (
-            f"access URL {url!r} is not http or https, host and port alone, "
-            "like https://coder.example.com"
-        )
 
 
 def _provider_problems(provider: GitLabProvider) -> Iterator[str]:
     if provider.index < 0:
         yield f"provider {provider.id!r}: index {provider.index} is below 0"
-    if not _ID.match(provider.id):
-        yield f"provider {provider.id!r}: the id takes a-z, 0-9 and single - inside"
-    match = _HOST.match(provider.host)
-    if not match or not 0 < int(match["port"] or 443) <= _LAST_PORT:
+    if not syntax.is_external_auth_id(provider.id):
+        yield (
+            f"provider {provider.id!r}: the id takes a-z and 0-9 in groups joined by single "
+            "hyphens, up to 32; coderd does not start with another"
+        )
+    if not syntax.is_host(provider.host):
         yield (
             f"provider {provider.id!r}: host {provider.host!r} is no host such as "
             "gitlab.example.com, without scheme and path"

@@ -7,13 +7,13 @@ one header needs `custom_headers`. Keys are write-only: sent to Coder, kept in n
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_coderd as coderd
 
+from components import syntax
+from components.boundary.credentials import masked
 from components.errors import refuse
 from components.rotation import rotation_version
 
@@ -34,7 +34,6 @@ GITHUB_READ_ONLY_TOOLS: Final = (
 # Servers that know this header offer no tool that writes, whatever the key may do.
 READ_ONLY_HEADER: Final = "X-MCP-Readonly"
 
-_SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 # RFC 9110, 5.1 and 5.6.2.
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _AVAILABILITIES: Final = ("force_on", "default_on", "default_off")
@@ -50,7 +49,7 @@ class McpServerArgs:
         display_name: name shown to people.
         url: the server's endpoint. https, unless it is on this machine or takes no header.
         headers: what Coder sends with every request; every value is treated as a secret.
-            `Authorization` takes the whole value, `Bearer ` included: see bearer.
+            `Authorization` takes the whole value, its scheme included: see authorization.
         tool_allow_list: tools that agents may call; empty allows all.
         tool_deny_list: tools that agents may not call.
         availability: whether a chat has it always, at first, or only when chosen.
@@ -84,15 +83,16 @@ class McpServerArgs:
         refuse(f"MCP server {self.slug!r}", self._problems())
 
     def _problems(self) -> Iterator[str]:
-        if not _SLUG.match(self.slug):
-            yield "the slug takes a-z and 0-9 in groups joined by single hyphens"
+        if not syntax.is_slug(self.slug):
+            yield "the slug takes a-z and 0-9 in groups joined by single hyphens, up to 63"
         if not self.display_name.strip():
             yield "the display name is empty"
         if self.availability not in _AVAILABILITIES:
             yield f"availability {self.availability!r} is not one of {', '.join(_AVAILABILITIES)}"
         if self.transport not in _TRANSPORTS:
             yield f"transport {self.transport!r} is not one of {', '.join(_TRANSPORTS)}"
-        yield from _url_problems(self.url, confidential=bool(self.headers))
+        if problem := syntax.endpoint_problem(self.url, confidential=bool(self.headers)):
+            yield f"URL {masked(self.url)!r} {problem}"
         yield from _header_problems(self.headers)
         for tool in sorted(set(self.tool_allow_list) & set(self.tool_deny_list)):
             yield f"tool {tool!r} is both allowed and denied"
@@ -144,14 +144,32 @@ class McpServer(pulumi.ComponentResource):
         self.register_outputs({"serverId": self.server_id})
 
 
-def bearer(token: pulumi.Input[str]) -> pulumi.Output[str]:
-    """The value of an Authorization header for a token, given with or without `Bearer `."""
-    return pulumi.Output.secret(token).apply(bearer_value)
+def authorization(key: pulumi.Input[str]) -> pulumi.Output[str]:
+    """The value of an Authorization header for a key, given alone or with its scheme."""
+    return pulumi.Output.secret(key).apply(authorization_value)
 
 
-def bearer_value(token: str) -> str:
-    """`Bearer TOKEN` for a token given with or without `Bearer `."""
-    return f"Bearer {token.strip().removeprefix('Bearer ').strip()}"
+def authorization_value(key: str) -> str:
+    """`Bearer KEY` for a key given alone; with a scheme of its own, as in `Basic x`, as it is.
+
+    White space tells a scheme: no bearer token holds any (RFC 6750, 2.1).
+    """
+    scheme, _, credentials = " ".join(key.split()).partition(" ")
+    if not credentials:
+        return f"Bearer {scheme}"
+    return f"{'Bearer' if scheme.lower() == 'bearer' else scheme} {credentials}"
+
+
+def authorization_problem(key: str) -> str | None:
+    """Return why Coder could not send a key, in words without it; None if it could."""
+    words = key.split()
+    if not words or (len(words) == 1 and words[0].lower() in {"bearer", "basic"}):
+        return "holds no key"
+    if not all(word.isascii() and word.isprintable() for word in words):
+        return "holds what HTTP cannot carry: ASCII alone, and no control characters"
+    if len(words) > 1 and not _HEADER.match(words[0]):
+        return "holds white space, but no scheme of HTTP stands before it, such as Bearer or Basic"
+    return None
 
 
 def _auth_type(headers: int) -> str:
@@ -168,25 +186,5 @@ def _header_problems(headers: Mapping[str, pulumi.Input[str]]) -> Iterator[str]:
         seen.add(header.lower())
         if value == "":
             yield f"header {header!r} has no value"
-
-
-def _url_problems(url: str, *, confidential: bool) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        yield "the URL does not parse; it is like https://mcp.example.com/mcp"
-        return
-    if parts.username is not None or parts.password is not None:
-        yield "the URL holds a user or password, which state and logs would show; use a header"
-    elif parts.scheme not in ("http", "https") or not host:
-        yield f"URL {url!r} is not like https://mcp.example.com/mcp"
-    elif parts.scheme == "http" and confidential and not _is_loopback(host):
-        yield f"URL {url!r} would send the headers in clear; use https"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
+            yield f"header {header!r} holds what HTTP cannot carry, such as a line end"

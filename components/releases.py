@@ -5,6 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+BOUNDARY: Final = "v0.9.0"
+"""Release of the standalone binary that the policy is proven against; 2026-04-24."""
+CODER_PROVIDER: Final = "2.20.0"
+KUBERNETES_PROVIDER: Final = "3.2.1"
+"""Releases of coder/coder and hashicorp/kubernetes that the HCL names and was tried with."""
+LATEST: Final = "latest"
+"""Whatever release of Boundary is newest when a workspace starts."""
+
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
 
 
@@ -19,6 +27,21 @@ def is_claude_code_module(text: str) -> bool:
     return match is not None and (4, 7) <= (int(match[1]), int(match[2])) < (5, 0)
 
 
+def is_coder_provider(text: str) -> bool:
+    """Return whether `text` is a release of coder/coder that has what the HCL reads: 2.13.0 on."""
+    return _is_at_least(text, (2, 13, 0))
+
+
+def is_kubernetes_provider(text: str) -> bool:
+    """Return whether `text` is a release of hashicorp/kubernetes with its _v1 types: 2.23.0 on."""
+    return _is_at_least(text, (2, 23, 0))
+
+
+def _is_at_least(text: str, least: tuple[int, int, int]) -> bool:
+    match = _RELEASE.match(text)
+    return match is not None and (int(match[1]), int(match[2]), int(match[3])) >= least
+
+
 def is_boundary(text: str) -> bool:
     """Return whether `text` is a release with or without `v` before it, or `latest`."""
-    return text == "latest" or is_release(text.removeprefix("v"))
+    return text == LATEST or is_release(text.removeprefix("v"))

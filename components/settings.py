@@ -9,27 +9,12 @@ stack, key, value and what would be right. Secrets stand under the one key `secr
 from __future__ import annotations
 
 import datetime
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
-from components import releases
-from components.agent_env import AgentEnv
 from components.alerts import CATALOGUE as ALERTS
 from components.boundary import (
     CATALOGUE,
@@ -38,190 +23,52 @@ from components.boundary import (
     ExtraRule,
     Finding,
     Policy,
-    PolicyError,
-    Rule,
-    RuleError,
     audit,
     build_policy,
-    exfiltration_report,
     host_of,
 )
 from components.dashboards import CATALOGUE as DASHBOARDS
-from components.errors import ArgsError
+from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER, LATEST
+from components.settings_types import (
+    AgentVariables,
+    AlertLabel,
+    AlertName,
+    BoundaryRelease,
+    ClaudeCodeRelease,
+    CoderProviderRelease,
+    DashboardUid,
+    DatabaseHost,
+    DisplayName,
+    Endpoint,
+    ExternalAuthId,
+    GrafanaUid,
+    GroupName,
+    GroupOfPeople,
+    Host,
+    Hours,
+    Image,
+    KubernetesLabels,
+    KubernetesName,
+    KubernetesProviderRelease,
+    LokiLabel,
+    LokiValue,
+    Minutes,
+    NoDuplicates,
+    Number,
+    Release,
+    RuleText,
+    Slug,
+    TemplateName,
+    Url,
+    Weekday,
+)
 from components.settings_verify import Service, VerifySettings
-
-PROJECT = "firewalled-coder"
-HIDDEN = "[secret]"
-LONGEST_OFF = datetime.timedelta(days=7)
-
-_TEMPLATE_NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*\Z")
-_KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
-_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?\Z")
-_LABEL_PART = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
-_LABEL_PREFIX = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?\Z")
-_ALERT_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*\Z")
-
-
-def _url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        raise ValueError("must be a URL such as https://coder.example.com") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise ValueError("must be a URL such as https://coder.example.com, http or https")
-    if parts.username or parts.password:
-        raise ValueError("must hold no user or password")
-    if parts.query or parts.fragment or parts.path not in {"", "/"}:
-        raise ValueError("must end after the host and port: no path, query or fragment")
-    return value.rstrip("/")
-
-
-def _endpoint(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.password:
-        raise ValueError("must be a URL such as https://host.example.com/path, without password")
-    return value
-
-
-def _kubernetes_name(value: str) -> str:
-    if len(value) > 63 or not _KUBERNETES_NAME.match(value):
-        raise ValueError("must be a Kubernetes name: up to 63 of a-z, 0-9 and - inside")
-    return value
-
-
-def _template_name(value: str) -> str:
-    if len(value) > 32 or not _TEMPLATE_NAME.match(value):
-        raise ValueError("must be letters and digits in groups joined by single hyphens, up to 32")
-    return value
-
-
-def _host(value: str) -> str:
-    if not _HOST.match(value):
-        raise ValueError("must be a host name such as gitlab.example.com, without scheme or path")
-    return value
-
-
-def _image(value: str) -> str:
-    if not _IMAGE.match(value):
-        raise ValueError("must be a container image such as registry.example.com/base:tag")
-    return value
-
-
-def _release(value: str) -> str:
-    if not releases.is_release(value):
-        raise ValueError("must be a release such as 1.3.1")
-    return value
-
-
-def _claude_code_release(value: str) -> str:
-    if not releases.is_claude_code_module(value):
-        raise ValueError("must be 4.7.0 or a later 4: 5.0 drops what Coder Tasks needs")
-    return value
-
-
-def _boundary_release(value: str) -> str:
-    if not releases.is_boundary(value):
-        raise ValueError("must be a release such as v0.9.0, or latest")
-    return value
-
-
-def _rule(value: str) -> str:
-    try:
-        Rule.parse(value)
-    except RuleError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _group(value: str) -> str:
-    if value not in CATALOGUE:
-        raise ValueError(f"unknown group; there are {', '.join(CATALOGUE)}")
-    return value
-
-
-def _dashboard(value: str) -> str:
-    if value not in DASHBOARDS:
-        raise ValueError(f"unknown dashboard; there are {', '.join(DASHBOARDS)}")
-    return value
-
-
-def _alert(value: str) -> str:
-    if value not in ALERTS:
-        raise ValueError(f"unknown alert; there are {', '.join(ALERTS)}")
-    return value
-
-
-def _alert_label(value: str) -> str:
-    if not _ALERT_LABEL.match(value) or value in {"severity", "alertname"}:
-        raise ValueError(
-            "must be letters, digits and _, not beginning with a digit, and not severity or "
-            "alertname, which are the alerts' own"
-        )
-    return value
-
-
-def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
-    for key, text in value.items():
-        prefix, _, name = key.rpartition("/")
-        if not _LABEL_PART.match(name) or not _LABEL_PREFIX.match(prefix):
-            raise ValueError(f"{key!r} is no Kubernetes label such as release or example.com/team")
-        if text and not _LABEL_PART.match(text):
-            raise ValueError(
-                f"{text!r} of {key} is no label value: up to 63 of letters, digits and -_. inside"
-            )
-    return value
-
-
-def _agent_variables(value: dict[str, str]) -> dict[str, str]:
-    try:
-        AgentEnv(variables=value)
-    except ArgsError as error:
-        raise ValueError("; ".join(error.problems)) from None
-    return value
-
-
-T = TypeVar("T")
-
-
-def _no_duplicates(values: list[T]) -> list[T]:
-    seen: list[T] = []
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{value!r} stands there twice; name each once")
-        seen.append(value)
-    return values
-
-
-Url = Annotated[str, AfterValidator(_url)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-KubernetesName = Annotated[str, AfterValidator(_kubernetes_name)]
-TemplateName = Annotated[str, AfterValidator(_template_name)]
-Host = Annotated[str, AfterValidator(_host)]
-Image = Annotated[str, AfterValidator(_image)]
-Release = Annotated[str, AfterValidator(_release)]
-ClaudeCodeRelease = Annotated[str, AfterValidator(_claude_code_release)]
-BoundaryRelease = Annotated[str, AfterValidator(_boundary_release)]
-RuleText = Annotated[str, AfterValidator(_rule)]
-GroupName = Annotated[str, AfterValidator(_group)]
-DashboardUid = Annotated[
-    str,
-    AfterValidator(_dashboard),
-    # For editors; the validator's message names what there is.
-    WithJsonSchema({"type": "string", "enum": list(DASHBOARDS)}),
-]
-AlertName = Annotated[str, AfterValidator(_alert)]
-AlertLabel = Annotated[str, AfterValidator(_alert_label)]
-Minutes = Annotated[int, Field(ge=1)]
-Hours = Annotated[float, Field(ge=0)]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+from components.syntax import DESCRIPTION_LENGTH, is_floating_image
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True
-    )
+    # One spelling of a key: camelCase.
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
 
 class Coder(_Model):
@@ -231,7 +78,11 @@ class Coder(_Model):
     api_url: Url | None = Field(
         None, description="URL by which this program reaches Coder's API; the access URL if unset."
     )
-    organization: str = Field("default", min_length=1, description="Name of the organization.")
+    organization: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the organization; the deployment's default one if unset.",
+    )
     namespace: KubernetesName = Field("coder", description="Namespace of coderd.")
     deployment: KubernetesName = Field("coder", description="Deployment of coderd.")
     container: KubernetesName = Field("coder", description="Container of coderd in its pod.")
@@ -262,9 +113,11 @@ class Kubernetes(_Model):
 class GitLab(_Model):
     """One GitLab instance that people must have logged in to."""
 
-    id: KubernetesName = Field("gitlab", description="Id of the provider in Coder.")
+    id: ExternalAuthId = Field("gitlab", description="Id of the provider in Coder.")
     host: Host = Field(description="Host of the GitLab instance.")
-    display_name: str = Field("GitLab", min_length=1, description="Name on Coder's login button.")
+    display_name: DisplayName = Field(
+        "GitLab", min_length=1, description="Name on Coder's login button."
+    )
 
 
 class ExternalAuth(_Model):
@@ -276,7 +129,7 @@ class ExternalAuth(_Model):
 class Choice(_Model):
     """The choices of a workspace's size."""
 
-    options: Annotated[list[Annotated[int, Field(gt=0)]], AfterValidator(_no_duplicates)] = Field(
+    options: Annotated[list[Annotated[int, Field(gt=0)]], NoDuplicates] = Field(
         min_length=1, description="What an owner may choose."
     )
     default: int = Field(gt=0, description="What is chosen if the owner does not.")
@@ -297,6 +150,15 @@ class Modules(_Model):
     code_server: Release = Field("1.3.1", description="Any release.")
 
 
+class Providers(_Model):
+    """Versions of the Terraform providers, exactly."""
+
+    coder: CoderProviderRelease = Field(CODER_PROVIDER, description="coder/coder, 2.13.0 or newer.")
+    kubernetes: KubernetesProviderRelease = Field(
+        KUBERNETES_PROVIDER, description="hashicorp/kubernetes, 2.23.0 or newer."
+    )
+
+
 class Workspaces(_Model):
     """What all templates of the stack share."""
 
@@ -309,11 +171,14 @@ class Workspaces(_Model):
     )
     resources: Resources = Field(Resources(), description="Sizes an owner may choose from.")
     tasks: bool = Field(True, description="Coder Tasks wiring; deprecated as of Coder 2.34.")
-    agent_env: Annotated[dict[str, str], AfterValidator(_agent_variables)] = Field(
+    agent_env: AgentVariables = Field(
         default_factory=dict, description="Variables of every agent; no secrets."
     )
-    boundary_version: BoundaryRelease = Field("latest", description="Release of Boundary.")
+    boundary_version: BoundaryRelease = Field(
+        BOUNDARY, description="Release of Boundary; latest is another one without notice."
+    )
     modules: Modules = Field(Modules(), description="Versions of the registry's modules.")
+    providers: Providers = Field(Providers(), description="Versions of Terraform's providers.")
     provisioner_tags: dict[str, str] = Field(
         default_factory=dict, description="Which provisioners build the templates, by their tags."
     )
@@ -337,7 +202,7 @@ class AddedRule(_Model):
 class PolicySettings(_Model):
     """The egress policy."""
 
-    groups: Annotated[list[GroupName], AfterValidator(_no_duplicates)] = Field(
+    groups: Annotated[list[GroupName], NoDuplicates] = Field(
         default_factory=lambda: list(CATALOGUE),
         description="Groups of the catalogue; all if unset.",
     )
@@ -373,10 +238,10 @@ class TemplateFirewall(_Model):
 class Access(_Model):
     """Who may use or administer a template, by the names of Coder's groups."""
 
-    use: Annotated[list[str], AfterValidator(_no_duplicates)] = Field(
+    use: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
         default_factory=list, description="Groups that may make workspaces."
     )
-    admin: Annotated[list[str], AfterValidator(_no_duplicates)] = Field(
+    admin: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
         default_factory=list, description="Groups that may change the template."
     )
 
@@ -389,7 +254,9 @@ class Lifetime(_Model):
     failure_ttl_hours: Hours | None = Field(None, description="Stop a failed start after this.")
     dormant_after_hours: Hours | None = Field(None, description="Unused this long: dormant.")
     delete_dormant_after_hours: Hours | None = Field(None, description="Dormant this long: gone.")
-    stop_days: list[Weekday] = Field(default_factory=list, description="Days of a required stop.")
+    stop_days: Annotated[list[Weekday], NoDuplicates] = Field(
+        default_factory=list, description="Days of a required stop."
+    )
     stop_every_weeks: int = Field(1, ge=1, le=16, description="Weeks between required stops.")
 
 
@@ -397,19 +264,25 @@ class Template(_Model):
     """One workspace template."""
 
     name: TemplateName = Field(description="Name in Coder.")
-    display_name: str = Field("", max_length=64, description="Name that people see.")
-    description: str = Field("", max_length=128, description="One line that people see.")
+    display_name: DisplayName = Field("", description="Name that people see.")
+    description: str = Field(
+        "", max_length=DESCRIPTION_LENGTH, description="One line that people see."
+    )
     icon: str = Field("/icon/claude.svg", description="Path or URL of its icon.")
     firewall: TemplateFirewall | None = Field(None, description="None: no firewall.")
     policy: PolicySettings | None = Field(None, description="In place of the stack's policy.")
-    gitlab: str | None = Field(None, description="Id of its external login; the first if unset.")
+    gitlab: ExternalAuthId | None = Field(
+        None, description="Id of its external login; the first if unset."
+    )
     capabilities: list[Literal["NET_ADMIN"]] = Field(
         default_factory=list, description="Capabilities of the container; nsjail has NET_ADMIN."
     )
-    agent_env: Annotated[dict[str, str], AfterValidator(_agent_variables)] = Field(
+    agent_env: AgentVariables = Field(
         default_factory=dict, description="Variables besides the stack's."
     )
-    access: Access | None = Field(None, description="None: everyone in the organization.")
+    access: Access | None = Field(
+        None, description="None: everyone in the organization may use it. Licensed."
+    )
     lifetime: Lifetime = Field(Lifetime(), description="When workspaces stop, sleep and go.")
     require_active_version: bool = Field(
         False, description="Workspaces start on the active version only."
@@ -431,7 +304,7 @@ class FirewallSwitch(_Model):
         None, description="Last day (UTC) it may be off, 7 days ahead at most; then previews fail."
     )
     who: str | None = Field(None, min_length=1, description="Who switched it off.")
-    templates: Annotated[list[TemplateName], AfterValidator(_no_duplicates)] = Field(
+    templates: Annotated[list[TemplateName], NoDuplicates] = Field(
         default_factory=list, description="Templates that run unconfined; all of them if empty."
     )
 
@@ -456,13 +329,12 @@ class Grafana(_Model):
 
     namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
     folder: str = Field("Coder", min_length=1, description="Folder in Grafana.")
-    dashboards: Annotated[list[DashboardUid], AfterValidator(_no_duplicates)] = Field(
+    dashboards: Annotated[list[DashboardUid], NoDuplicates] = Field(
         default_factory=lambda: list(DASHBOARDS),
         description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
     )
-    database_host: str = Field(
+    database_host: DatabaseHost = Field(
         "coder-db-rw.coder.svc:5432",
-        pattern=r"^[A-Za-z0-9.-]+:\d+$",
         description="host:port of Coder's PostgreSQL as Grafana reaches it.",
     )
     database: str = Field("coder", min_length=1, description="Name of that database.")
@@ -475,10 +347,10 @@ class Grafana(_Model):
     prometheus_url: Endpoint | None = Field(
         None, description="Prometheus; null: kube-prometheus-stack brings its data source."
     )
-    prometheus_uid: str = Field("prometheus", min_length=1, description="Data source uid.")
-    loki_uid: str = Field("loki", min_length=1, description="Data source uid.")
-    postgres_uid: str = Field("aibridge-postgres", min_length=1, description="Data source uid.")
-    loki_selector: dict[str, str] = Field(
+    prometheus_uid: GrafanaUid = Field("prometheus", description="Data source uid.")
+    loki_uid: GrafanaUid = Field("loki", description="Data source uid.")
+    postgres_uid: GrafanaUid = Field("aibridge-postgres", description="Data source uid.")
+    loki_selector: dict[LokiLabel, LokiValue] = Field(
         default_factory=dict, description="More stream labels of coderd's log."
     )
 
@@ -489,12 +361,12 @@ class AlertThresholds(_Model):
     silent_minutes: Minutes = Field(15, description="Batches without an audit line in Loki.")
     unreported_minutes: Minutes = Field(30, description="Agents that report no audit counters.")
     loss_minutes: Minutes = Field(15, description="Time over which losses are counted.")
-    dropped_batches: float = Field(0, ge=0, description="Lost batches accepted in that time.")
-    dropped_logs: float = Field(0, ge=0, description="Lost audit lines accepted in that time.")
+    dropped_batches: Number = Field(0, ge=0, description="Lost batches accepted in that time.")
+    dropped_logs: Number = Field(0, ge=0, description="Lost audit lines accepted in that time.")
     deny_minutes: Minutes = Field(15, description="Time over which denials are counted.")
-    deny_share: float = Field(0.3, gt=0, lt=1, description="Denied share that is too much.")
+    deny_share: Number = Field(0.3, gt=0, lt=1, description="Denied share that is too much.")
     deny_requests: int = Field(20, ge=1, description="With fewer requests no spike.")
-    deny_growth: float = Field(2.0, ge=1, description="So many times the share before.")
+    deny_growth: Number = Field(2.0, ge=1, description="So many times the share before.")
     deny_baseline_hours: int = Field(24, ge=1, le=720, description="How long before is.")
     reload_minutes: Minutes = Field(10, description="A failed provider reload accepted so long.")
     provider_minutes: Minutes = Field(10, description="A refused provider accepted so long.")
@@ -503,7 +375,7 @@ class AlertThresholds(_Model):
 class Alerts(_Model):
     """Alerts on the audit, the policy and the AI Gateway."""
 
-    rules: Annotated[list[AlertName], AfterValidator(_no_duplicates)] = Field(
+    rules: Annotated[list[AlertName], NoDuplicates] = Field(
         default_factory=lambda: list(ALERTS), description="Names; all of them if unset."
     )
     evaluator: Literal["prometheus", "grafana"] = Field(
@@ -511,7 +383,7 @@ class Alerts(_Model):
         description="Of alerts on metrics: Prometheus, by a PrometheusRule, or Grafana.",
     )
     namespace: KubernetesName = Field("monitoring", description="Namespace of the PrometheusRule.")
-    rule_labels: Annotated[dict[str, str], AfterValidator(_kubernetes_labels)] = Field(
+    rule_labels: KubernetesLabels = Field(
         default_factory=lambda: {"release": "kube-prometheus-stack"},
         description="Labels of the PrometheusRule, by which Prometheus selects it.",
     )
@@ -530,12 +402,14 @@ class Alerts(_Model):
 class McpServerSettings(_Model):
     """One MCP server for agents; its key is the secret `mcp.<slug>`."""
 
-    slug: KubernetesName = Field(description="Slug in Coder.")
-    display_name: str = Field(min_length=1, description="Name that people see.")
+    slug: Slug = Field(description="Slug in Coder.")
+    display_name: DisplayName = Field(min_length=1, description="Name that people see.")
     url: Endpoint = Field(description="Its streamable HTTP endpoint.")
     description: str = Field("", description="One line that people see.")
     read_only: bool = Field(True, description="Send X-MCP-Readonly: true.")
-    tools: list[str] = Field(default_factory=list, description="Tools allowed; all if empty.")
+    tools: Annotated[list[Annotated[str, Field(min_length=1)]], NoDuplicates] = Field(
+        default_factory=list, description="Tools allowed; all if empty."
+    )
     availability: Literal["force_on", "default_on", "default_off"] = Field(
         "default_off", description="Whether chats start with it."
     )
@@ -609,7 +483,17 @@ class Settings(_Model):
         """
         if self.firewall_of(template) is None:
             return None
-        return _policy(self, self.policy_settings_of(template))
+        return self.build_policy(self.policy_settings_of(template))
+
+    def build_policy(self, policy: PolicySettings) -> Policy:
+        """Return the policy that `policy` makes; raises PolicyError when it cannot be built."""
+        return _built(
+            tuple(policy.groups),
+            host_of(self.coder.access_url),
+            tuple(host_of(provider.host) for provider in self.external_auth.providers),
+            tuple(ExtraRule(rule=added.rule, why=added.why) for added in policy.rules),
+            policy.accept_everything,
+        )
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is doubtful in the rules that the stack added to its policies itself."""
@@ -623,6 +507,29 @@ class Settings(_Model):
         doubts = (finding for policy in every if policy is not None for finding in audit(policy))
         return tuple(dict.fromkeys(finding for finding in doubts if finding.rule in own))
 
+    def floating(self) -> tuple[str, ...]:
+        """Return what may be another thing tomorrow although nothing here changed."""
+        shared = self.workspaces
+        confined = any(template.firewall is not None for template in self.templates)
+        images = [("workspaces.image", shared.image)]
+        if self.grafana.database_role.delivery == "job":
+            images.append(("grafana.databaseRole.image", self.grafana.database_role.image))
+        return (
+            *(
+                [
+                    "workspaces.boundaryVersion is latest: a workspace gets whatever release of "
+                    f"Boundary is newest when it starts; {BOUNDARY} would pin it"
+                ]
+                if confined and shared.boundary_version == LATEST
+                else []
+            ),
+            *(
+                f"{key} = {image} floats: name a tag that does not move, or a digest"
+                for key, image in images
+                if is_floating_image(image)
+            ),
+        )
+
     @property
     def switched_off(self) -> str:
         """Why and until when the firewall is off by the emergency switch, else nothing."""
@@ -631,16 +538,6 @@ class Settings(_Model):
             return ""
         which = f" for {', '.join(switch.templates)}" if switch.templates else ""
         return f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
-
-
-def _policy(settings: Settings, policy: PolicySettings) -> Policy:
-    return _built(
-        tuple(policy.groups),
-        host_of(settings.coder.access_url),
-        tuple(host_of(p.host) for p in settings.external_auth.providers),
-        tuple(ExtraRule(rule=added.rule, why=added.why) for added in policy.rules),
-        policy.accept_everything,
-    )
 
 
 @lru_cache(maxsize=64)  # templates share policies
@@ -658,437 +555,3 @@ def _built(
         extra=extra,
         accept_everything=accept_everything,
     )
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One wrong setting: its key, the value as shown, and what would be right."""
-
-    key: str
-    value: str
-    right: str
-
-    def __str__(self) -> str:
-        shown = f" = {self.value}" if self.value else ""
-        return f"{self.key}{shown}: {self.right}"
-
-
-class SettingsError(ValueError):
-    """A stack's settings are wrong; the message names every problem. Nothing was applied."""
-
-    def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
-        self.stack = stack
-        self.problems = tuple(problems)
-        count = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
-        lines = "\n".join(f"  {PROJECT}:{problem}" for problem in problems)
-        super().__init__(f"stack {stack}: {count} wrong, nothing was applied\n{lines}")
-
-
-def load(
-    stack: str, values: Mapping[str, Any], *, encrypted: bool = True, proven: bool = True
-) -> Settings:
-    """Return the settings of `stack`.
-
-    Args:
-        stack: name of the stack, for messages.
-        values: plain data by top-level key, secrets decrypted or as placeholders.
-        encrypted: whether the key `secrets` is stored encrypted; an error when it is not.
-        proven: whether a policy must keep its contract and grade. Not to be deployed otherwise.
-
-    Raises SettingsError with every problem found.
-    """
-    problems: list[Problem] = []
-    settings: Settings | None = None
-    try:
-        settings = Settings.model_validate(dict(values))
-    except ValidationError as error:
-        problems.extend(_problems(error))
-    if "secrets" in values and not encrypted:
-        problems.append(
-            Problem("secrets", HIDDEN, "stored in clear; use pulumi config set --secret --path")
-        )
-    problems.extend(_relations(values))
-    if settings is not None and not problems:
-        problems.extend(_policies(settings, proven))
-    if problems or settings is None:
-        unique = {str(problem): problem for problem in problems}
-        raise SettingsError(stack, list(unique.values()))
-    return settings
-
-
-def from_pulumi(stack: str, config: Mapping[str, str], secret_keys: Iterable[str]) -> Settings:
-    """Return the settings from the engine's configuration of a run.
-
-    `config` holds text by full key, structured values as JSON; raises SettingsError.
-    """
-    prefix = f"{PROJECT}:"
-    values = {
-        key.removeprefix(prefix): _structured(text)
-        for key, text in config.items()
-        if key.startswith(prefix)
-    }
-    return load(stack, values, encrypted=f"{prefix}secrets" in set(secret_keys))
-
-
-def from_engine(stack: str) -> Settings:
-    """Return the settings of the run that the engine has started; raises SettingsError."""
-    # Only the whole map shows a key that nobody asks for: an unknown one.
-    from pulumi.runtime import config  # noqa: PLC0415  ops reads settings without Pulumi
-
-    values = config.CONFIG.get() or config.get_config_env()
-    keys = config._SECRET_KEYS.get() or config.get_config_secret_keys_env()
-    return from_pulumi(stack, values, keys)
-
-
-def _structured(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-_RIGHT = {
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "dict_type": "must be a map of keys and values",
-    "model_type": "must be a map of keys and values",
-    "model_attributes_type": "must be a map of keys and values",
-    "date_from_datetime_parsing": "must be a date such as 2026-12-31",
-    "date_parsing": "must be a date such as 2026-12-31",
-    "date_type": "must be a date such as 2026-12-31",
-}
-
-
-def _problems(error: ValidationError) -> list[Problem]:
-    problems = []
-    for found in error.errors(include_url=False):
-        location = found["loc"]
-        key = _key(location)
-        secret = bool(location) and location[0] == "secrets"
-        value = "" if found["type"] == "missing" else _shown(found["input"], secret)
-        if found["type"] == "missing":
-            right = _missing(location)
-        elif found["type"] == "extra_forbidden":
-            right = f"unknown key; known here: {', '.join(_known(location[:-1]))}"
-        elif found["type"] == "value_error":
-            right = str(found["ctx"]["error"])
-        elif found["type"] in _RIGHT:
-            right = _RIGHT[found["type"]]
-        else:
-            right = found["msg"].replace("Input should", "must").replace("String should", "must")
-        problems.append(Problem(key, value, right))
-    return problems
-
-
-def _missing(location: Sequence[str | int]) -> str:
-    if location and location[0] == "secrets":
-        path = _key(location)
-        if len(location) == 1:
-            path = "secrets.coderToken"
-        return f"missing; pulumi config set --secret --path '{PROJECT}:{path}'"
-    return "missing; it is required"
-
-
-def _key(location: Sequence[str | int]) -> str:
-    key = ""
-    for part in location:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
-    return key
-
-
-def _shown(value: Any, secret: bool) -> str:
-    if secret:
-        return HIDDEN
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):
-        text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _known(location: Sequence[str | int]) -> list[str]:
-    """Return the keys known at a place of the model."""
-    schema = Settings.model_json_schema(by_alias=True)
-    definitions = schema.get("$defs", {})
-    place: dict[str, Any] = schema
-    for part in location:
-        place = _resolve(place, definitions)
-        if isinstance(part, int):
-            place = place.get("items", {})
-        else:
-            place = place.get("properties", {}).get(part) or place.get("additionalProperties", {})
-    return sorted(_resolve(place, definitions).get("properties", {}))
-
-
-def _resolve(place: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    for option in place.get("anyOf", []):
-        if option.get("type") != "null":
-            place = option
-            break
-    for option in place.get("allOf", []):
-        place = option
-    reference = place.get("$ref")
-    return definitions[reference.rsplit("/", 1)[1]] if reference else place
-
-
-def _relations(values: Mapping[str, Any]) -> list[Problem]:
-    """Check what one key says about another, on whatever part of the data is well-formed."""
-    problems: list[Problem] = []
-    templates = [t for t in _list(values.get("templates")) if isinstance(t, Mapping)]
-    problems += _twice("templates", "name", templates)
-    problems += _twice("mcpServers", "slug", _list(values.get("mcpServers")))
-    authentication = values.get("externalAuth")
-    providers = (
-        _list(authentication.get("providers")) if isinstance(authentication, Mapping) else []
-    )
-    problems += _twice("externalAuth.providers", "id", providers, default="gitlab")
-    ids = [p.get("id", "gitlab") for p in providers if isinstance(p, Mapping)]
-    for index, template in enumerate(_list(values.get("templates"))):
-        if not isinstance(template, Mapping):
-            continue
-        firewall = template.get("firewall")
-        jail = firewall.get("jail", "landjail") if isinstance(firewall, Mapping) else None
-        if "NET_ADMIN" in _list(template.get("capabilities")) and jail != "nsjail":
-            problems.append(
-                Problem(
-                    f"templates[{index}].capabilities",
-                    '"NET_ADMIN"',
-                    "only the jail nsjail needs NET_ADMIN; set firewall.jail: nsjail or remove it",
-                )
-            )
-        wanted = template.get("gitlab")
-        if wanted is not None and ids and wanted not in ids:
-            problems.append(
-                Problem(
-                    f"templates[{index}].gitlab",
-                    _shown(wanted, False),
-                    f"no such provider; externalAuth.providers has {', '.join(map(str, ids))}",
-                )
-            )
-        problems += _access(f"templates[{index}].access", template.get("access"))
-        problems += _lifetime(f"templates[{index}].lifetime", template.get("lifetime"))
-    problems += _missing_secrets(values, ids)
-    problems += _database_role(values.get("grafana"))
-    problems += _switch(values.get("firewall"))
-    problems += _switched(values.get("firewall"), templates)
-    problems += _choices(values.get("workspaces"))
-    return problems
-
-
-def _access(key: str, access: Any) -> list[Problem]:
-    if not isinstance(access, Mapping):
-        return []
-    admins = _list(access.get("admin"))
-    return [
-        Problem(
-            f"{key}.use[{index}]",
-            _shown(name, False),
-            "also under admin, who may use it anyway: name it once",
-        )
-        for index, name in enumerate(_list(access.get("use")))
-        if name in admins
-    ]
-
-
-def _lifetime(key: str, lifetime: Any) -> list[Problem]:
-    if not isinstance(lifetime, Mapping) or not lifetime.get("deleteDormantAfterHours"):
-        return []
-    if lifetime.get("dormantAfterHours"):
-        return []
-    shown = _shown(lifetime["deleteDormantAfterHours"], False)
-    right = "needs dormantAfterHours: no workspace becomes dormant without it"
-    return [Problem(f"{key}.deleteDormantAfterHours", shown, right)]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _twice(key: str, name: str, entries: list[Any], default: str | None = None) -> list[Problem]:
-    problems, seen = [], set()
-    for index, entry in enumerate(entries):
-        value = entry.get(name, default) if isinstance(entry, Mapping) else None
-        if not isinstance(value, str):
-            continue
-        if value.lower() in seen:
-            problems.append(
-                Problem(f"{key}[{index}].{name}", _shown(value, False), "duplicate; must be unique")
-            )
-        seen.add(value.lower())
-    return problems
-
-
-def _missing_secrets(values: Mapping[str, Any], ids: Iterable[Any]) -> list[Problem]:
-    secrets = values.get("secrets")
-    secrets = secrets if isinstance(secrets, Mapping) else {}
-    wanted: list[tuple[str, ...]] = []
-    for identifier in ids:
-        wanted += [("externalAuth", str(identifier), part) for part in ("clientId", "clientSecret")]
-    wanted += [
-        ("mcp", str(server["slug"]))
-        for server in _list(values.get("mcpServers"))
-        if isinstance(server, Mapping) and "slug" in server
-    ]
-    problems = []
-    for path in wanted:
-        place: Any = secrets
-        for part in path:
-            place = place.get(part) if isinstance(place, Mapping) else None
-        if place in (None, ""):
-            location = ("secrets", *path)
-            problems.append(Problem(_key(location), "", _missing(location)))
-    return problems
-
-
-def _database_role(grafana: Any) -> list[Problem]:
-    role = grafana.get("databaseRole") if isinstance(grafana, Mapping) else None
-    if not isinstance(role, Mapping) or role.get("delivery") != "job":
-        return []
-    if role.get("adminUrlSecret") not in (None, ""):
-        return []
-    right = (
-        "required with delivery: job: a Secret in Grafana's namespace with the connection URL of "
-        "the owner of Coder's tables"
-    )
-    return [Problem("grafana.databaseRole.adminUrlSecret", "", right)]
-
-
-def _switch(firewall: Any) -> list[Problem]:
-    if not isinstance(firewall, Mapping) or firewall.get("state") not in ("off", False):
-        return []
-    problems = [
-        Problem(f"firewall.{key}", "", f"required while the firewall is off: {what}")
-        for key, what in (("reason", "why it is off"), ("until", "its last day, as 2026-12-31"))
-        if firewall.get(key) in (None, "")
-    ]
-    try:
-        until = datetime.date.fromisoformat(str(firewall.get("until")))
-    except ValueError:
-        return problems
-    today = datetime.datetime.now(datetime.UTC).date()
-    if until > today + LONGEST_OFF:
-        problems.append(
-            Problem(
-                "firewall.until",
-                f'"{until}"',
-                f"must be {today + LONGEST_OFF} or earlier: the firewall may be off for "
-                f"{LONGEST_OFF.days} days at a time",
-            )
-        )
-    if until < today:
-        problems.append(
-            Problem(
-                "firewall.until",
-                f'"{until}"',
-                "the emergency switch has expired; turn the firewall on with `python -m ops "
-                "firewall STACK on`, or extend it with `... off --reason WHY --until DAY`",
-            )
-        )
-    return problems
-
-
-def _switched(firewall: Any, templates: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    names = [str(template.get("name")) for template in templates]
-    wanted = _list(firewall.get("templates")) if isinstance(firewall, Mapping) else []
-    return [
-        Problem(
-            f"firewall.templates[{index}]",
-            _shown(name, False),
-            f"no such template; there are {', '.join(names)}",
-        )
-        for index, name in enumerate(wanted)
-        if name not in names
-    ]
-
-
-def _choices(workspaces: Any) -> list[Problem]:
-    resources = workspaces.get("resources") if isinstance(workspaces, Mapping) else None
-    problems = []
-    for name, choice in resources.items() if isinstance(resources, Mapping) else ():
-        if not isinstance(choice, Mapping):
-            continue
-        options, default = _list(choice.get("options")), choice.get("default")
-        if options and isinstance(default, int) and default not in options:
-            problems.append(
-                Problem(
-                    f"workspaces.resources.{name}.default",
-                    str(default),
-                    f"must be one of the options {', '.join(map(str, options))}",
-                )
-            )
-    return problems
-
-
-def _policies(settings: Settings, proven: bool) -> list[Problem]:
-    """Build every policy the stack has, firewall on or off; if `proven`, hold its contract."""
-    places = [("policy", settings.policy)]
-    places += [
-        (f"templates[{index}].policy", template.policy)
-        for index, template in enumerate(settings.templates)
-        if template.policy is not None
-    ]
-    problems = []
-    for key, wanted in places:
-        try:
-            policy = _policy(settings, wanted)
-        except PolicyError as error:
-            problems += [Problem(key, "", str(problem)) for problem in error.problems]
-            continue
-        if not proven:
-            continue
-        problems += [Problem(key, "", str(breach)) for breach in wanted.contract.check(policy)]
-        report = exfiltration_report(policy)
-        if report.grade > wanted.highest_grade:
-            worst = report.entries[0]
-            right = (
-                f"the policy's exfiltration grade is {report.grade}, by rule "
-                f"{worst.rule.rule.text!r} of group {worst.rule.group} ({worst.why})"
-            )
-            problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', right))
-    return problems
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of a stack file, for editors."""
-    inner = Settings.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
-    secure = {
-        "type": "object",
-        "properties": {"secure": {"type": "string"}},
-        "required": ["secure"],
-        "additionalProperties": False,
-        "description": "Encrypted by pulumi config set --secret.",
-    }
-    definitions = inner.pop("$defs")
-    definitions["ClientCredentials"]["properties"] = dict.fromkeys(
-        definitions["ClientCredentials"]["properties"], secure
-    )
-    definitions["Secrets"]["properties"]["coderToken"] = secure
-    for name in ("mcp", "verify"):
-        definitions["Secrets"]["properties"][name]["additionalProperties"] = secure
-    properties = {f"{PROJECT}:{key}": value for key, value in inner["properties"].items()}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Settings of a firewalled-coder stack",
-        "type": "object",
-        "properties": {
-            "secretsprovider": {"type": "string"},
-            "encryptionsalt": {"type": "string"},
-            "encryptedkey": {"type": "string"},
-            "config": {
-                "type": "object",
-                "properties": properties,
-                "patternProperties": {f"^{PROJECT}:": False, "^pulumi:": {}},
-            },
-        },
-        "required": ["config"],
-        "$defs": definitions,
-    }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from components.settings_types import Endpoint
+
 Service = Literal["grafana", "loki", "prometheus"]
 """What has a token of its own: the secret `verify.<service>`."""
-
-# Without user or password: it is printed.
-Address = Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
 
 
 class VerifySettings(BaseModel):
@@ -21,13 +20,13 @@ class VerifySettings(BaseModel):
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True
     )
 
-    grafana_url: Address | None = Field(
+    grafana_url: Endpoint | None = Field(
         None, description="Grafana, from where verify runs; alerts.grafanaUrl if unset."
     )
-    loki_url: Address | None = Field(
+    loki_url: Endpoint | None = Field(
         None, description="Loki, from where verify runs; through Grafana's data source if unset."
     )
-    prometheus_url: Address | None = Field(
+    prometheus_url: Endpoint | None = Field(
         None, description="Prometheus; through Grafana's data source if unset."
     )
     loki_tenant: str | None = Field(

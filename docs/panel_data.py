@@ -1,8 +1,8 @@
 """What each panel of a dashboard shows over the generated data, for its picture.
 
 Every query is the panel's own, its variables expanded as Grafana does. Prometheus' engine evaluates
-PromQL over the generated series, Loki's evaluates LogQL over the generated log lines; the figures
-of SQL are those that the tests hold PostgreSQL to.
+PromQL over the generated series, tests/logql evaluates LogQL over the generated log lines; the
+figures of SQL are those that the tests hold PostgreSQL to.
 """
 
 from __future__ import annotations

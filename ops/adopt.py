@@ -15,9 +15,9 @@ from typing import Any
 import pulumi
 from pulumi import automation
 
+from components.coder.api import Coderd, CoderdApi
 from components.settings import Settings
 from ops import engine, history, protection, settling, stacks, up
-from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import Existing, ExistingError, Version, is_object, objects
 from ops.state import State
 from ops.steps import Step, observe
@@ -209,8 +209,10 @@ def _settle(deployment: Deployment, live: Mapping[str, Mapping[str, Any]]) -> di
     steps = observe(deployment.stack)
     state = State(deployment.stack)
     running = _running(deployment, state, steps)
+    access = _access(deployment, state, steps)
     while True:
         said = _edit(deployment, state, steps, live, running)
+        said += _take_access(state, steps, access)
         if not state.changed:
             after = steps
             break
@@ -249,6 +251,32 @@ def _running(deployment: Deployment, state: State, steps: Mapping[str, Step]) ->
         if version:
             found[resource["urn"]] = version
     return found
+
+
+def _access(
+    deployment: Deployment, state: State, steps: Mapping[str, Step]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the live access lists of the templates whose list the stack gives."""
+    wanted = [
+        each
+        for each in state.of_type(TEMPLATE)
+        if each["urn"] in steps and steps[each["urn"]].inputs.get("acl") is not None
+    ]
+    if not wanted:
+        return {}
+    existing = Existing(deployment.api, deployment.settings.coder.organization)
+    return {each["urn"]: existing.access({"id": each["id"]}) for each in wanted}
+
+
+def _take_access(
+    state: State, steps: Mapping[str, Step], live: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Change the access lists of the state in place; return what is to be said of it."""
+    return [
+        line
+        for urn, acl in live.items()
+        for line in settling.access(state.resources[urn], steps[urn], acl)
+    ]
 
 
 def _keeps(step: Step, version: Version) -> bool:

@@ -5,7 +5,6 @@ Pure functions over plain data; `ops.report` turns the result into Markdown and 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ from typing import Any, Literal
 from components import boundary
 from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
 from ops.alerting import AlertChange, alert_changes
-from ops.changes import SECRET, Change, Step, differences, text
+from ops.changes import SECRET, Change, Step, differences, text, without_secrets
+from ops.panel_changes import Panels, panels
+from ops.template_changes import AccessChange, Registered, access_changes, pin_changes
 from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
@@ -137,18 +138,6 @@ def _judged(found: boundary.Reach, reasons: set[str]) -> Opened:
 
 
 @dataclass(frozen=True)
-class Panels:
-    """What changes in one dashboard: panels by title, and settings besides them."""
-
-    dashboard: str
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    changed: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    settings: tuple[str, ...] = ()
-    op: str = "update"
-
-
-@dataclass(frozen=True)
 class StackPreview:
     """What is known of one stack's preview.
 
@@ -162,8 +151,11 @@ class StackPreview:
             recorded them.
         new_variables: the same by the settings.
         failure: why the preview failed; then nothing else is known.
+        old_templates: what each template registered of itself at the last update.
+        new_templates: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
         doubts: what is doubtful in the rules that the stack added itself.
+        floating: what may be another thing tomorrow although the stack did not change.
     """
 
     name: str
@@ -172,9 +164,12 @@ class StackPreview:
     steps: tuple[Step, ...] = ()
     old_variables: Mapping[str, Mapping[str, str]] | None = None
     new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    old_templates: Mapping[str, Registered] = field(default_factory=dict)
+    new_templates: Mapping[str, Registered] = field(default_factory=dict)
     failure: str = ""
     switched_off: str = ""
     doubts: tuple[str, ...] = ()
+    floating: tuple[str, ...] = ()
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
@@ -228,6 +223,16 @@ class StackPreview:
         """Steps on templates."""
         return tuple(step for step in self.steps if step.type == TEMPLATE)
 
+    @cached_property
+    def access(self) -> dict[str, AccessChange]:
+        """Who may use or administer a template, where that changes; by template."""
+        return access_changes(self.old_templates, self.new_templates)
+
+    @cached_property
+    def pins(self) -> dict[str, tuple[Change, ...]]:
+        """Releases that move, by template; those of a template that is new do not move."""
+        return pin_changes(self.old_templates, self.new_templates)
+
     @property
     def servers(self) -> tuple[Step, ...]:
         """Steps on MCP servers."""
@@ -239,7 +244,7 @@ class StackPreview:
         if self.old_variables is None:
             return {}
         found = {
-            name: tuple(differences(dict(self.old_variables[name]), dict(variables)))
+            name: tuple(differences(*map(without_secrets, (self.old_variables[name], variables))))
             for name, variables in self.new_variables.items()
             if name in self.old_variables
         }
@@ -260,7 +265,7 @@ class StackPreview:
     def dashboards(self) -> tuple[Panels, ...]:
         """Dashboards that differ."""
         return tuple(
-            _panels(step)
+            panels(step)
             for step in self.steps
             if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS
         )
@@ -294,63 +299,3 @@ def _environment(inputs: Mapping[str, Any]) -> dict[str, str]:
                 else text(value)
             )
     return found
-
-
-def _panels(step: Step) -> Panels:
-    old, new = _dashboard(step.old), _dashboard(step.new)
-    before, after = _by_title(old), _by_title(new)
-    changed = tuple(
-        (title, tuple(sorted(_parts(before[title], after[title]))))
-        for title in after
-        if title in before and before[title] != after[title]
-    )
-    rest = {key for key in old.keys() | new.keys() if key != "panels"}
-    return Panels(
-        dashboard=str(new.get("title") or old.get("title") or step.name),
-        added=tuple(title for title in after if title not in before),
-        removed=tuple(title for title in before if title not in after),
-        changed=changed,
-        settings=tuple(sorted(key for key in rest if old and new and old.get(key) != new.get(key))),
-        op=step.op,
-    )
-
-
-def _dashboard(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    for content in (inputs.get("data") or {}).values():
-        try:
-            document = json.loads(content)
-        except (TypeError, ValueError):
-            continue
-        if isinstance(document, dict):
-            return document
-    return {}
-
-
-def _by_title(dashboard: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the panels, those of closed rows too; two of one title are told apart by number."""
-    found: dict[str, Any] = {}
-    pending = list(dashboard.get("panels") or ())
-    while pending:
-        panel = pending.pop(0)
-        pending = [*(panel.get("panels") or ()), *pending]
-        title = str(panel.get("title") or f"panel {panel.get('id')}")
-        number, key = 2, title
-        while key in found:
-            key, number = f"{title} ({number})", number + 1
-        found[key] = {name: value for name, value in panel.items() if name != "panels"}
-    return found
-
-
-def _parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
-    """Return what of a panel differs, in the words of Grafana's editor."""
-    words = {
-        "targets": "queries",
-        "gridPos": "place",
-        "fieldConfig": "fields",
-        "options": "options",
-        "transformations": "transformations",
-        "datasource": "data source",
-        "type": "visualization",
-    }
-    differing = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
-    return {words.get(key, key) for key in differing if key != "id"} or {"number"}

@@ -1,18 +1,19 @@
 """What a preview changes, as plain data: the engine's steps and the values that differ.
 
 A secret is replaced before anything else sees it, so no report can show one: the engine's own
-mark, every value of a Kubernetes Secret, and every property that by its name holds a credential.
+mark, every value of a Kubernetes Secret, and whatever is a credential by its name or its form.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SECRET = "[secret]"  # noqa: S105  what stands in a secret's place, also the engine's own word
+from components.boundary.credentials import HIDDEN, without
+
+SECRET = HIDDEN  # also the engine's own word
 UNKNOWN = "[known after the update]"
 
 _SIGIL = "4dabf18193072939515e22adb298388d"  # pulumi/sdk resource.SigKey
@@ -23,10 +24,6 @@ _UNKNOWN_VALUES = frozenset(
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # plugin.UnknownBoolValue
         "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # plugin.UnknownNumberValue
     }
-)
-_CREDENTIAL = re.compile(
-    r"(secret|password|passwd|passphrase|token|credential|authorization|api[-_]?key|private[-_]?key)s?\Z",
-    re.IGNORECASE,
 )
 _KUBERNETES_SECRETS = frozenset({"kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"})
 _QUIET = frozenset({"same", "read", "refresh"})
@@ -114,22 +111,17 @@ def _inputs(metadata: Mapping[str, Any], side: str) -> Mapping[str, Any]:
 
 def without_secrets(value: Any) -> Any:
     """Return `value` with every secret replaced, at any depth."""
+    return without(_unmarked(value))
+
+
+def _unmarked(value: Any) -> Any:
+    """Return `value` with words in place of the engine's marks for secret and for unknown."""
     if isinstance(value, Mapping):
         if value.get(_SIGIL) == _SECRET_SIGNATURE:
             return SECRET
-        # An environment variable says by its `name` what its `value` is.
-        named = isinstance(value.get("name"), str) and _CREDENTIAL.search(value["name"])
-        return {
-            str(key): (
-                SECRET
-                if isinstance(each, str)
-                and (_CREDENTIAL.search(str(key)) or (named and key == "value"))
-                else without_secrets(each)
-            )
-            for key, each in value.items()
-        }
+        return {str(key): _unmarked(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [without_secrets(each) for each in value]
+        return [_unmarked(each) for each in value]
     if isinstance(value, str) and value in _UNKNOWN_VALUES:
         return UNKNOWN
     return value

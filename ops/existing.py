@@ -20,8 +20,10 @@ from typing import Any, Final
 import pulumi
 from pulumi import automation
 
+from components.coder.api import CoderdApi, CoderdError, RefusedError
+from components.coder.lookup import UnknownOrganizationError
+from components.coder.lookup import organization as find_organization
 from ops import engine
-from ops.coderd_api import CoderdApi, CoderdError, RefusedError
 
 # Kubernetes objects are read by the engine and its provider, with the stack's own credentials.
 _BUILT_IN: Final = frozenset(
@@ -173,27 +175,25 @@ class Existing:
 
     Args:
         api: the deployment and who asks.
-        organization: name of the organization.
+        organization: name of the organization; None for the deployment's default one.
 
     Raises ExistingError when coderd cannot be asked, or hides a part from who asks.
     """
 
-    def __init__(self, api: CoderdApi, organization: str) -> None:
+    def __init__(self, api: CoderdApi, organization: str | None) -> None:
         self._api = api
-        self._name = organization
         try:
             # Any other server may answer 404 to the rest, which would look like an absence.
             if "version" not in api.get("/api/v2/buildinfo"):
                 raise CoderdError(f"{api.url} does not answer as coderd does")
+            found = find_organization(api, organization)
+        except UnknownOrganizationError as error:
+            named = f" = {organization!r}" if organization else ""
+            raise ExistingError(f"coder.organization{named} at {api.url}: {error}") from None
         except (CoderdError, TypeError) as error:
             raise self._failed(error) from None
-        found = self._get(f"/api/v2/organizations/{organization}")
-        if found is None:
-            raise ExistingError(
-                f"coderd at {api.url} has no organization {organization!r}, or hides it from the "
-                "token's user; set coder.organization, or use a token of one of its members"
-            )
         self.organization = str(found["id"])
+        self._name = str(found["name"])
 
     def templates(self) -> dict[str, dict[str, Any]]:
         """Return the organization's templates by name."""
@@ -205,6 +205,24 @@ class Existing:
         """Return the ids of the organization's MCP servers by slug; none before Coder 2.37."""
         path = f"/api/experimental/organizations/{self.organization}/mcp-servers"
         return {str(each["slug"]): str(each["id"]) for each in self._get(path) or []}
+
+    def access(self, template: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+        """Return a template's access list as its provider writes it: groups and users with roles.
+
+        Empty where the deployment has none to tell of, which takes a licence.
+        """
+        try:
+            found = self._api.get(f"/api/v2/templates/{template['id']}/acl")
+        except RefusedError as error:
+            if error.status == HTTPStatus.FORBIDDEN:
+                return {}
+            raise self._failed(error) from None
+        except CoderdError as error:
+            raise self._failed(error) from None
+        return {
+            kind: [{"id": str(each["id"]), "role": str(each["role"])} for each in found[key] or ()]
+            for kind, key in (("groups", "group"), ("users", "users"))
+        }
 
     def running(self, template: Mapping[str, Any]) -> Version | None:
         """Return the version that new builds of a template use; None if its files are gone."""

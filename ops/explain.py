@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from components.boundary import PolicyError, shown
-from components.settings import SettingsError
+from components.settings_problems import SettingsError
 from ops import against, answers, engine, exfiltration, report, stacks, suggested, traffic, up
 from ops.answers import Answer, Confinement
 from ops.assessment import Reach

@@ -16,7 +16,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from components.settings import LONGEST_OFF, PROJECT, SettingsError
+from components.settings_checks import LONGEST_OFF
+from components.settings_problems import PROJECT, SettingsError
 from ops import engine, git, stacks, up
 
 KEY = f"{PROJECT}:firewall"

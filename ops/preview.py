@@ -16,13 +16,16 @@ from typing import Annotated, Any, Final
 import typer
 from pulumi import automation
 
+from components.boundary.credentials import masked
 from ops import changes, engine, history, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
+from ops.template_changes import Registered
 
 CHANGED: Final = 2
 _NAMED: Final = 5
 _STACK: Final = "pulumi:pulumi:Stack"
+_TEMPLATE: Final = "firewalledcoder:index:WorkspaceTemplate"
 
 
 def assess(
@@ -49,6 +52,8 @@ def assess(
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     errors: list[tuple[str, str]] = []
+    old_templates: dict[str, Registered] = {}
+    new_templates: dict[str, Registered] = {}
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.resource_pre_event:
@@ -58,10 +63,14 @@ def assess(
             # engine's command line.
             if step.type == _STACK and step.old:
                 before.update(step.old.outputs or {})
+            elif step.type == _TEMPLATE and step.old:
+                old_templates[_name(step.urn)] = Registered.of(step.old.outputs or {})
         elif event.res_outputs_event:
             step = event.res_outputs_event.metadata
             if step.type == _STACK and step.new:
                 after.update(step.new.outputs or {})
+            elif step.type == _TEMPLATE and step.new and step.new.outputs:
+                new_templates[_name(step.urn)] = Registered.of(step.new.outputs)
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             found = event.diagnostic_event
             errors.append((found.urn or "", found.message))
@@ -83,7 +92,10 @@ def assess(
         steps=changes.steps(events),
         old_variables=history.agent_env(before),
         new_variables=history.agent_env(after) or {},
+        old_templates=old_templates,
+        new_templates=new_templates,
         doubts=tuple(map(str, settings.findings())),
+        floating=settings.floating(),
         switched_off=settings.switched_off,
     )
 
@@ -103,6 +115,10 @@ def planned(
         if not found.failure:
             plan.save(file, name, rests_on, inner)
     return found
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
 
 
 def _plain(metadata: Any) -> dict[str, Any]:
@@ -133,7 +149,9 @@ def failure(errors: Iterable[tuple[str, str]]) -> str:
         kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
         if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
             told.append(name)
-    return "\n".join(f"{_listed(told)}: {text}" if told else text for text, told in names.items())
+    said = (f"{_listed(told)}: {text}" if told else text for text, told in names.items())
+    # A provider may quote what it was given, and the report goes into a comment.
+    return masked("\n".join(said))
 
 
 def _without_traceback(message: str) -> str:

@@ -7,13 +7,23 @@ said how much was left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components import boundary
 from ops.alerting import AlertChange
-from ops.assessment import Panels, Reach, StackPreview, Verdict, is_login
+from ops.assessment import Reach, StackPreview, Verdict, is_login
 from ops.changes import Change, Step
+from ops.markdown import LINE
+from ops.markdown import cell as _cell
+from ops.markdown import clip as _clip
+from ops.markdown import code as _code
+from ops.markdown import plain as _plain
+from ops.markdown import some as _some
+from ops.markdown import visible as _visible
+from ops.markdown import word as _word
+from ops.panel_changes import Panels
+from ops.template_changes import access_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
@@ -27,8 +37,6 @@ _WORDS: Final[Mapping[Verdict, str]] = {
     "changes": "changes; agents reach nothing new, and nothing is lost",
     "same": "✅ no change",
 }
-_LINE: Final = 400
-_SHOWN: Final = 12
 # Hosts of one template that stand above the fold.
 _HOSTS: Final = 20
 _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
@@ -97,6 +105,8 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     heading = [f"### Stack `{_plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
     if preview.switched_off:
         heading += [f"> ⚠️ **The firewall is switched off**: {_code(preview.switched_off)}", ""]
+    for each in preview.floating:
+        heading += [f"> ⚠️ **Not pinned**: {_code(each)}", ""]
     if preview.failure:
         said = [_clip(_visible(line)) for line in preview.failure.splitlines()]
         return heading + _block([], "text", said, max(room - _size(heading), 0))
@@ -106,7 +116,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
-        ("Templates", [_template(step) for step in preview.templates]),
+        ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
         ("Agent variables", _variables(preview)),
         ("MCP servers", [line for step in preview.servers for line in _server(step)]),
         ("External login", _settings(c for c in preview.coderd_variables if is_login(c))),
@@ -233,13 +243,17 @@ def _hosts(reach: Reach) -> list[str]:
     ]
 
 
-def _template(step: Step) -> str:
-    name = _code(str(step.new.get("name") or step.old.get("name") or step.name))
+def _template(step: Step, preview: StackPreview) -> list[str]:
+    plain = str(step.new.get("name") or step.old.get("name") or step.name)
+    name, access = _code(plain), access_lines(preview.access.get(plain))
     if step.op in {"create", "delete", "replace"}:
-        return f"- {name}: **{step.op}d**" if step.op != "create" else f"- {name}: created"
+        done = "created" if step.op == "create" else f"**{step.op}d**"
+        return [f"- {name}: {done}", *access]
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
     words = ["a new version" if path == "versions" else _code(path) for path in paths]
-    return f"- {name}: {', '.join(words or [_code(path) for path in step.touched])}"
+    moved = [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
+    changed = ", ".join(words or [_code(path) for path in step.touched])
+    return [f"- {name}: {changed}", *access, *moved]
 
 
 def _server(step: Step) -> list[str]:
@@ -332,7 +346,7 @@ def _step_lines(step: Step) -> list[str]:
 
 
 def _long(value: str | None) -> bool:
-    return value is not None and (len(value) > _LINE or "\n" in value)
+    return value is not None and (len(value) > LINE or "\n" in value)
 
 
 def _fit(lines: Sequence[str], room: int, what: str) -> list[str]:
@@ -353,40 +367,6 @@ def _size(lines: Iterable[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
 
 
-def _clip(value: str) -> str:
-    return value if len(value) <= _LINE else f"{value[:_LINE]}… ({len(value) - _LINE} more)"
-
-
-def _visible(value: str) -> str:
-    """Return text without characters that hide or turn round what stands beside them."""
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
-
-
-def _plain(value: str) -> str:
-    return _clip(_visible(" ".join(value.replace("`", "'").split())))
-
-
-def _code(value: str) -> str:
-    # In code nothing is a tag, a link or a mention; a backslash would not keep a forge from
-    # mentioning whom the text names.
-    return f"`{_plain(value) or ' '}`"
-
-
-def _word(value: str) -> str:
-    return value if re.fullmatch(r"[A-Za-z ]+", value) else _code(value)
-
-
-def _cell(value: str) -> str:
-    return _code(value).replace("|", "\\|")
-
-
-def _some(values: Sequence[str], show: Callable[[str], str]) -> str:
-    shown = ", ".join(show(value) for value in values[:_SHOWN])
-    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"
-
-
 def _stack_json(preview: StackPreview) -> dict[str, Any]:
     return {
         "name": preview.name,
@@ -394,6 +374,15 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
         "failure": preview.failure,
         "firewallSwitchedOff": preview.switched_off,
         "doubtfulRules": list(preview.doubts),
+        "notPinned": list(preview.floating),
+        "access": {
+            name: {"before": change.old, "after": change.new}
+            for name, change in preview.access.items()
+        },
+        "pins": {
+            name: [_change_json(change) for change in changes]
+            for name, changes in preview.pins.items()
+        },
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "reach": [reach_json(reach) for reach in preview.reaches],

@@ -139,6 +139,34 @@ def version(
     yield f"{label}: its version {running.name} has the stack's content and stays"
 
 
+def access(resource: Resource, step: Step, live: Mapping[str, Any]) -> Iterator[str]:
+    """Take a template's access list as the stack's own, when it is the one that the stack gives.
+
+    Args:
+        resource: an imported template, changed in place.
+        step: what a preview says of it.
+        live: the list in Coder, as the provider writes it; empty without a licence.
+    """
+    given = step.inputs.get("acl")
+    if given is None or not live or "acl" in resource["outputs"]:
+        return
+    label = f"template {resource['outputs']['name']}"
+    if _roles(given) != _roles(live):
+        yield f"{label}: its access list is another; up puts the stack's in its place"
+        return
+    # Describes the outputs as they were; without it the bridge reads them by its schema.
+    resource["outputs"].pop("__pulumi_raw_state_delta", None)
+    resource["inputs"]["acl"] = resource["outputs"]["acl"] = given
+
+
+def _roles(acl: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    return {
+        (kind, str(each["id"])): str(each["role"])
+        for kind in ("groups", "users")
+        for each in acl.get(kind) or ()
+    }
+
+
 def inputs(resource: Resource, step: Step) -> None:
     """Put into the state what the program gives and is so, which an import leaves out as a default.
 

@@ -9,14 +9,10 @@ from typing import Any
 import yaml
 
 from components.boundary import Contract, Policy
-from components.settings import (
-    HIDDEN,
-    PROJECT,
-    Problem,
-    Settings,
-    SettingsError,
-    load,
-)
+from components.boundary.credentials import HIDDEN
+from components.settings import Settings
+from components.settings_load import load
+from components.settings_problems import PROJECT, Problem, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 # libyaml's takes a fifteenth of the time on a thousand rules; not every build of PyYAML has it.

@@ -14,7 +14,7 @@ from pulumi import automation
 from rich.console import Console
 
 from components.dashboards import CATALOGUE
-from components.settings import SettingsError
+from components.settings_problems import SettingsError
 from ops import engine, history, protection
 from ops import plan as plans
 from ops import stacks as stack_files

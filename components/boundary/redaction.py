@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import re
 
+from components.boundary.credentials import form_of
+
 HIDDEN = "[hidden]"
 
-# What vendors begin their tokens with, and JSON Web Tokens: some APIs take them in the path.
-_TOKEN = re.compile(
-    r"(gh[oprsu]_|github_pat_|glpat-|gldt-|glrt-|sk-|xox[abeprs]-|npm_|pypi-|hf_|dop_v1_|AKIA|ASIA)"
-    r"[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(bot)?\d{6,}:[\w-]{30,}"
-)
 # user:password@ behind a scheme with one slash, or behind none.
 _LOGIN = re.compile(r"[^:@]+:[^@]+@")
 _AUTHORITY = re.compile(
@@ -54,8 +51,8 @@ def _is_port(authority: str) -> bool:
 
 
 def without_token(segment: str) -> str:
-    """Return a segment of a path, or `[hidden]` when it holds a vendor's token or a password."""
-    return HIDDEN if _TOKEN.search(segment) or _LOGIN.match(segment) else segment
+    """Return a segment of a path, or `[hidden]` when it holds a known token or a password."""
+    return HIDDEN if form_of(segment) or _LOGIN.match(segment) else segment
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import pulumi
 
-from components import releases
+from components import releases, syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
 from components.errors import ArgsError, refuse
 
@@ -22,15 +22,7 @@ PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 
 _PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-# codersdk: groups of letters and digits joined by single hyphens, up to 32 characters.
-_TEMPLATE_NAME: Final = re.compile(r"[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\Z")
-_TEMPLATE_NAME_LENGTH: Final = 32
-_DISPLAY_NAME_LENGTH: Final = 64
 _STACK_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-_DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-_EXTERNAL_AUTH_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\Z")
-# https://github.com/distribution/reference, without the repository's inner details.
-_IMAGE: Final = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*(?:@sha256:[0-9a-f]{64})?\Z")
 
 
 @dataclass(frozen=True)
@@ -43,13 +35,14 @@ class Firewall:
             workspace's container gets NET_ADMIN).
         policy: the rules behind `config`, from Policy.to_json; kept in the stack's state so that
             the next preview can say what changes for people.
-        boundary_version: release of the standalone binary, such as `v0.9.0`, or `latest`.
+        boundary_version: release of the standalone binary, such as `v0.9.0`. With `latest` the
+            same template is another firewall as soon as there is a newer one.
     """
 
     config: str
     jail_type: JailType = "landjail"
     policy: Sequence[Mapping[str, str]] = ()
-    boundary_version: str = "latest"
+    boundary_version: str = releases.BOUNDARY
 
 
 @dataclass(frozen=True)
@@ -88,16 +81,31 @@ class ModuleVersions:
 
 
 @dataclass(frozen=True)
+class ProviderVersions:
+    """Versions of the Terraform providers, exactly as Terraform is to install them.
+
+    Args:
+        coder: coder/coder; 2.13 brought what tasks.tf reads of a Task.
+        kubernetes: hashicorp/kubernetes.
+    """
+
+    coder: str = releases.CODER_PROVIDER
+    kubernetes: str = releases.KUBERNETES_PROVIDER
+
+
+@dataclass(frozen=True)
 class GroupAccess:
     """What the members of one group may do with the template.
 
     Args:
-        group_id: id of the group in Coder.
+        group_id: id of the group in Coder; that of everyone is the organization's.
         role: `use` (make workspaces) or `admin` (change the template, too).
+        name: what people call the group, for reviews.
     """
 
     group_id: str
     role: Role = "use"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,8 +162,10 @@ class WorkspaceTemplateArgs:
         tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
         agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
         module_versions: versions of the modules from Coder's registry.
-        access: groups that may use or administer the template. Empty leaves Coder's default:
-            everybody in the organization may use it.
+        provider_versions: versions of the Terraform providers.
+        access: groups that may use or administer the template; nobody but Coder's owners and
+            template administrators if empty. None leaves the list alone: at first that is
+            everyone in the organization, later whatever it was (an access list is licensed).
         schedule: when Coder stops, sleeps and deletes workspaces.
         organization_id: organization of the template and its groups, None for the provider's.
         max_port_share_level: how widely an owner may share a workspace's port.
@@ -182,7 +192,8 @@ class WorkspaceTemplateArgs:
     tasks: bool = True
     agent_variables: Mapping[str, str] = field(default_factory=dict)
     module_versions: ModuleVersions = ModuleVersions()
-    access: tuple[GroupAccess, ...] = ()
+    provider_versions: ProviderVersions = ProviderVersions()
+    access: tuple[GroupAccess, ...] | None = None
     schedule: Schedule = Schedule()
     organization_id: pulumi.Input[str] | None = None
     max_port_share_level: PortShareLevel | None = None
@@ -207,20 +218,25 @@ class WorkspaceTemplateArgs:
 
     def _problems(self) -> list[str]:
         found = []
-        if not _TEMPLATE_NAME.match(self.name) or len(self.name) > _TEMPLATE_NAME_LENGTH:
+        if not syntax.is_coder_name(self.name):
             found.append(
                 "the name takes letters and digits in groups joined by single hyphens, "
-                f"up to {_TEMPLATE_NAME_LENGTH} characters"
+                "up to 32 characters"
             )
-        if len(self.display_name) > _DISPLAY_NAME_LENGTH:
-            found.append(f"the display name is longer than {_DISPLAY_NAME_LENGTH} characters")
+        if not syntax.is_display_name(self.display_name):
+            found.append(
+                f"the display name is longer than {syntax.DISPLAY_NAME_LENGTH} bytes, or white "
+                "space stands around it"
+            )
+        if len(self.description) > syntax.DESCRIPTION_LENGTH:
+            found.append(f"the description is longer than {syntax.DESCRIPTION_LENGTH} characters")
         if not _STACK_NAME.match(self.stack):
             found.append(f"stack {self.stack!r} is no stack name")
-        if not _DNS_LABEL.match(self.namespace):
+        if not syntax.is_label(self.namespace):
             found.append(f"namespace {self.namespace!r} is no Kubernetes namespace")
-        if not _IMAGE.match(self.image):
+        if not syntax.is_image(self.image):
             found.append(f"image {self.image!r} is no image reference such as HOST/NAME:TAG")
-        if not _EXTERNAL_AUTH_ID.match(self.gitlab_external_auth_id):
+        if not syntax.is_external_auth_id(self.gitlab_external_auth_id):
             found.append(f"external auth id {self.gitlab_external_auth_id!r} is no id of coderd")
         if self.max_port_share_level not in (None, *_PORT_SHARE_LEVELS):
             found.append(
@@ -229,8 +245,8 @@ class WorkspaceTemplateArgs:
             )
         found += _firewall_problems(self.firewall)
         found += _size_problems(self.sizes)
-        found += _version_problems(self.module_versions)
-        found += _access_problems(self.access)
+        found += _version_problems(self.module_versions, self.provider_versions)
+        found += _access_problems(self.access or ())
         found += _schedule_problems(self.schedule)
         if not self.firewall or self.firewall.jail_type in JAIL_TYPES:
             found += _agent_env_problems(self)
@@ -274,7 +290,7 @@ def _size_problems(sizes: Sizes) -> list[str]:
     return found
 
 
-def _version_problems(versions: ModuleVersions) -> list[str]:
+def _version_problems(versions: ModuleVersions, providers: ProviderVersions) -> list[str]:
     found = []
     if not releases.is_claude_code_module(versions.claude_code):
         found.append(
@@ -283,6 +299,10 @@ def _version_problems(versions: ModuleVersions) -> list[str]:
         )
     if not releases.is_release(versions.code_server):
         found.append(f"module code-server {versions.code_server!r} is no version such as 1.3.1")
+    if not releases.is_coder_provider(providers.coder):
+        found.append(f"provider coder {providers.coder!r} is not 2.13.0 or newer")
+    if not releases.is_kubernetes_provider(providers.kubernetes):
+        found.append(f"provider kubernetes {providers.kubernetes!r} is not 2.23.0 or newer")
     return found
 
 

@@ -21,6 +21,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         version_name: name of that version; changes exactly when its content does.
         policy: the firewall's rules as data, empty with the firewall off.
         agent_env: the agent's variables by name; of one that a build fills in, its source.
+        access: role by group of who may use or administer it, None if that is left to Coder.
         directory: the rendered template, relative to the project's root.
     """
 
@@ -29,6 +30,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
     version_name: pulumi.Output[str]
     policy: pulumi.Output[list[dict[str, str]]]
     agent_env: dict[str, str]
+    access: dict[str, str] | None
     directory: str
 
     def __init__(
@@ -62,7 +64,6 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             require_active_version=args.require_active_version,
             allow_user_cancel_workspace_jobs=args.cancel_workspace_jobs,
             use_classic_parameter_flow=args.classic_parameter_flow,
-            agents_allowed=args.agents_allowed,
             deprecation_message=args.deprecation_message,
             default_ttl_ms=_milliseconds(args.schedule.default_ttl),
             activity_bump_ms=_milliseconds(args.schedule.activity_bump),
@@ -73,6 +74,8 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             auto_start_permitted_days_of_weeks=args.schedule.auto_start_days,
             allow_user_auto_start=args.schedule.user_auto_start,
             allow_user_auto_stop=args.schedule.user_auto_stop,
+            # Packages of coder/coderd before 0.0.25 do not know the argument.
+            **({} if args.agents_allowed is None else {"agents_allowed": args.agents_allowed}),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.template_id = template.id
@@ -81,6 +84,11 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         policy = [dict(rule) for rule in args.firewall.policy] if args.firewall else []
         # Output.from_input makes an output of every text of every rule; one for all is enough.
         self.policy = pulumi.Output.from_input(None).apply(lambda _: policy)
+        self.access = (
+            None
+            if args.access is None
+            else {each.name or each.group_id: each.role for each in args.access}
+        )
         self.agent_env = {key: str(value) for key, value in args.agent_env.entries().items()}
         self.register_outputs(
             {
@@ -88,12 +96,14 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "activeVersionId": self.active_version_id,
                 "versionName": self.version_name,
                 "directory": self.directory,
+                "access": self.access,
+                "pins": dict(rendered.pins),
             }
         )
 
 
 def _acl(args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:
-    if not args.access:
+    if args.access is None:
         return None
     return coderd.TemplateAclArgs(
         groups=[

@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
-from components.workspace_template.args import ModuleVersions, WorkspaceTemplateArgs
+from components.workspace_template.args import (
+    ModuleVersions,
+    ProviderVersions,
+    WorkspaceTemplateArgs,
+)
 
 SOURCE: Final = Path(__file__).parent / "terraform"
 BUILD: Final = PurePosixPath("build/templates")
@@ -21,6 +25,7 @@ BUILD: Final = PurePosixPath("build/templates")
 _TASKS: Final = "tasks.tf"
 _WITHOUT_TASKS: Final = "without_tasks.tf"
 _BOUNDARY_SCRIPT: Final = "write_boundary_config.sh"
+_PROVIDERS: Final = {"coder": "coder/coder", "kubernetes": "hashicorp/kubernetes"}
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,14 @@ class RenderedTemplate:
         files: contents by file name.
         variables: Terraform variables of the version, as Coder passes them.
         digest: SHA-256 over all that makes a version another one, in hexadecimal.
+        pins: release by name of what the version takes from elsewhere.
     """
 
     directory: PurePosixPath
     files: Mapping[str, bytes]
     variables: Mapping[str, str]
     digest: str
+    pins: Mapping[str, str]
 
     def write(self, root: Path) -> Path:
         """Make the directory hold exactly these files, touching only what differs.
@@ -70,8 +77,8 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
     }
     files["sizes.json"] = _json(asdict(args.sizes))
     files["agent_env.json"] = args.agent_env.to_json().encode()
-    if args.module_versions != ModuleVersions():
-        files["versions_override.tf.json"] = _module_versions(args.module_versions)
+    if overridden := _versions(args):
+        files["versions_override.tf.json"] = _json(overridden)
     variables = {
         "firewall": _bool(args.firewall is not None),
         "gitlab_external_auth_id": args.gitlab_external_auth_id,
@@ -90,6 +97,7 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         files=files,
         variables=variables,
         digest=_digest(files, variables, args.provisioner_tags),
+        pins=_pins(args),
     )
 
 
@@ -98,9 +106,33 @@ def _source() -> Mapping[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(SOURCE.iterdir()) if path.is_file()}
 
 
-def _module_versions(versions: ModuleVersions) -> bytes:
-    # A module's version has to be a literal; an override file is Terraform's way to change one.
-    return _json({"module": {name: {"version": v} for name, v in asdict(versions).items()}})
+def _versions(args: WorkspaceTemplateArgs) -> dict[str, Any]:
+    """Return the versions that are not the HCL's own; an override file changes literals."""
+    overridden: dict[str, Any] = {}
+    if args.module_versions != ModuleVersions():
+        modules = asdict(args.module_versions).items()
+        overridden["module"] = {name: {"version": version} for name, version in modules}
+    if args.provider_versions != ProviderVersions():
+        providers = asdict(args.provider_versions).items()
+        overridden["terraform"] = {
+            "required_providers": {
+                name: {"source": _PROVIDERS[name], "version": version}
+                for name, version in providers
+            }
+        }
+    return overridden
+
+
+def _pins(args: WorkspaceTemplateArgs) -> dict[str, str]:
+    providers, modules = args.provider_versions, args.module_versions
+    return {
+        "image": args.image,
+        **({"Boundary": args.firewall.boundary_version} if args.firewall else {}),
+        "module claude-code": modules.claude_code,
+        "module code-server": modules.code_server,
+        "provider coder/coder": providers.coder,
+        "provider hashicorp/kubernetes": providers.kubernetes,
+    }
 
 
 def _digest(

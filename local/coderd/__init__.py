@@ -42,13 +42,19 @@ class Coderd:
         state_dir: directory of the local stack; this part lives in `coderd/` below it.
         external_auth: the configured external logins by id, and the names of the users who have
             logged in to each; users are made as needed. Holds from the next start on.
+        licensed: whether the deployment has a licence. Holds from the next start on.
     """
 
     def __init__(
-        self, state_dir: Path, external_auth: Mapping[str, Sequence[str]] = EXTERNAL_AUTH
+        self,
+        state_dir: Path,
+        external_auth: Mapping[str, Sequence[str]] = EXTERNAL_AUTH,
+        *,
+        licensed: bool = True,
     ) -> None:
         self.directory = state_dir.resolve() / "coderd"
         self._external_auth = external_auth
+        self._licensed = licensed
         self._daemon = Daemon(
             "coderd", self.directory, f"local.coderd --state-dir {self.directory} "
         )
@@ -83,7 +89,7 @@ class Coderd:
         return self._daemon.pid is not None and self._answers()
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
-        """Bring the process up; one that runs with the same external logins is left alone.
+        """Bring the process up; one that runs with the same options is left alone.
 
         State, token and, where it is still free, the port are those of the last run.
 
@@ -94,12 +100,12 @@ class Coderd:
             CoderdError: the process does not start or does not answer.
         """
         with self._lock():
-            if self.running and self._same_logins():
+            if self.running and self._same_options():
                 return
             progress("starting the stand-in for coderd")
             try:
                 self._daemon.stop()
-                self._logins_file.write_text(json.dumps(self._logins()))
+                self._options_file.write_text(json.dumps(self._options()))
                 self._write_token()
                 self._daemon.start(self._command(self._choose_port()), env=_environment())
                 self._await_ready()
@@ -136,15 +142,17 @@ class Coderd:
         )
 
     @property
-    def _logins_file(self) -> Path:
-        return self.directory / "external-auth.json"
+    def _options_file(self) -> Path:
+        return self.directory / "options.json"
 
-    def _logins(self) -> list[str]:
-        return [f"{id}={','.join(names)}" for id, names in sorted(self._external_auth.items())]
+    def _options(self) -> list[str]:
+        logins = [f"{id}={','.join(names)}" for id, names in sorted(self._external_auth.items())]
+        options = [part for login in logins for part in ("--external-auth", login)]
+        return options if self._licensed else [*options, "--unlicensed"]
 
-    def _same_logins(self) -> bool:
+    def _same_options(self) -> bool:
         try:
-            return bool(json.loads(self._logins_file.read_text()) == self._logins())
+            return bool(json.loads(self._options_file.read_text()) == self._options())
         except (FileNotFoundError, ValueError):
             return False
 
@@ -157,7 +165,7 @@ class Coderd:
             str(self.directory),
             "--port",
             str(port),
-            *(part for login in self._logins() for part in ("--external-auth", login)),
+            *self._options(),
         ]
 
     def _await_ready(self) -> None:

@@ -25,6 +25,7 @@ def main() -> None:
         metavar="ID[=USER,...]",
         help="an external login that is configured, and who has logged in to it",
     )
+    parser.add_argument("--unlicensed", action="store_true", help="a deployment without licence")
     arguments = parser.parse_args()
     directory: Path = arguments.state_dir
     try:
@@ -34,7 +35,7 @@ def main() -> None:
         sys.exit(f"{error.filename}: {error.strerror}")
     except sqlite3.DatabaseError as error:
         sys.exit(f"{directory / 'coderd.db'} cannot be read ({error}): remove it to start anew")
-    seed(store, token, dict(arguments.external_auth))
+    seed(store, token, dict(arguments.external_auth), not arguments.unlicensed)
     uvicorn.run(
         application(store, f"http://127.0.0.1:{arguments.port}", directory / "workspaces"),
         host="127.0.0.1",

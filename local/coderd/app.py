@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.coderd import mcp, people, templates, workspaces
+from local.coderd import licence, mcp, people, templates, workspaces
 from local.coderd.processes import Workspaces
 from local.coderd.provisioner import Provisioner
 from local.coderd.rest import Call, Handler, route
@@ -25,6 +25,7 @@ ADMIN: Final = "admin"
 """Name of the user that the deployment's token belongs to."""
 
 _V2: Final[Sequence[tuple[str, str, Handler]]] = (
+    ("GET", "/entitlements", licence.entitlements),
     ("GET", "/users", people.list_users),
     ("POST", "/users", people.create_user),
     ("GET", "/users/{user}", people.get_user),
@@ -79,7 +80,9 @@ _EXPERIMENTAL: Final[Sequence[tuple[str, str, Handler]]] = (
 )
 
 
-def seed(store: Store, token: str, external_auth: Mapping[str, Sequence[str]]) -> None:
+def seed(
+    store: Store, token: str, external_auth: Mapping[str, Sequence[str]], licensed: bool = True
+) -> None:
     """Put in what a deployment has before anyone uses it; what is there already stays.
 
     Args:
@@ -88,8 +91,10 @@ def seed(store: Store, token: str, external_auth: Mapping[str, Sequence[str]]) -
         external_auth: the configured external logins by id, and who has logged in to each. In
             Coder they are environment variables and a visit in the browser; users that are not
             there yet are made.
+        licensed: whether the deployment has a licence.
     """
     with store.transaction():
+        licence.seed(store, licensed)
         organization = store.find("organization", lambda item: bool(item["is_default"]))
         if organization is None:
             moment = now()
@@ -99,7 +104,7 @@ def seed(store: Store, token: str, external_auth: Mapping[str, Sequence[str]]) -
                     "id": new_id(),
                     "name": "coder",
                     "display_name": "Coder",
-                    "description": "",
+                    "description": "Builtin default organization.",
                     "icon": "",
                     "created_at": moment,
                     "updated_at": moment,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from local.coderd.licence import require_access_lists
 from local.coderd.rest import (
     ApiError,
     Call,
@@ -254,6 +255,7 @@ def list_members(call: Call) -> Any:
 
 def list_groups(call: Call) -> Any:
     """GET /organizations/{organization}/groups."""
+    require_access_lists(call)
     organization = organization_of(call)
     return [
         show_group(call.store, group)
@@ -265,6 +267,7 @@ def list_groups(call: Call) -> Any:
 
 def get_group_by_name(call: Call) -> Any:
     """GET /organizations/{organization}/groups/{name}."""
+    require_access_lists(call)
     organization = organization_of(call)
     group = _named(call.store, organization["id"], call.path["name"])
     if group is None or not (call.is_owner or is_member(group, call.user)):
@@ -279,6 +282,7 @@ def _named(store: Store, organization: str, name: str) -> Document | None:
 
 
 def _group_of(call: Call) -> Document:
+    require_access_lists(call)
     group = call.store.get("group", call.path["group"])
     if group is None or not (call.is_owner or is_member(group, call.user)):
         raise not_found()
@@ -292,6 +296,7 @@ def get_group(call: Call) -> Any:
 
 def create_group(call: Call) -> Any:
     """POST /organizations/{organization}/groups."""
+    require_access_lists(call)
     call.require_owner()
     organization = organization_of(call)
     body = call.json()

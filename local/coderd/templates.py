@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from local.coderd.licence import default_share_level, heeded, require_access_lists
 from local.coderd.people import is_member, organization_of, reduced_user, show_group, show_user
 from local.coderd.rest import (
     VERSION_NAME,
@@ -412,7 +413,8 @@ def create_template(call: Call) -> Any:
             **{key: default for key, (_, default) in _SETTINGS.items()},
             "autostop_requirement": {"days_of_week": [], "weeks": 1},
             "autostart_requirement": {"days_of_week": list(DAYS)},
-            **_settings(body),
+            "max_port_share_level": default_share_level(call.store),
+            **heeded(call.store, _settings(body)),
             # Coder ignores a deprecation of what is only being made.
             "deprecation_message": "",
             "user_acl": {},
@@ -486,7 +488,8 @@ def update_template(call: Call) -> Any:
     groups = dict(template["group_acl"])
     if body.get("disable_everyone_group_access"):
         groups.pop(template["organization_id"], None)
-    changed = {**template, "name": name, **_settings(body), "group_acl": groups}
+    given = heeded(call.store, _settings(body))
+    changed = {**template, "name": name, **given, "group_acl": groups}
     if changed == template:
         return None, HTTPStatus.NOT_MODIFIED
     changed["updated_at"] = now()
@@ -555,6 +558,7 @@ def promote(call: Call) -> Any:
 
 def get_acl(call: Call) -> Any:
     """GET /templates/{template}/acl."""
+    require_access_lists(call)
     template = template_of(call)
     users = [(call.store.get("user", id), role) for id, role in template["user_acl"].items()]
     groups = [(call.store.get("group", id), role) for id, role in template["group_acl"].items()]
@@ -568,6 +572,7 @@ def get_acl(call: Call) -> Any:
 
 def update_acl(call: Call) -> Any:
     """PATCH /templates/{template}/acl: an empty role takes access away."""
+    require_access_lists(call)
     template = _writable(call)
     body = call.json()
     changed = {

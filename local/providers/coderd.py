@@ -39,6 +39,8 @@ from local.providers.wire import UNKNOWN, Properties, Secret, has_unknown, plain
 
 _ENVIRONMENT: Final = {"url": "CODER_URL", "token": "CODER_SESSION_TOKEN"}
 _SCRUB_LEAST: Final = 4
+# Releases that earlier commits name, in the states that they left and when a rollback runs them.
+_EARLIER: Final = ("0.0.23",)
 
 _T = TypeVar("_T")
 
@@ -53,6 +55,7 @@ class CoderdProvider(Provider):
         super().__init__(root)
         self._config: Properties = {}
         self._client: Client | None = None
+        self._features: Mapping[str, Any] | None = None
         self._lock = threading.Lock()
         self._mcp = AgentsMcpServerKind(self)
         self._kinds: dict[str, Kind] = {
@@ -77,14 +80,16 @@ class CoderdProvider(Provider):
             asked = {"url": f"registry.opentofu.org/{words[0]}"} if words else None
             if asked and words[1:]:
                 asked["version"] = words[1]
-        if asked not in (carried, {"url": carried["url"]}):
+        served = [carried, {"url": carried["url"]}]
+        served += [{**carried, "version": version} for version in _EARLIER]
+        if asked not in served:
             wanted = carried["url"].partition("/")[2]
             raise ProviderError(
                 f"the local provider stands in for {wanted} {carried['version']} alone, "
                 "which sdks/coderd is generated for",
                 grpc.StatusCode.INVALID_ARGUMENT,
             )
-        return str(schema["name"]), str(schema["version"])
+        return str(schema["name"]), str(asked.get("version") or schema["version"])
 
     def schema(self) -> Mapping[str, Any]:
         """The schema that the SDK is generated from."""
@@ -103,6 +108,7 @@ class CoderdProvider(Provider):
         """Take the options; coderd is not asked before something is needed of it."""
         with self._lock:
             self._config = _config(config)
+            self._features = None
             self._close()
 
     def client(self) -> Client:
@@ -129,6 +135,16 @@ class CoderdProvider(Provider):
                 f"the coderd provider has no {name}: set coderd:{name} or {_ENVIRONMENT[name]}"
             )
         return str(value)
+
+    def features(self) -> Mapping[str, Any]:
+        """The features of the deployment's licence by name, asked for once."""
+        with self._lock:
+            known = self._features
+        if known is None:
+            known = self.client().get("/api/v2/entitlements")["features"]
+            with self._lock:
+                self._features = known
+        return known
 
     def organization(self, inputs: Mapping[str, Any]) -> str:
         """Id of the organization that inputs name, or of the default one."""

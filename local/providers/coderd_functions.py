@@ -25,11 +25,15 @@ def _organization(deployment: Deployment, args: Mapping[str, Any]) -> Properties
     found = client.find(f"/api/v2/organizations/{key}")
     if found is None:
         raise _missing("organization", key, client.get("/api/v2/organizations"), "name")
+    if args.get("name") and found["name"] != args["name"]:
+        # `default` is an alias in coderd's paths, and no name.
+        raise _invalid(
+            f"Organization name {found['name']} does not match requested name {args['name']}"
+        )
     members = client.get(f"/api/v2/organizations/{found['id']}/members")
     return {
         "id": found["id"],
         "name": found["name"],
-        "displayName": found["display_name"],
         "isDefault": found["is_default"],
         "createdAt": _seconds(found["created_at"]),
         "updatedAt": _seconds(found["updated_at"]),
@@ -76,11 +80,16 @@ def _member(user: Json) -> Properties:
 
 
 def _user(deployment: Deployment, args: Mapping[str, Any]) -> Properties:
-    if bool(args.get("id")) == bool(args.get("username")):
-        raise _invalid("getUser takes either id or username")
+    given = [args[key] for key in ("id", "username", "email") if args.get(key)]
+    if len(given) != 1:
+        raise _invalid("getUser takes one of id, username and email")
     client = deployment.client()
-    key = args.get("id") or args["username"]
-    found = client.find(f"/api/v2/users/{key}")
+    (key,) = given
+    if args.get("email"):
+        users = client.get("/api/v2/users", {"q": key})["users"]
+        found = next((each for each in users if each["email"] == key), None)
+    else:
+        found = client.find(f"/api/v2/users/{key}")
     if found is None:
         raise _invalid(f"coderd has no user {key}, or the token may not see it")
     return {
@@ -90,6 +99,7 @@ def _user(deployment: Deployment, args: Mapping[str, Any]) -> Properties:
         "email": found["email"],
         "avatarUrl": found.get("avatar_url", ""),
         "createdAt": _seconds(found["created_at"]),
+        "isServiceAccount": bool(found.get("is_service_account")),
         "lastSeenAt": _seconds(found["last_seen_at"]),
         "loginType": found["login_type"],
         "organizationIds": sorted(found["organization_ids"]),

@@ -29,9 +29,10 @@ def schema() -> Mapping[str, Any]:
 def check_resource(type: str, given: Mapping[str, Any]) -> tuple[Properties, Failures]:
     """The inputs of a resource without nulls, and what is wrong with them by the schema."""
     described = schema()["resources"][type]
-    return _check_object(
-        described["inputProperties"], described.get("requiredInputs", ()), given, ""
-    )
+    # Without a name the bridge makes one up, which no program here wants.
+    named = ["name"] if "name" in described["inputProperties"] else []
+    required = dict.fromkeys([*named, *described.get("requiredInputs", ())])
+    return _check_object(described["inputProperties"], required, given, "")
 
 
 def check_function(token: str, given: Mapping[str, Any]) -> tuple[Properties, Failures]:

@@ -114,6 +114,9 @@ class Deployment(Protocol):
     def client(self) -> Client:
         """The deployment's REST API."""
 
+    def features(self) -> Mapping[str, Any]:
+        """The features of the deployment's licence by name."""
+
     def organization(self, inputs: Mapping[str, Any]) -> str:
         """Id of the organization that inputs name, or of the default one."""
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from local.providers import coderd_licence as licence
 from local.providers import coderd_versions as versions
 from local.providers.base import (
     Call,
@@ -165,6 +166,7 @@ class TemplateKind:
             )
         if call.preview:
             return Resource("", _preview(new, {}))
+        self._check_licence(given, {})
         client = self._deployment.client()
         organization = self._deployment.organization(given)
         importer = Importer(client, call, self._root, organization)
@@ -186,6 +188,7 @@ class TemplateKind:
         if call.preview:
             return _preview(new, plain(state))
         held, given = plain(state), plain(new)
+        self._check_licence(given, held)
         client = self._deployment.client()
         template = client.get(f"/api/v2/templates/{call.id}")
         if "versions" not in given:
@@ -229,6 +232,10 @@ class TemplateKind:
     def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
         """Remove the template, which coderd refuses while there are workspaces of it."""
         self._deployment.client().delete(f"/api/v2/templates/{call.id}")
+
+    def _check_licence(self, given: Properties, held: Mapping[str, Any]) -> None:
+        values = wanted(_settings(given), _complete(given), held)
+        licence.check(self._deployment.features(), values, managed_acl="acl" in given)
 
     @staticmethod
     def _make(importer: Importer, given: Properties) -> tuple[Json, str]:

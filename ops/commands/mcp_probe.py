@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from components.mcp_server import READ_ONLY_HEADER, bearer_value
+from components.mcp_server import READ_ONLY_HEADER, authorization_value
 from components.settings import McpServerSettings
 from ops import engine, mcp_probe, stacks, up
 from ops.verification import plan
@@ -52,7 +52,7 @@ def _servers(stack: str, only: Sequence[str]) -> list[McpServerSettings]:
 
 
 def _probe(server: McpServerSettings, key: str) -> tuple[str, bool, str]:
-    headers = {"Authorization": bearer_value(key)}
+    headers = {"Authorization": authorization_value(key)}
     if server.read_only:
         headers[READ_ONLY_HEADER] = "true"
     try:

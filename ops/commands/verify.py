@@ -17,9 +17,9 @@ import typer
 from rich.text import Text
 
 from components import arguments
+from components.coder.api import Coderd
 from components.settings import Settings
 from ops import engine, stacks, up
-from ops.coderd_api import Coderd
 from ops.verification import path, plan, services, session
 from ops.verification.deployment import Deployment
 from ops.verification.mcp import Server

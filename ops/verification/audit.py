@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
+from components.coder.api import RefusedError
 from components.dashboards import logql
 from components.dashboards.model import AUDIT_MESSAGE, Metrics
-from ops.coderd_api import RefusedError
 from ops.verification.deployment import AuditLog, Deployment
 from ops.verification.model import Failed, NotChecked
 from ops.verification.path import Visit

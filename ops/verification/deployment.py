@@ -11,7 +11,9 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from ops.coderd_api import Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder import lookup
+from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
+from components.settings import Settings
 from ops.verification.model import note
 from ops.verification.redaction import Redaction
 
@@ -182,6 +184,24 @@ class Deployment:
     def url(self) -> str:
         """The URL that is asked."""
         return self._api.url
+
+    def organization(self, name: str | None) -> str:
+        """Return the id of an organization, of the default one for None.
+
+        Raises:
+            UnknownOrganizationError: there is none, or it is hidden from who asks.
+            CoderdError: as of get.
+        """
+        found = str(lookup.organization(self._api, name)["id"])
+        note("GET /api/v2/organizations", f"{name or 'the default one'} is {found}")
+        return found
+
+    def known(self, settings: Settings) -> lookup.Known:
+        """Return what the deployment has of what the settings name."""
+        known = lookup.ask(self._api, settings)
+        problems = "; ".join(map(str, known.problems)) or "all that the settings name"
+        note("GET buildinfo, entitlements, organizations and groups", problems)
+        return known
 
     def get(self, kind: type[T], path: str, **query: str) -> T:
         """Return the answer to a GET; raises CoderdError, RefusedError, AnswerError."""

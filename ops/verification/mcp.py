@@ -10,13 +10,14 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from components.coder.api import RefusedError
 from components.dashboards import logql
-from components.mcp_server import READ_ONLY_HEADER, bearer_value
+from components.mcp_server import READ_ONLY_HEADER, authorization_value
 from components.settings import McpServerSettings
 from ops import mcp_probe
-from ops.coderd_api import RefusedError
 from ops.verification.deployment import Deployment
 from ops.verification.model import Failed, NotChecked, note
+from ops.verification.path import organization_of
 from ops.verification.run import Run
 from ops.verification.services import Services
 
@@ -43,7 +44,7 @@ class Server:
     @property
     def headers(self) -> dict[str, str]:
         """What Coder sends it."""
-        headers = {"Authorization": bearer_value(self.key)} if self.key else {}
+        headers = {"Authorization": authorization_value(self.key)} if self.key else {}
         return {**headers, READ_ONLY_HEADER: "true"} if self.settings.read_only else headers
 
 
@@ -60,7 +61,7 @@ class Mcp:
     Args:
         run: takes the checks.
         deployment: the deployment.
-        organization: name or id of the server's organization.
+        organization: name of the server's organization; None for the default one.
         server: the server.
         services: what can be asked.
 
@@ -73,7 +74,7 @@ class Mcp:
         self,
         run: Run,
         deployment: Deployment,
-        organization: str,
+        organization: str | None,
         server: Server,
         services: Services,
     ) -> None:
@@ -109,7 +110,8 @@ class Mcp:
         return f"{found.url}, enabled"
 
     def _listed(self) -> tuple[_Registered, ...]:
-        path = f"/organizations/{self._organization}/mcp-servers"
+        organization = organization_of(self._deployment, self._organization)
+        path = f"/organizations/{organization}/mcp-servers"
         for prefix in _PATHS:
             try:
                 return self._deployment.get(tuple[_Registered, ...], f"{prefix}{path}")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
-from ops.coderd_api import RefusedError
+from components.coder.api import RefusedError
+from components.coder.lookup import UnknownOrganizationError
 from ops.verification.catalogue import of
 from ops.verification.deployment import (
     Deployment,
@@ -132,7 +133,8 @@ class Visit:
         return f"{self.owner}, logged in to {identity}"
 
     def _template(self) -> str:
-        path = f"/api/v2/organizations/{self.target.organization}/templates"
+        organization = organization_of(self.deployment, self.target.organization)
+        path = f"/api/v2/organizations/{organization}/templates"
         by_name = {each.name: each for each in self.deployment.get(tuple[Template, ...], path)}
         if self.target.template not in by_name:
             names = ", ".join(sorted(by_name)) or "none"
@@ -252,6 +254,15 @@ class Visit:
         """The workspace again and again, until its time is over."""
         for _ in self._clock.turns(self.target.seconds, _POLL_SECONDS):
             yield self.deployment.get(Workspace, f"/api/v2/workspaces/{self.workspace_id}")
+
+
+def organization_of(deployment: Deployment, name: str | None) -> str:
+    """Return the id of an organization, of the default one for None; raises Failed, CoderdError."""
+    try:
+        return deployment.organization(name)
+    except UnknownOrganizationError as error:
+        named = f" = {name!r}" if name else ""
+        raise Failed(f"coder.organization{named}: {error}", "name one of them") from None
 
 
 def delete(deployment: Deployment, id: str, clock: Clock, seconds: float) -> str:

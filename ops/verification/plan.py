@@ -39,7 +39,7 @@ class Target:
         workspace: its name; it must not exist.
         owner: user name of its owner, `me` for the token's own.
         task: whether it is made as a Task.
-        organization: name or id of the template's organization.
+        organization: name of the template's organization; None for the deployment's default.
         external_auth: id of GitLab in coderd.
         parameters: rich parameters of the build, such as cpu.
         firewall: what is promised of its jail, None without one.
@@ -53,7 +53,7 @@ class Target:
     workspace: str
     owner: str = "me"
     task: bool = False
-    organization: str = "default"
+    organization: str | None = None
     external_auth: str = "gitlab"
     parameters: Mapping[str, str] = field(default_factory=dict)
     firewall: Firewall | None = None
@@ -116,7 +116,7 @@ def _target(
         template=template.name,
         # Coder keeps the name of a deleted workspace in its audit log.
         workspace=_name(),
-        organization=settings.coder.organization or "default",
+        organization=settings.coder.organization,
         external_auth=template.gitlab or settings.external_auth.providers[0].id,
         parameters=dict(parameters),
         firewall=_firewall(settings, template),

@@ -11,11 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from components.coder.api import verification
+from components.releases import LATEST
 from components.settings import Settings, Template
+from components.syntax import is_floating_image, is_image
 from ops.verification.cluster import Cluster, ClusterError, Daemon
 from ops.verification.deployment import BuildInfo, Deployment, User
 from ops.verification.deployment import Template as DeployedTemplate
 from ops.verification.model import Failed, NotChecked, note
+from ops.verification.path import organization_of
 from ops.verification.run import Run
 
 T = TypeVar("T")
@@ -26,12 +30,6 @@ LANDLOCK_KERNEL: Final = (6, 7)
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)")
 _SECONDS: Final = 10.0
 _SHOWN: Final = 3
-# The reference grammar of images: https://github.com/distribution/reference.
-_IMAGE: Final = re.compile(
-    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?"
-    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
-    r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z"
-)
 # DaemonSets by which a cluster enforces NetworkPolicy, and what one has to be told, if anything.
 _ENFORCERS: Final[Mapping[str, str]] = {
     "calico-node": "",
@@ -62,7 +60,6 @@ class Preflight:
         deployment: the deployment.
         settings: the stack's.
         templates: those that are verified.
-        organization_id: id of the stack's organization, empty if it is not known.
         cluster: the cluster, None if it cannot be asked.
         transport: how GitLab is reached, for tests.
     """
@@ -71,7 +68,6 @@ class Preflight:
     deployment: Deployment
     settings: Settings
     templates: Sequence[Template]
-    organization_id: str = ""
     cluster: Cluster | None = None
     transport: httpx.BaseTransport | None = None
 
@@ -79,6 +75,7 @@ class Preflight:
         """Make the checks; returns whether coderd answers at all."""
         answers = self.run.take("preflight.coder", "", self._coder)
         if answers:
+            self.run.take("preflight.licence", "", self._licence)
             self.run.take("preflight.token", "", self._token)
             for template in self._confined:
                 self.run.take("preflight.agents", template.name, partial(self._agents, template))
@@ -103,10 +100,20 @@ class Preflight:
         user = self.deployment.get(User, "/api/v2/users/me")
         return f"Coder {build.version}, asked by {user.username}"
 
+    def _licence(self) -> str:
+        known = self.deployment.known(self.settings)
+        if known.problems:
+            raise Failed(
+                "; ".join(map(str, known.problems[:_SHOWN])), "see the settings that it names"
+            )
+        lists = "with" if known.access_lists else "without"
+        return f"release, licence, organization and groups fit the settings; {lists} access lists"
+
     def _token(self) -> str:
+        organization = organization_of(self.deployment, self.settings.coder.organization)
         objects = {
             name: {
-                "object": {"resource_type": kind, "organization_id": self.organization_id},
+                "object": {"resource_type": kind, "organization_id": organization},
                 "action": action,
             }
             for name, (kind, action, _) in _RIGHTS.items()
@@ -122,7 +129,7 @@ class Preflight:
         return f"it may {', '.join(name for name in _RIGHTS if name not in lacking)}{without}"
 
     def _agents(self, template: Template) -> str:
-        organization = self.settings.coder.organization or "default"
+        organization = organization_of(self.deployment, self.settings.coder.organization)
         path = f"/api/v2/organizations/{organization}/templates"
         by_name = {t.name: t for t in self.deployment.get(tuple[DeployedTemplate, ...], path)}
         deployed = by_name.get(template.name)
@@ -188,7 +195,10 @@ class Preflight:
         """Follow a login up to GitLab's page: what coderd sends there, and whether it answers."""
         callback = f"{self.settings.coder.access_url}/external-auth/{identity}/callback"
         with httpx.Client(
-            timeout=_SECONDS, follow_redirects=False, transport=self.transport
+            timeout=_SECONDS,
+            follow_redirects=False,
+            transport=self.transport,
+            verify=verification(callback),
         ) as client:
             sent = _request(client, callback, self.deployment.coderd.token)
             address = sent.headers.get("Location", "")
@@ -215,7 +225,7 @@ class Preflight:
         names = {"workspaces.image": self.settings.workspaces.image}
         if self.settings.grafana.database_role.delivery == "job":
             names["grafana.databaseRole.image"] = self.settings.grafana.database_role.image
-        wrong = [f"{key}: {name}" for key, name in names.items() if not _IMAGE.match(name)]
+        wrong = [f"{key}: {name}" for key, name in names.items() if not is_image(name)]
         if wrong:
             raise Failed(f"no image names: {', '.join(wrong)}", "give names as HOST/PATH:TAG")
         return ", ".join(names.values())
@@ -223,10 +233,9 @@ class Preflight:
     def _pins(self) -> str:
         workspaces = self.settings.workspaces
         floating = []
-        image = _IMAGE.match(workspaces.image)
-        if image and not image["digest"] and image["tag"] in (None, "latest"):
+        if is_floating_image(workspaces.image):
             floating.append(f"workspaces.image {workspaces.image}")
-        if workspaces.boundary_version == "latest":
+        if workspaces.boundary_version == LATEST:
             floating.append("workspaces.boundaryVersion latest")
         if floating:
             raise Failed(

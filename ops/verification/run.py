@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ops.coderd_api import CoderdError
+from components.coder.api import CoderdError
 from ops.verification.catalogue import CATALOGUE
 from ops.verification.clients.errors import ServiceError
 from ops.verification.model import (

@@ -87,7 +87,7 @@ def verify(run: Run, context: Context) -> None:
         Mcp(
             run,
             context.deployment,
-            context.settings.coder.organization or "default",
+            context.settings.coder.organization,
             server,
             context.services,
         )

@@ -28,11 +28,10 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
-import httpx
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
-from ops.coderd_api import TOKEN_HEADER, Coderd
+from components.coder.api import TOKEN_HEADER, Coderd, verification
 
 _ROWS, _COLUMNS = 40, 200
 # Of a line that is typed into a terminal: the kernel keeps no more than 4,095 bytes of one.
@@ -208,13 +207,11 @@ class Terminal:
             }
         )
         base = self._coderd.url.rstrip("/").replace("http", "ws", 1)
-        secure = base.startswith("wss:")
         try:
             connection = connect(
                 f"{base}/api/v2/workspaceagents/{self._agent_id}/pty?{query}",
                 additional_headers={TOKEN_HEADER: self._coderd.token},
-                # The authorities of every other request to coderd.
-                ssl=httpx.create_ssl_context() if secure else None,
+                ssl=verification(self._coderd.url) or None,
                 open_timeout=_OPEN_SECONDS,
                 close_timeout=5,
                 max_size=None,

@@ -78,3 +78,32 @@ def test_every_problem_at_once() -> None:
         "PROXY_PORT",
         "C",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("GITHUB_PAT", "hunter2", "GITHUB_PAT names a credential"),
+        ("NPM_AUTH", "hunter2", "NPM_AUTH names a credential"),
+        ("DEPLOY_TOKENS", "hunter2", "DEPLOY_TOKENS names a credential"),
+        ("PIP_INDEX_URL", "https://me:hunter2@pypi.example.com/simple", "a URL with a user"),
+        ("EXTRA", "ghp_" + "hunter2" * 6, "EXTRA holds a GitHub token"),
+        ("EXTRA", "glpat-" + "hunter2" * 3, "EXTRA holds a GitLab token"),
+    ],
+)
+def test_a_credential_is_refused_by_its_name_and_by_its_form(
+    name: str, value: str, what: str
+) -> None:
+    with pytest.raises(ArgsError, match=what) as caught:
+        AgentEnv(variables={name: value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_variable_written_as_one_text_does_not_show_its_value() -> None:
+    with pytest.raises(ArgsError, match="'A B' is no variable name") as caught:
+        AgentEnv(variables={"A B=hunter2": ""})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_switch_under_such_a_name_is_taken() -> None:
+    assert AgentEnv(variables={"DISABLE_AUTH": "true"}).entries()["DISABLE_AUTH"] == "true"

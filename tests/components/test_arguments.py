@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from components import arguments
-from components.coder_lookup import Known
-from components.settings import load
-from components.workspace_template import GroupAccess, ModuleVersions, WorkspaceTemplateArgs
+from components.coder.lookup import Known
+from components.settings_load import load
+from components.workspace_template import (
+    GroupAccess,
+    ModuleVersions,
+    ProviderVersions,
+    WorkspaceTemplateArgs,
+)
 
 
-def declared(workspaces: dict[str, Any], template: dict[str, Any]) -> WorkspaceTemplateArgs:
+def declared(
+    workspaces: dict[str, Any], template: dict[str, Any], *, licensed: bool = True
+) -> WorkspaceTemplateArgs:
     settings = load(
         "dev",
         {
@@ -24,7 +31,8 @@ def declared(workspaces: dict[str, Any], template: dict[str, Any]) -> WorkspaceT
             },
         },
     )
-    known = Known("organization-id", {"engineering": "id-e", "platform": "id-p"})
+    groups = {"engineering": "id-e", "platform": "id-p"}
+    known = Known("organization-id", groups, access_lists=licensed)
     return arguments.workspace_template("dev", settings, settings.templates[0], known, Path("/x"))
 
 
@@ -34,7 +42,9 @@ def test_what_is_not_said_is_left_to_coder() -> None:
     assert args.max_port_share_level is None
     assert args.deprecation_message is None
     assert args.provisioner_tags == {}
-    assert args.access == ()
+    assert args.provider_versions == ProviderVersions()
+    assert args.firewall is not None
+    assert args.firewall.boundary_version == "v0.9.0"
     assert args.schedule.default_ttl is None
     assert args.gitlab_external_auth_id == "forge"
     assert args.organization_id == "organization-id"
@@ -44,8 +54,9 @@ def test_every_setting_of_a_template_arrives() -> None:
     args = declared(
         {
             "modules": {"claudeCode": "4.8.0", "codeServer": "1.4.0"},
+            "providers": {"coder": "2.21.0", "kubernetes": "3.0.0"},
             "provisionerTags": {"zone": "gov"},
-            "boundaryVersion": "v0.9.0",
+            "boundaryVersion": "v0.8.1",
             "agentEnv": {"A": "stack", "B": "stack"},
         },
         {
@@ -60,10 +71,23 @@ def test_every_setting_of_a_template_arrives() -> None:
     assert args.max_port_share_level == "authenticated"
     assert args.deprecation_message == "use the other"
     assert args.provisioner_tags == {"zone": "gov"}
-    assert args.access == (GroupAccess("id-e", "use"), GroupAccess("id-p", "admin"))
+    assert args.access == (
+        GroupAccess("id-e", "use", "engineering"),
+        GroupAccess("id-p", "admin", "platform"),
+    )
     assert args.schedule.default_ttl == timedelta(minutes=90)
     assert args.agent_variables == {"A": "stack", "B": "template"}
     assert args.firewall is not None
     assert args.firewall.jail_type == "nsjail"
-    assert args.firewall.boundary_version == "v0.9.0"
+    assert args.firewall.boundary_version == "v0.8.1"
+    assert args.provider_versions == ProviderVersions(coder="2.21.0", kubernetes="3.0.0")
     assert "domain=coder.example.com\n" in args.firewall.config.replace('"', "")
+
+
+def test_access_is_everyones_where_the_stack_names_no_groups() -> None:
+    everyone = (GroupAccess("organization-id", "use", "Everyone"),)
+    assert declared({}, {}).access == everyone
+    # Named and empty is nobody but those who administer Coder.
+    assert declared({}, {"access": {}}).access == ()
+    # Without a licence there are no lists: everyone, and nothing can be said of it.
+    assert declared({}, {}, licensed=False).access is None

@@ -107,6 +107,10 @@ def test_audit_variables() -> None:
         ({"variables": [EnvVar("A B", "1")]}, "'A B' is no variable name"),
         ({"variables": [EnvVar("A", "1"), EnvVar("A", "2")]}, "A is set 2 times"),
         ({"variables": [EnvVar("CODER_EXTERNAL_AUTH_0_CLIENT_SECRET", "x1y2")]}, "is a literal"),
+        (
+            {"variables": [EnvVar("CODER_PG_CONNECTION_URL", "postgres://c:x1y2@db/c")]},
+            "is a literal",
+        ),
         ({"variables": [EnvVar("A", "1")], "container": "Coder"}, "container 'Coder'"),
         ({"variables": [EnvVar("A", "1")], "deployment": ""}, "deployment ''"),
         ({"variables": [EnvVar("A", "1")], "field_manager": ""}, "field manager"),

@@ -4,9 +4,11 @@ import base64
 import json
 from typing import Any
 
+import pytest
 import yaml
 
-from components.datasources import DataSources, DataSourcesArgs
+from components.datasources import DataSources, DataSourcesArgs, object_name
+from components.errors import ArgsError
 from tests.components.recording import Recorder, record
 
 PASSWORD = "generated-password-of-the-test"
@@ -46,6 +48,38 @@ def test_the_database_is_read_by_its_own_role_with_the_password_from_the_environ
         "maxIdleConns": 2,
         "connMaxLifetime": 14400,
     }
+
+
+def test_a_uid_that_grafana_made_is_a_data_source_like_any_other():
+    recorder, outputs = declare(loki_uid="P8E80F9AEF21F6940", postgres_uid="a_B")
+    assert set(outputs["uids"]) == {"P8E80F9AEF21F6940", "a_B"}
+    names = {each["metadata"]["name"]: list(each["data"]) for each in recorder.of("ConfigMap")}
+    assert names == {
+        "datasource-p8e80f9aef21f6940-9413ea38": ["P8E80F9AEF21F6940.yaml"],
+        "datasource-a-b-8a8dd3ed": ["a_B.yaml"],
+    }
+    assert {len(object_name(uid)) for uid in ("_", "-", "_-_")} == {len("datasource-12345678")}
+    # What is a name already stays it.
+    assert object_name("aibridge-postgres") == "datasource-aibridge-postgres"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loki_uid": "x" * 41}, "up to 40 of letters"),
+        ({"loki_uid": ""}, "up to 40 of letters"),
+        ({"loki_uid": "a b"}, "up to 40 of letters"),
+        ({"loki_uid": "prometheus"}, "given to two data sources"),
+        ({"loki_url": "https://u:s3cr3t@loki"}, "must hold no user or password"),
+        ({"prometheus_url": "prometheus:9090"}, "must be a URL such as"),
+        ({"database_host": "db"}, "is not like db.example.com:5432"),
+        ({"database_host": "db:70000"}, "is not like db.example.com:5432"),
+    ],
+)
+def test_refused(given, message):
+    with pytest.raises(ArgsError, match=message) as caught:
+        DataSourcesArgs(**{"database_host": "db:5432", **given})
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_the_password_stands_in_its_secret_and_nowhere_else():

@@ -11,7 +11,9 @@ from components.mcp_server import (
     READ_ONLY_HEADER,
     McpServer,
     McpServerArgs,
-    bearer,
+    authorization,
+    authorization_problem,
+    authorization_value,
 )
 from tests.components.recording import Recorder, record
 
@@ -46,7 +48,8 @@ def revealed(value: Any) -> Any:
 
 def test_one_header_is_an_api_key() -> None:
     inputs = server(
-        headers=lambda: {"Authorization": bearer(KEY)}, tool_allow_list=GITHUB_READ_ONLY_TOOLS
+        headers=lambda: {"Authorization": authorization(KEY)},
+        tool_allow_list=GITHUB_READ_ONLY_TOOLS,
     )
     assert revealed(inputs.pop("apiKeyValueWo")) == f"Bearer {KEY}"
     assert inputs == {
@@ -64,7 +67,7 @@ def test_one_header_is_an_api_key() -> None:
 
 
 def test_two_headers_are_custom_headers() -> None:
-    inputs = server(headers=lambda: {"Authorization": bearer(KEY), READ_ONLY_HEADER: "true"})
+    inputs = server(headers=lambda: {"Authorization": authorization(KEY), READ_ONLY_HEADER: "true"})
     assert inputs["authType"] == "custom_headers"
     assert revealed(inputs["customHeadersWo"]) == {
         "Authorization": f"Bearer {KEY}",
@@ -118,14 +121,16 @@ def keepers(**given: Any) -> Any:
 
 
 def test_a_changed_key_bumps_the_version() -> None:
-    before = keepers(headers=lambda: {"Authorization": bearer(KEY)})
-    assert before == keepers(headers=lambda: {"Authorization": bearer(KEY)})
-    assert before != keepers(headers=lambda: {"Authorization": bearer(KEY + "x")})
-    assert before != keepers(headers=lambda: {"X-Key": bearer(KEY)})
+    before = keepers(headers=lambda: {"Authorization": authorization(KEY)})
+    assert before == keepers(headers=lambda: {"Authorization": authorization(KEY)})
+    assert before != keepers(headers=lambda: {"Authorization": authorization(KEY + "x")})
+    assert before != keepers(headers=lambda: {"X-Key": authorization(KEY)})
 
 
 def test_the_key_stands_in_the_write_only_input_alone() -> None:
-    recorder, _ = declare(headers=lambda: {"Authorization": bearer(KEY), READ_ONLY_HEADER: "true"})
+    recorder, _ = declare(
+        headers=lambda: {"Authorization": authorization(KEY), READ_ONLY_HEADER: "true"}
+    )
     others = [a.inputs for a in recorder.registered if not a.typ.endswith("AgentsMcpServer")]
     assert KEY not in json.dumps(others)
     (inputs,) = recorder.of("AgentsMcpServer")
@@ -134,10 +139,33 @@ def test_the_key_stands_in_the_write_only_input_alone() -> None:
     assert KEY not in repr(args(headers={"Authorization": KEY}))
 
 
-@pytest.mark.parametrize("token", [KEY, f"Bearer {KEY}", f" Bearer  {KEY}\n"])
-def test_bearer_is_said_once(token: str) -> None:
-    inputs = server(headers=lambda: {"Authorization": bearer(token)})
-    assert revealed(inputs["apiKeyValueWo"]) == f"Bearer {KEY}"
+@pytest.mark.parametrize(
+    ("key", "header"),
+    [
+        (KEY, f"Bearer {KEY}"),
+        (f"Bearer {KEY}", f"Bearer {KEY}"),
+        (f" Bearer  {KEY}\n", f"Bearer {KEY}"),
+        (f"bearer {KEY}", f"Bearer {KEY}"),
+        (f"BEARER\t{KEY}", f"Bearer {KEY}"),
+        ("Basic dTpw", "Basic dTpw"),
+        (f"token {KEY}", f"token {KEY}"),
+        ('Digest username="u", realm="r"', 'Digest username="u", realm="r"'),
+        ("bearerkey", "Bearer bearerkey"),
+    ],
+)
+def test_a_scheme_is_said_once(key: str, header: str) -> None:
+    assert authorization_problem(key) is None
+    assert authorization_value(key) == header
+    inputs = server(headers=lambda: {"Authorization": authorization(key)})
+    assert revealed(inputs["apiKeyValueWo"]) == header
+    assert authorization_value(header) == header
+
+
+@pytest.mark.parametrize("key", ["", " ", "Bearer", "basic ", "a\x07b", "schlüssel", "a@b c"])
+def test_a_key_that_cannot_be_sent(key: str) -> None:
+    problem = authorization_problem(key)
+    assert problem
+    assert key.strip() not in problem or not key.strip() or key.strip().isalpha()
 
 
 @pytest.mark.parametrize(
@@ -147,10 +175,15 @@ def test_bearer_is_said_once(token: str) -> None:
         ({"display_name": " "}, "display name is empty"),
         ({"availability": "always"}, "force_on, default_on, default_off"),
         ({"transport": "stdio"}, "streamable_http, sse"),
-        ({"url": "api.example.com/mcp"}, "is not like https"),
-        ({"url": "ftp://api.example.com/mcp"}, "is not like https"),
-        ({"url": "https://api.example.com:x/mcp"}, "does not parse"),
-        ({"url": "https://u:s3cr3t@api.example.com/mcp"}, "use a header"),
+        ({"slug": "git--hub"}, "single hyphens"),
+        ({"url": "api.example.com/mcp"}, "must be a URL such as https"),
+        ({"url": "ftp://api.example.com/mcp"}, "must be a URL such as https"),
+        ({"url": "https://api.example.com:x/mcp"}, "must be a URL such as https"),
+        ({"url": "https://api.example.com:65536/mcp"}, "must be a URL such as https"),
+        ({"url": "https://u:s3cr3t@api.example.com/mcp"}, "must hold no user or password"),
+        ({"url": "https://s3cr3t@api.example.com/mcp"}, "must hold no user or password"),
+        ({"url": "https://api.example.com/mcp?token=s3cr3t"}, "a credential in its query"),
+        ({"headers": {"X-Key": "s3cr3t\nX-Other: 1"}}, "what HTTP cannot carry"),
         ({"url": "http://api.example.com/mcp", "headers": {"K": "v"}}, "in clear; use https"),
         ({"headers": {"A b": "s3cr3t"}}, "is no header name"),
         ({"headers": {"": "s3cr3t"}}, "is no header name"),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.settings import SettingsError, from_pulumi, json_schema, load
+from components.settings_load import from_pulumi, json_schema, load
+from components.settings_problems import SettingsError
 
 SECRET = "glpat-never-shown"
 
@@ -107,6 +108,45 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ("alerts.thresholds.denyShare", 30, "alerts.thresholds.denyShare = 30: must be less than"),
         ("alerts.thresholds.lossMinutes", 0, "must be greater than or equal to 1"),
         ("workspaces.agentEnv", {"GITHUB_TOKEN": "x"}, "names a credential"),
+        # One spelling of a key: what checks see is what is used.
+        ("coder.access_url", "https://a.com", "coder.access_url = "),
+        ("templates.0.require_active_version", True, "unknown key; known here: access, agentEnv"),
+        ("firewall", {"State": "off"}, "firewall.State"),
+        # Found by a component or by what it tells before, with some things applied already.
+        ("workspaces.image", "foo@bar", 'workspaces.image = "foo@bar": must be a container image'),
+        ("grafana.databaseRole", {"image": "Postgres"}, "must be a container image"),
+        ("externalAuth.providers.0.id", "git--lab", "single hyphens, up to 32"),
+        ("externalAuth.providers.0.host", "gitlab.example.com:70000", "a port up to 65535"),
+        ("coder.apiUrl", "https://coder.example.com:70000", "must be a URL such as"),
+        ("grafana.lokiUrl", "http://loki:70000", "must be a URL such as"),
+        ("grafana.databaseHost", "db:70000", "port up to 65535"),
+        ("grafana.databaseHost", "db", "must be host:port"),
+        ("grafana.lokiSelector", {"team": "x"}, "unknown stream label; there are app, namespace"),
+        ("grafana.lokiSelector", {"app": "a`b"}, "must hold no backtick"),
+        ("grafana.lokiUid", "P8E80F9AEF21F6940" * 3, "up to 40 of letters, digits, _ and -"),
+        ("grafana.postgresUid", "a b", "up to 40 of letters, digits, _ and -"),
+        ("grafana.lokiUid", "prometheus", 'lokiUid = "prometheus": also prometheusUid'),
+        ("templates.0.lifetime", {"defaultTtlHours": 1e300}, "less than or equal to 2500000"),
+        ("templates.0.lifetime", {"defaultTtlHours": float("inf")}, "must be a finite number"),
+        ("templates.0.lifetime", {"failureTtlHours": 1e-9}, "or a minute at least"),
+        ("alerts.thresholds.denyGrowth", float("nan"), "must be a finite number"),
+        ("templates.0.description", "x" * 128, "at most 127 characters"),
+        ("templates.0.displayName", " x", "without white space around them"),
+        (
+            "mcpServers",
+            [{"slug": "a--b", "displayName": "G", "url": "https://a/"}],
+            'mcpServers[0].slug = "a--b": must be a-z and 0-9 in groups joined by single hyphens',
+        ),
+        (
+            "mcpServers",
+            [{"slug": "a", "displayName": "G", "url": "http://a.example.com/"}],
+            'mcpServers[0].url = "http://a.example.com/": would send the key in clear; use https',
+        ),
+        (
+            "externalAuth.providers",
+            [{"host": "gitlab.example.com"}, {"id": "b", "host": "GitLab.example.com:444"}],
+            'externalAuth.providers[1].host = "GitLab.example.com:444": duplicate',
+        ),
         (
             "mcpServers",
             [{"slug": "github", "displayName": "G", "url": "https://a/"}],
@@ -145,6 +185,135 @@ def test_the_emergency_switch_opens_until_its_day() -> None:
     switch = {"state": "off", "reason": "incident 7", "until": str(until)}
     settings = load("dev", changed("firewall", switch))
     assert all(settings.policy_of(template) is None for template in settings.templates)
+
+
+@pytest.mark.parametrize(
+    ("until", "message"),
+    [
+        ("2030-01-01T00:00:00Z", "or earlier: the firewall may be off for 7 days at a time"),
+        (1893456000, "or earlier: the firewall may be off for 7 days at a time"),
+        ("1893456000", "or earlier: the firewall may be off for 7 days at a time"),
+        (datetime.date(2030, 1, 1), "or earlier: the firewall may be off for 7 days at a time"),
+        (datetime.datetime(2030, 1, 1), "or earlier: the firewall may be off for 7 days at a time"),
+        ("2020-01-01T00:00:00Z", "the emergency switch has expired"),
+        (0, "the emergency switch has expired"),
+        ("2030-01-01T12:00:00Z", "must be a date such as 2026-12-31, without a time"),
+        ("tomorrow", "must be a date such as 2026-12-31"),
+    ],
+)
+def test_no_spelling_of_its_day_lets_the_switch_outlive_its_limit(until: Any, message: str) -> None:
+    found = problems(changed("firewall", {"state": "off", "reason": "x", "until": until}))
+    assert len(found) == 1
+    assert found[0].startswith("firewall.until = ")
+    assert message in found[0]
+
+
+PASSWORD = "hunter2hunter2"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("workspaces.agentEnv", {"GITHUB_TOKEN": PASSWORD}),
+        ("workspaces.agentEnv", {"GITHUB_PAT": PASSWORD, "NPM_AUTH": PASSWORD}),
+        ("workspaces.agentEnv", {"A": f"ghp_{PASSWORD * 3}"}),
+        ("templates.0.agentEnv", {f"A B={PASSWORD}": ""}),
+        ("templates.0.agentEnv", {"A": [f"glpat-{PASSWORD * 2}"]}),
+        ("coder.accessUrl", f"https://user:{PASSWORD}@coder.example.com"),
+        ("coder.accessUrl", f"https://user:{PASSWORD}/x@coder.example.com"),
+        ("coder.accessUrl", f"https:/user:{PASSWORD}@coder.example.com"),
+        ("coder.accessUrl", f"user:{PASSWORD}@coder.example.com"),
+        ("coder.apiUrl", f"https://{PASSWORD}@coder.example.com"),
+        ("coder.token", PASSWORD),
+        ("coder", {"accessUrl": "https://a.com", "apiKey": PASSWORD}),
+        ("coderToken", PASSWORD),
+        ("grafana.lokiUrl", f"https://user:{PASSWORD}@loki.example.com"),
+        ("grafana.prometheusUrl", f"https://{PASSWORD}@prometheus.example.com"),
+        ("grafana.lokiUrl", f"https://loki.example.com/?token={PASSWORD}"),
+        ("alerts.runbookUrl", f"https://user:{PASSWORD}@wiki.example.com"),
+        ("externalAuth.providers.0.host", f"user:{PASSWORD}@gitlab.example.com"),
+        ("workspaces.image", f"https://user:{PASSWORD}@registry.example.com/a"),
+        ("workspaces.provisionerTags", {"a": f"glpat-{PASSWORD * 2}"}),
+        ("templates.0.description", f"use glpat-{PASSWORD * 2}"),
+        ("templates.0.access", {"use": [f"glpat-{PASSWORD * 2}"] * 2}),
+        ("policy.rules", [{"rule": f"domain=a.com path=/glpat-{PASSWORD * 2}", "why": "x"}]),
+        ("alerts.labels", {"team": f"xoxb-{PASSWORD * 2}"}),
+        ("externalAuth", f"-----BEGIN RSA PRIVATE KEY-----\n{PASSWORD}" + "A" * 200),
+        ("secrets.externalAuth.gitlab", {"clientId": PASSWORD, "clientSekret": PASSWORD}),
+        ("secrets.coderToken", [PASSWORD]),
+        ("secrets", PASSWORD),
+        ("mcpServers", [{"slug": "a", "displayName": "A", "url": f"https://u:{PASSWORD}@a/"}]),
+    ],
+)
+def test_a_refused_value_that_is_a_secret_is_not_shown(path: str, value: Any) -> None:
+    found = problems(changed(path, value))
+    assert PASSWORD not in str(found)
+    assert "hunter2" not in str(found)
+    # Where it stands is said all the same.
+    top = path.partition(".")[0]
+    assert any(problem.startswith(top) for problem in found), found
+
+
+def test_a_name_of_a_secret_is_shown() -> None:
+    values = changed("grafana.databaseRole", {"delivery": "job", "adminUrlSecret": "Bad_Name"})
+    assert problems(values) == [
+        'grafana.databaseRole.adminUrlSecret = "Bad_Name": must be a Kubernetes name: up to 63 of '
+        "a-z, 0-9 and - inside"
+    ]
+
+
+@pytest.mark.parametrize("text", ["", " x", "x\n", "a\x07b"])
+def test_a_secret_that_cannot_be_used_is_refused_without_it(text: str) -> None:
+    values = valid()
+    values["secrets"]["coderToken"] = text
+    values["secrets"]["externalAuth"]["gitlab"]["clientSecret"] = text
+    found = problems(values)
+    assert [problem.partition(": ")[0] for problem in found] == [
+        f"secrets.coderToken{' = [secret]' if text else ''}",
+        f"secrets.externalAuth.gitlab.clientSecret{' = [secret]' if text else ''}",
+    ]
+
+
+def test_what_floats_is_asked_for_and_told() -> None:
+    assert load("dev", valid()).floating() == ()
+    floating = changed("workspaces.boundaryVersion", "latest")
+    floating["workspaces"]["image"] = "registry.example.com:5000/base"
+    floating["grafana"] = {
+        "databaseRole": {"delivery": "job", "adminUrlSecret": "s", "image": "postgres:latest"}
+    }
+    assert [each.partition(" ")[0] for each in load("dev", floating).floating()] == [
+        "workspaces.boundaryVersion",
+        "workspaces.image",
+        "grafana.databaseRole.image",
+    ]
+    # Without a firewall nobody installs it; a digest floats no more than a tag.
+    del floating["templates"][0]["firewall"]
+    floating["workspaces"]["image"] = f"base@sha256:{'0' * 64}"
+    del floating["grafana"]
+    assert load("dev", floating).floating() == ()
+
+
+def test_one_wrong_entry_hides_no_other() -> None:
+    values = valid()
+    values["templates"][0]["name"] = "fire_walled"
+    values["templates"][1]["capabilities"] = ["NET_ADMIN"]
+    values["templates"].append({"name": "Claude-Code", "gitlab": "github"})
+    values["externalAuth"]["providers"] += [{"id": "a b", "host": "a"}, {"id": "b", "host": "b"}]
+    values["secrets"]["externalAuth"]["gitlab"] = {"clientId": SECRET}
+    values["mcpServers"] = [{"slug": "x"}, {"slug": "y", "displayName": "Y", "url": "https://y/"}]
+    assert [problem.partition(": ")[0].partition(" = ")[0] for problem in problems(values)] == [
+        "externalAuth.providers[1].id",
+        "templates[0].name",
+        "mcpServers[0].displayName",
+        "mcpServers[0].url",
+        "secrets.externalAuth.gitlab.clientSecret",
+        "templates[2].name",
+        "templates[1].capabilities",
+        "templates[2].gitlab",
+        "secrets.externalAuth.b.clientId",
+        "secrets.externalAuth.b.clientSecret",
+        "secrets.mcp.y",
+    ]
 
 
 def test_secrets_in_clear_are_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.boundary import CATALOGUE, Policy, PolicyRule, Rule, RuleError, audit, exfiltration
-from components.settings import load
+from components.settings_load import load
 from docs import examples
 from ops import stacks
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from pulumi import automation
 
+from components.coder.api import Coderd, CoderdApi
 from local.environment import Environment
 from ops import adopt, engine, history, settling, stacks, tokens
-from ops.coderd_api import Coderd, CoderdApi
 from ops.existing import ExistingError, objects
 from ops.steps import Step, observe
 
@@ -415,12 +415,15 @@ def refusing(status: int, body: Any, path: str = "") -> httpx.MockTransport:
             return httpx.Response(status, json=body) if body else httpx.Response(status, text="no")
         answers: dict[str, Any] = {
             "buildinfo": {"version": "v2"},
-            "default": {"id": "1"},
+            "organizations": [{"id": "1", "name": "coder", "is_default": True}],
             "authcheck": {"all": True},
         }
         return httpx.Response(200, json=answers.get(request.url.path.rsplit("/", 1)[1], []))
 
     return httpx.MockTransport(answer)
+
+
+OTHER = {"id": "2", "name": "other", "is_default": False}
 
 
 def unreachable(_: httpx.Request) -> httpx.Response:
@@ -432,7 +435,8 @@ def test_what_cannot_be_asked_is_an_error_and_no_absence(empty: World) -> None:
         (refusing(401, {"message": "no"}), "401: the session token is not valid"),
         (refusing(403, {"message": "Forbidden."}, "/templates"), "403: Forbidden."),
         (refusing(200, {"all": False}, "/authcheck"), "cannot be told from what is hidden"),
-        (refusing(404, {"message": "gone"}, "/default"), "has no organization 'default'"),
+        (refusing(200, [OTHER], "/organizations"), "name one: the default is hidden; .* other"),
+        (refusing(404, {"message": "gone"}, "/organizations"), "404: gone"),
         (refusing(404, None), "cannot ask coderd at"),
         (refusing(200, None), "does not answer as coderd does"),
         (httpx.MockTransport(unreachable), "connection refused"),

@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
-from ops.assessment import Panels, StackPreview
-from ops.changes import SECRET, Step
+from ops.assessment import StackPreview
+from ops.changes import SECRET, Change, Step
+from ops.panel_changes import Panels
+from ops.template_changes import AccessChange, Registered, access_lines
 from ops.tokens import DEPLOYMENT_PATCH
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -121,6 +123,11 @@ def test_variables_that_differ_by_template() -> None:
         "t": [("B", "2", "3")]
     }
     assert StackPreview("dev", new_variables={"t": {"A": "1"}}).variables == {}
+    # An earlier release may have let one in.
+    left = StackPreview(
+        "dev", old_variables={"t": {"GITHUB_PAT": "hunter2"}}, new_variables={"t": {}}
+    )
+    assert left.variables == {"t": (Change("GITHUB_PAT", SECRET, None),)}
 
 
 def test_coderd_variables_login_first_and_secrets_by_reference() -> None:
@@ -192,3 +199,53 @@ def test_a_new_dashboard_and_one_that_is_no_json() -> None:
 def test_config_maps_besides_dashboards_are_none() -> None:
     one = step("update", CONFIG_MAP, {}, dashboard(), "firewalledcoder:index:DataSources")
     assert StackPreview("dev", steps=(one,)).dashboards == ()
+
+
+def test_who_may_use_a_template_is_told_where_it_changes() -> None:
+    def registered(**access: Any) -> Registered:
+        return Registered.of({"access": access, "pins": {}})
+
+    found = StackPreview(
+        "dev",
+        old_templates={
+            "opened": registered(engineering="use"),
+            "same": registered(engineering="use"),
+            "earlier": Registered.of({"templateId": "x"}),
+        },
+        new_templates={
+            "opened": registered(Everyone="use"),
+            "same": registered(engineering="use"),
+            "earlier": registered(Everyone="use"),
+            "new": registered(),
+        },
+    ).access
+    assert {name: (each.old, each.new, each.is_new) for name, each in found.items()} == {
+        "opened": ({"engineering": "use"}, {"Everyone": "use"}, False),
+        "earlier": (None, {"Everyone": "use"}, False),
+    }
+    (opened,) = access_lines(found["opened"])
+    assert opened == ("  - ⚠️ access: `engineering` (use) → **everyone in the organization** (use)")
+    (earlier,) = access_lines(found["earlier"])
+    assert "⚠️ access: not the stack's to say → **everyone" in earlier
+    assert earlier.endswith("; whatever list Coder has is replaced")
+    (closed,) = access_lines(AccessChange({"Everyone": "use"}, {"a`b": "admin"}))
+    assert closed == "  - access: **everyone in the organization** (use) → `a'b` (admin)"
+    assert "owners and template administrators alone" in access_lines(AccessChange({}, {}))[0]
+    assert access_lines(None) == []
+
+
+def test_a_release_that_moves_is_told_by_template() -> None:
+    def registered(**pins: str) -> Registered:
+        return Registered.of({"access": None, "pins": pins})
+
+    found = StackPreview(
+        "dev",
+        old_templates={"a": registered(Boundary="latest", image="x:1"), "b": registered()},
+        new_templates={
+            "a": registered(Boundary="v0.9.0", image="x:1"),
+            "b": registered(Boundary="v0.9.0"),
+            "new": registered(Boundary="v0.9.0"),
+        },
+    )
+    # Nothing was recorded of b, so nothing moved.
+    assert found.pins == {"a": (Change("Boundary", "latest", "v0.9.0"),)}

@@ -34,6 +34,9 @@ def event(op: str, type_: str = "kubernetes:core/v1:ConfigMap", **sides: Any) ->
         ({"api_key": "hunter2"}, {"api_key": SECRET}),
         ({"Authorization": "Bearer hunter2"}, {"Authorization": SECRET}),
         ({"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "DB_PASSWORD", "value": SECRET}),
+        ({"GITHUB_PAT": "hunter2"}, {"GITHUB_PAT": SECRET}),
+        (["https://u:hunter2@a.com/"], [f"https://{SECRET}@a.com/"]),
+        ({"data": {"x": f"key: ghp_{'hunter2' * 6}"}}, {"data": {"x": f"key: {SECRET}"}}),
         # A name that only mentions one, and a reference, are what a reviewer needs to see.
         ({"secretName": "gitlab-oauth"}, {"secretName": "gitlab-oauth"}),
         ({"name": "LOG_LEVEL", "value": "info"}, {"name": "LOG_LEVEL", "value": "info"}),

@@ -186,5 +186,5 @@ def test_a_preview_that_fails_saves_no_plan(world: World, tmp_path: Path) -> Non
             found = preview.planned(ready, "local", tmp_path / "plan", world.repository)
         finally:
             world.environment.coderd.start(quiet)
-    assert "does not answer" in found.failure
+    assert "cannot be reached" in found.failure
     assert list(tmp_path.iterdir()) == []

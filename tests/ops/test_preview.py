@@ -45,6 +45,11 @@ CHANGE = Step("create", URN.format("a"), "kubernetes:core/v1:ConfigMap", {}, {"d
             ],
             "coderd does not answer (at __main__.py:48)",
         ),
+        # What a provider quotes of what it was given.
+        (
+            [(URN.format("a"), f"cannot clone https://ci:{'x1' * 9}@a.com/b\n")],
+            "a: cannot clone https://[secret]@a.com/b",
+        ),
         ([], ""),
     ],
 )

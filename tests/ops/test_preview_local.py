@@ -209,7 +209,8 @@ def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment)
         finally:
             environment.coderd.start(quiet)
     assert found.verdict == "fails"
-    assert "does not answer" in found.failure
+    assert "cannot be reached" in found.failure
+    assert "coder.apiUrl" in found.failure
     assert "Traceback" not in found.failure
     assert report.to_json([found])["verdict"] == "fails"
 

@@ -10,6 +10,7 @@ from components.boundary import Policy, PolicyRule, Rule
 from ops import report
 from ops.assessment import StackPreview
 from ops.changes import Step
+from ops.template_changes import Registered
 from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
 
 DASHBOARDS = "firewalledcoder:index:Dashboards"
@@ -285,3 +286,26 @@ def test_json_is_plain_data_with_the_same_verdict() -> None:
         {"op": "replace", "type": "kubernetes:core/v1:Secret", "name": "x0"}
     ]
     assert first["dashboards"][0]["changed"] == {"x0": ["options"], "one more": ["x"]}
+
+
+def test_a_template_says_who_may_use_it_and_which_releases_move() -> None:
+    found = StackPreview(
+        "dev",
+        steps=(step("update", TEMPLATE, {"name": "t", "acl": "a"}, {"name": "t", "acl": "b"}),),
+        old_templates={"t": Registered({"engineering": "use"}, {"Boundary": "latest"})},
+        new_templates={"t": Registered({"Everyone": "use"}, {"Boundary": "v0.9.0"})},
+        floating=("workspaces.image = a floats",),
+    )
+    text = report.to_markdown([found])
+    assert "> ⚠️ **Not pinned**: `workspaces.image = a floats`" in text
+    assert (
+        "- `t`: `acl`\n"
+        "  - ⚠️ access: `engineering` (use) → **everyone in the organization** (use)\n"
+        "  - release of `Boundary`: `latest` → `v0.9.0`\n"
+    ) in text
+    (stack,) = report.to_json([found])["stacks"]
+    assert stack["notPinned"] == ["workspaces.image = a floats"]
+    assert stack["access"] == {
+        "t": {"before": {"engineering": "use"}, "after": {"Everyone": "use"}}
+    }
+    assert stack["pins"] == {"t": [{"path": "Boundary", "old": "latest", "new": "v0.9.0"}]}

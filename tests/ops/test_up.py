@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from components.boundary import Policy
 from components.errors import ArgsError
-from components.settings import Problem, SettingsError
+from components.settings_problems import Problem, SettingsError
 from local.tools import ToolError
 from ops import engine, history, stacks, up
 from ops.cli import app

@@ -1,12 +1,14 @@
 """The committed stacks `dev` and `usgov` on the real engine."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 from pulumi import automation
 
+from local.coderd import Coderd
 from local.environment import Environment
-from ops import stacks
+from ops import preview, report, stacks
 
 GROUPS = ("engineering", "platform")
 
@@ -83,6 +85,26 @@ def test_usgov_gives_its_templates_to_its_groups(
             assert shown["autostop_requirement"]["days_of_week"] == ["sunday"]
             assert shown["time_til_dormant_autodelete_ms"] == 720 * 3_600_000
             assert outputs["mcpServers"].value == {}
+        except BaseException:
+            session.stack.destroy()
+            raise
+    changes = without_a_rollout(committed, "usgov")
+    changes["templates"] = [
+        {key: value for key, value in each.items() if key != "access"}
+        for each in committed("usgov", "templates")
+    ]
+    with open_stack("usgov", changes) as session:
+        try:
+            found = preview.assess(session, "usgov")
+            assert {name: (each.old, each.new) for name, each in found.access.items()} == {
+                "firewalled": ({"engineering": "use", "platform": "admin"}, {"Everyone": "use"}),
+                "claude-code": ({"platform": "admin"}, {"Everyone": "use"}),
+            }
+            assert "→ **everyone in the organization** (use)" in report.to_markdown([found])
+            session.stack.up()
+            for name in ("firewalled", "claude-code"):
+                assert template(environment, name)["acl"] == {"Everyone": "use"}
+            assert set(session.stack.up().summary.resource_changes or {}) == {"same"}
         finally:
             session.stack.destroy()
 
@@ -99,12 +121,38 @@ def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
     assert 'firewalled-coder:templates[0].access.use[0] = "engineering": no such group' in message
     assert 'firewalled-coder:templates[1].access.admin[0] = "platform": no such group' in message
     assert "Traceback" not in message
-    made = {resource["type"] for resource in resources} - {"pulumi:pulumi:Stack"}
-    assert made <= {"pulumi:providers:coderd", "pulumi:providers:kubernetes"}
+    assert {resource["type"] for resource in resources} <= {"pulumi:pulumi:Stack"}
 
     changes["coder"]["organization"] = "nowhere"
     with open_stack("usgov", changes) as session, pytest.raises(automation.CommandError) as error:
         session.stack.preview()
     assert "stack usgov: 1 setting is wrong" in str(error.value)
     assert 'firewalled-coder:coder.organization = "nowhere": ' in str(error.value)
+    assert "there are coder" in str(error.value)
     assert "Traceback" not in str(error.value)
+
+
+def test_what_the_licence_does_not_allow_stops_the_run_before_anything_is_made(
+    open_stack: Any, committed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.environment.Coderd", partial(Coderd, licensed=False))
+    with open_stack("usgov", without_a_rollout(committed, "usgov")) as session:
+        with pytest.raises(automation.CommandError) as error:
+            session.stack.up()
+        resources = session.stack.export_stack().deployment.get("resources", ())
+        found = preview.assess(session, "usgov")
+    assert "stack usgov: 12 settings are wrong, nothing was applied" in str(error.value)
+    for said in (str(error.value), found.failure):
+        for key in ("lifetime.failureTtlHours", "requireActiveVersion", "access"):
+            assert f"firewalled-coder:templates[0].{key} = " in said
+        assert "needs a Coder licence with template access control (feature template_rbac)" in said
+    assert {resource["type"] for resource in resources} <= {"pulumi:pulumi:Stack"}
+    # What needs none comes up, and the list of who may use it stays Coder's.
+    templates = [{"name": "firewalled", "firewall": {"jail": "landjail"}}]
+    changes = {**without_a_rollout(committed, "dev"), "templates": templates}
+    with open_stack("dev", changes) as session:
+        try:
+            session.stack.up()
+            assert set(session.stack.up().summary.resource_changes or {}) == {"same"}
+        finally:
+            session.stack.destroy()

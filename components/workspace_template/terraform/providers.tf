@@ -1,15 +1,15 @@
 terraform {
   required_version = ">= 1.9"
 
+  # Exactly these: the same files are the same workspace tomorrow.
   required_providers {
     coder = {
-      source = "coder/coder"
-      # 2.13 brought what tasks.tf reads of a Task.
-      version = ">= 2.13.0"
+      source  = "coder/coder"
+      version = "2.20.0"
     }
     kubernetes = {
       source  = "hashicorp/kubernetes"
-      version = ">= 2.23"
+      version = "3.2.1"
     }
   }
 }

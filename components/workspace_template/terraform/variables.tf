@@ -44,6 +44,6 @@ variable "jail_type" {
 
 variable "boundary_version" {
   type        = string
-  description = "The release of the standalone boundary binary, or latest."
-  default     = "latest"
+  description = "The release of the standalone boundary binary; latest is whatever is newest at a start."
+  default     = "v0.9.0"
 }

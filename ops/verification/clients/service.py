@@ -13,6 +13,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
+from components.coder.api import verification
 from ops.verification.clients.errors import (
     BrokenError,
     ForbiddenError,
@@ -126,6 +127,7 @@ class Service:
             timeout=httpx.Timeout(self._patience.answer, connect=self._patience.connect),
             transport=transport,
             follow_redirects=False,
+            verify=verification(place.url),
         )
 
     def close(self) -> None:

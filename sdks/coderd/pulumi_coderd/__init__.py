@@ -9,6 +9,7 @@ import typing
 from .agents_mcp_server import *
 from .get_group import *
 from .get_organization import *
+from .get_template import *
 from .get_user import *
 from .group import *
 from .provider import *

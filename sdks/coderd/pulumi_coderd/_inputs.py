@@ -65,18 +65,12 @@ class TemplateAclArgs:
 class TemplateAclGroupArgsDict(TypedDict):
     id: pulumi.Input[_builtins.str]
     role: pulumi.Input[_builtins.str]
-    """
-    Role assigned to the user or group. Valid roles are `admin` and `use`.
-    """
 
 @pulumi.input_type
 class TemplateAclGroupArgs:
     def __init__(__self__, *,
                  id: pulumi.Input[_builtins.str],
                  role: pulumi.Input[_builtins.str]):
-        """
-        :param pulumi.Input[_builtins.str] role: Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         pulumi.set(__self__, "id", id)
         pulumi.set(__self__, "role", role)
 
@@ -92,9 +86,6 @@ class TemplateAclGroupArgs:
     @_builtins.property
     @pulumi.getter
     def role(self) -> pulumi.Input[_builtins.str]:
-        """
-        Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         return pulumi.get(self, "role")
 
     @role.setter
@@ -105,18 +96,12 @@ class TemplateAclGroupArgs:
 class TemplateAclUserArgsDict(TypedDict):
     id: pulumi.Input[_builtins.str]
     role: pulumi.Input[_builtins.str]
-    """
-    Role assigned to the user or group. Valid roles are `admin` and `use`.
-    """
 
 @pulumi.input_type
 class TemplateAclUserArgs:
     def __init__(__self__, *,
                  id: pulumi.Input[_builtins.str],
                  role: pulumi.Input[_builtins.str]):
-        """
-        :param pulumi.Input[_builtins.str] role: Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         pulumi.set(__self__, "id", id)
         pulumi.set(__self__, "role", role)
 
@@ -132,9 +117,6 @@ class TemplateAclUserArgs:
     @_builtins.property
     @pulumi.getter
     def role(self) -> pulumi.Input[_builtins.str]:
-        """
-        Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         return pulumi.get(self, "role")
 
     @role.setter
@@ -144,23 +126,13 @@ class TemplateAclUserArgs:
 
 class TemplateAutoStopRequirementArgsDict(TypedDict):
     days_of_weeks: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
-    """
-    List of days of the week on which restarts are required. Restarts happen within the user's quiet hours (in their configured timezone). If no days are specified, restarts are not required.
-    """
     weeks: NotRequired[pulumi.Input[Optional[_builtins.float]]]
-    """
-    Weeks is the number of weeks between required restarts. Weeks are synced across all workspaces (and Coder deployments) using modulo math on a hardcoded epoch week of January 2nd, 2023 (the first Monday of 2023). Values of 0 or 1 indicate weekly restarts. Values of 2 indicate fortnightly restarts, etc.
-    """
 
 @pulumi.input_type
 class TemplateAutoStopRequirementArgs:
     def __init__(__self__, *,
                  days_of_weeks: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  weeks: pulumi.Input[Optional[_builtins.float]] = None):
-        """
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] days_of_weeks: List of days of the week on which restarts are required. Restarts happen within the user's quiet hours (in their configured timezone). If no days are specified, restarts are not required.
-        :param pulumi.Input[_builtins.float] weeks: Weeks is the number of weeks between required restarts. Weeks are synced across all workspaces (and Coder deployments) using modulo math on a hardcoded epoch week of January 2nd, 2023 (the first Monday of 2023). Values of 0 or 1 indicate weekly restarts. Values of 2 indicate fortnightly restarts, etc.
-        """
         if days_of_weeks is not None:
             pulumi.set(__self__, "days_of_weeks", days_of_weeks)
         if weeks is not None:
@@ -169,9 +141,6 @@ class TemplateAutoStopRequirementArgs:
     @_builtins.property
     @pulumi.getter(name="daysOfWeeks")
     def days_of_weeks(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        List of days of the week on which restarts are required. Restarts happen within the user's quiet hours (in their configured timezone). If no days are specified, restarts are not required.
-        """
         return pulumi.get(self, "days_of_weeks")
 
     @days_of_weeks.setter
@@ -181,9 +150,6 @@ class TemplateAutoStopRequirementArgs:
     @_builtins.property
     @pulumi.getter
     def weeks(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Weeks is the number of weeks between required restarts. Weeks are synced across all workspaces (and Coder deployments) using modulo math on a hardcoded epoch week of January 2nd, 2023 (the first Monday of 2023). Values of 0 or 1 indicate weekly restarts. Values of 2 indicate fortnightly restarts, etc.
-        """
         return pulumi.get(self, "weeks")
 
     @weeks.setter
@@ -193,31 +159,13 @@ class TemplateAutoStopRequirementArgs:
 
 class TemplateVersionArgsDict(TypedDict):
     directory: pulumi.Input[_builtins.str]
-    """
-    A path to the directory to create the template version from. Changes in the directory contents will trigger the creation of a new template version.
-    """
     active: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
-    """
-    Whether this version is the active version of the template. Only one version can be active at a time.
-    """
     directory_hash: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     message: NotRequired[pulumi.Input[Optional[_builtins.str]]]
-    """
-    A message describing the changes in this version of the template. Messages longer than 72 characters will be truncated.
-    """
     name: NotRequired[pulumi.Input[Optional[_builtins.str]]]
-    """
-    The name of the template version. Automatically generated if not provided. If provided, the name *must* change each time the directory contents, or the `tf_vars` attribute are updated.
-    """
     provisioner_tags: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionProvisionerTagArgsDict']]]]]
-    """
-    Provisioner tags for the template version.
-    """
     tf_vars: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionTfVarArgsDict']]]]]
-    """
-    Terraform variables for the template version.
-    """
 
 @pulumi.input_type
 class TemplateVersionArgs:
@@ -230,14 +178,6 @@ class TemplateVersionArgs:
                  name: pulumi.Input[Optional[_builtins.str]] = None,
                  provisioner_tags: pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionProvisionerTagArgs']]]] = None,
                  tf_vars: pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionTfVarArgs']]]] = None):
-        """
-        :param pulumi.Input[_builtins.str] directory: A path to the directory to create the template version from. Changes in the directory contents will trigger the creation of a new template version.
-        :param pulumi.Input[_builtins.bool] active: Whether this version is the active version of the template. Only one version can be active at a time.
-        :param pulumi.Input[_builtins.str] message: A message describing the changes in this version of the template. Messages longer than 72 characters will be truncated.
-        :param pulumi.Input[_builtins.str] name: The name of the template version. Automatically generated if not provided. If provided, the name *must* change each time the directory contents, or the `tf_vars` attribute are updated.
-        :param pulumi.Input[Sequence[pulumi.Input['TemplateVersionProvisionerTagArgs']]] provisioner_tags: Provisioner tags for the template version.
-        :param pulumi.Input[Sequence[pulumi.Input['TemplateVersionTfVarArgs']]] tf_vars: Terraform variables for the template version.
-        """
         pulumi.set(__self__, "directory", directory)
         if active is not None:
             pulumi.set(__self__, "active", active)
@@ -257,9 +197,6 @@ class TemplateVersionArgs:
     @_builtins.property
     @pulumi.getter
     def directory(self) -> pulumi.Input[_builtins.str]:
-        """
-        A path to the directory to create the template version from. Changes in the directory contents will trigger the creation of a new template version.
-        """
         return pulumi.get(self, "directory")
 
     @directory.setter
@@ -269,9 +206,6 @@ class TemplateVersionArgs:
     @_builtins.property
     @pulumi.getter
     def active(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether this version is the active version of the template. Only one version can be active at a time.
-        """
         return pulumi.get(self, "active")
 
     @active.setter
@@ -299,9 +233,6 @@ class TemplateVersionArgs:
     @_builtins.property
     @pulumi.getter
     def message(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        A message describing the changes in this version of the template. Messages longer than 72 characters will be truncated.
-        """
         return pulumi.get(self, "message")
 
     @message.setter
@@ -311,9 +242,6 @@ class TemplateVersionArgs:
     @_builtins.property
     @pulumi.getter
     def name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The name of the template version. Automatically generated if not provided. If provided, the name *must* change each time the directory contents, or the `tf_vars` attribute are updated.
-        """
         return pulumi.get(self, "name")
 
     @name.setter
@@ -323,9 +251,6 @@ class TemplateVersionArgs:
     @_builtins.property
     @pulumi.getter(name="provisionerTags")
     def provisioner_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionProvisionerTagArgs']]]]:
-        """
-        Provisioner tags for the template version.
-        """
         return pulumi.get(self, "provisioner_tags")
 
     @provisioner_tags.setter
@@ -335,9 +260,6 @@ class TemplateVersionArgs:
     @_builtins.property
     @pulumi.getter(name="tfVars")
     def tf_vars(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionTfVarArgs']]]]:
-        """
-        Terraform variables for the template version.
-        """
         return pulumi.get(self, "tf_vars")
 
     @tf_vars.setter

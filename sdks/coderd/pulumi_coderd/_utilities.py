@@ -323,7 +323,7 @@ def get_plugin_download_url():
 	return None
 
 def get_version():
-    return "0.0.23"
+    return "0.0.25"
 
 async def get_package() -> str:
 	return await pulumi.runtime.register_package(
@@ -332,6 +332,6 @@ async def get_package() -> str:
 		base_provider_download_url=get_plugin_download_url() or "",
 		package_name="coderd",
 		package_version=get_version(),
-		base64_parameter="eyJyZW1vdGUiOnsidXJsIjoicmVnaXN0cnkub3BlbnRvZnUub3JnL2NvZGVyL2NvZGVyZCIsInZlcnNpb24iOiIwLjAuMjMifX0=",
+		base64_parameter="eyJyZW1vdGUiOnsidXJsIjoicmVnaXN0cnkub3BlbnRvZnUub3JnL2NvZGVyL2NvZGVyZCIsInZlcnNpb24iOiIwLjAuMjUifX0=",
 	)
 	

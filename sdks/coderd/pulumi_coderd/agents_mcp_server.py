@@ -48,34 +48,6 @@ class AgentsMcpServerArgs:
                  transport: pulumi.Input[Optional[_builtins.str]] = None):
         """
         The set of arguments for constructing a AgentsMcpServer resource.
-
-        :param pulumi.Input[_builtins.str] display_name: Display name shown in Coder.
-        :param pulumi.Input[_builtins.str] slug: Organization-unique slug for the MCP server. The slug can be updated in place.
-        :param pulumi.Input[_builtins.str] url: MCP server URL. Changing this value invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.bool] allow_in_plan_mode: Whether tools from this server are available in plan mode. Defaults to false.
-        :param pulumi.Input[_builtins.str] api_key_header: HTTP header used for API key authentication. It must be configured when creating a server with `auth_type = "api_key"` or changing its auth type to it.
-        :param pulumi.Input[_builtins.str] api_key_value_wo: API key value. Bump `api_key_value_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] api_key_value_wo_version: Version for the write-only API key value. Bump it whenever the value changes.
-        :param pulumi.Input[_builtins.str] auth_type: Authentication type. Valid values are `none`, `oauth2`, `api_key`, `custom_headers`, and `user_oidc`. Defaults to `none`. Changing this value invalidates users' stored OAuth tokens and clears secrets for the previous authentication type.
-        :param pulumi.Input[_builtins.str] availability: Availability policy. Valid values are `force_on`, `default_on`, and `default_off`. Defaults to `default_off`.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] custom_headers_wo: HTTP headers used for custom header authentication. Bump `custom_headers_wo_version` to replace them.
-        :param pulumi.Input[_builtins.float] custom_headers_wo_version: Version for the write-only custom headers. Bump it whenever the map changes.
-        :param pulumi.Input[_builtins.str] description: Description shown in Coder.
-        :param pulumi.Input[_builtins.bool] enabled: Whether the MCP server is enabled. Defaults to false.
-        :param pulumi.Input[_builtins.bool] forward_coder_headers: Whether Coder identity headers are forwarded to the MCP server. Defaults to false.
-        :param pulumi.Input[_builtins.str] icon_url: Icon URL shown in Coder.
-        :param pulumi.Input[_builtins.bool] model_intent: Whether the model may select this MCP server based on intent. Defaults to false.
-        :param pulumi.Input[_builtins.str] oauth2_auth_url: OAuth2 authorization URL. It can be populated by server-side discovery.
-        :param pulumi.Input[_builtins.str] oauth2_client_id: OAuth2 client ID. Leave this, `oauth2_auth_url`, and `oauth2_token_url` unset at creation to use OAuth discovery and dynamic client registration; switching an existing server back to discovery requires replacing the resource. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_client_secret_wo: OAuth2 client secret. Bump `oauth2_client_secret_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] oauth2_client_secret_wo_version: Version for the write-only OAuth2 client secret. Bump it whenever the secret changes.
-        :param pulumi.Input[_builtins.str] oauth2_revocation_url: OAuth2 token revocation URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_scopes: Space-separated OAuth2 scopes.
-        :param pulumi.Input[_builtins.str] oauth2_token_url: OAuth2 token URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] organization_id: Organization ID that owns the MCP server configuration. Defaults to the provider default organization ID.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_allow_lists: Tool names that are allowed. An empty set allows all tools unless denied.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_deny_lists: Tool names that are denied.
-        :param pulumi.Input[_builtins.str] transport: MCP transport. Valid values are `streamable_http` and `sse`. Defaults to `streamable_http`.
         """
         pulumi.set(__self__, "display_name", display_name)
         pulumi.set(__self__, "slug", slug)
@@ -132,9 +104,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Input[_builtins.str]:
-        """
-        Display name shown in Coder.
-        """
         return pulumi.get(self, "display_name")
 
     @display_name.setter
@@ -144,9 +113,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter
     def slug(self) -> pulumi.Input[_builtins.str]:
-        """
-        Organization-unique slug for the MCP server. The slug can be updated in place.
-        """
         return pulumi.get(self, "slug")
 
     @slug.setter
@@ -156,9 +122,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter
     def url(self) -> pulumi.Input[_builtins.str]:
-        """
-        MCP server URL. Changing this value invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "url")
 
     @url.setter
@@ -168,9 +131,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="allowInPlanMode")
     def allow_in_plan_mode(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether tools from this server are available in plan mode. Defaults to false.
-        """
         return pulumi.get(self, "allow_in_plan_mode")
 
     @allow_in_plan_mode.setter
@@ -180,9 +140,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="apiKeyHeader")
     def api_key_header(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        HTTP header used for API key authentication. It must be configured when creating a server with `auth_type = "api_key"` or changing its auth type to it.
-        """
         return pulumi.get(self, "api_key_header")
 
     @api_key_header.setter
@@ -192,9 +149,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="apiKeyValueWo")
     def api_key_value_wo(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        API key value. Bump `api_key_value_wo_version` to rotate it.
-        """
         return pulumi.get(self, "api_key_value_wo")
 
     @api_key_value_wo.setter
@@ -204,9 +158,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="apiKeyValueWoVersion")
     def api_key_value_wo_version(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Version for the write-only API key value. Bump it whenever the value changes.
-        """
         return pulumi.get(self, "api_key_value_wo_version")
 
     @api_key_value_wo_version.setter
@@ -216,9 +167,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="authType")
     def auth_type(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Authentication type. Valid values are `none`, `oauth2`, `api_key`, `custom_headers`, and `user_oidc`. Defaults to `none`. Changing this value invalidates users' stored OAuth tokens and clears secrets for the previous authentication type.
-        """
         return pulumi.get(self, "auth_type")
 
     @auth_type.setter
@@ -228,9 +176,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter
     def availability(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Availability policy. Valid values are `force_on`, `default_on`, and `default_off`. Defaults to `default_off`.
-        """
         return pulumi.get(self, "availability")
 
     @availability.setter
@@ -240,9 +185,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="customHeadersWo")
     def custom_headers_wo(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
-        """
-        HTTP headers used for custom header authentication. Bump `custom_headers_wo_version` to replace them.
-        """
         return pulumi.get(self, "custom_headers_wo")
 
     @custom_headers_wo.setter
@@ -252,9 +194,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="customHeadersWoVersion")
     def custom_headers_wo_version(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Version for the write-only custom headers. Bump it whenever the map changes.
-        """
         return pulumi.get(self, "custom_headers_wo_version")
 
     @custom_headers_wo_version.setter
@@ -264,9 +203,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter
     def description(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Description shown in Coder.
-        """
         return pulumi.get(self, "description")
 
     @description.setter
@@ -276,9 +212,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter
     def enabled(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether the MCP server is enabled. Defaults to false.
-        """
         return pulumi.get(self, "enabled")
 
     @enabled.setter
@@ -288,9 +221,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="forwardCoderHeaders")
     def forward_coder_headers(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether Coder identity headers are forwarded to the MCP server. Defaults to false.
-        """
         return pulumi.get(self, "forward_coder_headers")
 
     @forward_coder_headers.setter
@@ -300,9 +230,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="iconUrl")
     def icon_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Icon URL shown in Coder.
-        """
         return pulumi.get(self, "icon_url")
 
     @icon_url.setter
@@ -312,9 +239,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="modelIntent")
     def model_intent(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether the model may select this MCP server based on intent. Defaults to false.
-        """
         return pulumi.get(self, "model_intent")
 
     @model_intent.setter
@@ -324,9 +248,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="oauth2AuthUrl")
     def oauth2_auth_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 authorization URL. It can be populated by server-side discovery.
-        """
         return pulumi.get(self, "oauth2_auth_url")
 
     @oauth2_auth_url.setter
@@ -336,9 +257,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="oauth2ClientId")
     def oauth2_client_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 client ID. Leave this, `oauth2_auth_url`, and `oauth2_token_url` unset at creation to use OAuth discovery and dynamic client registration; switching an existing server back to discovery requires replacing the resource. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_client_id")
 
     @oauth2_client_id.setter
@@ -348,9 +266,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="oauth2ClientSecretWo")
     def oauth2_client_secret_wo(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 client secret. Bump `oauth2_client_secret_wo_version` to rotate it.
-        """
         return pulumi.get(self, "oauth2_client_secret_wo")
 
     @oauth2_client_secret_wo.setter
@@ -360,9 +275,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="oauth2ClientSecretWoVersion")
     def oauth2_client_secret_wo_version(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Version for the write-only OAuth2 client secret. Bump it whenever the secret changes.
-        """
         return pulumi.get(self, "oauth2_client_secret_wo_version")
 
     @oauth2_client_secret_wo_version.setter
@@ -372,9 +284,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="oauth2RevocationUrl")
     def oauth2_revocation_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 token revocation URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_revocation_url")
 
     @oauth2_revocation_url.setter
@@ -384,9 +293,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="oauth2Scopes")
     def oauth2_scopes(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Space-separated OAuth2 scopes.
-        """
         return pulumi.get(self, "oauth2_scopes")
 
     @oauth2_scopes.setter
@@ -396,9 +302,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="oauth2TokenUrl")
     def oauth2_token_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 token URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_token_url")
 
     @oauth2_token_url.setter
@@ -408,9 +311,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Organization ID that owns the MCP server configuration. Defaults to the provider default organization ID.
-        """
         return pulumi.get(self, "organization_id")
 
     @organization_id.setter
@@ -420,9 +320,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="toolAllowLists")
     def tool_allow_lists(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Tool names that are allowed. An empty set allows all tools unless denied.
-        """
         return pulumi.get(self, "tool_allow_lists")
 
     @tool_allow_lists.setter
@@ -432,9 +329,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter(name="toolDenyLists")
     def tool_deny_lists(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Tool names that are denied.
-        """
         return pulumi.get(self, "tool_deny_lists")
 
     @tool_deny_lists.setter
@@ -444,9 +338,6 @@ class AgentsMcpServerArgs:
     @_builtins.property
     @pulumi.getter
     def transport(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        MCP transport. Valid values are `streamable_http` and `sse`. Defaults to `streamable_http`.
-        """
         return pulumi.get(self, "transport")
 
     @transport.setter
@@ -488,36 +379,6 @@ class _AgentsMcpServerState:
                  url: pulumi.Input[Optional[_builtins.str]] = None):
         """
         Input properties used for looking up and filtering AgentsMcpServer resources.
-
-        :param pulumi.Input[_builtins.bool] allow_in_plan_mode: Whether tools from this server are available in plan mode. Defaults to false.
-        :param pulumi.Input[_builtins.str] api_key_header: HTTP header used for API key authentication. It must be configured when creating a server with `auth_type = "api_key"` or changing its auth type to it.
-        :param pulumi.Input[_builtins.str] api_key_value_wo: API key value. Bump `api_key_value_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] api_key_value_wo_version: Version for the write-only API key value. Bump it whenever the value changes.
-        :param pulumi.Input[_builtins.str] auth_type: Authentication type. Valid values are `none`, `oauth2`, `api_key`, `custom_headers`, and `user_oidc`. Defaults to `none`. Changing this value invalidates users' stored OAuth tokens and clears secrets for the previous authentication type.
-        :param pulumi.Input[_builtins.str] availability: Availability policy. Valid values are `force_on`, `default_on`, and `default_off`. Defaults to `default_off`.
-        :param pulumi.Input[_builtins.float] created_at: Unix timestamp when the MCP server configuration was created.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] custom_headers_wo: HTTP headers used for custom header authentication. Bump `custom_headers_wo_version` to replace them.
-        :param pulumi.Input[_builtins.float] custom_headers_wo_version: Version for the write-only custom headers. Bump it whenever the map changes.
-        :param pulumi.Input[_builtins.str] description: Description shown in Coder.
-        :param pulumi.Input[_builtins.str] display_name: Display name shown in Coder.
-        :param pulumi.Input[_builtins.bool] enabled: Whether the MCP server is enabled. Defaults to false.
-        :param pulumi.Input[_builtins.bool] forward_coder_headers: Whether Coder identity headers are forwarded to the MCP server. Defaults to false.
-        :param pulumi.Input[_builtins.str] icon_url: Icon URL shown in Coder.
-        :param pulumi.Input[_builtins.bool] model_intent: Whether the model may select this MCP server based on intent. Defaults to false.
-        :param pulumi.Input[_builtins.str] oauth2_auth_url: OAuth2 authorization URL. It can be populated by server-side discovery.
-        :param pulumi.Input[_builtins.str] oauth2_client_id: OAuth2 client ID. Leave this, `oauth2_auth_url`, and `oauth2_token_url` unset at creation to use OAuth discovery and dynamic client registration; switching an existing server back to discovery requires replacing the resource. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_client_secret_wo: OAuth2 client secret. Bump `oauth2_client_secret_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] oauth2_client_secret_wo_version: Version for the write-only OAuth2 client secret. Bump it whenever the secret changes.
-        :param pulumi.Input[_builtins.str] oauth2_revocation_url: OAuth2 token revocation URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_scopes: Space-separated OAuth2 scopes.
-        :param pulumi.Input[_builtins.str] oauth2_token_url: OAuth2 token URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] organization_id: Organization ID that owns the MCP server configuration. Defaults to the provider default organization ID.
-        :param pulumi.Input[_builtins.str] slug: Organization-unique slug for the MCP server. The slug can be updated in place.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_allow_lists: Tool names that are allowed. An empty set allows all tools unless denied.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_deny_lists: Tool names that are denied.
-        :param pulumi.Input[_builtins.str] transport: MCP transport. Valid values are `streamable_http` and `sse`. Defaults to `streamable_http`.
-        :param pulumi.Input[_builtins.float] updated_at: Unix timestamp when the MCP server configuration was last updated.
-        :param pulumi.Input[_builtins.str] url: MCP server URL. Changing this value invalidates users' stored OAuth tokens.
         """
         if allow_in_plan_mode is not None:
             pulumi.set(__self__, "allow_in_plan_mode", allow_in_plan_mode)
@@ -581,9 +442,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="allowInPlanMode")
     def allow_in_plan_mode(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether tools from this server are available in plan mode. Defaults to false.
-        """
         return pulumi.get(self, "allow_in_plan_mode")
 
     @allow_in_plan_mode.setter
@@ -593,9 +451,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="apiKeyHeader")
     def api_key_header(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        HTTP header used for API key authentication. It must be configured when creating a server with `auth_type = "api_key"` or changing its auth type to it.
-        """
         return pulumi.get(self, "api_key_header")
 
     @api_key_header.setter
@@ -605,9 +460,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="apiKeyValueWo")
     def api_key_value_wo(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        API key value. Bump `api_key_value_wo_version` to rotate it.
-        """
         return pulumi.get(self, "api_key_value_wo")
 
     @api_key_value_wo.setter
@@ -617,9 +469,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="apiKeyValueWoVersion")
     def api_key_value_wo_version(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Version for the write-only API key value. Bump it whenever the value changes.
-        """
         return pulumi.get(self, "api_key_value_wo_version")
 
     @api_key_value_wo_version.setter
@@ -629,9 +478,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="authType")
     def auth_type(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Authentication type. Valid values are `none`, `oauth2`, `api_key`, `custom_headers`, and `user_oidc`. Defaults to `none`. Changing this value invalidates users' stored OAuth tokens and clears secrets for the previous authentication type.
-        """
         return pulumi.get(self, "auth_type")
 
     @auth_type.setter
@@ -641,9 +487,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter
     def availability(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Availability policy. Valid values are `force_on`, `default_on`, and `default_off`. Defaults to `default_off`.
-        """
         return pulumi.get(self, "availability")
 
     @availability.setter
@@ -653,9 +496,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="createdAt")
     def created_at(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Unix timestamp when the MCP server configuration was created.
-        """
         return pulumi.get(self, "created_at")
 
     @created_at.setter
@@ -665,9 +505,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="customHeadersWo")
     def custom_headers_wo(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
-        """
-        HTTP headers used for custom header authentication. Bump `custom_headers_wo_version` to replace them.
-        """
         return pulumi.get(self, "custom_headers_wo")
 
     @custom_headers_wo.setter
@@ -677,9 +514,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="customHeadersWoVersion")
     def custom_headers_wo_version(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Version for the write-only custom headers. Bump it whenever the map changes.
-        """
         return pulumi.get(self, "custom_headers_wo_version")
 
     @custom_headers_wo_version.setter
@@ -689,9 +523,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter
     def description(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Description shown in Coder.
-        """
         return pulumi.get(self, "description")
 
     @description.setter
@@ -701,9 +532,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Display name shown in Coder.
-        """
         return pulumi.get(self, "display_name")
 
     @display_name.setter
@@ -713,9 +541,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter
     def enabled(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether the MCP server is enabled. Defaults to false.
-        """
         return pulumi.get(self, "enabled")
 
     @enabled.setter
@@ -725,9 +550,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="forwardCoderHeaders")
     def forward_coder_headers(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether Coder identity headers are forwarded to the MCP server. Defaults to false.
-        """
         return pulumi.get(self, "forward_coder_headers")
 
     @forward_coder_headers.setter
@@ -737,9 +559,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="iconUrl")
     def icon_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Icon URL shown in Coder.
-        """
         return pulumi.get(self, "icon_url")
 
     @icon_url.setter
@@ -749,9 +568,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="modelIntent")
     def model_intent(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether the model may select this MCP server based on intent. Defaults to false.
-        """
         return pulumi.get(self, "model_intent")
 
     @model_intent.setter
@@ -761,9 +577,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="oauth2AuthUrl")
     def oauth2_auth_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 authorization URL. It can be populated by server-side discovery.
-        """
         return pulumi.get(self, "oauth2_auth_url")
 
     @oauth2_auth_url.setter
@@ -773,9 +586,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="oauth2ClientId")
     def oauth2_client_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 client ID. Leave this, `oauth2_auth_url`, and `oauth2_token_url` unset at creation to use OAuth discovery and dynamic client registration; switching an existing server back to discovery requires replacing the resource. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_client_id")
 
     @oauth2_client_id.setter
@@ -785,9 +595,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="oauth2ClientSecretWo")
     def oauth2_client_secret_wo(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 client secret. Bump `oauth2_client_secret_wo_version` to rotate it.
-        """
         return pulumi.get(self, "oauth2_client_secret_wo")
 
     @oauth2_client_secret_wo.setter
@@ -797,9 +604,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="oauth2ClientSecretWoVersion")
     def oauth2_client_secret_wo_version(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Version for the write-only OAuth2 client secret. Bump it whenever the secret changes.
-        """
         return pulumi.get(self, "oauth2_client_secret_wo_version")
 
     @oauth2_client_secret_wo_version.setter
@@ -809,9 +613,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="oauth2RevocationUrl")
     def oauth2_revocation_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 token revocation URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_revocation_url")
 
     @oauth2_revocation_url.setter
@@ -821,9 +622,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="oauth2Scopes")
     def oauth2_scopes(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Space-separated OAuth2 scopes.
-        """
         return pulumi.get(self, "oauth2_scopes")
 
     @oauth2_scopes.setter
@@ -833,9 +631,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="oauth2TokenUrl")
     def oauth2_token_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        OAuth2 token URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_token_url")
 
     @oauth2_token_url.setter
@@ -845,9 +640,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Organization ID that owns the MCP server configuration. Defaults to the provider default organization ID.
-        """
         return pulumi.get(self, "organization_id")
 
     @organization_id.setter
@@ -857,9 +649,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter
     def slug(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Organization-unique slug for the MCP server. The slug can be updated in place.
-        """
         return pulumi.get(self, "slug")
 
     @slug.setter
@@ -869,9 +658,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="toolAllowLists")
     def tool_allow_lists(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Tool names that are allowed. An empty set allows all tools unless denied.
-        """
         return pulumi.get(self, "tool_allow_lists")
 
     @tool_allow_lists.setter
@@ -881,9 +667,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="toolDenyLists")
     def tool_deny_lists(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Tool names that are denied.
-        """
         return pulumi.get(self, "tool_deny_lists")
 
     @tool_deny_lists.setter
@@ -893,9 +676,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter
     def transport(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        MCP transport. Valid values are `streamable_http` and `sse`. Defaults to `streamable_http`.
-        """
         return pulumi.get(self, "transport")
 
     @transport.setter
@@ -905,9 +685,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter(name="updatedAt")
     def updated_at(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        Unix timestamp when the MCP server configuration was last updated.
-        """
         return pulumi.get(self, "updated_at")
 
     @updated_at.setter
@@ -917,9 +694,6 @@ class _AgentsMcpServerState:
     @_builtins.property
     @pulumi.getter
     def url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        MCP server URL. Changing this value invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "url")
 
     @url.setter
@@ -962,41 +736,10 @@ class AgentsMcpServer(pulumi.CustomResource):
                  url: pulumi.Input[Optional[_builtins.str]] = None,
                  __props__=None):
         """
-        Configures an organization-scoped MCP server for Coder Agents. Experimental. Requires a Coder deployment running v2.37.0 or later.
-
-        Properties that end in `_wo` are write-only: their values are sent to Coder but never stored in state.
-
-        An existing one is imported by `<organization-id>/<id>`.
+        Create a AgentsMcpServer resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.bool] allow_in_plan_mode: Whether tools from this server are available in plan mode. Defaults to false.
-        :param pulumi.Input[_builtins.str] api_key_header: HTTP header used for API key authentication. It must be configured when creating a server with `auth_type = "api_key"` or changing its auth type to it.
-        :param pulumi.Input[_builtins.str] api_key_value_wo: API key value. Bump `api_key_value_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] api_key_value_wo_version: Version for the write-only API key value. Bump it whenever the value changes.
-        :param pulumi.Input[_builtins.str] auth_type: Authentication type. Valid values are `none`, `oauth2`, `api_key`, `custom_headers`, and `user_oidc`. Defaults to `none`. Changing this value invalidates users' stored OAuth tokens and clears secrets for the previous authentication type.
-        :param pulumi.Input[_builtins.str] availability: Availability policy. Valid values are `force_on`, `default_on`, and `default_off`. Defaults to `default_off`.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] custom_headers_wo: HTTP headers used for custom header authentication. Bump `custom_headers_wo_version` to replace them.
-        :param pulumi.Input[_builtins.float] custom_headers_wo_version: Version for the write-only custom headers. Bump it whenever the map changes.
-        :param pulumi.Input[_builtins.str] description: Description shown in Coder.
-        :param pulumi.Input[_builtins.str] display_name: Display name shown in Coder.
-        :param pulumi.Input[_builtins.bool] enabled: Whether the MCP server is enabled. Defaults to false.
-        :param pulumi.Input[_builtins.bool] forward_coder_headers: Whether Coder identity headers are forwarded to the MCP server. Defaults to false.
-        :param pulumi.Input[_builtins.str] icon_url: Icon URL shown in Coder.
-        :param pulumi.Input[_builtins.bool] model_intent: Whether the model may select this MCP server based on intent. Defaults to false.
-        :param pulumi.Input[_builtins.str] oauth2_auth_url: OAuth2 authorization URL. It can be populated by server-side discovery.
-        :param pulumi.Input[_builtins.str] oauth2_client_id: OAuth2 client ID. Leave this, `oauth2_auth_url`, and `oauth2_token_url` unset at creation to use OAuth discovery and dynamic client registration; switching an existing server back to discovery requires replacing the resource. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_client_secret_wo: OAuth2 client secret. Bump `oauth2_client_secret_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] oauth2_client_secret_wo_version: Version for the write-only OAuth2 client secret. Bump it whenever the secret changes.
-        :param pulumi.Input[_builtins.str] oauth2_revocation_url: OAuth2 token revocation URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_scopes: Space-separated OAuth2 scopes.
-        :param pulumi.Input[_builtins.str] oauth2_token_url: OAuth2 token URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] organization_id: Organization ID that owns the MCP server configuration. Defaults to the provider default organization ID.
-        :param pulumi.Input[_builtins.str] slug: Organization-unique slug for the MCP server. The slug can be updated in place.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_allow_lists: Tool names that are allowed. An empty set allows all tools unless denied.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_deny_lists: Tool names that are denied.
-        :param pulumi.Input[_builtins.str] transport: MCP transport. Valid values are `streamable_http` and `sse`. Defaults to `streamable_http`.
-        :param pulumi.Input[_builtins.str] url: MCP server URL. Changing this value invalidates users' stored OAuth tokens.
         """
         ...
     @overload
@@ -1005,11 +748,7 @@ class AgentsMcpServer(pulumi.CustomResource):
                  args: AgentsMcpServerArgs,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
-        Configures an organization-scoped MCP server for Coder Agents. Experimental. Requires a Coder deployment running v2.37.0 or later.
-
-        Properties that end in `_wo` are write-only: their values are sent to Coder but never stored in state.
-
-        An existing one is imported by `<organization-id>/<id>`.
+        Create a AgentsMcpServer resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param AgentsMcpServerArgs args: The arguments to use to populate this resource's properties.
@@ -1146,35 +885,6 @@ class AgentsMcpServer(pulumi.CustomResource):
         :param str resource_name: The unique name of the resulting resource.
         :param pulumi.Input[str] id: The unique provider ID of the resource to lookup.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.bool] allow_in_plan_mode: Whether tools from this server are available in plan mode. Defaults to false.
-        :param pulumi.Input[_builtins.str] api_key_header: HTTP header used for API key authentication. It must be configured when creating a server with `auth_type = "api_key"` or changing its auth type to it.
-        :param pulumi.Input[_builtins.str] api_key_value_wo: API key value. Bump `api_key_value_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] api_key_value_wo_version: Version for the write-only API key value. Bump it whenever the value changes.
-        :param pulumi.Input[_builtins.str] auth_type: Authentication type. Valid values are `none`, `oauth2`, `api_key`, `custom_headers`, and `user_oidc`. Defaults to `none`. Changing this value invalidates users' stored OAuth tokens and clears secrets for the previous authentication type.
-        :param pulumi.Input[_builtins.str] availability: Availability policy. Valid values are `force_on`, `default_on`, and `default_off`. Defaults to `default_off`.
-        :param pulumi.Input[_builtins.float] created_at: Unix timestamp when the MCP server configuration was created.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] custom_headers_wo: HTTP headers used for custom header authentication. Bump `custom_headers_wo_version` to replace them.
-        :param pulumi.Input[_builtins.float] custom_headers_wo_version: Version for the write-only custom headers. Bump it whenever the map changes.
-        :param pulumi.Input[_builtins.str] description: Description shown in Coder.
-        :param pulumi.Input[_builtins.str] display_name: Display name shown in Coder.
-        :param pulumi.Input[_builtins.bool] enabled: Whether the MCP server is enabled. Defaults to false.
-        :param pulumi.Input[_builtins.bool] forward_coder_headers: Whether Coder identity headers are forwarded to the MCP server. Defaults to false.
-        :param pulumi.Input[_builtins.str] icon_url: Icon URL shown in Coder.
-        :param pulumi.Input[_builtins.bool] model_intent: Whether the model may select this MCP server based on intent. Defaults to false.
-        :param pulumi.Input[_builtins.str] oauth2_auth_url: OAuth2 authorization URL. It can be populated by server-side discovery.
-        :param pulumi.Input[_builtins.str] oauth2_client_id: OAuth2 client ID. Leave this, `oauth2_auth_url`, and `oauth2_token_url` unset at creation to use OAuth discovery and dynamic client registration; switching an existing server back to discovery requires replacing the resource. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_client_secret_wo: OAuth2 client secret. Bump `oauth2_client_secret_wo_version` to rotate it.
-        :param pulumi.Input[_builtins.float] oauth2_client_secret_wo_version: Version for the write-only OAuth2 client secret. Bump it whenever the secret changes.
-        :param pulumi.Input[_builtins.str] oauth2_revocation_url: OAuth2 token revocation URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] oauth2_scopes: Space-separated OAuth2 scopes.
-        :param pulumi.Input[_builtins.str] oauth2_token_url: OAuth2 token URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        :param pulumi.Input[_builtins.str] organization_id: Organization ID that owns the MCP server configuration. Defaults to the provider default organization ID.
-        :param pulumi.Input[_builtins.str] slug: Organization-unique slug for the MCP server. The slug can be updated in place.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_allow_lists: Tool names that are allowed. An empty set allows all tools unless denied.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] tool_deny_lists: Tool names that are denied.
-        :param pulumi.Input[_builtins.str] transport: MCP transport. Valid values are `streamable_http` and `sse`. Defaults to `streamable_http`.
-        :param pulumi.Input[_builtins.float] updated_at: Unix timestamp when the MCP server configuration was last updated.
-        :param pulumi.Input[_builtins.str] url: MCP server URL. Changing this value invalidates users' stored OAuth tokens.
         """
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
 
@@ -1214,232 +924,145 @@ class AgentsMcpServer(pulumi.CustomResource):
     @_builtins.property
     @pulumi.getter(name="allowInPlanMode")
     def allow_in_plan_mode(self) -> pulumi.Output[_builtins.bool]:
-        """
-        Whether tools from this server are available in plan mode. Defaults to false.
-        """
         return pulumi.get(self, "allow_in_plan_mode")
 
     @_builtins.property
     @pulumi.getter(name="apiKeyHeader")
     def api_key_header(self) -> pulumi.Output[_builtins.str]:
-        """
-        HTTP header used for API key authentication. It must be configured when creating a server with `auth_type = "api_key"` or changing its auth type to it.
-        """
         return pulumi.get(self, "api_key_header")
 
     @_builtins.property
     @pulumi.getter(name="apiKeyValueWo")
     def api_key_value_wo(self) -> pulumi.Output[Optional[_builtins.str]]:
-        """
-        API key value. Bump `api_key_value_wo_version` to rotate it.
-        """
         return pulumi.get(self, "api_key_value_wo")
 
     @_builtins.property
     @pulumi.getter(name="apiKeyValueWoVersion")
     def api_key_value_wo_version(self) -> pulumi.Output[Optional[_builtins.float]]:
-        """
-        Version for the write-only API key value. Bump it whenever the value changes.
-        """
         return pulumi.get(self, "api_key_value_wo_version")
 
     @_builtins.property
     @pulumi.getter(name="authType")
     def auth_type(self) -> pulumi.Output[_builtins.str]:
-        """
-        Authentication type. Valid values are `none`, `oauth2`, `api_key`, `custom_headers`, and `user_oidc`. Defaults to `none`. Changing this value invalidates users' stored OAuth tokens and clears secrets for the previous authentication type.
-        """
         return pulumi.get(self, "auth_type")
 
     @_builtins.property
     @pulumi.getter
     def availability(self) -> pulumi.Output[_builtins.str]:
-        """
-        Availability policy. Valid values are `force_on`, `default_on`, and `default_off`. Defaults to `default_off`.
-        """
         return pulumi.get(self, "availability")
 
     @_builtins.property
     @pulumi.getter(name="createdAt")
     def created_at(self) -> pulumi.Output[_builtins.float]:
-        """
-        Unix timestamp when the MCP server configuration was created.
-        """
         return pulumi.get(self, "created_at")
 
     @_builtins.property
     @pulumi.getter(name="customHeadersWo")
     def custom_headers_wo(self) -> pulumi.Output[Optional[Mapping[str, _builtins.str]]]:
-        """
-        HTTP headers used for custom header authentication. Bump `custom_headers_wo_version` to replace them.
-        """
         return pulumi.get(self, "custom_headers_wo")
 
     @_builtins.property
     @pulumi.getter(name="customHeadersWoVersion")
     def custom_headers_wo_version(self) -> pulumi.Output[Optional[_builtins.float]]:
-        """
-        Version for the write-only custom headers. Bump it whenever the map changes.
-        """
         return pulumi.get(self, "custom_headers_wo_version")
 
     @_builtins.property
     @pulumi.getter
     def description(self) -> pulumi.Output[_builtins.str]:
-        """
-        Description shown in Coder.
-        """
         return pulumi.get(self, "description")
 
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Output[_builtins.str]:
-        """
-        Display name shown in Coder.
-        """
         return pulumi.get(self, "display_name")
 
     @_builtins.property
     @pulumi.getter
     def enabled(self) -> pulumi.Output[_builtins.bool]:
-        """
-        Whether the MCP server is enabled. Defaults to false.
-        """
         return pulumi.get(self, "enabled")
 
     @_builtins.property
     @pulumi.getter(name="forwardCoderHeaders")
     def forward_coder_headers(self) -> pulumi.Output[_builtins.bool]:
-        """
-        Whether Coder identity headers are forwarded to the MCP server. Defaults to false.
-        """
         return pulumi.get(self, "forward_coder_headers")
 
     @_builtins.property
     @pulumi.getter(name="iconUrl")
     def icon_url(self) -> pulumi.Output[_builtins.str]:
-        """
-        Icon URL shown in Coder.
-        """
         return pulumi.get(self, "icon_url")
 
     @_builtins.property
     @pulumi.getter(name="modelIntent")
     def model_intent(self) -> pulumi.Output[_builtins.bool]:
-        """
-        Whether the model may select this MCP server based on intent. Defaults to false.
-        """
         return pulumi.get(self, "model_intent")
 
     @_builtins.property
     @pulumi.getter(name="oauth2AuthUrl")
     def oauth2_auth_url(self) -> pulumi.Output[_builtins.str]:
-        """
-        OAuth2 authorization URL. It can be populated by server-side discovery.
-        """
         return pulumi.get(self, "oauth2_auth_url")
 
     @_builtins.property
     @pulumi.getter(name="oauth2ClientId")
     def oauth2_client_id(self) -> pulumi.Output[_builtins.str]:
-        """
-        OAuth2 client ID. Leave this, `oauth2_auth_url`, and `oauth2_token_url` unset at creation to use OAuth discovery and dynamic client registration; switching an existing server back to discovery requires replacing the resource. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_client_id")
 
     @_builtins.property
     @pulumi.getter(name="oauth2ClientSecretWo")
     def oauth2_client_secret_wo(self) -> pulumi.Output[Optional[_builtins.str]]:
-        """
-        OAuth2 client secret. Bump `oauth2_client_secret_wo_version` to rotate it.
-        """
         return pulumi.get(self, "oauth2_client_secret_wo")
 
     @_builtins.property
     @pulumi.getter(name="oauth2ClientSecretWoVersion")
     def oauth2_client_secret_wo_version(self) -> pulumi.Output[Optional[_builtins.float]]:
-        """
-        Version for the write-only OAuth2 client secret. Bump it whenever the secret changes.
-        """
         return pulumi.get(self, "oauth2_client_secret_wo_version")
 
     @_builtins.property
     @pulumi.getter(name="oauth2RevocationUrl")
     def oauth2_revocation_url(self) -> pulumi.Output[_builtins.str]:
-        """
-        OAuth2 token revocation URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_revocation_url")
 
     @_builtins.property
     @pulumi.getter(name="oauth2Scopes")
     def oauth2_scopes(self) -> pulumi.Output[_builtins.str]:
-        """
-        Space-separated OAuth2 scopes.
-        """
         return pulumi.get(self, "oauth2_scopes")
 
     @_builtins.property
     @pulumi.getter(name="oauth2TokenUrl")
     def oauth2_token_url(self) -> pulumi.Output[_builtins.str]:
-        """
-        OAuth2 token URL. It can be populated by server-side discovery. Changing it invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "oauth2_token_url")
 
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Output[_builtins.str]:
-        """
-        Organization ID that owns the MCP server configuration. Defaults to the provider default organization ID.
-        """
         return pulumi.get(self, "organization_id")
 
     @_builtins.property
     @pulumi.getter
     def slug(self) -> pulumi.Output[_builtins.str]:
-        """
-        Organization-unique slug for the MCP server. The slug can be updated in place.
-        """
         return pulumi.get(self, "slug")
 
     @_builtins.property
     @pulumi.getter(name="toolAllowLists")
     def tool_allow_lists(self) -> pulumi.Output[Sequence[_builtins.str]]:
-        """
-        Tool names that are allowed. An empty set allows all tools unless denied.
-        """
         return pulumi.get(self, "tool_allow_lists")
 
     @_builtins.property
     @pulumi.getter(name="toolDenyLists")
     def tool_deny_lists(self) -> pulumi.Output[Sequence[_builtins.str]]:
-        """
-        Tool names that are denied.
-        """
         return pulumi.get(self, "tool_deny_lists")
 
     @_builtins.property
     @pulumi.getter
     def transport(self) -> pulumi.Output[_builtins.str]:
-        """
-        MCP transport. Valid values are `streamable_http` and `sse`. Defaults to `streamable_http`.
-        """
         return pulumi.get(self, "transport")
 
     @_builtins.property
     @pulumi.getter(name="updatedAt")
     def updated_at(self) -> pulumi.Output[_builtins.float]:
-        """
-        Unix timestamp when the MCP server configuration was last updated.
-        """
         return pulumi.get(self, "updated_at")
 
     @_builtins.property
     @pulumi.getter
     def url(self) -> pulumi.Output[_builtins.str]:
-        """
-        MCP server URL. Changing this value invalidates users' stored OAuth tokens.
-        """
         return pulumi.get(self, "url")
 

@@ -63,49 +63,31 @@ class GetGroupResult:
     @_builtins.property
     @pulumi.getter
     def id(self) -> _builtins.str:
-        """
-        The ID of the group to retrieve. This field will be populated if a name and organization ID is supplied.
-        """
         return pulumi.get(self, "id")
 
     @_builtins.property
     @pulumi.getter
     def members(self) -> Sequence['outputs.GetGroupMemberResult']:
-        """
-        Members of the group.
-        """
         return pulumi.get(self, "members")
 
     @_builtins.property
     @pulumi.getter
     def name(self) -> _builtins.str:
-        """
-        The name of the group to retrieve. This field will be populated if an ID is supplied.
-        """
         return pulumi.get(self, "name")
 
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> _builtins.str:
-        """
-        The organization ID that the group belongs to. This field will be populated if an ID is supplied. Defaults to the provider default organization ID.
-        """
         return pulumi.get(self, "organization_id")
 
     @_builtins.property
     @pulumi.getter(name="quotaAllowance")
     def quota_allowance(self) -> _builtins.float:
-        """
-        The number of quota credits to allocate to each user in the group.
-        """
         return pulumi.get(self, "quota_allowance")
 
     @_builtins.property
     @pulumi.getter
     def source(self) -> _builtins.str:
-        """
-        The source of the group. Either `oidc` or `user`.
-        """
         return pulumi.get(self, "source")
 
 
@@ -130,11 +112,7 @@ def get_group(id: Optional[_builtins.str] = None,
               organization_id: Optional[_builtins.str] = None,
               opts: Optional[pulumi.InvokeOptions] = None) -> AwaitableGetGroupResult:
     """
-    An existing group on the Coder deployment.
-
-    :param _builtins.str id: The ID of the group to retrieve. This field will be populated if a name and organization ID is supplied.
-    :param _builtins.str name: The name of the group to retrieve. This field will be populated if an ID is supplied.
-    :param _builtins.str organization_id: The organization ID that the group belongs to. This field will be populated if an ID is supplied. Defaults to the provider default organization ID.
+    Use this data source to access information about an existing resource.
     """
     __args__ = dict()
     __args__['id'] = id
@@ -157,11 +135,7 @@ def get_group_output(id: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                      organization_id: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                      opts: Optional[Union[pulumi.InvokeOptions, pulumi.InvokeOutputOptions]] = None) -> pulumi.Output[GetGroupResult]:
     """
-    An existing group on the Coder deployment.
-
-    :param _builtins.str id: The ID of the group to retrieve. This field will be populated if a name and organization ID is supplied.
-    :param _builtins.str name: The name of the group to retrieve. This field will be populated if an ID is supplied.
-    :param _builtins.str organization_id: The organization ID that the group belongs to. This field will be populated if an ID is supplied. Defaults to the provider default organization ID.
+    Use this data source to access information about an existing resource.
     """
     __args__ = dict()
     __args__['id'] = id

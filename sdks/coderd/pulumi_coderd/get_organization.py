@@ -23,13 +23,10 @@ __all__ = [
 
 @pulumi.output_type
 class GetOrganizationResult:
-    def __init__(__self__, created_at=None, display_name=None, id=None, is_default=None, members=None, name=None, updated_at=None):
+    def __init__(__self__, created_at=None, id=None, is_default=None, members=None, name=None, updated_at=None, workspace_sharing=None):
         if created_at and not isinstance(created_at, float):
             raise TypeError("Expected argument 'created_at' to be a float")
         pulumi.set(__self__, "created_at", created_at)
-        if display_name and not isinstance(display_name, str):
-            raise TypeError("Expected argument 'display_name' to be a str")
-        pulumi.set(__self__, "display_name", display_name)
         if id and not isinstance(id, str):
             raise TypeError("Expected argument 'id' to be a str")
         pulumi.set(__self__, "id", id)
@@ -45,62 +42,44 @@ class GetOrganizationResult:
         if updated_at and not isinstance(updated_at, float):
             raise TypeError("Expected argument 'updated_at' to be a float")
         pulumi.set(__self__, "updated_at", updated_at)
+        if workspace_sharing and not isinstance(workspace_sharing, str):
+            raise TypeError("Expected argument 'workspace_sharing' to be a str")
+        pulumi.set(__self__, "workspace_sharing", workspace_sharing)
 
     @_builtins.property
     @pulumi.getter(name="createdAt")
     def created_at(self) -> _builtins.float:
-        """
-        Unix timestamp when the organization was created.
-        """
         return pulumi.get(self, "created_at")
-
-    @_builtins.property
-    @pulumi.getter(name="displayName")
-    def display_name(self) -> _builtins.str:
-        """
-        The display name of the organization.
-        """
-        return pulumi.get(self, "display_name")
 
     @_builtins.property
     @pulumi.getter
     def id(self) -> _builtins.str:
-        """
-        The ID of the organization to retrieve. This field will be populated if the organization is found by name, or if the default organization is requested.
-        """
         return pulumi.get(self, "id")
 
     @_builtins.property
     @pulumi.getter(name="isDefault")
     def is_default(self) -> _builtins.bool:
-        """
-        Whether the organization is the default organization of the deployment. This field will be populated if the organization is found by ID or name.
-        """
         return pulumi.get(self, "is_default")
 
     @_builtins.property
     @pulumi.getter
     def members(self) -> Sequence[_builtins.str]:
-        """
-        Members of the organization, by ID
-        """
         return pulumi.get(self, "members")
 
     @_builtins.property
     @pulumi.getter
     def name(self) -> _builtins.str:
-        """
-        The name of the organization to retrieve. This field will be populated if the organization is found by ID, or if the default organization is requested.
-        """
         return pulumi.get(self, "name")
 
     @_builtins.property
     @pulumi.getter(name="updatedAt")
     def updated_at(self) -> _builtins.float:
-        """
-        Unix timestamp when the organization was last updated.
-        """
         return pulumi.get(self, "updated_at")
+
+    @_builtins.property
+    @pulumi.getter(name="workspaceSharing")
+    def workspace_sharing(self) -> _builtins.str:
+        return pulumi.get(self, "workspace_sharing")
 
 
 class AwaitableGetOrganizationResult(GetOrganizationResult):
@@ -110,12 +89,12 @@ class AwaitableGetOrganizationResult(GetOrganizationResult):
             yield self
         return GetOrganizationResult(
             created_at=self.created_at,
-            display_name=self.display_name,
             id=self.id,
             is_default=self.is_default,
             members=self.members,
             name=self.name,
-            updated_at=self.updated_at)
+            updated_at=self.updated_at,
+            workspace_sharing=self.workspace_sharing)
 
 
 def get_organization(id: Optional[_builtins.str] = None,
@@ -123,11 +102,7 @@ def get_organization(id: Optional[_builtins.str] = None,
                      name: Optional[_builtins.str] = None,
                      opts: Optional[pulumi.InvokeOptions] = None) -> AwaitableGetOrganizationResult:
     """
-    An existing organization on the Coder deployment.
-
-    :param _builtins.str id: The ID of the organization to retrieve. This field will be populated if the organization is found by name, or if the default organization is requested.
-    :param _builtins.bool is_default: Whether the organization is the default organization of the deployment. This field will be populated if the organization is found by ID or name.
-    :param _builtins.str name: The name of the organization to retrieve. This field will be populated if the organization is found by ID, or if the default organization is requested.
+    Use this data source to access information about an existing resource.
     """
     __args__ = dict()
     __args__['id'] = id
@@ -138,22 +113,18 @@ def get_organization(id: Optional[_builtins.str] = None,
 
     return AwaitableGetOrganizationResult(
         created_at=pulumi.get(__ret__, 'created_at'),
-        display_name=pulumi.get(__ret__, 'display_name'),
         id=pulumi.get(__ret__, 'id'),
         is_default=pulumi.get(__ret__, 'is_default'),
         members=pulumi.get(__ret__, 'members'),
         name=pulumi.get(__ret__, 'name'),
-        updated_at=pulumi.get(__ret__, 'updated_at'))
+        updated_at=pulumi.get(__ret__, 'updated_at'),
+        workspace_sharing=pulumi.get(__ret__, 'workspace_sharing'))
 def get_organization_output(id: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                             is_default: pulumi.Input[Optional[Optional[_builtins.bool]]] = None,
                             name: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                             opts: Optional[Union[pulumi.InvokeOptions, pulumi.InvokeOutputOptions]] = None) -> pulumi.Output[GetOrganizationResult]:
     """
-    An existing organization on the Coder deployment.
-
-    :param _builtins.str id: The ID of the organization to retrieve. This field will be populated if the organization is found by name, or if the default organization is requested.
-    :param _builtins.bool is_default: Whether the organization is the default organization of the deployment. This field will be populated if the organization is found by ID or name.
-    :param _builtins.str name: The name of the organization to retrieve. This field will be populated if the organization is found by ID, or if the default organization is requested.
+    Use this data source to access information about an existing resource.
     """
     __args__ = dict()
     __args__['id'] = id
@@ -163,9 +134,9 @@ def get_organization_output(id: pulumi.Input[Optional[Optional[_builtins.str]]] 
     __ret__ = pulumi.runtime.invoke_output('coderd:index/getOrganization:getOrganization', __args__, opts=opts, typ=GetOrganizationResult, package_ref=_utilities.get_package())
     return __ret__.apply(lambda __response__: GetOrganizationResult(
         created_at=pulumi.get(__response__, 'created_at'),
-        display_name=pulumi.get(__response__, 'display_name'),
         id=pulumi.get(__response__, 'id'),
         is_default=pulumi.get(__response__, 'is_default'),
         members=pulumi.get(__response__, 'members'),
         name=pulumi.get(__response__, 'name'),
-        updated_at=pulumi.get(__response__, 'updated_at')))
+        updated_at=pulumi.get(__response__, 'updated_at'),
+        workspace_sharing=pulumi.get(__response__, 'workspace_sharing')))

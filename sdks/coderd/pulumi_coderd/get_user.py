@@ -23,7 +23,7 @@ __all__ = [
 
 @pulumi.output_type
 class GetUserResult:
-    def __init__(__self__, avatar_url=None, created_at=None, email=None, id=None, last_seen_at=None, login_type=None, name=None, organization_ids=None, roles=None, suspended=None, username=None):
+    def __init__(__self__, avatar_url=None, created_at=None, email=None, id=None, is_service_account=None, last_seen_at=None, login_type=None, name=None, organization_ids=None, roles=None, suspended=None, username=None):
         if avatar_url and not isinstance(avatar_url, str):
             raise TypeError("Expected argument 'avatar_url' to be a str")
         pulumi.set(__self__, "avatar_url", avatar_url)
@@ -36,6 +36,9 @@ class GetUserResult:
         if id and not isinstance(id, str):
             raise TypeError("Expected argument 'id' to be a str")
         pulumi.set(__self__, "id", id)
+        if is_service_account and not isinstance(is_service_account, bool):
+            raise TypeError("Expected argument 'is_service_account' to be a bool")
+        pulumi.set(__self__, "is_service_account", is_service_account)
         if last_seen_at and not isinstance(last_seen_at, float):
             raise TypeError("Expected argument 'last_seen_at' to be a float")
         pulumi.set(__self__, "last_seen_at", last_seen_at)
@@ -61,89 +64,61 @@ class GetUserResult:
     @_builtins.property
     @pulumi.getter(name="avatarUrl")
     def avatar_url(self) -> _builtins.str:
-        """
-        URL of the user's avatar.
-        """
         return pulumi.get(self, "avatar_url")
 
     @_builtins.property
     @pulumi.getter(name="createdAt")
     def created_at(self) -> _builtins.float:
-        """
-        Unix timestamp of when the user was created.
-        """
         return pulumi.get(self, "created_at")
 
     @_builtins.property
     @pulumi.getter
     def email(self) -> _builtins.str:
-        """
-        Email of the user.
-        """
         return pulumi.get(self, "email")
 
     @_builtins.property
     @pulumi.getter
-    def id(self) -> _builtins.str:
-        """
-        The ID of the user to retrieve. This field will be populated if a username is supplied.
-        """
+    def id(self) -> Optional[_builtins.str]:
         return pulumi.get(self, "id")
+
+    @_builtins.property
+    @pulumi.getter(name="isServiceAccount")
+    def is_service_account(self) -> _builtins.bool:
+        return pulumi.get(self, "is_service_account")
 
     @_builtins.property
     @pulumi.getter(name="lastSeenAt")
     def last_seen_at(self) -> _builtins.float:
-        """
-        Unix timestamp of when the user was last seen.
-        """
         return pulumi.get(self, "last_seen_at")
 
     @_builtins.property
     @pulumi.getter(name="loginType")
     def login_type(self) -> _builtins.str:
-        """
-        Type of login for the user. Valid types are `none`, `password`, `github`, and `oidc`.
-        """
         return pulumi.get(self, "login_type")
 
     @_builtins.property
     @pulumi.getter
     def name(self) -> _builtins.str:
-        """
-        Display name of the user.
-        """
         return pulumi.get(self, "name")
 
     @_builtins.property
     @pulumi.getter(name="organizationIds")
     def organization_ids(self) -> Sequence[_builtins.str]:
-        """
-        IDs of organizations the user is associated with.
-        """
         return pulumi.get(self, "organization_ids")
 
     @_builtins.property
     @pulumi.getter
     def roles(self) -> Sequence[_builtins.str]:
-        """
-        Roles assigned to the user. Valid roles are `owner`, `template-admin`, `user-admin`, and `auditor`.
-        """
         return pulumi.get(self, "roles")
 
     @_builtins.property
     @pulumi.getter
     def suspended(self) -> _builtins.bool:
-        """
-        Whether the user is suspended.
-        """
         return pulumi.get(self, "suspended")
 
     @_builtins.property
     @pulumi.getter
-    def username(self) -> _builtins.str:
-        """
-        The username of the user to retrieve. This field will be populated if an ID is supplied.
-        """
+    def username(self) -> Optional[_builtins.str]:
         return pulumi.get(self, "username")
 
 
@@ -157,6 +132,7 @@ class AwaitableGetUserResult(GetUserResult):
             created_at=self.created_at,
             email=self.email,
             id=self.id,
+            is_service_account=self.is_service_account,
             last_seen_at=self.last_seen_at,
             login_type=self.login_type,
             name=self.name,
@@ -166,16 +142,15 @@ class AwaitableGetUserResult(GetUserResult):
             username=self.username)
 
 
-def get_user(id: Optional[_builtins.str] = None,
+def get_user(email: Optional[_builtins.str] = None,
+             id: Optional[_builtins.str] = None,
              username: Optional[_builtins.str] = None,
              opts: Optional[pulumi.InvokeOptions] = None) -> AwaitableGetUserResult:
     """
-    An existing user on the Coder deployment.
-
-    :param _builtins.str id: The ID of the user to retrieve. This field will be populated if a username is supplied.
-    :param _builtins.str username: The username of the user to retrieve. This field will be populated if an ID is supplied.
+    Use this data source to access information about an existing resource.
     """
     __args__ = dict()
+    __args__['email'] = email
     __args__['id'] = id
     __args__['username'] = username
     opts = pulumi.InvokeOptions.merge(_utilities.get_invoke_opts_defaults(), opts)
@@ -186,6 +161,7 @@ def get_user(id: Optional[_builtins.str] = None,
         created_at=pulumi.get(__ret__, 'created_at'),
         email=pulumi.get(__ret__, 'email'),
         id=pulumi.get(__ret__, 'id'),
+        is_service_account=pulumi.get(__ret__, 'is_service_account'),
         last_seen_at=pulumi.get(__ret__, 'last_seen_at'),
         login_type=pulumi.get(__ret__, 'login_type'),
         name=pulumi.get(__ret__, 'name'),
@@ -193,16 +169,15 @@ def get_user(id: Optional[_builtins.str] = None,
         roles=pulumi.get(__ret__, 'roles'),
         suspended=pulumi.get(__ret__, 'suspended'),
         username=pulumi.get(__ret__, 'username'))
-def get_user_output(id: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
+def get_user_output(email: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
+                    id: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                     username: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                     opts: Optional[Union[pulumi.InvokeOptions, pulumi.InvokeOutputOptions]] = None) -> pulumi.Output[GetUserResult]:
     """
-    An existing user on the Coder deployment.
-
-    :param _builtins.str id: The ID of the user to retrieve. This field will be populated if a username is supplied.
-    :param _builtins.str username: The username of the user to retrieve. This field will be populated if an ID is supplied.
+    Use this data source to access information about an existing resource.
     """
     __args__ = dict()
+    __args__['email'] = email
     __args__['id'] = id
     __args__['username'] = username
     opts = pulumi.InvokeOutputOptions.merge(_utilities.get_invoke_opts_defaults(), opts)
@@ -212,6 +187,7 @@ def get_user_output(id: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
         created_at=pulumi.get(__response__, 'created_at'),
         email=pulumi.get(__response__, 'email'),
         id=pulumi.get(__response__, 'id'),
+        is_service_account=pulumi.get(__response__, 'is_service_account'),
         last_seen_at=pulumi.get(__response__, 'last_seen_at'),
         login_type=pulumi.get(__response__, 'login_type'),
         name=pulumi.get(__response__, 'name'),

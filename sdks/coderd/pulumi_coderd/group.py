@@ -19,52 +19,31 @@ __all__ = ['GroupArgs', 'Group']
 @pulumi.input_type
 class GroupArgs:
     def __init__(__self__, *,
-                 name: pulumi.Input[_builtins.str],
                  avatar_url: pulumi.Input[Optional[_builtins.str]] = None,
                  display_name: pulumi.Input[Optional[_builtins.str]] = None,
                  members: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 name: pulumi.Input[Optional[_builtins.str]] = None,
                  organization_id: pulumi.Input[Optional[_builtins.str]] = None,
                  quota_allowance: pulumi.Input[Optional[_builtins.float]] = None):
         """
         The set of arguments for constructing a Group resource.
-
-        :param pulumi.Input[_builtins.str] name: The unique name of the group.
-        :param pulumi.Input[_builtins.str] avatar_url: The URL of the group's avatar.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the group. Defaults to the group name.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] members: Members of the group, by ID. If null, members will not be added or removed by Terraform.
-        :param pulumi.Input[_builtins.str] organization_id: The organization ID that the group belongs to. Defaults to the provider default organization ID.
-        :param pulumi.Input[_builtins.float] quota_allowance: The number of quota credits to allocate to each user in the group.
         """
-        pulumi.set(__self__, "name", name)
         if avatar_url is not None:
             pulumi.set(__self__, "avatar_url", avatar_url)
         if display_name is not None:
             pulumi.set(__self__, "display_name", display_name)
         if members is not None:
             pulumi.set(__self__, "members", members)
+        if name is not None:
+            pulumi.set(__self__, "name", name)
         if organization_id is not None:
             pulumi.set(__self__, "organization_id", organization_id)
         if quota_allowance is not None:
             pulumi.set(__self__, "quota_allowance", quota_allowance)
 
     @_builtins.property
-    @pulumi.getter
-    def name(self) -> pulumi.Input[_builtins.str]:
-        """
-        The unique name of the group.
-        """
-        return pulumi.get(self, "name")
-
-    @name.setter
-    def name(self, value: pulumi.Input[_builtins.str]):
-        pulumi.set(self, "name", value)
-
-    @_builtins.property
     @pulumi.getter(name="avatarUrl")
     def avatar_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The URL of the group's avatar.
-        """
         return pulumi.get(self, "avatar_url")
 
     @avatar_url.setter
@@ -74,9 +53,6 @@ class GroupArgs:
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The display name of the group. Defaults to the group name.
-        """
         return pulumi.get(self, "display_name")
 
     @display_name.setter
@@ -86,9 +62,6 @@ class GroupArgs:
     @_builtins.property
     @pulumi.getter
     def members(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Members of the group, by ID. If null, members will not be added or removed by Terraform.
-        """
         return pulumi.get(self, "members")
 
     @members.setter
@@ -96,11 +69,17 @@ class GroupArgs:
         pulumi.set(self, "members", value)
 
     @_builtins.property
+    @pulumi.getter
+    def name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "name")
+
+    @name.setter
+    def name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "name", value)
+
+    @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The organization ID that the group belongs to. Defaults to the provider default organization ID.
-        """
         return pulumi.get(self, "organization_id")
 
     @organization_id.setter
@@ -110,9 +89,6 @@ class GroupArgs:
     @_builtins.property
     @pulumi.getter(name="quotaAllowance")
     def quota_allowance(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        The number of quota credits to allocate to each user in the group.
-        """
         return pulumi.get(self, "quota_allowance")
 
     @quota_allowance.setter
@@ -131,13 +107,6 @@ class _GroupState:
                  quota_allowance: pulumi.Input[Optional[_builtins.float]] = None):
         """
         Input properties used for looking up and filtering Group resources.
-
-        :param pulumi.Input[_builtins.str] avatar_url: The URL of the group's avatar.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the group. Defaults to the group name.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] members: Members of the group, by ID. If null, members will not be added or removed by Terraform.
-        :param pulumi.Input[_builtins.str] name: The unique name of the group.
-        :param pulumi.Input[_builtins.str] organization_id: The organization ID that the group belongs to. Defaults to the provider default organization ID.
-        :param pulumi.Input[_builtins.float] quota_allowance: The number of quota credits to allocate to each user in the group.
         """
         if avatar_url is not None:
             pulumi.set(__self__, "avatar_url", avatar_url)
@@ -155,9 +124,6 @@ class _GroupState:
     @_builtins.property
     @pulumi.getter(name="avatarUrl")
     def avatar_url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The URL of the group's avatar.
-        """
         return pulumi.get(self, "avatar_url")
 
     @avatar_url.setter
@@ -167,9 +133,6 @@ class _GroupState:
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The display name of the group. Defaults to the group name.
-        """
         return pulumi.get(self, "display_name")
 
     @display_name.setter
@@ -179,9 +142,6 @@ class _GroupState:
     @_builtins.property
     @pulumi.getter
     def members(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Members of the group, by ID. If null, members will not be added or removed by Terraform.
-        """
         return pulumi.get(self, "members")
 
     @members.setter
@@ -191,9 +151,6 @@ class _GroupState:
     @_builtins.property
     @pulumi.getter
     def name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The unique name of the group.
-        """
         return pulumi.get(self, "name")
 
     @name.setter
@@ -203,9 +160,6 @@ class _GroupState:
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The organization ID that the group belongs to. Defaults to the provider default organization ID.
-        """
         return pulumi.get(self, "organization_id")
 
     @organization_id.setter
@@ -215,9 +169,6 @@ class _GroupState:
     @_builtins.property
     @pulumi.getter(name="quotaAllowance")
     def quota_allowance(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        The number of quota credits to allocate to each user in the group.
-        """
         return pulumi.get(self, "quota_allowance")
 
     @quota_allowance.setter
@@ -239,29 +190,19 @@ class Group(pulumi.CustomResource):
                  quota_allowance: pulumi.Input[Optional[_builtins.float]] = None,
                  __props__=None):
         """
-        A group on the Coder deployment. To have a group with unmanaged members, but still read the members, use the function get_group. Creating groups requires an Enterprise license.
-
-        An existing one is imported by its id, or by `<organization-name>/<group-name>`.
+        Create a Group resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] avatar_url: The URL of the group's avatar.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the group. Defaults to the group name.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] members: Members of the group, by ID. If null, members will not be added or removed by Terraform.
-        :param pulumi.Input[_builtins.str] name: The unique name of the group.
-        :param pulumi.Input[_builtins.str] organization_id: The organization ID that the group belongs to. Defaults to the provider default organization ID.
-        :param pulumi.Input[_builtins.float] quota_allowance: The number of quota credits to allocate to each user in the group.
         """
         ...
     @overload
     def __init__(__self__,
                  resource_name: str,
-                 args: GroupArgs,
+                 args: Optional[GroupArgs] = None,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
-        A group on the Coder deployment. To have a group with unmanaged members, but still read the members, use the function get_group. Creating groups requires an Enterprise license.
-
-        An existing one is imported by its id, or by `<organization-name>/<group-name>`.
+        Create a Group resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param GroupArgs args: The arguments to use to populate this resource's properties.
@@ -296,8 +237,6 @@ class Group(pulumi.CustomResource):
             __props__.__dict__["avatar_url"] = avatar_url
             __props__.__dict__["display_name"] = display_name
             __props__.__dict__["members"] = members
-            if name is None and not opts.urn:
-                raise TypeError("Missing required property 'name'")
             __props__.__dict__["name"] = name
             __props__.__dict__["organization_id"] = organization_id
             __props__.__dict__["quota_allowance"] = quota_allowance
@@ -325,12 +264,6 @@ class Group(pulumi.CustomResource):
         :param str resource_name: The unique name of the resulting resource.
         :param pulumi.Input[str] id: The unique provider ID of the resource to lookup.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] avatar_url: The URL of the group's avatar.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the group. Defaults to the group name.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] members: Members of the group, by ID. If null, members will not be added or removed by Terraform.
-        :param pulumi.Input[_builtins.str] name: The unique name of the group.
-        :param pulumi.Input[_builtins.str] organization_id: The organization ID that the group belongs to. Defaults to the provider default organization ID.
-        :param pulumi.Input[_builtins.float] quota_allowance: The number of quota credits to allocate to each user in the group.
         """
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
 
@@ -347,48 +280,30 @@ class Group(pulumi.CustomResource):
     @_builtins.property
     @pulumi.getter(name="avatarUrl")
     def avatar_url(self) -> pulumi.Output[_builtins.str]:
-        """
-        The URL of the group's avatar.
-        """
         return pulumi.get(self, "avatar_url")
 
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Output[_builtins.str]:
-        """
-        The display name of the group. Defaults to the group name.
-        """
         return pulumi.get(self, "display_name")
 
     @_builtins.property
     @pulumi.getter
     def members(self) -> pulumi.Output[Optional[Sequence[_builtins.str]]]:
-        """
-        Members of the group, by ID. If null, members will not be added or removed by Terraform.
-        """
         return pulumi.get(self, "members")
 
     @_builtins.property
     @pulumi.getter
     def name(self) -> pulumi.Output[_builtins.str]:
-        """
-        The unique name of the group.
-        """
         return pulumi.get(self, "name")
 
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Output[_builtins.str]:
-        """
-        The organization ID that the group belongs to. Defaults to the provider default organization ID.
-        """
         return pulumi.get(self, "organization_id")
 
     @_builtins.property
     @pulumi.getter(name="quotaAllowance")
     def quota_allowance(self) -> pulumi.Output[_builtins.float]:
-        """
-        The number of quota credits to allocate to each user in the group.
-        """
         return pulumi.get(self, "quota_allowance")
 

@@ -24,6 +24,10 @@ __all__ = [
     'TemplateVersionProvisionerTag',
     'TemplateVersionTfVar',
     'GetGroupMemberResult',
+    'GetTemplateAclResult',
+    'GetTemplateAclGroupResult',
+    'GetTemplateAclUserResult',
+    'GetTemplateAutoStopRequirementResult',
 ]
 
 @pulumi.output_type
@@ -50,9 +54,6 @@ class TemplateAclGroup(dict):
     def __init__(__self__, *,
                  id: _builtins.str,
                  role: _builtins.str):
-        """
-        :param _builtins.str role: Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         pulumi.set(__self__, "id", id)
         pulumi.set(__self__, "role", role)
 
@@ -64,9 +65,6 @@ class TemplateAclGroup(dict):
     @_builtins.property
     @pulumi.getter
     def role(self) -> _builtins.str:
-        """
-        Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         return pulumi.get(self, "role")
 
 
@@ -75,9 +73,6 @@ class TemplateAclUser(dict):
     def __init__(__self__, *,
                  id: _builtins.str,
                  role: _builtins.str):
-        """
-        :param _builtins.str role: Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         pulumi.set(__self__, "id", id)
         pulumi.set(__self__, "role", role)
 
@@ -89,9 +84,6 @@ class TemplateAclUser(dict):
     @_builtins.property
     @pulumi.getter
     def role(self) -> _builtins.str:
-        """
-        Role assigned to the user or group. Valid roles are `admin` and `use`.
-        """
         return pulumi.get(self, "role")
 
 
@@ -117,10 +109,6 @@ class TemplateAutoStopRequirement(dict):
     def __init__(__self__, *,
                  days_of_weeks: Optional[Sequence[_builtins.str]] = None,
                  weeks: Optional[_builtins.float] = None):
-        """
-        :param Sequence[_builtins.str] days_of_weeks: List of days of the week on which restarts are required. Restarts happen within the user's quiet hours (in their configured timezone). If no days are specified, restarts are not required.
-        :param _builtins.float weeks: Weeks is the number of weeks between required restarts. Weeks are synced across all workspaces (and Coder deployments) using modulo math on a hardcoded epoch week of January 2nd, 2023 (the first Monday of 2023). Values of 0 or 1 indicate weekly restarts. Values of 2 indicate fortnightly restarts, etc.
-        """
         if days_of_weeks is not None:
             pulumi.set(__self__, "days_of_weeks", days_of_weeks)
         if weeks is not None:
@@ -129,17 +117,11 @@ class TemplateAutoStopRequirement(dict):
     @_builtins.property
     @pulumi.getter(name="daysOfWeeks")
     def days_of_weeks(self) -> Optional[Sequence[_builtins.str]]:
-        """
-        List of days of the week on which restarts are required. Restarts happen within the user's quiet hours (in their configured timezone). If no days are specified, restarts are not required.
-        """
         return pulumi.get(self, "days_of_weeks")
 
     @_builtins.property
     @pulumi.getter
     def weeks(self) -> Optional[_builtins.float]:
-        """
-        Weeks is the number of weeks between required restarts. Weeks are synced across all workspaces (and Coder deployments) using modulo math on a hardcoded epoch week of January 2nd, 2023 (the first Monday of 2023). Values of 0 or 1 indicate weekly restarts. Values of 2 indicate fortnightly restarts, etc.
-        """
         return pulumi.get(self, "weeks")
 
 
@@ -175,14 +157,6 @@ class TemplateVersion(dict):
                  name: Optional[_builtins.str] = None,
                  provisioner_tags: Optional[Sequence['outputs.TemplateVersionProvisionerTag']] = None,
                  tf_vars: Optional[Sequence['outputs.TemplateVersionTfVar']] = None):
-        """
-        :param _builtins.str directory: A path to the directory to create the template version from. Changes in the directory contents will trigger the creation of a new template version.
-        :param _builtins.bool active: Whether this version is the active version of the template. Only one version can be active at a time.
-        :param _builtins.str message: A message describing the changes in this version of the template. Messages longer than 72 characters will be truncated.
-        :param _builtins.str name: The name of the template version. Automatically generated if not provided. If provided, the name *must* change each time the directory contents, or the `tf_vars` attribute are updated.
-        :param Sequence['TemplateVersionProvisionerTagArgs'] provisioner_tags: Provisioner tags for the template version.
-        :param Sequence['TemplateVersionTfVarArgs'] tf_vars: Terraform variables for the template version.
-        """
         pulumi.set(__self__, "directory", directory)
         if active is not None:
             pulumi.set(__self__, "active", active)
@@ -202,17 +176,11 @@ class TemplateVersion(dict):
     @_builtins.property
     @pulumi.getter
     def directory(self) -> _builtins.str:
-        """
-        A path to the directory to create the template version from. Changes in the directory contents will trigger the creation of a new template version.
-        """
         return pulumi.get(self, "directory")
 
     @_builtins.property
     @pulumi.getter
     def active(self) -> Optional[_builtins.bool]:
-        """
-        Whether this version is the active version of the template. Only one version can be active at a time.
-        """
         return pulumi.get(self, "active")
 
     @_builtins.property
@@ -228,33 +196,21 @@ class TemplateVersion(dict):
     @_builtins.property
     @pulumi.getter
     def message(self) -> Optional[_builtins.str]:
-        """
-        A message describing the changes in this version of the template. Messages longer than 72 characters will be truncated.
-        """
         return pulumi.get(self, "message")
 
     @_builtins.property
     @pulumi.getter
     def name(self) -> Optional[_builtins.str]:
-        """
-        The name of the template version. Automatically generated if not provided. If provided, the name *must* change each time the directory contents, or the `tf_vars` attribute are updated.
-        """
         return pulumi.get(self, "name")
 
     @_builtins.property
     @pulumi.getter(name="provisionerTags")
     def provisioner_tags(self) -> Optional[Sequence['outputs.TemplateVersionProvisionerTag']]:
-        """
-        Provisioner tags for the template version.
-        """
         return pulumi.get(self, "provisioner_tags")
 
     @_builtins.property
     @pulumi.getter(name="tfVars")
     def tf_vars(self) -> Optional[Sequence['outputs.TemplateVersionTfVar']]:
-        """
-        Terraform variables for the template version.
-        """
         return pulumi.get(self, "tf_vars")
 
 
@@ -306,12 +262,6 @@ class GetGroupMemberResult(dict):
                  login_type: _builtins.str,
                  status: _builtins.str,
                  username: _builtins.str):
-        """
-        :param _builtins.float created_at: Unix timestamp of when the member was created.
-        :param _builtins.float last_seen_at: Unix timestamp of when the member was last seen.
-        :param _builtins.str login_type: The login type of the member. Can be `oidc`, `token`, `password`, `github` or `none`.
-        :param _builtins.str status: The status of the member. Can be `active`, `dormant` or `suspended`.
-        """
         pulumi.set(__self__, "created_at", created_at)
         pulumi.set(__self__, "email", email)
         pulumi.set(__self__, "id", id)
@@ -323,9 +273,6 @@ class GetGroupMemberResult(dict):
     @_builtins.property
     @pulumi.getter(name="createdAt")
     def created_at(self) -> _builtins.float:
-        """
-        Unix timestamp of when the member was created.
-        """
         return pulumi.get(self, "created_at")
 
     @_builtins.property
@@ -341,30 +288,97 @@ class GetGroupMemberResult(dict):
     @_builtins.property
     @pulumi.getter(name="lastSeenAt")
     def last_seen_at(self) -> _builtins.float:
-        """
-        Unix timestamp of when the member was last seen.
-        """
         return pulumi.get(self, "last_seen_at")
 
     @_builtins.property
     @pulumi.getter(name="loginType")
     def login_type(self) -> _builtins.str:
-        """
-        The login type of the member. Can be `oidc`, `token`, `password`, `github` or `none`.
-        """
         return pulumi.get(self, "login_type")
 
     @_builtins.property
     @pulumi.getter
     def status(self) -> _builtins.str:
-        """
-        The status of the member. Can be `active`, `dormant` or `suspended`.
-        """
         return pulumi.get(self, "status")
 
     @_builtins.property
     @pulumi.getter
     def username(self) -> _builtins.str:
         return pulumi.get(self, "username")
+
+
+@pulumi.output_type
+class GetTemplateAclResult(dict):
+    def __init__(__self__, *,
+                 groups: Sequence['outputs.GetTemplateAclGroupResult'],
+                 users: Sequence['outputs.GetTemplateAclUserResult']):
+        pulumi.set(__self__, "groups", groups)
+        pulumi.set(__self__, "users", users)
+
+    @_builtins.property
+    @pulumi.getter
+    def groups(self) -> Sequence['outputs.GetTemplateAclGroupResult']:
+        return pulumi.get(self, "groups")
+
+    @_builtins.property
+    @pulumi.getter
+    def users(self) -> Sequence['outputs.GetTemplateAclUserResult']:
+        return pulumi.get(self, "users")
+
+
+@pulumi.output_type
+class GetTemplateAclGroupResult(dict):
+    def __init__(__self__, *,
+                 id: _builtins.str,
+                 role: _builtins.str):
+        pulumi.set(__self__, "id", id)
+        pulumi.set(__self__, "role", role)
+
+    @_builtins.property
+    @pulumi.getter
+    def id(self) -> _builtins.str:
+        return pulumi.get(self, "id")
+
+    @_builtins.property
+    @pulumi.getter
+    def role(self) -> _builtins.str:
+        return pulumi.get(self, "role")
+
+
+@pulumi.output_type
+class GetTemplateAclUserResult(dict):
+    def __init__(__self__, *,
+                 id: _builtins.str,
+                 role: _builtins.str):
+        pulumi.set(__self__, "id", id)
+        pulumi.set(__self__, "role", role)
+
+    @_builtins.property
+    @pulumi.getter
+    def id(self) -> _builtins.str:
+        return pulumi.get(self, "id")
+
+    @_builtins.property
+    @pulumi.getter
+    def role(self) -> _builtins.str:
+        return pulumi.get(self, "role")
+
+
+@pulumi.output_type
+class GetTemplateAutoStopRequirementResult(dict):
+    def __init__(__self__, *,
+                 days_of_weeks: Sequence[_builtins.str],
+                 weeks: _builtins.float):
+        pulumi.set(__self__, "days_of_weeks", days_of_weeks)
+        pulumi.set(__self__, "weeks", weeks)
+
+    @_builtins.property
+    @pulumi.getter(name="daysOfWeeks")
+    def days_of_weeks(self) -> Sequence[_builtins.str]:
+        return pulumi.get(self, "days_of_weeks")
+
+    @_builtins.property
+    @pulumi.getter
+    def weeks(self) -> _builtins.float:
+        return pulumi.get(self, "weeks")
 
 

@@ -25,11 +25,6 @@ class ProviderArgs:
                  url: pulumi.Input[Optional[_builtins.str]] = None):
         """
         The set of arguments for constructing a Provider resource.
-
-        :param pulumi.Input[_builtins.str] default_organization_id: Default organization ID to use when creating resources. Defaults to the first organization the token has access to.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] headers: Additional HTTP headers to include in all API requests. Provide as a map of header names to values. For example, set `X-Coder-Bypass-Ratelimit` to `true` to bypass rate limits (requires Owner role).
-        :param pulumi.Input[_builtins.str] token: API token for communicating with the deployment. Most resource types require elevated permissions. Defaults to `$CODER_SESSION_TOKEN`.
-        :param pulumi.Input[_builtins.str] url: URL to the Coder deployment. Defaults to `$CODER_URL`.
         """
         if default_organization_id is not None:
             pulumi.set(__self__, "default_organization_id", default_organization_id)
@@ -43,9 +38,6 @@ class ProviderArgs:
     @_builtins.property
     @pulumi.getter(name="defaultOrganizationId")
     def default_organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Default organization ID to use when creating resources. Defaults to the first organization the token has access to.
-        """
         return pulumi.get(self, "default_organization_id")
 
     @default_organization_id.setter
@@ -55,9 +47,6 @@ class ProviderArgs:
     @_builtins.property
     @pulumi.getter
     def headers(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
-        """
-        Additional HTTP headers to include in all API requests. Provide as a map of header names to values. For example, set `X-Coder-Bypass-Ratelimit` to `true` to bypass rate limits (requires Owner role).
-        """
         return pulumi.get(self, "headers")
 
     @headers.setter
@@ -67,9 +56,6 @@ class ProviderArgs:
     @_builtins.property
     @pulumi.getter
     def token(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        API token for communicating with the deployment. Most resource types require elevated permissions. Defaults to `$CODER_SESSION_TOKEN`.
-        """
         return pulumi.get(self, "token")
 
     @token.setter
@@ -79,9 +65,6 @@ class ProviderArgs:
     @_builtins.property
     @pulumi.getter
     def url(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        URL to the Coder deployment. Defaults to `$CODER_URL`.
-        """
         return pulumi.get(self, "url")
 
     @url.setter
@@ -101,18 +84,10 @@ class Provider(pulumi.ProviderResource):
                  url: pulumi.Input[Optional[_builtins.str]] = None,
                  __props__=None):
         """
-        The provider type for the coderd package. By default, resources use package-wide configuration
-        settings, however an explicit `Provider` instance may be created and passed during resource
-        construction to achieve fine-grained programmatic control over provider settings. See the
-        [documentation](https://www.pulumi.com/docs/reference/programming-model/#providers) for more information.
-
+        Create a Coderd resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] default_organization_id: Default organization ID to use when creating resources. Defaults to the first organization the token has access to.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] headers: Additional HTTP headers to include in all API requests. Provide as a map of header names to values. For example, set `X-Coder-Bypass-Ratelimit` to `true` to bypass rate limits (requires Owner role).
-        :param pulumi.Input[_builtins.str] token: API token for communicating with the deployment. Most resource types require elevated permissions. Defaults to `$CODER_SESSION_TOKEN`.
-        :param pulumi.Input[_builtins.str] url: URL to the Coder deployment. Defaults to `$CODER_URL`.
         """
         ...
     @overload
@@ -121,11 +96,7 @@ class Provider(pulumi.ProviderResource):
                  args: Optional[ProviderArgs] = None,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
-        The provider type for the coderd package. By default, resources use package-wide configuration
-        settings, however an explicit `Provider` instance may be created and passed during resource
-        construction to achieve fine-grained programmatic control over provider settings. See the
-        [documentation](https://www.pulumi.com/docs/reference/programming-model/#providers) for more information.
-
+        Create a Coderd resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param ProviderArgs args: The arguments to use to populate this resource's properties.
@@ -157,10 +128,8 @@ class Provider(pulumi.ProviderResource):
 
             __props__.__dict__["default_organization_id"] = default_organization_id
             __props__.__dict__["headers"] = pulumi.Output.from_input(headers).apply(pulumi.runtime.to_json) if headers is not None else None
-            __props__.__dict__["token"] = None if token is None else pulumi.Output.secret(token)
+            __props__.__dict__["token"] = token
             __props__.__dict__["url"] = url
-        secret_opts = pulumi.ResourceOptions(additional_secret_outputs=["token"])
-        opts = pulumi.ResourceOptions.merge(opts, secret_opts)
         super(Provider, __self__).__init__(
             'coderd',
             resource_name,
@@ -171,24 +140,32 @@ class Provider(pulumi.ProviderResource):
     @_builtins.property
     @pulumi.getter(name="defaultOrganizationId")
     def default_organization_id(self) -> pulumi.Output[Optional[_builtins.str]]:
-        """
-        Default organization ID to use when creating resources. Defaults to the first organization the token has access to.
-        """
         return pulumi.get(self, "default_organization_id")
 
     @_builtins.property
     @pulumi.getter
     def token(self) -> pulumi.Output[Optional[_builtins.str]]:
-        """
-        API token for communicating with the deployment. Most resource types require elevated permissions. Defaults to `$CODER_SESSION_TOKEN`.
-        """
         return pulumi.get(self, "token")
 
     @_builtins.property
     @pulumi.getter
     def url(self) -> pulumi.Output[Optional[_builtins.str]]:
-        """
-        URL to the Coder deployment. Defaults to `$CODER_URL`.
-        """
         return pulumi.get(self, "url")
+
+    @pulumi.output_type
+    class TerraformConfigResult:
+        def __init__(__self__, result=None):
+            if result and not isinstance(result, dict):
+                raise TypeError("Expected argument 'result' to be a dict")
+            pulumi.set(__self__, "result", result)
+
+        @_builtins.property
+        @pulumi.getter
+        def result(self) -> Mapping[str, Any]:
+            return pulumi.get(self, "result")
+
+    def terraform_config(__self__) -> pulumi.Output['Provider.TerraformConfigResult']:
+        __args__ = dict()
+        __args__['__self__'] = __self__
+        return pulumi.runtime.call('pulumi:providers:coderd/terraformConfig', __args__, res=__self__, typ=Provider.TerraformConfigResult, package_ref=_utilities.get_package())
 

@@ -21,382 +21,6 @@ __all__ = ['TemplateArgs', 'Template']
 @pulumi.input_type
 class TemplateArgs:
     def __init__(__self__, *,
-                 name: pulumi.Input[_builtins.str],
-                 acl: pulumi.Input[Optional['TemplateAclArgs']] = None,
-                 activity_bump_ms: pulumi.Input[Optional[_builtins.float]] = None,
-                 agents_allowed: pulumi.Input[Optional[_builtins.bool]] = None,
-                 allow_user_auto_start: pulumi.Input[Optional[_builtins.bool]] = None,
-                 allow_user_auto_stop: pulumi.Input[Optional[_builtins.bool]] = None,
-                 allow_user_cancel_workspace_jobs: pulumi.Input[Optional[_builtins.bool]] = None,
-                 auto_start_permitted_days_of_weeks: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
-                 auto_stop_requirement: pulumi.Input[Optional['TemplateAutoStopRequirementArgs']] = None,
-                 cors_behavior: pulumi.Input[Optional[_builtins.str]] = None,
-                 default_ttl_ms: pulumi.Input[Optional[_builtins.float]] = None,
-                 deprecation_message: pulumi.Input[Optional[_builtins.str]] = None,
-                 description: pulumi.Input[Optional[_builtins.str]] = None,
-                 display_name: pulumi.Input[Optional[_builtins.str]] = None,
-                 failure_ttl_ms: pulumi.Input[Optional[_builtins.float]] = None,
-                 icon: pulumi.Input[Optional[_builtins.str]] = None,
-                 max_port_share_level: pulumi.Input[Optional[_builtins.str]] = None,
-                 organization_id: pulumi.Input[Optional[_builtins.str]] = None,
-                 require_active_version: pulumi.Input[Optional[_builtins.bool]] = None,
-                 time_til_dormant_autodelete_ms: pulumi.Input[Optional[_builtins.float]] = None,
-                 time_til_dormant_ms: pulumi.Input[Optional[_builtins.float]] = None,
-                 use_classic_parameter_flow: pulumi.Input[Optional[_builtins.bool]] = None,
-                 versions: pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]] = None):
-        """
-        The set of arguments for constructing a Template resource.
-
-        :param pulumi.Input[_builtins.str] name: The name of the template.
-        :param pulumi.Input['TemplateAclArgs'] acl: (Enterprise) Access control list for the template. If null, ACL policies will not be added, removed, or read by Terraform.
-        :param pulumi.Input[_builtins.float] activity_bump_ms: The activity bump duration for all workspaces created from this template, in milliseconds. Defaults to one hour.
-        :param pulumi.Input[_builtins.bool] agents_allowed: Whether Coder Agents can create workspaces from this template. Coder defaults this setting to true. Requires a Coder deployment running v2.37.0 or later.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_start: (Enterprise) Whether users can auto-start workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_stop: (Enterprise) Whether users can auto-stop workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_cancel_workspace_jobs: Whether users can cancel in-progress workspace jobs using this template. Defaults to true.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] auto_start_permitted_days_of_weeks: (Enterprise) List of days of the week in which autostart is allowed to happen, for all workspaces created from this template. Defaults to all days. If no days are specified, autostart is not allowed.
-        :param pulumi.Input['TemplateAutoStopRequirementArgs'] auto_stop_requirement: (Enterprise) The auto-stop requirement for all workspaces created from this template.
-        :param pulumi.Input[_builtins.str] cors_behavior: The CORS behavior for workspace apps in this template. Valid values are `simple` (default CORS middleware) or `passthru` (bypass CORS middleware). Defaults to `simple`. Requires a Coder deployment running v2.26.0 or later.
-        :param pulumi.Input[_builtins.float] default_ttl_ms: The default time-to-live for all workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] deprecation_message: If set, the template will be marked as deprecated with the provided message and users will be blocked from creating new workspaces from it. Does nothing if set when the resource is created.
-        :param pulumi.Input[_builtins.str] description: A description of the template.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the template. Defaults to the template name.
-        :param pulumi.Input[_builtins.float] failure_ttl_ms: (Enterprise) The max lifetime before Coder stops all resources for failed workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] icon: Relative path or external URL that specifies an icon to be displayed in the dashboard.
-        :param pulumi.Input[_builtins.str] max_port_share_level: (Enterprise) The maximum port share level for workspaces created from this template. Defaults to `owner` on an Enterprise deployment, or `public` otherwise.
-        :param pulumi.Input[_builtins.str] organization_id: The ID of the organization. Defaults to the provider's default organization.
-        :param pulumi.Input[_builtins.bool] require_active_version: (Enterprise) Whether workspaces must be created from the active version of this template. Defaults to false.
-        :param pulumi.Input[_builtins.float] time_til_dormant_autodelete_ms: (Enterprise) The max lifetime before Coder permanently deletes dormant workspaces created from this template.
-        :param pulumi.Input[_builtins.float] time_til_dormant_ms: (Enterprise) The max lifetime before Coder locks inactive workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.bool] use_classic_parameter_flow: If true, the classic parameter flow will be used when creating workspaces from this template. Defaults to false.
-        :param pulumi.Input[Sequence[pulumi.Input['TemplateVersionArgs']]] versions: The template versions to manage. If null, template versions are not created, updated or read, and only the template's other settings are managed. At least one version (with `active = true`) is required when creating a new template, since Coder templates cannot exist without a version.
-        """
-        pulumi.set(__self__, "name", name)
-        if acl is not None:
-            pulumi.set(__self__, "acl", acl)
-        if activity_bump_ms is not None:
-            pulumi.set(__self__, "activity_bump_ms", activity_bump_ms)
-        if agents_allowed is not None:
-            pulumi.set(__self__, "agents_allowed", agents_allowed)
-        if allow_user_auto_start is not None:
-            pulumi.set(__self__, "allow_user_auto_start", allow_user_auto_start)
-        if allow_user_auto_stop is not None:
-            pulumi.set(__self__, "allow_user_auto_stop", allow_user_auto_stop)
-        if allow_user_cancel_workspace_jobs is not None:
-            pulumi.set(__self__, "allow_user_cancel_workspace_jobs", allow_user_cancel_workspace_jobs)
-        if auto_start_permitted_days_of_weeks is not None:
-            pulumi.set(__self__, "auto_start_permitted_days_of_weeks", auto_start_permitted_days_of_weeks)
-        if auto_stop_requirement is not None:
-            pulumi.set(__self__, "auto_stop_requirement", auto_stop_requirement)
-        if cors_behavior is not None:
-            pulumi.set(__self__, "cors_behavior", cors_behavior)
-        if default_ttl_ms is not None:
-            pulumi.set(__self__, "default_ttl_ms", default_ttl_ms)
-        if deprecation_message is not None:
-            pulumi.set(__self__, "deprecation_message", deprecation_message)
-        if description is not None:
-            pulumi.set(__self__, "description", description)
-        if display_name is not None:
-            pulumi.set(__self__, "display_name", display_name)
-        if failure_ttl_ms is not None:
-            pulumi.set(__self__, "failure_ttl_ms", failure_ttl_ms)
-        if icon is not None:
-            pulumi.set(__self__, "icon", icon)
-        if max_port_share_level is not None:
-            pulumi.set(__self__, "max_port_share_level", max_port_share_level)
-        if organization_id is not None:
-            pulumi.set(__self__, "organization_id", organization_id)
-        if require_active_version is not None:
-            pulumi.set(__self__, "require_active_version", require_active_version)
-        if time_til_dormant_autodelete_ms is not None:
-            pulumi.set(__self__, "time_til_dormant_autodelete_ms", time_til_dormant_autodelete_ms)
-        if time_til_dormant_ms is not None:
-            pulumi.set(__self__, "time_til_dormant_ms", time_til_dormant_ms)
-        if use_classic_parameter_flow is not None:
-            pulumi.set(__self__, "use_classic_parameter_flow", use_classic_parameter_flow)
-        if versions is not None:
-            pulumi.set(__self__, "versions", versions)
-
-    @_builtins.property
-    @pulumi.getter
-    def name(self) -> pulumi.Input[_builtins.str]:
-        """
-        The name of the template.
-        """
-        return pulumi.get(self, "name")
-
-    @name.setter
-    def name(self, value: pulumi.Input[_builtins.str]):
-        pulumi.set(self, "name", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def acl(self) -> pulumi.Input[Optional['TemplateAclArgs']]:
-        """
-        (Enterprise) Access control list for the template. If null, ACL policies will not be added, removed, or read by Terraform.
-        """
-        return pulumi.get(self, "acl")
-
-    @acl.setter
-    def acl(self, value: pulumi.Input[Optional['TemplateAclArgs']]):
-        pulumi.set(self, "acl", value)
-
-    @_builtins.property
-    @pulumi.getter(name="activityBumpMs")
-    def activity_bump_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        The activity bump duration for all workspaces created from this template, in milliseconds. Defaults to one hour.
-        """
-        return pulumi.get(self, "activity_bump_ms")
-
-    @activity_bump_ms.setter
-    def activity_bump_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
-        pulumi.set(self, "activity_bump_ms", value)
-
-    @_builtins.property
-    @pulumi.getter(name="agentsAllowed")
-    def agents_allowed(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether Coder Agents can create workspaces from this template. Coder defaults this setting to true. Requires a Coder deployment running v2.37.0 or later.
-        """
-        return pulumi.get(self, "agents_allowed")
-
-    @agents_allowed.setter
-    def agents_allowed(self, value: pulumi.Input[Optional[_builtins.bool]]):
-        pulumi.set(self, "agents_allowed", value)
-
-    @_builtins.property
-    @pulumi.getter(name="allowUserAutoStart")
-    def allow_user_auto_start(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        (Enterprise) Whether users can auto-start workspaces created from this template. Defaults to true.
-        """
-        return pulumi.get(self, "allow_user_auto_start")
-
-    @allow_user_auto_start.setter
-    def allow_user_auto_start(self, value: pulumi.Input[Optional[_builtins.bool]]):
-        pulumi.set(self, "allow_user_auto_start", value)
-
-    @_builtins.property
-    @pulumi.getter(name="allowUserAutoStop")
-    def allow_user_auto_stop(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        (Enterprise) Whether users can auto-stop workspaces created from this template. Defaults to true.
-        """
-        return pulumi.get(self, "allow_user_auto_stop")
-
-    @allow_user_auto_stop.setter
-    def allow_user_auto_stop(self, value: pulumi.Input[Optional[_builtins.bool]]):
-        pulumi.set(self, "allow_user_auto_stop", value)
-
-    @_builtins.property
-    @pulumi.getter(name="allowUserCancelWorkspaceJobs")
-    def allow_user_cancel_workspace_jobs(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether users can cancel in-progress workspace jobs using this template. Defaults to true.
-        """
-        return pulumi.get(self, "allow_user_cancel_workspace_jobs")
-
-    @allow_user_cancel_workspace_jobs.setter
-    def allow_user_cancel_workspace_jobs(self, value: pulumi.Input[Optional[_builtins.bool]]):
-        pulumi.set(self, "allow_user_cancel_workspace_jobs", value)
-
-    @_builtins.property
-    @pulumi.getter(name="autoStartPermittedDaysOfWeeks")
-    def auto_start_permitted_days_of_weeks(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        (Enterprise) List of days of the week in which autostart is allowed to happen, for all workspaces created from this template. Defaults to all days. If no days are specified, autostart is not allowed.
-        """
-        return pulumi.get(self, "auto_start_permitted_days_of_weeks")
-
-    @auto_start_permitted_days_of_weeks.setter
-    def auto_start_permitted_days_of_weeks(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
-        pulumi.set(self, "auto_start_permitted_days_of_weeks", value)
-
-    @_builtins.property
-    @pulumi.getter(name="autoStopRequirement")
-    def auto_stop_requirement(self) -> pulumi.Input[Optional['TemplateAutoStopRequirementArgs']]:
-        """
-        (Enterprise) The auto-stop requirement for all workspaces created from this template.
-        """
-        return pulumi.get(self, "auto_stop_requirement")
-
-    @auto_stop_requirement.setter
-    def auto_stop_requirement(self, value: pulumi.Input[Optional['TemplateAutoStopRequirementArgs']]):
-        pulumi.set(self, "auto_stop_requirement", value)
-
-    @_builtins.property
-    @pulumi.getter(name="corsBehavior")
-    def cors_behavior(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The CORS behavior for workspace apps in this template. Valid values are `simple` (default CORS middleware) or `passthru` (bypass CORS middleware). Defaults to `simple`. Requires a Coder deployment running v2.26.0 or later.
-        """
-        return pulumi.get(self, "cors_behavior")
-
-    @cors_behavior.setter
-    def cors_behavior(self, value: pulumi.Input[Optional[_builtins.str]]):
-        pulumi.set(self, "cors_behavior", value)
-
-    @_builtins.property
-    @pulumi.getter(name="defaultTtlMs")
-    def default_ttl_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        The default time-to-live for all workspaces created from this template, in milliseconds.
-        """
-        return pulumi.get(self, "default_ttl_ms")
-
-    @default_ttl_ms.setter
-    def default_ttl_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
-        pulumi.set(self, "default_ttl_ms", value)
-
-    @_builtins.property
-    @pulumi.getter(name="deprecationMessage")
-    def deprecation_message(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        If set, the template will be marked as deprecated with the provided message and users will be blocked from creating new workspaces from it. Does nothing if set when the resource is created.
-        """
-        return pulumi.get(self, "deprecation_message")
-
-    @deprecation_message.setter
-    def deprecation_message(self, value: pulumi.Input[Optional[_builtins.str]]):
-        pulumi.set(self, "deprecation_message", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def description(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        A description of the template.
-        """
-        return pulumi.get(self, "description")
-
-    @description.setter
-    def description(self, value: pulumi.Input[Optional[_builtins.str]]):
-        pulumi.set(self, "description", value)
-
-    @_builtins.property
-    @pulumi.getter(name="displayName")
-    def display_name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The display name of the template. Defaults to the template name.
-        """
-        return pulumi.get(self, "display_name")
-
-    @display_name.setter
-    def display_name(self, value: pulumi.Input[Optional[_builtins.str]]):
-        pulumi.set(self, "display_name", value)
-
-    @_builtins.property
-    @pulumi.getter(name="failureTtlMs")
-    def failure_ttl_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        (Enterprise) The max lifetime before Coder stops all resources for failed workspaces created from this template, in milliseconds.
-        """
-        return pulumi.get(self, "failure_ttl_ms")
-
-    @failure_ttl_ms.setter
-    def failure_ttl_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
-        pulumi.set(self, "failure_ttl_ms", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def icon(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Relative path or external URL that specifies an icon to be displayed in the dashboard.
-        """
-        return pulumi.get(self, "icon")
-
-    @icon.setter
-    def icon(self, value: pulumi.Input[Optional[_builtins.str]]):
-        pulumi.set(self, "icon", value)
-
-    @_builtins.property
-    @pulumi.getter(name="maxPortShareLevel")
-    def max_port_share_level(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        (Enterprise) The maximum port share level for workspaces created from this template. Defaults to `owner` on an Enterprise deployment, or `public` otherwise.
-        """
-        return pulumi.get(self, "max_port_share_level")
-
-    @max_port_share_level.setter
-    def max_port_share_level(self, value: pulumi.Input[Optional[_builtins.str]]):
-        pulumi.set(self, "max_port_share_level", value)
-
-    @_builtins.property
-    @pulumi.getter(name="organizationId")
-    def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The ID of the organization. Defaults to the provider's default organization.
-        """
-        return pulumi.get(self, "organization_id")
-
-    @organization_id.setter
-    def organization_id(self, value: pulumi.Input[Optional[_builtins.str]]):
-        pulumi.set(self, "organization_id", value)
-
-    @_builtins.property
-    @pulumi.getter(name="requireActiveVersion")
-    def require_active_version(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        (Enterprise) Whether workspaces must be created from the active version of this template. Defaults to false.
-        """
-        return pulumi.get(self, "require_active_version")
-
-    @require_active_version.setter
-    def require_active_version(self, value: pulumi.Input[Optional[_builtins.bool]]):
-        pulumi.set(self, "require_active_version", value)
-
-    @_builtins.property
-    @pulumi.getter(name="timeTilDormantAutodeleteMs")
-    def time_til_dormant_autodelete_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        (Enterprise) The max lifetime before Coder permanently deletes dormant workspaces created from this template.
-        """
-        return pulumi.get(self, "time_til_dormant_autodelete_ms")
-
-    @time_til_dormant_autodelete_ms.setter
-    def time_til_dormant_autodelete_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
-        pulumi.set(self, "time_til_dormant_autodelete_ms", value)
-
-    @_builtins.property
-    @pulumi.getter(name="timeTilDormantMs")
-    def time_til_dormant_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        (Enterprise) The max lifetime before Coder locks inactive workspaces created from this template, in milliseconds.
-        """
-        return pulumi.get(self, "time_til_dormant_ms")
-
-    @time_til_dormant_ms.setter
-    def time_til_dormant_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
-        pulumi.set(self, "time_til_dormant_ms", value)
-
-    @_builtins.property
-    @pulumi.getter(name="useClassicParameterFlow")
-    def use_classic_parameter_flow(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        If true, the classic parameter flow will be used when creating workspaces from this template. Defaults to false.
-        """
-        return pulumi.get(self, "use_classic_parameter_flow")
-
-    @use_classic_parameter_flow.setter
-    def use_classic_parameter_flow(self, value: pulumi.Input[Optional[_builtins.bool]]):
-        pulumi.set(self, "use_classic_parameter_flow", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def versions(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]]:
-        """
-        The template versions to manage. If null, template versions are not created, updated or read, and only the template's other settings are managed. At least one version (with `active = true`) is required when creating a new template, since Coder templates cannot exist without a version.
-        """
-        return pulumi.get(self, "versions")
-
-    @versions.setter
-    def versions(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]]):
-        pulumi.set(self, "versions", value)
-
-
-@pulumi.input_type
-class _TemplateState:
-    def __init__(__self__, *,
                  acl: pulumi.Input[Optional['TemplateAclArgs']] = None,
                  activity_bump_ms: pulumi.Input[Optional[_builtins.float]] = None,
                  agents_allowed: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -421,31 +45,7 @@ class _TemplateState:
                  use_classic_parameter_flow: pulumi.Input[Optional[_builtins.bool]] = None,
                  versions: pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]] = None):
         """
-        Input properties used for looking up and filtering Template resources.
-
-        :param pulumi.Input['TemplateAclArgs'] acl: (Enterprise) Access control list for the template. If null, ACL policies will not be added, removed, or read by Terraform.
-        :param pulumi.Input[_builtins.float] activity_bump_ms: The activity bump duration for all workspaces created from this template, in milliseconds. Defaults to one hour.
-        :param pulumi.Input[_builtins.bool] agents_allowed: Whether Coder Agents can create workspaces from this template. Coder defaults this setting to true. Requires a Coder deployment running v2.37.0 or later.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_start: (Enterprise) Whether users can auto-start workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_stop: (Enterprise) Whether users can auto-stop workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_cancel_workspace_jobs: Whether users can cancel in-progress workspace jobs using this template. Defaults to true.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] auto_start_permitted_days_of_weeks: (Enterprise) List of days of the week in which autostart is allowed to happen, for all workspaces created from this template. Defaults to all days. If no days are specified, autostart is not allowed.
-        :param pulumi.Input['TemplateAutoStopRequirementArgs'] auto_stop_requirement: (Enterprise) The auto-stop requirement for all workspaces created from this template.
-        :param pulumi.Input[_builtins.str] cors_behavior: The CORS behavior for workspace apps in this template. Valid values are `simple` (default CORS middleware) or `passthru` (bypass CORS middleware). Defaults to `simple`. Requires a Coder deployment running v2.26.0 or later.
-        :param pulumi.Input[_builtins.float] default_ttl_ms: The default time-to-live for all workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] deprecation_message: If set, the template will be marked as deprecated with the provided message and users will be blocked from creating new workspaces from it. Does nothing if set when the resource is created.
-        :param pulumi.Input[_builtins.str] description: A description of the template.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the template. Defaults to the template name.
-        :param pulumi.Input[_builtins.float] failure_ttl_ms: (Enterprise) The max lifetime before Coder stops all resources for failed workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] icon: Relative path or external URL that specifies an icon to be displayed in the dashboard.
-        :param pulumi.Input[_builtins.str] max_port_share_level: (Enterprise) The maximum port share level for workspaces created from this template. Defaults to `owner` on an Enterprise deployment, or `public` otherwise.
-        :param pulumi.Input[_builtins.str] name: The name of the template.
-        :param pulumi.Input[_builtins.str] organization_id: The ID of the organization. Defaults to the provider's default organization.
-        :param pulumi.Input[_builtins.bool] require_active_version: (Enterprise) Whether workspaces must be created from the active version of this template. Defaults to false.
-        :param pulumi.Input[_builtins.float] time_til_dormant_autodelete_ms: (Enterprise) The max lifetime before Coder permanently deletes dormant workspaces created from this template.
-        :param pulumi.Input[_builtins.float] time_til_dormant_ms: (Enterprise) The max lifetime before Coder locks inactive workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.bool] use_classic_parameter_flow: If true, the classic parameter flow will be used when creating workspaces from this template. Defaults to false.
-        :param pulumi.Input[Sequence[pulumi.Input['TemplateVersionArgs']]] versions: The template versions to manage. If null, template versions are not created, updated or read, and only the template's other settings are managed. At least one version (with `active = true`) is required when creating a new template, since Coder templates cannot exist without a version.
+        The set of arguments for constructing a Template resource.
         """
         if acl is not None:
             pulumi.set(__self__, "acl", acl)
@@ -497,9 +97,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter
     def acl(self) -> pulumi.Input[Optional['TemplateAclArgs']]:
-        """
-        (Enterprise) Access control list for the template. If null, ACL policies will not be added, removed, or read by Terraform.
-        """
         return pulumi.get(self, "acl")
 
     @acl.setter
@@ -509,9 +106,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="activityBumpMs")
     def activity_bump_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        The activity bump duration for all workspaces created from this template, in milliseconds. Defaults to one hour.
-        """
         return pulumi.get(self, "activity_bump_ms")
 
     @activity_bump_ms.setter
@@ -521,9 +115,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="agentsAllowed")
     def agents_allowed(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether Coder Agents can create workspaces from this template. Coder defaults this setting to true. Requires a Coder deployment running v2.37.0 or later.
-        """
         return pulumi.get(self, "agents_allowed")
 
     @agents_allowed.setter
@@ -533,9 +124,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="allowUserAutoStart")
     def allow_user_auto_start(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        (Enterprise) Whether users can auto-start workspaces created from this template. Defaults to true.
-        """
         return pulumi.get(self, "allow_user_auto_start")
 
     @allow_user_auto_start.setter
@@ -545,9 +133,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="allowUserAutoStop")
     def allow_user_auto_stop(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        (Enterprise) Whether users can auto-stop workspaces created from this template. Defaults to true.
-        """
         return pulumi.get(self, "allow_user_auto_stop")
 
     @allow_user_auto_stop.setter
@@ -557,9 +142,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="allowUserCancelWorkspaceJobs")
     def allow_user_cancel_workspace_jobs(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        Whether users can cancel in-progress workspace jobs using this template. Defaults to true.
-        """
         return pulumi.get(self, "allow_user_cancel_workspace_jobs")
 
     @allow_user_cancel_workspace_jobs.setter
@@ -569,9 +151,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="autoStartPermittedDaysOfWeeks")
     def auto_start_permitted_days_of_weeks(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        (Enterprise) List of days of the week in which autostart is allowed to happen, for all workspaces created from this template. Defaults to all days. If no days are specified, autostart is not allowed.
-        """
         return pulumi.get(self, "auto_start_permitted_days_of_weeks")
 
     @auto_start_permitted_days_of_weeks.setter
@@ -581,9 +160,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="autoStopRequirement")
     def auto_stop_requirement(self) -> pulumi.Input[Optional['TemplateAutoStopRequirementArgs']]:
-        """
-        (Enterprise) The auto-stop requirement for all workspaces created from this template.
-        """
         return pulumi.get(self, "auto_stop_requirement")
 
     @auto_stop_requirement.setter
@@ -593,9 +169,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="corsBehavior")
     def cors_behavior(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The CORS behavior for workspace apps in this template. Valid values are `simple` (default CORS middleware) or `passthru` (bypass CORS middleware). Defaults to `simple`. Requires a Coder deployment running v2.26.0 or later.
-        """
         return pulumi.get(self, "cors_behavior")
 
     @cors_behavior.setter
@@ -605,9 +178,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="defaultTtlMs")
     def default_ttl_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        The default time-to-live for all workspaces created from this template, in milliseconds.
-        """
         return pulumi.get(self, "default_ttl_ms")
 
     @default_ttl_ms.setter
@@ -617,9 +187,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="deprecationMessage")
     def deprecation_message(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        If set, the template will be marked as deprecated with the provided message and users will be blocked from creating new workspaces from it. Does nothing if set when the resource is created.
-        """
         return pulumi.get(self, "deprecation_message")
 
     @deprecation_message.setter
@@ -629,9 +196,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter
     def description(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        A description of the template.
-        """
         return pulumi.get(self, "description")
 
     @description.setter
@@ -641,9 +205,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The display name of the template. Defaults to the template name.
-        """
         return pulumi.get(self, "display_name")
 
     @display_name.setter
@@ -653,9 +214,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="failureTtlMs")
     def failure_ttl_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        (Enterprise) The max lifetime before Coder stops all resources for failed workspaces created from this template, in milliseconds.
-        """
         return pulumi.get(self, "failure_ttl_ms")
 
     @failure_ttl_ms.setter
@@ -665,9 +223,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter
     def icon(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        Relative path or external URL that specifies an icon to be displayed in the dashboard.
-        """
         return pulumi.get(self, "icon")
 
     @icon.setter
@@ -677,9 +232,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="maxPortShareLevel")
     def max_port_share_level(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        (Enterprise) The maximum port share level for workspaces created from this template. Defaults to `owner` on an Enterprise deployment, or `public` otherwise.
-        """
         return pulumi.get(self, "max_port_share_level")
 
     @max_port_share_level.setter
@@ -689,9 +241,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter
     def name(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The name of the template.
-        """
         return pulumi.get(self, "name")
 
     @name.setter
@@ -701,9 +250,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
-        """
-        The ID of the organization. Defaults to the provider's default organization.
-        """
         return pulumi.get(self, "organization_id")
 
     @organization_id.setter
@@ -713,9 +259,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="requireActiveVersion")
     def require_active_version(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        (Enterprise) Whether workspaces must be created from the active version of this template. Defaults to false.
-        """
         return pulumi.get(self, "require_active_version")
 
     @require_active_version.setter
@@ -725,9 +268,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="timeTilDormantAutodeleteMs")
     def time_til_dormant_autodelete_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        (Enterprise) The max lifetime before Coder permanently deletes dormant workspaces created from this template.
-        """
         return pulumi.get(self, "time_til_dormant_autodelete_ms")
 
     @time_til_dormant_autodelete_ms.setter
@@ -737,9 +277,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="timeTilDormantMs")
     def time_til_dormant_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
-        """
-        (Enterprise) The max lifetime before Coder locks inactive workspaces created from this template, in milliseconds.
-        """
         return pulumi.get(self, "time_til_dormant_ms")
 
     @time_til_dormant_ms.setter
@@ -749,9 +286,6 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter(name="useClassicParameterFlow")
     def use_classic_parameter_flow(self) -> pulumi.Input[Optional[_builtins.bool]]:
-        """
-        If true, the classic parameter flow will be used when creating workspaces from this template. Defaults to false.
-        """
         return pulumi.get(self, "use_classic_parameter_flow")
 
     @use_classic_parameter_flow.setter
@@ -761,9 +295,290 @@ class _TemplateState:
     @_builtins.property
     @pulumi.getter
     def versions(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]]:
+        return pulumi.get(self, "versions")
+
+    @versions.setter
+    def versions(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]]):
+        pulumi.set(self, "versions", value)
+
+
+@pulumi.input_type
+class _TemplateState:
+    def __init__(__self__, *,
+                 acl: pulumi.Input[Optional['TemplateAclArgs']] = None,
+                 activity_bump_ms: pulumi.Input[Optional[_builtins.float]] = None,
+                 agents_allowed: pulumi.Input[Optional[_builtins.bool]] = None,
+                 allow_user_auto_start: pulumi.Input[Optional[_builtins.bool]] = None,
+                 allow_user_auto_stop: pulumi.Input[Optional[_builtins.bool]] = None,
+                 allow_user_cancel_workspace_jobs: pulumi.Input[Optional[_builtins.bool]] = None,
+                 auto_start_permitted_days_of_weeks: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 auto_stop_requirement: pulumi.Input[Optional['TemplateAutoStopRequirementArgs']] = None,
+                 cors_behavior: pulumi.Input[Optional[_builtins.str]] = None,
+                 default_ttl_ms: pulumi.Input[Optional[_builtins.float]] = None,
+                 deprecation_message: pulumi.Input[Optional[_builtins.str]] = None,
+                 description: pulumi.Input[Optional[_builtins.str]] = None,
+                 display_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 failure_ttl_ms: pulumi.Input[Optional[_builtins.float]] = None,
+                 icon: pulumi.Input[Optional[_builtins.str]] = None,
+                 max_port_share_level: pulumi.Input[Optional[_builtins.str]] = None,
+                 name: pulumi.Input[Optional[_builtins.str]] = None,
+                 organization_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 require_active_version: pulumi.Input[Optional[_builtins.bool]] = None,
+                 time_til_dormant_autodelete_ms: pulumi.Input[Optional[_builtins.float]] = None,
+                 time_til_dormant_ms: pulumi.Input[Optional[_builtins.float]] = None,
+                 use_classic_parameter_flow: pulumi.Input[Optional[_builtins.bool]] = None,
+                 versions: pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]] = None):
         """
-        The template versions to manage. If null, template versions are not created, updated or read, and only the template's other settings are managed. At least one version (with `active = true`) is required when creating a new template, since Coder templates cannot exist without a version.
+        Input properties used for looking up and filtering Template resources.
         """
+        if acl is not None:
+            pulumi.set(__self__, "acl", acl)
+        if activity_bump_ms is not None:
+            pulumi.set(__self__, "activity_bump_ms", activity_bump_ms)
+        if agents_allowed is not None:
+            pulumi.set(__self__, "agents_allowed", agents_allowed)
+        if allow_user_auto_start is not None:
+            pulumi.set(__self__, "allow_user_auto_start", allow_user_auto_start)
+        if allow_user_auto_stop is not None:
+            pulumi.set(__self__, "allow_user_auto_stop", allow_user_auto_stop)
+        if allow_user_cancel_workspace_jobs is not None:
+            pulumi.set(__self__, "allow_user_cancel_workspace_jobs", allow_user_cancel_workspace_jobs)
+        if auto_start_permitted_days_of_weeks is not None:
+            pulumi.set(__self__, "auto_start_permitted_days_of_weeks", auto_start_permitted_days_of_weeks)
+        if auto_stop_requirement is not None:
+            pulumi.set(__self__, "auto_stop_requirement", auto_stop_requirement)
+        if cors_behavior is not None:
+            pulumi.set(__self__, "cors_behavior", cors_behavior)
+        if default_ttl_ms is not None:
+            pulumi.set(__self__, "default_ttl_ms", default_ttl_ms)
+        if deprecation_message is not None:
+            pulumi.set(__self__, "deprecation_message", deprecation_message)
+        if description is not None:
+            pulumi.set(__self__, "description", description)
+        if display_name is not None:
+            pulumi.set(__self__, "display_name", display_name)
+        if failure_ttl_ms is not None:
+            pulumi.set(__self__, "failure_ttl_ms", failure_ttl_ms)
+        if icon is not None:
+            pulumi.set(__self__, "icon", icon)
+        if max_port_share_level is not None:
+            pulumi.set(__self__, "max_port_share_level", max_port_share_level)
+        if name is not None:
+            pulumi.set(__self__, "name", name)
+        if organization_id is not None:
+            pulumi.set(__self__, "organization_id", organization_id)
+        if require_active_version is not None:
+            pulumi.set(__self__, "require_active_version", require_active_version)
+        if time_til_dormant_autodelete_ms is not None:
+            pulumi.set(__self__, "time_til_dormant_autodelete_ms", time_til_dormant_autodelete_ms)
+        if time_til_dormant_ms is not None:
+            pulumi.set(__self__, "time_til_dormant_ms", time_til_dormant_ms)
+        if use_classic_parameter_flow is not None:
+            pulumi.set(__self__, "use_classic_parameter_flow", use_classic_parameter_flow)
+        if versions is not None:
+            pulumi.set(__self__, "versions", versions)
+
+    @_builtins.property
+    @pulumi.getter
+    def acl(self) -> pulumi.Input[Optional['TemplateAclArgs']]:
+        return pulumi.get(self, "acl")
+
+    @acl.setter
+    def acl(self, value: pulumi.Input[Optional['TemplateAclArgs']]):
+        pulumi.set(self, "acl", value)
+
+    @_builtins.property
+    @pulumi.getter(name="activityBumpMs")
+    def activity_bump_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
+        return pulumi.get(self, "activity_bump_ms")
+
+    @activity_bump_ms.setter
+    def activity_bump_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "activity_bump_ms", value)
+
+    @_builtins.property
+    @pulumi.getter(name="agentsAllowed")
+    def agents_allowed(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        return pulumi.get(self, "agents_allowed")
+
+    @agents_allowed.setter
+    def agents_allowed(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "agents_allowed", value)
+
+    @_builtins.property
+    @pulumi.getter(name="allowUserAutoStart")
+    def allow_user_auto_start(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        return pulumi.get(self, "allow_user_auto_start")
+
+    @allow_user_auto_start.setter
+    def allow_user_auto_start(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "allow_user_auto_start", value)
+
+    @_builtins.property
+    @pulumi.getter(name="allowUserAutoStop")
+    def allow_user_auto_stop(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        return pulumi.get(self, "allow_user_auto_stop")
+
+    @allow_user_auto_stop.setter
+    def allow_user_auto_stop(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "allow_user_auto_stop", value)
+
+    @_builtins.property
+    @pulumi.getter(name="allowUserCancelWorkspaceJobs")
+    def allow_user_cancel_workspace_jobs(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        return pulumi.get(self, "allow_user_cancel_workspace_jobs")
+
+    @allow_user_cancel_workspace_jobs.setter
+    def allow_user_cancel_workspace_jobs(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "allow_user_cancel_workspace_jobs", value)
+
+    @_builtins.property
+    @pulumi.getter(name="autoStartPermittedDaysOfWeeks")
+    def auto_start_permitted_days_of_weeks(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        return pulumi.get(self, "auto_start_permitted_days_of_weeks")
+
+    @auto_start_permitted_days_of_weeks.setter
+    def auto_start_permitted_days_of_weeks(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "auto_start_permitted_days_of_weeks", value)
+
+    @_builtins.property
+    @pulumi.getter(name="autoStopRequirement")
+    def auto_stop_requirement(self) -> pulumi.Input[Optional['TemplateAutoStopRequirementArgs']]:
+        return pulumi.get(self, "auto_stop_requirement")
+
+    @auto_stop_requirement.setter
+    def auto_stop_requirement(self, value: pulumi.Input[Optional['TemplateAutoStopRequirementArgs']]):
+        pulumi.set(self, "auto_stop_requirement", value)
+
+    @_builtins.property
+    @pulumi.getter(name="corsBehavior")
+    def cors_behavior(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "cors_behavior")
+
+    @cors_behavior.setter
+    def cors_behavior(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "cors_behavior", value)
+
+    @_builtins.property
+    @pulumi.getter(name="defaultTtlMs")
+    def default_ttl_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
+        return pulumi.get(self, "default_ttl_ms")
+
+    @default_ttl_ms.setter
+    def default_ttl_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "default_ttl_ms", value)
+
+    @_builtins.property
+    @pulumi.getter(name="deprecationMessage")
+    def deprecation_message(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "deprecation_message")
+
+    @deprecation_message.setter
+    def deprecation_message(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "deprecation_message", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def description(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "description")
+
+    @description.setter
+    def description(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "description", value)
+
+    @_builtins.property
+    @pulumi.getter(name="displayName")
+    def display_name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "display_name")
+
+    @display_name.setter
+    def display_name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "display_name", value)
+
+    @_builtins.property
+    @pulumi.getter(name="failureTtlMs")
+    def failure_ttl_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
+        return pulumi.get(self, "failure_ttl_ms")
+
+    @failure_ttl_ms.setter
+    def failure_ttl_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "failure_ttl_ms", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def icon(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "icon")
+
+    @icon.setter
+    def icon(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "icon", value)
+
+    @_builtins.property
+    @pulumi.getter(name="maxPortShareLevel")
+    def max_port_share_level(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "max_port_share_level")
+
+    @max_port_share_level.setter
+    def max_port_share_level(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "max_port_share_level", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "name")
+
+    @name.setter
+    def name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "name", value)
+
+    @_builtins.property
+    @pulumi.getter(name="organizationId")
+    def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "organization_id")
+
+    @organization_id.setter
+    def organization_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "organization_id", value)
+
+    @_builtins.property
+    @pulumi.getter(name="requireActiveVersion")
+    def require_active_version(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        return pulumi.get(self, "require_active_version")
+
+    @require_active_version.setter
+    def require_active_version(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "require_active_version", value)
+
+    @_builtins.property
+    @pulumi.getter(name="timeTilDormantAutodeleteMs")
+    def time_til_dormant_autodelete_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
+        return pulumi.get(self, "time_til_dormant_autodelete_ms")
+
+    @time_til_dormant_autodelete_ms.setter
+    def time_til_dormant_autodelete_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "time_til_dormant_autodelete_ms", value)
+
+    @_builtins.property
+    @pulumi.getter(name="timeTilDormantMs")
+    def time_til_dormant_ms(self) -> pulumi.Input[Optional[_builtins.float]]:
+        return pulumi.get(self, "time_til_dormant_ms")
+
+    @time_til_dormant_ms.setter
+    def time_til_dormant_ms(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "time_til_dormant_ms", value)
+
+    @_builtins.property
+    @pulumi.getter(name="useClassicParameterFlow")
+    def use_classic_parameter_flow(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        return pulumi.get(self, "use_classic_parameter_flow")
+
+    @use_classic_parameter_flow.setter
+    def use_classic_parameter_flow(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "use_classic_parameter_flow", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def versions(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['TemplateVersionArgs']]]]:
         return pulumi.get(self, "versions")
 
     @versions.setter
@@ -802,46 +617,19 @@ class Template(pulumi.CustomResource):
                  versions: pulumi.Input[Optional[Sequence[pulumi.Input[Union['TemplateVersionArgs', 'TemplateVersionArgsDict']]]]] = None,
                  __props__=None):
         """
-        A Coder template.
-
-        An existing one is imported by its id, or by `<organization-name>/<template-name>`.
+        Create a Template resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['TemplateAclArgs', 'TemplateAclArgsDict']] acl: (Enterprise) Access control list for the template. If null, ACL policies will not be added, removed, or read by Terraform.
-        :param pulumi.Input[_builtins.float] activity_bump_ms: The activity bump duration for all workspaces created from this template, in milliseconds. Defaults to one hour.
-        :param pulumi.Input[_builtins.bool] agents_allowed: Whether Coder Agents can create workspaces from this template. Coder defaults this setting to true. Requires a Coder deployment running v2.37.0 or later.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_start: (Enterprise) Whether users can auto-start workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_stop: (Enterprise) Whether users can auto-stop workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_cancel_workspace_jobs: Whether users can cancel in-progress workspace jobs using this template. Defaults to true.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] auto_start_permitted_days_of_weeks: (Enterprise) List of days of the week in which autostart is allowed to happen, for all workspaces created from this template. Defaults to all days. If no days are specified, autostart is not allowed.
-        :param pulumi.Input[Union['TemplateAutoStopRequirementArgs', 'TemplateAutoStopRequirementArgsDict']] auto_stop_requirement: (Enterprise) The auto-stop requirement for all workspaces created from this template.
-        :param pulumi.Input[_builtins.str] cors_behavior: The CORS behavior for workspace apps in this template. Valid values are `simple` (default CORS middleware) or `passthru` (bypass CORS middleware). Defaults to `simple`. Requires a Coder deployment running v2.26.0 or later.
-        :param pulumi.Input[_builtins.float] default_ttl_ms: The default time-to-live for all workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] deprecation_message: If set, the template will be marked as deprecated with the provided message and users will be blocked from creating new workspaces from it. Does nothing if set when the resource is created.
-        :param pulumi.Input[_builtins.str] description: A description of the template.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the template. Defaults to the template name.
-        :param pulumi.Input[_builtins.float] failure_ttl_ms: (Enterprise) The max lifetime before Coder stops all resources for failed workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] icon: Relative path or external URL that specifies an icon to be displayed in the dashboard.
-        :param pulumi.Input[_builtins.str] max_port_share_level: (Enterprise) The maximum port share level for workspaces created from this template. Defaults to `owner` on an Enterprise deployment, or `public` otherwise.
-        :param pulumi.Input[_builtins.str] name: The name of the template.
-        :param pulumi.Input[_builtins.str] organization_id: The ID of the organization. Defaults to the provider's default organization.
-        :param pulumi.Input[_builtins.bool] require_active_version: (Enterprise) Whether workspaces must be created from the active version of this template. Defaults to false.
-        :param pulumi.Input[_builtins.float] time_til_dormant_autodelete_ms: (Enterprise) The max lifetime before Coder permanently deletes dormant workspaces created from this template.
-        :param pulumi.Input[_builtins.float] time_til_dormant_ms: (Enterprise) The max lifetime before Coder locks inactive workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.bool] use_classic_parameter_flow: If true, the classic parameter flow will be used when creating workspaces from this template. Defaults to false.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['TemplateVersionArgs', 'TemplateVersionArgsDict']]]] versions: The template versions to manage. If null, template versions are not created, updated or read, and only the template's other settings are managed. At least one version (with `active = true`) is required when creating a new template, since Coder templates cannot exist without a version.
         """
         ...
     @overload
     def __init__(__self__,
                  resource_name: str,
-                 args: TemplateArgs,
+                 args: Optional[TemplateArgs] = None,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
-        A Coder template.
-
-        An existing one is imported by its id, or by `<organization-name>/<template-name>`.
+        Create a Template resource with the given unique name, props, and options.
 
         :param str resource_name: The name of the resource.
         :param TemplateArgs args: The arguments to use to populate this resource's properties.
@@ -906,8 +694,6 @@ class Template(pulumi.CustomResource):
             __props__.__dict__["failure_ttl_ms"] = failure_ttl_ms
             __props__.__dict__["icon"] = icon
             __props__.__dict__["max_port_share_level"] = max_port_share_level
-            if name is None and not opts.urn:
-                raise TypeError("Missing required property 'name'")
             __props__.__dict__["name"] = name
             __props__.__dict__["organization_id"] = organization_id
             __props__.__dict__["require_active_version"] = require_active_version
@@ -956,29 +742,6 @@ class Template(pulumi.CustomResource):
         :param str resource_name: The unique name of the resulting resource.
         :param pulumi.Input[str] id: The unique provider ID of the resource to lookup.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['TemplateAclArgs', 'TemplateAclArgsDict']] acl: (Enterprise) Access control list for the template. If null, ACL policies will not be added, removed, or read by Terraform.
-        :param pulumi.Input[_builtins.float] activity_bump_ms: The activity bump duration for all workspaces created from this template, in milliseconds. Defaults to one hour.
-        :param pulumi.Input[_builtins.bool] agents_allowed: Whether Coder Agents can create workspaces from this template. Coder defaults this setting to true. Requires a Coder deployment running v2.37.0 or later.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_start: (Enterprise) Whether users can auto-start workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_auto_stop: (Enterprise) Whether users can auto-stop workspaces created from this template. Defaults to true.
-        :param pulumi.Input[_builtins.bool] allow_user_cancel_workspace_jobs: Whether users can cancel in-progress workspace jobs using this template. Defaults to true.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] auto_start_permitted_days_of_weeks: (Enterprise) List of days of the week in which autostart is allowed to happen, for all workspaces created from this template. Defaults to all days. If no days are specified, autostart is not allowed.
-        :param pulumi.Input[Union['TemplateAutoStopRequirementArgs', 'TemplateAutoStopRequirementArgsDict']] auto_stop_requirement: (Enterprise) The auto-stop requirement for all workspaces created from this template.
-        :param pulumi.Input[_builtins.str] cors_behavior: The CORS behavior for workspace apps in this template. Valid values are `simple` (default CORS middleware) or `passthru` (bypass CORS middleware). Defaults to `simple`. Requires a Coder deployment running v2.26.0 or later.
-        :param pulumi.Input[_builtins.float] default_ttl_ms: The default time-to-live for all workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] deprecation_message: If set, the template will be marked as deprecated with the provided message and users will be blocked from creating new workspaces from it. Does nothing if set when the resource is created.
-        :param pulumi.Input[_builtins.str] description: A description of the template.
-        :param pulumi.Input[_builtins.str] display_name: The display name of the template. Defaults to the template name.
-        :param pulumi.Input[_builtins.float] failure_ttl_ms: (Enterprise) The max lifetime before Coder stops all resources for failed workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.str] icon: Relative path or external URL that specifies an icon to be displayed in the dashboard.
-        :param pulumi.Input[_builtins.str] max_port_share_level: (Enterprise) The maximum port share level for workspaces created from this template. Defaults to `owner` on an Enterprise deployment, or `public` otherwise.
-        :param pulumi.Input[_builtins.str] name: The name of the template.
-        :param pulumi.Input[_builtins.str] organization_id: The ID of the organization. Defaults to the provider's default organization.
-        :param pulumi.Input[_builtins.bool] require_active_version: (Enterprise) Whether workspaces must be created from the active version of this template. Defaults to false.
-        :param pulumi.Input[_builtins.float] time_til_dormant_autodelete_ms: (Enterprise) The max lifetime before Coder permanently deletes dormant workspaces created from this template.
-        :param pulumi.Input[_builtins.float] time_til_dormant_ms: (Enterprise) The max lifetime before Coder locks inactive workspaces created from this template, in milliseconds.
-        :param pulumi.Input[_builtins.bool] use_classic_parameter_flow: If true, the classic parameter flow will be used when creating workspaces from this template. Defaults to false.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['TemplateVersionArgs', 'TemplateVersionArgsDict']]]] versions: The template versions to manage. If null, template versions are not created, updated or read, and only the template's other settings are managed. At least one version (with `active = true`) is required when creating a new template, since Coder templates cannot exist without a version.
         """
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
 
@@ -1012,184 +775,115 @@ class Template(pulumi.CustomResource):
     @_builtins.property
     @pulumi.getter
     def acl(self) -> pulumi.Output[Optional['outputs.TemplateAcl']]:
-        """
-        (Enterprise) Access control list for the template. If null, ACL policies will not be added, removed, or read by Terraform.
-        """
         return pulumi.get(self, "acl")
 
     @_builtins.property
     @pulumi.getter(name="activityBumpMs")
     def activity_bump_ms(self) -> pulumi.Output[_builtins.float]:
-        """
-        The activity bump duration for all workspaces created from this template, in milliseconds. Defaults to one hour.
-        """
         return pulumi.get(self, "activity_bump_ms")
 
     @_builtins.property
     @pulumi.getter(name="agentsAllowed")
     def agents_allowed(self) -> pulumi.Output[_builtins.bool]:
-        """
-        Whether Coder Agents can create workspaces from this template. Coder defaults this setting to true. Requires a Coder deployment running v2.37.0 or later.
-        """
         return pulumi.get(self, "agents_allowed")
 
     @_builtins.property
     @pulumi.getter(name="allowUserAutoStart")
     def allow_user_auto_start(self) -> pulumi.Output[_builtins.bool]:
-        """
-        (Enterprise) Whether users can auto-start workspaces created from this template. Defaults to true.
-        """
         return pulumi.get(self, "allow_user_auto_start")
 
     @_builtins.property
     @pulumi.getter(name="allowUserAutoStop")
     def allow_user_auto_stop(self) -> pulumi.Output[_builtins.bool]:
-        """
-        (Enterprise) Whether users can auto-stop workspaces created from this template. Defaults to true.
-        """
         return pulumi.get(self, "allow_user_auto_stop")
 
     @_builtins.property
     @pulumi.getter(name="allowUserCancelWorkspaceJobs")
     def allow_user_cancel_workspace_jobs(self) -> pulumi.Output[_builtins.bool]:
-        """
-        Whether users can cancel in-progress workspace jobs using this template. Defaults to true.
-        """
         return pulumi.get(self, "allow_user_cancel_workspace_jobs")
 
     @_builtins.property
     @pulumi.getter(name="autoStartPermittedDaysOfWeeks")
     def auto_start_permitted_days_of_weeks(self) -> pulumi.Output[Sequence[_builtins.str]]:
-        """
-        (Enterprise) List of days of the week in which autostart is allowed to happen, for all workspaces created from this template. Defaults to all days. If no days are specified, autostart is not allowed.
-        """
         return pulumi.get(self, "auto_start_permitted_days_of_weeks")
 
     @_builtins.property
     @pulumi.getter(name="autoStopRequirement")
     def auto_stop_requirement(self) -> pulumi.Output['outputs.TemplateAutoStopRequirement']:
-        """
-        (Enterprise) The auto-stop requirement for all workspaces created from this template.
-        """
         return pulumi.get(self, "auto_stop_requirement")
 
     @_builtins.property
     @pulumi.getter(name="corsBehavior")
     def cors_behavior(self) -> pulumi.Output[_builtins.str]:
-        """
-        The CORS behavior for workspace apps in this template. Valid values are `simple` (default CORS middleware) or `passthru` (bypass CORS middleware). Defaults to `simple`. Requires a Coder deployment running v2.26.0 or later.
-        """
         return pulumi.get(self, "cors_behavior")
 
     @_builtins.property
     @pulumi.getter(name="defaultTtlMs")
     def default_ttl_ms(self) -> pulumi.Output[_builtins.float]:
-        """
-        The default time-to-live for all workspaces created from this template, in milliseconds.
-        """
         return pulumi.get(self, "default_ttl_ms")
 
     @_builtins.property
     @pulumi.getter(name="deprecationMessage")
     def deprecation_message(self) -> pulumi.Output[_builtins.str]:
-        """
-        If set, the template will be marked as deprecated with the provided message and users will be blocked from creating new workspaces from it. Does nothing if set when the resource is created.
-        """
         return pulumi.get(self, "deprecation_message")
 
     @_builtins.property
     @pulumi.getter
     def description(self) -> pulumi.Output[_builtins.str]:
-        """
-        A description of the template.
-        """
         return pulumi.get(self, "description")
 
     @_builtins.property
     @pulumi.getter(name="displayName")
     def display_name(self) -> pulumi.Output[_builtins.str]:
-        """
-        The display name of the template. Defaults to the template name.
-        """
         return pulumi.get(self, "display_name")
 
     @_builtins.property
     @pulumi.getter(name="failureTtlMs")
     def failure_ttl_ms(self) -> pulumi.Output[_builtins.float]:
-        """
-        (Enterprise) The max lifetime before Coder stops all resources for failed workspaces created from this template, in milliseconds.
-        """
         return pulumi.get(self, "failure_ttl_ms")
 
     @_builtins.property
     @pulumi.getter
     def icon(self) -> pulumi.Output[_builtins.str]:
-        """
-        Relative path or external URL that specifies an icon to be displayed in the dashboard.
-        """
         return pulumi.get(self, "icon")
 
     @_builtins.property
     @pulumi.getter(name="maxPortShareLevel")
     def max_port_share_level(self) -> pulumi.Output[_builtins.str]:
-        """
-        (Enterprise) The maximum port share level for workspaces created from this template. Defaults to `owner` on an Enterprise deployment, or `public` otherwise.
-        """
         return pulumi.get(self, "max_port_share_level")
 
     @_builtins.property
     @pulumi.getter
     def name(self) -> pulumi.Output[_builtins.str]:
-        """
-        The name of the template.
-        """
         return pulumi.get(self, "name")
 
     @_builtins.property
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Output[_builtins.str]:
-        """
-        The ID of the organization. Defaults to the provider's default organization.
-        """
         return pulumi.get(self, "organization_id")
 
     @_builtins.property
     @pulumi.getter(name="requireActiveVersion")
     def require_active_version(self) -> pulumi.Output[_builtins.bool]:
-        """
-        (Enterprise) Whether workspaces must be created from the active version of this template. Defaults to false.
-        """
         return pulumi.get(self, "require_active_version")
 
     @_builtins.property
     @pulumi.getter(name="timeTilDormantAutodeleteMs")
     def time_til_dormant_autodelete_ms(self) -> pulumi.Output[_builtins.float]:
-        """
-        (Enterprise) The max lifetime before Coder permanently deletes dormant workspaces created from this template.
-        """
         return pulumi.get(self, "time_til_dormant_autodelete_ms")
 
     @_builtins.property
     @pulumi.getter(name="timeTilDormantMs")
     def time_til_dormant_ms(self) -> pulumi.Output[_builtins.float]:
-        """
-        (Enterprise) The max lifetime before Coder locks inactive workspaces created from this template, in milliseconds.
-        """
         return pulumi.get(self, "time_til_dormant_ms")
 
     @_builtins.property
     @pulumi.getter(name="useClassicParameterFlow")
     def use_classic_parameter_flow(self) -> pulumi.Output[_builtins.bool]:
-        """
-        If true, the classic parameter flow will be used when creating workspaces from this template. Defaults to false.
-        """
         return pulumi.get(self, "use_classic_parameter_flow")
 
     @_builtins.property
     @pulumi.getter
     def versions(self) -> pulumi.Output[Optional[Sequence['outputs.TemplateVersion']]]:
-        """
-        The template versions to manage. If null, template versions are not created, updated or read, and only the template's other settings are managed. At least one version (with `active = true`) is required when creating a new template, since Coder templates cannot exist without a version.
-        """
         return pulumi.get(self, "versions")
 

@@ -9,7 +9,8 @@ import yaml
 
 from components import arguments
 from components.alerts import CATALOGUE, AlertsArgs, Thresholds
-from components.settings import Settings, load
+from components.settings import Settings
+from components.settings_load import load
 
 PAGE = Path(__file__).parents[3] / "docs" / "alerts.md"
 

@@ -1,4 +1,4 @@
-"""What asks an engine of tools/ about data in memory: the same for Prometheus' and Loki's."""
+"""Asks an engine of tools/ about data in memory."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ class Query:
     """An expression to be evaluated, at times in seconds from the epoch.
 
     Attributes:
-        expression: PromQL or LogQL with its variables expanded.
+        expression: A query with its variables expanded.
         end: The last time, or the only one.
         start: The first time; nothing is read from it for numbers at one time.
         step: Seconds between two times; 0 for numbers at `end` alone.

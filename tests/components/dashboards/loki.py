@@ -1,12 +1,13 @@
-"""A real Loki over lines in memory: its parser and its query engine, by tools/loki."""
+"""What Loki answers over lines in memory: by the evaluator, or by the one that LOKI_URL names."""
 
-import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from tests.components.dashboards.evaluator import Query, ask, points
+from tests import logql
+from tests.components.dashboards.evaluator import Query
+from tests.logql.remote import RemoteLoki
 
 Labels = tuple[tuple[str, str], ...]
 Vector = dict[Labels, float]
@@ -41,21 +42,21 @@ def evaluate(queries: Sequence[Query], entries: Iterable[Entry]) -> list[Answer]
     """Return what each query returns over the entries.
 
     Raises:
-        QueryError: A query is no LogQL, or Loki cannot evaluate it.
+        logql.QueryError: A query is no LogQL, or cannot be evaluated.
     """
-    streams: dict[Labels, list[Entry]] = {}
+    written: dict[Labels, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.time):
-        streams.setdefault(tuple(sorted(entry.labels.items())), []).append(entry)
-    data = {
-        "streams": [
-            {
-                "labels": "{" + ", ".join(f"{k}={json.dumps(v)}" for k, v in labels) + "}",
-                "entries": [{"time": _nanoseconds(e.time), "line": e.line} for e in written],
-            }
-            for labels, written in streams.items()
-        ]
-    }
-    return [_answer(found) for found in ask("loki", data, queries)]
+        written.setdefault(tuple(sorted(entry.labels.items())), []).append(entry)
+    streams = [
+        logql.Stream(dict(labels), [(_nanoseconds(entry.time), entry.line) for entry in stream])
+        for labels, stream in written.items()
+    ]
+    if url := os.environ.get("LOKI_URL"):
+        remote = RemoteLoki(url, streams)
+        found = [remote.evaluate(q.expression, q.start, q.end, q.step) for q in queries]
+    else:
+        found = [logql.evaluate(q.expression, streams, q.start, q.end, q.step) for q in queries]
+    return [_answer(answer) for answer in found]
 
 
 def vectors(queries: Sequence[str], entries: Iterable[Entry], at: datetime) -> list[Vector]:
@@ -70,16 +71,17 @@ def lines(queries: Sequence[str], entries: Iterable[Entry]) -> list[Sequence[Ent
     return [each.lines for each in evaluate([Query(query, ALWAYS) for query in queries], entries)]
 
 
-def _answer(found: Mapping[str, Any]) -> Answer:
-    written = (
-        Entry(_EPOCH + timedelta(microseconds=time // 1000), stream["stream"], line)
-        for stream in found.get("streams") or ()
-        for time, line in stream["lines"]
-    )
-    series = {
-        tuple(sorted(each["metric"].items())): points(each) for each in found.get("series") or ()
-    }
-    return Answer(sorted(written, key=lambda entry: (entry.time, entry.line)), series)
+def _answer(found: logql.Answer) -> Answer:
+    lines = [
+        Entry(
+            _EPOCH + timedelta(microseconds=line.nanoseconds // 1000),
+            # A label without a value is none.
+            {name: value for name, value in line.labels.items() if value},
+            line.text,
+        )
+        for line in found.lines
+    ]
+    return Answer(lines, found.series or {})
 
 
 def _nanoseconds(time: datetime) -> int:

@@ -11,10 +11,11 @@ import pytest
 from components.dashboards import CATALOGUE, DashboardContext, logql
 from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
-from tests.components.dashboards import evaluator, generated, grafana, log_lines, loki
+from tests.components.dashboards import generated, grafana, log_lines, loki
 from tests.components.dashboards import logql as grammar
 from tests.components.dashboards.generated import END, START, Request
 from tests.components.dashboards.loki import Entry
+from tests.logql import QueryError as LogQLError
 
 FILTERS = ("domain", "owner", "template_id", "template_version_id")
 CHOICES = ("workspace_name", "template_name", "pod")
@@ -189,7 +190,7 @@ def test_grafanas_grammar_reads_every_query():
 def test_the_grammar_and_loki_refuse_what_is_not_logql(query):
     with pytest.raises(SyntaxError):
         grammar.check([query])
-    with pytest.raises(evaluator.QueryError, match="parse error"):
+    with pytest.raises(LogQLError, match="parse error"):
         loki.lines([query], [])
 
 
@@ -347,7 +348,7 @@ def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():
     query = grafana.loki(TARGETS["agent-firewall", "Denied requests"]["expr"], view(owner="a`b"))
     with pytest.raises(SyntaxError):
         grammar.check([query])
-    with pytest.raises(evaluator.QueryError, match="parse error"):
+    with pytest.raises(LogQLError, match="parse error"):
         loki.vectors([query], ENTRIES, END)
 
 

@@ -11,6 +11,7 @@ from components.workspace_template import (
     Firewall,
     GroupAccess,
     ModuleVersions,
+    ProviderVersions,
     Schedule,
     Sizes,
     WorkspaceTemplateArgs,
@@ -37,6 +38,10 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"max_port_share_level": "everyone"}, "owner, authenticated, organization, public"),
         ({"firewall": Firewall(" \n")}, "configuration is empty"),
         ({"firewall": Firewall("a: 1", jail_type="chroot")}, "landjail, nsjail"),  # type: ignore[arg-type]
+        ({"provider_versions": ProviderVersions(coder="2.12.9")}, "not 2.13.0 or newer"),
+        ({"provider_versions": ProviderVersions(kubernetes=">= 3")}, "not 2.23.0 or newer"),
+        ({"description": "x" * 128}, "longer than 127 characters"),
+        ({"image": "foo@bar"}, "is no image reference"),
         ({"firewall": Firewall("a: 1", boundary_version="main")}, "no release such as v0.9.0"),
         ({"sizes": Sizes(cpu=Choice((0, 2), 2))}, "not whole numbers above zero"),
         ({"sizes": Sizes(cpu=Choice((), 2))}, "cpu options"),

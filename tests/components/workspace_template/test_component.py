@@ -165,6 +165,11 @@ def test_switches(template_args: Make) -> None:
     assert {key: inputs[key] for key in expected} == expected
 
 
+def test_no_list_is_not_an_empty_one(template_args: Make) -> None:
+    assert "acl" not in template(template_args())
+    assert template(template_args(access=()))["acl"] == {"groups": [], "users": []}
+
+
 def test_access_is_by_the_ids_of_groups(template_args: Make) -> None:
     access = (GroupAccess("id-of-platform", "admin"), GroupAccess("id-of-developers"))
     inputs = template(template_args(organization_id=ORGANIZATION, access=access))

@@ -13,6 +13,7 @@ from components.workspace_template import (
     Choice,
     Firewall,
     ModuleVersions,
+    ProviderVersions,
     Sizes,
     WorkspaceTemplateArgs,
     render,
@@ -38,7 +39,7 @@ def test_firewall_on(template_args: Make) -> None:
     assert rendered.files.keys() >= BOUNDARY
     assert rendered.files["boundary.yaml"] == template_args().firewall.config.encode()
     assert rendered.variables == {
-        "boundary_version": "latest",
+        "boundary_version": "v0.9.0",
         "firewall": "true",
         "gitlab_external_auth_id": "gitlab",
         "jail_type": "landjail",
@@ -80,6 +81,19 @@ def test_sizes_and_module_versions_are_data(template_args: Make) -> None:
     assert "versions_override.tf.json" not in render(template_args()).files
 
 
+def test_what_is_taken_from_elsewhere_is_told_by_its_release(template_args: Make) -> None:
+    pins = render(template_args(provider_versions=ProviderVersions(coder="2.21.0"))).pins
+    assert pins == {
+        "image": "codercom/enterprise-base:ubuntu-noble-20260601",
+        "Boundary": "v0.9.0",
+        "module claude-code": "4.7.3",
+        "module code-server": "1.3.1",
+        "provider coder/coder": "2.21.0",
+        "provider hashicorp/kubernetes": "3.2.1",
+    }
+    assert "Boundary" not in render(template_args(firewall=None)).pins
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -94,6 +108,7 @@ def test_sizes_and_module_versions_are_data(template_args: Make) -> None:
         {"tasks": False},
         {"agent_variables": {"A": "1"}},
         {"module_versions": ModuleVersions("4.7.4")},
+        {"provider_versions": ProviderVersions(coder="2.21.0")},
         {"provisioner_tags": {"zone": "gov"}},
     ],
 )

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from components.workspace_template import (
     Choice,
     Firewall,
     ModuleVersions,
+    ProviderVersions,
     Sizes,
     WorkspaceTemplateArgs,
     render,
@@ -188,7 +190,7 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
         "enable_aibridge": True,
         "enable_boundary": True,
         "use_boundary_directly": True,
-        "boundary_version": "latest",
+        "boundary_version": "v0.9.0",
         "ai_prompt": "",
         "report_tasks": True,
         "subdomain": True,
@@ -207,8 +209,8 @@ def test_firewall_off(plan: Plan) -> None:
     assert given["enable_boundary"] is False
     assert given["use_boundary_directly"] is False
     assert given["pre_install_script"] is None
-    # The module's own default: the sibling says nothing about Boundary.
-    assert given["boundary_version"] == "latest"
+    # Said by nobody, so the HCL's own; nothing installs it.
+    assert given["boundary_version"] == "v0.9.0"
     assert given["enable_aibridge"] is True
     assert agent_env(planned) == {
         "ANTHROPIC_AUTH_TOKEN": SESSION_TOKEN,
@@ -442,11 +444,36 @@ def test_container() -> None:
     }
 
 
+def test_other_provider_versions_are_what_terraform_installs(
+    terraform: Run, template_args: Make, tmp_path: Path
+) -> None:
+    def required(**given: Any) -> list[str]:
+        args = template_args(**given)
+        directory = render(args).write(tmp_path)
+        _install_modules(directory, args.module_versions)
+        done = terraform("providers", "-no-color", cwd=directory)
+        assert done.returncode == 0, done.stderr
+        shutil.rmtree(directory)
+        # Of the root module alone: what modules need besides is lower.
+        root = done.stdout.partition("module.")[0]
+        return sorted(re.findall(r"/(coder/coder|hashicorp/kubernetes)\] (\S+)", root))
+
+    assert required() == [("coder/coder", "2.20.0"), ("hashicorp/kubernetes", "3.2.1")]
+    other = ProviderVersions(coder="2.21.0", kubernetes="3.0.1")
+    assert required(provider_versions=other) == [
+        ("coder/coder", "2.21.0"),
+        ("hashicorp/kubernetes", "3.0.1"),
+    ]
+
+
 def test_providers() -> None:
     document = plain(hcl2.loads((SOURCE / "providers.tf").read_text()))
     assert document["terraform"]["required_providers"] == {
-        "coder": {"source": "coder/coder", "version": ">= 2.13.0"},
-        "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.23"},
+        "coder": {"source": "coder/coder", "version": ProviderVersions().coder},
+        "kubernetes": {
+            "source": "hashicorp/kubernetes",
+            "version": ProviderVersions().kubernetes,
+        },
     }
     assert {"kubernetes": {"config_path": '${var.use_kubeconfig ? "~/.kube/config" : null}'}} in (
         document["provider"]

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from components.boundary import Contract, Expectation, Policy, PolicyRule, Rule, render_config
+from components.coder.api import Coderd
 from components.workspace_template import Firewall, WorkspaceTemplateArgs, render
 from local.coderd import Coderd as LocalCoderd
-from ops.coderd_api import Coderd
 from ops.verification import plan
 
 POLICY = Policy(

@@ -19,6 +19,8 @@ class FakeCoderd:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, Any]] = []
         self.users = ["admin", "dana"]
+        self.organizations = [{"id": "o-1", "name": "coder", "is_default": True}]
+        self.features = {"template_rbac": {"enabled": False}}
         self.templates: dict[str, bool | None] = {"claude-code": None, "firewalled": False}
         self.import_job: dict[str, Any] = {"status": "succeeded", "file_id": "file-1"}
         self.external_auth = {"authenticated": True, "device": False}
@@ -58,7 +60,9 @@ class FakeCoderd:
             ("GET /api/v2/users/me", lambda *_: self.json(self.user("admin"))),
             ("GET /api/v2/users", self.found),
             ("GET /api/v2/external-auth/gitlab", lambda *_: self.json(self.external_auth)),
-            ("GET /api/v2/organizations/default/templates", self.listed),
+            ("GET /api/v2/organizations", lambda *_: self.json(self.organizations)),
+            ("GET /api/v2/organizations/o-1/templates", self.listed),
+            ("GET /api/v2/entitlements", lambda *_: self.json({"features": self.features})),
             (
                 "GET /api/v2/templateversions/version-firewalled",
                 lambda *_: self.json(
@@ -75,7 +79,7 @@ class FakeCoderd:
             (f"POST /api/v2/workspaces/{WORKSPACE}/builds", self.build),
             ("PATCH /api/v2/workspacebuilds/build-1/cancel", self.cancel),
             ("GET /api/v2/audit", self.audited),
-            ("GET /api/experimental/organizations/default/mcp-servers", self.servers),
+            ("GET /api/experimental/organizations/o-1/mcp-servers", self.servers),
         ]
 
     @staticmethod

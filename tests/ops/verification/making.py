@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ops.coderd_api import Coderd
+from components.coder.api import Coderd
 from ops.verification.deployment import Deployment
 from ops.verification.model import Outcome, Result
 from ops.verification.redaction import Redaction

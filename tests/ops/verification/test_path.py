@@ -283,7 +283,7 @@ def test_nobody_there(making: Making) -> None:
         (httpx.Response(200, text="<html>"), "does not answer as coderd does"),
         (httpx.Response(200, json=[]), "this is not what coderd answers"),
         (httpx.Response(200, json={}), "id: Field required: this is not what coderd"),
-        (httpx.Response(302, headers={"Location": "https://elsewhere.example/"}), "302"),
+        (httpx.Response(302, headers={"Location": "https://elsewhere.example/"}), "redirects"),
     ],
 )
 def test_something_else_than_coderd(making: Making, answer: httpx.Response, message: str) -> None:

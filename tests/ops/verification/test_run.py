@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.coderd_api import CoderdError
+from components.coder.api import CoderdError
 from ops.verification.clients.errors import UnreachableError
 from ops.verification.model import Failed, Interrupted, NotChecked, Outcome, note
 from ops.verification.redaction import Redaction

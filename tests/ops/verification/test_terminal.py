@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.coderd_api import Coderd
+from components.coder.api import Coderd
 from ops.verification.terminal import Terminal, TerminalError
 from tests.ops.verification.conftest import Place
 

@@ -15,22 +15,10 @@ else:
 from .. import _utilities
 
 defaultOrganizationId: Optional[str]
-"""
-Default organization ID to use when creating resources. Defaults to the first organization the token has access to.
-"""
 
 headers: Optional[str]
-"""
-Additional HTTP headers to include in all API requests. Provide as a map of header names to values. For example, set `X-Coder-Bypass-Ratelimit` to `true` to bypass rate limits (requires Owner role).
-"""
 
 token: Optional[str]
-"""
-API token for communicating with the deployment. Most resource types require elevated permissions. Defaults to `$CODER_SESSION_TOKEN`.
-"""
 
 url: Optional[str]
-"""
-URL to the Coder deployment. Defaults to `$CODER_URL`.
-"""
 

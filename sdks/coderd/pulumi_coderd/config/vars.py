@@ -22,29 +22,17 @@ __config__ = pulumi.Config('coderd')
 class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def default_organization_id(self) -> Optional[str]:
-        """
-        Default organization ID to use when creating resources. Defaults to the first organization the token has access to.
-        """
         return __config__.get('defaultOrganizationId')
 
     @_builtins.property
     def headers(self) -> Optional[str]:
-        """
-        Additional HTTP headers to include in all API requests. Provide as a map of header names to values. For example, set `X-Coder-Bypass-Ratelimit` to `true` to bypass rate limits (requires Owner role).
-        """
         return __config__.get('headers')
 
     @_builtins.property
     def token(self) -> Optional[str]:
-        """
-        API token for communicating with the deployment. Most resource types require elevated permissions. Defaults to `$CODER_SESSION_TOKEN`.
-        """
         return __config__.get('token')
 
     @_builtins.property
     def url(self) -> Optional[str]:
-        """
-        URL to the Coder deployment. Defaults to `$CODER_URL`.
-        """
         return __config__.get('url')
 

@@ -1,11 +1,18 @@
-"""coderd's REST API as far as the operator's commands need it; errors never hold the token."""
+"""coderd's REST API, for the program and the operator's commands; errors never hold the token."""
 
+from __future__ import annotations
+
+import ssl
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 import httpx
+import truststore
+
+from components.syntax import is_loopback
 
 TOKEN_HEADER: Final = "Coder-Session-Token"  # noqa: S105  the name of a header
 
@@ -50,7 +57,14 @@ class CoderdApi:
     def __init__(self, coderd: Coderd) -> None:
         self.url = coderd.url.rstrip("/")
         self._headers = {TOKEN_HEADER: coderd.token, "Accept": "application/json"}
-        self._client = httpx.Client(timeout=coderd.timeout, transport=coderd.transport)
+        here = is_loopback(urlsplit(self.url).hostname or "")
+        self._client = httpx.Client(
+            timeout=coderd.timeout,
+            transport=coderd.transport,
+            verify=verification(self.url),
+            # Coder's provider asks this machine through no proxy, whatever the environment says.
+            trust_env=not here,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -105,12 +119,25 @@ class CoderdApi:
             raise CoderdError("the session token holds what HTTP cannot carry") from None
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE" in why:
+                why += "; SSL_CERT_FILE names a file with more authorities"
             raise CoderdError(f"{self.url} cannot be reached: {why}") from None
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             raise RefusedError(response.status_code, "the session token is not valid")
+        if response.is_redirect:
+            raise CoderdError(f"{self.url} redirects: it is not the address of coderd itself")
         if not response.is_success:
             raise RefusedError(response.status_code, _message(response))
         return response
+
+
+def verification(url: str) -> ssl.SSLContext | Literal[False]:
+    """Return by what the certificate of a URL's host is verified, False where there is no TLS.
+
+    By the machine's own authorities, as Coder's provider does; SSL_CERT_FILE names others.
+    """
+    # Without TLS there is no need to read them, which takes a while; no redirect is followed.
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("https:") else False
 
 
 def _message(response: httpx.Response) -> str:

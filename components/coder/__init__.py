@@ -1,0 +1,1 @@
+"""What is asked of a Coder deployment and set on it."""

@@ -1,0 +1,100 @@
+"""What a deployment's licence and release allow, and which settings need more.
+
+The features are those that coder/coderd checks before it makes a template (CheckEntitlements in
+internal/provider/template_resource.go of coder/terraform-provider-coderd), and those without which
+coderd itself ignores a setting. `GET /api/v2/entitlements` tells which are on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.settings import Settings, Template
+from components.settings_problems import Problem, as_shown
+
+SCHEDULING: Final = "advanced_template_scheduling"
+ACTIVE_VERSION: Final = "access_control"
+ACCESS_LISTS: Final = "template_rbac"
+PORT_SHARING: Final = "control_shared_ports"
+
+MCP_SERVERS_SINCE: Final = (2, 37, 0)
+
+_RELEASE: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Entitlements:
+    """What a deployment can do.
+
+    Attributes:
+        version: its release, as it names it.
+        features: names of the licensed features that are enabled.
+    """
+
+    version: str
+    features: frozenset[str]
+
+    @classmethod
+    def of(cls, build: Mapping[str, Any], entitlements: Mapping[str, Any]) -> Entitlements:
+        """Return what the answers of /api/v2/buildinfo and /api/v2/entitlements say.
+
+        Raises KeyError, TypeError or AttributeError for an answer that is not coderd's.
+        """
+        features = entitlements["features"].items()
+        return cls(
+            version=str(build["version"]),
+            features=frozenset(name for name, each in features if each["enabled"]),
+        )
+
+    @property
+    def release(self) -> tuple[int, int, int] | None:
+        """The release as numbers; None of a build between releases, which may have anything."""
+        match = _RELEASE.match(self.version)
+        if match is None:
+            return None
+        release = (int(match[1]), int(match[2]), int(match[3]))
+        return None if release == (0, 0, 0) else release
+
+    def problems(self, settings: Settings) -> Iterator[Problem]:
+        """Yield every setting that the licence or the release does not allow."""
+        for index, template in enumerate(settings.templates):
+            for key, value, feature, what in _licensed(template):
+                if feature not in self.features:
+                    yield Problem(
+                        f"templates[{index}].{key}",
+                        f"{value:g}" if isinstance(value, float) else as_shown(value),
+                        f"needs a Coder licence with {what} (feature {feature}), which "
+                        f"{settings.coder.api} has not; remove it, or add the licence first",
+                    )
+        if self.release is not None and self.release < MCP_SERVERS_SINCE:
+            since = ".".join(map(str, MCP_SERVERS_SINCE))
+            for index, server in enumerate(settings.mcp_servers):
+                yield Problem(
+                    f"mcpServers[{index}]",
+                    as_shown(server.slug),
+                    f"needs Coder {since} or newer; {settings.coder.api} runs {self.version}",
+                )
+
+
+def _licensed(template: Template) -> Iterator[tuple[str, Any, str, str]]:
+    """Yield the licensed settings that a template has: key, value, feature, its name in words."""
+    lifetime = template.lifetime
+    for key, value in (
+        ("failureTtlHours", lifetime.failure_ttl_hours),
+        ("dormantAfterHours", lifetime.dormant_after_hours),
+        ("deleteDormantAfterHours", lifetime.delete_dormant_after_hours),
+        ("stopDays", lifetime.stop_days),
+    ):
+        if value:
+            yield f"lifetime.{key}", value, SCHEDULING, "advanced template scheduling"
+    if template.require_active_version:
+        yield "requireActiveVersion", True, ACTIVE_VERSION, "access control"
+    if template.access is not None:
+        named = template.access.model_dump(exclude_defaults=True)
+        yield "access", named, ACCESS_LISTS, "template access control"
+    level = template.max_port_share_level
+    if level not in (None, "public"):
+        yield "maxPortShareLevel", level, PORT_SHARING, "port sharing control"

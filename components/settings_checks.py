@@ -1,0 +1,361 @@
+"""What one setting says about another, on typed values: whatever of the data is well-formed.
+
+Each check returns the problems that it finds; `load` raises all of them at once.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Final, TypeVar
+
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from components import syntax
+from components.boundary import PolicyError, exfiltration_report
+from components.boundary.credentials import HIDDEN, form_of
+from components.mcp_server import authorization_problem
+from components.settings import (
+    ClientCredentials,
+    FirewallSwitch,
+    GitLab,
+    Grafana,
+    McpServerSettings,
+    Settings,
+    Template,
+    Workspaces,
+)
+from components.settings_problems import Problem, as_shown, key_of, missing
+
+LONGEST_OFF: Final = datetime.timedelta(days=7)
+# URLs that a contract denies may well pretend to have a user.
+_CONTRACT: Final = frozenset({"mustAllow", "mustDeny"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a stack's settings; one that is not well-formed by itself is None.
+
+    So a mistake in one place hides no other.
+    """
+
+    providers: Sequence[GitLab | None] = ()
+    workspaces: Workspaces | None = None
+    templates: Sequence[Template | None] = ()
+    firewall: FirewallSwitch | None = None
+    grafana: Grafana | None = None
+    servers: Sequence[McpServerSettings | None] = ()
+    token: SecretStr | None = None
+    logins: Mapping[str, ClientCredentials | None] = field(default_factory=dict)
+    keys: Mapping[str, SecretStr | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Parts:
+        """Return the parts of settings that are well-formed as a whole."""
+        return cls(
+            providers=settings.external_auth.providers,
+            workspaces=settings.workspaces,
+            templates=settings.templates,
+            firewall=settings.firewall,
+            grafana=settings.grafana,
+            servers=settings.mcp_servers,
+            token=settings.secrets.coder_token,
+            logins=settings.secrets.external_auth,
+            keys=settings.secrets.mcp,
+        )
+
+    @classmethod
+    def salvaged(cls, values: Mapping[str, Any]) -> Parts:
+        """Return the parts of plain data, by top-level key, that are well-formed by themselves."""
+        secrets = _mapping(values.get("secrets"))
+        return cls(
+            providers=_entries(GitLab, _mapping(values.get("externalAuth")).get("providers")),
+            workspaces=_part(Workspaces, values.get("workspaces", {})),
+            templates=_entries(Template, values.get("templates")),
+            firewall=_part(FirewallSwitch, values.get("firewall", {})),
+            grafana=_part(Grafana, values.get("grafana", {})),
+            servers=_entries(McpServerSettings, values.get("mcpServers")),
+            token=_part(SecretStr, secrets.get("coderToken")),
+            logins={
+                key: _part(ClientCredentials, each)
+                for key, each in _mapping(secrets.get("externalAuth")).items()
+            },
+            keys={
+                key: _part(SecretStr, each) for key, each in _mapping(secrets.get("mcp")).items()
+            },
+        )
+
+
+def _part(kind: type[T], value: Any) -> T | None:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _entries(kind: type[T], value: Any) -> list[T | None]:
+    return [_part(kind, each) for each in value] if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def relations(parts: Parts, today: datetime.date) -> list[Problem]:
+    """Check what one key says about another.
+
+    Args:
+        parts: the settings.
+        today: the day (UTC) that the emergency switch is held against.
+    """
+    return list(chain.from_iterable(check(parts) for check in _CHECKS)) + list(
+        _switch(parts.firewall, today)
+    )
+
+
+def _unique(parts: Parts) -> Iterator[Problem]:
+    yield from _twice("templates[{}].name", parts.templates, lambda each: each.name)
+    yield from _twice("mcpServers[{}].slug", parts.servers, lambda each: each.slug)
+    key = "externalAuth.providers[{}]"
+    yield from _twice(f"{key}.id", parts.providers, lambda each: each.id)
+    yield from _twice(f"{key}.host", parts.providers, lambda each: each.host, by=syntax.host_name)
+
+
+def _twice(
+    key: str,
+    entries: Sequence[T | None],
+    value: Callable[[T], str],
+    *,
+    by: Callable[[str], str] = str.lower,
+) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        if entry is None:
+            continue
+        text = value(entry)
+        if by(text) in seen:
+            yield Problem(key.format(index), as_shown(text), "duplicate; must be unique")
+        seen.add(by(text))
+
+
+def _templates(parts: Parts) -> Iterator[Problem]:
+    ids = [provider.id for provider in parts.providers if provider is not None]
+    for index, template in enumerate(parts.templates):
+        if template is None:
+            continue
+        key = f"templates[{index}]"
+        jail = template.firewall.jail if template.firewall else None
+        if "NET_ADMIN" in template.capabilities and jail != "nsjail":
+            yield Problem(
+                f"{key}.capabilities",
+                '"NET_ADMIN"',
+                "only the jail nsjail needs NET_ADMIN; set firewall.jail: nsjail or remove it",
+            )
+        if template.gitlab is not None and ids and template.gitlab not in ids:
+            yield Problem(
+                f"{key}.gitlab",
+                as_shown(template.gitlab),
+                f"no such provider; externalAuth.providers has {', '.join(ids)}",
+            )
+        if template.access is not None:
+            for place, name in enumerate(template.access.use):
+                if name in template.access.admin:
+                    yield Problem(
+                        f"{key}.access.use[{place}]",
+                        as_shown(name),
+                        "also under admin, who may use it anyway: name it once",
+                    )
+        lifetime = template.lifetime
+        if lifetime.delete_dormant_after_hours and not lifetime.dormant_after_hours:
+            yield Problem(
+                f"{key}.lifetime.deleteDormantAfterHours",
+                f"{lifetime.delete_dormant_after_hours:g}",
+                "needs dormantAfterHours: no workspace becomes dormant without it",
+            )
+
+
+def _servers(parts: Parts) -> Iterator[Problem]:
+    for index, server in enumerate(parts.servers):
+        if server is None:
+            continue
+        if problem := syntax.endpoint_problem(server.url, confidential=True):
+            yield Problem(f"mcpServers[{index}].url", as_shown(server.url), problem)
+
+
+def _secrets(parts: Parts) -> Iterator[Problem]:
+    if parts.token is not None:
+        yield from _secret(("secrets", "coderToken"), parts.token)
+    for provider in filter(None, parts.providers):
+        place = ("secrets", "externalAuth", provider.id)
+        if provider.id not in parts.logins:
+            yield from _secret((*place, "clientId"), None)
+            yield from _secret((*place, "clientSecret"), None)
+        elif login := parts.logins[provider.id]:
+            yield from _secret((*place, "clientId"), login.client_id)
+            yield from _secret((*place, "clientSecret"), login.client_secret)
+    for server in filter(None, parts.servers):
+        key = key_of(("secrets", "mcp", server.slug))
+        known = parts.keys.get(server.slug)
+        if server.slug not in parts.keys or (known is not None and not known.get_secret_value()):
+            yield Problem(key, "", missing(("secrets", "mcp", server.slug)))
+        elif known is not None and (problem := authorization_problem(known.get_secret_value())):
+            yield Problem(key, HIDDEN, problem)
+
+
+def _secret(location: tuple[str, ...], secret: SecretStr | None) -> Iterator[Problem]:
+    text = secret.get_secret_value() if secret is not None else ""
+    if not text:
+        yield Problem(key_of(location), "", missing(location))
+    elif text != text.strip() or not text.isprintable():
+        right = "must be one line without white space around it; set it again"
+        yield Problem(key_of(location), HIDDEN, right)
+
+
+def _grafana(parts: Parts) -> Iterator[Problem]:
+    grafana = parts.grafana
+    if grafana is None:
+        return
+    role = grafana.database_role
+    if role.delivery == "job" and role.admin_url_secret is None:
+        yield Problem(
+            "grafana.databaseRole.adminUrlSecret",
+            "",
+            "required with delivery: job: a Secret in Grafana's namespace with the connection URL "
+            "of the owner of Coder's tables",
+        )
+    uids = {
+        "prometheusUid": grafana.prometheus_uid,
+        "lokiUid": grafana.loki_uid,
+        "postgresUid": grafana.postgres_uid,
+    }
+    for key, uid in uids.items():
+        first = next(other for other, each in uids.items() if each == uid)
+        if first != key:
+            yield Problem(
+                f"grafana.{key}",
+                as_shown(uid),
+                f"also {first}: Grafana keeps one data source of a uid; give each its own",
+            )
+
+
+def _choices(parts: Parts) -> Iterator[Problem]:
+    if parts.workspaces is None:
+        return
+    sizes = parts.workspaces.resources
+    for name, choice in (("cpu", sizes.cpu), ("memory", sizes.memory), ("disk", sizes.disk)):
+        if choice.default not in choice.options:
+            yield Problem(
+                f"workspaces.resources.{name}.default",
+                str(choice.default),
+                f"must be one of the options {', '.join(map(str, choice.options))}",
+            )
+
+
+def _switched(parts: Parts) -> Iterator[Problem]:
+    names = [template.name for template in parts.templates if template is not None]
+    for index, name in enumerate(parts.firewall.templates if parts.firewall else ()):
+        if name not in names:
+            yield Problem(
+                f"firewall.templates[{index}]",
+                as_shown(name),
+                f"no such template; there are {', '.join(names)}",
+            )
+
+
+def _switch(switch: FirewallSwitch | None, today: datetime.date) -> Iterator[Problem]:
+    if switch is None or switch.state != "off":
+        return
+    if switch.reason is None:
+        yield _needed("reason", "why it is off")
+    if switch.until is None:
+        yield _needed("until", "its last day, as 2026-12-31")
+        return
+    shown = f'"{switch.until}"'
+    if switch.until > today + LONGEST_OFF:
+        yield Problem(
+            "firewall.until",
+            shown,
+            f"must be {today + LONGEST_OFF} or earlier: the firewall may be off for "
+            f"{LONGEST_OFF.days} days at a time",
+        )
+    if switch.until < today:
+        yield Problem(
+            "firewall.until",
+            shown,
+            "the emergency switch has expired; turn the firewall on with `python -m ops "
+            "firewall STACK on`, or extend it with `... off --reason WHY --until DAY`",
+        )
+
+
+def _needed(key: str, what: str) -> Problem:
+    return Problem(f"firewall.{key}", "", f"required while the firewall is off: {what}")
+
+
+_CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
+    _unique,
+    _templates,
+    _servers,
+    _secrets,
+    _grafana,
+    _choices,
+    _switched,
+)
+
+
+def credentials(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Find what looks like a credential anywhere but under `secrets`, in plain data."""
+    for location, text in _texts((), {k: v for k, v in values.items() if k != "secrets"}):
+        form = form_of(text)
+        if form and not _CONTRACT.intersection(location):
+            yield Problem(
+                key_of(location),
+                HIDDEN,
+                f"holds {form}, which everybody who may read the settings could read; secrets "
+                "stand under `secrets`, encrypted",
+            )
+
+
+def _texts(
+    location: tuple[str | int, ...], value: Any
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, str):
+        yield location, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts((*location, str(key)), each)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _texts((*location, index), each)
+
+
+def policies(settings: Settings, proven: bool) -> list[Problem]:
+    """Build every policy the stack has, firewall on or off; if `proven`, hold its contract."""
+    places = [("policy", settings.policy)]
+    places += [
+        (f"templates[{index}].policy", template.policy)
+        for index, template in enumerate(settings.templates)
+        if template.policy is not None
+    ]
+    problems = []
+    for key, wanted in places:
+        try:
+            policy = settings.build_policy(wanted)
+        except PolicyError as error:
+            problems += [Problem(key, "", str(problem)) for problem in error.problems]
+            continue
+        if not proven:
+            continue
+        problems += [Problem(key, "", str(breach)) for breach in wanted.contract.check(policy)]
+        report = exfiltration_report(policy)
+        if report.grade > wanted.highest_grade:
+            worst = report.entries[0]
+            right = (
+                f"the policy's exfiltration grade is {report.grade}, by rule "
+                f"{worst.rule.rule.text!r} of group {worst.rule.group} ({worst.why})"
+            )
+            problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', right))
+    return problems

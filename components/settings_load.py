@@ -1,0 +1,118 @@
+"""Reads a stack's settings: plain data in, the typed model or every problem of it out."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.boundary.credentials import HIDDEN
+from components.settings import Settings
+from components.settings_checks import Parts, credentials, policies, relations
+from components.settings_problems import PROJECT, Problem, SettingsError, problems_of
+
+
+def load(
+    stack: str, values: Mapping[str, Any], *, encrypted: bool = True, proven: bool = True
+) -> Settings:
+    """Return the settings of `stack`.
+
+    Args:
+        stack: name of the stack, for messages.
+        values: plain data by top-level key, secrets decrypted or as placeholders.
+        encrypted: whether the key `secrets` is stored encrypted; an error when it is not.
+        proven: whether a policy must keep its contract and grade. Not to be deployed otherwise.
+
+    Raises SettingsError with every problem found.
+    """
+    problems: list[Problem] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(dict(values))
+    except ValidationError as error:
+        problems += problems_of(error, Settings)
+    if "secrets" in values and not encrypted:
+        problems.append(
+            Problem("secrets", HIDDEN, "stored in clear; use pulumi config set --secret --path")
+        )
+    parts = Parts.of(settings) if settings is not None else Parts.salvaged(values)
+    problems += relations(parts, datetime.datetime.now(datetime.UTC).date())
+    problems += credentials(values)
+    if settings is not None and not problems:
+        problems += policies(settings, proven)
+    if problems or settings is None:
+        raise SettingsError(stack, problems)
+    return settings
+
+
+def from_pulumi(stack: str, config: Mapping[str, str], secret_keys: Iterable[str]) -> Settings:
+    """Return the settings from the engine's configuration of a run.
+
+    `config` holds text by full key, structured values as JSON; raises SettingsError.
+    """
+    prefix = f"{PROJECT}:"
+    values = {
+        key.removeprefix(prefix): _structured(text)
+        for key, text in config.items()
+        if key.startswith(prefix)
+    }
+    return load(stack, values, encrypted=f"{prefix}secrets" in set(secret_keys))
+
+
+def from_engine(stack: str) -> Settings:
+    """Return the settings of the run that the engine has started; raises SettingsError."""
+    # Only the whole map shows a key that nobody asks for: an unknown one.
+    from pulumi.runtime import config  # noqa: PLC0415  ops reads settings without Pulumi
+
+    values = config.CONFIG.get() or config.get_config_env()
+    keys = config._SECRET_KEYS.get() or config.get_config_secret_keys_env()
+    return from_pulumi(stack, values, keys)
+
+
+def _structured(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a stack file, for editors."""
+    inner = Settings.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    secure = {
+        "type": "object",
+        "properties": {"secure": {"type": "string"}},
+        "required": ["secure"],
+        "additionalProperties": False,
+        "description": "Encrypted by pulumi config set --secret.",
+    }
+    definitions = inner.pop("$defs")
+    definitions["ClientCredentials"]["properties"] = dict.fromkeys(
+        definitions["ClientCredentials"]["properties"], secure
+    )
+    definitions["Secrets"]["properties"]["coderToken"] = secure
+    for section in ("mcp", "verify"):
+        definitions["Secrets"]["properties"][section]["additionalProperties"] = secure
+    properties = {f"{PROJECT}:{key}": value for key, value in inner["properties"].items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of a firewalled-coder stack",
+        "type": "object",
+        "properties": {
+            "secretsprovider": {"type": "string"},
+            "encryptionsalt": {"type": "string"},
+            "encryptedkey": {"type": "string"},
+            "config": {
+                "type": "object",
+                "properties": properties,
+                "patternProperties": {f"^{PROJECT}:": False, "^pulumi:": {}},
+            },
+        },
+        "required": ["config"],
+        "$defs": definitions,
+    }

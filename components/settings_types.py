@@ -1,0 +1,212 @@
+"""The types of single settings: each is checked as the component that takes it checks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from components import releases, syntax
+from components.agent_env import AgentEnv
+from components.alerts import CATALOGUE as ALERTS
+from components.boundary import CATALOGUE, Rule, RuleError
+from components.dashboards import CATALOGUE as DASHBOARDS
+from components.dashboards.model import StreamLabel
+from components.errors import ArgsError
+
+T = TypeVar("T")
+
+_LABEL_PART: Final = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+_LABEL_PREFIX: Final = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?\Z")
+_ALERT_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_MOST_HOURS: Final = 2_500_000
+_MOST_MINUTES: Final = 43_200
+
+
+def _is(check: Callable[[str], bool], right: str) -> AfterValidator:
+    def validate(value: str) -> str:
+        if not check(value):
+            raise ValueError(right)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _one_of(names: dict[str, object], what: str) -> AfterValidator:
+    return _is(names.__contains__, f"unknown {what}; there are {', '.join(names)}")
+
+
+def _url(value: str) -> str:
+    if problem := syntax.origin_problem(value):
+        raise ValueError(problem)
+    return value.rstrip("/")
+
+
+def _endpoint(value: str) -> str:
+    if problem := syntax.endpoint_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _rule(value: str) -> str:
+    try:
+        Rule.parse(value)
+    except RuleError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _alert_label(value: str) -> bool:
+    return _ALERT_LABEL.match(value) is not None and value not in {"severity", "alertname"}
+
+
+def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        prefix, _, name = key.rpartition("/")
+        if not _LABEL_PART.match(name) or not _LABEL_PREFIX.match(prefix):
+            raise ValueError(f"{key!r} is no Kubernetes label such as release or example.com/team")
+        if text and not _LABEL_PART.match(text):
+            raise ValueError(
+                f"{text!r} of {key} is no label value: up to 63 of letters, digits and -_. inside"
+            )
+    return value
+
+
+def _agent_variables(value: dict[str, str]) -> dict[str, str]:
+    try:
+        AgentEnv(variables=value)
+    except ArgsError as error:
+        raise ValueError("; ".join(error.problems)) from None
+    return value
+
+
+def _quotable(value: str) -> bool:
+    return "`" not in value and "\n" not in value
+
+
+def _hours(value: float) -> float:
+    if 0 < value < 1 / 60:
+        raise ValueError("must be 0, which is never, or a minute at least: 0.0167")
+    return value
+
+
+def _database_host(value: str) -> bool:
+    return ":" in value and syntax.is_host(value)
+
+
+def no_duplicates(values: list[T]) -> list[T]:
+    """Refuse a list that names something twice."""
+    seen: list[T] = []
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value!r} stands there twice; name each once")
+        seen.append(value)
+    return values
+
+
+NoDuplicates: Final = AfterValidator(no_duplicates)
+Url = Annotated[str, AfterValidator(_url)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+KubernetesName = Annotated[
+    str, _is(syntax.is_label, "must be a Kubernetes name: up to 63 of a-z, 0-9 and - inside")
+]
+TemplateName = Annotated[
+    str,
+    _is(
+        syntax.is_coder_name,
+        "must be letters and digits in groups joined by single hyphens, up to 32",
+    ),
+]
+ExternalAuthId = Annotated[
+    str,
+    _is(
+        syntax.is_external_auth_id,
+        "must be a-z and 0-9 in groups joined by single hyphens, up to 32",
+    ),
+]
+Slug = Annotated[
+    str,
+    _is(syntax.is_slug, "must be a-z and 0-9 in groups joined by single hyphens, up to 63"),
+]
+DisplayName = Annotated[
+    str,
+    _is(
+        syntax.is_display_name,
+        f"must be up to {syntax.DISPLAY_NAME_LENGTH} bytes of one line, without white space "
+        "around them",
+    ),
+]
+Host = Annotated[
+    str,
+    _is(
+        syntax.is_host,
+        "must be a host name such as gitlab.example.com, without scheme or path, with a port up to "
+        f"{syntax.LAST_PORT} if any",
+    ),
+]
+DatabaseHost = Annotated[
+    str,
+    _is(
+        _database_host,
+        f"must be host:port such as coder-db-rw.coder.svc:5432, port up to {syntax.LAST_PORT}",
+    ),
+]
+Image = Annotated[
+    str,
+    _is(syntax.is_image, "must be a container image such as registry.example.com/base:tag"),
+]
+Release = Annotated[str, _is(releases.is_release, "must be a release such as 1.3.1")]
+ClaudeCodeRelease = Annotated[
+    str,
+    _is(
+        releases.is_claude_code_module,
+        "must be 4.7.0 or a later 4: 5.0 drops what Coder Tasks needs",
+    ),
+]
+CoderProviderRelease = Annotated[
+    str, _is(releases.is_coder_provider, "must be 2.13.0 or newer: it brought what Tasks need")
+]
+KubernetesProviderRelease = Annotated[
+    str, _is(releases.is_kubernetes_provider, "must be 2.23.0 or newer")
+]
+BoundaryRelease = Annotated[
+    str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
+]
+RuleText = Annotated[str, AfterValidator(_rule)]
+GroupName = Annotated[str, _one_of(dict(CATALOGUE), "group")]
+DashboardUid = Annotated[
+    str,
+    _one_of(dict(DASHBOARDS), "dashboard"),
+    # For editors; the validator's message names what there is.
+    WithJsonSchema({"type": "string", "enum": list(DASHBOARDS)}),
+]
+AlertName = Annotated[str, _one_of(dict(ALERTS), "alert")]
+AlertLabel = Annotated[
+    str,
+    _is(
+        _alert_label,
+        "must be letters, digits and _, not beginning with a digit, and not severity or "
+        "alertname, which are the alerts' own",
+    ),
+]
+GrafanaUid = Annotated[
+    str,
+    _is(syntax.is_grafana_uid, "must be a uid of Grafana: up to 40 of letters, digits, _ and -"),
+]
+LokiLabel = Annotated[
+    str,
+    _is(
+        set(StreamLabel).__contains__,
+        f"unknown stream label; there are {', '.join(StreamLabel)}",
+    ),
+]
+LokiValue = Annotated[str, _is(_quotable, "must hold no backtick and no line end")]
+KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
+AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]
+Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
+Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), AfterValidator(_hours)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+GroupOfPeople = Annotated[str, Field(min_length=1)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]

@@ -1,0 +1,157 @@
+"""What names, hosts, images and URLs may be, for settings and arguments alike.
+
+Each form is that of the program that takes it; a value that passes here is not refused there for
+how it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from components.boundary.credentials import form_of
+
+LAST_PORT: Final = 65535
+DISPLAY_NAME_LENGTH: Final = 64
+"""Bytes of a display name (codersdk.DisplayNameValid)."""
+DESCRIPTION_LENGTH: Final = 127
+"""Characters of a template's description: codersdk says fewer than 128."""
+
+# RFC 1123, which Kubernetes names namespaces and most objects by.
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
+# coder/coder codersdk/name.go: UsernameValidRegex, for templates and external logins as well.
+_CODER_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\Z")
+_SLUG: Final = re.compile(r"(?=.{1,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_HOST_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST: Final = re.compile(
+    rf"(?P<name>(?=.{{1,253}}(?::|\Z)){_HOST_LABEL}(?:\.{_HOST_LABEL})*)(?::(?P<port>\d{{1,5}}))?\Z"
+)
+# github.com/distribution/reference: [host[:port]/]path[:tag][@digest].
+_PART: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE: Final = re.compile(
+    rf"(?=.{{1,255}}(?:[:@]|\Z))(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::\d{{1,5}})?/)?{_PART}(?:/{_PART})*"
+    r"(?::\w[\w.-]{0,127})?"
+    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z",
+    re.ASCII,
+)
+# grafana/grafana pkg/util/shortid_generator.go: IsValidShortUID and IsShortUIDTooLong.
+_GRAFANA_UID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+
+
+def is_label(text: str) -> bool:
+    """Whether Kubernetes takes `text` as the name of a namespace or container: 63 characters."""
+    return _LABEL.match(text) is not None
+
+
+def is_subdomain(text: str) -> bool:
+    """Whether Kubernetes takes `text` as the name of an object: 253 characters."""
+    return _SUBDOMAIN.match(text) is not None
+
+
+def is_coder_name(text: str) -> bool:
+    """Whether Coder takes `text` as a template's name: 32 characters, single hyphens inside."""
+    return _CODER_NAME.match(text) is not None
+
+
+def is_external_auth_id(text: str) -> bool:
+    """Whether coderd starts with `text` as the id of an external login; it takes Coder's names."""
+    return is_coder_name(text) and text == text.lower()
+
+
+def is_slug(text: str) -> bool:
+    """Whether Coder takes `text` as the slug of an MCP server: single hyphens inside."""
+    return _SLUG.match(text) is not None
+
+
+def is_display_name(text: str) -> bool:
+    """Whether Coder takes `text` as a display name: 64 bytes, no white space around them."""
+    return len(text.encode()) <= DISPLAY_NAME_LENGTH and text == text.strip() and "\n" not in text
+
+
+def is_host(text: str) -> bool:
+    """Whether `text` is a host name with or without a port; no IPv6 address, which has colons."""
+    match = _HOST.match(text)
+    return match is not None and 0 < int(match["port"] or 443) <= LAST_PORT
+
+
+def host_name(text: str) -> str:
+    """Return the name of a host that may have a port, in lower case."""
+    return text.partition(":")[0].lower()
+
+
+def is_image(text: str) -> bool:
+    """Whether a container runtime takes `text` as the reference of an image."""
+    return _IMAGE.match(text) is not None
+
+
+def is_floating_image(text: str) -> bool:
+    """Whether the reference of an image names none in particular: without tag, or `latest`."""
+    name, _, digest = text.partition("@")
+    _, _, tag = name.rpartition("/")[2].partition(":")
+    return not digest and tag in {"", "latest"}
+
+
+def is_grafana_uid(text: str) -> bool:
+    """Whether Grafana takes `text` as the uid of a data source: 40 of letters, digits, _ and -."""
+    return _GRAFANA_UID.match(text) is not None
+
+
+def origin_problem(url: str) -> str | None:
+    """Return what is wrong with a URL of scheme, host and port alone, in words; None if nothing."""
+    example = "https://coder.example.com"
+    parts, problem = _split(url, example)
+    if parts is None:
+        return problem
+    host = parts.hostname or ""
+    if ":" not in host and not is_host(host):
+        return f"must have the name of a host, as in {example}"
+    if parts.query or parts.fragment or parts.path not in {"", "/"}:
+        return "must end after the host and port: no path, query or fragment"
+    return None
+
+
+def endpoint_problem(url: str, *, confidential: bool = False) -> str | None:
+    """Return what is wrong with an http or https URL, in words; None if nothing.
+
+    Args:
+        url: the URL.
+        confidential: whether a credential is sent there, which needs https, but for this machine.
+    """
+    parts, problem = _split(url, "https://host.example.com/path")
+    if parts is None:
+        return problem
+    if form := form_of(url):
+        return f"holds {form}, which state and logs would show: leave it out"
+    if confidential and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        return "would send the key in clear; use https"
+    return None
+
+
+def _split(url: str, example: str) -> tuple[SplitResult | None, str]:
+    right = f"must be a URL such as {example}, http or https"
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError:
+        return None, right
+    if parts.scheme not in {"http", "https"} or not host or port == 0 or not _is_plain(url):
+        return None, right
+    if parts.username is not None or parts.password is not None:
+        return None, "must hold no user or password, which state and logs would show"
+    return parts, ""
+
+
+def _is_plain(url: str) -> bool:
+    # urlsplit drops line ends and takes any white space.
+    return url.isprintable() and not any(character.isspace() for character in url)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

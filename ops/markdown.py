@@ -1,0 +1,50 @@
+"""Text of others inside of a report's Markdown: never markup, and never too long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+LINE: Final = 400
+"""Characters of one value that are shown."""
+_SHOWN: Final = 12
+
+
+def clip(value: str) -> str:
+    """Return text that is too long cut, and say how much of it is missing."""
+    return value if len(value) <= LINE else f"{value[:LINE]}… ({len(value) - LINE} more)"
+
+
+def visible(value: str) -> str:
+    """Return text without characters that hide or turn round what stands beside them."""
+    if value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
+
+
+def plain(value: str) -> str:
+    """Return text as one line without backticks."""
+    return clip(visible(" ".join(value.replace("`", "'").split())))
+
+
+def code(value: str) -> str:
+    """Return text as code, in which nothing is a tag, a link or a mention."""
+    # A backslash would not keep a forge from mentioning whom the text names.
+    return f"`{plain(value) or ' '}`"
+
+
+def word(value: str) -> str:
+    """Return a plain word as it is, and anything else as code."""
+    return value if re.fullmatch(r"[A-Za-z ]+", value) else code(value)
+
+
+def cell(value: str) -> str:
+    """Return text as code for the cell of a table."""
+    return code(value).replace("|", "\\|")
+
+
+def some(values: Sequence[str], show: Callable[[str], str]) -> str:
+    """Return the first of many values, and say how many more there are."""
+    shown = ", ".join(show(value) for value in values[:_SHOWN])
+    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

@@ -1,0 +1,83 @@
+"""What changes in a dashboard: its panels by title, and settings besides them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ops.changes import Step
+
+
+@dataclass(frozen=True)
+class Panels:
+    """What changes in one dashboard: panels by title, and settings besides them."""
+
+    dashboard: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    settings: tuple[str, ...] = ()
+    op: str = "update"
+
+
+def panels(step: Step) -> Panels:
+    """Return what a step on a dashboard's ConfigMap changes of the dashboard."""
+    old, new = _dashboard(step.old), _dashboard(step.new)
+    before, after = _by_title(old), _by_title(new)
+    changed = tuple(
+        (title, tuple(sorted(_parts(before[title], after[title]))))
+        for title in after
+        if title in before and before[title] != after[title]
+    )
+    rest = {key for key in old.keys() | new.keys() if key != "panels"}
+    return Panels(
+        dashboard=str(new.get("title") or old.get("title") or step.name),
+        added=tuple(title for title in after if title not in before),
+        removed=tuple(title for title in before if title not in after),
+        changed=changed,
+        settings=tuple(sorted(key for key in rest if old and new and old.get(key) != new.get(key))),
+        op=step.op,
+    )
+
+
+def _dashboard(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    for content in (inputs.get("data") or {}).values():
+        try:
+            document = json.loads(content)
+        except (TypeError, ValueError):
+            continue
+        if isinstance(document, dict):
+            return document
+    return {}
+
+
+def _by_title(dashboard: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the panels, those of closed rows too; two of one title are told apart by number."""
+    found: dict[str, Any] = {}
+    pending = list(dashboard.get("panels") or ())
+    while pending:
+        panel = pending.pop(0)
+        pending = [*(panel.get("panels") or ()), *pending]
+        title = str(panel.get("title") or f"panel {panel.get('id')}")
+        number, key = 2, title
+        while key in found:
+            key, number = f"{title} ({number})", number + 1
+        found[key] = {name: value for name, value in panel.items() if name != "panels"}
+    return found
+
+
+def _parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    """Return what of a panel differs, in the words of Grafana's editor."""
+    words = {
+        "targets": "queries",
+        "gridPos": "place",
+        "fieldConfig": "fields",
+        "options": "options",
+        "transformations": "transformations",
+        "datasource": "data source",
+        "type": "visualization",
+    }
+    differing = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    return {words.get(key, key) for key in differing if key != "id"} or {"number"}

@@ -1,0 +1,93 @@
+"""What changes of a template for people: who may use it, and which releases it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.coder.lookup import EVERYONE
+from ops.changes import Change, differences
+from ops.markdown import code
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a template of a stack registers of itself for reviews.
+
+    Attributes:
+        access: role by group of who may use or administer it; None: its list is not the stack's,
+            which a state of an earlier release does not tell from one that is.
+        pins: release by name of what it takes from elsewhere; empty if that is not recorded.
+    """
+
+    access: Mapping[str, str] | None
+    pins: Mapping[str, str]
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, Any]) -> Registered:
+        """Return what a WorkspaceTemplate's outputs say."""
+        access, pins = outputs.get("access"), outputs.get("pins")
+        return cls(
+            dict(access) if isinstance(access, Mapping) else None,
+            dict(pins) if isinstance(pins, Mapping) else {},
+        )
+
+
+@dataclass(frozen=True)
+class AccessChange:
+    """Who may use or administer a template, before and after; None: not the stack's to say."""
+
+    old: Mapping[str, str] | None
+    new: Mapping[str, str] | None
+    is_new: bool = False
+
+
+def access_changes(
+    old: Mapping[str, Registered], new: Mapping[str, Registered]
+) -> dict[str, AccessChange]:
+    """Return the templates whose access differs, those that are new among them."""
+    found = {}
+    for name, now in new.items():
+        before = old[name].access if name in old else {}
+        if before != now.access:
+            found[name] = AccessChange(before, now.access, is_new=name not in old)
+    return found
+
+
+def pin_changes(
+    old: Mapping[str, Registered], new: Mapping[str, Registered]
+) -> dict[str, tuple[Change, ...]]:
+    """Return the releases that move, by template, where the ones before are recorded."""
+    found = {
+        name: tuple(differences(dict(old[name].pins), dict(now.pins)))
+        for name, now in new.items()
+        if name in old and old[name].pins
+    }
+    return {name: changes for name, changes in found.items() if changes}
+
+
+def access_lines(change: AccessChange | None) -> list[str]:
+    """Say who may use a template; access for everyone that was not there before is marked."""
+    if change is None:
+        return []
+    after = _people(change.new)
+    if change.is_new:
+        return [f"  - access: {after}"]
+    opened = EVERYONE in (change.new or {}) and EVERYONE not in (change.old or {})
+    replaced = "; whatever list Coder has is replaced" if change.old is None else ""
+    mark = "⚠️ " if opened else ""
+    return [f"  - {mark}access: {_people(change.old)} → {after}{replaced}"]
+
+
+def _people(access: Mapping[str, str] | None) -> str:
+    if access is None:
+        return "not the stack's to say"
+    if not access:
+        return "owners and template administrators alone"
+    return ", ".join(
+        f"**everyone in the organization** ({role})"
+        if group == EVERYONE
+        else f"{code(group)} ({role})"
+        for group, role in sorted(access.items())
+    )

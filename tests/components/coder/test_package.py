@@ -1,0 +1,90 @@
+"""A package of an earlier provider: what it lacks is told before anything, the rest works."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pulumi_coderd
+import pytest
+
+from components.coder import package
+from components.settings_load import load
+from local import sdk, tools
+
+RECORDED = Path(__file__).parents[2] / "recordings" / "providers" / "coderd-0.0.13.schema.json"
+VALUES = {
+    "coder": {"accessUrl": "https://coder.example.com"},
+    "externalAuth": {"providers": [{"host": "gitlab.example.com"}]},
+    "templates": [{"name": "firewalled", "firewall": {}}],
+    "mcpServers": [{"slug": "github", "displayName": "G", "url": "https://a.example/"}],
+    "secrets": {
+        "coderToken": "t",
+        "externalAuth": {"gitlab": {"clientId": "i", "clientSecret": "s"}},
+        "mcp": {"github": "k"},
+    },
+}
+# With the earlier package in front: what it lacks, then a template declared with it.
+PROGRAM = """
+import json, sys, tempfile
+from pathlib import Path
+import pulumi_coderd
+from components import arguments
+from components.coder import package
+from components.coder.lookup import Known
+from components.settings_load import load
+from components.workspace_template import WorkspaceTemplate
+from tests.components.recording import record
+
+stack = load("dev", json.loads(sys.argv[1]))
+known = Known("organization", {}, access_lists=True)
+
+def program():
+    root = Path(tempfile.mkdtemp(dir=sys.argv[2]))
+    for template in stack.templates:
+        args = arguments.workspace_template("dev", stack, template, known, root)
+        WorkspaceTemplate(template.name, args)
+    return {}
+
+recorder, _ = record(program)
+print(json.dumps({
+    "file": pulumi_coderd.__file__,
+    "problems": [str(each) for each in package.problems(stack)],
+    "templates": [each["name"] for each in recorder.of("Template")],
+}))
+"""
+
+
+def test_the_committed_package_has_what_settings_can_use() -> None:
+    assert list(package.problems(load("dev", VALUES))) == []
+    assert sdk.SCHEMA.is_file()
+    assert json.loads(sdk.SCHEMA.read_text())["version"] >= package.RELEASE
+
+
+def test_a_stack_that_uses_nothing_of_it_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(pulumi_coderd, "AgentsMcpServer")
+    stack = load("dev", {**VALUES, "mcpServers": []})
+    assert list(package.problems(stack)) == []
+
+
+def test_the_package_of_the_provider_0_0_13_lacks_servers_and_makes_templates(
+    tmp_path: Path,
+) -> None:
+    sdk.generate(tmp_path / "sdk", RECORDED)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(VALUES), str(tmp_path)],
+        cwd=tools.ROOT,
+        env={"PYTHONPATH": f"{tmp_path / 'sdk'}:{tools.ROOT}", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["file"].startswith(str(tmp_path))
+    (problem,) = found["problems"]
+    assert problem.startswith(
+        'mcpServers[0] = "github": needs the provider coder/coderd 0.0.25 or newer'
+    )
+    assert "run `pulumi install`" in problem
+    assert found["templates"] == ["firewalled"]

@@ -1,0 +1,354 @@
+"""Whatever `load` accepts, every component can be built of: generated settings of every section.
+
+Settings that hold something everywhere are changed in some places, to values of the right type
+that are mostly odd, as the JSON schema tells the types: a new setting is among them by itself.
+"""
+
+import asyncio
+import contextlib
+import copy
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components import arguments, external_auth
+from components.alerts import Alerts
+from components.coder.lookup import Known
+from components.coderd_env import CoderdEnv
+from components.dashboards import CATALOGUE, Dashboards
+from components.datasources import DataSources, object_name
+from components.external_auth import GitLabExternalAuth
+from components.grafana_role import GrafanaRole
+from components.mcp_server import McpServer
+from components.settings import Settings
+from components.settings_load import load
+from components.settings_problems import SettingsError
+from components.workspace_template import WorkspaceTemplate, render
+from tests.components.recording import Recorder, record
+
+FULL: dict[str, Any] = {
+    "coder": {"accessUrl": "https://coder.example.com", "apiUrl": "http://coder:7080"},
+    "kubernetes": {"context": "dev"},
+    "externalAuth": {
+        "providers": [
+            {"id": "gitlab", "host": "gitlab.example.com", "displayName": "GitLab"},
+            {"id": "second", "host": "git.example.org:8443"},
+        ]
+    },
+    "workspaces": {
+        "agentEnv": {"LANG": "C.UTF-8"},
+        "provisionerTags": {"zone": "gov"},
+        "resources": {"cpu": {"options": [2, 4], "default": 2}},
+    },
+    "templates": [
+        {
+            "name": "firewalled",
+            "firewall": {"jail": "nsjail"},
+            "capabilities": ["NET_ADMIN"],
+            "access": {"use": ["engineering"], "admin": ["platform"]},
+            "lifetime": {
+                "defaultTtlHours": 8,
+                "dormantAfterHours": 100,
+                "deleteDormantAfterHours": 200,
+                "stopDays": ["sunday"],
+            },
+            "gitlab": "second",
+            "policy": {"groups": ["coder"]},
+        },
+        {"name": "claude-code", "agentEnv": {"A": "1"}},
+    ],
+    "policy": {
+        "rules": [{"rule": "domain=a.example.com", "why": "x"}],
+        "mustDeny": [{"url": "https://evil.example/", "reason": "x"}],
+    },
+    "firewall": {"state": "on"},
+    "grafana": {
+        "databaseRole": {"delivery": "job", "adminUrlSecret": "owner"},
+        "lokiSelector": {"app": "coder"},
+        "prometheusUrl": "http://prometheus:9090",
+    },
+    "alerts": {"labels": {"team": "platform"}, "thresholds": {"denyShare": 0.5}},
+    "mcpServers": [
+        {"slug": "github", "displayName": "GitHub", "url": "https://a.example/", "tools": ["x"]}
+    ],
+}
+# Where a form begins and ends, and where one program takes what another refuses.
+TEXTS = [
+    *("", " ", "a", "A", "-a", "a-", "a--b", "a_b", "a.b", "a b", " a", "a\n", "é", "0", "`", "$"),
+    *("a" * 32, "a" * 33, "a" * 40, "a" * 41, "a" * 63, "a" * 64, "a" * 127, "a" * 128, "é" * 33),
+    *("true", "null", "1e300", "*", "a/b", "a:b", "a=b", "a@b", "{{x}}", "${X}", "x\x00y"),
+    *("a:1", "a:65535", "a:65536", "a:0", "A.Example:443", "a..b", "[::1]", "10.0.0.1"),
+    *("https://a", "http://a/", "https://a:70000", "https://[::1]:8080", "https://A.b/c?d=e#f"),
+    *("http://localhost:3000/mcp", "https://u:p@a", "//a", "ftp://a", "https://a_b", "https://a b"),
+    *("foo@bar", "Foo", "a/b:c", "r.io:5000/a/b@sha256:" + "0" * 64, "a:", "a@sha256:0"),
+    *("P8E80F9AEF21F6940", "prometheus", "loki", "database", "gitlab", "second", "firewalled"),
+    *("Claude-Code", "latest", "v0.9.0", "0.9.0", "4.7.3", "5.0.0", "1.2"),
+    *("domain=a.b", "method=GET path=/x", "domain=*", "GITHUB_TOKEN", "PATH", "2030-01-01"),
+]
+NUMBERS = [0, 1, 2, 16, 17, 720, 721, 65535, 65536, 10**9, 2**63, -1, 0.5, 1e-9, 1e300]
+FLOATS = [*NUMBERS, math.inf, math.nan, -0.0]
+SCHEMA = Settings.model_json_schema(by_alias=True)
+Schema = Mapping[str, Any]
+Path_ = tuple[str | int, ...]
+
+
+def resolved(schema: Schema) -> Schema:
+    reference = schema.get("$ref")
+    return SCHEMA["$defs"][reference.rpartition("/")[2]] if reference else schema
+
+
+def values(schema: Schema, depth: int = 0) -> st.SearchStrategy[Any]:
+    """Values of the type that a schema names, mostly odd ones."""
+    schema = resolved(schema)
+    if "anyOf" in schema:
+        return st.one_of([values(each, depth) for each in schema["anyOf"]])
+    if "enum" in schema or "const" in schema:
+        return st.sampled_from(schema.get("enum", [schema.get("const")]))
+    match schema.get("type"):
+        case "null":
+            return st.none()
+        case "boolean":
+            return st.booleans()
+        case "integer":
+            return st.sampled_from(NUMBERS) | st.integers(-2, 70000)
+        case "number":
+            return st.sampled_from(FLOATS) | st.floats()
+        case "array":
+            return st.lists(values(schema["items"], depth + 1), max_size=3)
+        case "object" if "properties" in schema:
+            required = set(schema.get("required", ()))
+            fields = {
+                name: values(each, depth + 1)
+                for name, each in schema["properties"].items()
+                if name in required or depth < 3
+            }
+            return st.fixed_dictionaries(
+                {name: each for name, each in fields.items() if name in required},
+                optional={name: each for name, each in fields.items() if name not in required},
+            )
+        case "object":
+            inner = schema.get("additionalProperties", {"type": "string"})
+            keys = st.sampled_from(TEXTS) | st.sampled_from(["app", "pod", "A", "release"])
+            return st.dictionaries(keys, values(inner, depth + 1), max_size=3)
+        case _:
+            return st.sampled_from(TEXTS) | st.text(max_size=5)
+
+
+def places(schema: Schema, value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Schema]]:
+    """Every place of the settings that can be changed, those that are not set among them."""
+    schema = resolved(schema)
+    for option in schema.get("anyOf", ()):
+        yield from places(option, value, path)
+    if "properties" in schema:
+        for name, each in schema["properties"].items():
+            if path or name != "secrets":
+                yield (*path, name), each
+            if isinstance(value, Mapping) and name in value:
+                yield from places(each, value[name], (*path, name))
+    elif schema.get("type") == "array" and isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from places(schema["items"], each, (*path, index))
+
+
+PLACES = list(places(SCHEMA, FULL))
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> dict[str, Any]:
+    made = copy.deepcopy(FULL)
+    for path, schema in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)):
+        place: Any = made
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            for part in path[:-1]:
+                place = place[part]
+            place[path[-1]] = draw(values(schema))
+    made["secrets"] = secrets(made)
+    return made
+
+
+def secrets(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Every secret that the settings may want, so that none is missing."""
+    with contextlib.suppress(KeyError, TypeError, AttributeError):
+        providers = made["externalAuth"]["providers"]
+        ids = [each.get("id", "gitlab") for each in providers]
+        slugs = [each["slug"] for each in made.get("mcpServers", ())]
+        login = {"clientId": "i", "clientSecret": "s"}
+        return {
+            "coderToken": "t",
+            "externalAuth": {str(each): login for each in ids},
+            "mcp": {str(each): "k" for each in slugs},
+        }
+    return {"coderToken": "t"}
+
+
+def known_to(stack: Settings) -> Known:
+    """A deployment that has what the settings name."""
+    groups = {
+        name: f"id-of-{name}"
+        for template in stack.templates
+        if template.access is not None
+        for name in (*template.access.use, *template.access.admin)
+    }
+    return Known("organization-id", groups, access_lists=True)
+
+
+def declare(stack: Settings, root: Path) -> Recorder:
+    """Declare all that the program declares; raises what a component raises."""
+    known = known_to(stack)
+
+    def program() -> dict[str, Any]:
+        login = GitLabExternalAuth("external-auth", arguments.external_auth(stack))
+        CoderdEnv("coderd", arguments.coderd_env(stack, login))
+        for template in stack.templates:
+            args = arguments.workspace_template("dev", stack, template, known, root)
+            WorkspaceTemplate(template.name, args)
+        for server in stack.mcp_servers:
+            McpServer(server.slug, arguments.mcp_server(stack, server, known.organization_id))
+        sources = DataSources("data-sources", arguments.data_sources(stack))
+        role = arguments.grafana_role(stack, sources)
+        if role is not None:
+            GrafanaRole("grafana-role", role)
+        Dashboards("dashboards", arguments.dashboards(stack))
+        Alerts("alerts", arguments.alerts(stack))
+        return {}
+
+    made = {
+        "random:index/randomPassword:RandomPassword": {"result": "p"},
+        "random:index/randomInteger:RandomInteger": {"result": 7},
+    }
+    return record(program, made)[0]
+
+
+def objects(recorder: Recorder) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for each in recorder.registered:
+        if each.typ.startswith("kubernetes:") and "metadata" in each.inputs:
+            yield each.typ, each.inputs
+
+
+def check_objects(recorder: Recorder) -> None:
+    """What the API server would refuse: names, labels, keys of data, two of one name."""
+    seen = set()
+    for kind, inputs in objects(recorder):
+        metadata = inputs["metadata"]
+        name, namespace = metadata["name"], metadata.get("namespace")
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name), name
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", namespace), namespace
+        assert (kind, namespace, name) not in seen
+        seen.add((kind, namespace, name))
+        for label in metadata.get("labels", {}).values():
+            assert re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?", label), label
+        data = inputs.get("data", {})
+        for key in data if "ConfigMap" in kind else ():
+            assert re.fullmatch(r"[A-Za-z0-9._-]{1,253}", key), key
+
+
+def odd_values(schema: Schema) -> Iterator[Any]:
+    """Every odd value of the type that a schema names, for a place that holds one value."""
+    schema = resolved(schema)
+    for option in schema.get("anyOf", ()):
+        yield from odd_values(option)
+    match schema.get("type"):
+        case "string" if "enum" not in schema:
+            yield from TEXTS
+        case "integer" | "number":
+            yield from FLOATS
+        case "array":
+            for value in odd_values(schema["items"]):
+                yield [value]
+                yield [value, value]
+        case "object" if schema.get("additionalProperties"):
+            for value in odd_values(schema["additionalProperties"]):
+                yield {"app": value}
+            for key in TEXTS:
+                yield {key: "x"}
+
+
+def changed(path: Path_, value: Any) -> dict[str, Any]:
+    made = copy.deepcopy(FULL)
+    place: Any = made
+    for part in path[:-1]:
+        place = place.setdefault(part, {}) if isinstance(part, str) else place[part]
+    place[path[-1]] = value
+    return {**made, "secrets": secrets(made)}
+
+
+# What a section reaches; drawing dashboards is what takes the time.
+WITHOUT_GRAFANA = {"externalAuth", "templates", "policy", "mcpServers", "kubernetes", "firewall"}
+
+
+def build(stack: Settings, section: str, root: Path) -> None:
+    """Make the arguments that a section reaches, and what is written from them."""
+
+    async def made() -> None:
+        known = known_to(stack)
+        login = arguments.external_auth(stack)
+        variables = [
+            each
+            for provider in login.providers
+            for each in external_auth.variables(provider, pulumi.Output.from_input("secret"))
+        ]
+        arguments.coderd_env(stack, SimpleNamespace(variables=variables, pod_annotations={}))
+        for template in stack.templates:
+            render(arguments.workspace_template("dev", stack, template, known, root))
+        for server in stack.mcp_servers:
+            arguments.mcp_server(stack, server, known.organization_id)
+        if section in WITHOUT_GRAFANA:
+            return
+        for uid in arguments.data_sources(stack).provisioning():
+            assert re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", object_name(uid))
+        arguments.alerts(stack).grafana_file()
+        arguments.alerts(stack).prometheus_rules()
+        CATALOGUE["agent-firewall"].json(arguments.dashboards(stack).context)
+
+    asyncio.run(made())
+
+
+@pytest.mark.parametrize("section", [name for name in SCHEMA["properties"] if name != "secrets"])
+def test_every_odd_value_anywhere_is_refused_or_can_be_built_of(
+    section: str, tmp_path: Path
+) -> None:
+    counts = {"accepted": 0, "refused": 0}
+    for path, schema in PLACES:
+        if path[0] != section:
+            continue
+        for value in odd_values(schema):
+            try:
+                stack = load("dev", changed(path, value))
+            except SettingsError:
+                counts["refused"] += 1
+                continue
+            counts["accepted"] += 1
+            try:
+                build(stack, section, tmp_path)
+            except Exception as error:
+                raise AssertionError(f"{path} = {value!r} is accepted: {error}") from error
+    # A sweep of which all is refused would show nothing.
+    assert counts["accepted"] or section in {"protected", "firewall"}, counts
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=stacks())
+def test_what_load_accepts_every_component_can_be_declared_of(
+    made: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    try:
+        stack = load("dev", made)
+    except SettingsError:
+        return
+    check_objects(declare(stack, tmp_path_factory.getbasetemp() / "build"))
+
+
+def test_settings_that_hold_something_everywhere_are_accepted(tmp_path: Path) -> None:
+    stack = load("dev", {**FULL, "secrets": secrets(FULL)})
+    recorder = declare(stack, tmp_path)
+    check_objects(recorder)
+    kinds = {each.typ.rpartition(":")[2] for each in recorder.registered}
+    assert kinds >= {"Template", "AgentsMcpServer", "DeploymentPatch", "Job", "PrometheusRule"}
