@@ -1,10 +1,12 @@
 """The processes of workspaces: started, stopped and removed as their builds say."""
 
+import secrets
 from pathlib import Path
 
-from local.coderd import terraform
+from local.coderd import people, terraform
+from local.coderd.audit_lines import AuditLines
 from local.coderd.store import Document, Store
-from local.workspace import Workspace
+from local.workspace import Coderd, Workspace
 
 
 class Workspaces:
@@ -13,13 +15,16 @@ class Workspaces:
     Args:
         store: the deployment's memory.
         directory: holds a folder for each.
-        access_url: URL of coderd.
+        access_url: the URL by which workspaces know coderd.
+        url: where coderd is.
     """
 
-    def __init__(self, store: Store, directory: Path, access_url: str) -> None:
+    def __init__(self, store: Store, directory: Path, access_url: str, url: str) -> None:
         self._store = store
         self._directory = directory
         self._access_url = access_url
+        self._url = url
+        self.audit = AuditLines(store, directory)
         self._possible = Path("/proc/self/environ").exists()
 
     def of(self, id: str) -> Workspace:
@@ -33,10 +38,11 @@ class Workspaces:
         running = self.of(workspace["id"])
         if transition == "start":
             files = terraform.unpack(self._store.file(version["job"]["file_id"]) or b"")
-            running.start(files, version["values"], self._access_url)
+            running.start(files, version["values"], self._coderd(workspace))
         elif transition == "stop":
             running.stop()
         else:
+            self.audit.collect_from(workspace)
             running.remove()
 
     def ready(self, workspace: Document) -> Workspace | None:
@@ -49,6 +55,13 @@ class Workspaces:
             version = self._store.get("version", build["template_version_id"]) or {}
             self.follow(workspace, "start", version)
         return running
+
+    def _coderd(self, workspace: Document) -> Coderd:
+        token = f"{secrets.token_urlsafe(10)}-{secrets.token_urlsafe(22)}"
+        owner = self._store.get("user", workspace["owner_id"])
+        if owner:
+            people.add_token(self._store, owner, token)
+        return Coderd(self._access_url, self._url, token)
 
     def stop(self) -> None:
         """End every process."""

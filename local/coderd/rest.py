@@ -224,7 +224,18 @@ def authenticate(store: Store, request: HTTPConnection) -> Document:
     Raises:
         ApiError: it carries none, or none that is known.
     """
-    token = request.headers.get(HEADER) or request.cookies.get("coder_session_token")
+    return _user(
+        store, request.headers.get(HEADER) or request.cookies.get("coder_session_token") or ""
+    )
+
+
+def authenticate_bearer(store: Store, request: HTTPConnection) -> Document:
+    """Return the user whose session token is a request's bearer token; raises ApiError."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return _user(store, token if scheme == "Bearer" else "")
+
+
+def _user(store: Store, token: str) -> Document:
     if not token:
         raise ApiError(
             HTTPStatus.UNAUTHORIZED,

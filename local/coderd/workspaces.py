@@ -134,8 +134,11 @@ def _named(store: Store, owner: str, name: str) -> Document | None:
 
 def create_workspace(call: Call) -> Any:
     """POST /users/{user}/workspaces: build a workspace, by an administrator for anyone."""
-    owner = user_of(call)
-    body = call.json()
+    return _show(call, create(call, user_of(call), call.json())), HTTPStatus.CREATED
+
+
+def create(call: Call, owner: Document, body: Document) -> Document:
+    """Build a workspace for a user and return it; raises ApiError."""
     template, version = _chosen(call, body)
     if template["deprecation_message"]:
         raise ApiError(
@@ -168,10 +171,12 @@ def create_workspace(call: Call) -> Any:
         "parameters": _parameters(version, body),
         "builds": [],
     }
-    workspace["builds"] = [_new_build(call, workspace, version, "start")]
+    build = _new_build(call, workspace, version, "start")
+    workspace["builds"] = [build]
     call.store.put("workspace", workspace)
     call.audit("create", "workspace", workspace, name)
-    return _show(call, workspace), HTTPStatus.CREATED
+    call.audit("start", "workspace_build", {**workspace, "id": build["id"]}, "")
+    return workspace
 
 
 def _chosen(call: Call, body: Document) -> tuple[Document, Document]:
@@ -267,7 +272,7 @@ def create_build(call: Call) -> Any:
         _check_active(call, template, version)
     build = _new_build(call, workspace, version, transition)
     call.store.put("workspace", {**workspace, "builds": [*workspace["builds"], build]})
-    call.audit(transition, "workspace_build", workspace, workspace["name"])
+    call.audit(transition, "workspace_build", {**workspace, "id": build["id"]}, "")
     return _show_build(call.store, workspace, build), HTTPStatus.CREATED
 
 

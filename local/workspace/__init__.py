@@ -1,8 +1,9 @@
 """Stands in for a running workspace: a home, an agent's environment, Boundary and Claude Code.
 
 The processes are real ones of this machine, in a folder of their own. In place of a pod each
-workspace has an address of its own on the loopback interface. Boundary is the one on PATH where
-there is one, else `local.workspace.boundary`; Claude Code is a process that waits.
+workspace has an address of its own on the loopback interface. Boundary is `boundary.py` here, or
+the program that LOCAL_WORKSPACE_BOUNDARY names, whose audit goes nowhere; Claude Code is a process
+that waits.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from local.workspace import names
 
@@ -33,10 +36,31 @@ _CLAUDE: Final = """\
 echo "stand-in for Claude Code"
 while :; do sleep 1; done
 """
+# In place of a name server that knows the access URL's host; Boundary's stand-in does the same.
+_CURL: Final = """\
+#!/bin/sh
+[ -n "$http_proxy" ] && exec {curl} "$@"
+exec {curl} --connect-to "${{LOCAL_WORKSPACE_CODERD%%=*}}:${{LOCAL_WORKSPACE_CODERD#*=}}" "$@"
+"""
 _HOSTNAME: Final = """\
 #!/bin/sh
 case $1 in -I | -i) echo "$LOCAL_WORKSPACE_ADDRESS" ;; *) echo workspace ;; esac
 """
+
+
+@dataclass(frozen=True)
+class Coderd:
+    """Where a workspace reaches coderd, and as whom.
+
+    Attributes:
+        access_url: the URL that it knows.
+        url: where that ends on this machine.
+        token: a session token of the workspace's owner.
+    """
+
+    access_url: str
+    url: str
+    token: str = field(repr=False)
 
 
 class Workspace:
@@ -63,14 +87,14 @@ class Workspace:
         return (self.folder / "environment.json").exists() and next(self._processes(), 0) != 0
 
     def start(
-        self, files: Mapping[str, bytes], variables: Mapping[str, str], access_url: str
+        self, files: Mapping[str, bytes], variables: Mapping[str, str], coderd: Coderd
     ) -> None:
         """Lay it out as the template says, and start Claude Code as its module does.
 
         Args:
             files: the template version's.
             variables: the version's Terraform variables.
-            access_url: URL of coderd.
+            coderd: where it reaches coderd, and as whom.
         """
         self.stop()
         confined = variables.get("firewall") == "true"
@@ -79,12 +103,15 @@ class Workspace:
             folder.mkdir(parents=True, exist_ok=True)
         _write(programs / "claude", _CLAUDE)
         _write(programs / "hostname", _HOSTNAME)
+        _write(programs / "curl", _CURL.format(curl=shutil.which("curl") or "/usr/bin/curl"))
         # A login shell begins with a PATH of the system's own.
         (self.home / ".profile").write_text(f'PATH="{programs}:$PATH"\n')
         if confined:
             _write(programs / "boundary", _boundary())
-        environment = self._environment(files, confined, access_url)
-        (self.folder / "environment.json").write_text(json.dumps(environment))
+        environment = self._environment(files, confined, coderd)
+        kept = self.folder / "environment.json"
+        kept.touch(mode=0o600)
+        kept.write_text(json.dumps(environment))
         if confined:
             _run_policy_script(files, environment)
         if not confined:
@@ -136,15 +163,14 @@ class Workspace:
                 yield int(entry.name)
 
     def _environment(
-        self, files: Mapping[str, bytes], confined: bool, access_url: str
+        self, files: Mapping[str, bytes], confined: bool, coderd: Coderd
     ) -> dict[str, str]:
         given = json.loads(files.get("agent_env.json", b"{}"))
         config = self.home / ".config" / "coder_boundary" / "config.yaml"
         return {
             **{name: entry.get("value", "") for name, entry in given.items()},
-            # The owner's session token is not given away to processes of this machine.
-            "ANTHROPIC_AUTH_TOKEN": "",
-            "ANTHROPIC_BASE_URL": f"{access_url}/api/v2/aibridge/anthropic",
+            "ANTHROPIC_AUTH_TOKEN": coderd.token,
+            "ANTHROPIC_BASE_URL": f"{coderd.access_url}/api/v2/aibridge/anthropic",
             **({"BOUNDARY_CONFIG": str(config)} if confined else {}),
             "HOME": str(self.home),
             "USER": os.environ.get("USER", "coder"),
@@ -155,11 +181,12 @@ class Workspace:
             names.FOLDER: str(self.folder),
             names.ADDRESS: self.address,
             names.AUDIT: str(self.audit),
+            names.CODERD: f"{urlsplit(coderd.access_url).netloc}={urlsplit(coderd.url).netloc}",
         }
 
 
 def _boundary() -> str:
-    real = shutil.which("boundary")
+    real = os.environ.get(names.BOUNDARY)
     if real:
         return f'#!/bin/sh\nexec "{real}" "$@"\n'
     stand_in = f'"{sys.executable}" -m local.workspace.boundary "$@"'

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import yaml
 
 from local.workspace import landlock
-from local.workspace.names import ADDRESS, AUDIT
+from local.workspace.names import ADDRESS, AUDIT, CODERD
 
 if TYPE_CHECKING:
     from components.boundary import Policy
@@ -114,7 +114,7 @@ class Audit:
                 except queue.Empty:
                     break
             with Path(self._path).open("a", encoding="utf-8") as file:
-                file.write("".join(json.dumps(each) + "\n" for each in batch))
+                file.write(json.dumps(batch) + "\n")
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -142,6 +142,8 @@ def _parent(settings: Settings, log: Log, environment: Mapping[str, str]) -> int
     except OSError as error:
         said = (error.strerror or "").lower()
         _fail(f"failed to start landjail manager: listen tcp :{settings.port}: bind: {said}")
+    name, _, place = environment.get(CODERD, "").partition("=")
+    proxy.hosts = {name: place} if place else {}
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     log.say("info", "Starting HTTP proxy with TLS termination", port=settings.port)
     certificate = folder / "ca-cert.pem"

@@ -56,6 +56,9 @@ class Proxy(ThreadingHTTPServer):
         folder: keeps the authority whose certificates the jailed programs trust.
         log: told each decision.
         audit: told each decision.
+
+    Attributes:
+        hosts: where hosts are that no name server knows, by `HOST:PORT`.
     """
 
     daemon_threads = True
@@ -71,6 +74,7 @@ class Proxy(ThreadingHTTPServer):
         self.log = log
         self.audit = audit
         self.authority = Authority(folder)
+        self.hosts: dict[str, str] = {}
 
     def server_bind(self) -> None:
         """Take the address; HTTPServer's own looks its name up, which may take seconds."""
@@ -149,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in self.headers.items()
             if name.lower() not in ("connection", "proxy-connection", "content-length")
         }
-        upstream = kind(host, timeout=_UPSTREAM_SECONDS)
+        upstream = kind(self.server.hosts.get(host, host), timeout=_UPSTREAM_SECONDS)
         try:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             upstream.request(self.command, target, body, headers)

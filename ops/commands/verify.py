@@ -7,30 +7,28 @@ be made, so that a check that was not made never counts as passed.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Final
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
-from components import arguments
-from components.coder.api import Coderd
-from components.settings import Settings
-from ops import engine, stacks, up
-from ops.verification import path, plan, services, session
+from components.coder.api import Coderd, CoderdError
+from ops import engine, git, stacks, up
+from ops.verification import evidence, path, plan, record, session, signature
+from ops.verification.access import Access, Asked, access, context
 from ops.verification.deployment import Deployment
-from ops.verification.mcp import Server
-from ops.verification.model import Group, Outcome, Result
+from ops.verification.model import Failed, Group, Outcome, Result
 from ops.verification.redaction import Redaction
 from ops.verification.run import Run, ended_by
 from ops.verification.state import State, StateError
 
 NOT_CHECKED: Final = 3
-TOKEN: Final = "CODER_SESSION_TOKEN"  # noqa: S105  the name of a variable
-
 _STYLES: Final = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.NOT_CHECKED: "yellow"}
 
 
@@ -38,44 +36,8 @@ class VerifyError(engine.EngineError):
     """Something was asked for that cannot be verified so; the message says what can."""
 
 
-@dataclass(frozen=True)
-class Access:
-    """A stack's settings with the addresses that hold, and its secrets in clear.
-
-    Attributes:
-        settings: with the addresses of the stand-ins, for the stack local.
-        token: a session token of Coder.
-        secrets: the stack's others, as far as they were read.
-        stood_in: by check, what stands in for what it asks.
-    """
-
-    settings: Settings
-    token: str = field(repr=False)
-    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    stood_in: Mapping[str, str] = field(default_factory=dict)
-
-    def tokens(self, environment: Mapping[str, str]) -> Iterator[str]:
-        """Yield every secret that is known here."""
-        yield self.token
-        for section in ("mcp", "verify"):
-            yield from (str(each) for each in self.secrets.get(section, {}).values())
-        yield from (environment.get(services.variables(n)[1], "") for n in _SERVICES)
-
-
-_SERVICES: Final = ("grafana", "loki", "prometheus")
-
-
-@dataclass(frozen=True)
-class _Asked:
-    stack: str
-    templates: Sequence[str]
-    owner: str | None
-    parameters: Mapping[str, str]
-    minutes: float
-
-
 def verify(
-    stack: up.StackName,
+    stack: Annotated[str | None, typer.Argument(metavar="STACK", help="Name of the stack.")] = None,
     *,
     template: Annotated[
         list[str] | None,
@@ -101,6 +63,22 @@ def verify(
     clean: Annotated[
         bool, typer.Option("--clean", help="Delete what a killed run left, and nothing else.")
     ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--evidence", metavar="DIR", help="Write the evidence there."),
+    ] = None,
+    sign: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Sign it: file of an ssh key, or cosign:KEY."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Say whether that evidence is whole, and what changed."),
+    ] = None,
+    signer: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="With --check: allowed signers of ssh, or cosign:KEY."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
 ) -> None:
     """Prove that STACK's firewall holds: preflight, golden path, jail, audit, MCP.
@@ -109,23 +87,41 @@ def verify(
     stack's own. Exit status: 0 all passed, 1 one failed, 3 one could not be checked.
     """
     with up.reported(), _named():
-        settings = stacks.settings(stack)
-        plan.targets(settings, template or ())
-        asked = _Asked(stack, template or (), owner, _parameters(parameter or ()), minutes)
-        with _access(stack) as access:
-            console = up.errors if as_json else up.console
-            run = _run(stack, access, console, group or (), resume)
-            coderd = Coderd(access.settings.coder.api, access.token)
+        if check is not None:
+            raise typer.Exit(_checked(check, signer))
+        if stack is None:
+            raise VerifyError(f"name a stack; there are {', '.join(stacks.names())}")
+        if sign and folder is None:
+            raise VerifyError("--sign needs --evidence DIR, which it signs")
+        asked = Asked(stack, template or (), owner, _parameters(parameter or ()), minutes)
+        plan.targets(stacks.settings(stack), asked.templates)
+        console = up.errors if as_json else up.console
+        with access(stack, up.progress) as reached:
+            run = _run(stack, reached, console, group or (), resume)
+            coderd = Coderd(reached.settings.coder.api, reached.token)
             with Deployment(coderd, run.redaction) as deployment, ended_by(run):
                 if clean:
                     raise typer.Exit(_cleaned(run, deployment, minutes))
-                session.verify(run, _context(asked, access, deployment))
+                began = evidence.now()
+                session.verify(run, context(asked, reached, deployment))
+                if folder is not None:
+                    made = partial(
+                        record.evidence,
+                        run,
+                        deployment,
+                        stack,
+                        reached.settings,
+                        plan.chosen(reached.settings.templates, asked.templates),
+                        root=engine.ROOT,
+                        stood_in=reached.stood_in,
+                    )
+                    _written(folder, sign, lambda times: made(times=times), began)
             interrupted = run.clock.ending.is_set()
             run.state.close(complete=not interrupted)
     results = run.results
     if as_json:
         up.echo(json.dumps({"stack": stack, "results": [asdict(r) for r in results]}, indent=2))
-    console.print(f"stack {stack}: {counted(results)}", markup=False)
+    console.print(f"stack {stack}: {counted(results)}", markup=False, soft_wrap=True)
     if interrupted:
         console.print(f"interrupted: `python -m ops verify {stack} --resume` goes on")
     raise typer.Exit(status(results))
@@ -141,7 +137,7 @@ def line(result: Result) -> Text:
         f"{result.check:<18} {subject}{result.detail}{took}",
     )
     if result.next_step and not result.stood_in:
-        text.append(f"\n{'':33} next: {result.next_step}", "dim")
+        text.append(f"\n{'':33}next: {result.next_step}", "dim")
     return text
 
 
@@ -166,72 +162,30 @@ def _named() -> Iterator[None]:
     """Say what was asked for wrongly as every command does."""
     try:
         yield
-    except (plan.PlanError, StateError) as error:
+    except (
+        plan.PlanError,
+        StateError,
+        evidence.EvidenceError,
+        signature.SignatureError,
+    ) as error:
         raise VerifyError(str(error)) from None
 
 
-@contextmanager
-def _access(stack: str) -> Iterator[Access]:
-    """Yield how to reach what is verified, for as long as it is needed."""
-    settings = stacks.settings(stack)
-    token = os.environ.get(TOKEN, "").strip()
-    if token and stack != engine.LOCAL:
-        yield Access(settings, token)
-        return
-    with engine.session(stack, up.progress) as ready:
-        # The local stack's settings get the stand-ins' addresses there.
-        settings = stacks.settings(stack, ready.work_dir)
-        secrets = json.loads(ready.stack.get_config(f"{engine.PROJECT}:secrets").value)
-        stood_in: Mapping[str, str] = {}
-        if stack == engine.LOCAL:
-            from local.verification import STOOD_IN  # noqa: PLC0415  other stacks need none of it
-
-            stood_in = STOOD_IN
-        yield Access(settings, secrets["coderToken"], secrets, stood_in)
-
-
-def _run(stack: str, access: Access, console: Any, groups: Sequence[Group], resume: bool) -> Run:
-    redaction = Redaction(access.tokens(os.environ))
-    state = State(engine.ROOT, stack, _basis(access.settings))
+def _run(
+    stack: str, reached: Access, console: Console, groups: Sequence[Group], resume: bool
+) -> Run:
+    # What the results depend on: the settings, without secrets.
+    state = State(engine.ROOT, stack, reached.settings.model_dump_json(exclude={"secrets"}))
     if resume:
         console.print(f"{state.resume()} checks passed in the run that is resumed")
     wanted = set(groups)
     return Run(
         state,
-        redaction,
+        Redaction(reached.every_secret),
         progress=lambda result: console.print(line(result), soft_wrap=True),
-        says=lambda text: up.errors.print(text, style="dim", markup=False),
+        says=lambda text: up.errors.print(text, style="dim", markup=False, soft_wrap=True),
         chosen=lambda check: not wanted or Group(check.partition(".")[0]) in wanted,
-        stood_in=access.stood_in,
-    )
-
-
-def _basis(settings: Settings) -> str:
-    """Return what the results depend on: the settings, without secrets."""
-    return settings.model_dump_json(exclude={"secrets"})
-
-
-def _context(asked: _Asked, access: Access, deployment: Deployment) -> session.Context:
-    settings = access.settings
-    keys = access.secrets.get("mcp", {})
-    there = services.places(settings, os.environ, access.secrets.get("verify", {}))
-    return session.Context(
-        settings=settings,
-        deployment=deployment,
-        templates=plan.chosen(settings.templates, asked.templates),
-        targets=plan.targets(
-            settings,
-            asked.templates,
-            owner=asked.owner or settings.verify.owner or "",
-            parameters=asked.parameters,
-            minutes=asked.minutes,
-        ),
-        servers=[
-            Server(each, keys.get(each.slug)) for each in plan.mcp_servers(settings, asked.stack)
-        ],
-        services=services.connected(
-            there, arguments.dashboards(settings).context, deployment.redaction
-        ),
+        stood_in=reached.stood_in,
     )
 
 
@@ -243,6 +197,41 @@ def _cleaned(run: Run, deployment: Deployment, minutes: float) -> int:
         up.console.print(f"not deleted: {each}", markup=False)
     run.state.close(complete=True)
     return 1 if failed else 0
+
+
+def _written(
+    folder: Path, key: str | None, made: Callable[[tuple[str, str]], evidence.Evidence], began: str
+) -> None:
+    try:
+        found = made((began, evidence.now()))
+    except (CoderdError, Failed) as error:
+        raise VerifyError(f"no evidence: {error}") from None
+    signed = evidence.write(found, folder)
+    up.errors.print(f"evidence in {folder}", markup=False)
+    if key:
+        up.errors.print(f"signed: {signature.sign(signed, key)}", markup=False)
+
+
+def _checked(folder: Path, signer: str | None) -> int:
+    """Say whether evidence is whole, whose it is and what has changed since."""
+    found = evidence.check(folder)
+    say = up.console.print
+    say(f"whole: stack {found.stack}, {found.outcome}, ended {found.ended} by {found.who}")
+    say(signature.verify(folder / evidence.SUMS, signer), markup=False)
+    try:
+        with access(found.stack, up.progress) as reached:
+            coderd = Coderd(reached.settings.coder.api, reached.token)
+            names = [t for t in reached.settings.templates if t.name in found.versions]
+            with Deployment(coderd, Redaction(reached.every_secret)) as deployment:
+                now = record.versions(deployment, reached.settings, names)
+    except (CoderdError, Failed, engine.EngineError) as error:
+        say(f"what has changed since is not known: {error}", markup=False, soft_wrap=True)
+        return NOT_CHECKED
+    commit = git.facts(engine.ROOT).commit or ""
+    changed = evidence.compare(found, now, commit)
+    for each in changed or ("nothing has changed since",):
+        say(each, markup=False, soft_wrap=True)
+    return NOT_CHECKED if changed else 0
 
 
 def _parameters(given: Sequence[str]) -> dict[str, str]:

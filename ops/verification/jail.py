@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import secrets
-import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +13,7 @@ from ops.verification import scripts
 from ops.verification.catalogue import of
 from ops.verification.model import Failed, Group, NotChecked, note
 from ops.verification.path import Visit
+from ops.verification.record import POLICY_FILE, policy_of
 from ops.verification.run import Run
 from ops.verification.scripts import Asked
 from ops.verification.sockets import Sockets
@@ -23,7 +22,6 @@ from ops.verification.terminal import Transcript
 BLOCKED: Final = "🚫 Request Blocked by Boundary"
 """How the body of Boundary's own 403 begins; a server's 403 has another."""
 
-_CONFIG: Final = "boundary.yaml"
 _PORT_TAKEN: Final = "address already in use"
 _PORT_ATTEMPTS: Final = 3
 _TYPED_SECONDS: Final = 20.0
@@ -142,9 +140,9 @@ class Jail:
         version = self.visit.version
         assert version is not None  # noqa: S101  there is a workspace of it
         content = self.visit.deployment.download(f"/api/v2/files/{version.job.file_id}")
-        deployed = _member(content, _CONFIG)
+        deployed = policy_of(content)
         if deployed is None:
-            raise Failed(f"version {version.name} has no {_CONFIG}", "bring the stack up again")
+            raise Failed(f"version {version.name} has no {POLICY_FILE}", "bring the stack up again")
         digest = hashlib.sha256(deployed).hexdigest()
         running = facts.of("boundary")
         used = {config: sha for _, _, config, sha, *_ in running}
@@ -286,15 +284,3 @@ class Jail:
 
 def _asked(expectation: Expectation) -> Asked:
     return Asked(expectation.method, expectation.url)
-
-
-def _member(archive: bytes, name: str) -> bytes | None:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            for member in tar:
-                if member.isfile() and member.name.removeprefix("./") == name:
-                    file = tar.extractfile(member)
-                    return file.read() if file else None
-    except tarfile.TarError:
-        return None
-    return None

@@ -153,9 +153,14 @@ class Visit:
 
     def _built(self) -> str:
         target = self.target
-        self.run.state.making(Leftover(self.owner, target.workspace, target.task))
+        leftover = Leftover(self.owner, target.workspace, target.task)
+        self.run.state.making(leftover)
         self.run.says(f"{target.subject}: {self.name} is being built")
-        self.workspace_id = self._task() if target.task else self._workspace()
+        try:
+            self.workspace_id = self._task() if target.task else self._workspace()
+        except (RefusedError, NotChecked):
+            self.run.state.gone(leftover)
+            raise
         for workspace in self._workspaces():
             build = workspace.latest_build
             if build.job.status not in _FINAL_JOB:

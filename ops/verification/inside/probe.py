@@ -47,7 +47,9 @@ def _told(error: OSError) -> str:
 
 def _address(target: str, kind: int) -> tuple[Any, ...]:
     host, _, port = target.rpartition(":")
-    return socket.getaddrinfo(host.strip("[]"), int(port), type=kind)[0]
+    # RFC 6761, 6.3; not every resolver knows.
+    host = "127.0.0.1" if host.endswith(".localhost") else host.strip("[]")
+    return socket.getaddrinfo(host, int(port), type=kind)[0]
 
 
 def _tcp(target: str, seconds: float) -> str:

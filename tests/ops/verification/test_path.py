@@ -96,6 +96,7 @@ def test_a_coder_without_tasks(making: Making) -> None:
     assert "this Coder has no Tasks" in built.detail
     assert "workspaces.tasks: false" in built.next_step
     assert making.results["path.agent"].outcome is Outcome.NOT_CHECKED
+    assert making.run().state.leftovers == []
 
 
 def change(**attributes: Any) -> Callable[[FakeCoderd], None]:
