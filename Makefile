@@ -8,12 +8,13 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench tools clean schema sdk
+.PHONY: help demo test lint types unit bench conformance tools clean schema sdk
 
 help:
 	@echo "make demo    preview the local stack, bring it up on this machine and show what it made"
 	@echo "make test    everything CI runs: format, lint, types, tests"
 	@echo "make bench   measure the program and the policy against their bounds"
+	@echo "make conformance NAME=conf-me   walk over the deployment that CODER_URL and KUBECONFIG name"
 	@echo "make schema  write stacks/settings.schema.json from the settings' models"
 	@echo "make sdk     write sdks/coderd from sdks/schema/coderd.json"
 	@echo "make clean   end every process the local stack started and remove its state"
@@ -39,7 +40,7 @@ lint: $(READY)
 	--data-transform gitlab-ci .gitlab-ci.yml
 
 types: $(READY)
-	@$(BIN)/mypy components ops local
+	@$(BIN)/mypy components ops local tests/conformance
 
 # Two workers; the tests of a file stay together, for they share a cluster.
 unit: $(READY) tools
@@ -49,6 +50,11 @@ unit: $(READY) tools
 bench: $(READY) tools
 	@status=0; for file in bench/*.py; do \
 	$(BIN)/python -m "bench.$$(basename "$$file" .py)" || status=1; done; exit $$status
+
+# Real parts where there are any (docs/conformance.md); exit status 1 when a step failed.
+conformance: $(READY)
+	@test -n "$(NAME)" || { echo "say which stack and namespace it may make: NAME=conf-me" >&2; exit 2; }
+	@$(BIN)/python -m tests.conformance run $(NAME) $(OPTIONS)
 
 test: lint types unit
 	@echo "all green"

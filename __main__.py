@@ -6,7 +6,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments
+from components import arguments, settings_network
 from components.alerts import Alerts
 from components.coder import package
 from components.coder.lookup import look_up
@@ -17,6 +17,7 @@ from components.errors import ArgsError
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
+from components.network import WorkspaceNamespace, WorkspaceNetworkPolicy
 from components.settings import Settings
 from components.settings_load import from_engine
 from components.settings_problems import SettingsError, refuse
@@ -41,6 +42,8 @@ def warn(stack: Settings) -> None:
         pulumi.log.warn(str(doubt))
     if stack.switched_off:
         pulumi.log.warn(f"the firewall is off: {stack.switched_off}")
+    if why := settings_network.without_policy(stack):
+        pulumi.log.warn(f"there is no network policy: {why}")
 
 
 def declare(stack: Settings, root: Path) -> None:
@@ -72,8 +75,19 @@ def declare(stack: Settings, root: Path) -> None:
     login = GitLabExternalAuth("external-auth", arguments.external_auth(stack), on_cluster)
     CoderdEnv("coderd", arguments.coderd_env(stack, login), on_cluster)
 
+    limits = arguments.workspace_namespace(stack)
+    if limits:
+        WorkspaceNamespace("workspace-namespace", limits, on_cluster)
+    policy = arguments.network_policy(stack)
+    network = WorkspaceNetworkPolicy("network", policy, on_cluster) if policy else None
+
+    # What closes the network is there before a template that counts on it, and goes after it.
+    after_network = pulumi.ResourceOptions(
+        providers=[coder], depends_on=[network] if network else []
+    )
     templates = {
-        name: WorkspaceTemplate(name, args, on_coder) for name, args in wanted_templates.items()
+        name: WorkspaceTemplate(name, args, after_network)
+        for name, args in wanted_templates.items()
     }
     servers = {
         server.slug: McpServer(
@@ -100,8 +114,7 @@ def declare(stack: Settings, root: Path) -> None:
             for name, template in templates.items()
         },
     )
-    pulumi.export("policies", {name: template.policy for name, template in templates.items()})
-    pulumi.export("agentEnv", {name: template.agent_env for name, template in templates.items()})
+    pulumi.export("networkPolicies", network.names if network else [])
     pulumi.export("mcpServers", {slug: server.server_id for slug, server in servers.items()})
     pulumi.export("dashboards", dashboards.uids)
     pulumi.export("dataSources", sources.uids)

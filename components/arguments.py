@@ -21,7 +21,9 @@ from components.external_auth import (
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
 from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, authorization
+from components.network import WorkspaceNamespaceArgs, WorkspaceNetworkPolicyArgs, network_policies
 from components.settings import Lifetime, McpServerSettings, Settings, Template
+from components.settings_network import surroundings
 from components.workspace_template import (
     AutoStop,
     Choice,
@@ -133,6 +135,17 @@ def coderd_env(settings: Settings, login: GitLabExternalAuth) -> CoderdEnvArgs:
     )
 
 
+def network_policy(settings: Settings) -> WorkspaceNetworkPolicyArgs | None:
+    """Return the arguments of the workspaces' network policy, None for a stack without one."""
+    return settings.network.args(surroundings(settings))
+
+
+def workspace_namespace(settings: Settings) -> WorkspaceNamespaceArgs | None:
+    """Return the arguments of the workspaces' namespace, None where the stack leaves it alone."""
+    wanted = settings.workspace_namespace
+    return None if wanted is None else wanted.args(surroundings(settings))
+
+
 def dashboards(settings: Settings) -> DashboardsArgs:
     """Return the arguments of the dashboards."""
     grafana = settings.grafana
@@ -154,6 +167,7 @@ def dashboards(settings: Settings) -> DashboardsArgs:
 def alerts(settings: Settings) -> AlertsArgs:
     """Return the arguments of the alerts."""
     wanted, grafana = settings.alerts, settings.grafana
+    network = network_policy(settings)
     return AlertsArgs(
         alerts=tuple(wanted.rules),
         evaluator=wanted.evaluator,
@@ -171,6 +185,9 @@ def alerts(settings: Settings) -> AlertsArgs:
             template.name
             for template in settings.templates
             if settings.firewall_of(template) is not None
+        ),
+        network_policies=tuple(
+            policy["metadata"]["name"] for policy in (network_policies(network) if network else ())
         ),
     )
 

@@ -28,6 +28,7 @@ from components.boundary import (
     host_of,
 )
 from components.dashboards import CATALOGUE as DASHBOARDS
+from components.network.settings import NamespaceSettings, NetworkSettings
 from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER, LATEST
 from components.settings_types import (
     AgentVariables,
@@ -447,6 +448,12 @@ class Settings(_Model):
     templates: list[Template] = Field(min_length=1, description="The workspace templates.")
     policy: PolicySettings = Field(default_factory=PolicySettings, description="Egress policy.")
     firewall: FirewallSwitch = Field(FirewallSwitch(), description="The emergency switch.")
+    network: NetworkSettings = Field(
+        default_factory=NetworkSettings, description="What workspaces reach at all."
+    )
+    workspace_namespace: NamespaceSettings | None = Field(
+        None, description="Pod Security, quota and limits of workspaces.namespace; none if unset."
+    )
     grafana: Grafana = Field(default_factory=Grafana, description="Dashboards, data sources.")
     alerts: Alerts = Field(default_factory=Alerts, description="Alerts, and who evaluates them.")
     mcp_servers: list[McpServerSettings] = Field(

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components import settings_network
 from components.boundary.credentials import HIDDEN
 from components.settings import Settings
 from components.settings_checks import Parts, credentials, policies, relations
@@ -43,6 +44,7 @@ def load(
     problems += credentials(values)
     if settings is not None and not problems:
         problems += policies(settings, proven)
+        problems += settings_network.problems(settings)
     if problems or settings is None:
         raise SettingsError(stack, problems)
     return settings

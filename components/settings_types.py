@@ -15,11 +15,10 @@ from components.boundary import CATALOGUE, Rule, RuleError
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.dashboards.model import StreamLabel
 from components.errors import ArgsError
+from components.labels import label_problem
 
 T = TypeVar("T")
 
-_LABEL_PART: Final = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
-_LABEL_PREFIX: Final = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?\Z")
 _ALERT_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MOST_HOURS: Final = 2_500_000
 _MOST_MINUTES: Final = 43_200
@@ -63,14 +62,8 @@ def _alert_label(value: str) -> bool:
 
 
 def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
-    for key, text in value.items():
-        prefix, _, name = key.rpartition("/")
-        if not _LABEL_PART.match(name) or not _LABEL_PREFIX.match(prefix):
-            raise ValueError(f"{key!r} is no Kubernetes label such as release or example.com/team")
-        if text and not _LABEL_PART.match(text):
-            raise ValueError(
-                f"{text!r} of {key} is no label value: up to 63 of letters, digits and -_. inside"
-            )
+    if problem := label_problem(value):
+        raise ValueError(problem)
     return value
 
 

@@ -86,7 +86,8 @@ def _kind(found: Schema, definitions: Mapping[str, Schema]) -> str:
         return ", ".join(f"`{value}`" for value in found.get("enum", [found.get("const")]))
     kind = found.get("type")
     if kind == "array":
-        entry = _kind(_resolved(found["items"], definitions), definitions)
+        options = found["items"].get("anyOf", [found["items"]])
+        entry = " or ".join(_kind(_resolved(each, definitions), definitions) for each in options)
         return f"list of {entry.replace('number', 'numbers')}"
     if kind == "object":
         inner = found.get("additionalProperties")

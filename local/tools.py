@@ -74,6 +74,7 @@ TOOLS = {
         Tool("neturl", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
         Tool("promql", "."),
+        Tool("cilium", "."),
         Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
         Tool("opentofu", "github.com/opentofu/opentofu/cmd/tofu"),
         Tool("terraform-provider-coder", "github.com/coder/terraform-provider-coder/v2"),

@@ -18,12 +18,10 @@ from pulumi import automation
 from components.coder.api import Coderd, CoderdApi
 from components.settings import Settings
 from ops import engine, history, protection, settling, stacks, up
-from ops.existing import Existing, ExistingError, Version, is_object, objects
+from ops.existing import Existing, ExistingError, Object, Version, is_object, objects
 from ops.state import State
 from ops.steps import Step, observe
-from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
-
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -146,18 +144,20 @@ def take_over(deployment: Deployment) -> Outcome:
     )
 
 
-def _patched(steps: Mapping[str, Step]) -> list[str]:
-    return sorted({step.object_id for step in steps.values() if step.type == DEPLOYMENT_PATCH})
+def _patched(steps: Mapping[str, Step]) -> list[Object]:
+    return sorted(
+        {(PATCHED[step.type], step.object_id) for step in steps.values() if step.type in PATCHED}
+    )
 
 
 def look(
-    deployment: Deployment, candidates: Iterable[Candidate], patched: Iterable[str]
-) -> tuple[list[Candidate], dict[str, dict[str, Any]]]:
-    """Return the candidates with the ids of those that are there, and the live Deployments.
+    deployment: Deployment, candidates: Iterable[Candidate], patched: Iterable[Object]
+) -> tuple[list[Candidate], dict[Object, dict[str, Any]]]:
+    """Return the candidates with the ids of those that are there, and what is patched, as it is.
 
-    `patched` are the Deployments to read, by namespace and name. Raises ExistingError.
+    `patched` are the objects to read. Raises ExistingError.
     """
-    candidates = tuple(candidates)
+    candidates, patched = tuple(candidates), tuple(patched)
     kinds = {each.step.type for each in candidates}
     existing = None
     if kinds & {TEMPLATE, MCP_SERVER}:
@@ -167,8 +167,8 @@ def look(
     wanted = [
         (each.step.type, each.step.object_id) for each in candidates if is_object(each.step.type)
     ]
-    there = deployment.objects([*wanted, *((DEPLOYMENT, each) for each in patched)])
-    live = {name: outputs for (kind, name), outputs in there.items() if kind == DEPLOYMENT}
+    there = deployment.objects([*wanted, *patched])
+    live = {key: outputs for key, outputs in there.items() if key in patched}
 
     def identity(step: Step) -> str | None:
         if step.type == TEMPLATE:
@@ -204,7 +204,7 @@ def _importing(program: Any, wanted: Iterable[Candidate]) -> Callable[[], None]:
     return run
 
 
-def _settle(deployment: Deployment, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Step]:
+def _settle(deployment: Deployment, live: Mapping[Object, Mapping[str, Any]]) -> dict[str, Step]:
     """Write values of what is there into the state; return what a preview says then."""
     steps = observe(deployment.stack)
     state = State(deployment.stack)
@@ -289,13 +289,16 @@ def _edit(
     deployment: Deployment,
     state: State,
     steps: Mapping[str, Step],
-    live: Mapping[str, Mapping[str, Any]],
+    live: Mapping[Object, Mapping[str, Any]],
     running: Mapping[str, Version],
 ) -> list[str]:
     """Change the state in place; return what is to be said of it."""
     shown = state.shown()
     same = {urn for urn, step in steps.items() if step.op == "same"}
-    said = [*settling.password(state, shown), *settling.rotation(state, live, same)]
+    pods = {
+        name: found for (kind, name), found in live.items() if kind == PATCHED[DEPLOYMENT_PATCH]
+    }
+    said = [*settling.password(state, shown), *settling.rotation(state, pods, same)]
     for urn, version in running.items():
         root = deployment.ready.work_dir
         said += settling.version(state, state.resources[urn], steps[urn], version, root)
@@ -312,18 +315,20 @@ def _edit(
 
 
 def _finish(
-    deployment: Deployment, steps: Mapping[str, Step], live: Mapping[str, Mapping[str, Any]]
+    deployment: Deployment, steps: Mapping[str, Step], live: Mapping[Object, Mapping[str, Any]]
 ) -> set[str]:
     """Record what is the same, the stack's outputs, and a patch that changes nothing."""
     done = {urn for urn, step in steps.items() if step.op == "same"}
     for urn, step in steps.items():
-        if step.type != DEPLOYMENT_PATCH or step.op != "create":
+        if step.type not in PATCHED or step.op != "create":
             continue
-        if settling.unchanged(live.get(step.object_id), step.outputs):
-            deployment.progress(f"Deployment {step.object_id} has the stack's variables")
+        patched = PATCHED[step.type]
+        label = f"{patched.rpartition(':')[2]} {step.object_id}"
+        if settling.unchanged(live.get((patched, step.object_id)), step.outputs):
+            deployment.progress(f"{label} has what the stack sets of it")
             done.add(urn)
         else:
-            deployment.progress(f"Deployment {step.object_id} differs; up will patch it")
+            deployment.progress(f"{label} differs; up will patch it")
     deployment.stack.up(
         program=_importing(deployment.stack.workspace.program, ()),
         target=sorted(done),

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from components import boundary
 from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
+from components.network import NetworkChange, Translation
+from ops import network
 from ops.alerting import AlertChange, alert_changes
 from ops.changes import SECRET, Change, Step, differences, text, without_secrets
 from ops.panel_changes import Panels, panels
@@ -63,6 +65,8 @@ class Reach:
         after: whether it is there afterwards.
         old: policy now, None without a firewall.
         new: policy afterwards, None without a firewall.
+        network: what the network policy changes for its workspaces.
+        by_name: what of the policy Cilium holds them to as well, None where it does not.
     """
 
     template: str
@@ -70,6 +74,8 @@ class Reach:
     after: bool
     old: Policy | None
     new: Policy | None
+    network: NetworkChange = field(default_factory=NetworkChange)
+    by_name: Translation | None = None
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -104,6 +110,7 @@ class Reach:
             self.firewall_removed
             or (not self.before and self.new is None)
             or bool(self.comparison.opened)
+            or self.network.opens
         )
 
     @property
@@ -113,6 +120,7 @@ class Reach:
             self.before != self.after
             or (self.old is None) != (self.new is None)
             or not self.comparison.empty
+            or self.network.changed
         )
 
     @cached_property
@@ -147,6 +155,7 @@ class StackPreview:
             for a stack that is not there yet.
         new: the same by the settings.
         steps: what the engine would do.
+        policies: the same of every network policy, also of one that does not change.
         old_variables: variables of each template's agents by the last update, None if it has not
             recorded them.
         new_variables: the same by the settings.
@@ -154,6 +163,7 @@ class StackPreview:
         old_templates: what each template registered of itself at the last update.
         new_templates: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
+        without_network_policy: why there is none beside a firewall.
         doubts: what is doubtful in the rules that the stack added itself.
         floating: what may be another thing tomorrow although the stack did not change.
     """
@@ -162,12 +172,14 @@ class StackPreview:
     old: Mapping[str, Policy | None] = field(default_factory=dict)
     new: Mapping[str, Policy | None] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    policies: tuple[Step, ...] = ()
     old_variables: Mapping[str, Mapping[str, str]] | None = None
     new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     old_templates: Mapping[str, Registered] = field(default_factory=dict)
     new_templates: Mapping[str, Registered] = field(default_factory=dict)
     failure: str = ""
     switched_off: str = ""
+    without_network_policy: str = ""
     doubts: tuple[str, ...] = ()
     floating: tuple[str, ...] = ()
 
@@ -182,6 +194,8 @@ class StackPreview:
                 after=name in self.new,
                 old=self.old.get(name),
                 new=self.new.get(name),
+                network=network.change(self.policies, name),
+                by_name=network.by_name(self.policies, name, self.new.get(name)),
             )
             for name in names
         ]

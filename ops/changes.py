@@ -7,7 +7,7 @@ mark, every value of a Kubernetes Secret, and whatever is a credential by its na
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,18 +81,31 @@ def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
     found: dict[str, Step] = {}
     for metadata in events:
         op = str(getattr(metadata["op"], "value", metadata["op"]))
-        if op in _QUIET or op in _PARTS_OF_REPLACEMENT:
-            continue
-        kind = str(metadata["type"])
-        found[f"{op} {metadata['urn']}"] = Step(
-            op,
-            str(metadata["urn"]),
-            kind,
-            _inputs(metadata, "old"),
-            _inputs(metadata, "new"),
-            tuple(metadata.get("diffs") or ()),
-        )
+        if op not in _QUIET and op not in _PARTS_OF_REPLACEMENT:
+            found[f"{op} {metadata['urn']}"] = _step(op, metadata)
     return tuple(sorted(found.values(), key=lambda step: (step.type, step.urn, step.op)))
+
+
+def every(events: Iterable[Mapping[str, Any]], kinds: Collection[str]) -> tuple[Step, ...]:
+    """Return the steps on all resources of some types, the unchanged ones' too; else as `steps`."""
+    found: dict[str, Step] = {}
+    for metadata in events:
+        op = str(getattr(metadata["op"], "value", metadata["op"]))
+        quiet = op in _QUIET - {"same"} or op in _PARTS_OF_REPLACEMENT
+        if metadata["type"] in kinds and not quiet:
+            found[str(metadata["urn"])] = _step(op, metadata)
+    return tuple(sorted(found.values(), key=lambda step: (step.type, step.urn)))
+
+
+def _step(op: str, metadata: Mapping[str, Any]) -> Step:
+    return Step(
+        op,
+        str(metadata["urn"]),
+        str(metadata["type"]),
+        _inputs(metadata, "old"),
+        _inputs(metadata, "new"),
+        tuple(metadata.get("diffs") or ()),
+    )
 
 
 def _inputs(metadata: Mapping[str, Any], side: str) -> Mapping[str, Any]:

@@ -24,14 +24,19 @@ from components.coder.api import CoderdApi, CoderdError, RefusedError
 from components.coder.lookup import UnknownOrganizationError
 from components.coder.lookup import organization as find_organization
 from ops import engine
+from ops.tokens import NETWORK_POLICY
 
 # Kubernetes objects are read by the engine and its provider, with the stack's own credentials.
 _BUILT_IN: Final = frozenset(
     {
         "kubernetes:core/v1:ConfigMap",
         "kubernetes:core/v1:Secret",
+        "kubernetes:core/v1:LimitRange",
+        "kubernetes:core/v1:Namespace",
+        "kubernetes:core/v1:ResourceQuota",
         "kubernetes:apps/v1:Deployment",
         "kubernetes:batch/v1:Job",
+        NETWORK_POLICY,
     }
 )
 # The engine's own words for a provider that found nothing; everything else is a failure.
@@ -45,7 +50,7 @@ class ExistingError(engine.EngineError):
 
 
 Object = tuple[str, str]
-"""Type token and id (namespace/name) of a Kubernetes object."""
+"""Type token and id of a Kubernetes object: namespace/name, or the name alone."""
 
 
 def is_object(kind: str) -> bool:
@@ -101,7 +106,9 @@ def _read(
             _, version, object_kind = kind.split(":")
             if kind in _BUILT_IN:
                 # Loaded when wanted: every command starts with this module.
-                module = import_module(f"pulumi_kubernetes.{version.replace('/', '.')}")
+                group, _, release = version.partition("/")
+                # networking.k8s.io is the module networking.
+                module = import_module(f"pulumi_kubernetes.{group.partition('.')[0]}.{release}")
                 getattr(module, object_kind).get(name, identifier, opts=reading)
             else:
                 CustomResource.get(name, version, object_kind, identifier, opts=reading)

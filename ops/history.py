@@ -102,21 +102,6 @@ def record(root: Path, command: str, *, policy: str = UNCHANGED, firewall: str =
     )
 
 
-def policies(outputs: Mapping[str, Any]) -> dict[str, Policy | None]:
-    """Return each template's policy from a stack's plain outputs, None without a firewall."""
-    found = outputs.get("policies")
-    return {
-        str(name): Policy.from_json(rules) if rules else None
-        for name, rules in (found if isinstance(found, Mapping) else {}).items()
-    }
-
-
-def agent_env(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]] | None:
-    """Return each template's agent variables from a stack's plain outputs, None if not there."""
-    found = outputs.get("agentEnv")
-    return found if isinstance(found, dict) else None
-
-
 def policy_line(old: Mapping[str, Policy | None], new: Mapping[str, Policy | None]) -> str:
     """Return in one line what agents reach by `new` and did not by `old`, and the other way.
 

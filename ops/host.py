@@ -8,19 +8,66 @@ imports nothing of ops, and the modules of two commits never meet in one process
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import runpy
 import sys
+from collections.abc import Iterator
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import empty_pb2
 from pulumi import automation
+from pulumi.automation import _server, _stack
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 from pulumi.runtime import settings as runtime
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, plugin_pb2
+
+# Packages of providers, as far as this program's commits have any.
+_PACKAGES = ("pulumi_kubernetes", "pulumi_random", "pulumi_coderd")
+# Resources whose outputs say what agents reach.
+_SAYING = ("pulumi:pulumi:Stack", "firewalledcoder:index:WorkspaceTemplate")
+
+
+class _Server(_server.LanguageServer):
+    """What tells the engine about the program, as Pulumi's own language host does.
+
+    From the packages that a program needs the engine takes the version of a parameterized one's
+    provider. Told of none, it writes another into the state of a new stack than it wants ever
+    after (pulumi 3.259, pkg/resource/deploy/source_eval.go), and every preview shows an update.
+    """
+
+    def GetRequiredPackages(self, request: Any, context: Any) -> Any:
+        """Return the packages that are installed beside this program."""
+        return language_pb2.GetRequiredPackagesResponse(packages=list(_packages()))
+
+
+# The Automation API takes no other: it makes one by this name.
+_stack.LanguageServer = _Server  # type: ignore[attr-defined]
+
+
+def _packages() -> Iterator[plugin_pb2.PackageDependency]:
+    for name in _PACKAGES:
+        found = find_spec(name)
+        if found is None or found.origin is None:
+            continue
+        plugin = json.loads(Path(found.origin).with_name("pulumi-plugin.json").read_text())
+        inner = plugin.get("parameterization")
+        yield plugin_pb2.PackageDependency(
+            name=plugin["name"],
+            kind="resource",
+            version=plugin["version"],
+            parameterization=plugin_pb2.PackageParameterization(
+                name=inner["name"],
+                version=inner["version"],
+                value=base64.b64decode(inner["value"]),
+            )
+            if inner
+            else None,
+        )
 
 
 class _Engine:
@@ -126,9 +173,9 @@ def select(request: dict[str, Any]) -> Stack:
 
 
 def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
-    """Preview or apply; return the steps, the stack's outputs, and errors as (URN, message)."""
+    """Preview or apply; return the steps, outputs by URN, and errors as (URN, message)."""
     steps: list[dict[str, Any]] = []
-    outputs: dict[str, Any] = {}
+    outputs: list[tuple[str, Any]] = []
     said: list[tuple[str, str]] = []
 
     def on_event(event: automation.events.EngineEvent) -> None:
@@ -136,8 +183,8 @@ def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
             steps.append(_step(event.resource_pre_event.metadata))
         elif event.res_outputs_event:
             step = event.res_outputs_event.metadata
-            if step.type == "pulumi:pulumi:Stack" and step.new and step.new.outputs:
-                outputs.update(step.new.outputs)
+            if step.type in _SAYING and step.new and step.new.outputs:
+                outputs.append((step.urn, step.new.outputs))
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             said.append((event.diagnostic_event.urn or "", event.diagnostic_event.message))
 

@@ -27,10 +27,10 @@ class HostError(engine.EngineError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What running the program said: steps, the stack's outputs, an error or ''."""
+    """What running the program said: steps, outputs by URN, an error or ''."""
 
     steps: Sequence[Mapping[str, Any]]
-    outputs: Mapping[str, Any]
+    outputs: Sequence[tuple[str, Mapping[str, Any]]]
     error: str
 
 

@@ -16,16 +16,17 @@ from typing import Annotated, Any, Final
 import typer
 from pulumi import automation
 
+from components import settings_network
 from components.boundary.credentials import masked
-from ops import changes, engine, history, plan, report, up
+from ops import changes, deployed, engine, network, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 from ops.template_changes import Registered
+from ops.tokens import STACK, WORKSPACE_TEMPLATE
 
 CHANGED: Final = 2
 _NAMED: Final = 5
-_STACK: Final = "pulumi:pulumi:Stack"
-_TEMPLATE: Final = "firewalledcoder:index:WorkspaceTemplate"
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE})
 
 
 def assess(
@@ -49,28 +50,24 @@ def assess(
     """
     settings = stack_files.settings(name, root or session.work_dir)
     events: list[Mapping[str, Any]] = []
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
+    before: list[tuple[str, Mapping[str, Any]]] = []
+    after: list[tuple[str, Mapping[str, Any]]] = []
     errors: list[tuple[str, str]] = []
-    old_templates: dict[str, Registered] = {}
-    new_templates: dict[str, Registered] = {}
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             events.append(_plain(step))
-            # The stack's own outputs pass by here; to ask for them takes one more run of the
-            # engine's command line.
-            if step.type == _STACK and step.old:
-                before.update(step.old.outputs or {})
-            elif step.type == _TEMPLATE and step.old:
-                old_templates[_name(step.urn)] = Registered.of(step.old.outputs or {})
+            # What is deployed passes by here; to ask for it takes one more run of the engine's
+            # command line.
+            if step.type in _SAYING and step.old:
+                before.append((step.urn, step.old.outputs or {}))
         elif event.res_outputs_event:
             step = event.res_outputs_event.metadata
-            if step.type == _STACK and step.new:
-                after.update(step.new.outputs or {})
-            elif step.type == _TEMPLATE and step.new and step.new.outputs:
-                new_templates[_name(step.urn)] = Registered.of(step.new.outputs)
+            # What a refresh reads back is what was before.
+            read = step.op == automation.OpType.REFRESH
+            if step.type in _SAYING and not read and step.new and step.new.outputs:
+                after.append((step.urn, step.new.outputs))
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             found = event.diagnostic_event
             errors.append((found.urn or "", found.message))
@@ -85,18 +82,21 @@ def assess(
         )
     except automation.CommandError as error:
         return StackPreview(name, failure=failure(errors) or up.said(error))
+    old, new = deployed.of(before), deployed.of(after)
     return StackPreview(
         name,
-        old=history.policies(before),
-        new=history.policies(after),
+        old=old.policies,
+        new=new.policies,
         steps=changes.steps(events),
-        old_variables=history.agent_env(before),
-        new_variables=history.agent_env(after) or {},
-        old_templates=old_templates,
-        new_templates=new_templates,
+        policies=changes.every(events, network.KINDS),
+        old_variables=old.agent_env,
+        new_variables=new.agent_env or {},
+        old_templates=_registered(before),
+        new_templates=_registered(after),
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         switched_off=settings.switched_off,
+        without_network_policy=settings_network.without_policy(settings),
     )
 
 
@@ -117,8 +117,12 @@ def planned(
     return found
 
 
-def _name(urn: str) -> str:
-    return urn.rpartition("::")[2]
+def _registered(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Registered]:
+    return {
+        urn.rpartition("::")[2]: Registered.of(outputs)
+        for urn, outputs in resources
+        if deployed.type_of(urn) == WORKSPACE_TEMPLATE
+    }
 
 
 def _plain(metadata: Any) -> dict[str, Any]:
@@ -147,7 +151,7 @@ def failure(errors: Iterable[tuple[str, str]]) -> str:
             continue
         told = names.setdefault(text, [])
         kind, _, name = urn.removeprefix("urn:pulumi:").rpartition("::")
-        if name and not kind.endswith("pulumi:pulumi:Stack") and name not in told:
+        if name and not kind.endswith(STACK) and name not in told:
             told.append(name)
     said = (f"{_listed(told)}: {text}" if told else text for text, told in names.items())
     # A provider may quote what it was given, and the report goes into a comment.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components import boundary
+from ops import network
 from ops.alerting import AlertChange
 from ops.assessment import Reach, StackPreview, Verdict, is_login
 from ops.changes import Change, Step
@@ -105,6 +106,8 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     heading = [f"### Stack `{_plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
     if preview.switched_off:
         heading += [f"> ⚠️ **The firewall is switched off**: {_code(preview.switched_off)}", ""]
+    if why := preview.without_network_policy:
+        heading += [f"> ⚠️ **There is no network policy**: {_code(why)}", ""]
     for each in preview.floating:
         heading += [f"> ⚠️ **Not pinned**: {_code(each)}", ""]
     if preview.failure:
@@ -192,7 +195,13 @@ def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
 def _reach(reach: Reach) -> list[str]:
     if not reach.after:
         return ["- the template goes; its agents reach nothing"]
+    return [*_firewall(reach), *network.lines(reach.network, reach.by_name)]
+
+
+def _firewall(reach: Reach) -> list[str]:
     if reach.new is None:
+        if reach.before and reach.old is None:
+            return []
         was = "the firewall is **removed**" if reach.before else "new, **without a firewall**"
         return [f"- {was}: agents reach **every host**"]
     lines = []
@@ -373,6 +382,7 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
         "verdict": preview.verdict,
         "failure": preview.failure,
         "firewallSwitchedOff": preview.switched_off,
+        "withoutNetworkPolicy": preview.without_network_policy,
         "doubtfulRules": list(preview.doubts),
         "notPinned": list(preview.floating),
         "access": {
@@ -436,6 +446,7 @@ def reach_json(reach: Reach) -> dict[str, Any]:
             for each in reach.opened
         ],
         "closed": [_host_json(found) for found in reach.comparison.closed],
+        "network": network.to_json(reach.network, reach.by_name),
     }
 
 

@@ -25,11 +25,13 @@ import typer
 import yaml
 
 from components.boundary import Policy
-from ops import changes, engine, git, history, protection, report, stacks, up
+from ops import changes, deployed, engine, git, history, protection, report, stacks, up
 from ops.assessment import StackPreview
 from ops.conflicts import with_way_out
+from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Answer, Host, HostError, hosted
+from ops.tokens import WORKSPACE_TEMPLATE
 
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
@@ -256,29 +258,20 @@ def _packages(root: Path) -> str:
 def _targets(stack: Any, template: str) -> tuple[str, ...]:
     """Return the URNs of a template's component and of what it holds."""
     resources = (stack.export_stack().deployment or {}).get("resources") or []
-    type_ = "firewalledcoder:index:WorkspaceTemplate"
-    top = next(
-        (
-            each["urn"]
-            for each in resources
-            if each["type"] == type_ and each["urn"].endswith(f"::{template}")
-        ),
-        None,
-    )
+    tops = [each["urn"] for each in resources if each["type"] == WORKSPACE_TEMPLATE]
+    top = next((urn for urn in tops if urn.endswith(f"::{template}")), None)
     if top is None:
-        there = [each["urn"].rsplit("::", 1)[1] for each in resources if each["type"] == type_]
+        there = [urn.rsplit("::", 1)[1] for urn in tops]
         raise RollbackError(
             f"the stack has no template {template!r} now; there are {', '.join(there) or 'none'}"
         )
     return (top, *(each["urn"] for each in resources if each.get("parent") == top))
 
 
-def preview(
-    ready: Earlier, present: Mapping[str, Any], template: str | None
-) -> tuple[StackPreview, Record]:
+def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[StackPreview, Record]:
     """Preview going back; return what it changes, and the record that the update will carry.
 
-    `present` is the stack's plain outputs now. Raises RollbackError when the preview fails.
+    `present` is what is deployed now. Raises RollbackError when the preview fails.
     """
     answer = ready.run("preview")
     number = ready.update.number
@@ -288,8 +281,8 @@ def preview(
             f"{with_way_out(answer.error.strip())}\n"
             "Choose another with --to, or set right what is named."
         )
-    old = history.policies(present)
-    wanted = history.policies(answer.outputs)
+    old, then = present.policies, deployed.of(answer.outputs)
+    wanted = then.policies
     if template is not None and template not in wanted:
         raise RollbackError(
             f"update {number} had no template {template!r}; it had {', '.join(wanted) or 'none'}"
@@ -298,13 +291,13 @@ def preview(
         wanted if template is None else {**old, template: wanted[template]}
     )
     off = _switched_off(ready.root, ready.stack)
-    variables = history.agent_env(answer.outputs) or {}
+    variables = then.agent_env or {}
     found = StackPreview(
         ready.stack,
         old,
         new,
         steps=changes.steps(answer.steps),
-        old_variables=history.agent_env(present),
+        old_variables=present.agent_env,
         new_variables={name: variables[name] for name in variables if template in {None, name}},
         switched_off=off,
     )
@@ -362,7 +355,7 @@ def rollback(
     with up.reported():
         with engine.session(stack, up.progress) as now:
             chosen = choose(history.of(now.stack), to, stack)
-            present = {key: each.value for key, each in now.stack.outputs().items()}
+            present = deployed.of_stack(now.stack)
         if stacks.protected(stack):
             protection.check_commit(stack, stacks.settings(stack), engine.ROOT, chosen.commit or "")
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"

@@ -42,9 +42,10 @@ class Step:
 
     @property
     def object_id(self) -> str:
-        """Namespace and name of a Kubernetes object."""
+        """Namespace and name of a Kubernetes object, the name alone of one without namespace."""
         metadata = self.inputs["metadata"]
-        return f"{metadata['namespace']}/{metadata['name']}"
+        namespace = metadata.get("namespace")
+        return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
 
 
 def observe(stack: automation.Stack) -> dict[str, Step]:

@@ -1,9 +1,20 @@
-"""Type tokens of the resources that both previews and adoption know."""
+"""Type tokens of the resources that commands know by their kind."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+STACK: Final = "pulumi:pulumi:Stack"
+WORKSPACE_TEMPLATE: Final = "firewalledcoder:index:WorkspaceTemplate"
 TEMPLATE: Final = "coderd:index/template:Template"
 MCP_SERVER: Final = "coderd:index/agentsMcpServer:AgentsMcpServer"
 DEPLOYMENT_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
+NAMESPACE_PATCH: Final = "kubernetes:core/v1:NamespacePatch"
+PATCHED: Final[Mapping[str, str]] = {
+    DEPLOYMENT_PATCH: "kubernetes:apps/v1:Deployment",
+    NAMESPACE_PATCH: "kubernetes:core/v1:Namespace",
+}
+"""Of what a patch owns some fields."""
+NETWORK_POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+CILIUM_POLICY: Final = "kubernetes:cilium.io/v2:CiliumNetworkPolicy"

@@ -13,9 +13,10 @@ import typer
 from pulumi import automation
 from rich.console import Console
 
+from components.boundary import Policy
 from components.dashboards import CATALOGUE
 from components.settings_problems import SettingsError
-from ops import engine, history, protection
+from ops import deployed, engine, history, protection
 from ops import plan as plans
 from ops import stacks as stack_files
 from ops.conflicts import WAY_OUT, is_conflict
@@ -103,7 +104,7 @@ def _locked(text: str) -> str:
 def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> history.Record:
     """Return the record of an update of `now` from the settings at `root`."""
     settings = stack_files.settings(stack, root)
-    old = history.policies({key: each.value for key, each in now.outputs().items()})
+    old = deployed.of_stack(now).policies
     new = {template.name: settings.policy_of(template) for template in settings.templates}
     return history.record(
         root, "up", policy=history.policy_line(old, new), firewall=settings.switched_off
@@ -135,7 +136,7 @@ def up(
             else:
                 console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
             console.print(f"what agents reach: {record.policy}", markup=False, soft_wrap=True)
-            _show(stack, result.outputs)
+            _show(stack, result.outputs, stack_files.policies(stack))
 
 
 def apply(
@@ -162,7 +163,7 @@ def _up(
         on_output=echo,
         on_error=echo_error,
         color=_color(),
-        # Every rule of every policy is an output; what matters of them is said at the end.
+        # What matters of the outputs is said at the end.
         suppress_outputs=True,
     )
     return result, record
@@ -202,13 +203,14 @@ def _color() -> str:
     return "always" if sys.stdout.isatty() else "never"
 
 
-def _show(stack: str, outputs: Mapping[str, automation.OutputValue]) -> None:
+def _show(
+    stack: str, outputs: Mapping[str, automation.OutputValue], policies: Mapping[str, Policy]
+) -> None:
     """Say what was made, where to look, and what to try next."""
     values: dict[str, Any] = {key: output.value for key, output in outputs.items()}
     console.print("\n[bold]Templates[/bold]")
     for name, template in sorted(values.get("templates", {}).items()):
-        rules = len(values.get("policies", {}).get(name) or ())
-        walls = f"{rules} allow rules" if rules else "no firewall"
+        walls = f"{len(policies[name])} allow rules" if name in policies else "no firewall"
         console.print(f"  {name:<20} {walls:<16} version {template['versionName']}")
     console.print("\n[bold]Log in with GitLab[/bold]  register this callback in GitLab")
     for identifier, url in values.get("callbackUrls", {}).items():

@@ -3,6 +3,7 @@
 import pytest
 
 LONGEST = (
+    "tests/conformance/test_walk.py",
     "tests/ops/test_rollback_local.py",
     "tests/ops/test_adopt.py",
     "tests/program/test_local.py",

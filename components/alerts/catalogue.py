@@ -9,8 +9,10 @@ from components.dashboards import agent_firewall, ai_gateway, logql
 from components.dashboards.model import AuditField, Decision, Metrics
 from components.dashboards.panels import loki_metric, promql
 from components.dashboards.promql import (
+    absent,
     added,
     aggregate,
+    either,
     increase,
     once,
     select,
@@ -192,6 +194,37 @@ def _deny_spike(context: AlertContext) -> Alert:
     )
 
 
+def _network_policy_gone(context: AlertContext) -> Alert | None:
+    if not context.network_policies:
+        return None
+    namespace = context.queries.workspaces_namespace
+    gone = either(
+        *(
+            absent(Metrics.NETWORK_POLICY_CREATED, namespace=namespace, networkpolicy=name)
+            for name in context.network_policies
+        )
+    )
+    # Without this kube-state-metrics would be missed, and not the policy.
+    reported = select(Metrics.NAMESPACE_CREATED, namespace=namespace)
+    return Alert(
+        name="NetworkPolicyGone",
+        severity=Severity.CRITICAL,
+        summary="NetworkPolicy {{ $labels.networkpolicy }} is not in {{ $labels.namespace }}",
+        description=(
+            "For 5 minutes kube-state-metrics has reported namespace {{ $labels.namespace }} and "
+            "not its NetworkPolicy {{ $labels.networkpolicy }}. Without it workspaces reach the "
+            "metadata service, each other, UDP and every port, past Boundary too. Look with "
+            "`kubectl -n {{ $labels.namespace }} get networkpolicy`. If it is gone, `python -m ops "
+            "refresh` and `up` make it again; if it is there, kube-state-metrics does not watch "
+            "networkpolicies: add them to its resources."
+        ),
+        panel=Panel(agent_firewall.UID, "Active firewall agents"),
+        queries={"A": promql(where(gone, reported, "namespace"))},
+        labels=("namespace", "networkpolicy"),
+        hold_minutes=5,
+    )
+
+
 def _reload_failed(context: AlertContext) -> Alert:
     minutes = context.thresholds.reload_minutes
     failed = select(Metrics.PROVIDERS_LAST_RELOAD) > select(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
@@ -239,6 +272,7 @@ CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "BoundaryBatchesDropped": _batches_dropped,
     "BoundaryLogsDropped": _logs_dropped,
     "BoundaryDenySpike": _deny_spike,
+    "NetworkPolicyGone": _network_policy_gone,
     "AIGatewayReloadFailed": _reload_failed,
     "AIGatewayProviderError": _provider_error,
 }

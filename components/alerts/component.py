@@ -47,6 +47,7 @@ class AlertsArgs:
         queries: Where the data is.
         thresholds: When to fire.
         confined_templates: Names of the templates with a firewall.
+        network_policies: Names of the NetworkPolicies in the workspaces' namespace.
     """
 
     alerts: tuple[str, ...] = tuple(CATALOGUE)
@@ -62,6 +63,7 @@ class AlertsArgs:
     queries: DashboardContext = field(default_factory=DashboardContext)
     thresholds: Thresholds = field(default_factory=Thresholds)
     confined_templates: tuple[str, ...] = ()
+    network_policies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not exist or never fires.
@@ -94,7 +96,9 @@ class AlertsArgs:
 
     def chosen(self) -> list[Alert]:
         """Return the alerts there is something to watch for."""
-        context = AlertContext(self.queries, self.thresholds, self.confined_templates)
+        context = AlertContext(
+            self.queries, self.thresholds, self.confined_templates, self.network_policies
+        )
         built = (CATALOGUE[name](context) for name in self.alerts)
         return [alert for alert in built if alert is not None]
 

@@ -59,11 +59,13 @@ class AlertContext:
         queries: Where the data is.
         thresholds: When to fire.
         confined_templates: Names of the templates whose agents run behind the firewall.
+        network_policies: Names of the workspaces' NetworkPolicies.
     """
 
     queries: DashboardContext = field(default_factory=DashboardContext)
     thresholds: Thresholds = field(default_factory=Thresholds)
     confined_templates: tuple[str, ...] = ()
+    network_policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

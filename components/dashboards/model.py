@@ -443,6 +443,8 @@ class Metrics:
         "kube_pod_container_status_last_terminated_reason", *_CONTAINER, "reason"
     )
     POD_READY = _gauge("kube_pod_status_ready", "namespace", "pod", "condition")
+    NAMESPACE_CREATED = _gauge("kube_namespace_created", "namespace")
+    NETWORK_POLICY_CREATED = _gauge("kube_networkpolicy_created", "namespace", "networkpolicy")
     CONTAINER_CPU = _counter("container_cpu_usage_seconds_total", *_CONTAINER, "image")
     CONTAINER_MEMORY = _gauge("container_memory_working_set_bytes", *_CONTAINER, "image")
 

@@ -302,6 +302,30 @@ def _matched(left: Expression, operator: str, right: Expression, on: tuple[str, 
     return Expression(text, left.labels)
 
 
+def absent(metric: Metric, **labels: str) -> Expression:
+    """Return 1, with `labels`, while no series has them.
+
+    Args:
+        metric: A metric of the model.
+        labels: Value by label, compared for equality.
+
+    Raises:
+        QueryError: The metric has no such label.
+    """
+    return Expression(f"absent({select(metric, **labels)})", frozenset(labels))
+
+
+def either(first: Expression, *others: Expression) -> Expression:
+    """Return the series of several expressions; of equal ones, the first's.
+
+    Raises:
+        QueryError: They do not carry the same labels.
+    """
+    for other in others:
+        _require(first.labels, other.labels, other.text)
+    return Expression(" or ".join(map(_operand, (first, *others))), first.labels)
+
+
 def at_least(left: Expression, right: Expression) -> Expression:
     """Return 1 where `left` is at least `right`, else 0."""
     return Expression(f"{_operand(left)} >= bool {_operand(right)}", left.labels & right.labels)

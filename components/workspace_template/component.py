@@ -98,6 +98,9 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "directory": self.directory,
                 "access": self.access,
                 "pins": dict(rendered.pins),
+                # Reviews read from the state what is deployed now.
+                "policy": self.policy,
+                "agentEnv": self.agent_env,
             }
         )
 

@@ -9,7 +9,8 @@ import contextlib
 import copy
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,7 @@ from components.datasources import DataSources, object_name
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
+from components.network import WorkspaceNamespace, WorkspaceNetworkPolicy, network_policies
 from components.settings import Settings
 from components.settings_load import load
 from components.settings_problems import SettingsError
@@ -79,6 +81,14 @@ FULL: dict[str, Any] = {
     "mcpServers": [
         {"slug": "github", "displayName": "GitHub", "url": "https://a.example/", "tools": ["x"]}
     ],
+    "network": {
+        "dns": {"addresses": ["169.254.20.10"]},
+        "coderd": {"addresses": ["10.0.0.1"]},
+        "clusterRanges": ["10.244.0.0/16"],
+        "allow": [{"to": "10.0.0.0/8", "ports": [22], "why": "x"}],
+        "byName": True,
+    },
+    "workspaceNamespace": {"quota": {"pods": 9}, "limits": {}},
 }
 # Where a form begins and ends, and where one program takes what another refuses.
 TEXTS = [
@@ -207,6 +217,10 @@ def declare(stack: Settings, root: Path) -> Recorder:
     def program() -> dict[str, Any]:
         login = GitLabExternalAuth("external-auth", arguments.external_auth(stack))
         CoderdEnv("coderd", arguments.coderd_env(stack, login))
+        if (namespace := arguments.workspace_namespace(stack)) is not None:
+            WorkspaceNamespace("workspace-namespace", namespace)
+        if (network := arguments.network_policy(stack)) is not None:
+            WorkspaceNetworkPolicy("network", network)
         for template in stack.templates:
             args = arguments.workspace_template("dev", stack, template, known, root)
             WorkspaceTemplate(template.name, args)
@@ -238,7 +252,8 @@ def check_objects(recorder: Recorder) -> None:
     seen = set()
     for kind, inputs in objects(recorder):
         metadata = inputs["metadata"]
-        name, namespace = metadata["name"], metadata.get("namespace")
+        # A namespace has none, and a name that could be one.
+        name, namespace = metadata["name"], metadata.get("namespace", metadata["name"])
         assert re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name), name
         assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", namespace), namespace
         assert (kind, namespace, name) not in seen
@@ -248,6 +263,18 @@ def check_objects(recorder: Recorder) -> None:
         data = inputs.get("data", {})
         for key in data if "ConfigMap" in kind else ():
             assert re.fullmatch(r"[A-Za-z0-9._-]{1,253}", key), key
+
+
+def check_blocks(policies: Iterable[Mapping[str, Any]]) -> None:
+    """What the API server would refuse of addresses and ports in a NetworkPolicy."""
+    for rule in (rule for policy in policies for rule in policy["spec"]["egress"]):
+        for block in (peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer):
+            whole = ip_network(block["cidr"])
+            for each in map(ip_network, block.get("except", ())):
+                assert each != whole
+                assert each.subnet_of(whole)
+        for port in rule["ports"]:
+            assert 1 <= port["port"] <= port.get("endPort", port["port"]) <= 65535
 
 
 def odd_values(schema: Schema) -> Iterator[Any]:
@@ -281,7 +308,10 @@ def changed(path: Path_, value: Any) -> dict[str, Any]:
 
 
 # What a section reaches; drawing dashboards is what takes the time.
-WITHOUT_GRAFANA = {"externalAuth", "templates", "policy", "mcpServers", "kubernetes", "firewall"}
+WITHOUT_GRAFANA = {
+    *("externalAuth", "templates", "policy", "mcpServers", "kubernetes", "firewall"),
+    *("network", "workspaceNamespace"),
+}
 
 
 def build(stack: Settings, section: str, root: Path) -> None:
@@ -300,6 +330,9 @@ def build(stack: Settings, section: str, root: Path) -> None:
             render(arguments.workspace_template("dev", stack, template, known, root))
         for server in stack.mcp_servers:
             arguments.mcp_server(stack, server, known.organization_id)
+        arguments.workspace_namespace(stack)
+        if (network := arguments.network_policy(stack)) is not None:
+            check_blocks(network_policies(network))
         if section in WITHOUT_GRAFANA:
             return
         for uid in arguments.data_sources(stack).provisioning():

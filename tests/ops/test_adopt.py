@@ -21,6 +21,7 @@ from ops.steps import Step, observe
 
 CHANGES: dict[str, Any] = {
     "templates": [{"name": "open"}],
+    "network": {"enabled": True},
     "grafana": {"dashboards": ["agent-firewall"]},
     "mcpServers": [],
 }
@@ -43,6 +44,8 @@ def test_the_plan_looks_for_what_would_be_created() -> None:
             step("create", "kubernetes:core/v1:Secret", "b", metadata("coder", "b")),
             step("create", "kubernetes:batch/v1:Job", "j", metadata("monitoring", "j")),
             step("create", "kubernetes:x.example/v1:Rule", "r", metadata("monitoring", "r")),
+            step("create", tokens.NETWORK_POLICY, "n", metadata("coder-workspaces", "n")),
+            step("create", tokens.NAMESPACE_PATCH, "p", {"metadata": {"name": "coder-workspaces"}}),
             step("create", tokens.TEMPLATE, "t", {"name": "firewalled"}),
             step("create", tokens.MCP_SERVER, "s", {"slug": "github"}),
             step("create", tokens.DEPLOYMENT_PATCH, "d", metadata("coder", "coder")),
@@ -54,6 +57,7 @@ def test_the_plan_looks_for_what_would_be_created() -> None:
         "Secret coder/b",
         "Job monitoring/j",
         "Rule monitoring/r",
+        "NetworkPolicy coder-workspaces/n",
         "template firewalled",
         "MCP server github",
     ]
@@ -108,6 +112,10 @@ class World:
             "/api/v1/namespaces/monitoring/secrets",
             "/api/v1/namespaces/coder/secrets",
             "/apis/apps/v1/namespaces/coder/deployments",
+            "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies",
+            "/api/v1/namespaces/coder-workspaces/resourcequotas",
+            "/api/v1/namespaces/coder-workspaces/limitranges",
+            "/api/v1/namespaces",
         ):
             for each in self.kubernetes("GET", path)["items"]:
                 found[f"{path}/{each['metadata']['name']}"] = each["metadata"]["resourceVersion"]

@@ -128,14 +128,6 @@ def test_a_long_policy_change_stays_one_short_line() -> None:
     assert len(history.policy_line({}, names)) <= 400
 
 
-def test_the_policies_of_a_stack_come_from_its_outputs() -> None:
-    found = history.policies({"policies": {"t": TWO.to_json(), "open": []}})
-    assert found["open"] is None
-    assert found["t"] is not None
-    assert found["t"].texts == TWO.texts
-    assert history.policies({}) == {}
-
-
 def test_updates_are_numbered_from_the_oldest_where_the_backend_has_no_numbers() -> None:
     up = Record("up", "a" * 40, False, "main", "ada", policy="t: opens b.example")
     found = history.updates(

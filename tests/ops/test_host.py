@@ -1,12 +1,14 @@
 """Programs on the engine, and what it hears of them."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 from pulumi import automation
+from pulumi.automation import _stack
 from pulumi.automation._stack import StackInitMode
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.proto import engine_pb2
@@ -106,3 +108,20 @@ def test_an_update_runs_the_engine_once_until_somebody_asks(tmp_path: Path):
     assert asked == {"stack output", "stack history"}
     assert len(engine.ran) <= 3
     assert stack.outputs()["a"].value == "b", "and after an update as ever"
+
+
+def test_the_engine_is_told_which_packages_the_program_needs() -> None:
+    server = _stack.LanguageServer(lambda: None)
+    told = {each.name: each for each in server.GetRequiredPackages(None, None).packages}
+    assert set(told) == {"kubernetes", "random", "terraform-provider"}
+    assert all(each.kind == "resource" for each in told.values())
+    assert told["random"].version == version("pulumi-random")
+    coderd = told["terraform-provider"].parameterization
+    assert coderd.name == "coderd"
+    assert coderd.version == version("pulumi-coderd")
+    assert json.loads(coderd.value)["remote"]["version"] == coderd.version
+
+
+def test_a_package_that_a_commit_has_not_is_not_asked_for(monkeypatch: Any) -> None:
+    monkeypatch.setattr(host, "_PACKAGES", ("pulumi_random", "pulumi_nosuch"))
+    assert [each.name for each in host._packages()] == ["random"]

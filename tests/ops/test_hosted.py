@@ -16,7 +16,7 @@ first = json.loads(sys.stdin.readline())
 for count, line in enumerate(sys.stdin):
     asked = json.loads(line)
     step = {"stack": first["stack"], "pid": os.getpid(), **asked}
-    answer = {"steps": [step], "outputs": {}, "errors": [["urn::a", "no"]]}
+    answer = {"steps": [step], "outputs": [], "errors": [["urn::a", "no"]]}
     answers.write(json.dumps(answer) + "\\n")
     answers.flush()
     if count == 1:

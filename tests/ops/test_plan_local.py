@@ -13,7 +13,7 @@ import yaml
 from pulumi import automation
 
 from local.environment import PREFIX, Environment
-from ops import engine, git, history, plan, preview, up
+from ops import deployed, engine, git, history, plan, preview, up
 from ops.assessment import StackPreview
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,8 +65,9 @@ class World:
     def hosts(self) -> set[str]:
         """Return what the deployed policy names beyond the catalogue."""
         with self.opened() as ready:
-            rules = ready.stack.outputs()["policies"].value["firewalled"]
-        return {rule["rule"] for rule in rules if rule["group"] == "stack"}
+            policy = deployed.of_stack(ready.stack).policies["firewalled"]
+        assert policy
+        return {each["rule"] for each in policy.to_json() if each["group"] == "stack"}
 
 
 @pytest.fixture(scope="module")

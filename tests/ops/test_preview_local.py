@@ -192,8 +192,10 @@ def test_a_field_that_another_manager_took_is_named(
     assert "kubectl-client" in found.failure
 
 
-def test_a_template_that_goes(assess: Assess) -> None:
-    found = assess({"templates": committed("templates")[:1]})
+# A refresh reads back what goes, which is no part of what is wanted.
+@pytest.mark.parametrize("refresh", [False, True])
+def test_a_template_that_goes(assess: Assess, refresh: bool) -> None:
+    found = assess({"templates": committed("templates")[:1]}, refresh=refresh)
     text = report.to_markdown([found])
     assert found.verdict == "destroys"
     assert "- **deleted**: `claude-code-template` (`coderd:index/template:Template`)" in text

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import engine, git, history, rollback
+from ops import deployed, engine, git, history, rollback
 from ops.cli import app
 from ops.history import Record, Update
 from ops.rollback import RollbackError, choose
@@ -183,14 +183,11 @@ def test_the_switch_of_that_commit_is_told_with_who_and_which_templates(
 def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Now:
-        def outputs(self) -> dict[str, Any]:
-            return {}
-
     @contextmanager
     def session(*_: Any) -> Iterator[engine.Session]:
-        yield engine.Session(Now(), Path())  # type: ignore[arg-type]
+        yield engine.Session(object(), Path())  # type: ignore[arg-type]
 
+    monkeypatch.setattr(deployed, "of_stack", lambda _: deployed.Deployed({}, None))
     monkeypatch.setattr(engine, "session", session)
     monkeypatch.setattr(history, "of", lambda _: (update(1, "0" * 39 + "1"),))
     result = CliRunner().invoke(app, ["rollback", "usgov", "--to", "1", "--yes"])

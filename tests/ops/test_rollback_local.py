@@ -18,7 +18,7 @@ from local.environment import Environment
 from local.providers.base import Call, Resource
 from local.providers.kubernetes import KubernetesProvider
 from local.providers.wire import Properties
-from ops import engine, git, history, rollback
+from ops import deployed, engine, git, history, rollback
 from ops.hosted import Host, hosted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +102,7 @@ class World:
     def back(self, to: int | None, template: str | None = None) -> history.Update:
         """Go back as the command does, and return the update that did it."""
         chosen = rollback.choose(self.updates(), to, "local")
-        present = {key: each.value for key, each in self.now.stack.outputs().items()}
+        present = deployed.of_stack(self.now.stack)
         self._known = None
         with rollback.earlier(
             "local", chosen, quiet, root=self.repository, state=self.state, template=template
@@ -228,9 +228,8 @@ def test_one_template_goes_back_and_everything_else_stays(world: World) -> None:
     for key in before:
         part = then if key in {"template firewalled", "variables firewalled"} else before
         assert now[key] == part[key], key
-    outputs = {key: each.value for key, each in world.now.stack.outputs().items()}
     latest = world.updates()[0]
-    found = history.policies(outputs)["firewalled"]
+    found = deployed.of_stack(world.now.stack).policies["firewalled"]
     assert found is not None
     assert "domain=a.example" not in found.texts
     assert latest.record is not None

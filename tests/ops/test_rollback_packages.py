@@ -9,6 +9,7 @@ import pytest
 
 from local.environment import Environment
 from ops import engine, git, history, rollback
+from ops.deployed import Deployed
 from ops.hosted import hosted
 
 EARLIER, PRESENT = "4.21.3", "4.21.4"
@@ -123,7 +124,7 @@ def test_an_earlier_commit_runs_with_its_own_packages_and_provider_versions(
     with rollback.earlier(
         "local", chosen, said.append, root=repository, state=environment.state
     ) as ready:
-        _, record = rollback.preview(ready, {}, None)
+        _, record = rollback.preview(ready, Deployed({}, None), None)
         rollback.apply(ready, record)
     assert deployed(repository, environment) == (seen, EARLIER, pet), "the value is kept"
     assert not any("installing" in line for line in said), "they were installed once already"

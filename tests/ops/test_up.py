@@ -14,7 +14,7 @@ from components.boundary import Policy
 from components.errors import ArgsError
 from components.settings_problems import Problem, SettingsError
 from local.tools import ToolError
-from ops import engine, history, stacks, up
+from ops import deployed, engine, history, stacks, up
 from ops.cli import app
 
 
@@ -59,23 +59,17 @@ def test_a_mistake_in_the_code_is_not_explained() -> None:
 class Stack:
     """What `up` asks of an Automation API stack, and what it was told."""
 
-    exported: Mapping[str, Any]
     changes: Mapping[str, int]
     told: dict[str, Any] = field(default_factory=dict)
-
-    def outputs(self) -> dict[str, OutputValue]:
-        return {key: OutputValue(value, False) for key, value in self.exported.items()}
 
     def up(self, **options: Any) -> Any:
         self.told.update(options)
         summary = SimpleNamespace(resource_changes=self.changes)
-        policies = {name: policy.to_json() if policy else [] for name, policy in current().items()}
         now = {
             "templates": {
                 name: {"versionName": f"version-of-{name}"}
                 for name in ("firewalled", "claude-code")
             },
-            "policies": policies,
             "callbackUrls": {"gitlab": "https://coder.example/callback"},
             "dashboards": ["agent-firewall"],
             "mcpServers": {"github": "id"},
@@ -96,9 +90,12 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     found = current()
     confined = found["firewalled"]
     assert confined
-    fewer = [each for each in confined.to_json() if each["rule"] != "domain=crates.io"]
+    rules = [each for each in confined.to_json() if each["rule"] != "domain=crates.io"]
+    fewer = Policy.from_json(rules)
     assert len(fewer) == len(confined) - 1
-    stack = Stack({"policies": {"firewalled": fewer, "claude-code": []}}, {"same": 9, "update": 2})
+    there = deployed.Deployed({"firewalled": fewer, "claude-code": None}, None)
+    monkeypatch.setattr(deployed, "of_stack", lambda _: there)
+    stack = Stack({"same": 9, "update": 2})
 
     @contextmanager
     def session(name: str, progress: engine.Progress) -> Iterator[engine.Session]:

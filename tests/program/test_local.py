@@ -15,6 +15,7 @@ import pytest
 from pulumi import automation
 
 from local.environment import Environment
+from ops import deployed
 from ops.engine import Session
 from ops.stacks import policies
 
@@ -55,8 +56,13 @@ def test_up_makes_everything_and_a_second_changes_nothing(
     outputs = stack.stack.outputs()
     assert template_names(environment) == ["claude-code", "firewalled"]
     assert set(outputs["templates"].value) == {"claude-code", "firewalled"}
-    assert len(outputs["policies"].value["firewalled"]) == len(policies("local")["firewalled"])
-    assert outputs["policies"].value["claude-code"] == []
+    found = deployed.of_stack(stack.stack)
+    assert found.policies == {"claude-code": None, "firewalled": policies("local")["firewalled"]}
+    assert found.agent_env is not None
+    assert "BOUNDARY_CONFIG" in found.agent_env["firewalled"]
+    shown = json.dumps({key: each.value for key, each in outputs.items()}, indent=2)
+    assert len(shown.splitlines()) < 60, "what plain pulumi prints at the end of each up"
+    assert "domain=" not in shown
     names = [variable["name"] for variable in variables()]
     assert "CODER_EXTERNAL_AUTH_0_CLIENT_SECRET" in names
     assert names.count("CODER_ACCESS_URL") == 1

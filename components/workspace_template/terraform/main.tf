@@ -23,10 +23,12 @@ locals {
   # Half of the limit, at least 2 Gi, but never above the limit, which the API server refuses.
   memory_request = min(local.memory, max(2, local.memory / 2))
 
+  # By the name the network policy finds a workspace, by the template what it may reach.
   labels = {
     "app.kubernetes.io/name"     = "coder-workspace"
     "app.kubernetes.io/instance" = "coder-${data.coder_workspace.me.id}"
     "app.kubernetes.io/part-of"  = "coder"
+    "firewalled-coder/template"  = data.coder_workspace.me.template_name
   }
 
   agent_env = jsondecode(file("${path.module}/agent_env.json"))

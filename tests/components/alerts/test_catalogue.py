@@ -11,7 +11,7 @@ from components.dashboards import CATALOGUE as DASHBOARDS
 from components.dashboards import DashboardContext
 
 RUNBOOK = Path(__file__).parents[3] / "docs" / "alerts.md"
-CONTEXT = AlertContext(confined_templates=("firewalled",))
+CONTEXT = AlertContext(confined_templates=("firewalled",), network_policies=("workspaces",))
 _NAMED = re.compile(r"\$labels\.(\w+)")
 
 

@@ -8,7 +8,8 @@ from tests.components.recording import record
 
 
 def alerts(**kwargs):
-    args = AlertsArgs(confined_templates=("firewalled",), **kwargs)
+    watched = {"confined_templates": ("firewalled",), "network_policies": ("workspaces",)}
+    args = AlertsArgs(**watched, **kwargs)
     recorder, outputs = record(lambda: {"names": Alerts("alerts", args).names})
     return args, recorder, outputs["names"]
 

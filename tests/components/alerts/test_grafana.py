@@ -219,7 +219,8 @@ def test_batches_are_counted_by_prometheus_and_zero_without_any():
 
 # The file ------------------------------------------------------------------------------------
 
-EVERYTHING = AlertsArgs(evaluator="grafana", confined_templates=("firewalled",))
+WATCHED = {"confined_templates": ("firewalled",), "network_policies": ("workspaces",)}
+EVERYTHING = AlertsArgs(evaluator="grafana", **WATCHED)
 
 
 def test_every_rule_is_one_that_grafana_accepts():
@@ -241,7 +242,7 @@ def test_every_rule_is_one_that_grafana_accepts():
 
 
 def test_alerts_on_promql_are_the_same_for_grafana():
-    of_prometheus = AlertsArgs(confined_templates=("firewalled",)).prometheus_rules()
+    of_prometheus = AlertsArgs(**WATCHED).prometheus_rules()
     of_grafana = rules(EVERYTHING)
     for rule in of_prometheus["groups"][0]["rules"]:
         other = of_grafana[rule["alert"]]

@@ -12,8 +12,14 @@ from tests.components.dashboards.metric_figures import Figures
 from tests.components.dashboards.prometheus import Case, Firing, judge
 from tests.components.dashboards.series import Series
 
-ARGS = AlertsArgs(confined_templates=("firewalled", "strict"), labels={"team": "platform"})
+POLICY, WEB = "firewalled-coder-workspaces", "firewalled-coder-web"
+ARGS = AlertsArgs(
+    confined_templates=("firewalled", "strict"),
+    network_policies=(POLICY,),
+    labels={"team": "platform"},
+)
 MINUTE = 60
+WORKSPACES = "coder-workspaces"
 POD_A, POD_B = series.REPLICAS
 WORKSPACE = {
     "username": "ada",
@@ -222,6 +228,83 @@ def test_a_refused_provider_fires_once_for_all_replicas():
     )
 
 
+def kube(metric: Metric, samples: Sequence[float | None], **labels: str) -> Series:
+    """Return a series of kube-state-metrics, whose labels are the object's."""
+    return Series(metric.name, {"job": "kube-state-metrics", **labels}, tuple(samples))
+
+
+def created(name: str, samples: Sequence[float | None], namespace: str = WORKSPACES) -> Series:
+    metric = Metrics.NETWORK_POLICY_CREATED
+    return kube(metric, samples, namespace=namespace, networkpolicy=name)
+
+
+def test_a_network_policy_that_is_gone_fires_until_it_is_back():
+    name, gone = "NetworkPolicyGone", {"namespace": WORKSPACES, "networkpolicy": POLICY}
+    check(
+        [
+            kube(Metrics.NAMESPACE_CREATED, steps((1, 60)), namespace=WORKSPACES),
+            # A gap counts after Prometheus' five minutes of looking back.
+            created(POLICY, steps((1, 20), (None, 20), (2, 20))),
+            # Another of the namespace, and one of that name elsewhere, are not the one.
+            created("other", steps((1, 60))),
+            created(POLICY, steps((1, 60)), namespace="shop"),
+        ],
+        at(name, 28),
+        at(name, 30, gone),
+        at(name, 39, gone),
+        at(name, 41),
+    )
+
+
+def test_each_policy_that_was_never_made_fires():
+    args = AlertsArgs(network_policies=(POLICY, WEB))
+    name, labels = "NetworkPolicyGone", {"namespace": WORKSPACES}
+    check(
+        [kube(Metrics.NAMESPACE_CREATED, steps((1, 60)), namespace=WORKSPACES)],
+        at(name, 4, args=args),
+        at(
+            name,
+            5,
+            {**labels, "networkpolicy": POLICY},
+            {**labels, "networkpolicy": WEB},
+            args=args,
+        ),
+        args=args,
+    )
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param([], id="nothing there"),
+        pytest.param(
+            [
+                kube(Metrics.NAMESPACE_CREATED, steps((1, 20), (None, 70)), namespace=WORKSPACES),
+                created(POLICY, steps((1, 20), (None, 70))),
+            ],
+            id="kube-state-metrics away",
+        ),
+        pytest.param(
+            [
+                kube(Metrics.NAMESPACE_CREATED, steps((1, 90)), namespace=WORKSPACES),
+                created(POLICY, steps((1, 20), (None, 9), (2, 61))),
+            ],
+            id="made anew",
+        ),
+        pytest.param(
+            [kube(Metrics.NAMESPACE_CREATED, steps((1, 90)), namespace="shop")],
+            id="another namespace",
+        ),
+    ],
+)
+def test_what_is_no_loss_of_a_policy_is_silent(case):
+    check(case, *(at("NetworkPolicyGone", minute) for minute in range(0, 90, 5)))
+
+
+def test_without_a_network_policy_none_is_missed():
+    assert AlertsArgs(alerts=("NetworkPolicyGone",)).prometheus_rules() is None
+
+
 def test_over_a_whole_deployment_exactly_those_fire_that_should():
     everything = series.everything()
     figures = Figures(everything, View(series.START, series.END))
@@ -254,6 +337,7 @@ def test_over_a_whole_deployment_exactly_those_fire_that_should():
                 ),
                 at("BoundaryLogsDropped", end),
                 at("BoundaryAuditUnreported", end),
+                at("NetworkPolicyGone", end),
                 at("AIGatewayReloadFailed", end, {"namespace": "coder", "pod": POD_A}),
                 at(
                     "AIGatewayProviderError",

@@ -66,6 +66,7 @@ def test_everything_a_stack_says_arrives() -> None:
         queries=args.queries,
         thresholds=Thresholds(deny_share=0.2, loss_minutes=30),
         confined_templates=("firewalled", "strict"),
+        network_policies=("firewalled-coder-workspaces",),
     )
     assert "{namespace=`coder`, app=`coder`}" in args.grafana_file()
     assert "uid: loki-1" in args.grafana_file()

@@ -167,13 +167,13 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "tailnet_node": ("nodeid:1",),
     "condition": ("true", "false"),
     "image": ("codercom/enterprise-base:ubuntu",),
-    "organization_name": ("default",),
     "template_name": ("firewalled", "claude-code"),
     "template_version": ("v1", "v2"),
     "workspace_owner": ("ada", "mika", "o'brien", "zoe"),
-    "phase": ("Running", "Failed"),
+    "networkpolicy": ("firewalled-coder-workspaces",),
 }
 _REASONS = ("OOMKilled", "Error", "Completed")
+_CREATED = (Metrics.NAMESPACE_CREATED.name, Metrics.NETWORK_POLICY_CREATED.name)
 _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     Metrics.BATCHES_DROPPED.name: {"reason": ("buffer_full", "forward_failed")},
     Metrics.LOGS_DROPPED.name: {
@@ -181,6 +181,7 @@ _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     Metrics.POD_TERMINATED_REASON.name: {"reason": _REASONS},
     Metrics.POD_LAST_TERMINATED_REASON.name: {"reason": _REASONS},
+    **{name: {"namespace": ("coder-workspaces", "shop")} for name in _CREATED},
     Metrics.WORKSPACE_BUILDS.name: {"workspace_transition": ("START", "STOP", "DESTROY")},
     Metrics.WORKSPACE_LATEST_BUILD_STATUS.name: {
         "status": ("succeeded", "failed", "running"),
@@ -249,7 +250,7 @@ def _label_sets(metric: Metric) -> Iterator[dict[str, str]]:
         scraped = [
             dict(zip(("job", "instance", "namespace", "pod"), t, strict=True)) for t in TARGETS
         ]
-    elif per_container:
+    elif per_container or metric.name.startswith("kube_"):
         scraped = [{"job": "kubelet", "instance": "10.0.9.9:10250"}]
     else:
         # What agents report is passed on by the replica each is connected to.
@@ -289,8 +290,7 @@ def _distinct(
 
 # Values --------------------------------------------------------------------------------------
 
-_GAUGES: Mapping[str, tuple[float, float]] = {
-    # The lowest and the highest value of what moves all the time.
+_GAUGES: Mapping[str, tuple[float, float]] = {  # lowest and highest, of what moves all the time
     Metrics.PUBSUB_SEND_LATENCY.name: (0.003, 0.012),
     Metrics.PUBSUB_RECEIVE_LATENCY.name: (0.005, 0.018),
     Metrics.AGENT_LATENCIES.name: (0.02, 0.09),
@@ -309,14 +309,14 @@ _LEVELS: Mapping[str, tuple[int, int]] = {
     Metrics.AGENT_SESSIONS_PTY.name: (0, 1),
 }
 _CONSTANTS: Mapping[str, float] = {
+    **dict.fromkeys(_CREATED, 1.79e9),
     Metrics.LICENSE_LIMIT_USERS.name: 50,
     Metrics.LICENSE_USER_LIMIT_ENABLED.name: 1,
     Metrics.PROVISIONER_DAEMONS.name: 3,
     Metrics.PROVIDER_INFO.name: 1,
     Metrics.AGENTS_UP.name: 1,
 }
-_EVENTS: Mapping[str, float] = {
-    # The chance that a minute adds to a counter.
+_EVENTS: Mapping[str, float] = {  # the chance that a minute adds to a counter
     Metrics.PUBSUB_LATENCY_ERRORS.name: 0.01,
     Metrics.PREBUILDS_CLAIMED.name: 0.07,
     Metrics.PREBUILDS_CREATED.name: 0.12,

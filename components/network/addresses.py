@@ -1,0 +1,181 @@
+"""Addresses that a workspace may reach outside, and those that nothing opens.
+
+Sets of addresses are tuples of networks without overlap, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_network,
+    summarize_address_range,
+)
+from typing import Final
+
+Network = IPv4Network | IPv6Network
+Networks = tuple[Network, ...]
+Interval = tuple[int, int]
+"""First and last address as numbers."""
+
+# RFC 6052, 2.1: the prefix by which an IPv6 host reaches IPv4 through a translator.
+_NAT64: Final = 0x64_FF9B << 96
+
+
+def _twin(network: IPv4Network) -> IPv6Network:
+    """Return the IPv6 addresses that a translator (NAT64) turns into `network`."""
+    return IPv6Network((_NAT64 + int(network.network_address), 96 + network.prefixlen))
+
+
+_METADATA_4: Final = tuple(
+    map(
+        IPv4Network,
+        (
+            # Link-local: EC2, Azure, Google, Oracle, OpenStack (169.254.169.254); ECS
+            # (169.254.170.2) and EKS Pod Identity (169.254.170.23) credentials.
+            "169.254.0.0/16",
+            "168.63.129.16/32",  # Azure's platform, which answers HTTP on port 80
+            "100.100.100.200/32",  # Alibaba Cloud
+        ),
+    )
+)
+METADATA: Final[Networks] = (
+    *_METADATA_4,
+    *map(
+        IPv6Network,
+        (
+            "fe80::/10",
+            "fd00:ec2::/32",  # EC2 (::254) and EKS Pod Identity (::23)
+            "fd20:ce::254/128",  # Google
+        ),
+    ),
+    *map(_twin, _METADATA_4),
+)
+"""Where clouds give whoever asks from inside a machine its credentials."""
+
+# IANA's special-purpose registries: what is no address of the Internet.
+_INSIDE_4: Final = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+)
+# Of the global unicast addresses: Teredo and 6to4, which carry IPv4 addresses, also private ones.
+_INSIDE_6: Final = ("2001::/32", "2002::/16")
+WORLD: Final[Networks] = (IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3"))
+"""All of IPv4, and of IPv6 what is routed in the Internet."""
+
+
+def within(networks: Iterable[Network], outer: Network) -> Networks:
+    """Return those of `networks` that are a part of `outer`, joined where they touch."""
+    inner = [each for each in networks if each != outer and covers((outer,), each)]
+    return tuple(
+        network
+        for version in (4, 6)
+        for network in collapse_addresses([n for n in inner if n.version == version])  # type: ignore[type-var]
+    )
+
+
+def outside(closed: Iterable[Network] = ()) -> tuple[tuple[Network, Networks], ...]:
+    """Return the public addresses as blocks, each with its exceptions.
+
+    Args:
+        closed: public addresses that are the cluster's own.
+    """
+    inside = (*map(ip_network, (*_INSIDE_4, *_INSIDE_6)), *METADATA, *closed)
+    return tuple((block, within(inside, block)) for block in WORLD)
+
+
+def covers(networks: Iterable[Network], one: Network) -> bool:
+    """Whether one of `networks` holds all addresses of `one`."""
+    low, high = interval(one)
+    return any(
+        one.version == each.version and first <= low and high <= last
+        for each in networks
+        for first, last in (interval(each),)
+    )
+
+
+def intervals(block: Network, exceptions: Iterable[Network] = ()) -> tuple[Interval, ...]:
+    """Return the addresses of a block without its exceptions."""
+    holes = [interval(each) for each in exceptions if each.version == block.version]
+    return subtract((interval(block),), holes)
+
+
+def interval(network: Network) -> Interval:
+    """Return first and last address as numbers."""
+    return int(network.network_address), int(network.broadcast_address)
+
+
+def subtract(from_: Iterable[Interval], taken: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return what is in one set and not in the other."""
+    left = union(from_)
+    for first, last in taken:
+        left = tuple(
+            part
+            for low, high in left
+            for part in ((low, min(high, first - 1)), (max(low, last + 1), high))
+            if part[0] <= part[1]
+        )
+    return union(left)
+
+
+def union(parts: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return the parts joined where they overlap or touch."""
+    joined: list[Interval] = []
+    for low, high in sorted(parts):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], high)
+        else:
+            joined.append((low, high))
+    return tuple(joined)
+
+
+@lru_cache(maxsize=1024)
+def named(parts: tuple[Interval, ...], version: int) -> str:
+    """Return a set of addresses in few words.
+
+    Args:
+        parts: the addresses, at least one.
+        version: of IP, 4 or 6.
+    """
+    public, exceptions = outside()[0 if version == 4 else 1]
+    for name, whole in (
+        ("every", (interval(ip_network("0.0.0.0/0" if version == 4 else "::/0")),)),
+        ("every public", intervals(public, exceptions)),
+    ):
+        missing = subtract(whole, parts)
+        # A few holes, such as the cluster's own ranges, do not make it another thing.
+        if not subtract(parts, whole) and _size(missing) * 16 < _size(whole):
+            but = f" but {', '.join(_networks(missing, version))}" if missing else ""
+            return f"{name} IPv{version} address{but}"
+    listed = _networks(parts, version)
+    around = ((parts[0][0], parts[-1][1]),)
+    hull, holes = _networks(around, version), _networks(subtract(around, parts), version)
+    if len(hull) == 1 and len(holes) + 1 < len(listed):
+        return f"{hull[0]} but {', '.join(holes)}"
+    return ", ".join(listed)
+
+
+def _size(parts: Iterable[Interval]) -> int:
+    return sum(high - low + 1 for low, high in parts)
+
+
+def _networks(parts: Iterable[Interval], version: int) -> list[str]:
+    address: type[IPv4Address] | type[IPv6Address] = IPv4Address if version == 4 else IPv6Address
+    return [
+        str(network)
+        for low, high in parts
+        for network in summarize_address_range(address(low), address(high))
+    ]

@@ -1,0 +1,62 @@
+"""WorkspaceNetworkPolicy: what the cluster lets workspaces reach, whatever runs in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+
+from components.network.args import WorkspaceNetworkPolicyArgs
+from components.network.manifests import (
+    CILIUM_KIND,
+    CILIUM_VERSION,
+    cilium_policies,
+    network_policies,
+)
+
+
+class WorkspaceNetworkPolicy(pulumi.ComponentResource):
+    """NetworkPolicies that close what a jail leaves open, for every workspace of a namespace.
+
+    They hold for running workspaces as soon as the cluster's network plugin has read them. A
+    plugin that enforces none ignores them without a word.
+
+    Attributes:
+        names: of the NetworkPolicies and of the CiliumNetworkPolicies.
+    """
+
+    names: pulumi.Output[list[str]]
+
+    def __init__(
+        self,
+        name: str,
+        args: WorkspaceNetworkPolicyArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("firewalledcoder:index:WorkspaceNetworkPolicy", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        plain = network_policies(args)
+        for suffix, manifest in zip(("workspaces", "web"), plain, strict=False):
+            spec: Any = manifest["spec"]
+            NetworkPolicy(
+                f"{name}-{suffix}",
+                metadata=ObjectMetaArgs(**manifest["metadata"]),
+                spec=spec,
+                opts=child,
+            )
+        named = cilium_policies(args)
+        for template, manifest in named.items():
+            CustomResource(
+                f"{name}-{template}",
+                api_version=CILIUM_VERSION,
+                kind=CILIUM_KIND,
+                metadata=ObjectMetaArgs(**manifest["metadata"]),
+                spec=manifest["spec"],
+                opts=child,
+            )
+        every = (*plain, *named.values())
+        self.names = pulumi.Output.from_input([each["metadata"]["name"] for each in every])
+        self.register_outputs({"names": self.names})

@@ -1,0 +1,232 @@
+"""The objects that say what workspaces reach, as the API server takes them.
+
+A NetworkPolicy only ever allows, and policies that select the same pod add up. So what some pods
+are not to have is in a policy that does not select them: with names by Cilium, DNS and the ports
+outside are a policy of their own, which leaves those templates out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from components.boundary import Policy
+from components.network.addresses import METADATA, Network, Networks, outside, within
+from components.network.args import (
+    OUTSIDE,
+    TEMPLATE_LABEL,
+    WEB,
+    WORKSPACE_LABELS,
+    WorkspaceNetworkPolicyArgs,
+)
+from components.network.names import translate
+from components.network.values import Ports, network_of, ports_of
+
+NAME: Final = "firewalled-coder-workspaces"
+WEB_NAME: Final = "firewalled-coder-web"
+REASONS: Final = "firewalled-coder/reasons"
+"""Annotation of a policy: why each of its egress rules is there, a JSON list in their order."""
+CILIUM_VERSION: Final = "cilium.io/v2"
+CILIUM_KIND: Final = "CiliumNetworkPolicy"
+
+_NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"  # the API server sets it
+_DNS_PORT: Final = Ports(53, 53)
+
+Manifest = dict[str, Any]
+Protocol = Literal["TCP", "UDP"]
+
+
+@dataclass(frozen=True)
+class Pods:
+    """Pods of a namespace that have all of the labels."""
+
+    namespace: str
+    labels: Mapping[str, str]
+
+    def peer(self) -> Manifest:
+        """Return them as one peer: both selectors have to match."""
+        return {
+            "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: self.namespace}},
+            "podSelector": {"matchLabels": dict(self.labels)} if self.labels else {},
+        }
+
+
+@dataclass(frozen=True)
+class Block:
+    """Addresses of a network without some parts of it."""
+
+    network: Network
+    exceptions: Networks = ()
+
+    def peer(self) -> Manifest:
+        """Return them as a peer."""
+        block: Manifest = {"cidr": str(self.network)}
+        if self.exceptions:
+            block["except"] = [str(each) for each in self.exceptions]
+        return {"ipBlock": block}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One egress rule: to whom, by which protocols and ports, and why."""
+
+    peers: tuple[Pods | Block, ...]
+    protocols: tuple[Protocol, ...]
+    ports: tuple[Ports, ...]
+    why: str
+
+    def rule(self) -> Manifest:
+        """Return the rule of a NetworkPolicy."""
+        return {
+            "to": [peer.peer() for peer in self.peers],
+            "ports": [
+                {
+                    "protocol": protocol,
+                    "port": ports.first,
+                    **({"endPort": ports.last} if ports.last > ports.first else {}),
+                }
+                for protocol in self.protocols
+                for ports in self.ports
+            ],
+        }
+
+
+def network_policies(args: WorkspaceNetworkPolicyArgs) -> tuple[Manifest, ...]:
+    """Return the NetworkPolicies: one, and with names by Cilium a second for the other pods."""
+    dns, web = list(_dns(args)), _outside(args, WEB, "the web")
+    coderd, allowed = list(_coderd(args)), list(_allowed(args))
+    everybody: Manifest = {"matchLabels": dict(WORKSPACE_LABELS)}
+    if not args.by_name:
+        return (_policy(args, NAME, everybody, [*dns, *coderd, web, *allowed]),)
+    not_by_name = {"key": TEMPLATE_LABEL, "operator": "NotIn", "values": sorted(args.by_name)}
+    # Also pods that were made before they had a label of their template.
+    rest = {**everybody, "matchExpressions": [not_by_name]}
+    return (
+        _policy(args, NAME, everybody, [*coderd, *allowed]),
+        _policy(args, WEB_NAME, rest, [*dns, web]),
+    )
+
+
+def _policy(
+    args: WorkspaceNetworkPolicyArgs, name: str, pods: Manifest, ways: Sequence[Way]
+) -> Manifest:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": name,
+            "namespace": args.namespace,
+            "annotations": {REASONS: json.dumps([way.why for way in ways])},
+        },
+        "spec": {
+            "podSelector": pods,
+            # Without a rule for it, nothing comes in.
+            "policyTypes": ["Ingress", "Egress"],
+            "egress": [way.rule() for way in ways],
+        },
+    }
+
+
+def _dns(args: WorkspaceNetworkPolicyArgs) -> Iterator[Way]:
+    dns = args.dns
+    pods = Pods(dns.namespace, dns.pod_labels)
+    yield Way((pods,), ("UDP", "TCP"), _each(dns.ports), "the cluster's DNS")
+    if dns.addresses:
+        blocks = tuple(Block(network_of(each)) for each in dns.addresses)
+        yield Way(blocks, ("UDP", "TCP"), (_DNS_PORT,), "the cluster's DNS")
+
+
+def _coderd(args: WorkspaceNetworkPolicyArgs) -> Iterator[Way]:
+    coderd = args.coderd
+    pods = Pods(coderd.namespace, coderd.pod_labels)
+    yield Way((pods,), ("TCP",), _each(coderd.ports), "coderd")
+    if coderd.addresses:
+        blocks = tuple(_block(each, METADATA) for each in coderd.addresses)
+        yield Way(blocks, ("TCP",), _each((coderd.access_port,)), "coderd")
+
+
+def _allowed(args: WorkspaceNetworkPolicyArgs) -> Iterator[Way]:
+    closed = (*METADATA, *map(network_of, args.cluster_ranges))
+    for each in args.allow:
+        if each.to == OUTSIDE:
+            yield _outside(args, each.ports, each.why)
+            continue
+        peer = Pods(each.namespace, each.pod_labels) if each.namespace else _block(each.to, closed)
+        yield Way((peer,), ("TCP",), _each(each.ports), each.why)
+
+
+def _outside(args: WorkspaceNetworkPolicyArgs, ports: Sequence[int | str], why: str) -> Way:
+    blocks = tuple(Block(*each) for each in outside(map(network_of, args.cluster_ranges)))
+    return Way(blocks, ("TCP",), _each(ports), why)
+
+
+def _block(text: str, closed: Sequence[Network]) -> Block:
+    network = network_of(text)
+    return Block(network, within(closed, network))
+
+
+def _each(ports: Sequence[int | str]) -> tuple[Ports, ...]:
+    return tuple(map(ports_of, ports))
+
+
+def cilium_policies(args: WorkspaceNetworkPolicyArgs) -> dict[str, Manifest]:
+    """Return a CiliumNetworkPolicy for each template whose pods reach hosts by name, by template.
+
+    The NetworkPolicy that selects these pods besides leaves them neither DNS nor the ports
+    outside. Names are known to Cilium from the answers that pass its DNS proxy, hence `rules.dns`.
+    An allowed name may resolve to any address, so the metadata services are denied, which goes
+    before whatever allows.
+    """
+    return {
+        template: {
+            "apiVersion": CILIUM_VERSION,
+            "kind": CILIUM_KIND,
+            "metadata": {"name": f"{NAME}-{template.lower()}", "namespace": args.namespace},
+            "spec": {
+                "endpointSelector": {"matchLabels": {**WORKSPACE_LABELS, TEMPLATE_LABEL: template}},
+                "egress": [*_cilium_dns(args), *_cilium_hosts(policy)],
+                "egressDeny": [{"toCIDR": list(map(str, METADATA)), "toPorts": [_CILIUM_WEB]}],
+            },
+        }
+        for template, policy in sorted(args.by_name.items())
+    }
+
+
+_CILIUM_WEB: Final[Manifest] = {
+    "ports": [{"port": str(port), "protocol": "TCP"} for port in WEB],
+}
+
+
+def _cilium_dns(args: WorkspaceNetworkPolicyArgs) -> Iterator[Manifest]:
+    for way in _dns(args):
+        ports = [
+            {"port": str(port.first), "protocol": protocol}
+            for protocol in way.protocols
+            for port in way.ports
+        ]
+        (pods, *_) = way.peers
+        yield {
+            **(
+                {"toEndpoints": [_endpoints(pods)]}
+                if isinstance(pods, Pods)
+                else {
+                    "toCIDR": [str(each.network) for each in way.peers if isinstance(each, Block)]
+                }
+            ),
+            "toPorts": [{"ports": ports, "rules": {"dns": [{"matchPattern": "*"}]}}],
+        }
+
+
+def _endpoints(pods: Pods) -> Manifest:
+    labels = {f"k8s:{key}": value for key, value in pods.labels.items()}
+    return {"matchLabels": {"k8s:io.kubernetes.pod.namespace": pods.namespace, **labels}}
+
+
+def _cilium_hosts(policy: Policy) -> Iterator[Manifest]:
+    found = translate(policy)
+    if found.selectors:
+        yield {"toFQDNs": list(found.selectors), "toPorts": [_CILIUM_WEB]}
+    if found.addresses:
+        yield {"toCIDR": list(found.addresses), "toPorts": [_CILIUM_WEB]}

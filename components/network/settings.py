@@ -1,0 +1,284 @@
+"""The sections `network` and `workspaceNamespace` of a stack's settings.
+
+What a value may be is said by the components' Args alone: here they are only built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from components.boundary import Policy
+from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
+from components.network.namespace import (
+    Level,
+    Limits,
+    PodSecurity,
+    Quota,
+    WorkspaceNamespaceArgs,
+)
+from components.network.values import Fault, NetworkArgsError
+from components.syntax import LAST_PORT
+
+Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
+# Far more than there is, and nothing that a quantity could not hold.
+Bound = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+@dataclass(frozen=True)
+class TemplatePart:
+    """What the network has to know of a template.
+
+    Attributes:
+        name: its name.
+        proxy_port: of Boundary, also while the firewall is switched off; None without a firewall.
+        net_admin: whether its pods add that capability.
+        policy: what confines it now.
+    """
+
+    name: str
+    proxy_port: int | None = None
+    net_admin: bool = False
+    policy: Policy | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The other sections' part in these two.
+
+    Attributes:
+        namespace: of the workspaces.
+        coderd_namespace: of coderd.
+        access_url: of Coder.
+        largest: what the largest workspace takes.
+        templates: all of the stack, in its order.
+        force: take over what another field manager owns.
+    """
+
+    namespace: str
+    coderd_namespace: str
+    access_url: str
+    largest: Limits
+    templates: Sequence[TemplatePart]
+    force: bool = False
+
+    @property
+    def confined(self) -> bool:
+        """Whether a template has a firewall, switched on or off."""
+        return any(template.proxy_port is not None for template in self.templates)
+
+    @property
+    def access_port(self) -> int:
+        """The port of the access URL."""
+        parts = urlsplit(self.access_url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class DnsSettings(_Section):
+    """Where the cluster answers DNS."""
+
+    namespace: str = Field("kube-system", description="Namespace of the pods that answer DNS.")
+    pod_labels: dict[str, str] = Field(
+        default_factory=lambda: dict(Dns().pod_labels), description="Labels of those pods."
+    )
+    ports: list[Port] = Field(
+        [53], description="Ports on which those pods listen; 5353 on OpenShift."
+    )
+    addresses: list[str] = Field(
+        default_factory=list,
+        description="Addresses that answer on port 53 besides, such as a cache on the node's "
+        "169.254.20.10, or the DNS Service's own where the node answers for it.",
+    )
+
+
+class CoderdSettings(_Section):
+    """Where workspaces reach coderd."""
+
+    namespace: str | None = Field(
+        None,
+        description="Namespace of the pods at which the access URL ends inside the cluster, "
+        "coderd's or an ingress controller's; coder.namespace if unset.",
+    )
+    pod_labels: dict[str, str] = Field(
+        default_factory=lambda: dict(Coderd().pod_labels), description="Labels of those pods."
+    )
+    ports: list[Port] = Field(
+        list(Coderd().ports),
+        description="Ports on which those pods listen, not the Service's.",
+    )
+    addresses: list[str] = Field(
+        default_factory=list,
+        description="CIDRs or addresses behind the access URL that are not public, such as an "
+        "internal load balancer's.",
+    )
+
+
+class AllowedSettings(_Section):
+    """What else workspaces reach, by TCP."""
+
+    to: str = Field(
+        "", description="A CIDR, an address, or outside for every public address; or namespace."
+    )
+    namespace: str = Field("", description="Namespace of pods that are reached; or to.")
+    pod_labels: dict[str, str] = Field(
+        default_factory=dict, description="Labels of those pods; all of the namespace if empty."
+    )
+    ports: list[int | str] = Field(description="TCP ports, or ranges such as 8000-8100.")
+    why: str = Field(min_length=1, description="Why workspaces need it; shown in reviews.")
+
+
+class NetworkSettings(_Section):
+    """What the cluster lets workspaces reach."""
+
+    enabled: bool | None = Field(
+        None, description="Whether there is a network policy; if unset, with a firewall there is."
+    )
+    reason: str | None = Field(
+        None, min_length=1, description="Why there is none; required then, beside a firewall."
+    )
+    dns: DnsSettings = Field(default_factory=DnsSettings, description="The cluster's DNS.")
+    coderd: CoderdSettings = Field(default_factory=CoderdSettings, description="coderd.")
+    allow: list[AllowedSettings] = Field(
+        default_factory=list, description="What else workspaces reach."
+    )
+    cluster_ranges: list[str] = Field(
+        default_factory=list,
+        description="CIDRs of the cluster's pods, Services and nodes, which no CIDR opens; needed "
+        "where they are public addresses, or an entry of allow holds them.",
+    )
+    by_name: bool = Field(
+        False,
+        description="Workspaces of a firewalled template reach the hosts of its policy alone, "
+        "whatever runs in them; needs Cilium 1.19.",
+    )
+
+    def is_on(self, around: Surroundings) -> bool:
+        """Whether there is a policy: said so, or else because a template has a firewall.
+
+        The emergency switch does not count. It is for a firewall that keeps people from their
+        work; agents without one need what the policy closes all the less.
+        """
+        return around.confined if self.enabled is None else self.enabled
+
+    def args(self, around: Surroundings) -> WorkspaceNetworkPolicyArgs | None:
+        """Return the component's arguments, None without a policy; raises NetworkArgsError."""
+        if not self.is_on(around):
+            if around.confined and not self.reason:
+                right = "required with enabled: false beside a firewall: why there is no policy"
+                raise NetworkArgsError("network policy", [Fault("reason", "", right)])
+            return None
+        namespace = self.coderd.namespace or around.coderd_namespace
+        return WorkspaceNetworkPolicyArgs(
+            namespace=around.namespace,
+            dns=Dns(**_frozen(self.dns)),
+            coderd=Coderd(
+                **{
+                    **_frozen(self.coderd),
+                    "namespace": namespace,
+                    "access_port": around.access_port,
+                }
+            ),
+            allow=tuple(Opening(**_frozen(each)) for each in self.allow),
+            cluster_ranges=tuple(self.cluster_ranges),
+            proxy_ports={
+                template.name: template.proxy_port
+                for template in around.templates
+                if template.proxy_port is not None
+            },
+            by_name={
+                template.name: template.policy
+                for template in around.templates
+                if self.by_name and template.policy is not None
+            },
+        )
+
+
+def _frozen(section: _Section) -> dict[str, Any]:
+    """Return a section's values by attribute, lists as tuples."""
+    return {key: tuple(each) if isinstance(each, list) else each for key, each in section}
+
+
+class PodSecuritySettings(_Section):
+    """Which of the Pod Security Standards pods are held to."""
+
+    enforce: Level | None = Field(
+        None,
+        description="Refuses pods beyond it; if unset baseline, with the jail nsjail privileged.",
+    )
+    warn: Level = Field("baseline", description="Warns whoever makes a pod beyond it.")
+    audit: Level = Field("baseline", description="Notes such pods in the API server's audit log.")
+    version: str = Field("latest", description="Of the standards: latest, or such as v1.34.")
+
+
+class QuotaSettings(_Section):
+    """What all workspaces may take together."""
+
+    pods: Bound | None = Field(None, description="Pods.")
+    cpu: Bound | None = Field(None, description="Cores, by limit.")
+    memory: Bound | None = Field(None, description="Memory in GiB, by limit.")
+    storage: Bound | None = Field(None, description="Homes in GiB.")
+
+
+class LimitSettings(_Section):
+    """What one container and one home may take."""
+
+    cpu: Bound | None = Field(None, description="Cores; the largest workspace's if unset.")
+    memory: Bound | None = Field(None, description="GiB; the largest workspace's if unset.")
+    storage: Bound | None = Field(None, description="Home in GiB; the largest if unset.")
+
+
+class NamespaceSettings(_Section):
+    """What the workspaces' namespace enforces on every pod in it."""
+
+    pod_security: PodSecuritySettings = Field(
+        PodSecuritySettings(), description="Pod Security Standards, as labels of the namespace."
+    )
+    quota: QuotaSettings | None = Field(None, description="A ResourceQuota; none if unset.")
+    limits: LimitSettings | None = Field(None, description="A LimitRange; none if unset.")
+
+    def args(self, around: Surroundings) -> WorkspaceNamespaceArgs:
+        """Return the component's arguments; raises NetworkArgsError."""
+        limits = None
+        if self.limits is not None:
+            said = {key: value for key, value in dict(self.limits).items() if value is not None}
+            limits = Limits(**{**vars(around.largest), **said})
+        return WorkspaceNamespaceArgs(
+            namespace=around.namespace,
+            pod_security=PodSecurity(**dict(self.pod_security)),
+            quota=None if self.quota is None else Quota(**dict(self.quota)),
+            limits=limits,
+            net_admin=tuple(each.name for each in around.templates if each.net_admin),
+            largest=around.largest,
+            force=around.force,
+        )
+
+
+def faults(
+    network: NetworkSettings, namespace: NamespaceSettings | None, around: Surroundings
+) -> Iterator[Fault]:
+    """Yield what is wrong with the two sections; a fault's place is the setting's key."""
+    for section, settings in (("network", network), ("workspaceNamespace", namespace)):
+        try:
+            if settings is not None:
+                settings.args(around)
+        except NetworkArgsError as error:
+            for fault in error.faults:
+                yield fault._replace(place=_key(section, fault.place, around))
+
+
+def _key(section: str, place: str, around: Surroundings) -> str:
+    attribute, _, rest = place.partition(".")
+    if attribute == "proxy_ports":
+        names = [template.name for template in around.templates]
+        return f"templates[{names.index(rest)}].firewall.proxyPort"
+    # The name of an attribute is the setting's in snake case.
+    return f"{section}.{'.'.join(map(to_camel, place.split('.')))}"

@@ -1,0 +1,82 @@
+"""Addresses and ports as people write them, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+from typing import NamedTuple
+
+from components.errors import ArgsError
+from components.network.addresses import Network
+from components.syntax import LAST_PORT
+
+
+class Ports(NamedTuple):
+    """Ports from the first to the last, both included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    def hold(self, port: int) -> bool:
+        """Whether a port is among them."""
+        return self.first <= port <= self.last
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: its place, the value as it is shown, and what would be right."""
+
+    place: str
+    value: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.place}{f' = {self.value}' if self.value else ''}: {self.right}"
+
+
+class NetworkArgsError(ArgsError):
+    """The arguments of a component of the network are wrong; `faults` has each with its place."""
+
+    def __init__(self, subject: str, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(subject, map(str, self.faults))
+
+
+def network_of(text: str) -> Network:
+    """Return the network that a CIDR or an address names.
+
+    Raises:
+        ValueError: It is none; the message says what is right.
+    """
+    try:
+        found = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("must be a CIDR such as 10.20.0.0/16, or an address") from None
+    if text not in (str(found), str(found.network_address) if _is_address(found) else ""):
+        raise ValueError(f"must be written {found}")
+    return found
+
+
+def address_of(text: str) -> Network:
+    """Return one address as a network; raises ValueError as `network_of` does."""
+    found = network_of(text)
+    if not _is_address(found):
+        raise ValueError("must be one address, not a range")
+    return found
+
+
+def _is_address(found: Network) -> bool:
+    return found.prefixlen == found.max_prefixlen
+
+
+def ports_of(value: int | str) -> Ports:
+    """Return the ports that a number or a range such as `8000-8100` names; raises ValueError."""
+    first, _, last = str(value).partition("-")
+    if isinstance(value, bool) or not first.isdecimal() or not (last or first).isdecimal():
+        raise ValueError("must be a port such as 443, or a range such as 8000-8100")
+    found = Ports(int(first), int(last or first))
+    if not 1 <= found.first <= found.last <= LAST_PORT:
+        raise ValueError(f"must be from 1 to {LAST_PORT}, the first not after the last")
+    return found

@@ -1,0 +1,65 @@
+"""What a deployed stack says of its templates: their policies and the agents' variables.
+
+Each WorkspaceTemplate registers both, so they stand in its state. States of before have them in the
+stack's outputs, under the templates' names; one that an update left half way may have both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi import automation
+
+from components.boundary import Policy
+from ops.state import State
+from ops.tokens import STACK, WORKSPACE_TEMPLATE
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What templates there are, by name and in its order.
+
+    Attributes:
+        policies: of each template; None without a firewall.
+        agent_env: the agent's variables of each; None when the state says nothing of any.
+    """
+
+    policies: Mapping[str, Policy | None]
+    agent_env: Mapping[str, Mapping[str, str]] | None
+
+
+def of(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> Deployed:
+    """Return what the outputs of resources say, given with their URNs; others pass by."""
+    stack: Mapping[str, Any] = {}
+    own: dict[str, Mapping[str, Any]] = {}
+    for urn, outputs in resources:
+        kind, name = type_of(urn), urn.rpartition("::")[2]
+        if kind == STACK:
+            stack = outputs
+        elif kind == WORKSPACE_TEMPLATE:
+            own[name] = outputs
+    rules, variables = (
+        {
+            **(earlier if isinstance(earlier := stack.get(before), Mapping) else {}),
+            **{name: each[now] for name, each in own.items() if now in each},
+        }
+        for before, now in (("policies", "policy"), ("agentEnv", "agentEnv"))
+    )
+    known = bool(variables) or "agentEnv" in stack
+    return Deployed(
+        {name: Policy.from_json(each) if each else None for name, each in sorted(rules.items())},
+        {name: dict(each) for name, each in sorted(variables.items())} if known else None,
+    )
+
+
+def of_stack(stack: automation.Stack) -> Deployed:
+    """Return what the state of a stack says; raises automation.CommandError."""
+    resources = State(stack).resources
+    return of((urn, each.get("outputs") or {}) for urn, each in resources.items())
+
+
+def type_of(urn: str) -> str:
+    """Return the type of the resource that a URN names."""
+    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]

@@ -1,0 +1,113 @@
+"""What a preview changes of the workspaces' network policy: for reviews, as reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from components.boundary import Policy
+from components.network import (
+    TEMPLATE_LABEL,
+    WORKSPACE_LABELS,
+    NetworkChange,
+    Reached,
+    Translation,
+    network_change,
+    translate,
+)
+from ops.changes import Step
+from ops.markdown import code, some
+from ops.tokens import CILIUM_POLICY, NETWORK_POLICY
+
+KINDS: Final = frozenset({NETWORK_POLICY, CILIUM_POLICY})
+# As many as of the firewall's hosts.
+_MOST: Final = 20
+
+
+def change(policies: Iterable[Step], template: str) -> NetworkChange:
+    """Return what changes for the pods of a template.
+
+    Args:
+        policies: every policy of the stack, those that do not change too, for they add up.
+        template: its name.
+    """
+    policies = tuple(policies)
+    return network_change(
+        [step.old for step in policies if step.op != "create"],
+        [step.new for step in policies if step.op != "delete"],
+        {**WORKSPACE_LABELS, TEMPLATE_LABEL: template},
+    )
+
+
+def by_name(policies: Iterable[Step], template: str, policy: Policy | None) -> Translation | None:
+    """Return what Cilium's names say of a template's policy, None where they do not hold."""
+    for step in policies:
+        if step.type == CILIUM_POLICY and step.op != "delete" and policy is not None:
+            selector = (step.new.get("spec") or {}).get("endpointSelector") or {}
+            if (selector.get("matchLabels") or {}).get(TEMPLATE_LABEL) == template:
+                return translate(policy)
+    return None
+
+
+def lines(found: NetworkChange, named: Translation | None) -> list[str]:
+    """Return the change in Markdown, nothing without one."""
+    said = []
+    if found.removed:
+        said.append(
+            "- the network policy is **removed**: workspaces reach **every address and port**, "
+            "and everything reaches them"
+        )
+    elif not found.before and found.after:
+        said += _listed("a network policy from now on; workspaces reach only", found.opened)
+    elif found.changed:
+        said += _listed("the network opens", found.opened)
+        said += _listed("the network closes", found.closed)
+    return said + (_by_name(named) if named else [])
+
+
+def _listed(title: str, found: Sequence[Reached]) -> list[str]:
+    if not found:
+        return []
+    shown = [
+        f"  - {'in from ' if each.incoming else ''}{code(each.where)}: {each.ports}"
+        + (f"; because: {code(each.why.rstrip('.'))}" if each.why else "")
+        for each in found[:_MOST]
+    ]
+    more = [f"  - and {len(found) - _MOST} more"] if len(found) > _MOST else []
+    return [f"- {title} ({len(found)}):", *shown, *more]
+
+
+def _by_name(named: Translation) -> list[str]:
+    hosts = len(named.selectors) + len(named.addresses)
+    said = [f"- by name, outside the jail too: {hosts} hosts, by TCP 443 and 80"]
+    if named.wider:
+        whole = some([each.host for each in named.wider], code)
+        said.append(f"  - there with every method and path ({len(named.wider)}): {whole}")
+    if named.unresolved:
+        said.append(f"  - not found by these names: {some(named.unresolved, code)}")
+    return said
+
+
+def to_json(found: NetworkChange, named: Translation | None) -> dict[str, Any]:
+    """Return the change as plain data."""
+    return {
+        "policy": {"before": found.before, "after": found.after},
+        "opened": [_reached(each) for each in found.opened],
+        "closed": [_reached(each) for each in found.closed],
+        "byName": None
+        if named is None
+        else {
+            "hosts": len(named.selectors) + len(named.addresses),
+            "everyMethodAndPath": [each.host for each in named.wider],
+            "notFound": list(named.unresolved),
+        },
+    }
+
+
+def _reached(found: Reached) -> Mapping[str, Any]:
+    return {
+        "direction": "in" if found.incoming else "out",
+        "where": found.where,
+        "ports": found.ports,
+        "reason": found.why,
+    }

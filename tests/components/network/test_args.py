@@ -1,0 +1,128 @@
+"""What the arguments refuse: each fault with its place, all at once."""
+
+from typing import Any
+
+import pytest
+
+from components.errors import ArgsError
+from components.network import Coderd, Dns, NetworkArgsError, Opening, WorkspaceNetworkPolicyArgs
+
+
+def refused(**given: Any) -> list[str]:
+    with pytest.raises(NetworkArgsError) as caught:
+        WorkspaceNetworkPolicyArgs(**given)
+    assert isinstance(caught.value, ArgsError)
+    assert list(caught.value.problems) == [str(fault) for fault in caught.value.faults]
+    return list(caught.value.problems)
+
+
+def opening(**given: Any) -> dict[str, Any]:
+    return {"allow": [Opening(**{"ports": [443], "why": "a test", **given})]}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"namespace": "a_b"}, 'namespace = "a_b": must be a namespace'),
+        ({"dns": Dns(ports=[])}, "dns.ports: must name a port"),
+        ({"dns": Dns(addresses=["10.0.0.0/24"])}, 'dns.addresses[0] = "10.0.0.0/24": must be one'),
+        (
+            {"dns": Dns(addresses=["kube-dns"])},
+            "must be a CIDR such as 10.20.0.0/16, or an address",
+        ),
+        ({"dns": Dns(pod_labels={"a b": "c"})}, "dns.pod_labels: 'a b' is no Kubernetes label"),
+        ({"coderd": Coderd(namespace="")}, 'coderd.namespace = "": must be a namespace'),
+        ({"coderd": Coderd(ports=[0])}, "coderd.ports[0] = 0: must be from 1 to 65535"),
+        ({"coderd": Coderd(addresses=["169.254.169.254"])}, "a machine's credentials"),
+        ({"cluster_ranges": ["10.1.0.0/8"]}, 'cluster_ranges[0] = "10.1.0.0/8": must be written'),
+        ({"cluster_ranges": ["0.0.0.0/0"]}, "must be the cluster's own, not every address"),
+        ({"cluster_ranges": ["::/0"]}, "must be the cluster's own, not every address"),
+        (opening(), "allow[0]: needs either `to`, an address, or `namespace`"),
+        (opening(to="10.0.0.1", namespace="shop"), "allow[0]: needs either `to`"),
+        (opening(to="10.0.0.1", pod_labels={"a": "b"}), "allow[0].pod_labels: needs `namespace`"),
+        (opening(to="example.com"), 'allow[0].to = "example.com": must be a CIDR'),
+        (opening(to="10.0.0.1/24"), "must be written 10.0.0.0/24"),
+        (opening(to="10.0.0.300"), "must be a CIDR"),
+        (opening(to="2001:DB8::1"), "must be written 2001:db8::1/128"),
+        (opening(to="169.254.0.0/16"), "which nothing opens"),
+        (opening(to="169.254.169.0/24"), "which nothing opens"),
+        (opening(to="fd00:ec2::254"), "which nothing opens"),
+        (opening(to="64:ff9b::a9fe:a9fe"), "which nothing opens"),
+        (opening(to="168.63.129.16"), "which nothing opens"),
+        (opening(to="10.0.0.1", why=" "), "allow[0].why: must say why"),
+        (opening(to="10.0.0.1", ports=[]), "allow[0].ports: must name a port"),
+        (opening(to="10.0.0.1", ports=[65536]), "allow[0].ports[0] = 65536: must be from 1"),
+        (
+            opening(to="10.0.0.1", ports=["https"]),
+            "a port such as 443, or a range such as 8000-8100",
+        ),
+        (opening(to="10.0.0.1", ports=["-1"]), "a port such as 443"),
+        (opening(to="10.0.0.1", ports=[True]), "a port such as 443"),
+        (opening(to="10.0.0.1", ports=["9000-8000"]), "the first not after the last"),
+        (
+            {**opening(to="10.244.3.0/24"), "cluster_ranges": ["10.244.0.0/16"]},
+            "lies in the cluster's own ranges: name the pods",
+        ),
+    ],
+)
+def test_what_is_no_policy_is_refused(given: dict[str, Any], message: str) -> None:
+    (problem,) = refused(**given)
+    assert message in problem
+
+
+@pytest.mark.parametrize(
+    ("port", "given", "where"),
+    [
+        (443, {}, "every address outside"),
+        (80, {}, "every address outside"),
+        (53, {}, "network.dns"),
+        (5353, {"dns": Dns(ports=[5353])}, "network.dns"),
+        (53, {"dns": Dns(ports=[5353], addresses=["169.254.20.10"])}, "network.dns"),
+        # Boundary's own default, and a port of coderd's.
+        (8080, {}, "network.coderd"),
+        (7443, {"coderd": Coderd(addresses=["10.0.0.1"], access_port=7443)}, "access URL"),
+        (8087, opening(to="10.0.0.1", ports=[8087]), "network.allow[0]"),
+        (8087, opening(to="outside", ports=["8000-8100"]), "network.allow[0]"),
+        (8087, opening(namespace="shop", ports=[22, "8080-8090"]), "network.allow[0]"),
+    ],
+)
+def test_no_port_of_boundary_is_opened_anywhere(
+    port: int, given: dict[str, Any], where: str
+) -> None:
+    (problem,) = refused(proxy_ports={"closed": 9999, "firewalled": port}, **given)
+    assert problem.startswith(f"proxy_ports.firewalled = {port}: is open to ")
+    assert where in problem
+    # Without Boundary there is nothing to go past.
+    WorkspaceNetworkPolicyArgs(**given)
+
+
+def test_every_fault_comes_at_once() -> None:
+    found = refused(
+        dns=Dns(namespace="A", ports=[0]),
+        allow=[Opening(ports=[0], why="", to="x"), Opening(ports=[1], why="b", to="nowhere")],
+        cluster_ranges=["x"],
+        proxy_ports={"firewalled": 443},
+    )
+    assert [problem.partition(" = ")[0].partition(":")[0] for problem in found] == [
+        "dns.namespace",
+        "dns.ports[0]",
+        "cluster_ranges[0]",
+        "allow[0].why",
+        "allow[0].to",
+        "allow[0].ports[0]",
+        "allow[1].to",
+        "proxy_ports.firewalled",
+    ]
+
+
+def test_what_people_write_is_taken() -> None:
+    WorkspaceNetworkPolicyArgs(
+        dns=Dns(addresses=["169.254.20.10", "fd00::10", "10.96.0.10/32"]),
+        coderd=Coderd(addresses=["10.0.0.1", "10.1.0.0/16", "fd00:1::/64"]),
+        cluster_ranges=["10.244.0.0/16", "fd00:2::/48", "25.0.0.0/8"],
+        allow=[
+            Opening(ports=[22, "8000-8086", "9000"], why="a", to="10.0.0.0/8"),
+            Opening(ports=[1], why="b", to="0.0.0.0/0"),
+        ],
+        proxy_ports={"firewalled": 8087},
+    )

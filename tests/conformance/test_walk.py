@@ -1,0 +1,193 @@
+"""The walk on the stand-ins, so that it cannot rot; and what a run does when it cannot end."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from components.coder.api import CoderdError
+from tests.conformance import parts, walk
+from tests.conformance.project import CommandFailedError, Project
+from tests.conformance.run import Place, Run, RunOptions, RunRefusedError
+from tests.conformance.walk import StepOutcome
+
+STEPS = ["preview", "up", "nothing", "change", "drift", "adopt", "rollback", "destroy"]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name in ("CODER_URL", "CODER_SESSION_TOKEN", "KUBECONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    home.mkdir()
+    # The engine goes on without a log where it cannot make the folder.
+    (home / "logs").touch()
+    monkeypatch.setenv("PULUMI_HOME", str(home))
+    lines: list[str] = []
+    return Run(RunOptions("walk", brief=True), lines.append, tmp_path / "runs", dict(os.environ))
+
+
+def test_the_walk_on_the_stand_ins(run: Run) -> None:
+    every, results, left = run.go()
+    assert [part.real for part in every if part.name in {"engine", "coderd", "cluster"}] == [
+        True,
+        False,
+        False,
+    ]
+    failed = {each.name: each.detail for each in results if each.outcome is not StepOutcome.PASSED}
+    assert failed == {}
+    assert [each.name.partition(" ")[0] for each in results] == STEPS
+    assert left == []
+    assert not run.folder.exists()
+
+
+@pytest.fixture
+def hollow(run: Run, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A run without a deployment: what it asks of the parts is written down."""
+    asked: list[str] = []
+    told: list[str] = []
+
+    def write(what: str) -> Callable[..., list[str]]:
+        def written(*words: object, **_: object) -> list[str]:
+            asked.append(" ".join((what, *map(str, words))))
+            return []
+
+        return written
+
+    project = SimpleNamespace(
+        name="walk", file=run.folder, ops=write("ops"), pulumi=write("pulumi"), folder=run.folder
+    )
+    cluster = SimpleNamespace(
+        make=write("make"), delete=write("delete"), exists=lambda: False, watchers=list
+    )
+    coder = SimpleNamespace(remove=write("remove from"), taken=lambda _: [])
+    here = (parts.Part("coderd", True, ""), parts.Part("cluster", True, ""))
+    place = Place(coder, SimpleNamespace(organization="coder"), cluster, None, here)  # type: ignore[arg-type]
+
+    @contextmanager
+    def engine(_: Run) -> Iterator[tuple[parts.EngineParts, Any]]:
+        yield parts.EngineParts(Path("pulumi"), False, (), ()), project
+
+    monkeypatch.setattr(Run, "_engine", engine)
+    monkeypatch.setattr(Run, "_place", lambda *_, **__: place)
+    monkeypatch.setattr(Run, "_lay_out", write("lay out"))
+    run.told = told.append
+    return SimpleNamespace(run=run, asked=asked, told=told, coder=coder, cluster=cluster)
+
+
+def test_an_interrupted_walk_leaves_nothing(
+    hollow: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(walk.Walk, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        hollow.run.go()
+    after = hollow.asked[hollow.asked.index("make") + 2 :]
+    assert after == ["ops cancel walk", "ops destroy walk --yes", "remove from coder", "delete"]
+    assert not hollow.run.folder.exists()
+
+
+def test_what_cannot_be_removed_names_the_command(
+    hollow: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise CoderdError("coderd is away")
+
+    def ending(*_: object, **__: object) -> None:
+        raise CommandFailedError("destroy ended with status 1")
+
+    monkeypatch.setattr(walk.Walk, "run", failing)
+    removes, hollow.coder.remove = hollow.coder.remove, failing
+    monkeypatch.setattr(walk, "find_state", ending)
+    with pytest.raises(CoderdError):
+        hollow.run.go()
+    assert hollow.told[-3] == (
+        "    destroy ended with status 1\n    removing what is there instead"
+    )
+    assert hollow.told[-2:] == [
+        "left behind: coderd: coderd is away",
+        "clean up with: python -m tests.conformance clean walk",
+    ]
+    with pytest.raises(RunRefusedError, match="did not end, or still runs; then: python -m"):
+        hollow.run.check_name()
+    hollow.coder.remove = removes
+    assert hollow.run.clean() == []
+    assert not hollow.run.folder.exists()
+    with pytest.raises(RunRefusedError, match="left anything"):
+        hollow.run.clean()
+
+
+def test_a_deployment_that_has_the_names_is_refused(hollow: SimpleNamespace) -> None:
+    hollow.coder.taken = lambda _: ["template walk-open"]
+    hollow.cluster.exists = lambda: True
+    with pytest.raises(RunRefusedError, match="already template walk-open, namespace walk: choose"):
+        hollow.run.go()
+    assert hollow.asked == []
+    assert not hollow.run.folder.exists()
+
+
+def test_a_grafana_that_would_load_what_is_made_is_refused(hollow: SimpleNamespace) -> None:
+    hollow.cluster.watchers = lambda: ["monitoring/grafana-0"]
+    with pytest.raises(RunRefusedError, match="monitoring/grafana-0 looks into every namespace"):
+        hollow.run.go()
+    assert hollow.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Walk", "is no name for a run"),
+        ("a--b", "is no name for a run"),
+        ("a" * 21, "is no name for a run"),
+        ("dev", "is a stack of this checkout"),
+    ],
+)
+def test_a_name_that_is_no_good(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(RunRefusedError, match=why):
+        Run(RunOptions(name), lambda _: None, tmp_path).go()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_without_a_token_is_no_deployment(run: Run) -> None:
+    run.environment = {**run.environment, "CODER_URL": "https://coder.example.com"}
+    with ExitStack() as stack, pytest.raises(RunRefusedError, match="set both, or neither"):
+        run._place(stack)
+
+
+def test_a_command_that_is_cut_off_may_put_its_state_in_order(tmp_path: Path) -> None:
+    project = Project(tmp_path / "run", "walk", Path("pulumi"), {}, lambda _: None)
+    project.root.mkdir(parents=True)
+    project.logs.mkdir()
+    command = ["sh", "-c", "trap 'echo in order; exit 0' INT; echo begun; sleep 60 & wait"]
+
+    def wait(process: subprocess.Popen[str], _: str) -> None:
+        while "begun" not in next(project.logs.glob("*.log")).read_text():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    with patch.object(project, "_wait", wait), pytest.raises(KeyboardInterrupt):
+        project.run(command)
+    assert next(project.logs.glob("*.log")).read_text() == "begun\nin order\n"
+
+
+def test_a_plugin_counts_only_in_the_version_that_is_asked_for(tmp_path: Path) -> None:
+    installed = {("random", "4.21.4")}
+    assert parts._plugin("random", "4.21.4", installed, "").real
+    other = parts._plugin("random", "4.21.5", installed, "")
+    assert other == parts.Part(
+        "plugin random", False, "pulumi plugin install resource random 4.21.5"
+    )
+    on_path = tmp_path / "pulumi-resource-random"
+    on_path.touch(mode=0o755)
+    assert parts._plugin("random", "4.21.5", installed, str(tmp_path)) == parts.Part(
+        "plugin random", True, str(on_path)
+    )

@@ -1,0 +1,70 @@
+"""What a state says of its templates: one of this program, and one of those before it."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from components.boundary import Policy, PolicyRule, Rule
+from ops import deployed
+
+BASE = "urn:pulumi:dev::firewalled-coder::"
+STACK = f"{BASE}pulumi:pulumi:Stack::firewalled-coder-dev"
+POLICY = Policy([PolicyRule(Rule.parse("domain=a.example"), "extra", "test")])
+OTHER = Policy([PolicyRule(Rule.parse("domain=b.example"), "extra", "test")])
+
+
+def component(name: str) -> str:
+    return f"{BASE}firewalledcoder:index:WorkspaceTemplate::{name}"
+
+
+def test_components_say_what_is_deployed() -> None:
+    found = deployed.of(
+        [
+            (STACK, {"templates": {"t": {}}}),
+            (component("t"), {"policy": POLICY.to_json(), "agentEnv": {"A": "b"}}),
+            (component("open"), {"policy": [], "agentEnv": {}}),
+            (f"{BASE}firewalledcoder:index:WorkspaceTemplate$coderd:a:T::t-template", {}),
+        ]
+    )
+    assert found.policies == {"t": POLICY, "open": None}
+    assert found.agent_env == {"t": {"A": "b"}, "open": {}}
+
+
+def test_a_state_of_before_has_it_in_the_stacks_outputs() -> None:
+    old = {"policies": {"t": POLICY.to_json(), "open": []}, "agentEnv": {"t": {"A": "b"}}}
+    found = deployed.of([(STACK, old), (component("t"), {"directory": "build"})])
+    assert found.policies == {"t": POLICY, "open": None}
+    assert found.agent_env == {"t": {"A": "b"}}
+
+
+def test_what_a_component_says_is_later_than_what_the_stack_said() -> None:
+    # An update that failed half way leaves the stack's outputs as they were.
+    old = {"policies": {"t": POLICY.to_json(), "u": POLICY.to_json()}, "agentEnv": {"t": {}}}
+    new = {"policy": OTHER.to_json(), "agentEnv": {"A": "b"}}
+    found = deployed.of([(component("t"), new), (STACK, old)])
+    assert found.policies == {"t": OTHER, "u": POLICY}
+    assert found.agent_env == {"t": {"A": "b"}}
+
+
+def test_a_state_that_says_nothing_of_variables() -> None:
+    assert deployed.of([]) == deployed.Deployed({}, None)
+    assert deployed.of([(STACK, {"policies": None})]) == deployed.Deployed({}, None)
+    assert deployed.of([(STACK, {"policies": {}, "agentEnv": {}})]).agent_env == {}
+
+
+def test_a_state_is_read_with_its_secrets_as_they_are_kept() -> None:
+    resources = [
+        {"urn": component("t"), "outputs": {"policy": POLICY.to_json()}},
+        {"urn": STACK},
+    ]
+    asked: list[list[str]] = []
+
+    def run(words: list[str], *_: Any) -> SimpleNamespace:
+        asked.append(words)
+        return SimpleNamespace(stdout=json.dumps({"deployment": {"resources": resources}}))
+
+    command = SimpleNamespace(run=run)
+    workspace = SimpleNamespace(pulumi_command=command, work_dir=".", env_vars={})
+    found = deployed.of_stack(SimpleNamespace(workspace=workspace, name="dev"))  # type: ignore[arg-type]
+    assert found.policies == {"t": POLICY}
+    assert asked == [["stack", "export", "--stack", "dev"]]

@@ -1,0 +1,289 @@
+"""What the cluster holds of the network on the real engine and a real API server.
+
+No controller and no network plugin run there: the API server stores, defaults, validates and, by
+its own admission plugins, refuses pods; nothing enforces a policy.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pulumi import automation
+
+from components import arguments
+from components.network import TEMPLATE_LABEL, WORKSPACE_LABELS, network_change
+from local.environment import Environment
+from ops import stacks
+from ops.engine import Session
+from tests.components.network.cilium import definition
+from tests.components.network.semantics import Cluster, Pod, types
+
+NAMESPACE = "/api/v1/namespaces/coder-workspaces"
+POLICIES = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
+CILIUM = "/apis/cilium.io/v2/namespaces/coder-workspaces/ciliumnetworkpolicies"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+POLICY = "firewalled-coder-workspaces"
+LABELS = {**WORKSPACE_LABELS, TEMPLATE_LABEL: "firewalled"}
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(environment: Environment) -> Iterator[Ask]:
+    """Send a request to the API server; returns the answer's content, or its status if refused."""
+    with environment.cluster.client() as client:
+
+        def ask(method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+            content = None if body is None else json.dumps(body)
+            headers = {"Content-Type": kind}
+            answer = client.request(method, path, content=content, headers=headers)
+            return answer.json() if answer.is_success else answer.status_code
+
+        yield ask
+
+
+def stored(ask: Ask) -> dict[str, Any]:
+    return {each["metadata"]["name"]: each for each in ask("GET", POLICIES)["items"]}
+
+
+def changes(session: Session, *, refresh: bool = False) -> dict[str, int]:
+    found = session.stack.preview(refresh=refresh).change_summary
+    names = {str(getattr(op, "value", op)): count for op, count in found.items()}
+    return {op: count for op, count in names.items() if op != "same" and count}
+
+
+def test_what_the_api_server_stored_decides_as_what_was_declared(stack: Session, ask: Ask) -> None:
+    found = stored(ask)
+    assert set(found) == {POLICY} == set(stack.stack.outputs()["networkPolicies"].value)
+    declared = arguments.network_policy(stacks.settings("local"))
+    assert declared is not None
+    names = ("coder", "coder-workspaces", "kube-system", "packages", "shop")
+    namespaces = {name: {"kubernetes.io/metadata.name": name} for name in names}
+    cluster = Cluster([*found.values()], namespaces)
+    workspace = Pod("coder-workspaces", LABELS)
+
+    def reached(destination: Pod | str, protocol: str, *ports: int) -> list[int]:
+        return [p for p in ports if cluster.passes(workspace, destination, protocol, p)]
+
+    assert reached("140.82.112.3", "TCP", 22, 80, 443, 8087) == [80, 443]
+    assert reached("140.82.112.3", "UDP", 53, 443) == []
+    assert reached("169.254.169.254", "TCP", 80) == []
+    assert reached("fd00:ec2::254", "TCP", 80) == []
+    assert reached(Pod("kube-system", {"k8s-app": "kube-dns"}), "UDP", 53, 54) == [53]
+    coderd = Pod("coder", {"app.kubernetes.io/name": "coder"})
+    assert reached(coderd, "TCP", 2112, 8080, 8443) == [8080, 8443]
+    assert reached(Pod("packages", {"app": "mirror"}), "TCP", 80, 8081) == [8081]
+    assert not cluster.passes(Pod("shop"), workspace, "TCP", 8087)
+    # The namespaces have the label that the policy selects them by, which nobody has to set.
+    for name in ("coder", "kube-system"):
+        labels = ask("GET", f"/api/v1/namespaces/{name}")["metadata"]["labels"]
+        assert labels["kubernetes.io/metadata.name"] == name
+    assert changes(stack) == changes(stack, refresh=True) == {}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"egress": []},
+        {"egress": [{}]},
+        {"egress": [{"ports": [{"port": 1}]}]},
+        {"ingress": [{}]},
+        {"policyTypes": ["Egress"]},
+    ],
+)
+def test_the_api_servers_defaults_are_the_evaluators(
+    foreign: Any, ask: Ask, spec: dict[str, Any]
+) -> None:
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "defaulted"},
+        "spec": {"podSelector": {}, **spec},
+    }
+    path = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies"
+    made = ask("POST", f"{path}?dryRun=All", policy)
+    assert [each.lower() for each in made["spec"]["policyTypes"]] == types(policy["spec"])
+
+
+def edited(ask: Ask, managed: bool) -> None:
+    """Open everything in the stored policy, as whoever wrote it last or as somebody else."""
+    there = stored(ask)[POLICY]
+    owner = there["metadata"]["managedFields"][0]["manager"]
+    change = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": POLICY, "annotations": there["metadata"]["annotations"]},
+        "spec": {**there["spec"], "egress": [{}]},
+    }
+    manager = owner if managed else "somebody"
+    path = f"{POLICIES}/{POLICY}?fieldManager={manager}&force=true"
+    assert isinstance(ask("PATCH", path, change, "application/apply-patch+yaml"), dict)
+
+
+def test_what_somebody_opened_is_found_and_closed_again(stack: Session, ask: Ask) -> None:
+    declared = stored(ask)[POLICY]
+    edited(ask, managed=True)
+    opened = network_change([declared], [stored(ask)[POLICY]], LABELS)
+    assert "every address" in {each.where for each in opened.opened}
+    assert changes(stack, refresh=True) == {"update": 1}
+    stack.stack.refresh()
+    stack.stack.up()
+    assert stored(ask)[POLICY]["spec"] == declared["spec"]
+
+
+def test_a_policy_that_somebody_deleted_is_made_again(stack: Session, ask: Ask) -> None:
+    declared = stored(ask)[POLICY]
+    ask("DELETE", f"{POLICIES}/{POLICY}")
+    stack.stack.refresh()
+    assert changes(stack) == {"create": 1}
+    stack.stack.up()
+    assert stored(ask)[POLICY]["spec"] == declared["spec"]
+
+
+def test_names_are_taken_by_ciliums_own_definition(
+    stack: Session, open_stack: Any, ask: Ask
+) -> None:
+    assert isinstance(ask("POST", DEFINITIONS, definition()), dict)
+    try:
+        _served(ask)
+        with open_stack(changes={"network": {"byName": True}}) as session:
+            session.stack.up()
+            (made,) = ask("GET", CILIUM)["items"]
+            assert made["metadata"]["name"] == f"{POLICY}-firewalled"
+            hosts = {tuple(each.items()) for each in made["spec"]["egress"][-1]["toFQDNs"]}
+            assert (("matchName", "github.com"),) in hosts
+            assert set(stored(ask)) == {POLICY, "firewalled-coder-web"}
+            assert changes(session) == changes(session, refresh=True) == {}
+        with open_stack() as session:
+            session.stack.up()
+        assert ask("GET", CILIUM)["items"] == []
+        assert set(stored(ask)) == {POLICY}
+        wrong = {**made, "metadata": {"name": "wrong"}, "spec": {**made["spec"]}}
+        wrong["spec"]["egress"] = [{"toFQDNs": [{"matchName": "a b"}]}]
+        assert ask("POST", CILIUM, wrong) == 422
+    finally:
+        ask("DELETE", f"{DEFINITIONS}/ciliumnetworkpolicies.cilium.io")
+
+
+def _served(ask: Ask) -> None:
+    import time
+
+    deadline = time.monotonic() + 20
+    while ask("GET", CILIUM) == 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_without_cilium_nothing_of_it_is_left_half_made(stack: Session, open_stack: Any) -> None:
+    with open_stack(changes={"network": {"byName": True}}) as session:
+        with pytest.raises(automation.CommandError) as error:
+            session.stack.up()
+        assert "CiliumNetworkPolicy" in str(error.value)
+        assert "Traceback" not in str(error.value)
+    with open_stack() as session:
+        session.stack.up()
+        assert changes(session) == {}
+
+
+def pod(name: str, *capabilities: str) -> dict[str, Any]:
+    """Return a workspace's pod, its security as in workspace_template/terraform/kubernetes.tf."""
+    own: dict[str, Any] = {"runAsUser": 1000, "allowPrivilegeEscalation": True}
+    if capabilities:
+        own["capabilities"] = {"add": list(capabilities)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": LABELS},
+        "spec": {
+            "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
+            "containers": [
+                {
+                    "name": "dev",
+                    "image": "example/base:1",
+                    "securityContext": own,
+                    "resources": {"limits": {"cpu": "8", "memory": "16Gi"}},
+                }
+            ],
+        },
+    }
+
+
+def test_the_namespace_refuses_what_no_workspace_needs(stack: Session, ask: Ask) -> None:
+    labels = ask("GET", NAMESPACE)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
+    pods = f"{NAMESPACE}/pods?dryRun=All"
+    assert isinstance(ask("POST", pods, pod("workspace")), dict)
+    assert ask("POST", pods, pod("nsjail", "NET_ADMIN")) == 403
+    # On the host's network no policy would hold it.
+    host = pod("host")
+    host["spec"]["hostNetwork"] = True
+    assert ask("POST", pods, host) == 403
+    larger = pod("larger")
+    larger["spec"]["containers"][0]["resources"]["limits"]["memory"] = "17Gi"
+    assert ask("POST", pods, larger) == 403
+    quota = ask("GET", f"{NAMESPACE}/resourcequotas/{POLICY}")["spec"]["hard"]
+    assert quota == {
+        "pods": "20",
+        "limits.cpu": "80",
+        "limits.memory": "160Gi",
+        "requests.storage": "500Gi",
+    }
+
+
+def test_nsjail_chooses_the_level_that_lets_it_start(
+    stack: Session, open_stack: Any, ask: Ask
+) -> None:
+    templates = [{"name": "firewalled", "firewall": {"jail": "nsjail"}}]
+    with open_stack(changes={"templates": templates}) as session:
+        session.stack.up()
+        labels = ask("GET", NAMESPACE)["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
+        assert labels["pod-security.kubernetes.io/warn"] == "baseline"
+        pods = f"{NAMESPACE}/pods?dryRun=All"
+        assert isinstance(ask("POST", pods, pod("nsjail", "NET_ADMIN")), dict)
+
+
+def test_restricted_would_refuse_every_workspace(foreign: Any, ask: Ask) -> None:
+    """Why the settings refuse to enforce it: the API server's own Pod Security says so."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    name = "restricted-pods"
+    assert isinstance(
+        ask("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}}), dict
+    )
+    assert ask("POST", f"/api/v1/namespaces/{name}/pods?dryRun=All", pod("workspace")) == 403
+
+
+def test_labels_of_others_stay_and_destroying_gives_ours_back(stack: Session, ask: Ask) -> None:
+    merge = "application/merge-patch+json"
+    ask("PATCH", NAMESPACE, {"metadata": {"labels": {"team": "platform"}}}, merge)
+    stack.stack.refresh()
+    assert changes(stack) == {}
+    stack.stack.destroy()
+    metadata = ask("GET", NAMESPACE)["metadata"]
+    assert metadata["labels"] == {
+        "kubernetes.io/metadata.name": "coder-workspaces",
+        "team": "platform",
+    }
+    assert metadata.get("annotations", {}) == {}
+    assert stored(ask) == {}
+    for kind in ("resourcequotas", "limitranges"):
+        assert ask("GET", f"{NAMESPACE}/{kind}")["items"] == []
+
+
+def test_the_policy_is_there_before_a_template_and_goes_after_it(stack: Session) -> None:
+    order: dict[str, list[str]] = {"create": [], "delete": []}
+
+    def on_event(event: automation.EngineEvent) -> None:
+        if event.res_outputs_event:
+            step = event.res_outputs_event.metadata
+            op = str(getattr(step.op, "value", step.op))
+            if op in order:
+                order[op].append(str(step.urn).rpartition("::")[2])
+
+    stack.stack.destroy(on_event=on_event)
+    stack.stack.up(on_event=on_event)
+    made, gone = order["create"], order["delete"]
+    assert made.index("network-workspaces") < made.index("firewalled-template")
+    assert gone.index("firewalled-template") < gone.index("network-workspaces")
