@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from components.workspace_template.render import SOURCE
 from ops.verification.terminal import SAY
 
 _FILES: Final = Path(__file__).parent / "inside"
+# The template's own: what it watches with is what it is verified with.
+_JAIL_STATE: Final = SOURCE / "jail_state.sh"
 
 ASK_SECONDS: Final = 10
 """How long a request may take. Boundary answers at once when it denies; when it allows and the
@@ -42,7 +45,7 @@ class Probe:
 
 def facts() -> str:
     """What the workspace is: facts, Claude Code's processes, and Boundary's."""
-    return _file("jail_state.sh") + _file("facts.sh")
+    return _jail_state() + _file("facts.sh")
 
 
 def jail(asked: Sequence[Asked], probes: Sequence[Probe]) -> str:
@@ -53,7 +56,7 @@ def jail(asked: Sequence[Asked], probes: Sequence[Probe]) -> str:
     inside = [
         # Boundary gives its own environment to the command; `out` is where results go.
         SAY,
-        _file("jail_state.sh"),
+        _jail_state(),
         f"ask_seconds={ASK_SECONDS}\n",
         _file("jail.sh"),
         *(
@@ -98,7 +101,7 @@ say listened "$(python3 "$jail_dir/probe.py" {seconds:.0f} "listen=$address" 2>&
 def state() -> str:
     """Claude Code's processes alone, and which of them have the shell variable `mark`."""
     return (
-        _file("jail_state.sh")
+        _jail_state()
         + """\
 jail_state > "$out.state"
 while IFS='	' read -r what a b c e f; do
@@ -112,7 +115,7 @@ done < "$out.state"
 def end_marked() -> str:
     """End every process that has the shell variable `mark`."""
     return (
-        _file("jail_state.sh")
+        _jail_state()
         + """\
 for _dir in /proc/[0-9]*; do
   _pid=${_dir#/proc/}
@@ -139,6 +142,11 @@ def _probed(where: str, probes: Sequence[Probe], program: str) -> str:
 def _written(name: str, text: str) -> str:
     end = f"END_OF_{name.upper().replace('.', '_')}"
     return f"cat > \"$jail_dir/{name}\" <<'{end}'\n{text}\n{end}"
+
+
+@cache
+def _jail_state() -> str:
+    return _JAIL_STATE.read_text(encoding="utf-8") + "\n"
 
 
 @cache

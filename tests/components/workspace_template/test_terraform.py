@@ -39,6 +39,7 @@ SESSION_TOKEN = "owner-session-token-of-the-test"
 BUILD = {
     "CODER_WORKSPACE_ID": "11111111-2222-4333-8444-555555555555",
     "CODER_WORKSPACE_TRANSITION": "start",
+    "CODER_WORKSPACE_TEMPLATE_NAME": "firewalled",
     "CODER_WORKSPACE_OWNER_SESSION_TOKEN": SESSION_TOKEN,
 }
 PROBE = """
@@ -227,7 +228,7 @@ def test_nsjail_adds_one_capability(plan: Plan) -> None:
     assert outputs(planned, "claude_code")["boundary_version"] == "v0.9.0"
 
 
-def test_agent(plan: Plan) -> None:
+def test_agent(plan: Plan, template_args: Make) -> None:
     (agent,) = resources(plan(), "coder_agent")
     assert (agent["os"], agent["env"]) == (
         "linux",
@@ -242,11 +243,17 @@ def test_agent(plan: Plan) -> None:
             "port_forwarding_helper": True,
         }
     ]
-    assert [(m["script"], m["interval"]) for m in agent["metadata"]] == [
+    *stats, watch = agent["metadata"]
+    assert [(m["script"], m["interval"]) for m in stats] == [
         ("coder stat cpu", 10),
         ("coder stat mem", 10),
         ("coder stat disk --path /home/coder", 60),
     ]
+    assert (watch["key"], watch["interval"], watch["timeout"]) == ("jail", 60, 30)
+    policy = hashlib.sha256(template_args().firewall.config.encode()).hexdigest()
+    assert watch["script"].startswith("#!/bin/sh\n")
+    assert f"expected={policy}\n" in watch["script"]
+    assert len(watch["script"]) < 65_535  # coderd's column
 
 
 def test_parameters(plan: Plan) -> None:
@@ -293,6 +300,7 @@ def test_labels(plan: Plan) -> None:
         "app.kubernetes.io/name": "coder-workspace",
         "app.kubernetes.io/instance": f"coder-{BUILD['CODER_WORKSPACE_ID']}",
         "app.kubernetes.io/part-of": "coder",
+        "firewalled-coder/template": "firewalled",
     }
 
 
