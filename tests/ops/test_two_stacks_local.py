@@ -24,6 +24,7 @@ DEV: dict[str, Any] = {
         "waitForRollout": False,
     },
     "templates": [{"name": "open-dev"}, {"name": "closed-dev", "firewall": {"jail": "landjail"}}],
+    "workspaces": {"namespace": "workspaces-dev"},
     "grafana": {"namespace": "monitoring-dev"},
     "alerts": {"namespace": "monitoring-dev"},
     "mcpServers": [],
@@ -63,7 +64,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
     made.start(lambda _: None)
     try:
         with made.cluster.client() as client:
-            for name in ("coder-dev", "monitoring-dev"):
+            for name in ("coder-dev", "monitoring-dev", "workspaces-dev"):
                 body: dict[str, Any] = {"metadata": {"name": name}}
                 client.post("/api/v1/namespaces", json=body).raise_for_status()
             deployment = json.loads(json.dumps(seed._DEPLOYMENT))

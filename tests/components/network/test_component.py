@@ -23,7 +23,9 @@ def network(args: WorkspaceNetworkPolicyArgs) -> tuple[Recorder, list[str]]:
 
 
 def sent(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
-    return [{key: each[key] for key in ("metadata", "spec")} for each in recorder.of(kind)]
+    """What was registered, by name: Pulumi registers resources of a component in any order."""
+    sent = [{key: each[key] for key in ("metadata", "spec")} for each in recorder.of(kind)]
+    return sorted(sent, key=lambda each: str(each["metadata"]["name"]), reverse=True)
 
 
 def bare(manifest: dict[str, Any]) -> dict[str, Any]:
