@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import arguments, settings_network
 from components.alerts import Alerts
-from components.coder import package
+from components.coder import deployment, package
 from components.coder.lookup import look_up
 from components.coderd_env import CoderdEnv
 from components.dashboards import Dashboards
@@ -46,11 +46,25 @@ def warn(stack: Settings) -> None:
         pulumi.log.warn(f"there is no network policy: {why}")
 
 
+def coderd_variables(stack: Settings, on_cluster: pulumi.ResourceOptions) -> dict[str, str]:
+    """Declare the login's and coderd's variables; return the callback of each GitLab instance."""
+    wanted = arguments.external_auth(stack)
+    if wanted is None:
+        return {}
+    login = GitLabExternalAuth("external-auth", wanted, on_cluster)
+    variables = arguments.coderd_env(STACK, stack, login)
+    if variables is not None:
+        CoderdEnv("coderd", variables, on_cluster)
+    return login.callback_urls
+
+
 def declare(stack: Settings, root: Path) -> None:
     """Declare every resource of the stack and export its outputs."""
-    # What the deployment does not have or allow stops the run before anything is declared.
-    known = look_up(stack)
-    refuse(STACK, (*known.problems, *package.problems(stack)))
+    # What does not fit what is there stops the run before anything is declared, all at once.
+    known, found = look_up(stack), deployment.look_up(STACK, stack)
+    refuse(STACK, (*known.problems, *found.problems, *package.problems(stack)))
+    for warning in found.warnings:
+        pulumi.log.warn(warning)
     wanted_templates = {
         template.name: arguments.workspace_template(STACK, stack, template, known, root)
         for template in stack.templates
@@ -72,8 +86,7 @@ def declare(stack: Settings, root: Path) -> None:
     on_cluster = pulumi.ResourceOptions(providers=[cluster])
     on_coder = pulumi.ResourceOptions(providers=[coder])
 
-    login = GitLabExternalAuth("external-auth", arguments.external_auth(stack), on_cluster)
-    CoderdEnv("coderd", arguments.coderd_env(stack, login), on_cluster)
+    callbacks = coderd_variables(stack, on_cluster)
 
     limits = arguments.workspace_namespace(stack)
     if limits:
@@ -102,7 +115,7 @@ def declare(stack: Settings, root: Path) -> None:
     dashboards = Dashboards("dashboards", arguments.dashboards(stack), on_cluster)
     alerts = Alerts("alerts", arguments.alerts(stack), on_cluster)
 
-    pulumi.export("callbackUrls", login.callback_urls)
+    pulumi.export("callbackUrls", callbacks)
     pulumi.export(
         "templates",
         {

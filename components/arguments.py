@@ -10,6 +10,7 @@ import pulumi
 
 from components import boundary
 from components.alerts import RUNBOOK, AlertsArgs, Thresholds
+from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
 from components.dashboards import DashboardsArgs
@@ -101,12 +102,18 @@ def firewall(settings: Settings, template: Template) -> Firewall | None:
     )
 
 
-def external_auth(settings: Settings) -> GitLabExternalAuthArgs:
-    """Return the arguments of the external login; a provider's index is its place in the list."""
+def external_auth(settings: Settings) -> GitLabExternalAuthArgs | None:
+    """Return the arguments of the external login; a provider's index is its place in the list.
+
+    None where the login is somebody else's.
+    """
+    if settings.coder.variables == "none":
+        return None
     credentials = settings.secrets.external_auth
     return GitLabExternalAuthArgs(
         namespace=settings.coder.namespace,
         access_url=settings.coder.access_url,
+        secret_name=(variables.CREDENTIALS_SECRET if settings.coder.variables == "chart" else None),
         providers=[
             GitLabProvider(
                 index=index,
@@ -121,15 +128,21 @@ def external_auth(settings: Settings) -> GitLabExternalAuthArgs:
     )
 
 
-def coderd_env(settings: Settings, login: GitLabExternalAuth) -> CoderdEnvArgs:
-    """Return the arguments of coderd's variables: the external login's and the audit log's."""
+def coderd_env(stack: str, settings: Settings, login: GitLabExternalAuth) -> CoderdEnvArgs | None:
+    """Return the arguments of coderd's variables, the external login's and the audit log's.
+
+    None where the stack sets none.
+    """
     coder = settings.coder
+    if coder.variables not in {"patch", "secret"}:
+        return None
     return CoderdEnvArgs(
         namespace=coder.namespace,
         deployment=coder.deployment,
         container=coder.container,
+        secret_name=variables.secret_name(stack),
+        patch=coder.variables == "patch",
         variables=[*login.variables, *(AUDIT_VARIABLES if coder.audit_logging else ())],
-        pod_annotations=login.pod_annotations,
         skip_await=not coder.wait_for_rollout,
         force=settings.kubernetes.force_conflicts,
     )

@@ -1,20 +1,25 @@
 """CoderdEnv: environment variables of coderd, and nothing else of its Deployment.
 
-coderd is installed by Coder's Helm chart (v2.34.1: Deployment `coder`, container `coder`). The
-variables go in by server-side apply under a field manager of their own: `env` merges by name, the
-chart's variables stay the chart's, and deleting the patch gives ours back.
+coderd is installed by Coder's Helm chart (Deployment `coder`, container `coder`). All variables
+stand in one Secret, which one `envFrom` entry names; an annotation of the pod template changes when
+a variable does, so that coderd restarts exactly then. Both go in by one server-side apply under a
+field manager of their own, and deleting the patch gives them back. Not by `env`: pulumi-kubernetes
+compares a list by place, so that the chart's variables would be told as changes for ever.
 """
 
+import base64
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.boundary.credentials import form_of, names_credential
+from components.boundary.credentials import HIDDEN, form_of, names_credential
+from components.coder.variables import ANNOTATION, AUDIT, FIELD_MANAGER
 from components.errors import refuse
+from components.rotation import rotation_token
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
@@ -22,63 +27,51 @@ _FIELD_MANAGER_LENGTH: Final = 128
 
 
 @dataclass(frozen=True)
-class SecretRef:
-    """One key of a Kubernetes Secret in coderd's namespace.
+class EnvVar:
+    """A variable of coderd.
 
     Args:
-        name: name of the Secret; given as an output of it, coderd restarts after it is there.
-        key: key in the Secret.
+        name: its name.
+        value: its value.
+        secret: whether the value is a credential, which reviews do not show.
     """
 
-    name: pulumi.Input[str]
-    key: str
-
-
-@dataclass(frozen=True)
-class EnvVar:
-    """A variable of coderd: a literal, readable in the Deployment, or a reference to a Secret."""
-
     name: str
-    value: pulumi.Input[str] | SecretRef
+    value: pulumi.Input[str]
+    secret: bool = False
 
 
-# What the dashboards need: JSON logs for Loki, and the metrics of agents for Prometheus.
-AUDIT_VARIABLES: Final[tuple[EnvVar, ...]] = (
-    EnvVar("CODER_LOGGING_JSON", "/dev/stderr"),
-    EnvVar("CODER_LOGGING_HUMAN", "/dev/null"),
-    EnvVar("CODER_PROMETHEUS_ENABLE", "true"),
-    EnvVar("CODER_PROMETHEUS_ADDRESS", "0.0.0.0:2112"),
-    EnvVar("CODER_PROMETHEUS_COLLECT_AGENT_STATS", "true"),
-)
+AUDIT_VARIABLES: Final = tuple(EnvVar(name, value) for name, value in AUDIT.items())
 
 
 @dataclass(frozen=True)
 class CoderdEnvArgs:
     """The variables of one coderd.
 
-    Declare one CoderdEnv for a Deployment: two patches by one field manager take each other's
-    fields away.
+    Declare one CoderdEnv that patches for a Deployment: `envFrom` is a list of one owner.
 
     Args:
-        namespace: namespace of the Deployment.
+        namespace: namespace of the Deployment, in which the Secret has to be.
         variables: every variable that the stack sets, names unique.
+        secret_name: name of the Secret.
+        patch: whether the Deployment is patched; otherwise the Secret is made alone, and somebody
+            else names it in the Deployment, such as the chart by `coder.envFrom` in its values.
         deployment: name of the Deployment.
-        container: name of coderd's container.
-        pod_annotations: annotations of the pod template. A value that changes restarts coderd,
-            which is how a rotated Secret takes effect: see GitLabExternalAuth.pod_annotations.
+        container: name of coderd's container, which has to be the pod's first.
         skip_await: go on without waiting for the rollout.
         force: take over fields that another field manager owns; otherwise they are a conflict.
-        field_manager: owner of the fields. Two stacks that patch one Deployment need two.
+        field_manager: owner of the fields.
     """
 
     namespace: pulumi.Input[str]
     variables: Sequence[EnvVar]
+    secret_name: str
+    patch: bool = True
     deployment: str = "coder"
     container: str = "coder"
-    pod_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     skip_await: bool = False
     force: bool = False
-    field_manager: str = "firewalled-coder"
+    field_manager: str = FIELD_MANAGER
 
     def __post_init__(self) -> None:
         refuse("coderd variables", self._problems())
@@ -86,7 +79,7 @@ class CoderdEnvArgs:
     def _problems(self) -> list[str]:
         found = []
         names = [variable.name for variable in self.variables]
-        if not names and not self.pod_annotations:
+        if not names:
             found.append("there is nothing to set")
         for name in sorted(set(names)):
             if not _VARIABLE.match(name):
@@ -94,12 +87,15 @@ class CoderdEnvArgs:
             if names.count(name) > 1:
                 found.append(f"{name} is set {names.count(name)} times; set it once")
         found += [
-            f"{variable.name} is a literal, which everybody who may read the Deployment could "
-            "read: put it in a Secret and refer to that"
+            f"{variable.name} looks like a credential and would be shown in reviews: mark it secret"
             for variable in self.variables
-            if not isinstance(variable.value, SecretRef) and _is_credential(variable)
+            if not variable.secret and _is_credential(variable)
         ]
-        for what, value in (("deployment", self.deployment), ("container", self.container)):
+        for what, value in (
+            ("deployment", self.deployment),
+            ("container", self.container),
+            ("secret_name", self.secret_name),
+        ):
             if not _NAME.match(value):
                 found.append(f"{what} {value!r} is no Kubernetes name")
         if not 0 < len(self.field_manager) <= _FIELD_MANAGER_LENGTH:
@@ -112,9 +108,11 @@ class CoderdEnv(pulumi.ComponentResource):
 
     Attributes:
         names: the variables that the stack owns, sorted.
+        secret_name: name of the Secret.
     """
 
     names: tuple[str, ...]
+    secret_name: pulumi.Output[str]
 
     def __init__(
         self, name: str, args: CoderdEnvArgs, opts: pulumi.ResourceOptions | None = None
@@ -122,11 +120,39 @@ class CoderdEnv(pulumi.ComponentResource):
         super().__init__("firewalledcoder:index:CoderdEnv", name, None, opts)
         # Sorted, so that the order in which parts of the program add theirs is no change.
         variables = sorted(args.variables, key=lambda variable: variable.name)
+        secret = kubernetes.core.v1.Secret(
+            f"{name}-variables",
+            metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                name=args.secret_name, namespace=args.namespace
+            ),
+            type="Opaque",
+            # Not stringData, whose keys the API server does not remove again once applied.
+            data={each.name: encoded(each.value) for each in variables},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.names = tuple(variable.name for variable in variables)
+        self.secret_name = secret.metadata.name
+        if args.patch:
+            self._patch(name, args, variables)
+        # What reviews show: a Secret's values are hidden from them, and its names with these.
+        shown = {each.name: HIDDEN if each.secret else each.value for each in variables}
+        self.register_outputs({"variables": shown, "secretName": self.secret_name})
+
+    def _patch(self, name: str, args: CoderdEnvArgs, variables: Sequence[EnvVar]) -> None:
+        token = rotation_token(
+            f"{name}-rotation", {each.name: each.value for each in variables}, parent=self
+        )
         annotations = {"pulumi.com/patchFieldManager": args.field_manager}
         if args.skip_await:
             annotations["pulumi.com/skipAwait"] = "true"
         if args.force:
             annotations["pulumi.com/patchForce"] = "true"
+        # An output of the Secret, so that it is there before a pod asks for it.
+        source = kubernetes.core.v1.SecretEnvSourcePatchArgs(name=self.secret_name)
+        container = kubernetes.core.v1.ContainerPatchArgs(
+            name=args.container,
+            env_from=[kubernetes.core.v1.EnvFromSourcePatchArgs(secret_ref=source)],
+        )
         kubernetes.apps.v1.DeploymentPatch(
             f"{name}-deployment",
             metadata=kubernetes.meta.v1.ObjectMetaPatchArgs(
@@ -134,20 +160,18 @@ class CoderdEnv(pulumi.ComponentResource):
             ),
             spec=kubernetes.apps.v1.DeploymentSpecPatchArgs(
                 template=kubernetes.core.v1.PodTemplateSpecPatchArgs(
-                    metadata=_pod_metadata(args.pod_annotations),
-                    spec=kubernetes.core.v1.PodSpecPatchArgs(
-                        containers=[
-                            kubernetes.core.v1.ContainerPatchArgs(
-                                name=args.container, env=[_env(each) for each in variables]
-                            )
-                        ]
+                    metadata=kubernetes.meta.v1.ObjectMetaPatchArgs(
+                        annotations={ANNOTATION: token}
                     ),
+                    spec=kubernetes.core.v1.PodSpecPatchArgs(containers=[container]),
                 )
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # The provider keeps the whole live object, with what the chart has as literals.
+                additional_secret_outputs=["metadata", "spec"],
+            ),
         )
-        self.names = tuple(variable.name for variable in variables)
-        self.register_outputs({"names": list(self.names)})
 
 
 def _is_credential(variable: EnvVar) -> bool:
@@ -155,22 +179,8 @@ def _is_credential(variable: EnvVar) -> bool:
     return names_credential(variable.name, value) or bool(value and form_of(value))
 
 
-def _pod_metadata(
-    annotations: Mapping[str, pulumi.Input[str]],
-) -> kubernetes.meta.v1.ObjectMetaPatchArgs | None:
-    if not annotations:
-        return None
-    return kubernetes.meta.v1.ObjectMetaPatchArgs(annotations=dict(annotations))
-
-
-def _env(variable: EnvVar) -> kubernetes.core.v1.EnvVarPatchArgs:
-    if not isinstance(variable.value, SecretRef):
-        return kubernetes.core.v1.EnvVarPatchArgs(name=variable.name, value=variable.value)
-    return kubernetes.core.v1.EnvVarPatchArgs(
-        name=variable.name,
-        value_from=kubernetes.core.v1.EnvVarSourcePatchArgs(
-            secret_key_ref=kubernetes.core.v1.SecretKeySelectorPatchArgs(
-                name=variable.value.name, key=variable.value.key
-            )
-        ),
+def encoded(value: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Return a value as a Kubernetes Secret holds it, in base64; a secret stays one."""
+    return pulumi.Output.from_input(value).apply(
+        lambda text: base64.b64encode(text.encode()).decode()
     )

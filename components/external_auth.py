@@ -1,26 +1,20 @@
 """GitLabExternalAuth: GitLab as an external login that coderd offers and templates require.
 
-One Secret holds the credentials of every provider. The variables that make coderd use them are
-handed on, for the one CoderdEnv of the stack.
+The variables that make coderd offer it are handed on, for the one CoderdEnv of the stack. Where the
+chart sets them, one Secret holds the credentials of every provider, for the chart to refer to.
 """
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components import syntax
 from components.boundary.credentials import masked
-from components.coderd_env import EnvVar, SecretRef
+from components.coder import variables
+from components.coderd_env import EnvVar, encoded
 from components.errors import refuse
-from components.rotation import rotation_token
-
-ROTATION_ANNOTATION: Final = "firewalled-coder/external-auth-rotation"
-
-_SCOPES: Final = ("read_user", "read_repository", "write_repository")
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class GitLabProvider:
     client_id: pulumi.Input[str] = field(repr=False)
     client_secret: pulumi.Input[str] = field(repr=False)
     display_name: str = "GitLab"
-    scopes: tuple[str, ...] = _SCOPES
+    scopes: tuple[str, ...] = variables.SCOPES
 
 
 @dataclass(frozen=True)
@@ -55,13 +49,14 @@ class GitLabExternalAuthArgs:
         namespace: coderd's namespace, in which the Secret has to be.
         access_url: the URL at which people reach coderd: scheme, host and port alone.
         providers: at least one; indexes, ids and hosts unique.
-        secret_name: name of the Secret.
+        secret_name: name of a Secret of the credentials alone, keys such as gitlab-client-id, for
+            a chart that sets the variables itself; none is made if not given.
     """
 
     namespace: pulumi.Input[str]
     access_url: str
     providers: Sequence[GitLabProvider]
-    secret_name: str = "coder-external-auth"  # noqa: S105  the name of a Secret
+    secret_name: str | None = None
 
     def __post_init__(self) -> None:
         refuse("external auth", self._problems())
@@ -84,86 +79,65 @@ class GitLabExternalAuthArgs:
 
 
 class GitLabExternalAuth(pulumi.ComponentResource):
-    """The Secret of the credentials, and the variables by which coderd finds them.
+    """The variables by which coderd offers GitLab, and where wanted a Secret of the credentials.
 
     Attributes:
         callback_urls: by provider id, the redirect URI to register in GitLab.
-        variables: the variables to set with CoderdEnv.
-        pod_annotations: annotations to set with CoderdEnv, so that coderd restarts when a
-            credential is rotated; random, and nothing of a credential is in them.
-        secret_name: name of the Secret.
+        variables: the variables to set with CoderdEnv, credentials among them.
+        secret_name: name of the Secret, None without one.
     """
 
     callback_urls: dict[str, str]
     variables: tuple[EnvVar, ...]
-    pod_annotations: Mapping[str, pulumi.Output[str]]
-    secret_name: pulumi.Output[str]
+    secret_name: pulumi.Output[str] | None
 
     def __init__(
         self, name: str, args: GitLabExternalAuthArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("firewalledcoder:index:GitLabExternalAuth", name, None, opts)
         providers = sorted(args.providers, key=lambda provider: provider.index)
-        credentials: dict[str, pulumi.Output[str]] = {}
-        for provider in providers:
-            credentials[_client_id_key(provider)] = pulumi.Output.secret(provider.client_id)
-            credentials[_client_secret_key(provider)] = pulumi.Output.secret(provider.client_secret)
-        secret = kubernetes.core.v1.Secret(
-            f"{name}-secret",
-            metadata=kubernetes.meta.v1.ObjectMetaArgs(
-                name=args.secret_name, namespace=args.namespace
-            ),
-            type="Opaque",
-            # Not stringData, whose keys the API server does not remove again once applied.
-            data={key: value.apply(_base64) for key, value in credentials.items()},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.secret_name = secret.metadata.name
+        self.secret_name = None
+        if args.secret_name is not None:
+            secret = kubernetes.core.v1.Secret(
+                f"{name}-secret",
+                metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                    name=args.secret_name, namespace=args.namespace
+                ),
+                type="Opaque",
+                # Not stringData, whose keys the API server does not remove again once applied.
+                data={
+                    variables.credential_key(provider.id, part): encoded(value)
+                    for provider in providers
+                    for part, value in _credentials(provider).items()
+                },
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            self.secret_name = secret.metadata.name
         self.callback_urls = {
             provider.id: f"{args.access_url.rstrip('/')}/external-auth/{provider.id}/callback"
             for provider in providers
         }
         self.variables = (
-            # No login leaves for github.com, which coderd offers by default.
-            EnvVar("CODER_OAUTH2_GITHUB_DEFAULT_PROVIDER_ENABLE", "false"),
-            *(v for provider in providers for v in variables(provider, self.secret_name)),
+            *(EnvVar(name, value) for name, value in variables.LOGIN.items()),
+            *(each for provider in providers for each in provider_variables(provider)),
         )
-        self.pod_annotations = {
-            ROTATION_ANNOTATION: rotation_token(f"{name}-rotation", credentials, parent=self)
-        }
         self.register_outputs({"callbackUrls": self.callback_urls, "secretName": self.secret_name})
 
 
-def variables(provider: GitLabProvider, secret: pulumi.Output[str]) -> Iterator[EnvVar]:
-    """Yield the variables that make coderd use a provider, its credentials in `secret`."""
-    base = f"https://{provider.host}/oauth"
-    values: dict[str, pulumi.Input[str] | SecretRef] = {
-        "ID": provider.id,
-        "TYPE": "gitlab",
-        "DISPLAY_NAME": provider.display_name,
-        "CLIENT_ID": SecretRef(secret, _client_id_key(provider)),
-        "CLIENT_SECRET": SecretRef(secret, _client_secret_key(provider)),
-        "AUTH_URL": f"{base}/authorize",
-        "TOKEN_URL": f"{base}/token",
-        "VALIDATE_URL": f"{base}/token/info",
-        # coderd matches it against clone URLs, of ssh as well, so the port stays out.
-        "REGEX": syntax.host_name(provider.host).replace(".", r"\."),
-        "SCOPES": " ".join(provider.scopes),
-    }
-    for key, value in values.items():
-        yield EnvVar(f"CODER_EXTERNAL_AUTH_{provider.index}_{key}", value)
+def provider_variables(provider: GitLabProvider) -> Iterator[EnvVar]:
+    """Yield the variables that make coderd offer a provider."""
+    plain = variables.login(provider.id, provider.host, provider.display_name, provider.scopes)
+    for part, text in plain.items():
+        yield EnvVar(variables.login_name(provider.index, part), text)
+    for part, value in _credentials(provider).items():
+        yield EnvVar(variables.login_name(provider.index, part), value, secret=True)
 
 
-def _client_id_key(provider: GitLabProvider) -> str:
-    return f"{provider.id}-client-id"
-
-
-def _client_secret_key(provider: GitLabProvider) -> str:
-    return f"{provider.id}-client-secret"
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+def _credentials(provider: GitLabProvider) -> dict[str, pulumi.Output[str]]:
+    values = dict(
+        zip(variables.CREDENTIALS, (provider.client_id, provider.client_secret), strict=True)
+    )
+    return {part: pulumi.Output.secret(value) for part, value in values.items()}
 
 
 def _provider_problems(provider: GitLabProvider) -> Iterator[str]:

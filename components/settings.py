@@ -27,6 +27,7 @@ from components.boundary import (
     build_policy,
     host_of,
 )
+from components.coder.variables import Setter
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.network.settings import NamespaceSettings, NetworkSettings
 from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER, LATEST
@@ -92,6 +93,13 @@ class Coder(_Model):
     )
     audit_logging: bool = Field(
         True, description="Switch on coderd's JSON log and metrics, which the dashboards read."
+    )
+    variables: Setter = Field(
+        "patch",
+        description="Who sets coderd's variables. patch: the stack, on the Deployment; secret: the "
+        "stack makes their Secret, which the chart's coder.envFrom names; chart: the chart's "
+        "coder.env, with credentials from a Secret of the stack's; none: somebody else, such as "
+        "another stack.",
     )
 
     @property

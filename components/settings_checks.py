@@ -19,6 +19,7 @@ from components.boundary.credentials import HIDDEN, form_of
 from components.mcp_server import authorization_problem
 from components.settings import (
     ClientCredentials,
+    Coder,
     FirewallSwitch,
     GitLab,
     Grafana,
@@ -43,6 +44,7 @@ class Parts:
     So a mistake in one place hides no other.
     """
 
+    coder: Coder | None = None
     providers: Sequence[GitLab | None] = ()
     workspaces: Workspaces | None = None
     templates: Sequence[Template | None] = ()
@@ -57,6 +59,7 @@ class Parts:
     def of(cls, settings: Settings) -> Parts:
         """Return the parts of settings that are well-formed as a whole."""
         return cls(
+            coder=settings.coder,
             providers=settings.external_auth.providers,
             workspaces=settings.workspaces,
             templates=settings.templates,
@@ -73,6 +76,7 @@ class Parts:
         """Return the parts of plain data, by top-level key, that are well-formed by themselves."""
         secrets = _mapping(values.get("secrets"))
         return cls(
+            coder=_part(Coder, values.get("coder")),
             providers=_entries(GitLab, _mapping(values.get("externalAuth")).get("providers")),
             workspaces=_part(Workspaces, values.get("workspaces", {})),
             templates=_entries(Template, values.get("templates")),
@@ -189,7 +193,9 @@ def _servers(parts: Parts) -> Iterator[Problem]:
 def _secrets(parts: Parts) -> Iterator[Problem]:
     if parts.token is not None:
         yield from _secret(("secrets", "coderToken"), parts.token)
-    for provider in filter(None, parts.providers):
+    # Whoever sets coderd's variables has the credentials.
+    elsewhere = parts.coder is not None and parts.coder.variables == "none"
+    for provider in () if elsewhere else filter(None, parts.providers):
         place = ("secrets", "externalAuth", provider.id)
         if provider.id not in parts.logins:
             yield from _secret((*place, "clientId"), None)

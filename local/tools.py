@@ -72,6 +72,8 @@ TOOLS = {
         Tool("etcd", "go.etcd.io/etcd/server/v3"),
         Tool("pulumi-sdkgen", "."),
         Tool("neturl", "."),
+        Tool("goregexp", "."),
+        Tool("kubeget", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
         Tool("promql", "."),
         Tool("cilium", "."),

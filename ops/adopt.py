@@ -322,9 +322,8 @@ def _finish(
     for urn, step in steps.items():
         if step.type not in PATCHED or step.op != "create":
             continue
-        patched = PATCHED[step.type]
-        label = f"{patched.rpartition(':')[2]} {step.object_id}"
-        if settling.unchanged(live.get((patched, step.object_id)), step.outputs):
+        label = f"{PATCHED[step.type].rpartition(':')[2]} {step.object_id}"
+        if settling.holds(live.get((PATCHED[step.type], step.object_id)), step.inputs):
             deployment.progress(f"{label} has what the stack sets of it")
             done.add(urn)
         else:

@@ -16,10 +16,11 @@ from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, e
 from components.network import NetworkChange, Translation
 from ops import network
 from ops.alerting import AlertChange, alert_changes
-from ops.changes import SECRET, Change, Step, differences, text, without_secrets
+from ops.changes import Change, Step, differences, without_secrets
+from ops.coderd import Coderd, coderd
 from ops.panel_changes import Panels, panels
 from ops.template_changes import AccessChange, Registered, access_changes, pin_changes
-from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
+from ops.tokens import MCP_SERVER, TEMPLATE
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
 
@@ -34,7 +35,6 @@ _MARKERS = frozenset(
         "random:index/randomInteger:RandomInteger",
     }
 )
-_LOGIN = re.compile(r"CODER_EXTERNAL_AUTH_")
 _COMPONENT = re.compile(r"firewalledcoder:")
 
 
@@ -162,6 +162,8 @@ class StackPreview:
         failure: why the preview failed; then nothing else is known.
         old_templates: what each template registered of itself at the last update.
         new_templates: the same by the settings.
+        old_coderd: what the component of coderd's variables registered at the last update.
+        new_coderd: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
         without_network_policy: why there is none beside a firewall.
         doubts: what is doubtful in the rules that the stack added itself.
@@ -177,6 +179,8 @@ class StackPreview:
     new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     old_templates: Mapping[str, Registered] = field(default_factory=dict)
     new_templates: Mapping[str, Registered] = field(default_factory=dict)
+    old_coderd: Mapping[str, Any] | None = None
+    new_coderd: Mapping[str, Any] | None = None
     failure: str = ""
     switched_off: str = ""
     without_network_policy: str = ""
@@ -265,15 +269,9 @@ class StackPreview:
         return {name: changes for name, changes in found.items() if changes}
 
     @cached_property
-    def coderd_variables(self) -> tuple[Change, ...]:
-        """Variables of coderd that differ, the external login's first."""
-        found = []
-        for step in self.steps:
-            if step.type != DEPLOYMENT_PATCH:
-                continue
-            old, new = _environment(step.old), _environment(step.new)
-            found += list(differences(old, new))
-        return tuple(sorted(found, key=lambda change: not is_login(change)))
+    def coderd(self) -> Coderd:
+        """Variables of coderd that differ, and whether it restarts."""
+        return coderd(self.steps, self.old_coderd, self.new_coderd)
 
     @cached_property
     def dashboards(self) -> tuple[Panels, ...]:
@@ -288,28 +286,3 @@ class StackPreview:
     def alerts(self) -> tuple[AlertChange, ...]:
         """Alerts that differ, those no longer watched first."""
         return alert_changes(self.steps)
-
-
-def is_login(change: Change) -> bool:
-    """Whether a variable of coderd belongs to the external login."""
-    return bool(_LOGIN.match(change.path))
-
-
-def _environment(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables of every container; a reference to a Secret names it."""
-    place: Any = inputs
-    for key in ("spec", "template", "spec", "containers"):
-        place = place.get(key) if isinstance(place, Mapping) else None
-    found = {}
-    for container in place if isinstance(place, list) else ():
-        for variable in container.get("env") or ():
-            reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
-            value = variable.get("value")
-            found[str(variable.get("name"))] = (
-                f"key {reference.get('key')} of Secret {reference.get('name')}"
-                if isinstance(reference, Mapping)
-                else SECRET
-                if value == SECRET
-                else text(value)
-            )
-    return found

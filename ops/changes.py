@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.boundary.credentials import HIDDEN, without
@@ -44,8 +44,8 @@ class Change:
 class Step:
     """One resource that the engine would touch; secrets are gone from its inputs.
 
-    `touched` names the properties that the provider calls changed: of a secret that is all there
-    is to show.
+    `touched` names the properties that the provider calls changed, and `details` the path of each
+    value with `add`, `delete` or `update`: of a secret that is all there is to show.
     """
 
     op: str
@@ -54,6 +54,7 @@ class Step:
     old: Mapping[str, Any]
     new: Mapping[str, Any]
     touched: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -105,6 +106,7 @@ def _step(op: str, metadata: Mapping[str, Any]) -> Step:
         _inputs(metadata, "old"),
         _inputs(metadata, "new"),
         tuple(metadata.get("diffs") or ()),
+        dict(metadata.get("details") or {}),
     )
 
 

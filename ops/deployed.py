@@ -1,7 +1,8 @@
-"""What a deployed stack says of its templates: their policies and the agents' variables.
+"""What a deployed stack says of its templates and of coderd, as components register it.
 
-Each WorkspaceTemplate registers both, so they stand in its state. States of before have them in the
-stack's outputs, under the templates' names; one that an update left half way may have both.
+Each WorkspaceTemplate registers its policy and the agent's variables, so they stand in its state.
+States of before have them in the stack's outputs, under the templates' names; one that an update
+left half way may have both.
 """
 
 from __future__ import annotations
@@ -14,32 +15,37 @@ from pulumi import automation
 
 from components.boundary import Policy
 from ops.state import State
-from ops.tokens import STACK, WORKSPACE_TEMPLATE
+from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What templates there are, by name and in its order.
+    """What templates there are, by name and in its order, and what is set on coderd.
 
     Attributes:
         policies: of each template; None without a firewall.
         agent_env: the agent's variables of each; None when the state says nothing of any.
+        coderd: outputs of the CoderdEnv, None without one.
     """
 
     policies: Mapping[str, Policy | None]
     agent_env: Mapping[str, Mapping[str, str]] | None
+    coderd: Mapping[str, Any] | None = None
 
 
 def of(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> Deployed:
     """Return what the outputs of resources say, given with their URNs; others pass by."""
     stack: Mapping[str, Any] = {}
     own: dict[str, Mapping[str, Any]] = {}
+    coderd: Mapping[str, Any] | None = None
     for urn, outputs in resources:
         kind, name = type_of(urn), urn.rpartition("::")[2]
         if kind == STACK:
             stack = outputs
         elif kind == WORKSPACE_TEMPLATE:
             own[name] = outputs
+        elif kind == CODERD_ENV:
+            coderd = outputs
     rules, variables = (
         {
             **(earlier if isinstance(earlier := stack.get(before), Mapping) else {}),
@@ -51,6 +57,7 @@ def of(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> Deployed:
     return Deployed(
         {name: Policy.from_json(each) if each else None for name, each in sorted(rules.items())},
         {name: dict(each) for name, each in sorted(variables.items())} if known else None,
+        coderd,
     )
 
 

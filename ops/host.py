@@ -28,8 +28,12 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, plug
 
 # Packages of providers, as far as this program's commits have any.
 _PACKAGES = ("pulumi_kubernetes", "pulumi_random", "pulumi_coderd")
-# Resources whose outputs say what agents reach.
-_SAYING = ("pulumi:pulumi:Stack", "firewalledcoder:index:WorkspaceTemplate")
+# Resources whose outputs say what reviews need, of ops/deployed.py.
+_SAYING = (
+    "pulumi:pulumi:Stack",
+    "firewalledcoder:index:WorkspaceTemplate",
+    "firewalledcoder:index:CoderdEnv",
+)
 
 
 class _Server(_server.LanguageServer):
@@ -216,6 +220,9 @@ def _step(metadata: Any) -> dict[str, Any]:
         "urn": metadata.urn,
         "type": metadata.type,
         "diffs": list(metadata.diffs or ()),
+        "details": {
+            path: each.diff_kind.value for path, each in (metadata.detailed_diff or {}).items()
+        },
         **{
             side: {"inputs": state.inputs} if state else None
             for side, state in (("old", metadata.old), ("new", metadata.new))

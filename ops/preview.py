@@ -22,11 +22,11 @@ from ops import changes, deployed, engine, network, plan, report, up
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 from ops.template_changes import Registered
-from ops.tokens import STACK, WORKSPACE_TEMPLATE
+from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 CHANGED: Final = 2
 _NAMED: Final = 5
-_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE})
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV})
 
 
 def assess(
@@ -93,6 +93,8 @@ def assess(
         new_variables=new.agent_env or {},
         old_templates=_registered(before),
         new_templates=_registered(after),
+        old_coderd=old.coderd,
+        new_coderd=new.coderd,
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         switched_off=settings.switched_off,
@@ -136,6 +138,9 @@ def _plain(metadata: Any) -> dict[str, Any]:
         "old": side(metadata.old),
         "new": side(metadata.new),
         "diffs": metadata.diffs,
+        "details": {
+            path: each.diff_kind.value for path, each in (metadata.detailed_diff or {}).items()
+        },
     }
 
 

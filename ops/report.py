@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
 from ops import network
 from ops.alerting import AlertChange
-from ops.assessment import Reach, StackPreview, Verdict, is_login
-from ops.changes import Change, Step
+from ops.assessment import Reach, StackPreview, Verdict
+from ops.changes import SECRET, Change, Step
+from ops.coderd import Coderd, is_login
 from ops.markdown import LINE
 from ops.markdown import cell as _cell
 from ops.markdown import clip as _clip
@@ -122,8 +124,9 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
         ("Agent variables", _variables(preview)),
         ("MCP servers", [line for step in preview.servers for line in _server(step)]),
-        ("External login", _settings(c for c in preview.coderd_variables if is_login(c))),
-        ("coderd's variables", _settings(c for c in preview.coderd_variables if not is_login(c))),
+        ("coderd", _coderd(preview.coderd)),
+        ("External login", _settings(filter(is_login, preview.coderd.changes))),
+        ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
         ("Alerts", [_alert(change) for change in preview.alerts]),
         ("Dashboards", [line for panels in preview.dashboards for line in _panel_lines(panels)]),
     ]
@@ -291,7 +294,21 @@ def _settings(changes: Iterable[Change]) -> list[str]:
     return [f"- {_code(change.path)}: {_values(change)}" for change in changes]
 
 
+def _coderd(found: Coderd) -> list[str]:
+    restarts = ["- coderd **restarts**: its pods get the variables as they are then"]
+    return [
+        *(restarts if found.restarts else ()),
+        *(
+            f"- ⚠️ coderd reads Secret {_code(name)} only when it starts, and the stack does not "
+            "restart it: **the chart has to roll out** after this, as by `kubectl rollout restart`"
+            for name in found.left
+        ),
+    ]
+
+
 def _values(change: Change) -> str:
+    if change.old == change.new == SECRET:
+        return "a secret value changes"
     old = "not set" if change.old is None else _code(change.old)
     new = "**removed**" if change.new is None else _code(change.new)
     return f"{old} → {new}"
@@ -400,7 +417,9 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
             name: [_change_json(change) for change in changes]
             for name, changes in preview.variables.items()
         },
-        "coderdVariables": [_change_json(change) for change in preview.coderd_variables],
+        "coderdVariables": [_change_json(change) for change in preview.coderd.changes],
+        "coderdRestarts": preview.coderd.restarts,
+        "chartHasToRollOut": list(preview.coderd.left),
         "alerts": [
             {"name": each.name, "op": each.op, "changed": list(each.parts)}
             for each in preview.alerts

@@ -299,6 +299,8 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         steps=changes.steps(answer.steps),
         old_variables=present.agent_env,
         new_variables={name: variables[name] for name in variables if template in {None, name}},
+        old_coderd=present.coderd,
+        new_coderd=then.coderd,
         switched_off=off,
     )
     record = Record(

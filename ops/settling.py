@@ -16,21 +16,17 @@ from typing import Any, Final
 
 import bcrypt
 
+from components.coder.variables import ANNOTATION
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
-from components.external_auth import ROTATION_ANNOTATION
 from ops.existing import Version
 from ops.state import Resource, State, secret
 from ops.steps import Step
-from ops.tokens import DEPLOYMENT_PATCH
+from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, SECRET
 
-_SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
 _PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a type token
 _PET: Final = "random:index/randomPet:RandomPet"
 _ID: Final = "random:index/randomId:RandomId"
-_LOGIN: Final = "firewalledcoder:index:GitLabExternalAuth"
 _BCRYPT_BYTES: Final = 72
-# What the API server changes in an object whatever is applied.
-_SERVER_OWN: Final = ("managedFields", "resourceVersion", "generation")
 
 
 def password(state: State, shown: Mapping[str, Resource]) -> Iterator[str]:
@@ -40,7 +36,7 @@ def password(state: State, shown: Mapping[str, Resource]) -> Iterator[str]:
         state: changed in place.
         shown: its resources with their secrets in clear.
     """
-    for resource in state.of_type(_SECRET):
+    for resource in state.of_type(SECRET):
         made = state.sibling(resource, _PASSWORD)
         if made is None or resource["inputs"]["metadata"]["name"] != PASSWORD_SECRET:
             continue
@@ -62,23 +58,23 @@ def password(state: State, shown: Mapping[str, Resource]) -> Iterator[str]:
 
 
 def rotation(state: State, live: Mapping[str, Mapping[str, Any]], same: set[str]) -> Iterator[str]:
-    """Take the rotation token of the login's Secret from coderd's pods, so that none restarts.
+    """Take the rotation token of coderd's variables from its pods, so that none restarts.
 
     Args:
         state: changed in place.
         live: coderd's Deployment by namespace and name.
-        same: URNs of what would not change: with other credentials coderd has to restart.
+        same: URNs of what would not change: with other variables coderd has to restart.
     """
     if any(True for _ in state.of_type(DEPLOYMENT_PATCH)):
         return
     for token in state.of_type(_ID):
         component = state.resources.get(token.get("parent", ""), {})
-        login = state.sibling(token, _SECRET)
-        if component.get("type") != _LOGIN or login is None or login["urn"] not in same:
+        variables = state.sibling(token, SECRET)
+        if component.get("type") != CODERD_ENV or not variables or variables["urn"] not in same:
             continue
         for where, outputs in live.items():
             annotations = _at(outputs, "spec", "template", "metadata", "annotations")
-            text = str(annotations.get(ROTATION_ANNOTATION, ""))
+            text = str(annotations.get(ANNOTATION, ""))
             length = int(token["inputs"]["byteLength"])
             if not re.fullmatch(f"[0-9a-f]{{{2 * length}}}", text):
                 continue
@@ -206,18 +202,21 @@ def differences(given: Mapping[str, Any], running: Version, root: Path) -> list[
     return names
 
 
-def unchanged(live: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> bool:
-    """Whether applying a patch leaves an object as it is, but for what the API server counts."""
-    return live is not None and _bare(live) == _bare(planned)
+def holds(live: Any, patch: Any) -> bool:
+    """Whether an object has all that a patch would set, so that applying it changes no field.
 
-
-def _bare(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    bare = {key: each for key, each in outputs.items() if not key.startswith("__")}
-    bare.pop("status", None)
-    bare["metadata"] = {
-        key: each for key, each in bare.get("metadata", {}).items() if key not in _SERVER_OWN
-    }
-    return bare
+    Args:
+        live: the object, None if it is not there.
+        patch: the patch's inputs; entries of its lists go by name, as the API server merges them.
+    """
+    if isinstance(patch, Mapping):
+        return isinstance(live, Mapping) and all(
+            key in live and holds(live[key], value) for key, value in patch.items()
+        )
+    if isinstance(patch, list) and patch and all("name" in each for each in patch):
+        there = {each.get("name"): each for each in live or () if isinstance(each, Mapping)}
+        return all(holds(there.get(each["name"]), each) for each in patch)
+    return bool(live == patch)
 
 
 def _remember(outputs: Resource, adopted: Mapping[str, Any]) -> None:

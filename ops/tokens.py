@@ -10,6 +10,9 @@ WORKSPACE_TEMPLATE: Final = "firewalledcoder:index:WorkspaceTemplate"
 TEMPLATE: Final = "coderd:index/template:Template"
 MCP_SERVER: Final = "coderd:index/agentsMcpServer:AgentsMcpServer"
 DEPLOYMENT_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
+SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
+LOGIN: Final = "firewalledcoder:index:GitLabExternalAuth"
+CODERD_ENV: Final = "firewalledcoder:index:CoderdEnv"
 NAMESPACE_PATCH: Final = "kubernetes:core/v1:NamespacePatch"
 PATCHED: Final[Mapping[str, str]] = {
     DEPLOYMENT_PATCH: "kubernetes:apps/v1:Deployment",

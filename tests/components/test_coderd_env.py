@@ -1,36 +1,56 @@
+import base64
+import json
 from typing import Any
 
 import pulumi
 import pytest
 
-from components.coderd_env import AUDIT_VARIABLES, CoderdEnv, CoderdEnvArgs, EnvVar, SecretRef
+from components.coder.variables import AUDIT
+from components.coderd_env import AUDIT_VARIABLES, CoderdEnv, CoderdEnvArgs, EnvVar
 from components.errors import ArgsError
-from tests.components.recording import record
+from tests.components.recording import Recorder, record
+
+COMPONENT = "firewalledcoder:index:CoderdEnv"
+SECRET = "kubernetes:core/v1:Secret"
+TOKEN = "random:index/randomId:RandomId"
+PATCH = "kubernetes:apps/v1:DeploymentPatch"
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
 
 
-def patch(**given: Any) -> dict[str, Any]:
-    """The inputs of the one patch that a CoderdEnv declares."""
+def args(**given: Any) -> CoderdEnvArgs:
+    standard: dict[str, Any] = {
+        "namespace": "coder",
+        "secret_name": "coder-env",
+        "variables": [EnvVar("A", "1")],
+    }
+    return CoderdEnvArgs(**{**standard, **given})
 
+
+def declare(**given: Any) -> Recorder:
     def program() -> dict[str, pulumi.Output[Any]]:
-        CoderdEnv("env", CoderdEnvArgs(**{"namespace": "coder", **given}))
+        CoderdEnv("env", args(**given))
         return {}
 
-    recorder, _ = record(program)
-    (inputs,) = recorder.of("DeploymentPatch")
-    kinds = [args.typ for args in recorder.registered]
-    assert kinds == ["firewalledcoder:index:CoderdEnv", "kubernetes:apps/v1:DeploymentPatch"]
+    return record(program, {TOKEN: {"hex": "0123456789abcdef"}})[0]
+
+
+def only(recorder: Recorder, kind: str) -> dict[str, Any]:
+    (inputs,) = recorder.of(kind)
     return dict(inputs)
 
 
-def test_only_the_fields_given_are_in_the_patch() -> None:
-    inputs = patch(
-        variables=[
-            EnvVar("B", SecretRef("coder-external-auth", "gitlab-client-id")),
-            EnvVar("A", "1"),
-        ],
-        pod_annotations={"firewalled-coder/rotation": "cafe"},
-    )
-    assert {key: inputs[key] for key in ("metadata", "spec")} == {
+def values(recorder: Recorder) -> dict[str, str]:
+    data = only(recorder, "Secret")["data"]
+    assert SECRET_MARK in data
+    return {key: base64.b64decode(value).decode() for key, value in data["value"].items()}
+
+
+def test_one_secret_holds_the_variables_and_one_entry_names_it() -> None:
+    recorder = declare(variables=[EnvVar("B", "x", secret=True), EnvVar("A", "1")])
+    assert {each.typ for each in recorder.registered} == {COMPONENT, SECRET, TOKEN, PATCH}
+    assert values(recorder) == {"A": "1", "B": "x"}
+    assert only(recorder, "Secret")["metadata"] == {"name": "coder-env", "namespace": "coder"}
+    assert {key: only(recorder, "DeploymentPatch")[key] for key in ("metadata", "spec")} == {
         "metadata": {
             "name": "coder",
             "namespace": "coder",
@@ -38,24 +58,10 @@ def test_only_the_fields_given_are_in_the_patch() -> None:
         },
         "spec": {
             "template": {
-                "metadata": {"annotations": {"firewalled-coder/rotation": "cafe"}},
+                "metadata": {"annotations": {"firewalled-coder/variables": "0123456789abcdef"}},
                 "spec": {
                     "containers": [
-                        {
-                            "name": "coder",
-                            "env": [
-                                {"name": "A", "value": "1"},
-                                {
-                                    "name": "B",
-                                    "valueFrom": {
-                                        "secretKeyRef": {
-                                            "name": "coder-external-auth",
-                                            "key": "gitlab-client-id",
-                                        }
-                                    },
-                                },
-                            ],
-                        }
+                        {"name": "coder", "envFrom": [{"secretRef": {"name": "coder-env"}}]}
                     ]
                 },
             }
@@ -63,19 +69,47 @@ def test_only_the_fields_given_are_in_the_patch() -> None:
     }
 
 
+def test_a_secret_alone_for_whoever_names_it() -> None:
+    recorder = declare(patch=False)
+    assert {each.typ for each in recorder.registered} == {COMPONENT, SECRET}
+
+
 def test_order_of_the_variables_is_no_change() -> None:
     one = [EnvVar("A", "1"), EnvVar("B", "2")]
-    assert patch(variables=one) == patch(variables=one[::-1])
+    first, second = declare(variables=one), declare(variables=one[::-1])
+    for kind in ("Secret", "RandomId", "DeploymentPatch"):
+        assert only(first, kind) == only(second, kind)
+
+
+@pytest.mark.parametrize(
+    ("given", "restarts"),
+    [
+        ({"variables": [EnvVar("A", "2")]}, True),
+        ({"variables": [EnvVar("B", "1")]}, True),
+        ({"variables": [EnvVar("A", "1"), EnvVar("B", "", secret=True)]}, True),
+        ({"variables": [EnvVar("A", "1", secret=True)]}, False),
+        ({"skip_await": True, "force": True}, False),
+    ],
+)
+def test_coderd_restarts_exactly_when_a_variable_changes(
+    given: dict[str, Any], restarts: bool
+) -> None:
+    before, after = only(declare(), "RandomId"), only(declare(**given), "RandomId")
+    assert (before["keepers"] != after["keepers"]) is restarts
+    assert SECRET_MARK in before["keepers"]
 
 
 def test_switches_become_annotations() -> None:
-    inputs = patch(
-        variables=AUDIT_VARIABLES,
-        deployment="coder-eu",
-        container="server",
-        skip_await=True,
-        force=True,
-        field_manager="second-stack",
+    inputs = only(
+        declare(
+            variables=AUDIT_VARIABLES,
+            deployment="coder-eu",
+            container="server",
+            skip_await=True,
+            force=True,
+            field_manager="second-stack",
+        ),
+        "DeploymentPatch",
     )
     assert inputs["metadata"] == {
         "name": "coder-eu",
@@ -86,18 +120,19 @@ def test_switches_become_annotations() -> None:
             "pulumi.com/patchForce": "true",
         },
     }
-    assert "metadata" not in inputs["spec"]["template"]
     assert inputs["spec"]["template"]["spec"]["containers"][0]["name"] == "server"
 
 
+def test_a_secret_value_stands_in_the_secret_alone() -> None:
+    recorder = declare(variables=[EnvVar("KEY", "x1y2", secret=True)])
+    assert values(recorder) == {"KEY": "x1y2"}
+    elsewhere = json.dumps([each.inputs for each in recorder.registered if each.typ != SECRET])
+    for text in ("x1y2", base64.b64encode(b"x1y2").decode()):
+        assert text not in elsewhere
+
+
 def test_audit_variables() -> None:
-    assert {variable.name: variable.value for variable in AUDIT_VARIABLES} == {
-        "CODER_LOGGING_JSON": "/dev/stderr",
-        "CODER_LOGGING_HUMAN": "/dev/null",
-        "CODER_PROMETHEUS_ENABLE": "true",
-        "CODER_PROMETHEUS_ADDRESS": "0.0.0.0:2112",
-        "CODER_PROMETHEUS_COLLECT_AGENT_STATS": "true",
-    }
+    assert {variable.name: variable.value for variable in AUDIT_VARIABLES} == AUDIT
 
 
 @pytest.mark.parametrize(
@@ -106,17 +141,15 @@ def test_audit_variables() -> None:
         ({"variables": []}, "nothing to set"),
         ({"variables": [EnvVar("A B", "1")]}, "'A B' is no variable name"),
         ({"variables": [EnvVar("A", "1"), EnvVar("A", "2")]}, "A is set 2 times"),
-        ({"variables": [EnvVar("CODER_EXTERNAL_AUTH_0_CLIENT_SECRET", "x1y2")]}, "is a literal"),
-        (
-            {"variables": [EnvVar("CODER_PG_CONNECTION_URL", "postgres://c:x1y2@db/c")]},
-            "is a literal",
-        ),
-        ({"variables": [EnvVar("A", "1")], "container": "Coder"}, "container 'Coder'"),
-        ({"variables": [EnvVar("A", "1")], "deployment": ""}, "deployment ''"),
-        ({"variables": [EnvVar("A", "1")], "field_manager": ""}, "field manager"),
+        ({"variables": [EnvVar("CODER_EXTERNAL_AUTH_0_CLIENT_SECRET", "x1y2")]}, "mark it secret"),
+        ({"variables": [EnvVar("URL", "https://u:x1y2@a.example")]}, "mark it secret"),
+        ({"container": "Coder"}, "container 'Coder'"),
+        ({"deployment": ""}, "deployment ''"),
+        ({"secret_name": "Coder_env"}, "secret_name 'Coder_env'"),
+        ({"field_manager": ""}, "field manager"),
     ],
 )
 def test_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgsError, match=message) as caught:
-        CoderdEnvArgs(**{"namespace": "coder", **given})
+        args(**given)
     assert "x1y2" not in str(caught.value)

@@ -1,12 +1,12 @@
 import base64
 import json
-import re
 from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 
+from components.coder.clone_urls import clone_url_regex
 from components.coderd_env import CoderdEnv, CoderdEnvArgs
 from components.errors import ArgsError
 from components.external_auth import (
@@ -39,55 +39,48 @@ def args(**given: Any) -> GitLabExternalAuthArgs:
 def declare(**given: Any) -> tuple[Recorder, dict[str, Any]]:
     def program() -> dict[str, pulumi.Output[Any]]:
         auth = GitLabExternalAuth("auth", args(**given))
-        CoderdEnv(
-            "env", CoderdEnvArgs("coder", auth.variables, pod_annotations=auth.pod_annotations)
-        )
         return {
             "callbacks": pulumi.Output.from_input(auth.callback_urls),
-            "secret": auth.secret_name,
+            "secret": pulumi.Output.from_input(auth.secret_name),
+            "variables": pulumi.Output.all(**{v.name: v.value for v in auth.variables}),
+            "secrets": pulumi.Output.from_input([v.name for v in auth.variables if v.secret]),
         }
 
-    generated = {"random:index/randomId:RandomId": {"hex": "0123456789abcdef"}}
-    return record(program, generated)
-
-
-def template(recorder: Recorder) -> dict[str, Any]:
-    (patch,) = recorder.of("DeploymentPatch")
-    return dict(patch["spec"]["template"])
-
-
-def environment(recorder: Recorder) -> dict[str, Any]:
-    (container,) = template(recorder)["spec"]["containers"]
-    return {
-        each["name"]: each.get("value") or each["valueFrom"]["secretKeyRef"]
-        for each in container["env"]
-    }
+    return record(program)
 
 
 def test_variables_of_one_provider() -> None:
     recorder, outputs = declare()
     prefix = "CODER_EXTERNAL_AUTH_0_"
-    assert environment(recorder) == {
-        "CODER_OAUTH2_GITHUB_DEFAULT_PROVIDER_ENABLE": "false",
-        prefix + "ID": "gitlab",
-        prefix + "TYPE": "gitlab",
-        prefix + "DISPLAY_NAME": "GitLab",
-        prefix + "CLIENT_ID": {"name": "coder-external-auth", "key": "gitlab-client-id"},
-        prefix + "CLIENT_SECRET": {"name": "coder-external-auth", "key": "gitlab-client-secret"},
-        prefix + "AUTH_URL": "https://gitlab.example.com/oauth/authorize",
-        prefix + "TOKEN_URL": "https://gitlab.example.com/oauth/token",
-        prefix + "VALIDATE_URL": "https://gitlab.example.com/oauth/token/info",
-        prefix + "REGEX": r"gitlab\.example\.com",
-        prefix + "SCOPES": "read_user read_repository write_repository",
-    }
     assert outputs == {
+        "variables": {
+            "CODER_OAUTH2_GITHUB_DEFAULT_PROVIDER_ENABLE": "false",
+            prefix + "ID": "gitlab",
+            prefix + "TYPE": "gitlab",
+            prefix + "DISPLAY_NAME": "GitLab",
+            prefix + "CLIENT_ID": CLIENT_ID,
+            prefix + "CLIENT_SECRET": CLIENT_SECRET,
+            prefix + "AUTH_URL": "https://gitlab.example.com/oauth/authorize",
+            prefix + "TOKEN_URL": "https://gitlab.example.com/oauth/token",
+            prefix + "VALIDATE_URL": "https://gitlab.example.com/oauth/token/info",
+            prefix + "REGEX": clone_url_regex("gitlab.example.com"),
+            prefix + "SCOPES": "read_user read_repository write_repository",
+        },
+        "secrets": [prefix + "CLIENT_ID", prefix + "CLIENT_SECRET"],
         "callbacks": {"gitlab": "https://dev.coder.com/external-auth/gitlab/callback"},
-        "secret": "coder-external-auth",
+        "secret": None,
     }
+    assert [each.typ for each in recorder.registered] == [
+        "firewalledcoder:index:GitLabExternalAuth"
+    ]
 
 
-def test_several_providers_share_one_secret() -> None:
-    recorder, outputs = declare(providers=[SECOND, GITLAB], access_url="http://127.0.0.1:7080/")
+def test_several_providers_share_one_secret_where_a_chart_refers_to_it() -> None:
+    recorder, outputs = declare(
+        providers=[SECOND, GITLAB],
+        access_url="http://127.0.0.1:7080/",
+        secret_name="coder-external-auth",
+    )
     (secret,) = recorder.of("Secret")
     assert secret["metadata"] == {"name": "coder-external-auth", "namespace": "coder"}
     assert secret["type"] == "Opaque"
@@ -99,48 +92,33 @@ def test_several_providers_share_one_secret() -> None:
         "gitlab-eu-client-id": "second-id",
         "gitlab-eu-client-secret": "second-secret",
     }
-    found = environment(recorder)
+    assert outputs["secret"] == "coder-external-auth"
+    found = outputs["variables"]
     assert len(found) == 21
     assert found["CODER_EXTERNAL_AUTH_1_AUTH_URL"] == (
         "https://git-lab.eu.example.com:8443/oauth/authorize"
     )
-    regex = found["CODER_EXTERNAL_AUTH_1_REGEX"]
-    assert regex == r"git-lab\.eu\.example\.com"
-    assert re.search(regex, "ssh://git@git-lab.eu.example.com:2222/a/b.git")
-    assert not re.search(regex, "https://git-labxeu.example.com/a/b.git")
+    assert found["CODER_EXTERNAL_AUTH_1_REGEX"] == clone_url_regex("git-lab.eu.example.com:8443")
     assert outputs["callbacks"] == {
         "gitlab": "http://127.0.0.1:7080/external-auth/gitlab/callback",
         "gitlab-eu": "http://127.0.0.1:7080/external-auth/gitlab-eu/callback",
     }
 
 
-def test_credentials_stand_in_the_secret_alone() -> None:
-    recorder, outputs = declare()
+def test_credentials_stand_in_secrets_alone() -> None:
+    """With the CoderdEnv that takes the variables."""
+
+    def program() -> dict[str, pulumi.Output[Any]]:
+        auth = GitLabExternalAuth("auth", args(secret_name="coder-external-auth"))
+        CoderdEnv("env", CoderdEnvArgs("coder", auth.variables, "coder-env"))
+        return {"callbacks": pulumi.Output.from_input(auth.callback_urls)}
+
+    recorder, outputs = record(program, {"random:index/randomId:RandomId": {"hex": "00"}})
+    assert len(recorder.of("Secret")) == 2
     elsewhere = [a.inputs for a in recorder.registered if not a.typ.endswith(":Secret")]
     for text in (CLIENT_ID, CLIENT_SECRET, base64.b64encode(CLIENT_SECRET.encode()).decode()):
         assert text not in json.dumps(elsewhere)
         assert text not in json.dumps(outputs)
-
-
-def rotation(recorder: Recorder) -> dict[str, Any]:
-    (token,) = recorder.of("RandomId")
-    return dict(token["keepers"])
-
-
-def test_a_rotated_secret_restarts_coderd() -> None:
-    recorder, _ = declare()
-    assert template(recorder)["metadata"] == {
-        "annotations": {"firewalled-coder/external-auth-rotation": "0123456789abcdef"}
-    }
-    unchanged, _ = declare()
-    rotated, _ = declare(providers=[replace(GITLAB, client_secret="another")])
-    assert rotation(recorder) == rotation(unchanged)
-    assert rotation(recorder) != rotation(rotated)
-
-
-def test_what_notices_the_rotation_is_itself_a_secret() -> None:
-    recorder, _ = declare()
-    assert SECRET_MARK in rotation(recorder)
 
 
 @pytest.mark.parametrize(

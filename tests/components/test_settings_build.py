@@ -15,7 +15,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pulumi
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -215,8 +214,13 @@ def declare(stack: Settings, root: Path) -> Recorder:
     known = known_to(stack)
 
     def program() -> dict[str, Any]:
-        login = GitLabExternalAuth("external-auth", arguments.external_auth(stack))
-        CoderdEnv("coderd", arguments.coderd_env(stack, login))
+        login = arguments.external_auth(stack)
+        if login is not None:
+            variables = arguments.coderd_env(
+                "dev", stack, GitLabExternalAuth("external-auth", login)
+            )
+            if variables is not None:
+                CoderdEnv("coderd", variables)
         if (namespace := arguments.workspace_namespace(stack)) is not None:
             WorkspaceNamespace("workspace-namespace", namespace)
         if (network := arguments.network_policy(stack)) is not None:
@@ -320,12 +324,13 @@ def build(stack: Settings, section: str, root: Path) -> None:
     async def made() -> None:
         known = known_to(stack)
         login = arguments.external_auth(stack)
-        variables = [
-            each
-            for provider in login.providers
-            for each in external_auth.variables(provider, pulumi.Output.from_input("secret"))
-        ]
-        arguments.coderd_env(stack, SimpleNamespace(variables=variables, pod_annotations={}))
+        if login is not None:
+            variables = [
+                each
+                for provider in login.providers
+                for each in external_auth.provider_variables(provider)
+            ]
+            arguments.coderd_env("dev", stack, SimpleNamespace(variables=variables))
         for template in stack.templates:
             render(arguments.workspace_template("dev", stack, template, known, root))
         for server in stack.mcp_servers:

@@ -276,7 +276,7 @@ def test_another_content_and_other_credentials_are_changes_and_no_rotation_is_hi
         done = world.adopt(ready)
         assert set(done.taken) == world.made
         assert changing(ready) == {
-            "external-auth-secret": "update",
+            "coderd-variables": "update",
             "coderd-deployment": "create",
             "open-template": "update",
         }
@@ -285,7 +285,7 @@ def test_another_content_and_other_credentials_are_changes_and_no_rotation_is_hi
         ready.stack.up()
         assert changing(ready) == {}
     after = world.kubernetes("GET", deployment)["spec"]["template"]
-    rotation = "firewalled-coder/external-auth-rotation"
+    rotation = "firewalled-coder/variables"
     assert after["metadata"]["annotations"][rotation] != pods["metadata"]["annotations"][rotation]
     after["metadata"], pods["metadata"] = {}, {}
     assert after == pods, "coderd restarts with the new credentials, and nothing else of it changes"
@@ -377,7 +377,7 @@ def test_what_was_made_by_hand_is_taken_over(world: World) -> None:
         assert answer.is_success, answer.text
     for path in (
         secrets,
-        "/api/v1/namespaces/coder/secrets/coder-external-auth",
+        "/api/v1/namespaces/coder/secrets/firewalled-coder-env-local",
         "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall",
     ):
         made = world.kubernetes("GET", path)

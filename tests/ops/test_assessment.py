@@ -8,7 +8,7 @@ from ops.assessment import StackPreview
 from ops.changes import SECRET, Change, Step
 from ops.panel_changes import Panels
 from ops.template_changes import AccessChange, Registered, access_lines
-from ops.tokens import DEPLOYMENT_PATCH
+from ops.tokens import SECRET as SECRET_TYPE
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
@@ -130,27 +130,18 @@ def test_variables_that_differ_by_template() -> None:
     assert left.variables == {"t": (Change("GITHUB_PAT", SECRET, None),)}
 
 
-def test_coderd_variables_login_first_and_secrets_by_reference() -> None:
-    def env(*variables: dict[str, Any]) -> dict[str, Any]:
-        container = {"name": "coder", "env": list(variables)}
-        return {"spec": {"template": {"spec": {"containers": [container]}}}}
-
-    reference = {"secretKeyRef": {"name": "oauth", "key": "id"}}
-    (old, new) = (
-        env({"name": "CODER_LOG", "value": "a"}, {"name": "TOKEN", "value": SECRET}),
-        env(
-            {"name": "CODER_LOG", "value": "b"},
-            {"name": "TOKEN", "value": SECRET},
-            {"name": "CODER_EXTERNAL_AUTH_0_CLIENT_ID", "valueFrom": reference},
-        ),
+def test_what_changes_of_coderd_is_held_against_what_its_component_registers() -> None:
+    secret = step(
+        "update", SECRET_TYPE, {"data": SECRET}, {"data": SECRET}, "firewalledcoder:index:CoderdEnv"
     )
     found = StackPreview(
-        "dev", steps=(step("update", DEPLOYMENT_PATCH, old, new),)
-    ).coderd_variables
-    assert [(c.path, c.old, c.new) for c in found] == [
-        ("CODER_EXTERNAL_AUTH_0_CLIENT_ID", None, "key id of Secret oauth"),
-        ("CODER_LOG", "a", "b"),
-    ]
+        "dev",
+        steps=(secret,),
+        old_coderd={"variables": {"A": "1"}},
+        new_coderd={"variables": {"A": "2"}},
+    )
+    assert found.coderd.changes == (Change("A", "1", "2"),)
+    assert StackPreview("dev").coderd.changes == ()
 
 
 def panels(old: dict[str, Any], new: dict[str, Any], op: str = "update") -> Panels:

@@ -1,4 +1,4 @@
-"""What a state says of its templates: one of this program, and one of those before it."""
+"""What a state says of its templates and coderd, of this program and of those before it."""
 
 import json
 from types import SimpleNamespace
@@ -24,8 +24,10 @@ def test_components_say_what_is_deployed() -> None:
             (component("t"), {"policy": POLICY.to_json(), "agentEnv": {"A": "b"}}),
             (component("open"), {"policy": [], "agentEnv": {}}),
             (f"{BASE}firewalledcoder:index:WorkspaceTemplate$coderd:a:T::t-template", {}),
+            (f"{BASE}firewalledcoder:index:CoderdEnv::coderd", {"variables": {"C": "d"}}),
         ]
     )
+    assert found.coderd == {"variables": {"C": "d"}}
     assert found.policies == {"t": POLICY, "open": None}
     assert found.agent_env == {"t": {"A": "b"}, "open": {}}
 

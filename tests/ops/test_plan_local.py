@@ -157,7 +157,7 @@ def test_a_plan_holds_no_secret_in_the_clear(world: World, tmp_path: Path) -> No
     values += [part for each in held["externalAuth"].values() for part in each.values()]
     assert len(values) == 6
     text = (tmp_path / "plan").read_text()
-    assert "external-auth-secret" in text
+    assert "coderd-variables" in text
     assert not any(value in text for value in values)
 
 

@@ -30,11 +30,6 @@ def step(
     return Step(op, urn, type_, old or {}, new or {})
 
 
-def container(*variables: dict[str, Any]) -> dict[str, Any]:
-    inner = {"containers": [{"name": "coder", "env": list(variables)}]}
-    return {"spec": {"template": {"spec": inner}}}
-
-
 def everything(text: str = "x", count: int = 1) -> StackPreview:
     """Return a preview in which every section has something to say, `text` wherever it can."""
     words = [f"{text}{number}" for number in range(count)]
@@ -52,18 +47,12 @@ def everything(text: str = "x", count: int = 1) -> StackPreview:
         steps=(
             step("update", TEMPLATE, {"name": text, "icon": "a"}, {"name": text, "icon": text}),
             *(step("replace", "kubernetes:core/v1:Secret", name=word) for word in words),
-            step(
-                "update",
-                DEPLOYMENT_PATCH,
-                container(*({"name": word, "value": "old"} for word in words)),
-                container(
-                    *({"name": word, "value": text} for word in words),
-                    {"name": "CODER_EXTERNAL_AUTH_0_ID", "value": text},
-                ),
-            ),
+            step("update", DEPLOYMENT_PATCH, {"spec": {"template": 1}}, {"spec": {"template": 2}}),
             step("update", MCP_SERVER, {"slug": text, "url": "a"}, {"slug": text, "url": text}),
             step("update", CONFIG_MAP, dashboard(1), dashboard(2), parent=DASHBOARDS),
         ),
+        old_coderd={"variables": dict.fromkeys(words, "old")},
+        new_coderd={"variables": {**dict.fromkeys(words, text), "CODER_EXTERNAL_AUTH_0_ID": text}},
         old_variables={"t": dict.fromkeys(words, "old")},
         new_variables={"t": dict.fromkeys(words, text)},
         switched_off=text,
@@ -82,6 +71,7 @@ def test_every_section_in_order_of_importance() -> None:
         "#### Templates",
         "#### Agent variables",
         "#### MCP servers",
+        "#### coderd",
         "#### External login",
         "#### coderd's variables",
         "#### Dashboards",
@@ -98,8 +88,25 @@ def test_every_section_in_order_of_importance() -> None:
     assert "  - `x0`: `old` → `x`" in text
     assert "- `x`\n  - `url`: `a` → `x`" in text
     assert "- `CODER_EXTERNAL_AUTH_0_ID`: not set → `x`" in text
+    assert "- coderd **restarts**" in text
     assert "  - options of `x0`" in text
     assert "Left out" not in text
+
+
+def test_a_chart_that_has_to_roll_out_is_told_in_words_and_as_data() -> None:
+    inputs = {"metadata": {"name": "coder-external-auth"}, "data": "[secret]"}
+    urn = "urn:pulumi:dev::p::firewalledcoder:index:GitLabExternalAuth$kubernetes:core/v1:Secret::s"
+    key = {"data.gitlab-client-id": "update"}
+    secret = Step("update", urn, "kubernetes:core/v1:Secret", inputs, inputs, ("data",), key)
+    preview = StackPreview("dev", steps=(secret,))
+    text = report.to_markdown([preview])
+    assert "coderd reads Secret `coder-external-auth` only when it starts" in text
+    assert "**the chart has to roll out**" in text
+    named = "- `gitlab-client-id of Secret coder-external-auth`: a secret value changes"
+    assert named in text
+    data = report.to_json([preview])["stacks"][0]
+    assert data["coderdRestarts"] is False
+    assert data["chartHasToRollOut"] == ["coder-external-auth"]
 
 
 def test_no_change_is_short() -> None:

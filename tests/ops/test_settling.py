@@ -109,16 +109,51 @@ def test_nothing_is_written_for_a_provider_without_such_a_record() -> None:
     assert outputs == {"versions": []}
 
 
+PATCH: dict[str, Any] = {
+    "metadata": {"name": "coder", "annotations": {"pulumi.com/skipAwait": "true"}},
+    "spec": {
+        "template": {
+            "metadata": {"annotations": {"firewalled-coder/variables": "cafe"}},
+            "spec": {"containers": [{"name": "coder", "envFrom": [{"secretRef": {"name": "s"}}]}]},
+        }
+    },
+}
+
+
+def live(token: str = "cafe", **coder: Any) -> dict[str, Any]:
+    container = {"name": "coder", "env": [], "envFrom": [{"secretRef": {"name": "s"}}], **coder}
+    return {
+        "metadata": {
+            "name": "coder",
+            "generation": 3,
+            "annotations": {"pulumi.com/skipAwait": "true", "mine": "1"},
+        },
+        "spec": {
+            "replicas": 1,
+            "template": {
+                "metadata": {"annotations": {"firewalled-coder/variables": token}},
+                "spec": {"containers": [{"name": "proxy"}, container]},
+            },
+        },
+    }
+
+
 @pytest.mark.parametrize(
-    ("planned", "same"),
+    ("there", "same"),
     [
-        ({"spec": {"a": 1}, "metadata": {"resourceVersion": "9", "generation": 2}}, True),
-        ({"spec": {"a": 1}, "metadata": {}, "status": {"ready": 0}, "__fieldManager": "x"}, True),
-        ({"spec": {"a": 2}, "metadata": {}}, False),
-        ({"spec": {"a": 1}, "metadata": {"annotations": {"b": "c"}}}, False),
+        (live(), True),
+        (live(token="beef"), False),
+        (live(envFrom=[]), False),
+        (live(envFrom=[{"secretRef": {"name": "s"}}, {"secretRef": {"name": "t"}}]), False),
+        (live(name="coderd"), False),
+        ({"metadata": {}}, False),
+        (None, False),
     ],
 )
-def test_what_the_api_server_counts_is_no_change(planned: dict[str, Any], same: bool) -> None:
-    live = {"spec": {"a": 1}, "metadata": {"resourceVersion": "8", "generation": 1}, "status": {}}
-    assert settling.unchanged(live, planned) is same
-    assert not settling.unchanged(None, planned)
+def test_a_patch_that_changes_no_field(there: Any, same: bool) -> None:
+    assert settling.holds(there, PATCH) is same
+
+
+def test_a_value_that_is_not_known_yet_is_a_change() -> None:
+    unknown = json.loads(json.dumps(PATCH).replace("cafe", "04da6b54-80e4-46f7-96ec-b56ff0331ba9"))
+    assert not settling.holds(live(), unknown)

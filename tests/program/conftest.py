@@ -10,8 +10,8 @@ import yaml
 from local.environment import PREFIX, Environment
 from ops import engine
 from ops.engine import ROOT, Session
+from tests.program import coderd
 
-DEPLOYMENT = "/apis/apps/v1/namespaces/coder/deployments/coder"
 Open = Callable[..., AbstractContextManager[Session]]
 
 
@@ -25,14 +25,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
 
 
 @pytest.fixture(scope="session")
-def foreign(environment: Environment) -> list[dict[str, Any]]:
-    """Return the variables of the Deployment `coder` before this project comes to it."""
+def foreign(environment: Environment) -> dict[str, Any]:
+    """Return coderd's pods as they are before this project comes to them."""
     environment.start(lambda _: None)
-    return coder_env(environment)
+    return coderd.pods(environment)
 
 
 @pytest.fixture(scope="session")
-def open_stack(environment: Environment, foreign: list[dict[str, Any]]) -> Open:
+def open_stack(environment: Environment, foreign: dict[str, Any]) -> Open:
     """Open a stack with changes to its committed settings, by top-level key."""
 
     @contextmanager
@@ -72,16 +72,3 @@ def committed() -> Callable[[str, str], Any]:
         return yaml.safe_load(text)["config"][f"{PREFIX}{key}"]
 
     return committed
-
-
-def coder_env(environment: Environment) -> list[dict[str, Any]]:
-    """Return the variables of coderd's container."""
-    with environment.cluster.client() as client:
-        deployment = client.get(DEPLOYMENT).raise_for_status().json()
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    return list(container["env"])
-
-
-@pytest.fixture
-def variables(environment: Environment) -> Callable[[], list[dict[str, Any]]]:
-    return lambda: coder_env(environment)

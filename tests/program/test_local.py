@@ -18,8 +18,7 @@ from local.environment import Environment
 from ops import deployed
 from ops.engine import Session
 from ops.stacks import policies
-
-Variables = Callable[[], list[dict[str, Any]]]
+from tests.program import coderd
 
 
 def template_names(environment: Environment) -> list[str]:
@@ -51,7 +50,7 @@ def touched(session: Session) -> set[tuple[str, str]]:
 
 
 def test_up_makes_everything_and_a_second_changes_nothing(
-    stack: Session, environment: Environment, variables: Variables
+    stack: Session, environment: Environment
 ) -> None:
     outputs = stack.stack.outputs()
     assert template_names(environment) == ["claude-code", "firewalled"]
@@ -63,9 +62,9 @@ def test_up_makes_everything_and_a_second_changes_nothing(
     shown = json.dumps({key: each.value for key, each in outputs.items()}, indent=2)
     assert len(shown.splitlines()) < 60, "what plain pulumi prints at the end of each up"
     assert "domain=" not in shown
-    names = [variable["name"] for variable in variables()]
-    assert "CODER_EXTERNAL_AUTH_0_CLIENT_SECRET" in names
-    assert names.count("CODER_ACCESS_URL") == 1
+    found = coderd.variables(environment)
+    assert found["CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"]
+    assert found["CODER_ACCESS_URL"]
     assert changes(stack.stack.up()) == {}
 
 
@@ -276,12 +275,11 @@ def test_an_up_that_was_killed_is_finished_by_the_next(
 def test_destroy_leaves_what_is_not_ours(
     stack: Session,
     environment: Environment,
-    variables: Variables,
-    foreign: list[dict[str, Any]],
+    foreign: dict[str, Any],
 ) -> None:
-    assert variables() != foreign
+    assert coderd.pods(environment) != foreign
     stack.stack.destroy()
-    assert variables() == foreign
+    assert coderd.pods(environment) == foreign
     assert template_names(environment) == []
     with environment.cluster.client() as client:
         maps = client.get("/api/v1/namespaces/monitoring/configmaps").raise_for_status().json()

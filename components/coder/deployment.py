@@ -1,0 +1,329 @@
+"""Asks the cluster, before anything is declared, whether the stack can set coderd's variables.
+
+What would be found by the API server when half of the stack was applied, or by nobody, since a
+chart's `env` silently wins over `envFrom`, is told here: in every preview and update, all at once,
+with who owns it and the way out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import groupby
+from typing import Final
+
+from components import kubeconfig
+from components.coder import variables
+from components.coder.clone_urls import clone_url_regex, look_alike
+from components.coder.live import Container, Deployment, Source, Variable
+from components.coder.variables import FIELD_MANAGER
+from components.settings import GitLab, Settings
+from components.settings_problems import Problem, as_shown
+
+_KEY: Final = "coder.variables"
+_VALUES: Final = "coder.env in the chart's values"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a Deployment has that matters to the stack.
+
+    Attributes:
+        problems: what does not fit the settings; nothing may be declared if there is any.
+        warnings: what works and should not stay.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def look_up(stack: str, settings: Settings) -> Found:
+    """Ask the cluster for coderd's Deployment, and hold it against the settings.
+
+    Args:
+        stack: name of the stack.
+        settings: its settings, which name the cluster and the Deployment.
+    """
+    coder = settings.coder
+    if coder.variables == "none":
+        return Found()
+    path = f"/apis/apps/v1/namespaces/{coder.namespace}/deployments/{coder.deployment}"
+    try:
+        with kubeconfig.client(settings.kubernetes.context) as asked:
+            answer = kubeconfig.get(asked, path)
+        if answer.status_code == HTTPStatus.NOT_FOUND and _said(answer.text):
+            right = f"there is no such Deployment in namespace {coder.namespace} of the cluster"
+            return Found((Problem("coder.deployment", as_shown(coder.deployment), right),))
+        if not answer.is_success:
+            raise kubeconfig.ClusterError(_refusal(answer.status_code, _said(answer.text)))
+        deployment = Deployment.of(answer.json())
+    except kubeconfig.ClusterError as error:
+        return Found((_unreadable(settings, str(error)),))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Found((_unreadable(settings, "the server does not answer as Kubernetes does"),))
+    return examine(stack, settings, deployment)
+
+
+def _unreadable(settings: Settings, why: str) -> Problem:
+    coder, context = settings.coder, settings.kubernetes.context
+    what = f"Deployment {coder.namespace}/{coder.deployment}"
+    return Problem(
+        "kubernetes.context", "" if context is None else as_shown(context), f"{what}: {why}"
+    )
+
+
+def _refusal(status: int, said: str) -> str:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return "the cluster does not accept the kubeconfig's credentials"
+    if status == HTTPStatus.FORBIDDEN:
+        return f"the kubeconfig's user may not get it, which the stack has to: {said}"
+    return f"the cluster answers {status}: {said or 'nothing that Kubernetes says'}"
+
+
+def _said(text: str) -> str:
+    """Return the message of a Kubernetes Status, nothing for any other body."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return ""
+    found = isinstance(body, Mapping) and body.get("kind") == "Status"
+    return str(body.get("message", "")) if found else ""
+
+
+def examine(stack: str, settings: Settings, deployment: Deployment) -> Found:
+    """Hold a Deployment against the settings; see look_up."""
+    name = settings.coder.container
+    names = [each.name for each in deployment.containers]
+    if name not in names:
+        right = f"the Deployment has no such container; there are {', '.join(names)}"
+        return Found((Problem("coder.container", as_shown(name), right),))
+    container = deployment.containers[names.index(name)]
+    setter = settings.coder.variables
+    if setter == "chart":
+        return _of_chart(settings, container)
+    told = [*_winning(settings, container), *_sources(stack, settings, container)]
+    if setter == "patch":
+        told += _patched(deployment, names.index(name))
+    missing = setter == "secret" and not _names(container, variables.secret_name(stack))
+    return Found(
+        tuple(Problem(_KEY, json.dumps(setter), right) for right in told),
+        (_line_needed(stack, settings),) if missing and not told else (),
+    )
+
+
+def _patched(deployment: Deployment, place: int) -> Iterator[str]:
+    containers, manager = deployment.containers, deployment.manager
+    if place:
+        names = ", ".join(each.name for each in containers)
+        yield (
+            f"container {containers[place].name} is number {place + 1} of the pod's ({names}), and "
+            "pulumi-kubernetes compares containers by place: every preview would show the others' "
+            "fields as changes. Have the chart put it first, or use coder.variables: secret"
+        )
+    if manager not in (None, FIELD_MANAGER) and deployment.manager_owners != (FIELD_MANAGER,):
+        yield (
+            f"another Pulumi program patches the Deployment as {manager}, and the annotation that "
+            "says so has one owner: have that program set the variables, and use "
+            "coder.variables: none, or use coder.variables: secret"
+        )
+
+
+def _winning(settings: Settings, container: Container) -> Iterator[str]:
+    """Say which variables of the container's `env` win over those of the stack, by owner."""
+    plain = _plain(settings)
+    ours = {*plain, *_credentials(settings)}
+    clashes = [
+        each
+        for name, each in container.variables.items()
+        # What an earlier update of the stack put there goes with the next.
+        if name in ours
+        and each.owners != (FIELD_MANAGER,)
+        # Set to what the stack sets, as the chart does with one: nothing is lost.
+        and (each.value is None or each.value != plain.get(name))
+    ]
+
+    def key(variable: Variable) -> tuple[tuple[str, ...], bool]:
+        return variable.owners, variable.value is None
+
+    for (owners, reference), group in groupby(sorted(clashes, key=key), key):
+        names = [each.name for each in group]
+        form = "by reference" if reference else "as a literal"
+        yield (
+            f"{', '.join(names)}: set {form} in env of container {container.name} by "
+            f"{_by(owners)}, which wins over the stack's value. Take it out of {_VALUES}"
+            + (
+                ", or leave the login to the chart by coder.variables: chart"
+                if any(map(variables.is_login, names))
+                else ", or set coder.auditLogging: false"
+            )
+        )
+
+
+def _sources(stack: str, settings: Settings, container: Container) -> Iterator[str]:
+    """Say why the container's `envFrom`, a list of one owner, is not the stack's to set."""
+    ours, owners = variables.secret_name(stack), container.sources_owners
+    names = [each.name for each in container.sources]
+    others = [name for name in map(variables.stack_of, names) if name and ours not in names]
+    if others:
+        yield (
+            f"stack {others[0]} sets coderd's variables already, by {container.sources[0]} in "
+            "envFrom, and one stack owns them: use coder.variables: none here"
+        )
+    elif settings.coder.variables == "secret":
+        yield from _left(container, ours)
+    elif names == [ours] and owners and FIELD_MANAGER not in owners:
+        yield (
+            f"envFrom of container {container.name} names the stack's Secret, by {_by(owners)}: "
+            "use coder.variables: secret"
+        )
+    elif names not in ([], [ours]):
+        listed = ", ".join(map(str, container.sources))
+        yield (
+            f"envFrom of container {container.name} is set by {_by(owners)} ({listed}), and is a "
+            f"list of one owner. Use coder.variables: secret. {_line(ours)}"
+        )
+
+
+def _left(container: Container, ours: str) -> Iterator[str]:
+    """Say what coderd would lose with a patch of the stack's that this update takes away."""
+    if container.sources_owners == (FIELD_MANAGER,) and _names(container, ours):
+        yield (
+            "envFrom is still the stack's own patch, and coderd would lose the variables with it. "
+            f"{_line(ours)} and roll the chart out first: `optional` differs from the patch, so "
+            "that Helm takes the list over as it is"
+        )
+    elif any(each.owners == (FIELD_MANAGER,) for each in container.variables.values()):
+        yield (
+            "env still has variables of an earlier patch of the stack's, which coderd would lose: "
+            "bring the stack up with coder.variables: patch first, which moves them into their "
+            "Secret"
+        )
+
+
+def _line(secret: str) -> str:
+    return (
+        f"Add `- secretRef: {{name: {secret}, optional: false}}` to coder.envFrom in the chart's "
+        "values"
+    )
+
+
+def _line_needed(stack: str, settings: Settings) -> str:
+    coder = settings.coder
+    return (
+        f"coderd has none of the stack's variables until the chart names their Secret. "
+        f"{_line(variables.secret_name(stack))}, and roll Deployment "
+        f"{coder.namespace}/{coder.deployment} out when this update has made the Secret"
+    )
+
+
+def _names(container: Container, secret: str) -> bool:
+    return Source("Secret", secret) in container.sources
+
+
+def _by(owners: tuple[str, ...]) -> str:
+    return " and ".join(owners) or "somebody who is not on record"
+
+
+def _plain(settings: Settings) -> dict[str, str]:
+    """Return the variables that the stack sets and that are no credentials, with their values."""
+    found = dict(variables.LOGIN)
+    for index, provider in enumerate(settings.external_auth.providers):
+        found |= {
+            variables.login_name(index, part): value for part, value in _login(provider).items()
+        }
+    return found | (dict(variables.AUDIT) if settings.coder.audit_logging else {})
+
+
+def _login(provider: GitLab) -> dict[str, str]:
+    return variables.login(provider.id, provider.host, provider.display_name, variables.SCOPES)
+
+
+def _credentials(settings: Settings) -> list[str]:
+    indexes = range(len(settings.external_auth.providers))
+    return [
+        variables.login_name(index, part) for index in indexes for part in variables.CREDENTIALS
+    ]
+
+
+def _of_chart(settings: Settings, container: Container) -> Found:
+    """Say what a chart that sets the variables itself has to set otherwise."""
+    told: list[str] = []
+    warnings: list[str] = []
+    # What the stack's own patch has set goes with it.
+    theirs = {
+        name: each for name, each in container.variables.items() if each.owners != (FIELD_MANAGER,)
+    }
+    # What comes by envFrom is in objects that are not read: it may be there.
+    hidden = bool(container.sources) and container.sources_owners != (FIELD_MANAGER,)
+    for provider in settings.external_auth.providers:
+        index = _index(theirs, provider.id)
+        if index is not None:
+            told += _references(theirs, provider, index)
+            warnings += _loose(theirs, provider, index)
+        elif not hidden:
+            told.append(
+                f"the chart sets no external login with id {provider.id}: set "
+                f"{variables.login_name(0, 'ID')} to it, and the login's others, in {_VALUES}, or "
+                "use coder.variables: patch"
+            )
+    told += _audit(settings, theirs, hidden)
+    return Found(tuple(Problem(_KEY, '"chart"', right) for right in told), tuple(warnings))
+
+
+def _index(found: Mapping[str, Variable], id: str) -> int | None:
+    for name, variable in found.items():
+        part = variables.login_part(name)
+        if part is not None and part[1] == "ID" and variable.value == id:
+            return part[0]
+    return None
+
+
+def _references(theirs: Mapping[str, Variable], provider: GitLab, index: int) -> Iterator[str]:
+    for part in variables.CREDENTIALS:
+        name = variables.login_name(index, part)
+        wanted = (variables.CREDENTIALS_SECRET, variables.credential_key(provider.id, part))
+        variable = theirs.get(name)
+        if variable is not None and variable.secret == wanted:
+            continue
+        if variable is None:
+            found = "is not set"
+        elif variable.value is not None:
+            found = (
+                f"is a literal, owned by {_by(variable.owners)}, which whoever may read the "
+                "Deployment reads, and which no rotation changes"
+            )
+        else:
+            secret, key = variable.secret or ("", "")
+            where = f"key {key} of Secret {secret}" if secret else "elsewhere"
+            found = f"comes from {where}, owned by {_by(variable.owners)}"
+        yield (
+            f"{name} {found}: set it in {_VALUES} by `valueFrom: {{secretKeyRef: {{name: "
+            f"{wanted[0]}, key: {wanted[1]}}}}}`"
+        )
+
+
+def _loose(theirs: Mapping[str, Variable], provider: GitLab, index: int) -> Iterator[str]:
+    name = variables.login_name(index, "REGEX")
+    variable = theirs.get(name)
+    if variable is None or variable.value is None:
+        return
+    if url := look_alike(variable.value, provider.host):
+        yield (
+            f"{name}, owned by {_by(variable.owners)}, also matches {url}, which would get the "
+            f"GitLab tokens of people: set it to '{clone_url_regex(provider.host)}' in {_VALUES}"
+        )
+
+
+def _audit(settings: Settings, theirs: Mapping[str, Variable], hidden: bool) -> Iterator[str]:
+    wanted = variables.AUDIT if settings.coder.audit_logging else {}
+    listed = ", ".join(
+        f"{name}={value}"
+        for name, value in wanted.items()
+        if (theirs[name].value not in (None, value) if name in theirs else not hidden)
+    )
+    if listed:
+        yield (
+            f"the dashboards need {listed}: set them in {_VALUES}, or set coder.auditLogging: false"
+        )

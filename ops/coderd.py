@@ -1,0 +1,147 @@
+"""What a preview means for coderd: which variables change, and whether it restarts.
+
+The variables stand in a Secret, of which no value is seen here: names and what is no credential are
+registered by the component that makes it. A stack deployed before that had them in a patch of the
+Deployment's `env`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.coder import variables
+from ops import tokens
+from ops.changes import SECRET, Change, Step, differences, text, without_secrets
+
+ANOTHER: Final = "[another value]"
+"""What stands for a value that somebody changed in the cluster, and that is not shown."""
+
+# A key of the Secret in a property path, quoted where it is no word.
+_DATA: Final = re.compile(r'data(?:\.(?P<word>[^.\[]+)|\["(?P<quoted>[^"]+)"\])\Z')
+_POD_TEMPLATE: Final = "spec.template"
+
+
+@dataclass(frozen=True)
+class Coderd:
+    """What a preview changes of coderd.
+
+    Attributes:
+        changes: variables that differ, the external login's first.
+        restarts: whether the update changes coderd's pods, which Kubernetes then replaces.
+        left: Secrets that change and that coderd reads only when it starts next, since the stack
+            restarts it not.
+    """
+
+    changes: tuple[Change, ...] = ()
+    restarts: bool = False
+    left: tuple[str, ...] = ()
+
+
+def coderd(
+    steps: Iterable[Step],
+    old: Mapping[str, Any] | None = None,
+    new: Mapping[str, Any] | None = None,
+) -> Coderd:
+    """Return what a preview changes of coderd.
+
+    Args:
+        steps: what the engine would do.
+        old: outputs of the CoderdEnv in the state, None without one.
+        new: what the program registers for it.
+    """
+    steps = tuple(steps)
+    patches = [step for step in steps if step.type == tokens.DEPLOYMENT_PATCH]
+    secrets = [
+        step
+        for step in steps
+        if step.type == tokens.SECRET and step.parent in {tokens.LOGIN, tokens.CODERD_ENV}
+    ]
+    if not patches and not secrets:
+        return Coderd()
+    before = _variables(old, (step.old for step in patches))
+    after = _variables(new, (step.new for step in patches))
+    changes = {each.path: each for each in differences(before, after)}
+    for step in secrets:
+        changes |= {
+            each.path: each
+            for each in _in_the_secret(step, before, after)
+            if each.path not in changes
+        }
+    restarts = any(map(_replaces_pods, patches))
+    left = [] if restarts else [_name(step) for step in secrets if _is_read_again(step)]
+    return Coderd(
+        tuple(sorted(changes.values(), key=lambda change: not is_login(change))),
+        restarts,
+        tuple(left),
+    )
+
+
+def is_login(change: Change) -> bool:
+    """Whether a change belongs to the external login."""
+    return variables.is_login(change.path) or " of Secret " in change.path
+
+
+def _variables(
+    outputs: Mapping[str, Any] | None, patches: Iterable[Mapping[str, Any]]
+) -> dict[str, str]:
+    registered = (outputs or {}).get("variables")
+    if isinstance(registered, Mapping):
+        shown: Mapping[str, Any] = without_secrets(registered)
+        return {name: text(value) for name, value in shown.items()}
+    return {name: value for inputs in patches for name, value in _environment(inputs)}
+
+
+def _environment(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the variables of a patch of `env`; what refers to a Secret is a credential."""
+    place: Any = inputs
+    for key in ("spec", "template", "spec", "containers"):
+        place = place.get(key) if isinstance(place, Mapping) else None
+    for container in place if isinstance(place, list) else ():
+        for variable in container.get("env") or ():
+            name = str(variable.get("name"))
+            # A refresh puts variables of the chart's there, which were never the stack's.
+            if variables.is_own(name):
+                yield name, SECRET if "valueFrom" in variable else text(variable.get("value") or "")
+
+
+def _in_the_secret(
+    step: Step, before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterator[Change]:
+    """Yield what the provider calls changed in the Secret and what nothing else tells."""
+    if step.op not in {"update", "replace"}:
+        return
+    for path, kind in step.details.items():
+        match = _DATA.match(path)
+        if match is None:
+            continue
+        key = match["word"] or match["quoted"]
+        name = key if step.parent == tokens.CODERD_ENV else f"{key} of Secret {_name(step)}"
+        here = before.get(key, SECRET), after.get(key, SECRET)
+        if kind.startswith("add"):
+            yield Change(name, None, here[1])
+        elif kind.startswith("delete"):
+            yield Change(name, here[0], None)
+        elif SECRET in here:
+            yield Change(name, SECRET, SECRET)
+        else:
+            yield Change(name, ANOTHER, here[1])
+
+
+def _replaces_pods(step: Step) -> bool:
+    return step.op != "update" or any(
+        change.path.startswith(_POD_TEMPLATE) for change in step.changes
+    )
+
+
+def _is_read_again(step: Step) -> bool:
+    return step.op != "delete" and (
+        step.op != "update" or any(path.startswith("data") for path in step.touched)
+    )
+
+
+def _name(step: Step) -> str:
+    metadata = (step.new or step.old).get("metadata") or {}
+    return str(metadata.get("name", step.name))

@@ -1,0 +1,158 @@
+"""What a preview means for coderd, from the steps and what its component registers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ops import tokens
+from ops.changes import SECRET, UNKNOWN, Change, Step
+from ops.coderd import ANOTHER, Coderd, coderd
+
+KEY = "CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"
+ANNOTATION = "firewalled-coder/variables"
+
+
+def step(kind: str, op: str, old: Any = None, new: Any = None, **more: Any) -> Step:
+    parent = more.pop("parent", tokens.CODERD_ENV)
+    return Step(op, f"urn:pulumi:dev::p::{parent}${kind}::x", kind, old or {}, new or {}, **more)
+
+
+def secret(op: str = "update", **more: Any) -> Step:
+    """A step on the Secret of the variables; its values are hidden, as the engine hides them."""
+    inputs = {"metadata": {"name": "s", "namespace": "coder"}, "data": SECRET}
+    return step(
+        tokens.SECRET,
+        op,
+        None if op == "create" else inputs,
+        None if op == "delete" else inputs,
+        **({"touched": ("data",)} if op == "update" else {}),
+        **more,
+    )
+
+
+def pod(token: str | None = "a", env: Any = None) -> dict[str, Any]:
+    container: dict[str, Any] = {"name": "coder"}
+    if env is not None:
+        container["env"] = env
+    else:
+        container["envFrom"] = [{"secretRef": {"name": "s"}}]
+    template: dict[str, Any] = {"spec": {"containers": [container]}}
+    if token is not None:
+        template["metadata"] = {"annotations": {ANNOTATION: token}}
+    return {"metadata": {"annotations": {}}, "spec": {"template": template}}
+
+
+def patch(op: str = "update", old: Any = None, new: Any = None) -> Step:
+    return step(tokens.DEPLOYMENT_PATCH, op, old, new)
+
+
+def registered(**variables: str) -> Mapping[str, Any]:
+    return {"variables": variables, "secretName": "s"}
+
+
+def test_nothing_of_coderd_changes() -> None:
+    other = step(tokens.SECRET, "update", parent="firewalledcoder:index:DataSources")
+    # Another commit registers others, which a rollback of one template does not touch.
+    assert coderd([other], registered(A="1"), registered(A="2")) == Coderd()
+
+
+def test_variables_by_name_the_logins_first_and_a_restart() -> None:
+    found = coderd(
+        [secret(), patch(old=pod("a"), new=pod(UNKNOWN))],
+        registered(CODER_LOGGING_JSON="a", B="b", **{KEY: SECRET}),
+        registered(CODER_LOGGING_JSON="c", **{KEY: SECRET}, CODER_EXTERNAL_AUTH_1_ID="second"),
+    )
+    assert found == Coderd(
+        (
+            Change("CODER_EXTERNAL_AUTH_1_ID", None, "second"),
+            Change("CODER_LOGGING_JSON", "a", "c"),
+            Change("B", "b", None),
+        ),
+        restarts=True,
+    )
+
+
+def test_a_rotated_credential_is_named_and_nothing_of_it_shown() -> None:
+    details = {f"data.{KEY}": "update"}
+    found = coderd(
+        [secret(details=details), patch(old=pod("a"), new=pod(UNKNOWN))],
+        registered(**{KEY: SECRET, "A": "1"}),
+        registered(**{KEY: SECRET, "A": "1"}),
+    )
+    assert found == Coderd((Change(KEY, SECRET, SECRET),), restarts=True)
+
+
+def test_what_the_provider_tells_of_a_variable_is_not_told_twice() -> None:
+    details = {"data.A": "update", "data.B": "add", "data.C": "delete", "type": "update"}
+    found = coderd([secret(details=details)], registered(A="1", C="3"), registered(A="2", B="2"))
+    assert found.changes == (Change("A", "1", "2"), Change("C", "3", None), Change("B", None, "2"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change"),
+    [
+        ("update", "A", Change("A", ANOTHER, "1")),
+        ("update", KEY, Change(KEY, SECRET, SECRET)),
+        ("add", "A", Change("A", None, "1")),
+        ("add", KEY, Change(KEY, None, SECRET)),
+        ("delete", "B", Change("B", SECRET, None)),
+    ],
+)
+def test_drift_of_a_variable_in_the_cluster(kind: str, name: str, change: Change) -> None:
+    same = registered(**{KEY: SECRET, "A": "1"})
+    assert coderd([secret(details={f"data.{name}": kind})], same, same).changes == (change,)
+
+
+@pytest.mark.parametrize(
+    ("one", "restarts"),
+    [
+        (patch("create", None, pod()), True),
+        (patch("delete", pod(), None), True),
+        (patch("update", pod(), pod(UNKNOWN)), True),
+        (patch("update", pod(), {**pod(), "metadata": {"annotations": {"x": "y"}}}), False),
+    ],
+)
+def test_coderd_restarts_exactly_when_its_pods_change(one: Step, restarts: bool) -> None:
+    assert coderd([one], registered(A="1"), registered(A="1")) == Coderd((), restarts)
+
+
+def test_a_chart_that_names_the_secret_has_to_roll_out() -> None:
+    found = coderd([secret()], registered(A="1"), registered(A="2"))
+    assert found == Coderd((Change("A", "1", "2"),), restarts=False, left=("s",))
+    assert coderd([secret("create")], None, registered(A="1")).left == ("s",)
+    assert coderd([secret("delete")], registered(A="1"), None).left == ()
+    assert coderd([step(tokens.SECRET, "update", touched=("metadata",))]).left == ()
+
+
+def test_a_chart_that_sets_the_variables_has_to_roll_out_for_a_rotation() -> None:
+    details = {'data["gitlab-client-secret"]': "update"}
+    found = coderd([secret(parent=tokens.LOGIN, details=details)])
+    assert found == Coderd(
+        (Change("gitlab-client-secret of Secret s", SECRET, SECRET),), left=("s",)
+    )
+
+
+def test_moving_from_a_patch_of_env_changes_no_variable_but_restarts() -> None:
+    reference = {"secretKeyRef": {"name": "oauth", "key": "id"}}
+    env = [
+        {"name": KEY, "valueFrom": reference},
+        {"name": "CODER_LOGGING_JSON", "value": "a"},
+        # A refresh of the earlier patch put the chart's own there.
+        {"name": "CODER_ACCESS_URL", "value": "https://coder"},
+    ]
+    steps = [
+        secret("create"),
+        patch(old=pod(None, env), new=pod(UNKNOWN)),
+        secret("delete", parent=tokens.LOGIN),
+    ]
+    after = registered(**{KEY: SECRET, "CODER_LOGGING_JSON": "a"})
+    assert coderd(steps, {"names": [KEY]}, after) == Coderd((), restarts=True)
+    # And back, by a rollback to a commit of before.
+    back = [patch(old=pod("a"), new=pod(None, env[:2]))]
+    assert coderd(back, after, {"names": [KEY]}) == Coderd((), restarts=True)
+
+
+def test_a_value_that_looks_like_a_credential_is_hidden_whatever_was_registered() -> None:
+    found = coderd([secret()], registered(PASSWORD="hunter2"), registered(PASSWORD="hunter3"))
+    assert "hunter" not in str(found)

@@ -1,0 +1,3 @@
+module firewalled-coder/tools/goregexp
+
+go 1.26
