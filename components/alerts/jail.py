@@ -122,8 +122,7 @@ def agents_allowed(context: AlertContext) -> Alert | None:
         description=(
             "Template {{ $labels.template }} has a firewall, and Coder Agents may make workspaces "
             "of it. Their tools run through the workspace's agent, outside of the jail, and reach "
-            "every host from there without a record. Write `agentsAllowed: false` beside the "
-            "template in the stack's settings, or take it back at once with `coder templates edit "
+            "every host from there without a record. Take it back with `coder templates edit "
             "{{ $labels.template }} --agents-allowed=false`."
         ),
         panel=_PANEL,

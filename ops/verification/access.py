@@ -7,12 +7,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-from components import arguments
+from components import arguments, kubeconfig
 from components.settings import Settings
 from ops import engine, stacks
 from ops.verification import plan, services
+from ops.verification.cluster import Cluster
 from ops.verification.deployment import Deployment
 from ops.verification.mcp import Server
 from ops.verification.session import Context
@@ -112,4 +114,5 @@ def context(asked: Asked, reached: Access, deployment: Deployment) -> Context:
         services=services.connected(
             there, arguments.dashboards(settings).context, deployment.redaction
         ),
+        cluster=Cluster(partial(kubeconfig.client, settings.kubernetes.context)),
     )

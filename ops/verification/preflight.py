@@ -13,9 +13,10 @@ import httpx
 
 from components.boundary.releases import LATEST
 from components.coder.api import verification
+from components.kubeconfig import ClusterError
 from components.settings import Settings, Template
 from components.syntax import is_floating_image, is_image
-from ops.verification.cluster import Cluster, ClusterError, Daemon
+from ops.verification.cluster import Cluster, Daemon
 from ops.verification.deployment import BuildInfo, Deployment, User
 from ops.verification.deployment import Template as DeployedTemplate
 from ops.verification.model import Failed, NotChecked, note
@@ -60,7 +61,7 @@ class Preflight:
         deployment: the deployment.
         settings: the stack's.
         templates: those that are verified.
-        cluster: the cluster, None if it cannot be asked.
+        cluster: the cluster of the stack's Kubernetes provider.
         transport: how GitLab is reached, for tests.
     """
 
@@ -68,7 +69,7 @@ class Preflight:
     deployment: Deployment
     settings: Settings
     templates: Sequence[Template]
-    cluster: Cluster | None = None
+    cluster: Cluster
     transport: httpx.BaseTransport | None = None
 
     def look(self) -> bool:
@@ -153,7 +154,7 @@ class Preflight:
         }
         if not jails:
             raise NotChecked("no template has a firewall", "nothing to do")
-        nodes = _asked(self._cluster.nodes)
+        nodes = _asked(self.cluster.nodes)
         if not nodes:
             raise NotChecked("the cluster has no nodes", "see jail.started, which starts a jail")
         wrong = []
@@ -176,7 +177,7 @@ class Preflight:
         return f"{len(nodes)} nodes with Linux {', '.join(kernels[:_SHOWN])}"
 
     def _network(self) -> str:
-        daemons = _asked(self._cluster.daemons)
+        daemons = _asked(self.cluster.daemons)
         found = [name for daemon in daemons if (name := _enforcer(daemon))]
         if not found:
             raise NotChecked(
@@ -184,15 +185,6 @@ class Preflight:
                 "see jail.peers and jail.udp, which try it",
             )
         return f"{', '.join(sorted(set(found)))} enforces them"
-
-    @property
-    def _cluster(self) -> Cluster:
-        if self.cluster is None:
-            raise NotChecked(
-                "verify does not ask the cluster",
-                "`kubectl get nodes -o wide` tells kernels; jail.started and jail.peers try it",
-            )
-        return self.cluster
 
     def _gitlab(self, identity: str, host: str) -> str:
         """Follow a login up to GitLab's page: what coderd sends there, and whether it answers."""
@@ -256,7 +248,10 @@ def _asked(ask: Callable[[], list[T]]) -> list[T]:
     try:
         return ask()
     except ClusterError as error:
-        raise NotChecked(str(error), "see kubernetes.context and KUBECONFIG") from None
+        raise NotChecked(
+            str(error),
+            "see kubernetes.context and KUBECONFIG; the user has to list nodes and DaemonSets",
+        ) from None
 
 
 def _enforcer(daemon: Daemon) -> str:

@@ -18,6 +18,7 @@ from components.coder.api import CoderdError
 from ops.verification.catalogue import CATALOGUE
 from ops.verification.clients.errors import ServiceError
 from ops.verification.model import (
+    Exchange,
     Failed,
     Interrupted,
     NotChecked,
@@ -205,7 +206,14 @@ class Run:
 
     def _clean(self, result: Result) -> Result:
         clean = self.redaction.text
-        return replace(result, detail=clean(result.detail), next_step=clean(result.next_step))
+        return replace(
+            result,
+            detail=clean(result.detail),
+            next_step=clean(result.next_step),
+            exchanges=tuple(
+                Exchange(clean(each.request), clean(each.answer)) for each in result.exchanges
+            ),
+        )
 
 
 @contextmanager

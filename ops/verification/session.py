@@ -38,7 +38,7 @@ class Context:
         targets: the workspaces to make.
         servers: the MCP servers.
         services: what else can be asked.
-        cluster: the cluster, None if it cannot be asked.
+        cluster: the cluster of the stack's Kubernetes provider.
     """
 
     settings: Settings
@@ -47,7 +47,7 @@ class Context:
     targets: Sequence[Target]
     servers: Sequence[Server]
     services: Services
-    cluster: Cluster | None = None
+    cluster: Cluster
 
     @property
     def other_owner(self) -> bool:
