@@ -64,6 +64,8 @@ def test_a_job_sets_every_variable_that_its_script_reads() -> None:
         "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
         # Set in GitLab for the project.
         "DRIFT_ISSUE",
+        # What a runner and a machine say of the authorities that they trust.
+        "CI_SERVER_TLS_CA_FILE", "SSL_CERT_FILE",
     }  # fmt: skip
     for script in SCRIPTS:
         read = set(re.findall(r"\$\{?([A-Za-z_]\w*)", script.text))
