@@ -64,6 +64,7 @@ def workspace_template(
             memory=Choice(tuple(sizes.memory.options), sizes.memory.default),
             disk_size=Choice(tuple(sizes.disk.options), sizes.disk.default),
         ),
+        git_credentials=template.git_credentials,
         tasks=shared.tasks,
         agent_variables={**shared.agent_env, **template.agent_env},
         access=_access(template, known),

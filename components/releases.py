@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-BOUNDARY: Final = "v0.9.0"
+from components.boundary.releases import LATEST, NEWEST
+
+BOUNDARY: Final = NEWEST
 """Release of the standalone binary that the policy is proven against; 2026-04-24."""
 CODER_PROVIDER: Final = "2.20.0"
 KUBERNETES_PROVIDER: Final = "3.2.1"
 """Releases of coder/coder and hashicorp/kubernetes that the HCL names and was tried with."""
-LATEST: Final = "latest"
-"""Whatever release of Boundary is newest when a workspace starts."""
 
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
 

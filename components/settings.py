@@ -9,7 +9,6 @@ stack, key, value and what would be right. Secrets stand under the one key `secr
 from __future__ import annotations
 
 import datetime
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -17,20 +16,25 @@ from pydantic.alias_generators import to_camel
 
 from components.alerts import CATALOGUE as ALERTS
 from components.boundary import (
-    CATALOGUE,
+    DEFAULT,
+    WORST,
     Contract,
     Expectation,
     ExtraRule,
     Finding,
+    Grade,
+    Own,
     Policy,
     audit,
     build_policy,
     host_of,
+    with_own,
 )
+from components.boundary.releases import LATEST, release_doubt
 from components.coder.variables import Setter
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.network.settings import NamespaceSettings, NetworkSettings
-from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER, LATEST
+from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER
 from components.settings_types import (
     AgentVariables,
     AlertLabel,
@@ -212,8 +216,8 @@ class PolicySettings(_Model):
     """The egress policy."""
 
     groups: Annotated[list[GroupName], NoDuplicates] = Field(
-        default_factory=lambda: list(CATALOGUE),
-        description="Groups of the catalogue; all if unset.",
+        default_factory=lambda: list(DEFAULT),
+        description="Groups of the catalogue; all but the read-only ones if unset.",
     )
     rules: list[AddedRule] = Field(default_factory=list, description="Rules besides the groups'.")
     must_allow: list[Expected] = Field(default_factory=list, description="Must be allowed.")
@@ -221,8 +225,8 @@ class PolicySettings(_Model):
     accept_everything: bool = Field(
         False, description="Accept rules that open every host; an error otherwise."
     )
-    highest_grade: Literal["A", "B", "C", "D", "E", "F"] = Field(
-        "F", description="The worst exfiltration grade that the stack accepts."
+    highest_grade: Grade = Field(
+        "G", description="The worst exfiltration grade accepted; H: agents can leave the firewall."
     )
 
     @property
@@ -283,6 +287,7 @@ class Template(_Model):
     gitlab: ExternalAuthId | None = Field(
         None, description="Id of its external login; the first if unset."
     )
+    git_credentials: bool = Field(True, description="Its agents get their owner's GitLab token.")
     capabilities: list[Literal["NET_ADMIN"]] = Field(
         default_factory=list, description="Capabilities of the container; nsjail has NET_ADMIN."
     )
@@ -502,25 +507,40 @@ class Settings(_Model):
 
     def build_policy(self, policy: PolicySettings) -> Policy:
         """Return the policy that `policy` makes; raises PolicyError when it cannot be built."""
-        return _built(
-            tuple(policy.groups),
-            host_of(self.coder.access_url),
-            tuple(host_of(provider.host) for provider in self.external_auth.providers),
-            tuple(ExtraRule(rule=added.rule, why=added.why) for added in policy.rules),
-            policy.accept_everything,
+        return build_policy(
+            policy.groups,
+            coder_host=host_of(self.coder.access_url),
+            gitlab_hosts=[host_of(each.host) for each in self.external_auth.providers],
+            extra=[ExtraRule(rule=added.rule, why=added.why) for added in policy.rules],
+            accept_everything=policy.accept_everything,
         )
 
+    @property
+    def own(self) -> Own:
+        """The deployment's own hosts, less addresses, which no rule can name."""
+        # coderd's Service is called as its Deployment is, by Coder's chart.
+        service = f"{self.coder.deployment}.{self.coder.namespace}"
+        inside = (service, f"{service}.svc", f"{service}.svc.cluster.local")
+        providers = [each.host for each in self.external_auth.providers]
+        return Own.of((self.coder.access_url, self.coder.api, *inside), providers)
+
+    def contract_of(self, policy: PolicySettings) -> Contract:
+        """Return the demands on `policy`: the stack's and the catalogue's own."""
+        if policy.highest_grade == WORST:
+            return policy.contract
+        return with_own(policy.contract, host_of(self.coder.access_url))
+
     def findings(self) -> tuple[Finding, ...]:
-        """Return what is doubtful in the rules that the stack added to its policies itself."""
-        own = {
-            added.rule
-            for template in self.templates
-            for added in self.policy_settings_of(template).rules
-        }
+        """Return what is doubtful in Boundary's release and in the rules that the stack added."""
+        rules = [self.policy_settings_of(template).rules for template in self.templates]
+        own = {added.rule for stated in rules for added in stated}
         # Templates share policies: each is looked at once.
         every = dict.fromkeys(self.policy_of(template) for template in self.templates)
-        doubts = (finding for policy in every if policy is not None for finding in audit(policy))
-        return tuple(dict.fromkeys(finding for finding in doubts if finding.rule in own))
+        policies = [policy for policy in every if policy is not None]
+        release = release_doubt(self.workspaces.boundary_version) if policies else ""
+        found = (finding for policy in policies for finding in audit(policy))
+        doubts = dict.fromkeys(finding for finding in found if finding.rule in own)
+        return (*([Finding("warning", None, release)] if release else []), *doubts)
 
     def floating(self) -> tuple[str, ...]:
         """Return what may be another thing tomorrow although nothing here changed."""
@@ -553,20 +573,3 @@ class Settings(_Model):
             return ""
         which = f" for {', '.join(switch.templates)}" if switch.templates else ""
         return f"{switch.reason}{which}, by {switch.who or 'unknown'}, until {switch.until}"
-
-
-@lru_cache(maxsize=64)  # templates share policies
-def _built(
-    groups: tuple[str, ...],
-    coder_host: str,
-    gitlab_hosts: tuple[str, ...],
-    extra: tuple[ExtraRule, ...],
-    accept_everything: bool,
-) -> Policy:
-    return build_policy(
-        groups,
-        coder_host=coder_host,
-        gitlab_hosts=gitlab_hosts,
-        extra=extra,
-        accept_everything=accept_everything,
-    )

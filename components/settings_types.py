@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from components import releases, syntax
 from components.agent_env import AgentEnv
 from components.alerts import CATALOGUE as ALERTS
-from components.boundary import CATALOGUE, Rule, RuleError
+from components.boundary import NAMES, Rule, RuleError
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.dashboards.model import StreamLabel
 from components.errors import ArgsError
@@ -168,7 +168,7 @@ BoundaryRelease = Annotated[
     str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
 ]
 RuleText = Annotated[str, AfterValidator(_rule)]
-GroupName = Annotated[str, _one_of(dict(CATALOGUE), "group")]
+GroupName = Annotated[str, _one_of(dict.fromkeys(NAMES), "group")]
 DashboardUid = Annotated[
     str,
     _one_of(dict(DASHBOARDS), "dashboard"),

@@ -16,7 +16,6 @@ from rich.text import Text
 
 from components.boundary import Policy
 from components.boundary import Reach as Requests
-from components.settings import Settings
 from ops import git, stacks
 from ops.assessment import Reach
 from ops.traffic import InputError
@@ -40,11 +39,6 @@ print(json.dumps(answer))
 """
 
 
-def of(settings: Settings) -> dict[str, Policy | None]:
-    """Return the policy of every template, None without a firewall."""
-    return {template.name: settings.policy_of(template) for template in settings.templates}
-
-
 def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
     """Return the policies to compare `stack` with.
 
@@ -57,7 +51,7 @@ def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
     Raises InputError, and SettingsError for a stack whose settings are wrong.
     """
     if against in stacks.names(root):
-        return of(stacks.settings(against, root, proven=False))
+        return stacks.policies_of(stacks.settings(against, root, proven=False))
     try:
         commit = git.run(
             root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{against}^{{commit}}"
@@ -69,15 +63,21 @@ def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
         ) from None
     try:
         with git.worktree(root, commit) as earlier:
-            return _read(stack, against, earlier)
+            return of_checkout(stack, earlier, sys.executable)
     except git.GitError as error:
         raise InputError(f"--against {against!r}: cannot be checked out: {error}") from None
+    except InputError as error:
+        raise InputError(f"--against {against!r}: {error}") from None
 
 
-def _read(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
+def of_checkout(stack: str, root: Path, python: Path | str) -> dict[str, Policy | None]:
+    """Return the policies of `stack` as the checkout at `root` reads them; raises InputError.
+
+    `python` has the packages of that checkout.
+    """
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", _READ, stack],
+            [str(python), "-P", "-c", _READ, stack],
             cwd=root,
             env={**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
@@ -87,14 +87,14 @@ def _read(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
         )
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        raise InputError(f"--against {against!r}: took longer than {TIMEOUT:g} s") from None
+        raise InputError(f"took longer than {TIMEOUT:g} s") from None
     except ValueError:
         said = done.stderr.strip().splitlines()
         raise InputError(
-            f"--against {against!r}: its program cannot be run: {said[-1] if said else 'no answer'}"
+            f"its program cannot be run: {said[-1] if said else 'no answer'}"
         ) from None
     if isinstance(answer.get("error"), str):
-        raise InputError(f"--against {against!r}: at that commit: {answer['error']}")
+        raise InputError(f"at that commit: {answer['error']}")
     return {
         name: None if rules is None else Policy.from_json(rules) for name, rules in answer.items()
     }

@@ -15,6 +15,7 @@ from components.boundary import (
     Decision,
     Grade,
     Miss,
+    Own,
     Policy,
     nearest,
     printable,
@@ -36,6 +37,7 @@ class Confinement:
         reason: why there is none, else empty.
         contract: what the stack demands of the policy.
         highest_grade: the worst exfiltration grade that the stack accepts.
+        own: the deployment's own hosts.
     """
 
     templates: tuple[str, ...]
@@ -43,6 +45,7 @@ class Confinement:
     reason: str
     contract: Contract
     highest_grade: Grade
+    own: Own
 
     @property
     def title(self) -> str:
@@ -76,7 +79,8 @@ def _confinement(settings: Settings, template: Template) -> Confinement:
     if policy is None and template.firewall is not None:
         switch = settings.firewall
         reason = f"the firewall is switched off until {switch.until}: {switch.reason}"
-    return Confinement((), policy, reason, wanted.contract, wanted.highest_grade)
+    contract = settings.contract_of(wanted)
+    return Confinement((), policy, reason, contract, wanted.highest_grade, settings.own)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -12,7 +12,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 from components import boundary
-from components.boundary import Comparison, Policy, PolicyRule, Rule, compare, exfiltration_report
+from components.boundary import (
+    Comparison,
+    Own,
+    Policy,
+    PolicyRule,
+    Rule,
+    compare,
+    exfiltration_report,
+)
 from components.network import NetworkChange, Translation
 from ops import network
 from ops.alerting import AlertChange, alert_changes
@@ -44,8 +52,8 @@ class Opened:
 
     Attributes:
         found: host pattern, methods and paths.
-        grade: exfiltration grade of it alone, A (nobody else receives there) to F.
-        why: who receives there, empty for grade A.
+        grade: exfiltration grade of it alone, A (nobody else receives there) to H.
+        why: who receives there or what it opens, empty for nothing.
         reason: why the rule is there, by its author; empty when several rules make the host.
     """
 
@@ -53,6 +61,11 @@ class Opened:
     grade: str
     why: str
     reason: str = ""
+
+    @property
+    def risk(self) -> str:
+        """The grade and who receives there; what opens besides a grade is told without one."""
+        return f"grade {self.grade}: {self.why}" if self.grade > "A" else self.why
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,7 @@ class Reach:
         after: whether it is there afterwards.
         old: policy now, None without a firewall.
         new: policy afterwards, None without a firewall.
+        own: the deployment's own hosts.
         network: what the network policy changes for its workspaces.
         by_name: what of the policy Cilium holds them to as well, None where it does not.
     """
@@ -74,6 +88,7 @@ class Reach:
     after: bool
     old: Policy | None
     new: Policy | None
+    own: Own = field(default_factory=Own)
     network: NetworkChange = field(default_factory=NetworkChange)
     by_name: Translation | None = None
 
@@ -93,7 +108,10 @@ class Reach:
             if each not in there:
                 host = "*" if each.rule.any_host else ".".join(each.rule.labels)
                 reasons.setdefault(host, set()).add(each.why)
-        found = [_judged(entry, reasons.get(entry.host, set())) for entry in self.comparison.opened]
+        # Of what opens alone nothing says whose hosts they are; the policy does.
+        own = self.own | Own.named_by(self.new or Policy([]))
+        opened = self.comparison.opened
+        found = [_judged(entry, reasons.get(entry.host, set()), own) for entry in opened]
         return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
 
     @property
@@ -127,21 +145,30 @@ class Reach:
     def grades(self) -> tuple[str, str]:
         """The exfiltration grade before and after, `-` where there is no policy."""
         old, new = (
-            exfiltration_report(policy).grade if policy is not None else "-"
+            exfiltration_report(policy, self.own).grade if policy is not None else "-"
             for policy in (self.old, self.new)
         )
         return old, new
 
+    @property
+    def grade_words(self) -> tuple[str, ...]:
+        """What there is to say of the grade: that it changes, and that it is the worst."""
+        old, new = self.grades
+        grade = f"{old} → {new}" if self.old is not None else new
+        change = (f"exfiltration grade {grade} (A: no host where anyone may receive)",)
+        leaves = ("⛔ **an agent can leave the firewall**, through Coder itself",)
+        return (change if old != new else ()) + (leaves if new == boundary.WORST else ())
 
-def _judged(found: boundary.Reach, reasons: set[str]) -> Opened:
+
+def _judged(found: boundary.Reach, reasons: set[str], own: Own) -> Opened:
     rule = Rule(
         text="",
         methods=() if "*" in found.methods else found.methods,
         labels=() if found.host == "*" else tuple(found.host.split(".")),
-        paths=(),
+        paths=() if "*" in found.paths else tuple(tuple(p[1:].split("/")) for p in found.paths),
     )
-    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]))
-    why = report.entries[0].why if report.entries else ""
+    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]), own)
+    why = [*(each.why for each in report.entries), *(each.why for each in report.notes), ""][0]
     return Opened(found, report.grade, why, next(iter(reasons)) if len(reasons) == 1 else "")
 
 
@@ -168,6 +195,7 @@ class StackPreview:
         without_network_policy: why there is none beside a firewall.
         doubts: what is doubtful in the rules that the stack added itself.
         floating: what may be another thing tomorrow although the stack did not change.
+        own: the deployment's own hosts.
     """
 
     name: str
@@ -186,6 +214,7 @@ class StackPreview:
     without_network_policy: str = ""
     doubts: tuple[str, ...] = ()
     floating: tuple[str, ...] = ()
+    own: Own = field(default_factory=Own)
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
@@ -198,6 +227,7 @@ class StackPreview:
                 after=name in self.new,
                 old=self.old.get(name),
                 new=self.new.get(name),
+                own=self.own,
                 network=network.change(self.policies, name),
                 by_name=network.by_name(self.policies, name, self.new.get(name)),
             )

@@ -7,15 +7,19 @@ left half way may have both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pulumi import automation
 
 from components.boundary import Policy
+from components.boundary.credentials import HIDDEN
 from ops.state import State
 from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+
+Policies = Mapping[str, Policy | None]
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,23 @@ class Deployed:
         coderd: outputs of the CoderdEnv, None without one.
     """
 
-    policies: Mapping[str, Policy | None]
+    policies: Policies
     agent_env: Mapping[str, Mapping[str, str]] | None
     coderd: Mapping[str, Any] | None = None
 
 
-def of(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> Deployed:
-    """Return what the outputs of resources say, given with their URNs; others pass by."""
+def of(
+    resources: Iterable[tuple[str, Mapping[str, Any]]],
+    unmasked: Callable[[], Policies] | None = None,
+) -> Deployed:
+    """Return what the outputs of resources say, given with their URNs; others pass by.
+
+    Args:
+        resources: the URN and outputs of each.
+        unmasked: tells the same policies from elsewhere, for outputs of the engine's events: it
+            masks there whatever text is a secret's value too, as a client id that is also a word
+            in the name of a host. Asked only where a policy shows that.
+    """
     stack: Mapping[str, Any] = {}
     own: dict[str, Mapping[str, Any]] = {}
     coderd: Mapping[str, Any] | None = None
@@ -53,9 +67,18 @@ def of(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> Deployed:
         }
         for before, now in (("policies", "policy"), ("agentEnv", "agentEnv"))
     )
+    elsewhere: Policies | None = None
+    policies: dict[str, Policy | None] = {}
+    for name, each in sorted(rules.items()):
+        if unmasked is None or HIDDEN not in json.dumps(each):
+            policies[name] = Policy.from_json(each) if each else None
+            continue
+        elsewhere = unmasked() if elsewhere is None else elsewhere
+        if name in elsewhere:
+            policies[name] = elsewhere[name]
     known = bool(variables) or "agentEnv" in stack
     return Deployed(
-        {name: Policy.from_json(each) if each else None for name, each in sorted(rules.items())},
+        policies,
         {name: dict(each) for name, each in sorted(variables.items())} if known else None,
         coderd,
     )

@@ -10,13 +10,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from components.boundary import Finding, Grade, Report, audit, exfiltration_report
+from components.boundary import WORST, Finding, Grade, Report, audit, exfiltration_report
 from ops.answers import Confinement
 
 
 @dataclass(frozen=True)
 class Assessed:
-    """One confinement with its grade; without a firewall it is F."""
+    """One confinement with its grade; without a firewall it is the worst."""
 
     confinement: Confinement
 
@@ -24,7 +24,7 @@ class Assessed:
     def report(self) -> Report | None:
         """The report, None without a firewall."""
         policy = self.confinement.policy
-        return None if policy is None else exfiltration_report(policy)
+        return None if policy is None else exfiltration_report(policy, self.confinement.own)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -35,12 +35,17 @@ class Assessed:
     @property
     def grade(self) -> Grade:
         """The grade of the worst host reached."""
-        return self.report.grade if self.report else "F"
+        return self.report.grade if self.report else WORST
 
     @property
     def accepted(self) -> bool:
         """Whether the stack accepts the grade."""
         return self.grade <= self.confinement.highest_grade
+
+    @property
+    def excess(self) -> str:
+        """Why the policy's grade is not accepted, empty where it is and without a policy."""
+        return self.report.excess(self.confinement.highest_grade) if self.report else ""
 
 
 def shown(assessed: Assessed) -> RenderableType:
@@ -65,6 +70,9 @@ def shown(assessed: Assessed) -> RenderableType:
         parts.append(table)
     else:
         parts.append(Text("no rule reaches a host where anyone may publish or receive data"))
+    if assessed.report.notes:
+        parts.append(Text("What it opens besides", style="bold"))
+        parts += [Text(f"{each.rule.rule.text}: {each.why}") for each in assessed.report.notes]
     if assessed.findings:
         parts.append(Text("Findings", style="bold"))
         parts += [Text(f"{each.severity}: {each}") for each in assessed.findings]
@@ -89,6 +97,10 @@ def to_json(assessed: Assessed) -> dict[str, Any]:
                 "why": entry.why,
             }
             for entry in (assessed.report.entries if assessed.report else ())
+        ],
+        "notes": [
+            {"rule": note.rule.rule.text, "group": note.rule.group, "why": note.why}
+            for note in (assessed.report.notes if assessed.report else ())
         ],
         "findings": [
             {"severity": each.severity, "rule": each.rule, "reason": each.reason}

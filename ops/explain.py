@@ -16,16 +16,20 @@ from typing import Annotated, Any
 import typer
 
 from components.boundary import PolicyError, shown
+from components.boundary.releases import release_doubt
 from components.settings_problems import SettingsError
 from ops import against, answers, engine, exfiltration, report, stacks, suggested, traffic, up
 from ops.answers import Answer, Confinement
 from ops.assessment import Reach
 from ops.exfiltration import Assessed
-from ops.traffic import InputError, Request
+from ops.policy import auditlog, lists
+from ops.policy import har as harfile
+from ops.traffic import InputError, Traffic
 
 FORMAT = 1
 NO = 1
 UNREADABLE = 2
+_BREACHES = 5
 
 
 @contextmanager
@@ -38,10 +42,8 @@ def _reported() -> Iterator[None]:
         raise typer.Exit(UNREADABLE) from None
 
 
-def requested(
-    urls: Sequence[str], method: str, har: str | None, log: str | None
-) -> dict[Request, int]:
-    """Return what is asked, with counts; raises InputError.
+def requested(urls: Sequence[str], method: str, har: str | None, log: str | None) -> Traffic:
+    """Return what is asked, and what of it is passed over; raises InputError.
 
     Standard input is read where a URL is `-`, and when nothing is named and it is no terminal.
     """
@@ -52,17 +54,20 @@ def requested(
         sources = [traffic.STDIN]
     if [*sources, har, log].count(traffic.STDIN) > 1:
         raise InputError("- stands there twice: standard input can be read once")
-    found: list[Request] = []
+    found: list[Traffic] = []
     for place, source in enumerate(sources, start=1):
         if source == traffic.STDIN:
-            found += traffic.from_lines(traffic.read(source), method, traffic.name(source))
+            found.append(lists.from_text(traffic.read(source), method, traffic.name(source)))
         else:
-            found.append(traffic.request(method, source, f"URL {place}"))
+            found.append(Traffic((traffic.request(method, source, f"URL {place}"),)))
     if har is not None:
-        found += traffic.from_har(traffic.read(har), traffic.name(har))
+        found.append(harfile.from_text(traffic.read(har), traffic.name(har)))
     if log is not None:
-        found += traffic.from_log(traffic.read(log), traffic.name(log))
-    return traffic.counted(found)
+        found.append(auditlog.from_text(traffic.read(log), traffic.name(log)))
+    return Traffic(
+        tuple(request for each in found for request in each.requests),
+        tuple(passed for each in found for passed in each.passed),
+    )
 
 
 def explain(
@@ -114,22 +119,24 @@ def explain(
         if other is not None:
             old = against.other(stack, other, engine.ROOT)
             fine = _compare(
-                stack, other, against.reaches(old, against.of(settings), wanted), as_json
+                stack, other, against.reaches(old, stacks.policies_of(settings), wanted), as_json
             )
         elif grade:
             fine = _assess(stack, [Assessed(each) for each in found], as_json)
         else:
             asked = requested(urls or (), method, har, log)
-            answered = {each: answers.answers(each, asked) for each in found}
-            fine = _answer(stack, answered, suggest, as_json)
-            if not as_json:
-                _warn(found)
+            counts = traffic.counted(asked.requests)
+            answered = {each: answers.answers(each, counts) for each in found}
+            fine = _answer(stack, answered, asked.passed, suggest, as_json)
+        if not as_json:
+            _warn(release_doubt(settings.workspaces.boundary_version), found)
     raise typer.Exit(0 if fine else NO)
 
 
 def _answer(
     stack: str,
     answered: Mapping[Confinement, Sequence[Answer]],
+    passed: Sequence[str],
     suggest: bool,
     as_json: bool,
 ) -> bool:
@@ -148,7 +155,8 @@ def _answer(
             )
             if suggest:
                 templates[-1]["suggestions"] = suggested.to_json(*suggested.suggested(each, part))
-        _print({"format": FORMAT, "stack": stack, "allowed": allowed, "templates": templates})
+        head = {"format": FORMAT, "stack": stack, "allowed": allowed}
+        _print({**head, "passedOver": list(passed), "templates": templates})
         return allowed
     for each, part in answered.items():
         up.console.print(each.title, style="bold", markup=False)
@@ -158,6 +166,8 @@ def _answer(
     if len(everything) > 1:
         denied = sum(not answer.allowed for answer in everything)
         up.console.print(f"\n{len(everything) - denied} allowed, {denied} denied")
+    for said in passed:
+        up.errors.print(said, markup=False, soft_wrap=True)
     return allowed
 
 
@@ -172,11 +182,19 @@ def _suggest(confinement: Confinement, found: Sequence[Answer]) -> None:
         up.console.print(said, markup=False, soft_wrap=True)
 
 
-def _warn(found: Sequence[Confinement]) -> None:
-    """Say what keeps the settings from being deployed."""
+def _warn(doubt: str, found: Sequence[Confinement]) -> None:
+    """Say why the release may answer otherwise, and what keeps it from being deployed."""
+    said = [doubt] if doubt and any(each.policy is not None for each in found) else []
     for each in found:
-        for breach in each.contract.check(each.policy) if each.policy is not None else ():
-            up.errors.print(f"warning: {breach}", style="yellow", markup=False, soft_wrap=True)
+        if each.policy is None:
+            continue
+        said += filter(None, [Assessed(each).excess])
+        breaches = [str(breach) for breach in each.contract.check(each.policy)]
+        said += breaches[:_BREACHES]
+        if len(breaches) > _BREACHES:
+            said.append(f"and {len(breaches) - _BREACHES} more demands are broken")
+    for warning in said:
+        up.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _compare(stack: str, other: str, found: Sequence[Reach], as_json: bool) -> bool:

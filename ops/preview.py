@@ -82,7 +82,8 @@ def assess(
         )
     except automation.CommandError as error:
         return StackPreview(name, failure=failure(errors) or up.said(error))
-    old, new = deployed.of(before), deployed.of(after)
+    old = deployed.of(before, lambda: deployed.of_stack(session.stack).policies)
+    new = deployed.of(after, lambda: stack_files.policies_of(settings))
     return StackPreview(
         name,
         old=old.policies,
@@ -97,6 +98,7 @@ def assess(
         new_coderd=new.coderd,
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
+        own=settings.own,
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )

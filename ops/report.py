@@ -212,14 +212,11 @@ def _firewall(reach: Reach) -> list[str]:
         lines.append(f"- new, confined by {len(reach.new)} rules")
     elif reach.old is None:
         lines.append(f"- **confined from now on** by {len(reach.new)} rules; every host before")
-    old, new = reach.grades
-    if old != new:
-        grade = f"{old} → {new}" if reach.old is not None else new
-        lines.append(f"- exfiltration grade {grade} (A: no host where anyone may receive)")
+    lines += [f"- {told}" for told in reach.grade_words]
     opened = [
         _host(each.found)
         + (f"; because: {_code(each.reason.rstrip('.'))}" if each.reason else "")
-        + (f"; ⚠️ grade {each.grade}: {each.why}" if each.why else "")
+        + (f"; ⚠️ {each.risk}" if each.why else "")
         for each in reach.opened
     ]
     closed = [_host(found) for found in reach.comparison.closed]

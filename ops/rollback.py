@@ -25,13 +25,14 @@ import typer
 import yaml
 
 from components.boundary import Policy
-from ops import changes, deployed, engine, git, history, protection, report, stacks, up
+from ops import against, changes, deployed, engine, git, history, protection, report, stacks, up
 from ops.assessment import StackPreview
 from ops.conflicts import with_way_out
 from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Answer, Host, HostError, hosted
 from ops.tokens import WORKSPACE_TEMPLATE
+from ops.traffic import InputError
 
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
@@ -102,6 +103,7 @@ class Earlier:
     stack: str
     update: Update
     root: Path
+    python: Path
     host: Host
     targets: tuple[str, ...]
     plan: Path
@@ -162,7 +164,7 @@ def earlier(
                 with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
                     plan = Path(folder, "plan.json")
                     with hosted(python, old, ready, stack) as host:
-                        yield Earlier(stack, update, old, host, targets, plan)
+                        yield Earlier(stack, update, old, python, host, targets, plan)
     except git.GitError as error:
         raise RollbackError(f"cannot check commit {short} out: {error}") from None
 
@@ -281,7 +283,14 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
             f"{with_way_out(answer.error.strip())}\n"
             "Choose another with --to, or set right what is named."
         )
-    old, then = present.policies, deployed.of(answer.outputs)
+    try:
+        then = deployed.of(
+            answer.outputs,
+            lambda: against.of_checkout(ready.stack, ready.root, ready.python),
+        )
+    except InputError as error:
+        raise RollbackError(f"the policies of update {number} cannot be read: {error}") from None
+    old = present.policies
     wanted = then.policies
     if template is not None and template not in wanted:
         raise RollbackError(

@@ -46,9 +46,13 @@ def protected(stack: str, root: Path = ROOT) -> bool:
 
 def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:
     """Return the policy of each template that is confined; raises SettingsError."""
-    found = settings(stack, root)
-    every = {template.name: found.policy_of(template) for template in found.templates}
+    every = policies_of(settings(stack, root))
     return {name: policy for name, policy in every.items() if policy is not None}
+
+
+def policies_of(settings: Settings) -> dict[str, Policy | None]:
+    """Return the policy of every template, None without a firewall."""
+    return {template.name: settings.policy_of(template) for template in settings.templates}
 
 
 def contract(stack: str, root: Path = ROOT) -> Contract:

@@ -48,20 +48,22 @@ def suggested(
     return tuple(
         Suggested(
             each.rule.text,
-            (*each.notes, *_costs(each.rule, confinement.contract), *_groups(each.rule, used)),
+            (*each.notes, *_costs(each.rule, confinement), *_groups(each.rule, used)),
         )
         for each in rules
     ), unnamed
 
 
-def _costs(rule: Rule, contract: Contract) -> Iterable[str]:
+def _costs(rule: Rule, confinement: Confinement) -> Iterable[str]:
     alone = Policy([PolicyRule(rule, "suggested", WHY)])
-    for breach in Contract(must_deny=contract.must_deny).check(alone):
+    for breach in Contract(must_deny=confinement.contract.must_deny).check(alone):
         wanted = breach.expectation
         url = shown(wanted.url)
         yield f"breaks the contract: {wanted.method} {url} must be denied ({wanted.reason})"
-    for entry in exfiltration_report(alone).entries:
+    report = exfiltration_report(alone, confinement.own)
+    for entry in report.entries:
         yield f"exfiltration grade {entry.grade}: {entry.why}"
+    yield from (note.why for note in report.notes)
 
 
 def _groups(rule: Rule, used: set[str]) -> Iterable[str]:

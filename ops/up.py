@@ -105,7 +105,7 @@ def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> his
     """Return the record of an update of `now` from the settings at `root`."""
     settings = stack_files.settings(stack, root)
     old = deployed.of_stack(now).policies
-    new = {template.name: settings.policy_of(template) for template in settings.templates}
+    new = stack_files.policies_of(settings)
     return history.record(
         root, "up", policy=history.policy_line(old, new), firewall=settings.switched_off
     )

@@ -5,11 +5,21 @@ Knows neither Pulumi nor the stack; every rule and decision is that of coder/bou
 
 from components.boundary.audit import Finding, audit
 from components.boundary.build import ExtraRule, PolicyError, build_policy, host_of
-from components.boundary.catalogue import CATALOGUE, Group
+from components.boundary.catalogue import CATALOGUE, DEFAULT, NAMES, SETS
 from components.boundary.comparison import Comparison, Reach, compare
 from components.boundary.config import render_config
 from components.boundary.contract import Breach, Contract, Expectation
-from components.boundary.exfiltration import Entry, Grade, Report, exfiltration_report
+from components.boundary.exfiltration import (
+    WORST,
+    Entry,
+    Grade,
+    Note,
+    Own,
+    Report,
+    exfiltration_report,
+)
+from components.boundary.groups import Group
+from components.boundary.leaving import with_own
 from components.boundary.nearness import Miss, nearest
 from components.boundary.policy import Decision, Policy, PolicyRule
 from components.boundary.redaction import printable, shown
@@ -19,6 +29,10 @@ from components.boundary.url import UrlError
 
 __all__ = [
     "CATALOGUE",
+    "DEFAULT",
+    "NAMES",
+    "SETS",
+    "WORST",
     "Breach",
     "Comparison",
     "Contract",
@@ -30,6 +44,8 @@ __all__ = [
     "Grade",
     "Group",
     "Miss",
+    "Note",
+    "Own",
     "Policy",
     "PolicyError",
     "PolicyRule",
@@ -50,4 +66,5 @@ __all__ = [
     "render_config",
     "shown",
     "suggest",
+    "with_own",
 ]

@@ -9,22 +9,29 @@ from functools import lru_cache
 from typing import Literal
 
 from components.boundary.coverage import Cover, parts
-from components.boundary.policy import Policy
-from components.boundary.rule import WILDCARD, Rule
+from components.boundary.names import open_labels
+from components.boundary.policy import STACK, Policy
+from components.boundary.rule import WILDCARD, Rule, parsed
 
 _SLASH_AT_END = re.compile(r"(?:path=|,)([^\s,]+/)(?=[\s,]|\Z)")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One doubtful rule and the reason; an error is refused unless a stack accepts it."""
+    """What is doubtful, and why; an error is refused unless a stack accepts it.
+
+    Attributes:
+        severity: whether it is refused.
+        rule: text of the rule, None for what concerns them all.
+        reason: what is wrong with it.
+    """
 
     severity: Literal["error", "warning"]
-    rule: str
+    rule: str | None
     reason: str
 
     def __str__(self) -> str:
-        return f"rule {self.rule!r}: {self.reason}"
+        return self.reason if self.rule is None else f"rule {self.rule!r}: {self.reason}"
 
 
 # A program and the report of its preview ask about the same policies.
@@ -37,18 +44,35 @@ def audit(policy: Policy) -> tuple[Finding, ...]:
     for entry in policy:
         rule = entry.rule
         findings.extend(_alone(rule))
+        if entry.group == STACK:
+            findings.extend(_anyones(rule))
         own = parts(rule)
         meaning = Rule("", tuple(sorted(set(rule.methods))), rule.labels, rule.paths)
         if meaning in seen:
             findings.append(Finding("warning", rule.text, "duplicate of an earlier rule"))
-        elif all(cover.of(part) is not None for part in own):
+        elif own and all(cover.of(part) is not None for part in own):
             findings.append(Finding("warning", rule.text, "shadowed: earlier rules allow it all"))
         seen.add(meaning)
         cover.add(own)
     return tuple(findings)
 
 
+def _anyones(rule: Rule) -> Iterator[Finding]:
+    """Find a wildcard that reaches hosts of whoever registers one; of the stack's own rules alone.
+
+    The catalogue's are known, and the list of suffixes takes a moment to read.
+    """
+    if WILDCARD in rule.labels and not rule.any_host:
+        named = open_labels(rule.host)
+        if WILDCARD in rule.labels[-named:]:
+            below = ".".join(rule.labels[1 - named :])
+            yield Finding("warning", rule.text, f"anyone may register a host below {below}")
+
+
 def _alone(rule: Rule) -> Iterator[Finding]:
+    # A policy that is deployed may hold what no settings accept.
+    for doubt in parsed(rule.text)[1]:
+        yield Finding("warning", rule.text, doubt.problem)
     if rule.any_host:
         what = "matches every request" if not rule.text.strip() else "opens every host"
         yield Finding("error", rule.text, f"{what}; name a domain, or accept it explicitly")
@@ -73,6 +97,16 @@ def _alone(rule: Rule) -> Iterator[Finding]:
                 "warning",
                 rule.text,
                 "a percent escape is compared as written with the decoded path: decode it",
+            )
+            break
+    for pattern in rule.paths:
+        fixed = "/".join(pattern[:-1])
+        if pattern[-1:] == (WILDCARD,) and fixed.strip(f"{WILDCARD}/"):
+            yield Finding(
+                "warning",
+                rule.text,
+                f"dot segments leave /{fixed}/: Boundary compares /{fixed}/../x as it is, and what"
+                " stands behind it may resolve that to another path; name whole paths",
             )
             break
     for path in _SLASH_AT_END.findall(rule.text):

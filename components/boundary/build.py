@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from components.boundary.audit import audit
-from components.boundary.catalogue import CATALOGUE
-from components.boundary.policy import Policy, PolicyRule
+from components.boundary.catalogue import CATALOGUE, NAMES, SETS
+from components.boundary.policy import STACK, Policy, PolicyRule
 from components.boundary.rule import Rule, RuleError
-
-STACK = "stack"
-"""The group of rules that a stack adds itself."""
 
 
 class PolicyError(ValueError):
@@ -59,20 +57,31 @@ def build_policy(
     extra: Sequence[ExtraRule] = (),
     accept_everything: bool = False,
 ) -> Policy:
-    """Return the policy of the named groups in the catalogue's order, then the extra rules.
+    """Return the policy of the named groups and sets in the catalogue's order, then extra rules.
 
     `coder_host` and `gitlab_hosts` are host names (see `host_of`). Rules that open every host are
     errors unless `accept_everything`. Raises PolicyError with every problem found.
     """
+    return _built(tuple(groups), coder_host, tuple(gitlab_hosts), tuple(extra), accept_everything)
+
+
+@lru_cache(maxsize=64)  # templates share policies
+def _built(
+    groups: tuple[str, ...],
+    coder_host: str,
+    gitlab_hosts: tuple[str, ...],
+    extra: tuple[ExtraRule, ...],
+    accept_everything: bool,
+) -> Policy:
     problems = [
-        f"unknown group {name!r}; there are {', '.join(CATALOGUE)}"
+        f"unknown group {name!r}; there are {', '.join(NAMES)}"
         for name in groups
-        if name not in CATALOGUE
+        if name not in NAMES
     ]
     rules: list[PolicyRule] = []
-    for group in CATALOGUE.values():
-        if group.name not in groups:
-            continue
+    chosen = [group for group in CATALOGUE.values() if group.name in groups]
+    chosen += [group for name, members in SETS.items() if name in groups for group in members]
+    for group in chosen:
         for template in group.rules:
             hosts = gitlab_hosts if "{gitlab_host}" in template else ("",)
             for gitlab_host in hosts:

@@ -1,346 +1,54 @@
-"""The rules that a stack can pick, in named groups: 175 in the order they are deployed.
-
-The list is that of the Red Hat Summit 2026 demonstration. npm (registry.npmjs.org and its like)
-is left out on purpose: `npm install` is the demonstration of a DENY.
-"""
+"""What a stack can pick by name: groups of rules, and sets of groups as they once were deployed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Final
 
+from components.boundary.groups import GROUPS, Group
 
-@dataclass(frozen=True)
-class Group:
-    """Rules that serve one purpose.
+CATALOGUE: Final[Mapping[str, Group]] = {group.name: group for group in GROUPS}
+"""Every group by its name, in the order of the rules."""
 
-    Attributes:
-        name: what a stack's settings call it.
-        title: what people read.
-        why: why an agent needs it.
-        rules: rules in Boundary's grammar; `{coder_host}` and `{gitlab_host}` stand for the
-            stack's hosts.
-    """
+_NOT_UNASKED: Final = ("gitlab-read", "version-control-read")
 
-    name: str
-    title: str
-    why: str
-    rules: tuple[str, ...]
+DEFAULT: Final = tuple(name for name in CATALOGUE if name not in _NOT_UNASKED)
+"""The groups of a stack that picks none: all but those that narrow another one."""
 
-
-_GROUPS = (
-    Group(
-        "coder",
-        "The Coder deployment",
-        "An agent reports to Coder, and reaches models through its AI Gateway.",
-        ("domain={coder_host}",),
+# What the demonstration's rules were where the catalogue's are others now.
+_AS_DEPLOYED: Final[Mapping[str, Group]] = {
+    "coder": replace(
+        CATALOGUE["coder"],
+        why="An agent reports to Coder, and reaches models through its AI Gateway.",
+        rules=("domain={coder_host}",),
     ),
-    Group(
-        "gitlab",
-        "The GitLab instance",
-        "Source code lives there; people log in with it.",
-        ("domain={gitlab_host}",),
-    ),
-    Group(
-        "test-fixtures",
-        "Test fixtures",
-        "Sample data for trying out an HTTP client, read only.",
-        (
-            "method=GET domain=typicode.com",
-            "method=GET domain=*.typicode.com",
-        ),
-    ),
-    Group(
-        "telemetry",
-        "Telemetry",
-        "Claude Code sends its logs to Datadog.",
-        (
+    "telemetry": replace(
+        CATALOGUE["telemetry"],
+        rules=(
             "method=POST domain=http-intake.logs.datadoghq.com",
             "method=POST domain=http-intake.logs.us5.datadoghq.com",
         ),
     ),
-    Group(
-        "anthropic",
-        "Anthropic",
-        "Claude Code reaches its vendor for models, login and feature flags.",
-        (
+    "anthropic": replace(
+        CATALOGUE["anthropic"],
+        why="Claude Code reaches its vendor for models, login and feature flags.",
+        rules=(
             "domain=api.anthropic.com",
             "domain=statsig.anthropic.com",
             "domain=claude.ai",
             "domain=*.claude.ai",
         ),
     ),
-    Group(
-        "version-control",
-        "Version control",
-        "Public code hosts, from which dependencies are fetched.",
-        (
-            "domain=github.com",
-            "domain=www.github.com",
-            "domain=api.github.com",
-            "domain=raw.githubusercontent.com",
-            "domain=objects.githubusercontent.com",
-            "domain=codeload.github.com",
-            "domain=avatars.githubusercontent.com",
-            "domain=camo.githubusercontent.com",
-            "domain=gist.github.com",
-            "domain=gitlab.com",
-            "domain=www.gitlab.com",
-            "domain=registry.gitlab.com",
-            "domain=bitbucket.org",
-            "domain=www.bitbucket.org",
-            "domain=api.bitbucket.org",
-        ),
-    ),
-    Group(
-        "container-registries",
-        "Container registries",
-        "Base images are pulled from public registries.",
-        (
-            "domain=registry-1.docker.io",
-            "domain=auth.docker.io",
-            "domain=index.docker.io",
-            "domain=hub.docker.com",
-            "domain=www.docker.com",
-            "domain=production.cloudflare.docker.com",
-            "domain=download.docker.com",
-            "domain=*.gcr.io",
-            "domain=ghcr.io",
-            "domain=mcr.microsoft.com",
-            "domain=*.data.mcr.microsoft.com",
-        ),
-    ),
-    Group(
-        "artifact-storage",
-        "Artifact storage",
-        "Build artifacts and large files of public projects.",
-        (
-            "domain=*.amazonaws.com",
-            "domain=*.cloudfront.net",
-        ),
-    ),
-    Group(
-        "cloud-platforms",
-        "Cloud platforms",
-        "Command line tools and APIs of public clouds.",
-        (
-            "domain=cloud.google.com",
-            "domain=accounts.google.com",
-            "domain=gcloud.google.com",
-            "domain=*.googleapis.com",
-            "domain=storage.googleapis.com",
-            "domain=compute.googleapis.com",
-            "domain=container.googleapis.com",
-            "domain=azure.com",
-            "domain=portal.azure.com",
-            "domain=microsoft.com",
-            "domain=www.microsoft.com",
-            "domain=*.microsoftonline.com",
-            "domain=packages.microsoft.com",
-            "domain=dotnet.microsoft.com",
-            "domain=dot.net",
-            "domain=visualstudio.com",
-            "domain=dev.azure.com",
-            "domain=oracle.com",
-            "domain=www.oracle.com",
-            "domain=java.com",
-            "domain=www.java.com",
-            "domain=java.net",
-            "domain=www.java.net",
-            "domain=download.oracle.com",
-            "domain=yum.oracle.com",
-        ),
-    ),
-    Group(
-        "python",
-        "Python",
-        "Packages of PyPI and conda.",
-        (
-            "domain=pypi.org",
-            "domain=www.pypi.org",
-            "domain=files.pythonhosted.org",
-            "domain=pythonhosted.org",
-            "domain=test.pypi.org",
-            "domain=pypi.python.org",
-            "domain=pypa.io",
-            "domain=www.pypa.io",
-        ),
-    ),
-    Group(
-        "ruby",
-        "Ruby",
-        "Gems and the tools that install them.",
-        (
-            "domain=rubygems.org",
-            "domain=www.rubygems.org",
-            "domain=api.rubygems.org",
-            "domain=index.rubygems.org",
-            "domain=ruby-lang.org",
-            "domain=www.ruby-lang.org",
-            "domain=rubyforge.org",
-            "domain=www.rubyforge.org",
-            "domain=rubyonrails.org",
-            "domain=www.rubyonrails.org",
-            "domain=rvm.io",
-            "domain=get.rvm.io",
-        ),
-    ),
-    Group(
-        "rust",
-        "Rust",
-        "Crates and toolchains.",
-        (
-            "domain=crates.io",
-            "domain=www.crates.io",
-            "domain=static.crates.io",
-            "domain=rustup.rs",
-            "domain=static.rust-lang.org",
-            "domain=www.rust-lang.org",
-        ),
-    ),
-    Group(
-        "go",
-        "Go",
-        "Modules, their checksums and toolchains.",
-        (
-            "domain=proxy.golang.org",
-            "domain=sum.golang.org",
-            "domain=index.golang.org",
-            "domain=golang.org",
-            "domain=www.golang.org",
-            "domain=go.dev",
-            "domain=dl.google.com",
-            "domain=goproxy.io",
-            "domain=pkg.go.dev",
-        ),
-    ),
-    Group(
-        "jvm",
-        "Java virtual machine",
-        "Maven and Gradle artifacts.",
-        (
-            "domain=maven.org",
-            "domain=repo.maven.org",
-            "domain=central.maven.org",
-            "domain=repo1.maven.org",
-            "domain=jcenter.bintray.com",
-            "domain=gradle.org",
-            "domain=www.gradle.org",
-            "domain=services.gradle.org",
-            "domain=spring.io",
-            "domain=repo.spring.io",
-        ),
-    ),
-    Group(
-        "other-languages",
-        "Other languages",
-        "Packages of PHP, .NET, Dart, Elixir, Haskell, Swift and others.",
-        (
-            "domain=packagist.org",
-            "domain=www.packagist.org",
-            "domain=repo.packagist.org",
-            "domain=nuget.org",
-            "domain=www.nuget.org",
-            "domain=api.nuget.org",
-            "domain=pub.dev",
-            "domain=api.pub.dev",
-            "domain=hex.pm",
-            "domain=www.hex.pm",
-            "domain=cpan.org",
-            "domain=www.cpan.org",
-            "domain=metacpan.org",
-            "domain=www.metacpan.org",
-            "domain=api.metacpan.org",
-            "domain=cocoapods.org",
-            "domain=www.cocoapods.org",
-            "domain=cdn.cocoapods.org",
-            "domain=haskell.org",
-            "domain=www.haskell.org",
-            "domain=hackage.haskell.org",
-            "domain=swift.org",
-            "domain=www.swift.org",
-        ),
-    ),
-    Group(
-        "linux-distributions",
-        "Linux distributions",
-        "Packages of the operating system in the image.",
-        (
-            "domain=archive.ubuntu.com",
-            "domain=security.ubuntu.com",
-            "domain=ubuntu.com",
-            "domain=www.ubuntu.com",
-            "domain=*.ubuntu.com",
-            "domain=ppa.launchpad.net",
-            "domain=launchpad.net",
-            "domain=www.launchpad.net",
-        ),
-    ),
-    Group(
-        "development-tools",
-        "Development tools",
-        "Downloads and documentation of common tools.",
-        (
-            "domain=dl.k8s.io",
-            "domain=pkgs.k8s.io",
-            "domain=k8s.io",
-            "domain=www.k8s.io",
-            "domain=releases.hashicorp.com",
-            "domain=apt.releases.hashicorp.com",
-            "domain=rpm.releases.hashicorp.com",
-            "domain=archive.releases.hashicorp.com",
-            "domain=hashicorp.com",
-            "domain=www.hashicorp.com",
-            "domain=repo.anaconda.com",
-            "domain=conda.anaconda.org",
-            "domain=anaconda.org",
-            "domain=www.anaconda.com",
-            "domain=anaconda.com",
-            "domain=continuum.io",
-            "domain=apache.org",
-            "domain=www.apache.org",
-            "domain=archive.apache.org",
-            "domain=downloads.apache.org",
-            "domain=eclipse.org",
-            "domain=www.eclipse.org",
-            "domain=download.eclipse.org",
-            "domain=nodejs.org",
-            "domain=www.nodejs.org",
-        ),
-    ),
-    Group(
-        "cloud-monitoring",
-        "Cloud monitoring",
-        "Error and performance monitoring of what is developed.",
-        (
-            "domain=statsig.com",
-            "domain=www.statsig.com",
-            "domain=api.statsig.com",
-            "domain=*.sentry.io",
-        ),
-    ),
-    Group(
-        "content-delivery",
-        "Content delivery",
-        "Static files served by content delivery networks.",
-        (
-            "domain=*.sourceforge.net",
-            "domain=packagecloud.io",
-            "domain=*.packagecloud.io",
-        ),
-    ),
-    Group(
-        "schemas",
-        "Schemas",
-        "Schemas that editors and validators read.",
-        (
-            "domain=json-schema.org",
-            "domain=www.json-schema.org",
-            "domain=json.schemastore.org",
-            "domain=www.schemastore.org",
-        ),
-    ),
-)
+}
 
-CATALOGUE: Mapping[str, Group] = {group.name: group for group in _GROUPS}
-"""Every group by its name, in the deployed order."""
+SETS: Final[Mapping[str, tuple[Group, ...]]] = {
+    "summit-2026": tuple(_AS_DEPLOYED.get(name, CATALOGUE[name]) for name in DEFAULT),
+}
+"""Groups under one name; `summit-2026` are the 175 rules of the Red Hat Summit 2026 demonstration.
+
+With them an agent can leave the firewall: every path of Coder is open.
+"""
+
+NAMES: Final = (*CATALOGUE, *SETS)
+"""What a stack's settings may call a group."""

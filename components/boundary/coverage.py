@@ -33,8 +33,8 @@ class Part(NamedTuple):
 
 
 def parts(rule: Rule) -> tuple[Part, ...]:
-    """Return the parts of `rule`."""
-    methods = (WILDCARD,) if rule.any_method else tuple(dict.fromkeys(rule.methods))
+    """Return the parts of `rule`; an empty method, which no request has, makes none."""
+    methods = (WILDCARD,) if rule.any_method else tuple(dict.fromkeys(filter(None, rule.methods)))
     paths: tuple[Pattern, ...] = ((),) if rule.any_path else tuple(dict.fromkeys(rule.paths))
     host = () if rule.any_host else rule.labels
     return tuple(Part(method, host, path) for method in methods for path in paths)

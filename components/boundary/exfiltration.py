@@ -9,22 +9,34 @@ The grade is that of the worst host reached:
 | C | telemetry and models: the vendor receives, and an account of one's own can read |
 | D | code hosts and package registries: anyone may publish under an account |
 | E | object storage, paste, messages, tunnels: anyone may receive, without review |
-| F | every host |
+| F | every host by GET, HEAD or OPTIONS: anyone's server receives what stands in URLs |
+| G | every host |
+| H | Coder's API: an agent can leave the firewall |
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
-from components.boundary.coverage import overlaps_host
+from components.boundary.build import PolicyError, host_of
+from components.boundary.coverage import Part, overlaps_host, parts
+from components.boundary.leaving import READING, leaving
 from components.boundary.policy import Policy, PolicyRule
-from components.boundary.rule import WILDCARD
+from components.boundary.rule import WILDCARD, Rule
 
-Grade = Literal["A", "B", "C", "D", "E", "F"]
+Grade = Literal["A", "B", "C", "D", "E", "F", "G", "H"]
 
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+WORST: Final[Grade] = "H"
+"""The grade of a policy that an agent can leave; no stack accepts it unasked."""
+
+# A fetch names what it wants in the body; a push is git-receive-pack.
+_FETCH = "git-upload-pack"
+
+RUNNERS: Final = "what is pushed there runs on its CI runners, which stand outside the firewall"
 
 
 @dataclass(frozen=True)
@@ -169,25 +181,88 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Own:
+    """The deployment's own hosts: Coder's, and those of its GitLab instances."""
+
+    coder: frozenset[str] = frozenset()
+    gitlab: frozenset[str] = frozenset()
+
+    def __or__(self, other: Own) -> Own:
+        return Own(self.coder | other.coder, self.gitlab | other.gitlab)
+
+    @classmethod
+    def of(cls, coder: Iterable[str], gitlab: Iterable[str]) -> Own:
+        """Return the hosts of URLs or `host:port`, less those that no rule can name."""
+        return cls(_hosts(coder), _hosts(gitlab))
+
+    @classmethod
+    def named_by(cls, policy: Policy) -> Own:
+        """Return the hosts that the groups of `policy` name, which a deployed one has alone."""
+        named: dict[str, set[str]] = {"coder": set(), "gitlab": set()}
+        for entry in policy:
+            kind = entry.group.removesuffix("-read")
+            if kind in named and WILDCARD not in entry.rule.labels:
+                named[kind].add(entry.rule.host)
+        return cls(frozenset(named["coder"]), frozenset(named["gitlab"]))
+
+
+def _hosts(urls: Iterable[str]) -> frozenset[str]:
+    hosts = set()
+    for url in urls:
+        with suppress(PolicyError):
+            hosts.add(host_of(url))
+    return frozenset(hosts)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a rule opens that no grade tells."""
+
+    rule: PolicyRule
+    why: str
+
+
+@dataclass(frozen=True)
 class Report:
-    """The entries, worst first, and the grade of the policy."""
+    """The grade of a policy, the entries that cost it, worst first, and notes besides."""
 
     grade: Grade
     entries: tuple[Entry, ...]
+    notes: tuple[Note, ...] = ()
+
+    def excess(self, highest: Grade) -> str:
+        """Return why the grade is worse than the `highest` accepted, empty when it is not."""
+        if self.grade <= highest:
+            return ""
+        worst = self.entries[0]
+        said = f"the policy's exfiltration grade is {self.grade}, by rule {worst.rule.rule.text!r}"
+        leaves = "; an agent can leave the firewall" if self.grade == WORST else ""
+        return f"{said} of group {worst.rule.group} ({worst.why}){leaves}"
 
 
-def exfiltration_report(policy: Policy) -> Report:
-    """Return the report of `policy` by the table SINKS."""
-    entries = [entry for rule in policy if (entry := _entry(rule)) is not None]
+def exfiltration_report(policy: Policy, own: Own | None = None) -> Report:
+    """Return the report of `policy` by the table SINKS and what it opens of the own hosts.
+
+    `own` adds to the hosts that the policy's groups name.
+    """
+    hosts = Own.named_by(policy) | (own or Own())
+    entries = [entry for rule in policy if (entry := _entry(rule, hosts)) is not None]
     entries.sort(key=lambda entry: entry.grade, reverse=True)
-    return Report(entries[0].grade if entries else "A", tuple(entries))
+    notes = tuple(Note(entry, RUNNERS) for entry in policy if _pushes(entry.rule, hosts.gitlab))
+    return Report(entries[0].grade if entries else "A", tuple(entries), notes)
 
 
-def _entry(policy_rule: PolicyRule) -> Entry | None:
+def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
     rule = policy_rule.rule
-    reading = bool(rule.methods) and set(rule.methods) <= _READING
+    reading = all(_reads(part) for part in parts(rule))
+    # Every host is Coder's too, whatever its name.
+    coder = own.coder or frozenset({"coder"} if rule.any_host else ())
+    way = next(filter(None, (leaving(part, coder) for part in parts(rule))), "")
+    if way:
+        return Entry(policy_rule, WORST, (rule.host,), way)
     if rule.any_host:
-        return Entry(policy_rule, "B" if reading else "F", ("*",), "every host there is")
+        why = "anyone's server receives what stands in a URL" if reading else "every host there is"
+        return Entry(policy_rule, "F" if reading else "G", (WILDCARD,), why)
     reached = _reached(rule.labels)
     if not reached:
         return None
@@ -197,6 +272,16 @@ def _entry(policy_rule: PolicyRule) -> Entry | None:
         "B" if reading else worst.grade,
         tuple(sink.host for sink in reached),
         "read only, but data can leave in a URL" if reading else worst.why,
+    )
+
+
+def _reads(part: Part) -> bool:
+    return part.method in READING or (part.method == "POST" and part.path[-1:] == (_FETCH,))
+
+
+def _pushes(rule: Rule, gitlab: frozenset[str]) -> bool:
+    return any(rule.matches_host(host.split(".")) for host in gitlab) and not all(
+        map(_reads, parts(rule))
     )
 
 

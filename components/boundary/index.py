@@ -77,22 +77,15 @@ class Index:
     """The rules of one policy, numbered in their order."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._blind: Numbers = {}  # neither domain nor path: does not look at the URL
         self._hosts = _Hosts()
         for number, rule in enumerate(rules):
-            if rule.labels or rule.paths:
-                paths = self._hosts.add(rule.labels)
-                places = [paths.add(pattern) for pattern in rule.paths or ((),)]
-            else:
-                places = [self._blind]
-            for place in places:
+            paths = self._hosts.add(rule.labels)
+            for place in [paths.add(pattern) for pattern in rule.paths or ((),)]:
                 for method in rule.methods or (WILDCARD,):
                     place.setdefault(method, number)
 
-    def first(
-        self, method: str, labels: Sequence[str] | None, segments: Sequence[str]
-    ) -> int | None:
-        """Return the number of the first rule that matches; `labels` None for no readable URL."""
+    def first(self, method: str, labels: Sequence[str], segments: Sequence[str]) -> int | None:
+        """Return the number of the first rule that matches."""
         found = [
             number
             for place in self.places(labels, segments)
@@ -101,9 +94,7 @@ class Index:
         ]
         return min(found, default=None)
 
-    def places(self, labels: Sequence[str] | None, segments: Sequence[str]) -> Iterator[Numbers]:
+    def places(self, labels: Sequence[str], segments: Sequence[str]) -> Iterator[Numbers]:
         """Yield all that a decision looks at: rules whose host and path match, by method."""
-        yield self._blind
-        if labels is not None:
-            for paths in self._hosts.matching(labels, len(labels)):
-                yield from paths.matching(segments)
+        for paths in self._hosts.matching(labels, len(labels)):
+            yield from paths.matching(segments)

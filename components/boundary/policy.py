@@ -10,10 +10,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from components.boundary.index import Index
 from components.boundary.rule import Rule
 from components.boundary.url import UrlError, parse
+
+STACK: Final = "stack"
+"""The group of rules that a stack adds itself."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,8 @@ class Policy(Sequence[PolicyRule]):
             target = parse(url)
             number = self._index.first(method, target.labels, target.segments)
         except UrlError as error:
-            # Only a rule that looks at neither host nor path can match.
-            number, problem = self._index.first(method, None, ()), str(error)
+            # Boundary parses the URL before a rule looks at host or path, so no rule matches.
+            number, problem = None, str(error)
         rule = None if number is None else self._rules[number]
         return Decision(rule is not None, rule, method, url, problem)
 
@@ -99,6 +103,9 @@ class Policy(Sequence[PolicyRule]):
 
     @classmethod
     def from_json(cls, data: Sequence[dict[str, str]] | str) -> Policy:
-        """Return the policy that `to_json` wrote; raises RuleError, KeyError."""
+        """Return the policy that `to_json` wrote, as Boundary reads it; raises RuleError, KeyError.
+
+        What Boundary takes is read, also what no settings accept.
+        """
         entries = json.loads(data) if isinstance(data, str) else data
-        return cls([PolicyRule(Rule.parse(e["rule"]), e["group"], e["why"]) for e in entries])
+        return cls([PolicyRule(Rule.read(e["rule"]), e["group"], e["why"]) for e in entries])

@@ -23,14 +23,23 @@ _HEX = frozenset(string.hexdigits)
 
 
 class RuleError(ValueError):
-    """A rule that Boundary refuses: the text, the position in it from 0, and what is right."""
+    """A rule that cannot be used.
 
-    def __init__(self, text: str, position: int, problem: str) -> None:
+    Attributes:
+        text: the rule as written.
+        position: of the character at fault, from 0.
+        problem: what is right.
+        taken: whether Boundary takes the rule all the same, as something else than was meant; it
+            refuses the whole file otherwise.
+    """
+
+    def __init__(self, text: str, position: int, problem: str, *, taken: bool = False) -> None:
         self.text = text
         self.position = position
-        self.problem = problem
-        found = repr(text[position]) if position < len(text) else "the end"
-        super().__init__(f"rule {text!r}, character {position + 1} ({found}): {problem}")
+        self.problem = f"Boundary takes it, {problem}" if taken else problem
+        self.taken = taken
+        place = repr(text[position]) if position < len(text) else "the end"
+        super().__init__(f"rule {text!r}, character {position + 1} ({place}): {self.problem}")
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,20 @@ class Rule:
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """Return the rule written as `text`; raises RuleError for what Boundary refuses.
+        """Return the rule written as `text`, for a policy to be deployed.
 
-        Two `domain` keys, which Boundary would join to one host, are refused too.
+        Raises RuleError for what Boundary refuses, and for what it takes as something else than
+        was meant.
         """
-        return parsed(text)
+        rule, doubts = parsed(text)
+        if doubts:
+            raise doubts[0]
+        return rule
+
+    @classmethod
+    def read(cls, text: str) -> Rule:
+        """Return the rule written as `text`, of a deployed policy; raises what Boundary refuses."""
+        return parsed(text)[0]
 
     def __str__(self) -> str:
         return self.text
@@ -104,9 +122,13 @@ class Rule:
 
 # The settings, the program and the engine's outputs hold the same rules, and each reads them.
 @lru_cache(maxsize=16_384)
-def parsed(text: str) -> Rule:
-    """Return the rule written as `text`, one object a text; raises RuleError."""
-    return _Parser(text).rule()
+def parsed(text: str) -> tuple[Rule, tuple[RuleError, ...]]:
+    """Return the rule as Boundary reads it, one object a text, and what was surely not meant.
+
+    Raises RuleError for what Boundary refuses.
+    """
+    parser = _Parser(text)
+    return parser.rule(), tuple(parser.doubts)
 
 
 def matches_pattern(pattern: Sequence[str], segments: Sequence[str]) -> bool:
@@ -124,6 +146,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.doubts: list[RuleError] = []
 
     def rule(self) -> Rule:
         methods: tuple[str, ...] = ()
@@ -138,12 +161,14 @@ class _Parser:
                 methods += self._methods()
             elif key == "path":
                 paths += self._paths()
-            elif labels:
-                raise self._error("a second domain; Boundary would join the two to one host", start)
             else:
-                labels = self._domain()
+                if labels:
+                    self._doubt("joined with the first domain to one host; name one", start)
+                labels += self._domain()
             if self.at < len(self.text) and self.text[self.at] not in _SPACE:
-                raise self._error(f"cannot stand in a {key}; separate keys by spaces")
+                if not self.text.startswith(tuple(f"{key}=" for key in KEYS), self.at):
+                    raise self._error(f"cannot stand in a {key}; separate keys by spaces")
+                self._doubt("as the next key; separate keys by spaces", self.at)
             self._space()
         return Rule(self.text, methods, labels, paths)
 
@@ -153,6 +178,9 @@ class _Parser:
 
     def _error(self, problem: str, at: int | None = None) -> RuleError:
         return RuleError(self.text, self.at if at is None else at, problem)
+
+    def _doubt(self, problem: str, at: int) -> None:
+        self.doubts.append(RuleError(self.text, at, problem, taken=True))
 
     def _run(self, allowed: frozenset[str]) -> str:
         start = self.at
@@ -180,9 +208,12 @@ class _Parser:
     def _methods(self) -> tuple[str, ...]:
         methods = []
         while True:
+            start = self.at
             method = self._run(_TOKEN)
             if not method:
-                raise self._error("expected an HTTP method such as GET, or *")
+                if self.at == len(self.text):
+                    raise self._error("expected an HTTP method such as GET, or *")
+                self._doubt("as an empty method, which no request has; name one or *", start)
             methods.append(method)
             if not self._take(","):
                 return tuple(methods)
@@ -240,6 +271,9 @@ class _Parser:
             else:
                 break
         raw = self.text[start : self.at]
-        if WILDCARD in raw and raw != WILDCARD:
-            raise self._error("* must be a whole segment", start + raw.index(WILDCARD))
+        if raw != WILDCARD and raw.startswith(WILDCARD):
+            raise self._error("* must be a whole segment", start)
+        if raw != WILDCARD and WILDCARD in raw:
+            at = start + raw.index(WILDCARD)
+            self._doubt("as a * in the path itself; * stands for a whole segment only", at)
         return raw

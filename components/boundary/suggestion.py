@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from components.boundary.coverage import Cover, Part
+from components.boundary.names import ascii_host, open_labels
 from components.boundary.redaction import HIDDEN, printable, without_token
 from components.boundary.rule import WILDCARD, Rule, RuleError
 from components.boundary.url import UrlError, parse
@@ -84,22 +85,30 @@ def _part(method: str, url: str) -> tuple[Part, tuple[str, ...]]:
         Rule.parse(f"method={method} domain=a")
     except RuleError:
         raise _CannotNameError(f"no rule can name the method {printable(method)!r}") from None
-    host, about_host = _host(target.labels)
+    host, about_host = _host(target.host)
     path, about_path = _path(target.segments)
     return Part(method, host, path), (*about_host, *about_path)
 
 
-def _host(labels: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    host = ".".join(labels)
-    if not host:
+def _host(given: str) -> tuple[tuple[str, ...], list[str]]:
+    if not given:
         raise _CannotNameError("the URL has no host")
-    if host.endswith("."):
+    if given.endswith("."):
         raise _CannotNameError("no rule can name a host with a dot at its end; ask without it")
+    host = ascii_host(given)
+    labels = tuple(host.split("."))
     if not _LABEL.fullmatch(labels[-1]):
         raise _CannotNameError("no rule can name this host: letters, digits, hyphens and dots only")
     pattern = tuple(label if _LABEL.fullmatch(label) else WILDCARD for label in labels)
     notes = []
+    if host != given:
+        notes.append(f"clients send {printable(given)!r} so")
     if WILDCARD in pattern:
+        if WILDCARD in pattern[-open_labels(host) :]:
+            wide = ".".join(pattern)
+            raise _CannotNameError(
+                f"no rule can name {printable(host)!r}, and {wide} would reach hosts of anyone"
+            )
         below = ", and hosts below" if pattern[0] == WILDCARD else ""
         notes.append(f"* is any label{below}: no rule can name {printable(host)!r}")
     if any(label != label.lower() for label in pattern):

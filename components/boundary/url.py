@@ -1,7 +1,9 @@
 """A request's URL as Boundary reads it: Go's net/url, host without port, path decoded.
 
-Boundary parses a URL without `://` as https, and denies what Go cannot parse. Go's rules (those of
-1.26) differ from urllib's: percent escapes are checked, hosts are checked, case is kept.
+Boundary parses a URL without `://` as https, and denies what Go cannot parse. Go's rules differ
+from urllib's: percent escapes are checked, hosts are checked, case is kept. They are those of Go
+1.25, of which Boundary's releases are built (`components.boundary.releases`): it takes a host of
+several colons, which Go 1.26 refuses in a program whose go.mod names 1.26.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def parse(url: str) -> Target:
     host = ""
     if text.startswith("//") and (scheme or not text.startswith("///")):
         authority, slash, after = text[2:].partition("/")
-        host = _hostname(authority, strict=scheme.lower() in ("http", "https"))
+        host = _hostname(authority)
         text = slash + after
     return Target(host, _unescape(text, "path"))
 
@@ -82,7 +84,7 @@ def _split_scheme(text: str) -> tuple[str, str]:
     return "", text
 
 
-def _hostname(authority: str, *, strict: bool) -> str:
+def _hostname(authority: str) -> str:
     userinfo, at, host = authority.rpartition("@")
     if at:
         if not set(userinfo) <= _USERINFO:
@@ -92,12 +94,12 @@ def _hostname(authority: str, *, strict: bool) -> str:
         return _bracketed(host)
     if "[" in host:
         raise UrlError("'[' inside the host")
-    return _plain(host, strict=strict)
+    return _plain(host)
 
 
-def _plain(host: str, *, strict: bool) -> str:
-    # Only http and https URLs may hold no colon but the port's.
-    name, colon, port = host.partition(":") if strict else host.rpartition(":")
+def _plain(host: str) -> str:
+    # Only the last colon is the port's; the others belong to the host.
+    name, colon, port = host.rpartition(":")
     if not colon:
         name = host
     elif not _port(port):

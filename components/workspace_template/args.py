@@ -159,6 +159,7 @@ class WorkspaceTemplateArgs:
         use_kubeconfig: the provisioner reads ~/.kube/config instead of its service account.
         gitlab_external_auth_id: id of GitLab among coderd's external authentication providers.
         sizes: what an owner can choose.
+        git_credentials: the agent's key may ask Coder for the owner's GitLab token and ssh key.
         tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
         agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
         module_versions: versions of the modules from Coder's registry.
@@ -189,6 +190,7 @@ class WorkspaceTemplateArgs:
     use_kubeconfig: bool = False
     gitlab_external_auth_id: str = "gitlab"
     sizes: Sizes = Sizes()
+    git_credentials: bool = True
     tasks: bool = True
     agent_variables: Mapping[str, str] = field(default_factory=dict)
     module_versions: ModuleVersions = ModuleVersions()

@@ -81,6 +81,7 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         files["versions_override.tf.json"] = _json(overridden)
     variables = {
         "firewall": _bool(args.firewall is not None),
+        "git_credentials": _bool(args.git_credentials),
         "gitlab_external_auth_id": args.gitlab_external_auth_id,
         "namespace": args.namespace,
         "use_kubeconfig": _bool(args.use_kubeconfig),

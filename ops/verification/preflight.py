@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from components.boundary.releases import LATEST
 from components.coder.api import verification
 from components.kubeconfig import ClusterError
-from components.releases import LATEST
 from components.settings import Settings, Template
 from components.syntax import is_floating_image, is_image
 from ops.verification.cluster import Cluster, Daemon

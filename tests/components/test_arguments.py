@@ -45,6 +45,7 @@ def test_what_is_not_said_is_left_to_coder() -> None:
     assert args.provider_versions == ProviderVersions()
     assert args.firewall is not None
     assert args.firewall.boundary_version == "v0.9.0"
+    assert args.git_credentials is True
     assert args.schedule.default_ttl is None
     assert args.gitlab_external_auth_id == "forge"
     assert args.organization_id == "organization-id"
@@ -65,9 +66,11 @@ def test_every_setting_of_a_template_arrives() -> None:
             "access": {"use": ["engineering"], "admin": ["platform"]},
             "lifetime": {"defaultTtlHours": 1.5},
             "agentEnv": {"B": "template"},
+            "gitCredentials": False,
         },
     )
     assert args.module_versions == ModuleVersions(claude_code="4.8.0", code_server="1.4.0")
+    assert args.git_credentials is False
     assert args.max_port_share_level == "authenticated"
     assert args.deprecation_message == "use the other"
     assert args.provisioner_tags == {"zone": "gov"}
@@ -81,7 +84,7 @@ def test_every_setting_of_a_template_arrives() -> None:
     assert args.firewall.jail_type == "nsjail"
     assert args.firewall.boundary_version == "v0.8.1"
     assert args.provider_versions == ProviderVersions(coder="2.21.0", kubernetes="3.0.0")
-    assert "domain=coder.example.com\n" in args.firewall.config.replace('"', "")
+    assert "domain=coder.example.com path=/api/v2/buildinfo\n" in args.firewall.config
 
 
 def test_access_is_everyones_where_the_stack_names_no_groups() -> None:

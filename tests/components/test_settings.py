@@ -48,7 +48,8 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
     settings = load("dev", valid())
     policy = settings.policy_of(settings.templates[0])
     assert policy is not None
-    assert policy.decide("GET", "https://coder.example.com:8443/api").allowed
+    assert policy.decide("GET", "https://coder.example.com:8443/api/v2/buildinfo").allowed
+    assert not policy.decide("GET", "https://coder.example.com:8443/api/v2/users/me").allowed
     assert settings.policy_of(settings.templates[1]) is None
     assert settings.coder.api == "https://coder.example.com:8443"
     assert SECRET not in repr(settings)
@@ -94,6 +95,22 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
             "must be denied (closed), but rule 'domain=github.com'",
         ),
         ("policy.highestGrade", "C", "exfiltration grade is E, by rule"),
+        (
+            "policy.groups",
+            ["summit-2026"],
+            "exfiltration grade is H, by rule 'domain=coder.example.com' of group coder (an agent"
+            " makes itself a token, which outlives the workspace); an agent can leave the firewall",
+        ),
+        (
+            "policy.rules",
+            [{"rule": "method=GET domain=coder.example.com path=/api/v2/users/*", "why": "x"}],
+            "GET https://coder.example.com/api/v2/users/me must be denied (an agent looks nobody",
+        ),
+        (
+            "policy.rules",
+            [{"rule": "method=POST domain=*.example.com", "why": "a wildcard over Coder"}],
+            "by rule 'method=POST domain=*.example.com' of group stack (an agent makes itself a",
+        ),
         ("grafana.dashboards", ["cats"], "unknown dashboard; there are agent-firewall"),
         (
             "grafana.databaseRole",

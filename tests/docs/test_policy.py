@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.boundary import CATALOGUE, Policy, PolicyRule, Rule, RuleError, audit, exfiltration
+from components.boundary import (
+    CATALOGUE,
+    Policy,
+    PolicyRule,
+    Rule,
+    RuleError,
+    audit,
+    exfiltration,
+    releases,
+)
 from components.settings_load import load
 from docs import examples
 from ops import stacks
@@ -47,7 +56,8 @@ def test_settings_are_accepted(block: str) -> None:
 
 
 ANSWERS = examples.tables(PAGE, "rule | request | answer")
-ERRORS = examples.tables(PAGE, "rule | error")
+ERRORS = examples.tables(PAGE, "rule | Boundary's refusal")
+TAKEN = examples.tables(PAGE, "rule | our refusal")
 FINDINGS = examples.tables(PAGE, "rule | finding")
 
 
@@ -57,11 +67,19 @@ def test_a_rule_answers_as_the_table_says(rule: str, request_: str, answer: str)
     assert decision.allowed is {"allowed": True, "denied": False}[answer]
 
 
-@pytest.mark.parametrize(("rule", "error"), ERRORS)
+@pytest.mark.parametrize(("rule", "error"), [*ERRORS, *TAKEN])
 def test_an_error_is_what_the_table_says(rule: str, error: str) -> None:
     with pytest.raises(RuleError) as caught:
         Rule.parse(rule)
     assert str(caught.value) == f"rule {rule!r}, {error}"
+    assert caught.value.taken is ((rule, error) in TAKEN)
+
+
+def test_the_page_names_the_releases_and_what_differs() -> None:
+    answered = dict(examples.tables(PAGE, "Boundary | what is answered here"))
+    for each in releases.RELEASES:
+        said = answered[each.title]
+        assert said.endswith(each.difference) if each.difference else "exactly" in said
 
 
 @pytest.mark.parametrize(("rule", "finding"), FINDINGS)
@@ -71,11 +89,12 @@ def test_a_finding_is_what_the_table_says(rule: str, finding: str) -> None:
 
 
 def test_the_tables_are_whole() -> None:
-    assert (len(ANSWERS), len(ERRORS), len(FINDINGS)) == (20, 8, 8)
+    assert len(TAKEN) == 5
+    assert (len(ANSWERS), len(ERRORS), len(FINDINGS)) == (21, 7, 9)
     assert examples.tables(PAGE, "group | rules | why") == [
         (group.name, str(len(group.rules)), group.why) for group in CATALOGUE.values()
     ]
-    documented = re.findall(r"^\| ([A-F]) \| (.*) \|$", exfiltration.__doc__ or "", re.MULTILINE)
+    documented = re.findall(r"^\| ([A-H]) \| (.*) \|$", exfiltration.__doc__ or "", re.MULTILINE)
     assert examples.tables(PAGE, "grade | what the policy reaches") == documented
 
 

@@ -81,14 +81,15 @@ def test_what_opens_comes_first_and_the_riskiest_host_of_it() -> None:
     assert [reach.changed for reach in found.reaches] == [True, True, False]
     opened = found.reaches[0].opened
     assert [(each.found.host, each.grade) for each in opened] == [
+        ("*", "F"),
         ("gist.github.com", "E"),
         ("github.com", "D"),
-        ("*", "B"),
         ("z.example", "A"),
     ]
-    assert opened[0].why == "anyone may paste"
+    assert opened[0].why == "anyone's server receives what stands in a URL"
+    assert opened[1].why == "anyone may paste"
     assert opened[-1].why == ""
-    assert found.reaches[0].grades == ("A", "E")
+    assert found.reaches[0].grades == ("A", "F")
 
 
 def test_a_host_has_the_reason_of_the_one_rule_that_opens_it() -> None:
@@ -110,7 +111,7 @@ def test_a_host_has_the_reason_of_the_one_rule_that_opens_it() -> None:
 
 def test_every_host_opened_is_the_gravest() -> None:
     (reach,) = StackPreview("dev", {"t": ONE}, {"t": policy("domain=*")}).reaches
-    assert [(each.found.host, each.grade) for each in reach.opened] == [("*", "F")]
+    assert [(each.found.host, each.grade) for each in reach.opened] == [("*", "H")]
 
 
 def test_variables_that_differ_by_template() -> None:

@@ -70,3 +70,25 @@ def test_a_state_is_read_with_its_secrets_as_they_are_kept() -> None:
     found = deployed.of_stack(SimpleNamespace(workspace=workspace, name="dev"))  # type: ignore[arg-type]
     assert found.policies == {"t": POLICY}
     assert asked == [["stack", "export", "--stack", "dev"]]
+
+
+def test_a_policy_that_the_engine_masked_is_told_from_elsewhere() -> None:
+    # A client id "example" is masked in every host of that word too.
+    shown = json.loads(json.dumps(POLICY.to_json()).replace("example", "[secret]"))
+    resources = [
+        (component("t"), {"policy": shown, "agentEnv": {"A": "[secret]"}}),
+        (component("u"), {"policy": OTHER.to_json()}),
+        (component("gone"), {"policy": shown}),
+        (component("open"), {"policy": []}),
+    ]
+    found = deployed.of(resources, lambda: {"t": POLICY, "u": POLICY, "open": POLICY})
+    assert found.policies == {"t": POLICY, "u": OTHER, "open": None}
+    assert found.agent_env == {"t": {"A": "[secret]"}}
+
+
+def test_elsewhere_is_not_asked_without_need() -> None:
+    def unmasked() -> dict[str, Policy | None]:
+        raise AssertionError
+
+    found = deployed.of([(component("t"), {"policy": POLICY.to_json()})], unmasked)
+    assert found.policies == {"t": POLICY}

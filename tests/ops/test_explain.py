@@ -376,7 +376,7 @@ def git(root: Path, *arguments: str) -> None:
 def test_against_a_commit_reads_its_own_code_and_settings(root: Path) -> None:
     for folder in ("components", "ops"):
         shutil.copytree(ROOT / folder, root / folder)
-    catalogue = root / "components" / "boundary" / "catalogue.py"
+    catalogue = root / "components" / "boundary" / "groups.py"
     now = catalogue.read_text()
     catalogue.write_text(now.replace('"domain=pypi.org"', '"domain=earlier.example"'))
     assert catalogue.read_text() != now

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.boundary import CATALOGUE
+from components.boundary import DEFAULT
 from local.environment import PREFIX, Environment
 from ops import engine, preview, report
 from ops.assessment import StackPreview
@@ -90,12 +90,24 @@ def test_one_rule(assess: Assess) -> None:
     assert "Resources: 1 to replace (marks of new versions), 1 to update" in text
 
 
+def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
+    with engine.session("local", quiet, state=environment.state) as ready:
+        path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"
+        word = ready.stack.get_config(path, path=True).value
+    policy = committed("policy")
+    policy["rules"] = [{"rule": f"domain={word}.example.org", "why": "a test"}]
+    found = assess({"policy": policy})
+    assert not found.failure
+    (reach,) = [each for each in found.reaches if each.template == "firewalled"]
+    assert [each.host for each in reach.comparison.opened] == [f"{word}.example.org"]
+
+
 def test_the_sample_in_the_documentation(assess: Assess) -> None:
     policy = committed("policy")
-    policy["groups"] = [group for group in CATALOGUE if group != "test-fixtures"]
+    policy["groups"] = [group for group in DEFAULT if group != "test-fixtures"]
     policy["rules"] = [
         {
-            "rule": "method=GET,HEAD domain=pypi.example.com path=/simple/*",
+            "rule": "method=GET,HEAD domain=pypi.example.com",
             "why": "our mirror of PyPI",
         },
         {"rule": "method=GET,POST domain=pastebin.com", "why": "logs are shared there"},
@@ -239,7 +251,7 @@ def test_a_stack_that_is_not_there_yet(first: StackPreview) -> None:
     text = report.to_markdown([first])
     assert first.verdict == "opens"
     assert "new, **without a firewall**: agents reach **every host**" in text
-    assert "new, confined by 175 rules" in text
+    assert "new, confined by 180 rules" in text
     assert "- `Agent Firewall`: new, " in text
     assert set(first.counted) == {"create"}
     assert len(text.encode()) < report.LIMIT

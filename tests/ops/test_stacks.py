@@ -30,6 +30,19 @@ def test_findings_are_those_of_the_stacks_own_rules(root: Path) -> None:
     assert "duplicate" in found[1].reason
 
 
+def test_a_release_that_is_not_answered_for_is_said_where_something_is_confined(root: Path) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["config"]["firewalled-coder:workspaces"]["boundaryVersion"] = "v0.8.0"
+    del document["config"][POLICY]["rules"]
+    path.write_text(yaml.safe_dump(document))
+    (finding,) = stacks.settings("dev", root).findings()
+    assert str(finding).startswith("Boundary v0.8.0 decides otherwise: a `*` at the end")
+    del document["config"]["firewalled-coder:templates"][0]["firewall"]
+    path.write_text(yaml.safe_dump(document))
+    assert stacks.settings("dev", root).findings() == ()
+
+
 @pytest.mark.parametrize("name", stacks.names())
 def test_nothing_is_doubtful_in_what_shipped_stacks_add(name: str) -> None:
     assert stacks.settings(name).findings() == ()

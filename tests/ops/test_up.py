@@ -110,7 +110,7 @@ def test_up_says_what_was_done_and_what_agents_reach_now(stack: Stack) -> None:
     assert result.exit_code == 0
     assert "stack local is up: 2 updated\n" in result.stdout
     assert "what agents reach: firewalled: opens crates.io\n" in result.stdout
-    assert "175 allow rules  version version-of-firewalled" in result.stdout
+    assert "180 allow rules  version version-of-firewalled" in result.stdout
     assert "claude-code          no firewall" in result.stdout
     # One line a template, not one a rule.
     assert result.stdout.count("domain=") == 0

@@ -43,6 +43,9 @@ resource "coder_agent" "main" {
   os   = "linux"
   arch = data.coder_provisioner.me.arch
 
+  # Without user data Coder withholds the owner's GitLab token and private ssh key from the agent.
+  api_key_scope = var.git_credentials ? "all" : "no_user_data"
+
   env = {
     EDITOR = "code"
     VISUAL = "code"

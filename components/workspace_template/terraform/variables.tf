@@ -42,6 +42,12 @@ variable "jail_type" {
   }
 }
 
+variable "git_credentials" {
+  type        = bool
+  description = "The agent's key may ask Coder for the owner's GitLab token and private ssh key."
+  default     = true
+}
+
 variable "boundary_version" {
   type        = string
   description = "The release of the standalone boundary binary; latest is whatever is newest at a start."

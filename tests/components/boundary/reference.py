@@ -1,25 +1,27 @@
 """The decision written a second time, plainly: regular expressions and a scan of every rule.
 
 Shares nothing with components.boundary. Grammar and semantics are those of coder/boundary v0.9.0
-(`rulesengine`), URLs are read by the rules of Go's net/url.
+(`rulesengine`), URLs are read by the rules of Go 1.25's net/url.
 """
 
 import re
 import socket
 from functools import cache
+from itertools import pairwise
 from urllib.parse import unquote_to_bytes
 
 TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-HOST = rf"(?:\*|(?:(?:\*|{LABEL})\.)*{LABEL})"
+HOST = rf"(?:(?:\*|{LABEL})\.)*(?:\*|{LABEL})"
 ESCAPE = r"%[0-9A-Fa-f]{2}"
-SEGMENT = rf"(?:\*|(?:[A-Za-z0-9\-._~!$&'()+;=:@]|{ESCAPE})+)"
+SEGMENT = rf"(?:\*(?=[/, \t\n]|\Z)|(?!\*)(?:[A-Za-z0-9\-._~!$&'()*+;=:@]|{ESCAPE})+)"
 PATH = rf"/?(?:{SEGMENT}(?:/{SEGMENT})*/?)?"
 PAIR = re.compile(
-    rf"method=(?P<method>{TOKEN}(?:,{TOKEN})*)"
+    rf"method=(?P<method>(?:{TOKEN})?(?:,(?:{TOKEN})?)*)"
     rf"|domain=(?P<domain>{HOST})"
     rf"|path=(?P<path>{PATH}(?:,{PATH})*)"
 )
+SPACE = re.compile(r"[ \t\n]*")
 
 NET_URL_HOST = re.compile(
     r"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"]|[^\x00-\x7f]|%25|%[89A-Fa-f][0-9A-Fa-f])*"
@@ -37,21 +39,37 @@ class Refused(ValueError):
 def read_rule(text):
     """Return methods, domain and paths; None for a key that is not there."""
     methods, domain, paths = None, None, None
-    if text[:1] in (" ", "\t", "\n"):
-        raise Refused(text)
-    for pair in re.split(r"[ \t\n]+", text):
-        if not pair:
-            continue
-        match = PAIR.fullmatch(pair)
-        if match is None or (match["domain"] and domain):
-            raise Refused(pair)
-        if match["method"]:
+    at = 0
+    while at < len(text):
+        match = PAIR.match(text, at)
+        if match is None:
+            raise Refused(text)
+        at = SPACE.match(text, match.end()).end()
+        if match["method"] is not None:
             methods = [*(methods or []), *match["method"].split(",")]
-        elif match["domain"]:
-            domain = match["domain"].split(".")
+            if match.end() == len(text) and not methods[-1]:
+                raise Refused(text)
+        elif match["domain"] is not None:
+            labels = match["domain"].split(".")
+            if len(labels) > 1 and labels[-1] == "*":
+                raise Refused(text)
+            domain = [*(domain or []), *labels]
         else:
             paths = [*(paths or []), *map(pattern_of, match["path"].split(","))]
     return methods, domain, paths
+
+
+def doubtful(text):
+    """Whether Boundary reads a rule that it takes as something else than was meant."""
+    methods, _, paths = read_rule(text)
+    segments = [segment for pattern in paths or () for segment in pattern]
+    matches = list(PAIR.finditer(text))
+    return (
+        "" in (methods or ())
+        or any("*" in segment and segment != "*" for segment in segments)
+        or sum(match["domain"] is not None for match in matches) > 1
+        or any(one.end() == two.start() for one, two in pairwise(matches))
+    )
 
 
 def pattern_of(text):
@@ -84,20 +102,19 @@ def read_url(url):
     host = ""
     if rest.startswith("//") and (scheme or not rest.startswith("///")):
         authority, path = re.fullmatch(r"//([^/]*)(.*)", rest, re.DOTALL).groups()
-        web = scheme is not None and scheme[0].lower() in ("http:", "https:")
-        host = read_host(authority, web)
+        host = read_host(authority)
     else:
         path = rest
     path = decoded(path)
     return host.split("."), path.removeprefix("/").split("/") if path else []
 
 
-def read_host(authority, web):
-    """Return the host without userinfo and port; `web` URLs hold one colon at most."""
+def read_host(authority):
+    """Return the host without userinfo and port, which stands behind the last colon."""
     userinfo, _, host = authority.rpartition("@")
     if not USERINFO.fullmatch(userinfo):
         raise Refused(authority)
-    name = re.fullmatch(rf"({'[^:]*' if web else '.*?'})(?::[0-9]*)?", host, re.DOTALL)
+    name = re.fullmatch(r"([^:]*(?::[^:]*)*?)(?::[0-9]*)?", host)
     if host.startswith("["):
         bracketed = re.fullmatch(r"\[([^\[]*)\](?::[0-9]*)?", host, re.DOTALL)
         if bracketed is None:
@@ -115,18 +132,16 @@ def read_host(authority, web):
         return f"{address}%{zone}" if zoned else address
     if name is None or "[" in host or not NET_URL_HOST.fullmatch(name[1]):
         raise Refused(authority)
-    if not web and ":" in name[1] and not re.search(r":[0-9]*\Z", host):
+    if ":" in name[1] and not re.search(r":[0-9]*\Z", host):
         raise Refused(authority)
     return decoded(name[1])
 
 
 def matches(rule, method, target):
-    """Whether a rule matches; `target` is None for a URL that cannot be parsed."""
+    """Whether a rule matches the labels of a host and the segments of a path."""
     methods, domain, paths = rule
     if methods is not None and method not in methods and "*" not in methods:
         return False
-    if target is None:
-        return domain is None and paths is None
     labels, segments = target
     return (domain is None or same_host(domain, labels)) and (
         paths is None or any(same_path(pattern, segments) for pattern in paths)
@@ -156,7 +171,7 @@ def decide(texts, method, url):
     try:
         target = read_url(url)
     except Refused:
-        target = None
+        return None
     for number, text in enumerate(texts):
         if matches(read_rule(text), method, target):
             return number

@@ -44,9 +44,25 @@ def test_decisions_are_those_of_the_reference() -> None:
 
 LETTERS = 'abzGET09*,./-=%2F_:@ \t\n?é[]~"&'
 words = st.sampled_from(
-    ["method=", "domain=", "path=", "host=", "a.com", "*.b", "/a/*", "GET", ","]
+    ["method=", "domain=", "path=", "host=", "a.com", "*.b", "/a/*", "GET", ",", "domain=*", "/a*"]
 )
-written = st.lists(st.one_of(words, st.text(LETTERS, max_size=3)), max_size=7).map("".join)
+keys = st.sampled_from(
+    [
+        "method=GET",
+        "method=,",
+        "domain=*",
+        "domain=a.com",
+        "path=/a*",
+        "path=/*,/b/",
+        " ",
+        "\t",
+        ",",
+    ]
+)
+written = st.one_of(
+    st.lists(st.one_of(words, st.text(LETTERS, max_size=3)), max_size=7).map("".join),
+    st.lists(keys, max_size=6).map("".join),
+)
 
 
 def refused(text: str) -> bool:
@@ -57,18 +73,35 @@ def refused(text: str) -> bool:
     return False
 
 
-@settings(max_examples=1500, derandomize=True, deadline=None, database=None)
-@given(written)
-def test_what_boundary_refuses_is_refused(text: str) -> None:
-    if refused(text):
-        with pytest.raises(RuleError) as caught:
-            Rule.parse(text)
-        assert 0 <= caught.value.position <= len(text)
-        assert caught.value.problem
-    else:
-        rule = Rule.parse(text)
+def test_what_boundary_refuses_is_refused_and_what_it_takes_is_read() -> None:
+    counted = {"refused": 0, "taken": 0, "fine": 0}
+
+    @settings(max_examples=2000, derandomize=True, deadline=None, database=None)
+    @given(written)
+    def compared(text: str) -> None:
+        kind = "refused" if refused(text) else "taken" if reference.doubtful(text) else "fine"
+        counted[kind] += 1
+        if kind != "fine":
+            with pytest.raises(RuleError) as caught:
+                Rule.parse(text)
+            assert 0 <= caught.value.position <= len(text)
+            assert caught.value.taken is (kind == "taken")
+            assert caught.value.problem.startswith("Boundary takes it") is caught.value.taken
+        if kind == "refused":
+            with pytest.raises(RuleError):
+                Rule.read(text)
+            return
+        rule = Rule.read(text)
+        methods, domain, paths = reference.read_rule(text)
         assert str(rule) == text
-        assert Rule.parse(str(rule)) == rule
+        assert rule.methods == tuple(methods or ())
+        assert rule.labels == tuple(domain or ())
+        assert rule.paths == tuple(map(tuple, paths or ()))
+        if kind == "fine":
+            assert Rule.parse(text) == rule
+
+    compared()
+    assert min(counted.values()) >= 100, counted
 
 
 @settings(max_examples=500, derandomize=True, deadline=None, database=None)

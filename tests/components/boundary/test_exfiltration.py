@@ -1,6 +1,6 @@
 import pytest
 
-from components.boundary import Policy, PolicyRule, Rule, exfiltration_report
+from components.boundary import WORST, Own, Policy, PolicyRule, Rule, exfiltration_report
 from components.boundary.exfiltration import SINKS
 
 
@@ -28,10 +28,80 @@ def test_the_table_names_each_host_once_as_a_rule_does() -> None:
         ("domain=pypi.org", "A"),
         ("domain=api.anthropic.com", "C"),
         ("method=GET,POST domain=github.com", "D"),
-        ("method=POST domain=*", "F"),
-        ("method=GET", "B"),
+        ("method=GET domain=*", "F"),
+        ("method=GET,HEAD", "F"),
+        ("path=/a", "G"),
+        ("method=POST domain=* path=/a/b", "G"),
+        ("method=POST domain=*", "H"),
+        ("domain=*", "H"),
+        ("", "H"),
         ("domain=github.com path=/coder/*", "D"),
+        ("method=POST domain=github.com path=/*/*/git-upload-pack", "B"),
+        ("method=POST domain=github.com path=/*/*/git-upload-pack,/*/*/git-receive-pack", "D"),
+        ("domain=github.com path=/*/*/git-upload-pack", "D"),
     ],
 )
 def test_a_rule_costs_the_grade_of_the_worst_host_that_it_reaches(rule: str, expected: str) -> None:
     assert grade(rule) == expected
+
+
+OWN = Own(frozenset({"coder.example.com"}), frozenset({"gitlab.example.com"}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("domain=coder.example.com", "H"),
+        ("domain=*.example.com", "H"),
+        ("domain=*.com", "H"),
+        ("method=POST domain=coder.example.com path=/api/v2/users/me/keys/tokens", "H"),
+        ("method=POST domain=coder.example.com path=/api/*", "H"),
+        ("domain=coder.example.com path=/*/*/*/*/workspaces", "H"),
+        ("method=POST domain=coder.example.com path=/@me/other/apps/claude/message", "H"),
+        ("method=POST domain=coder.example.com path=/api/experimental/mcp/http", "H"),
+        ("method=GET domain=coder.example.com", "A"),
+        ("method=POST domain=coder.example.com path=/api/v2/aibridge/openai/v1/responses", "A"),
+        ("method=POST domain=coder.example.com path=/api/v2/workspaces", "H"),
+        ("domain=*.coder.example.com", "H"),
+        ("domain=registry.coder.example.com", "A"),
+        ("domain=other.example.com", "A"),
+    ],
+)
+def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected: str) -> None:
+    policy = Policy([PolicyRule(Rule.parse(rule), "stack", "a test")])
+    report = exfiltration_report(policy, OWN)
+    # What *.com reaches besides is no worse.
+    assert report.grade == expected
+    assert bool(report.excess("G")) is (expected == "H")
+    assert not report.excess(WORST)
+
+
+def test_an_own_host_that_no_rule_can_name_is_none_that_a_rule_reaches_by_name() -> None:
+    own = Own.of(["https://coder.test:8443/x", "https://[::1]:8080", "10.0.0.1:80"], ["git.test"])
+    assert own == Own(frozenset({"coder.test", "10.0.0.1"}), frozenset({"git.test"}))
+
+
+def test_the_own_hosts_are_those_that_the_groups_name() -> None:
+    rules = (("coder", "domain=coder.test path=/a"), ("gitlab-read", "method=GET domain=git.test"))
+    policy = Policy([PolicyRule(Rule.parse(rule), group, "") for group, rule in rules])
+    assert Own.named_by(policy) == Own(frozenset({"coder.test"}), frozenset({"git.test"}))
+    wide = Policy([*policy, PolicyRule(Rule.parse("method=POST domain=*.test"), "stack", "")])
+    report = exfiltration_report(wide)
+    assert report.grade == "H"
+    assert [note.rule.rule.text for note in report.notes] == ["method=POST domain=*.test"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "noted"),
+    [
+        ("domain=gitlab.example.com", True),
+        ("method=POST domain=gitlab.example.com path=/*/*/git-receive-pack", True),
+        ("method=PUT domain=*.example.com path=/x", True),
+        ("method=GET,HEAD domain=gitlab.example.com", False),
+        ("method=POST domain=gitlab.example.com path=/*/*/*/git-upload-pack", False),
+        ("domain=gitlab.com", False),
+    ],
+)
+def test_pushing_to_the_own_gitlab_is_noted_for_its_runners(rule: str, noted: bool) -> None:
+    policy = Policy([PolicyRule(Rule.parse(rule), "stack", "a test")])
+    assert bool(exfiltration_report(policy, OWN).notes) is noted

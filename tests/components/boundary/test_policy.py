@@ -4,12 +4,14 @@ import pytest
 import yaml
 
 from components.boundary import (
-    CATALOGUE,
+    DEFAULT,
+    SETS,
     Contract,
     Expectation,
     ExtraRule,
     Policy,
     PolicyError,
+    RuleError,
     audit,
     build_policy,
     compare,
@@ -23,7 +25,7 @@ LIST = Path(__file__).with_name("allowlist.tsv")
 
 def deployed(**changes) -> Policy:
     wanted = {"coder_host": "coder.example.com", "gitlab_hosts": ["gitlab.example.com"], **changes}
-    return build_policy(list(CATALOGUE), **wanted)
+    return build_policy(["summit-2026"], **wanted)
 
 
 def with_rules(*rules: str, groups: tuple[str, ...] = ("coder",)) -> Policy:
@@ -35,11 +37,33 @@ def with_rules(*rules: str, groups: tuple[str, ...] = ("coder",)) -> Policy:
     )
 
 
-def test_catalogue_is_the_deployed_list_in_its_order() -> None:
+def test_the_set_of_the_demonstration_is_the_deployed_list_in_its_order() -> None:
     lines = [line for line in LIST.read_text().splitlines() if not line.startswith("#")]
-    rules = [f"{group.name}\t{rule}" for group in CATALOGUE.values() for rule in group.rules]
+    rules = [f"{group.name}\t{rule}" for group in SETS["summit-2026"] for rule in group.rules]
     assert rules == lines
     assert len(deployed()) == 175
+    hosts = {"{coder_host}": "coder.example.com", "{gitlab_host}": "gitlab.example.com"}
+    texts = [line.partition("\t")[2] for line in lines]
+    for key, host in hosts.items():
+        texts = [text.replace(key, host) for text in texts]
+    assert list(deployed().texts) == texts
+
+
+def test_groups_and_a_set_beside_each_other_name_no_rule_twice() -> None:
+    policy = build_policy(
+        [*DEFAULT, "gitlab-read", "version-control-read", "summit-2026"],
+        coder_host="coder.example.com",
+        gitlab_hosts=["gitlab.example.com", "gitlab.com"],
+    )
+    assert len(set(policy.texts)) == len(policy.texts)
+
+
+def test_nothing_of_the_catalogue_is_doubtful_but_what_was_deployed_so() -> None:
+    hosts = {"coder_host": "coder.example.com", "gitlab_hosts": ["gitlab.example.com"]}
+    for groups in (DEFAULT, ["coder", "gitlab-read", "version-control-read"]):
+        found = audit(build_policy(list(groups), **hosts))
+        assert {each.reason for each in found} <= {"shadowed: earlier rules allow it all"}
+        assert not {"coder", "gitlab"} & {each.rule for each in found}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +127,8 @@ def test_opening_every_host_can_be_accepted() -> None:
     policy = build_policy(
         [], coder_host="c", gitlab_hosts=[], extra=[ExtraRule("", "x")], accept_everything=True
     )
-    assert policy.decide("GET", "http://a b/").allowed
+    assert policy.decide("GET", "http://a.b/").allowed
+    assert not policy.decide("GET", "http://a b/").allowed
 
 
 @pytest.mark.parametrize(
@@ -112,7 +137,10 @@ def test_opening_every_host_can_be_accepted() -> None:
         ("", "matches every request"),
         ("domain=*", "opens every host"),
         ("path=/a", "opens every host"),
-        ("domain=a.com domain=b.com", "a second domain; Boundary would join the two"),
+        (
+            "domain=a.com domain=b.com",
+            "Boundary takes it, joined with the first domain to one host",
+        ),
     ],
 )
 def test_a_rule_that_was_surely_not_meant_is_an_error(rule: str, reason: str) -> None:
@@ -141,6 +169,24 @@ def test_findings_name_what_was_surely_not_meant() -> None:
     assert "a method beside *" in reasons["method=GET,* domain=f.com"]
     assert len(reasons) == 7
     assert "percent escape" in reasons["domain=d.com path=/a%20b"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "below"),
+    [
+        ("domain=*.com", "com"),
+        ("method=GET domain=*.co.uk", "co.uk"),
+        ("domain=*.github.io path=/a", "github.io"),
+        ("domain=x.*.com", "com"),
+    ],
+)
+def test_a_wildcard_over_a_public_suffix_is_a_finding(rule: str, below: str) -> None:
+    (finding,) = audit(with_rules(rule, groups=()))
+    assert finding.reason == f"anyone may register a host below {below}"
+
+
+def test_a_wildcard_within_one_owners_hosts_is_none() -> None:
+    assert not audit(with_rules("domain=*.a.com", "domain=x.*.b.co.uk", groups=()))
 
 
 def test_a_broken_contract_names_url_rule_and_reason() -> None:
@@ -186,6 +232,26 @@ def test_a_policy_survives_the_stack_state() -> None:
     again = Policy.from_json(policy.to_json())
     assert again == policy
     assert again != with_rules()
+
+
+def test_what_boundary_takes_is_read_of_a_deployed_policy_and_compared() -> None:
+    texts = ("method=GET,,PUT domain=a.com", "domain=b.com path=/a*", "method=, domain=c.com")
+    old = Policy.from_json([{"rule": text, "group": "stack", "why": "old"} for text in texts])
+    assert old.texts == texts
+    assert old.decide("GET", "https://b.com/a*").allowed
+    assert not old.decide("GET", "https://b.com/ab").allowed
+    new = with_rules("method=GET domain=a.com", groups=())
+    assert [str(reach) for reach in compare(old, new).closed] == [
+        "a.com (PUT, all paths)",
+        "b.com (all methods, /a*)",
+    ]
+    assert compare(old, old).empty
+    reasons = {finding.rule: finding.reason for finding in audit(old)}
+    assert set(reasons) == set(texts)
+    assert "Boundary takes it, as an empty method" in reasons[texts[0]]
+    assert "as a * in the path itself" in reasons[texts[1]]
+    with pytest.raises(RuleError, match="expected a label"):
+        Policy.from_json([{"rule": "domain=", "group": "stack", "why": "old"}])
 
 
 def test_config_file_is_what_boundary_reads() -> None:

@@ -41,6 +41,7 @@ def test_firewall_on(template_args: Make) -> None:
     assert rendered.variables == {
         "boundary_version": "v0.9.0",
         "firewall": "true",
+        "git_credentials": "true",
         "gitlab_external_auth_id": "gitlab",
         "jail_type": "landjail",
         "namespace": "coder-workspaces",
@@ -106,6 +107,7 @@ def test_what_is_taken_from_elsewhere_is_told_by_its_release(template_args: Make
         {"gitlab_external_auth_id": "gitlab-eu"},
         {"sizes": Sizes(cpu=Choice((2,), 2))},
         {"tasks": False},
+        {"git_credentials": False},
         {"agent_variables": {"A": "1"}},
         {"module_versions": ModuleVersions("4.7.4")},
         {"provider_versions": ProviderVersions(coder="2.21.0")},

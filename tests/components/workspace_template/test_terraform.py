@@ -207,8 +207,7 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
 def test_firewall_off(plan: Plan) -> None:
     planned = plan(firewall=None, agent_variables={"LANG": "C.UTF-8", "ODD": "${x} %{if} é\n"})
     given = outputs(planned, "claude_code")
-    assert given["enable_boundary"] is False
-    assert given["use_boundary_directly"] is False
+    assert (given["enable_boundary"], given["use_boundary_directly"]) == (False, False)
     assert given["pre_install_script"] is None
     # Said by nobody, so the HCL's own; nothing installs it.
     assert given["boundary_version"] == "v0.9.0"
@@ -221,19 +220,20 @@ def test_firewall_off(plan: Plan) -> None:
     assert outputs(planned, "container")["capabilities"] == []
 
 
-def test_nsjail_adds_one_capability(plan: Plan) -> None:
-    planned = plan(firewall=Firewall("allowlist: []\n", "nsjail", boundary_version="v0.9.0"))
+def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Plan) -> None:
+    nsjail = Firewall("allowlist: []\n", "nsjail", boundary_version="v0.9.0")
+    planned = plan(firewall=nsjail, git_credentials=False)
     assert outputs(planned, "container")["capabilities"] == ["NET_ADMIN"]
+    assert resources(planned, "coder_agent")[0]["api_key_scope"] == "no_user_data"
     assert agent_env(planned)["BOUNDARY_JAIL_TYPE"] == "nsjail"
     assert outputs(planned, "claude_code")["boundary_version"] == "v0.9.0"
 
 
 def test_agent(plan: Plan, template_args: Make) -> None:
     (agent,) = resources(plan(), "coder_agent")
-    assert (agent["os"], agent["env"]) == (
-        "linux",
-        {"EDITOR": "code", "VISUAL": "code", "CODER_AGENT_DEVCONTAINERS_ENABLE": "false"},
-    )
+    assert (agent["os"], agent["api_key_scope"]) == ("linux", "all")
+    env = {"EDITOR": "code", "VISUAL": "code", "CODER_AGENT_DEVCONTAINERS_ENABLE": "false"}
+    assert agent["env"] == env
     assert agent["display_apps"] == [
         {
             "vscode": True,

@@ -1,0 +1,71 @@
+"""Which releases of Boundary the answers hold for.
+
+Rules and matching are the files rules.go and engine.go of `rulesengine`, compared by their content
+at every release's tag; the URL is read by the net/url of the Go that the release is built of (its
+workflow names 1.25) in the mode that its go.mod names. docs/policy.md has the same table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+Number = tuple[int, int, int]
+
+LATEST: Final = "latest"
+NEWEST: Final = "v0.9.0"
+"""The newest release there was on 2026-11-26, for which `latest` is taken."""
+
+_NUMBER = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Releases:
+    """Releases that decide alike.
+
+    Attributes:
+        first: number of the first.
+        last: number of the last.
+        difference: what they decide otherwise than is answered here, empty for nothing.
+    """
+
+    first: Number
+    last: Number
+    difference: str
+
+    @property
+    def title(self) -> str:
+        """The releases in words."""
+        return f"v{'.'.join(map(str, self.first))} to v{'.'.join(map(str, self.last))}"
+
+
+RELEASES: Final = (
+    Releases((0, 8, 1), (0, 9, 0), ""),
+    Releases(
+        (0, 5, 5),
+        (0, 8, 0),
+        "a `*` at the end of a path pattern is refused, with the whole file, where a comma or a "
+        "space follows it",
+    ),
+    Releases((0, 1, 0), (0, 5, 4), "a `domain` matches every host below it too"),
+)
+
+
+def release_doubt(release: str) -> str:
+    """Return why the answers may not hold for `release`, empty where they do.
+
+    `release` is a release as v0.9.0 or `latest`, which is taken for NEWEST.
+    """
+    number = _NUMBER.fullmatch(NEWEST if release == LATEST else release)
+    if number is None:
+        return f"Boundary {release!r} is no release: {_ANSWERED}"
+    wanted = (int(number[1]), int(number[2]), int(number[3]))
+    for each in RELEASES:
+        if each.first <= wanted <= each.last:
+            said = f"Boundary {release} decides otherwise: {each.difference}; {_ANSWERED}"
+            return said if each.difference else ""
+    return f"Boundary {release} is not known here and may decide otherwise: {_ANSWERED}"
+
+
+_ANSWERED: Final = f"the answers are those of {RELEASES[0].title}"

@@ -1,0 +1,119 @@
+"""`ops explain` of what people have: what is passed over is said, and kept out of the answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from ops import engine
+from ops.cli import app
+
+ROOT = Path(__file__).resolve().parents[3]
+CASES = ROOT / "tests" / "cases"
+STACK = "stacks/Pulumi.dev.yaml"
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / STACK).write_text((ROOT / STACK).read_text())
+    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str, stdin: str | bytes = "") -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["explain", "dev", *arguments], input=stdin)
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result.exit_code, result.stdout, " ".join(result.stderr.split())
+
+
+def change(root: Path, key: str, **values: Any) -> None:
+    document = yaml.safe_load((root / STACK).read_text())
+    document["config"].setdefault(f"firewalled-coder:{key}", {}).update(values)
+    (root / STACK).write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def test_what_a_har_file_holds_besides_requests_is_counted_and_not_suggested() -> None:
+    status, said, beside = run("--har", str(CASES / "proxy-connect.har"), "--suggest", "--json")
+    assert status == 1
+    answer = json.loads(said)
+    assert [each["method"] for each in answer["templates"][0]["decisions"]] == ["GET"] * 3
+    (rule,) = answer["templates"][0]["suggestions"]["rules"]
+    assert rule["rule"] == "method=GET domain=registry.npmjs.org path=/left-pad"
+    assert "passed over 3 CONNECT" in answer["passedOver"][0]
+    status, said, beside = run("--har", str(CASES / "proxy-connect.har"))
+    assert "passed over 3 CONNECT of a tunnel" in beside
+    assert "CONNECT" not in said
+    assert "2 allowed, 1 denied" in said
+
+
+def test_internal_schemes_become_no_rule() -> None:
+    status, said, _ = run("--har", str(CASES / "internal-schemes.har"), "--suggest")
+    assert status == 0
+    assert "domain=" in said
+    assert "gre" not in said
+
+
+def test_a_list_with_what_is_no_url_ends_with_2_and_one_in_utf_16_is_answered() -> None:
+    status, _, beside = run("-", stdin=(CASES / "allowlist-inline.txt").read_bytes())
+    assert status == 2
+    assert "standard input, line 4: '.github.com' is a pattern" in beside
+    assert "line 6: '10.0.0.0/8' is a network" in beside
+    status, _, beside = run("-", stdin=(CASES / "domains.json").read_bytes())
+    assert (status, "allowedDomains[1]: '*.github.com' is a pattern" in beside) == (2, True)
+    status, said, _ = run("-", stdin=(CASES / "utf16.txt").read_bytes())
+    assert (status, "2 allowed, 0 denied" in said) == (0, True)
+
+
+def test_a_host_is_asked_as_clients_send_it(root: Path) -> None:
+    rule = {"rule": "domain=xn--bcher-kva.de", "why": "books"}
+    change(root, "policy", rules=[rule])
+    status, said, _ = run("https://bücher.de/x", "--json")
+    assert status == 0
+    (decision,) = json.loads(said)["templates"][0]["decisions"]
+    assert (decision["url"], decision["rule"]) == ("https://xn--bcher-kva.de/x", rule["rule"])
+    log = {"decision": "deny", "http_method": "GET", "http_url": "https://bücher.de/x"}
+    text = json.dumps({"msg": "boundary_request", "fields": log})
+    assert run("--log", "-", stdin=text)[0] == 1
+
+
+def test_a_release_that_is_not_answered_for_is_said(root: Path) -> None:
+    assert run("https://pypi.org/")[2] == ""
+    change(root, "workspaces", boundaryVersion="v0.8.0")
+    for arguments in (("https://pypi.org/",), ("--report",)):
+        assert "warning: Boundary v0.8.0 decides otherwise" in run(*arguments)[2]
+    assert run("https://pypi.org/", "--template", "claude-code")[2] == ""
+
+
+def test_the_report_tells_what_pushing_opens_and_who_may_leave(root: Path) -> None:
+    status, said, _ = run("--report")
+    assert status == 0
+    assert "domain=gitlab.dev.example.com: what is pushed there runs on its CI runners" in (
+        " ".join(said.split())
+    )
+    change(root, "policy", rules=[{"rule": "domain=coder.dev.example.com", "why": "all of it"}])
+    status, said, _ = run("--report", "--json")
+    assert status == 1
+    (template,) = json.loads(said)["templates"]
+    assert (template["grade"], template["highestGrade"]) == ("H", "G")
+    assert template["entries"][0]["why"].startswith("an agent makes itself a token")
+    assert [note["group"] for note in template["notes"]] == ["gitlab"]
+    _, _, beside = run("https://pypi.org/")
+    assert "grade is H, by rule 'domain=coder.dev.example.com' of group stack" in beside
+    assert "must be denied (an agent makes no token)" in beside
+    assert beside.endswith("more demands are broken")
+    assert beside.count("warning:") == 7
+    change(root, "policy", highestGrade="H")
+    assert run("--report")[0] == 0
+
+
+def test_a_suggestion_for_coders_api_tells_what_it_breaks_and_opens() -> None:
+    url = "https://coder.dev.example.com/api/v2/users/me/keys/tokens"
+    _, said, _ = run(url, "--method", "POST", "--suggest")
+    text = " ".join(said.split())
+    assert "# breaks the contract: POST" in text
+    assert "# exfiltration grade H: an agent makes itself a token" in text
