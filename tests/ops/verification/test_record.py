@@ -34,31 +34,9 @@ def archive(**files: bytes) -> bytes:
 
 @pytest.fixture
 def coderd() -> FakeCoderd:
-    (template,) = TEMPLATES
     fake = FakeCoderd()
-    fake.templates = {template.name: False, "another": None}
-    fake.organizations = [
-        {"id": "o-1", "name": SETTINGS.coder.organization or "coder", "is_default": True}
-    ]
     fake.files["file-1"] = archive(main_tf=b"{}", boundary_yaml=POLICY)
     return fake
-
-
-def answering(fake: FakeCoderd):  # type: ignore[no-untyped-def]
-    """The fake, whatever the firewalled template of the stack is called."""
-    (template,) = TEMPLATES
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        path = request.url.path.replace(f"version-{template.name}", "version-firewalled")
-        made = httpx.Request(
-            request.method,
-            request.url.copy_with(path=path),
-            headers=request.headers,
-            content=request.content,
-        )
-        return fake(made)
-
-    return answer
 
 
 @pytest.fixture
@@ -80,7 +58,7 @@ def made(coderd: FakeCoderd, making: Making, root: Path) -> Evidence:
 
     run.take("path.owner", "firewalled", leak)
     run.take("path.built", "firewalled", lambda: f"built with {TOKEN}")
-    with deployment(answering(coderd)) as found:
+    with deployment(coderd) as found:
         return record.evidence(
             run, found, "dev", SETTINGS, TEMPLATES,
             root=root, times=("2026-11-27T05:00:00Z", "2026-11-27T05:10:00Z"),
@@ -100,7 +78,7 @@ def test_it_has_every_fact(coderd: FakeCoderd, checkout: Path, tmp_path: Path) -
     assert found.coder["release"] == "v2.37.0"
     assert found.coder["user"] == "admin"
     assert found.versions == {
-        TEMPLATES[0].name: {
+        "firewalled": {
             "version": "kind-otter",
             "id": "version-firewalled",
             "policy": hashlib.sha256(POLICY).hexdigest(),
@@ -130,7 +108,7 @@ def test_a_run_that_was_interrupted_says_so(
 ) -> None:
     run = Making(tmp_path / "run").run()
     run.clock.ending.set()
-    with deployment(answering(coderd)) as found:
+    with deployment(coderd) as found:
         recorded = record.evidence(
             run, found, "dev", SETTINGS, TEMPLATES, root=checkout, times=("", ""), stood_in={}
         )
@@ -140,7 +118,7 @@ def test_a_run_that_was_interrupted_says_so(
 
 def test_a_version_without_a_policy(coderd: FakeCoderd) -> None:
     coderd.files["file-1"] = archive(main_tf=b"{}")
-    with deployment(answering(coderd)) as found:
+    with deployment(coderd) as found:
         (entry,) = record.versions(found, SETTINGS, TEMPLATES).values()
     assert set(entry) == {"version", "id"}
 
