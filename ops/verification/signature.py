@@ -2,7 +2,8 @@
 
 OpenSSH signs files by itself since 8.0 (ssh-keygen(1), -Y): the signature stands beside the file in
 `.sig`, and is verified against the signers' public keys in a file of allowed signers. cosign signs
-with a key or a key service, and its signature stands in `.cosign.sig`.
+with a key or a key service into a bundle, `.sigstore.json`: since 2.6 it ignores the flags for a
+signature alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 NAMESPACE: Final = "firewalled-coder"
 """What an ssh signature is for, so that it is worth nothing elsewhere."""
 SSH: Final = ".sig"
-COSIGN: Final = ".cosign.sig"
+COSIGN: Final = ".sigstore.json"
 
 _SECONDS: Final = 120
 
@@ -40,8 +41,8 @@ def sign(path: Path, key: str) -> Path:
     scheme, colon, name = key.partition(":")
     if colon and scheme == "cosign":
         signature = path.with_name(path.name + COSIGN)
-        _run(["cosign", "sign-blob", "--yes", "--key", name, "--output-signature",
-              str(signature), str(path)])  # fmt: skip
+        _run(["cosign", "sign-blob", "--yes", "--key", name, "--new-bundle-format",
+              "--bundle", str(signature), str(path)])  # fmt: skip
         return signature
     signature = path.with_name(path.name + SSH)
     signature.unlink(missing_ok=True)
@@ -70,7 +71,8 @@ def verify(path: Path, key: str | None) -> str:
     if colon and scheme == "cosign":
         if not cosign.exists():
             raise SignatureError(f"there is no {cosign.name}")
-        _run(["cosign", "verify-blob", "--key", name, "--signature", str(cosign), str(path)])
+        _run(["cosign", "verify-blob", "--key", name, "--new-bundle-format",
+              "--bundle", str(cosign), str(path)])  # fmt: skip
         return f"signed by the key {name}"
     if not ssh.exists():
         raise SignatureError(f"there is no {ssh.name}")

@@ -67,7 +67,7 @@ def test_a_signature_for_something_else_is_worth_nothing(signed: Path, tmp_path:
 def test_no_signature_although_a_signer_is_named(signed: Path, tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match=r"there is no SHA256SUMS\.sig"):
         signature.verify(signed, signers(tmp_path, dana=key(tmp_path, "dana")))
-    with pytest.raises(SignatureError, match=r"there is no SHA256SUMS\.cosign\.sig"):
+    with pytest.raises(SignatureError, match=r"there is no SHA256SUMS\.sigstore\.json"):
         signature.verify(signed, "cosign:cosign.pub")
 
 
@@ -106,8 +106,8 @@ def test_what_cosign_is_asked(
     made.write_text("signature")
     assert signature.verify(signed, "cosign:k.pub") == "signed by the key k.pub"
     assert asked.read_text().splitlines() == [
-        f"sign-blob --yes --key k.key --output-signature {made} {signed}",
-        f"verify-blob --key k.pub --signature {made} {signed}",
+        f"sign-blob --yes --key k.key --new-bundle-format --bundle {made} {signed}",
+        f"verify-blob --key k.pub --new-bundle-format --bundle {made} {signed}",
     ]
     monkeypatch.setenv("KEY_IS_WRONG", "1")
     with pytest.raises(SignatureError, match="cosign: Error: invalid signature"):
