@@ -65,7 +65,7 @@ def config(content: bytes) -> dict[str, str]:
     if found is None:
         return {}
     if not isinstance(found, Mapping):
-        raise StackFileError(0, "config: a map from keys to values is right")
+        raise StackFileError(0, "no settings under `config:`: a map from keys to values is right")
     return {_full(key): _text(value) for key, value in found.items()}
 
 
@@ -89,15 +89,14 @@ def read(content: bytes) -> Mapping[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         # The parser's own words and no line of the file: it may hold a secret.
-        raise StackFileError(
-            mark.line + 1 if mark else 0, str(getattr(error, "problem", None) or "not YAML")
-        ) from None
+        problem = getattr(error, "problem", None) or "unreadable"
+        raise StackFileError(mark.line + 1 if mark else 0, f"not YAML, {problem}") from None
     except RecursionError:
         raise StackFileError(0, "nested too deeply") from None
     if document is None:
         return {}
     if not isinstance(document, Mapping):
-        raise StackFileError(0, "a map with the key config is right")
+        raise StackFileError(0, "no settings under `config:`")
     return document
 
 

@@ -23,6 +23,8 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 OTHERS = {
     *("--unshallow", "--all", "--global", "--add"),
     *("--debug", "--message", "--stack", "--path", "--secret", "--cascade", "--prefix"),
+    # Of Coder's command line and of Boundary's.
+    *("--agents-allowed", "--config", "--log-dir", "--log-level", "--proxy-port"),
 }
 
 
