@@ -325,7 +325,7 @@ def test_what_else_was_being_made_is_known_again(
     """An object, a secret one and an MCP server; what a kill leaves of them is put there."""
     kinds = {
         "ConfigMap::dashboards-agent-firewall",
-        "Secret::external-auth-secret",
+        "Secret::coderd-variables",
         "AgentsMcpServer::github-server",
     }
     pretend_killed(environment, kinds)
