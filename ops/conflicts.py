@@ -18,8 +18,3 @@ WAY_OUT: Final = (
 def is_conflict(message: str) -> bool:
     """Whether an engine's message is about a field of somebody else."""
     return _CONFLICT.search(message) is not None
-
-
-def with_way_out(message: str) -> str:
-    """Return an engine's message, and how to go on when it is about a field of somebody else."""
-    return f"{message.rstrip()}\n{WAY_OUT}" if is_conflict(message) else message

@@ -372,7 +372,12 @@ def _same(one: Any, other: Any, key: str = "") -> bool:
 
 def _ordered(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
-        return {inner: _ordered(each, inner) for inner, each in value.items() if each is not None}
+        # By key, since a protobuf map has no order and what is sorted below goes by its text.
+        return {
+            inner: _ordered(each, inner)
+            for inner, each in sorted(value.items())
+            if each is not None
+        }
     if isinstance(value, list):
         items = [_ordered(each, "") for each in value]
         return sorted(items, key=repr) if key in _SETS else items

@@ -2,7 +2,7 @@ import pytest
 from pulumi import automation
 from pulumi.automation._cmd import CommandResult
 
-from ops import conflicts, diagnostics
+from ops import conflicts, diagnostics, ways_out
 
 LOCAL = "Server-Side Apply field conflict: the field manager firewalled-coder cannot take fields"
 PLUGIN = 'apply conflict: Apply failed with 1 conflict: conflict with "kubectl" using v1: .data.a'
@@ -10,7 +10,7 @@ PLUGIN = 'apply conflict: Apply failed with 1 conflict: conflict with "kubectl" 
 
 @pytest.mark.parametrize("message", [LOCAL, PLUGIN])
 def test_a_field_of_somebody_else_comes_with_the_way_out(message: str) -> None:
-    said = conflicts.with_way_out(f"{message}\n")
+    said = ways_out.with_way_out(f"{message}\n")
     assert said.startswith(f"{message}\n")
     assert "kubernetes.forceConflicts" in said
     assert "PULUMI_K8S_ENABLE_PATCH_FORCE=true" in said
@@ -20,6 +20,6 @@ def test_a_field_of_somebody_else_comes_with_the_way_out(message: str) -> None:
 
 def test_another_failure_has_no_such_way_out() -> None:
     message = "the API server refused: merge conflict in the text of the rule"
-    assert conflicts.with_way_out(message) == message
+    assert ways_out.with_way_out(message) == message
     failed = CommandResult(stdout=f"    error: {message}", stderr="", code=1)
     assert diagnostics.said(automation.CommandError(failed)) == message
