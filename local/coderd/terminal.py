@@ -206,7 +206,7 @@ def _workspace_of(store: Store, user: Document, agent: str) -> Document:
         agents = [
             each["id"]
             for resource in workspace["builds"][-1]["resources"]
-            for each in resource["agents"]
+            for each in resource.get("agents", ())
         ]
         if agent in agents:
             if "owner" in user["roles"] or workspace["owner_id"] == user["id"]:

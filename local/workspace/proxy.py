@@ -1,5 +1,6 @@
 """The proxy of the stand-in for Boundary: it opens every connection, decides, and forwards."""
 
+import fcntl
 import http.client
 import ipaddress
 import socketserver
@@ -188,8 +189,11 @@ class Authority:
         self._lock = threading.Lock()
         self._contexts: dict[str, ssl.SSLContext] = {}
         key_file, certificate_file = folder / "ca-key.pem", folder / "ca-cert.pem"
-        if not (key_file.exists() and certificate_file.exists()):
-            self._make(key_file, certificate_file)
+        with (folder / "ca.lock").open("w") as lock:
+            # Each jail of a workspace has its Boundary, and two may start at once.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (key_file.exists() and certificate_file.exists()):
+                self._make(key_file, certificate_file)
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101  made here
         self._key = key

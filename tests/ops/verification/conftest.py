@@ -107,7 +107,9 @@ class Place:
                 time.sleep(0.05)
                 made = answer(client.get(f"/api/v2/workspaces/{made['id']}"))
             (agent,) = [
-                agent for each in made["latest_build"]["resources"] for agent in each["agents"]
+                agent
+                for resource in made["latest_build"]["resources"]
+                for agent in resource.get("agents", ())
             ]
             return str(made["id"]), str(agent["id"])
 

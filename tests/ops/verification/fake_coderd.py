@@ -159,7 +159,7 @@ class FakeCoderd:
             "transition": "delete" if self.deleting else "start",
             "status": status,
             "job": job,
-            "resources": [{"agents": None}, {"agents": agents}],
+            "resources": [{}, {"agents": agents}],
         }
         return self.json({"id": WORKSPACE, "latest_build": build})
 
