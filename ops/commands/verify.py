@@ -7,6 +7,7 @@ be made, so that a check that was not made never counts as passed.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -29,6 +30,8 @@ from ops.verification.run import Run, ended_by
 from ops.verification.state import State, StateError
 
 NOT_CHECKED: Final = 3
+SIGNING_KEY: Final = "EVIDENCE_KEY"
+"""The variable with the key that signs evidence when none is named."""
 _STYLES: Final = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.NOT_CHECKED: "yellow"}
 
 
@@ -69,7 +72,10 @@ def verify(
     ] = None,
     sign: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Sign it: file of an ssh key, or cosign:KEY."),
+        typer.Option(
+            metavar="KEY",
+            help=f"Sign it: file of an ssh key, or cosign:KEY. Without it, ${SIGNING_KEY} if set.",
+        ),
     ] = None,
     check: Annotated[
         Path | None,
@@ -93,6 +99,12 @@ def verify(
             raise VerifyError(f"name a stack; there are {', '.join(stacks.names())}")
         if sign and folder is None:
             raise VerifyError("--sign needs --evidence DIR, which it signs")
+        key = sign or os.environ.get(SIGNING_KEY, "")
+        if folder is not None:
+            # What would be refused at the end of a run is refused before it.
+            evidence.look(folder)
+            if key:
+                signature.look(key)
         asked = Asked(stack, template or (), owner, _parameters(parameter or ()), minutes)
         plan.targets(stacks.settings(stack), asked.templates)
         console = up.errors if as_json else up.console
@@ -115,7 +127,7 @@ def verify(
                         root=engine.ROOT,
                         stood_in=reached.stood_in,
                     )
-                    _written(folder, sign, lambda times: made(times=times), began)
+                    _written(folder, key, lambda times: made(times=times), began)
             interrupted = run.clock.ending.is_set()
             run.state.close(complete=not interrupted)
     results = run.results
@@ -200,7 +212,7 @@ def _cleaned(run: Run, deployment: Deployment, minutes: float) -> int:
 
 
 def _written(
-    folder: Path, key: str | None, made: Callable[[tuple[str, str]], evidence.Evidence], began: str
+    folder: Path, key: str, made: Callable[[tuple[str, str]], evidence.Evidence], began: str
 ) -> None:
     try:
         found = made((began, evidence.now()))
