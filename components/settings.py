@@ -369,6 +369,9 @@ class Grafana(_Model):
     prometheus_uid: GrafanaUid = Field("prometheus", description="Data source uid.")
     loki_uid: GrafanaUid = Field("loki", description="Data source uid.")
     postgres_uid: GrafanaUid = Field("aibridge-postgres", description="Data source uid.")
+    loki_tenant: str | None = Field(
+        None, description="Loki's tenant, sent as X-Scope-OrgID; two as a|b. No secret."
+    )
     loki_selector: dict[LokiLabel, LokiValue] = Field(
         default_factory=dict, description="More stream labels of coderd's log."
     )

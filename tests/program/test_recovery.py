@@ -85,7 +85,7 @@ def kill_while_held(
     with held(monkeypatch, operation, done=done) as reached:
         thread = threading.Thread(target=bring_up)
         thread.start()
-        assert reached.wait(60)
+        assert reached.wait(60), ended
         # The other template gets as far, too.
         time.sleep(1)
         for process in engine_processes(environment):
