@@ -48,6 +48,7 @@ from components.settings_types import (
     DisplayName,
     Endpoint,
     ExternalAuthId,
+    GrafanaFolder,
     GrafanaUid,
     GroupName,
     GroupOfPeople,
@@ -343,7 +344,7 @@ class Grafana(_Model):
     """Dashboards and data sources."""
 
     namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
-    folder: str = Field("Coder", min_length=1, description="Folder in Grafana.")
+    folder: GrafanaFolder = Field("Coder", description="Folder in Grafana.")
     dashboards: Annotated[list[DashboardUid], NoDuplicates] = Field(
         default_factory=lambda: list(DASHBOARDS),
         description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
