@@ -48,6 +48,7 @@ from components.settings_types import (
     DisplayName,
     Endpoint,
     ExternalAuthId,
+    GrafanaFolder,
     GrafanaUid,
     GroupName,
     GroupOfPeople,
@@ -69,6 +70,7 @@ from components.settings_types import (
     Url,
     Weekday,
 )
+from components.settings_verify import Service, VerifySettings
 from components.syntax import DESCRIPTION_LENGTH, is_floating_image
 
 
@@ -342,7 +344,7 @@ class Grafana(_Model):
     """Dashboards and data sources."""
 
     namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
-    folder: str = Field("Coder", min_length=1, description="Folder in Grafana.")
+    folder: GrafanaFolder = Field("Coder", description="Folder in Grafana.")
     dashboards: Annotated[list[DashboardUid], NoDuplicates] = Field(
         default_factory=lambda: list(DASHBOARDS),
         description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
@@ -368,6 +370,9 @@ class Grafana(_Model):
     prometheus_uid: GrafanaUid = Field("prometheus", description="Data source uid.")
     loki_uid: GrafanaUid = Field("loki", description="Data source uid.")
     postgres_uid: GrafanaUid = Field("aibridge-postgres", description="Data source uid.")
+    loki_tenant: str | None = Field(
+        None, description="Loki's tenant, sent as X-Scope-OrgID; two as a|b. No secret."
+    )
     loki_selector: dict[LokiLabel, LokiValue] = Field(
         default_factory=dict, description="More stream labels of coderd's log."
     )
@@ -450,6 +455,9 @@ class Secrets(_Model):
     mcp: dict[str, SecretStr] = Field(
         default_factory=dict, description="Authorization header by the slug of the MCP server."
     )
+    verify: dict[Service, SecretStr] = Field(
+        default_factory=dict, description="Tokens with which verify asks, by service."
+    )
 
 
 class Settings(_Model):
@@ -472,6 +480,9 @@ class Settings(_Model):
     alerts: Alerts = Field(default_factory=Alerts, description="Alerts, and who evaluates them.")
     mcp_servers: list[McpServerSettings] = Field(
         default_factory=list, description="MCP servers for agents."
+    )
+    verify: VerifySettings = Field(
+        default_factory=VerifySettings, description="What `ops verify` asks, and where it is."
     )
     protected: bool = Field(
         False,

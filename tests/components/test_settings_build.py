@@ -74,6 +74,7 @@ FULL: dict[str, Any] = {
     "grafana": {
         "databaseRole": {"delivery": "job", "adminUrlSecret": "owner"},
         "lokiSelector": {"app": "coder"},
+        "lokiTenant": "coder|audit",
         "prometheusUrl": "http://prometheus:9090",
     },
     "alerts": {"labels": {"team": "platform"}, "thresholds": {"denyShare": 0.5}},
@@ -88,6 +89,7 @@ FULL: dict[str, Any] = {
         "byName": True,
     },
     "workspaceNamespace": {"quota": {"pods": 9}, "limits": {}},
+    "verify": {"grafanaUrl": "https://a.example/", "lokiTenant": "x", "owner": "dana"},
 }
 # Where a form begins and ends, and where one program takes what another refuses.
 TEXTS = [
