@@ -144,7 +144,7 @@ def test_a_rollout_that_cannot_come_says_why_and_is_finished_later(
 ) -> None:
     def program() -> None:
         opts = _options(cluster)
-        opts.custom_timeouts = pulumi.CustomTimeouts(create="20s", update="120s")
+        opts.custom_timeouts = pulumi.CustomTimeouts(create="30s", update="120s")
         reference = {"secret_ref": {"name": "of-later"}}
         container = {"name": "web", "image": "web:1", "env_from": [reference]}
         kubernetes.apps.v1.Deployment(
