@@ -94,6 +94,18 @@ resource "coder_env" "agent" {
   value    = can(each.value.source) ? local.agent_env_sources[each.value.source] : each.value.value
 }
 
+# At each start a new pod has Claude Code in its home and no jail around it yet: nobody logs in before.
+resource "coder_script" "firewall" {
+  count = var.firewall ? 1 : 0
+
+  agent_id           = coder_agent.main.id
+  display_name       = "Firewall"
+  script             = local.boundary_script
+  run_on_start       = true
+  start_blocks_login = true
+  timeout            = 60
+}
+
 module "claude_code" {
   source = "registry.coder.com/coder/claude-code/coder"
   # 5.x drops task_app_id and renames enable_aibridge.

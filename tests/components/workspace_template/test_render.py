@@ -20,7 +20,12 @@ from components.workspace_template import (
 )
 
 Make = Callable[..., WorkspaceTemplateArgs]
-BOUNDARY = {"boundary.yaml", "write_boundary_config.sh"}
+BOUNDARY = {
+    "boundary.yaml",
+    "claude_in_jail.sh",
+    "put_claude_in_jail.sh",
+    "write_boundary_config.sh",
+}
 
 
 def tree(directory: Path) -> dict[str, bytes]:

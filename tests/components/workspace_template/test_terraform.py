@@ -29,6 +29,7 @@ from components.workspace_template import (
 )
 from components.workspace_template.render import SOURCE
 from local import tools
+from tests.components.workspace_template.sessions import put_script
 
 Make = Callable[..., WorkspaceTemplateArgs]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -183,9 +184,14 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
     planned = plan()
     given = outputs(planned, "claude_code")
     files = render(template_args()).files
+    policy = files["boundary.yaml"]
     script = files["write_boundary_config.sh"].decode()
-    config = base64.b64encode(files["boundary.yaml"]).decode()
-    assert given.pop("pre_install_script") == script.replace("@CONFIG_BASE64@", config)
+    script = script.replace("@CONFIG_BASE64@", base64.b64encode(policy).decode())
+    first = f"{put_script(policy)}\n{script}"
+    assert given.pop("pre_install_script") == first
+    (own,) = resources(planned, "coder_script")
+    assert own["script"] == first
+    assert (own["run_on_start"], own["start_blocks_login"]) == (True, True)
     assert given == {
         "workdir": "/home/coder",
         "enable_aibridge": True,
@@ -209,6 +215,7 @@ def test_firewall_off(plan: Plan) -> None:
     given = outputs(planned, "claude_code")
     assert (given["enable_boundary"], given["use_boundary_directly"]) == (False, False)
     assert given["pre_install_script"] is None
+    assert resources(planned, "coder_script") == []
     # Said by nobody, so the HCL's own; nothing installs it.
     assert given["boundary_version"] == "v0.9.0"
     assert given["enable_aibridge"] is True
