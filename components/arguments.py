@@ -78,6 +78,7 @@ def workspace_template(
             coder=shared.providers.coder, kubernetes=shared.providers.kubernetes
         ),
         max_port_share_level=template.max_port_share_level,
+        agents_allowed=template.lets_agents_in,
         deprecation_message=template.deprecation_message or None,
         provisioner_tags=shared.provisioner_tags,
         project_root=project_root,

@@ -288,6 +288,9 @@ class Template(_Model):
         None, description="Id of its external login; the first if unset."
     )
     git_credentials: bool = Field(True, description="Its agents get their owner's GitLab token.")
+    agents_allowed: bool | None = Field(
+        None, description="Coder's own agents may use it. Unset: not with a firewall, else yes."
+    )
     capabilities: list[Literal["NET_ADMIN"]] = Field(
         default_factory=list, description="Capabilities of the container; nsjail has NET_ADMIN."
     )
@@ -307,6 +310,17 @@ class Template(_Model):
     deprecation_message: str = Field(
         "", description="Shown to people; with one, nobody can make new workspaces."
     )
+
+    @property
+    def lets_agents_in(self) -> bool | None:
+        """Whether Coder's own agents may use it; None: Coder's default, which is yes.
+
+        Their tools run outside of the jail, so a firewall keeps them out, also while it is
+        switched off.
+        """
+        if self.agents_allowed is None and self.firewall is not None:
+            return False
+        return self.agents_allowed
 
 
 class FirewallSwitch(_Model):

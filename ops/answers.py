@@ -38,6 +38,7 @@ class Confinement:
         contract: what the stack demands of the policy.
         highest_grade: the worst exfiltration grade that the stack accepts.
         own: the deployment's own hosts.
+        agents: whether Coder's own agents, whom no policy holds, may use the templates.
     """
 
     templates: tuple[str, ...]
@@ -46,6 +47,7 @@ class Confinement:
     contract: Contract
     highest_grade: Grade
     own: Own
+    agents: bool = False
 
     @property
     def title(self) -> str:
@@ -80,7 +82,8 @@ def _confinement(settings: Settings, template: Template) -> Confinement:
         switch = settings.firewall
         reason = f"the firewall is switched off until {switch.until}: {switch.reason}"
     contract = settings.contract_of(wanted)
-    return Confinement((), policy, reason, contract, wanted.highest_grade, settings.own)
+    agents = template.lets_agents_in is not False
+    return Confinement((), policy, reason, contract, wanted.highest_grade, settings.own, agents)
 
 
 def _list(names: Iterable[str]) -> str:

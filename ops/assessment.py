@@ -81,6 +81,8 @@ class Reach:
         own: the deployment's own hosts.
         network: what the network policy changes for its workspaces.
         by_name: what of the policy Cilium holds them to as well, None where it does not.
+        old_agents: whether Coder's own agents may use it now; None if nobody said.
+        new_agents: whether they may afterwards.
     """
 
     template: str
@@ -91,6 +93,8 @@ class Reach:
     own: Own = field(default_factory=Own)
     network: NetworkChange = field(default_factory=NetworkChange)
     by_name: Translation | None = None
+    old_agents: bool | None = None
+    new_agents: bool | None = None
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -120,6 +124,17 @@ class Reach:
         return self.before and self.after and self.old is not None and self.new is None
 
     @property
+    def lets_agents_in(self) -> bool:
+        """Whether Coder's own agents, whose tools run outside of the jail, pass the firewall."""
+        there = self.old is not None and self.old_agents
+        return self.after and self.new is not None and bool(self.new_agents) and not there
+
+    @property
+    def keeps_agents_out(self) -> bool:
+        """Whether they did and do no longer."""
+        return self.after and bool(self.old_agents) and self.new_agents is False
+
+    @property
     def opens(self) -> bool:
         """Whether agents reach what they do not reach now."""
         if not self.after:
@@ -128,6 +143,7 @@ class Reach:
             self.firewall_removed
             or (not self.before and self.new is None)
             or bool(self.comparison.opened)
+            or self.lets_agents_in
             or self.network.opens
         )
 
@@ -138,6 +154,8 @@ class Reach:
             self.before != self.after
             or (self.old is None) != (self.new is None)
             or not self.comparison.empty
+            or self.lets_agents_in
+            or self.keeps_agents_out
             or self.network.changed
         )
 
@@ -220,6 +238,10 @@ class StackPreview:
     def reaches(self) -> tuple[Reach, ...]:
         """Every template, those that open something first."""
         names = [*self.new, *(name for name in self.old if name not in self.new)]
+        old, new = (
+            {name: each.agents_allowed for name, each in templates.items()}
+            for templates in (self.old_templates, self.new_templates)
+        )
         found = [
             Reach(
                 name,
@@ -230,6 +252,8 @@ class StackPreview:
                 own=self.own,
                 network=network.change(self.policies, name),
                 by_name=network.by_name(self.policies, name, self.new.get(name)),
+                old_agents=old.get(name),
+                new_agents=new.get(name),
             )
             for name in names
         ]

@@ -198,7 +198,14 @@ def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
 def _reach(reach: Reach) -> list[str]:
     if not reach.after:
         return ["- the template goes; its agents reach nothing"]
-    return [*_firewall(reach), *network.lines(reach.network, reach.by_name)]
+    return [*_firewall(reach), *_agents(reach), *network.lines(reach.network, reach.by_name)]
+
+
+def _agents(reach: Reach) -> list[str]:
+    if reach.lets_agents_in:
+        why = "their tools run outside of the jail"
+        return [f"- ⚠️ **Coder's own agents reach every host from here**: {why}"]
+    return ["- Coder's own agents may no longer use it"] if reach.keeps_agents_out else []
 
 
 def _firewall(reach: Reach) -> list[str]:
@@ -462,6 +469,7 @@ def reach_json(reach: Reach) -> dict[str, Any]:
             for each in reach.opened
         ],
         "closed": [_host_json(found) for found in reach.comparison.closed],
+        "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
         "network": network.to_json(reach.network, reach.by_name),
     }
 

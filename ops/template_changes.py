@@ -19,10 +19,12 @@ class Registered:
         access: role by group of who may use or administer it; None: its list is not the stack's,
             which a state of an earlier release does not tell from one that is.
         pins: release by name of what it takes from elsewhere; empty if that is not recorded.
+        agents_allowed: whether Coder's own agents may use it; None: left to Coder, or not recorded.
     """
 
     access: Mapping[str, str] | None
     pins: Mapping[str, str]
+    agents_allowed: bool | None = None
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -31,6 +33,7 @@ class Registered:
         return cls(
             dict(access) if isinstance(access, Mapping) else None,
             dict(pins) if isinstance(pins, Mapping) else {},
+            outputs.get("agentsAllowed"),
         )
 
 

@@ -173,7 +173,8 @@ class WorkspaceTemplateArgs:
         require_active_version: a workspace starts on the active version only (licensed).
         cancel_workspace_jobs: owners may cancel a build. None leaves Coder's default.
         classic_parameter_flow: the creation form without dynamic parameters.
-        agents_allowed: Coder Agents may use the template (Coder 2.37 or newer).
+        agents_allowed: Coder Agents, whose tools run outside of the jail, may use the template
+            (Coder 2.37 or newer). None: not with a firewall, else Coder's own default, yes.
         deprecation_message: shown to people and stops new workspaces.
         provisioner_tags: which provisioners may build the template.
         project_root: directory of Pulumi.yaml, in which the coderd provider runs.
@@ -209,6 +210,13 @@ class WorkspaceTemplateArgs:
 
     def __post_init__(self) -> None:
         refuse(f"template {self.name!r}", self._problems())
+
+    @property
+    def lets_agents_in(self) -> bool | None:
+        """Whether Coder Agents may use the template; None leaves it to Coder."""
+        if self.agents_allowed is None and self.firewall is not None:
+            return False
+        return self.agents_allowed
 
     @property
     def agent_env(self) -> AgentEnv:

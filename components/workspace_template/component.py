@@ -74,8 +74,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             auto_start_permitted_days_of_weeks=args.schedule.auto_start_days,
             allow_user_auto_start=args.schedule.user_auto_start,
             allow_user_auto_stop=args.schedule.user_auto_stop,
-            # Packages of coder/coderd before 0.0.25 do not know the argument.
-            **({} if args.agents_allowed is None else {"agents_allowed": args.agents_allowed}),
+            **_agents_allowed(args),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.template_id = template.id
@@ -97,12 +96,20 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "versionName": self.version_name,
                 "directory": self.directory,
                 "access": self.access,
+                "agentsAllowed": args.lets_agents_in,
                 "pins": dict(rendered.pins),
                 # Reviews read from the state what is deployed now.
                 "policy": self.policy,
                 "agentEnv": self.agent_env,
             }
         )
+
+
+def _agents_allowed(args: WorkspaceTemplateArgs) -> dict[str, bool]:
+    # Packages of coder/coderd before 0.0.25 do not know the argument.
+    if args.lets_agents_in is None or not hasattr(coderd.Template, "agents_allowed"):
+        return {}
+    return {"agents_allowed": args.lets_agents_in}
 
 
 def _acl(args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:

@@ -90,6 +90,16 @@ def test_one_rule(assess: Assess) -> None:
     assert "Resources: 1 to replace (marks of new versions), 1 to update" in text
 
 
+def test_coders_own_agents_let_in(assess: Assess) -> None:
+    templates = committed("templates")
+    templates[0]["agentsAllowed"] = True
+    found = assess({"templates": templates})
+    text = report.to_markdown([found])
+    assert found.verdict == "opens"
+    assert "**`firewalled`**\n\n- ⚠️ **Coder's own agents reach every host from here**" in text
+    assert "- `firewalled`: `agentsAllowed`\n" in text
+
+
 def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
     with engine.session("local", quiet, state=environment.state) as ready:
         path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"

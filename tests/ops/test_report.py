@@ -316,3 +316,39 @@ def test_a_template_says_who_may_use_it_and_which_releases_move() -> None:
         "t": {"before": {"engineering": "use"}, "after": {"Everyone": "use"}}
     }
     assert stack["pins"] == {"t": [{"path": "Boundary", "old": "latest", "new": "v0.9.0"}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "opens", "said"),
+    [
+        (False, True, True, "- ⚠️ **Coder's own agents reach every host from here**: their tools"),
+        (None, True, True, "- ⚠️ **Coder's own agents reach every host from here**: their tools"),
+        (True, False, False, "- Coder's own agents may no longer use it"),
+        (True, True, False, ""),
+        (None, False, False, ""),
+        (False, False, False, ""),
+    ],
+)
+def test_coders_own_agents_are_reach(
+    before: bool | None, after: bool, opens: bool, said: str
+) -> None:
+    rules = {"t": policy("domain=a.example")}
+    found = StackPreview(
+        "dev",
+        rules,
+        rules,
+        old_templates={"t": Registered(None, {}, before)},
+        new_templates={"t": Registered(None, {}, after)},
+    )
+    text = report.to_markdown([found])
+    assert ("Coder's own agents" in text) is bool(said)
+    assert said in text
+    assert (found.verdict == "opens") is opens
+    (reach,) = report.to_json([found])["stacks"][0]["reach"]
+    assert reach["coderAgents"] == {"before": before, "after": after}
+
+
+def test_coders_own_agents_of_a_template_without_a_firewall_are_nothing_more() -> None:
+    allowed = {"t": Registered(None, {}, True)}
+    found = StackPreview("dev", {"t": None}, {"t": None}, new_templates=allowed)
+    assert found.verdict == "same"

@@ -255,3 +255,16 @@ def test_a_deployment_that_does_not_answer_is_one_clear_problem(answer: Any, mes
     assert problem.startswith(f"{key}")
     apart = ask(coderd.api, settings({"apiUrl": URL, "accessUrl": "https://other.example.com"}))
     assert problems(apart)[0].startswith(key.replace("accessUrl", "apiUrl"))
+
+
+@pytest.mark.parametrize(("version", "allowed"), [("v2.36.9", False), ("v2.37.0", True)])
+def test_that_agents_may_use_a_template_needs_a_release_that_has_them(
+    version: str, allowed: bool
+) -> None:
+    given = settings(templates=[{"name": "a"}, {"name": "b", "agentsAllowed": True}])
+    found = problems(ask(FakeCoderd(version=version).api, given))
+    assert (found == []) is allowed
+    assert allowed or found[0].startswith("templates[1].agentsAllowed = true: needs Coder 2.37.0")
+    # That they may not holds on every release.
+    given = settings(templates=[{"name": "a", "agentsAllowed": False}])
+    assert problems(ask(FakeCoderd(version=version).api, given)) == []

@@ -88,3 +88,13 @@ def test_the_package_of_the_provider_0_0_13_lacks_servers_and_makes_templates(
     )
     assert "run `pulumi install`" in problem
     assert found["templates"] == ["firewalled"]
+
+
+def test_a_package_without_agents_allowed_refuses_it_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(pulumi_coderd.Template, "agents_allowed")
+    template = {**VALUES["templates"][0], "agentsAllowed": True}
+    stack = load("dev", {**VALUES, "templates": [template]})
+    (problem,) = map(str, package.problems(stack))
+    assert problem.startswith("templates[0].agentsAllowed = true: needs the provider coder/coderd")
