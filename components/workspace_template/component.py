@@ -20,7 +20,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         active_version_id: id of the version that new builds use.
         version_name: name of that version; changes exactly when its content does.
         policy: the firewall's rules as data, empty with the firewall off.
-        agent_env: the agent's variables by name; of one that a build fills in, its source.
+        agent_env: the agent's variables by name.
         access: role by group of who may use or administer it, None if that is left to Coder.
         directory: the rendered template, relative to the project's root.
     """
@@ -88,7 +88,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             if args.access is None
             else {each.name or each.group_id: each.role for each in args.access}
         )
-        self.agent_env = {key: str(value) for key, value in args.agent_env.entries().items()}
+        self.agent_env = args.agent_env.entries()
         self.register_outputs(
             {
                 "templateId": self.template_id,

@@ -148,6 +148,13 @@ def resources(planned: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [r["values"] for tree in trees for r in tree.get("resources", []) if r["type"] == kind]
 
 
+def every(planned: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The same of the modules, too."""
+    modules = planned["planned_values"]["root_module"].get("child_modules", [])
+    inside = [each for module in modules for each in module.get("resources", [])]
+    return resources(planned, kind) + [r["values"] for r in inside if r["type"] == kind]
+
+
 def outputs(planned: dict[str, Any], name: str) -> dict[str, Any]:
     value: dict[str, Any] = planned["planned_values"]["outputs"][name]["value"]
     return value
@@ -203,7 +210,6 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
         "subdomain": True,
     }
     assert agent_env(planned) == {
-        "ANTHROPIC_AUTH_TOKEN": SESSION_TOKEN,
         "BOUNDARY_CONFIG": "/home/coder/.config/coder_boundary/config.yaml",
         "BOUNDARY_JAIL_TYPE": "landjail",
     }
@@ -220,11 +226,18 @@ def test_firewall_off(plan: Plan) -> None:
     assert given["boundary_version"] == "v0.9.0"
     assert given["enable_aibridge"] is True
     assert agent_env(planned) == {
-        "ANTHROPIC_AUTH_TOKEN": SESSION_TOKEN,
         "LANG": "C.UTF-8",
         "ODD": "${x} %{if} é\n",
     }
     assert outputs(planned, "container")["capabilities"] == []
+
+
+@pytest.mark.parametrize("firewall", [None, Firewall("allowlist: []\n")])
+def test_the_owners_token_is_there_once(plan: Plan, firewall: Firewall | None) -> None:
+    """The module's stand-in sets what the module does with these inputs."""
+    planned = plan(firewall=firewall)
+    found = [each for each in every(planned, "coder_env") if each["value"] == SESSION_TOKEN]
+    assert [each["name"] for each in found] == ["CLAUDE_API_KEY"]
 
 
 def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Plan) -> None:
