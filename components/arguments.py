@@ -66,6 +66,7 @@ def workspace_template(
         ),
         git_credentials=template.git_credentials,
         tasks=shared.tasks,
+        claude_policy=shared.claude_policy,
         agent_variables={**shared.agent_env, **template.agent_env},
         access=_access(template, known),
         schedule=_schedule(template.lifetime),

@@ -31,6 +31,7 @@ from components.boundary import (
     with_own,
 )
 from components.boundary.releases import LATEST, release_doubt
+from components.claude_code import ClaudePolicy
 from components.coder.variables import Setter
 from components.dashboards import CATALOGUE as DASHBOARDS
 from components.datasources import SslMode
@@ -184,6 +185,9 @@ class Workspaces(_Model):
     )
     resources: Resources = Field(Resources(), description="Sizes an owner may choose from.")
     tasks: bool = Field(True, description="Coder Tasks wiring; deprecated as of Coder 2.34.")
+    claude_policy: ClaudePolicy | None = Field(
+        None, description="Managed settings of Claude Code in every template; none if unset."
+    )
     agent_env: AgentVariables = Field(
         default_factory=dict, description="Variables of every agent; no secrets."
     )

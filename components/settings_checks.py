@@ -16,6 +16,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
+from components.claude_code import tasks_problem
 from components.datasources import ca_problem
 from components.mcp_server import authorization_problem
 from components.settings import (
@@ -264,6 +265,12 @@ def _choices(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def _claude_policy(parts: Parts) -> Iterator[Problem]:
+    shared = parts.workspaces
+    if shared and (problem := tasks_problem(shared.claude_policy, tasks=shared.tasks)):
+        yield Problem("workspaces.claudePolicy.bypass", as_shown(False), problem)
+
+
 def _switched(parts: Parts) -> Iterator[Problem]:
     names = [template.name for template in parts.templates if template is not None]
     for index, name in enumerate(parts.firewall.templates if parts.firewall else ()):
@@ -311,6 +318,7 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _secrets,
     _grafana,
     _choices,
+    _claude_policy,
     _switched,
 )
 

@@ -27,7 +27,14 @@ from ops.alerting import AlertChange, alert_changes
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import Coderd, coderd
 from ops.panel_changes import Panels, panels
-from ops.template_changes import AccessChange, Registered, access_changes, pin_changes
+from ops.template_changes import (
+    AccessChange,
+    ClaudePolicyChange,
+    Registered,
+    access_changes,
+    claude_policy_changes,
+    pin_changes,
+)
 from ops.tokens import MCP_SERVER, TEMPLATE
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
@@ -304,6 +311,11 @@ class StackPreview:
     def pins(self) -> dict[str, tuple[Change, ...]]:
         """Releases that move, by template; those of a template that is new do not move."""
         return pin_changes(self.old_templates, self.new_templates)
+
+    @cached_property
+    def claude_policies(self) -> dict[str, ClaudePolicyChange]:
+        """What changes of Claude Code's managed settings, by template."""
+        return claude_policy_changes(self.old_templates, self.new_templates)
 
     @property
     def servers(self) -> tuple[Step, ...]:

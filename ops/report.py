@@ -26,7 +26,7 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.markdown import word as _word
 from ops.panel_changes import Panels
-from ops.template_changes import access_lines
+from ops.template_changes import access_lines, claude_policy_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
@@ -261,7 +261,9 @@ def _hosts(reach: Reach) -> list[str]:
 
 def _template(step: Step, preview: StackPreview) -> list[str]:
     plain = str(step.new.get("name") or step.old.get("name") or step.name)
-    name, access = _code(plain), access_lines(preview.access.get(plain))
+    name = _code(plain)
+    access = access_lines(preview.access.get(plain))
+    access += claude_policy_lines(preview.claude_policies.get(plain))
     if step.op in {"create", "delete", "replace"}:
         done = "created" if step.op == "create" else f"**{step.op}d**"
         return [f"- {name}: {done}", *access]
@@ -413,6 +415,10 @@ def _stack_json(preview: StackPreview) -> dict[str, Any]:
         "pins": {
             name: [_change_json(change) for change in changes]
             for name, changes in preview.pins.items()
+        },
+        "claudePolicy": {
+            name: {"added": list(change.added), "removed": list(change.removed)}
+            for name, change in preview.claude_policies.items()
         },
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],

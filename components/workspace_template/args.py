@@ -11,6 +11,7 @@ import pulumi
 
 from components import releases, syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
+from components.claude_code import ClaudePolicy, tasks_problem
 from components.errors import ArgsError, refuse
 
 JailType = Literal["landjail", "nsjail"]
@@ -161,6 +162,7 @@ class WorkspaceTemplateArgs:
         sizes: what an owner can choose.
         git_credentials: the agent's key may ask Coder for the owner's GitLab token and ssh key.
         tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
+        claude_policy: managed settings of Claude Code, None for none.
         agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
         module_versions: versions of the modules from Coder's registry.
         provider_versions: versions of the Terraform providers.
@@ -193,6 +195,7 @@ class WorkspaceTemplateArgs:
     sizes: Sizes = Sizes()
     git_credentials: bool = True
     tasks: bool = True
+    claude_policy: ClaudePolicy | None = None
     agent_variables: Mapping[str, str] = field(default_factory=dict)
     module_versions: ModuleVersions = ModuleVersions()
     provider_versions: ProviderVersions = ProviderVersions()
@@ -254,6 +257,8 @@ class WorkspaceTemplateArgs:
                 + ", ".join(_PORT_SHARE_LEVELS)
             )
         found += _firewall_problems(self.firewall)
+        if problem := tasks_problem(self.claude_policy, tasks=self.tasks):
+            found.append(problem)
         found += _size_problems(self.sizes)
         found += _version_problems(self.module_versions, self.provider_versions)
         found += _access_problems(self.access or ())

@@ -97,6 +97,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "directory": self.directory,
                 "access": self.access,
                 "agentsAllowed": args.lets_agents_in,
+                "claudePolicy": list(args.claude_policy.statements()) if args.claude_policy else [],
                 "pins": dict(rendered.pins),
                 # Reviews read from the state what is deployed now.
                 "policy": self.policy,

@@ -352,3 +352,31 @@ def test_coders_own_agents_of_a_template_without_a_firewall_are_nothing_more() -
     allowed = {"t": Registered(None, {}, True)}
     found = StackPreview("dev", {"t": None}, {"t": None}, new_templates=allowed)
     assert found.verdict == "same"
+
+
+def test_what_changes_of_claude_codes_own_policy() -> None:
+    found = StackPreview(
+        "dev",
+        steps=(
+            step("update", TEMPLATE, {"name": "t", "versions": 1}, {"name": "t", "versions": 2}),
+        ),
+        old_templates={
+            "t": Registered(None, {}, None, ("deny Bash(curl *)", "allow Read", "same"))
+        },
+        new_templates={"t": Registered(None, {}, None, ("allow Bash", "deny WebFetch", "same"))},
+    )
+    text = report.to_markdown([found])
+    assert (
+        "- `t`: a new version\n"
+        "  - ⚠️ Claude Code's policy: newly `allow Bash`\n"
+        "  - Claude Code's policy: newly `deny WebFetch`\n"
+        "  - ⚠️ Claude Code's policy: **no longer** `deny Bash(curl *)`\n"
+        "  - Claude Code's policy: **no longer** `allow Read`\n"
+    ) in text
+    (stack,) = report.to_json([found])["stacks"]
+    assert stack["claudePolicy"] == {
+        "t": {
+            "added": ["allow Bash", "deny WebFetch"],
+            "removed": ["deny Bash(curl *)", "allow Read"],
+        }
+    }

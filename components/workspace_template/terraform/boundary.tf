@@ -1,16 +1,19 @@
-# The firewall: nothing here but values, so that it can be evaluated without a provider.
+# The policies, Boundary's and Claude Code's own: nothing here but values, so that it can be evaluated without a provider.
 
 locals {
   # The `claude` that comes first on PATH; it starts nothing under another policy than this one.
   claude_in_jail = var.firewall ? replace(
-    file("${path.module}/claude_in_jail.sh"),
-    "@POLICY_SHA256@",
-    filesha256("${path.module}/boundary.yaml"),
+    replace(
+      file("${path.module}/claude_in_jail.sh"),
+      "@POLICY_SHA256@",
+      filesha256("${path.module}/boundary.yaml"),
+    ),
+    "@SETTINGS_SHA256@",
+    local.managed ? filesha256("${path.module}/managed-settings.json") : "",
   ) : ""
 
-  # Runs before Claude Code is installed, so that no agent process starts without its policy.
   # Base64 carries a file through the shell byte for byte, whatever it contains.
-  boundary_script = var.firewall ? join("\n", [
+  boundary_scripts = var.firewall ? [
     replace(
       file("${path.module}/put_claude_in_jail.sh"),
       "@WRAPPER_BASE64@",
@@ -21,7 +24,21 @@ locals {
       "@CONFIG_BASE64@",
       filebase64("${path.module}/boundary.yaml"),
     ),
-  ]) : null
+  ] : []
+
+  # Claude Code's own policy, where the stack has one.
+  managed = fileexists("${path.module}/managed-settings.json")
+  managed_scripts = local.managed ? [
+    replace(
+      file("${path.module}/write_managed_settings.sh"),
+      "@SETTINGS_BASE64@",
+      filebase64("${path.module}/managed-settings.json"),
+    ),
+  ] : []
+
+  # Runs before Claude Code is installed, so that no agent process starts without its policies.
+  policy_scripts = concat(local.boundary_scripts, local.managed_scripts)
+  policy_script  = length(local.policy_scripts) > 0 ? join("\n", local.policy_scripts) : null
 
   # nsjail makes a network namespace of its own; Landlock needs no capability.
   capabilities = var.firewall && var.jail_type == "nsjail" ? ["NET_ADMIN"] : []

@@ -5,6 +5,9 @@
 
 config=@CONFIG@
 policy=@POLICY_SHA256@
+# Of Claude Code's managed settings, empty where the template has none.
+managed=@SETTINGS_SHA256@
+managed_settings=/etc/claude-code/managed-settings.json
 
 mark='# firewalled-coder: the `claude` that comes first on PATH'
 signals=(HUP INT QUIT TERM USR1 USR2)
@@ -157,6 +160,12 @@ boundary=$(PATH="$PATH:/usr/local/bin" type -P boundary) \
 sha256=$(sha256sum 2> /dev/null < "$config") || refuse "$config cannot be read; restart the workspace"
 [[ ${sha256%% *} == "$policy" ]] \
   || refuse "$config is not the policy of this workspace; restart the workspace"
+
+if [[ $managed ]]; then
+  sha256=$(sha256sum 2> /dev/null < "$managed_settings")
+  [[ ${sha256%% *} == "$managed" ]] \
+    || refuse "$managed_settings are not the settings of this workspace; restart the workspace"
+fi
 
 # Nothing that is around widens the policy, silences the audit or moves the proxy.
 unset CHILD PROXY_PORT DISABLE_AUDIT_LOGS BOUNDARY_ALLOW BOUNDARY_JAIL_TYPE BOUNDARY_PPROF \

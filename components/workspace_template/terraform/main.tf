@@ -87,13 +87,14 @@ resource "coder_env" "agent" {
   value    = each.value.value
 }
 
-# At each start a new pod has Claude Code in its home and no jail around it yet: nobody logs in before.
-resource "coder_script" "firewall" {
-  count = var.firewall ? 1 : 0
+# At each start a new pod has Claude Code in its home and no policy around it yet: nobody logs in
+# before.
+resource "coder_script" "policies" {
+  count = length(local.policy_scripts) > 0 ? 1 : 0
 
   agent_id           = coder_agent.main.id
-  display_name       = "Firewall"
-  script             = local.boundary_script
+  display_name       = "Policies"
+  script             = local.policy_script
   run_on_start       = true
   start_blocks_login = true
   timeout            = 60
@@ -119,7 +120,7 @@ module "claude_code" {
   # standalone binary needs none.
   use_boundary_directly = var.firewall
   boundary_version      = var.boundary_version
-  pre_install_script    = local.boundary_script
+  pre_install_script    = local.policy_script
 }
 
 module "code_server" {

@@ -60,10 +60,17 @@ exit 0
 """
 
 
-def put_script(policy: bytes) -> str:
-    """What the HCL makes of the two files; test_terraform.py holds it to the same."""
+def put_script(policy: bytes, settings: bytes | None = None) -> str:
+    """What the HCL makes of the files; test_terraform.py holds it to the same.
+
+    Args:
+        policy: Boundary's.
+        settings: the managed settings of Claude Code, None for none.
+    """
     wrapper = (SOURCE / "claude_in_jail.sh").read_bytes()
     wrapper = wrapper.replace(b"@POLICY_SHA256@", sha256(policy).hexdigest().encode())
+    digest = b"" if settings is None else sha256(settings).hexdigest().encode()
+    wrapper = wrapper.replace(b"@SETTINGS_SHA256@", digest)
     put = (SOURCE / "put_claude_in_jail.sh").read_text()
     return put.replace("@WRAPPER_BASE64@", base64.b64encode(wrapper).decode())
 

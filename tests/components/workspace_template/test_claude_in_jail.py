@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.workspace_template.sessions import REAL, Sessions, until, write_program
+from tests.components.workspace_template.sessions import (
+    REAL,
+    Sessions,
+    put_script,
+    until,
+    write_program,
+)
 
 
 @pytest.fixture(params=["records", pytest.param("real", marks=pytest.mark.skipif(
@@ -200,6 +206,27 @@ def test_boundarys_own_reason_is_told_in_one_line(recorded: Sessions) -> None:
     done = recorded.run("claude", "exit", "0")
     assert done.stderr == f"claude: not started: Boundary does not start: {reason}\n"
     assert (done.returncode, recorded.calls) == (126, 0)
+
+
+def test_other_managed_settings_than_the_templates_start_nothing(recorded: Sessions) -> None:
+    settings = recorded.folder / "managed-settings.json"
+    script = put_script(recorded.config.read_bytes(), b"{}\n")
+    subprocess.run(["bash", "-c", script], env=recorded.variables, check=True)
+    wrapper = recorded.first / "claude"
+    text = wrapper.read_text()
+    assert text.count("=/etc/claude-code/managed-settings.json\n") == 1
+    wrapper.write_text(text.replace("/etc/claude-code/managed-settings.json", str(settings)))
+    for content in (None, "", '{"env": {}}'):
+        if content is not None:
+            settings.write_text(content)
+        done = recorded.run("claude", "exit", "0")
+        assert (done.returncode, recorded.calls) == (126, 0)
+        assert done.stderr.endswith(
+            "are not the settings of this workspace; restart the workspace\n"
+        )
+        assert done.stderr.count("\n") == 1
+    settings.write_text("{}\n")
+    assert recorded.run("claude", "exit", "7").returncode == 7
 
 
 @pytest.mark.skipif(not REAL, reason="no real Boundary: LOCAL_WORKSPACE_BOUNDARY names none")

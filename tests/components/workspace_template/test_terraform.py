@@ -18,6 +18,7 @@ from typing import Any
 import hcl2
 import pytest
 
+from components.claude_code import ClaudePolicy
 from components.workspace_template import (
     Choice,
     Firewall,
@@ -230,6 +231,27 @@ def test_firewall_off(plan: Plan) -> None:
         "ODD": "${x} %{if} é\n",
     }
     assert outputs(planned, "container")["capabilities"] == []
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_managed_settings_go_with_the_policies(
+    plan: Plan, template_args: Make, confined: bool
+) -> None:
+    policy = ClaudePolicy.model_validate({"deny": ["Bash(curl *)"], "bypass": True})
+    given = {"claude_policy": policy} | ({} if confined else {"firewall": None})
+    planned = plan(**given)
+    files = render(template_args(**given)).files
+    settings = files["managed-settings.json"]
+    script = files["write_managed_settings.sh"].decode()
+    script = script.replace("@SETTINGS_BASE64@", base64.b64encode(settings).decode())
+    (own,) = resources(planned, "coder_script")
+    assert outputs(planned, "claude_code")["pre_install_script"] == own["script"]
+    if confined:
+        first, rest = put_script(files["boundary.yaml"], settings), own["script"]
+        assert rest.startswith(f"{first}\n#!/usr/bin/env bash\n# Puts the policy")
+        assert rest.endswith(f"\n{script}")
+    else:
+        assert own["script"] == script
 
 
 @pytest.mark.parametrize("firewall", [None, Firewall("allowlist: []\n")])
