@@ -29,9 +29,11 @@ PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
 POSTGRES_MAJOR_VERSION = 15
 LOKI_MAX_LINES = 1000
+TENANT_HEADER = "X-Scope-OrgID"
 DATABASE_NAME = "AI Gateway DB"
 POSTGRES_UID = "aibridge-postgres"
 _FIRST_UIDS = frozenset({"loki", "prometheus", POSTGRES_UID})
+_TENANT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9!\-_.*'()]{1,150}")
 SslMode = Literal["disable", "require", "verify-ca", "verify-full"]
 
 
@@ -47,6 +49,7 @@ class DataSourcesArgs:
         loki_url: Loki's base URL.
         prometheus_url: Prometheus' base URL; kube-prometheus-stack brings this data source.
         loki_uid: Uid of the Loki data source.
+        loki_tenant: Tenant of a Loki that has many, sent as X-Scope-OrgID; `a|b` reads two.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
         prometheus_uid: Uid of the Prometheus data source.
         ssl_mode: How Grafana's connection to the database is protected.
@@ -60,6 +63,7 @@ class DataSourcesArgs:
     loki_url: str | None = "http://loki.monitoring.svc:3100"
     prometheus_url: str | None = None
     loki_uid: str = "loki"
+    loki_tenant: str | None = None
     postgres_uid: str = POSTGRES_UID
     prometheus_uid: str = "prometheus"
     ssl_mode: SslMode = "require"
@@ -83,6 +87,8 @@ class DataSourcesArgs:
         for url in (self.loki_url, self.prometheus_url):
             if url and (problem := syntax.endpoint_problem(url)):
                 yield f"URL {masked(url)!r} {problem}"
+        if problem := tenant_problem(self.loki_tenant, self.loki_url):
+            yield f"Loki's tenant {masked(self.loki_tenant or '')!r} {problem}"
         if problem := ca_problem(self.ssl_mode, self.ca_file):
             yield problem
         if ":" not in self.database_host or not syntax.is_host(self.database_host):
@@ -92,8 +98,7 @@ class DataSourcesArgs:
         """Return Grafana's provisioning file of each data source, by the source's uid."""
         sources = [self._postgres()]
         if self.loki_url:
-            sources.append(_proxied("Loki", "loki", self.loki_uid, self.loki_url))
-            sources[-1]["jsonData"] = {"maxLines": LOKI_MAX_LINES}
+            sources.append(self._loki(self.loki_url))
         if self.prometheus_url:
             sources.append(
                 _proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
@@ -112,6 +117,14 @@ class DataSourcesArgs:
                 files[source["uid"]]["deleteDatasources"] = former
         return {uid: yaml.safe_dump(file, sort_keys=False) for uid, file in files.items()}
 
+    def _loki(self, url: str) -> dict[str, Any]:
+        source = _proxied("Loki", "loki", self.loki_uid, url)
+        source["jsonData"] = {"maxLines": LOKI_MAX_LINES}
+        if self.loki_tenant:
+            source["jsonData"]["httpHeaderName1"] = TENANT_HEADER
+            source["secureJsonData"] = {"httpHeaderValue1": self.loki_tenant}
+        return source
+
     def _postgres(self) -> dict[str, Any]:
         source = _proxied(
             DATABASE_NAME, "grafana-postgresql-datasource", self.postgres_uid, self.database_host
@@ -129,6 +142,20 @@ class DataSourcesArgs:
                 "connMaxLifetime": 14400,
             },
         }
+
+
+def tenant_problem(tenant: str | None, url: str | None) -> str | None:
+    """Return what is wrong with the tenant of a Loki at a URL, None if nothing is.
+
+    Loki refuses others (ValidTenantID in github.com/grafana/dskit/tenant).
+    """
+    if tenant is None:
+        return None
+    if url is None:
+        return "is a header of the data source made here, and there is none: lokiUrl is null"
+    if all(_TENANT.fullmatch(name) for name in tenant.split("|")):
+        return None
+    return "must be up to 150 of letters, digits and ! - _ . * ' ( ), several joined by |"
 
 
 def ca_problem(mode: SslMode, ca_file: str | None) -> str | None:

@@ -17,7 +17,7 @@ from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
 from components.claude_code import tasks_problem
-from components.datasources import ca_problem
+from components.datasources import ca_problem, tenant_problem
 from components.mcp_server import authorization_problem
 from components.settings import (
     ClientCredentials,
@@ -237,6 +237,8 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
         )
     if problem := ca_problem(grafana.database_ssl_mode, grafana.database_ca_file):
         yield Problem("grafana.databaseCaFile", as_shown(grafana.database_ca_file or ""), problem)
+    if problem := tenant_problem(grafana.loki_tenant, grafana.loki_url):
+        yield Problem("grafana.lokiTenant", as_shown(grafana.loki_tenant or ""), problem)
     uids = {
         "prometheusUid": grafana.prometheus_uid,
         "lokiUid": grafana.loki_uid,
