@@ -25,7 +25,13 @@ BUILD: Final = PurePosixPath("build/templates")
 _TASKS: Final = "tasks.tf"
 _WITHOUT_TASKS: Final = "without_tasks.tf"
 _OF_FIREWALL: Final = frozenset(
-    {"claude_in_jail.sh", "put_claude_in_jail.sh", "write_boundary_config.sh"}
+    {
+        "claude_in_jail.sh",
+        "jail_state.sh",
+        "jail_watch.sh",
+        "put_claude_in_jail.sh",
+        "write_boundary_config.sh",
+    }
 )
 _MANAGED_SCRIPT: Final = "write_managed_settings.sh"
 _PROVIDERS: Final = {"coder": "coder/coder", "kubernetes": "hashicorp/kubernetes"}

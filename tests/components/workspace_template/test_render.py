@@ -25,6 +25,8 @@ Make = Callable[..., WorkspaceTemplateArgs]
 BOUNDARY = {
     "boundary.yaml",
     "claude_in_jail.sh",
+    "jail_state.sh",
+    "jail_watch.sh",
     "put_claude_in_jail.sh",
     "write_boundary_config.sh",
 }
