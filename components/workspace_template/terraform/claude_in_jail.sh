@@ -92,6 +92,8 @@ printf "%s\n" "$?" > "$run/ended"
 if grep -qE "$connections" /proc/net/tcp /proc/net/tcp6 2> /dev/null; then sleep 6; fi
 '
 
+reading='read -r status < "$1/ended"; printf "%s\n" "$status" > "$1/status"'
+
 # Starts Boundary at port $1 with a command: $2 and on.
 start() {
   local port=$1 of_port connections
@@ -112,8 +114,8 @@ start() {
     (trap - INT QUIT; exec "${command[@]}") < /dev/null > "$run/said" 2>&1 &
   fi
   jail=$!
-  # It outlives a signal to all of them.
-  (trap '' "${signals[@]}"; read -r status < "$run/ended"; printf '%s\n' "$status" > "$run/status") \
+  # It outlives a signal to all of them, and is no process of the name claude, which is none.
+  (trap '' "${signals[@]}"; exec /bin/bash -p -c "$reading" status "$run") \
     < /dev/null > /dev/null 2>&1 &
   reader=$!
 }
