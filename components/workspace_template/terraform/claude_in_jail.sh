@@ -11,6 +11,7 @@ managed_settings=/etc/claude-code/managed-settings.json
 
 mark='# firewalled-coder: the `claude` that comes first on PATH'
 signals=(HUP INT QUIT TERM USR1 USR2)
+
 refuse() {
   printf 'claude: not started: %s\n' "$1" >&2
   exit "${2:-126}"
@@ -114,7 +115,7 @@ start() {
     (trap - INT QUIT; exec "${command[@]}") < /dev/null > "$run/said" 2>&1 &
   fi
   jail=$!
-  # It outlives a signal to all of them, and is no process of the name claude, which is none.
+  # It outlives a signal to all of them, and is not called claude, by which people count sessions.
   (trap '' "${signals[@]}"; exec /bin/bash -p -c "$reading" status "$run") \
     < /dev/null > /dev/null 2>&1 &
   reader=$!
