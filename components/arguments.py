@@ -9,11 +9,13 @@ from pathlib import Path
 import pulumi
 
 from components import boundary
-from components.alerts import RUNBOOK, AlertsArgs, Thresholds
+from components.alerts.component import RUNBOOK, AlertsArgs
+from components.alerts.model import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
+from components.coder.mcp_headers import READ_ONLY_HEADER
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
-from components.dashboards import DashboardsArgs
+from components.dashboards.component import DashboardsArgs
 from components.datasources import DataSources, DataSourcesArgs
 from components.external_auth import (
     GitLabExternalAuth,
@@ -21,7 +23,7 @@ from components.external_auth import (
     GitLabProvider,
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
-from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, authorization
+from components.mcp_server import McpServerArgs, authorization
 from components.network import WorkspaceNamespaceArgs, WorkspaceNetworkPolicyArgs, network_policies
 from components.settings import Lifetime, McpServerSettings, Settings, Template
 from components.settings_network import surroundings

@@ -11,10 +11,9 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic.alias_generators import to_camel
+from pydantic import Field, SecretStr
 
-from components.alerts import CATALOGUE as ALERTS
+from components.alerts.names import NAMES as ALERTS
 from components.boundary import (
     DEFAULT,
     WORST,
@@ -32,10 +31,11 @@ from components.boundary import (
 )
 from components.boundary.releases import LATEST, release_doubt
 from components.coder.variables import Setter
-from components.dashboards import CATALOGUE as DASHBOARDS
-from components.datasources import SslMode
+from components.dashboards.uids import UIDS as DASHBOARDS
 from components.network.settings import NamespaceSettings, NetworkSettings
+from components.observability.database import SslMode
 from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER
+from components.section import Section
 from components.settings_types import (
     AgentVariables,
     AlertLabel,
@@ -72,12 +72,7 @@ from components.settings_types import (
 from components.syntax import DESCRIPTION_LENGTH, is_floating_image
 
 
-class _Model(BaseModel):
-    # One spelling of a key: camelCase.
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-
-class Coder(_Model):
+class Coder(Section):
     """The Coder deployment that the stack configures."""
 
     access_url: Url = Field(description="URL by which people and workspaces reach Coder.")
@@ -112,7 +107,7 @@ class Coder(_Model):
         return self.api_url or self.access_url
 
 
-class Kubernetes(_Model):
+class Kubernetes(Section):
     """The cluster that runs Coder, workspaces and Grafana."""
 
     context: str | None = Field(
@@ -123,7 +118,7 @@ class Kubernetes(_Model):
     )
 
 
-class GitLab(_Model):
+class GitLab(Section):
     """One GitLab instance that people must have logged in to."""
 
     id: ExternalAuthId = Field("gitlab", description="Id of the provider in Coder.")
@@ -133,13 +128,13 @@ class GitLab(_Model):
     )
 
 
-class ExternalAuth(_Model):
+class ExternalAuth(Section):
     """External login; the order of the providers is their index in coderd's environment."""
 
     providers: list[GitLab] = Field(min_length=1, description="GitLab instances, in order.")
 
 
-class Choice(_Model):
+class Choice(Section):
     """The choices of a workspace's size."""
 
     options: Annotated[list[Annotated[int, Field(gt=0)]], NoDuplicates] = Field(
@@ -148,7 +143,7 @@ class Choice(_Model):
     default: int = Field(gt=0, description="What is chosen if the owner does not.")
 
 
-class Resources(_Model):
+class Resources(Section):
     """Sizes of a workspace."""
 
     cpu: Choice = Field(Choice(options=[2, 4, 8], default=4), description="Cores.")
@@ -156,14 +151,14 @@ class Resources(_Model):
     disk: Choice = Field(Choice(options=[10, 20, 50], default=20), description="Home in GiB.")
 
 
-class Modules(_Model):
+class Modules(Section):
     """Versions of the Terraform modules from Coder's registry."""
 
     claude_code: ClaudeCodeRelease = Field("4.7.3", description="4.7.0 or a later 4.")
     code_server: Release = Field("1.3.1", description="Any release.")
 
 
-class Providers(_Model):
+class Providers(Section):
     """Versions of the Terraform providers, exactly."""
 
     coder: CoderProviderRelease = Field(CODER_PROVIDER, description="coder/coder, 2.13.0 or newer.")
@@ -172,7 +167,7 @@ class Providers(_Model):
     )
 
 
-class Workspaces(_Model):
+class Workspaces(Section):
     """What all templates of the stack share."""
 
     namespace: KubernetesName = Field("coder-workspaces", description="Namespace of workspaces.")
@@ -197,7 +192,7 @@ class Workspaces(_Model):
     )
 
 
-class Expected(_Model):
+class Expected(Section):
     """One URL of the policy's contract."""
 
     method: str = Field("GET", pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="HTTP method.")
@@ -205,14 +200,14 @@ class Expected(_Model):
     reason: str = Field(min_length=1, description="Why it must be so; shown when it is broken.")
 
 
-class AddedRule(_Model):
+class AddedRule(Section):
     """A rule of the stack's own."""
 
     rule: RuleText = Field(description="In Boundary's grammar: method=GET domain=a.b path=/c/*")
     why: str = Field(min_length=1, description="Why an agent needs it; shown in reviews.")
 
 
-class PolicySettings(_Model):
+class PolicySettings(Section):
     """The egress policy."""
 
     groups: Annotated[list[GroupName], NoDuplicates] = Field(
@@ -238,7 +233,7 @@ class PolicySettings(_Model):
         )
 
 
-class TemplateFirewall(_Model):
+class TemplateFirewall(Section):
     """How a template's agents are confined."""
 
     jail: Literal["landjail", "nsjail"] = Field(
@@ -248,7 +243,7 @@ class TemplateFirewall(_Model):
     proxy_port: int = Field(8087, ge=1, le=65535, description="Port of Boundary's proxy.")
 
 
-class Access(_Model):
+class Access(Section):
     """Who may use or administer a template, by the names of Coder's groups."""
 
     use: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
@@ -259,7 +254,7 @@ class Access(_Model):
     )
 
 
-class Lifetime(_Model):
+class Lifetime(Section):
     """When workspaces stop, sleep and go."""
 
     default_ttl_hours: Hours | None = Field(None, description="Stop this long after a start.")
@@ -273,7 +268,7 @@ class Lifetime(_Model):
     stop_every_weeks: int = Field(1, ge=1, le=16, description="Weeks between required stops.")
 
 
-class Template(_Model):
+class Template(Section):
     """One workspace template."""
 
     name: TemplateName = Field(description="Name in Coder.")
@@ -309,7 +304,7 @@ class Template(_Model):
     )
 
 
-class FirewallSwitch(_Model):
+class FirewallSwitch(Section):
     """The emergency switch of every template's firewall."""
 
     state: Literal["on", "off"] = Field("on", description="off: templates run unconfined.")
@@ -323,7 +318,7 @@ class FirewallSwitch(_Model):
     )
 
 
-class DatabaseRole(_Model):
+class DatabaseRole(Section):
     """Who makes the role with which Grafana reads Coder's database."""
 
     delivery: Literal["file", "job", "none"] = Field(
@@ -338,7 +333,7 @@ class DatabaseRole(_Model):
     wait: bool = Field(True, description="Wait until the Job has ended.")
 
 
-class Grafana(_Model):
+class Grafana(Section):
     """Dashboards and data sources."""
 
     namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
@@ -373,7 +368,7 @@ class Grafana(_Model):
     )
 
 
-class AlertThresholds(_Model):
+class AlertThresholds(Section):
     """When the alerts fire; see docs/alerts.md."""
 
     silent_minutes: Minutes = Field(15, description="Batches without an audit line in Loki.")
@@ -390,7 +385,7 @@ class AlertThresholds(_Model):
     provider_minutes: Minutes = Field(10, description="A refused provider accepted so long.")
 
 
-class Alerts(_Model):
+class Alerts(Section):
     """Alerts on the audit, the policy and the AI Gateway."""
 
     rules: Annotated[list[AlertName], NoDuplicates] = Field(
@@ -417,7 +412,7 @@ class Alerts(_Model):
     thresholds: AlertThresholds = Field(AlertThresholds(), description="When the alerts fire.")
 
 
-class McpServerSettings(_Model):
+class McpServerSettings(Section):
     """One MCP server for agents; its key is the secret `mcp.<slug>`."""
 
     slug: Slug = Field(description="Slug in Coder.")
@@ -433,14 +428,14 @@ class McpServerSettings(_Model):
     )
 
 
-class ClientCredentials(_Model):
+class ClientCredentials(Section):
     """OAuth application of a GitLab instance."""
 
     client_id: SecretStr = Field(description="Application id.")
     client_secret: SecretStr = Field(description="Application secret.")
 
 
-class Secrets(_Model):
+class Secrets(Section):
     """Every secret of the stack; each set by `pulumi config set --secret --path`."""
 
     coder_token: SecretStr = Field(description="Session token of a Coder template admin.")
@@ -452,7 +447,7 @@ class Secrets(_Model):
     )
 
 
-class Settings(_Model):
+class Settings(Section):
     """A stack's settings."""
 
     coder: Coder = Field(description="The Coder deployment.")

@@ -16,8 +16,8 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
-from components.datasources import ca_problem
-from components.mcp_server import authorization_problem
+from components.coder.mcp_headers import authorization_problem
+from components.observability.database import ca_problem
 from components.settings import (
     ClientCredentials,
     Coder,

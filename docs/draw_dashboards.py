@@ -16,7 +16,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
 from docs.panel_data import END, RANGE, START, Data, panel_data, variables
 from tests.components.dashboards import grafana
 

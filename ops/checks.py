@@ -17,7 +17,7 @@ import typer
 from rich.text import Text
 
 from components.coder.api import Coderd
-from components.mcp_server import READ_ONLY_HEADER, authorization_value
+from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
 from components.settings import McpServerSettings, Settings, Template
 from ops import engine, mcp_probe, stacks, up
 from ops import verify as golden

@@ -12,8 +12,8 @@ import typer
 import yaml
 
 from components import arguments
-from components.alerts import AlertsArgs
-from components.dashboards import DashboardsArgs
+from components.alerts.component import AlertsArgs
+from components.dashboards.component import DashboardsArgs
 from components.grafana_role import role_sql
 from ops import stacks
 

@@ -10,7 +10,7 @@ import typer
 from pulumi import automation
 
 from components.boundary import Policy
-from components.dashboards import CATALOGUE
+from components.dashboards.catalogue import CATALOGUE
 from ops import deployed, diagnostics, engine, history, protection, recovery, removal
 from ops import plan as plans
 from ops import stacks as stack_files

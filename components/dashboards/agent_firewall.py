@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import logql
+from components.dashboards import logql, uids
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACE_DETAIL, by_cell
+from components.dashboards.links import by_cell
 from components.dashboards.model import (
     AuditField,
     BoundarySessions,
@@ -38,7 +38,7 @@ from components.dashboards.panels import (
 from components.dashboards.promql import added, aggregate, increase, once, rate, select, without
 from components.dashboards.sql import Join, Select, in_range
 
-UID = "agent-firewall"
+UID = uids.AGENT_FIREWALL
 TITLE = "Agent Firewall"
 
 _DECISION_COLORS = {Decision.ALLOW.value: Color.GREEN, Decision.DENY.value: Color.RED}
@@ -62,7 +62,7 @@ _FILTER_LINKS = {
         "Template version": "template_version_id",
     }.items()
 }
-_WORKSPACE_LINK = {"Workspace": by_cell(WORKSPACE_DETAIL, "workspace_name")}
+_WORKSPACE_LINK = {"Workspace": by_cell(uids.WORKSPACE_DETAIL, "workspace_name")}
 
 
 def _audit_overview(context: DashboardContext) -> Section:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import logql, sql
+from components.dashboards import logql, sql, uids
 from components.dashboards.context import DashboardContext
 from components.dashboards.model import (
     Column,
@@ -42,7 +42,7 @@ from components.dashboards.panels import (
 from components.dashboards.promql import aggregate, at_least, select
 from components.dashboards.sql import Join, Select, Sql, in_range
 
-UID = "ai-gateway"
+UID = uids.AI_GATEWAY
 TITLE = "AI Gateway"
 
 PROMPT_CHARACTERS = 300

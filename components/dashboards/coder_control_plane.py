@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes
+from components.dashboards import kubernetes, uids
 from components.dashboards.context import DashboardContext
 from components.dashboards.model import Metric, Metrics
 from components.dashboards.panels import (
@@ -29,7 +29,7 @@ from components.dashboards.promql import (
     topk,
 )
 
-UID = "coderd"
+UID = uids.CONTROL_PLANE
 TITLE = "Control Plane"
 
 SLOW_PUBSUB = 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from components.dashboards import uids
 from components.dashboards.context import DashboardContext
 from components.dashboards.links import by_cell
 from components.dashboards.model import Metric, Metrics
@@ -32,8 +33,7 @@ from components.dashboards.promql import (
     quantile_of_few,
 )
 
-UID = "cej6jysyme22oa"
-"""Coder's own uid of this dashboard, kept so that links and bookmarks stay good."""
+UID = uids.PREBUILDS
 TITLE = "Prebuilds"
 
 _CHOSEN = {"template_name": chosen("template"), "preset_name": chosen("preset")}

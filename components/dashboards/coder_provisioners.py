@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes, logql
+from components.dashboards import kubernetes, logql, uids
 from components.dashboards.context import DashboardContext
 from components.dashboards.model import Metric, Metrics, StreamLabel
 from components.dashboards.panels import (
@@ -31,7 +31,7 @@ from components.dashboards.promql import (
     select,
 )
 
-UID = "provisionerd"
+UID = uids.PROVISIONERS
 TITLE = "Provisioners"
 
 LOGGER = "provisionerd"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import coder_control_plane, coder_provisioners, kubernetes
+from components.dashboards import coder_control_plane, coder_provisioners, kubernetes, uids
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACES
 from components.dashboards.model import Metrics
 from components.dashboards.panels import (
     Color,
@@ -30,7 +29,7 @@ from components.dashboards.promql import (
     select,
 )
 
-UID = "coder-status"
+UID = uids.STATUS
 TITLE = "Status"
 
 UP_OR_DOWN = {"0": ("Down", Color.RED), "1": ("Up", Color.GREEN)}
@@ -73,7 +72,7 @@ def _application(context: DashboardContext) -> Section:
                 "Workspaces whose latest build started them. A sudden fall outside of scheduled "
                 "stops: look at Failed builds.",
                 promql(_RUNNING.or_zero(), instant=True),
-                detail=WORKSPACES,
+                detail=uids.WORKSPACES,
             ),
             stat_panel(
                 "Failed builds",
@@ -82,7 +81,7 @@ def _application(context: DashboardContext) -> Section:
                 promql(_FAILED.or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE), Threshold(5, Color.RED)],
-                detail=WORKSPACES,
+                detail=uids.WORKSPACES,
             ),
             pie_panel(
                 "Latest builds",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes, logql
+from components.dashboards import kubernetes, logql, uids
 from components.dashboards.coder_workspaces import (
     AGENT_STATUS_COLORS,
     STATUS_COLORS,
     TRANSITION_COLORS,
 )
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACE_DETAIL, WORKSPACES, by_cell
+from components.dashboards.links import by_cell
 from components.dashboards.model import BuildField, Metrics, StreamLabel
 from components.dashboards.panels import (
     Color,
@@ -43,7 +43,7 @@ from components.dashboards.promql import (
     rounded,
 )
 
-UID = WORKSPACE_DETAIL
+UID = uids.WORKSPACE_DETAIL
 TITLE = "Workspace Detail"
 
 POD_PREFIX = "coder-"
@@ -161,7 +161,7 @@ def _workspace() -> Section:
                     "template_version": "Template version",
                     "Value": "Agents",
                 },
-                links={"Template": by_cell(WORKSPACES, "template_name")},
+                links={"Template": by_cell(uids.WORKSPACES, "template_name")},
                 width=12,
                 height=6,
             ),

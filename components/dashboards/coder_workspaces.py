@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes, logql
+from components.dashboards import kubernetes, logql, uids
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACE_DETAIL, WORKSPACES, by_cell
+from components.dashboards.links import by_cell
 from components.dashboards.model import Metrics
 from components.dashboards.panels import (
     Color,
@@ -40,7 +40,7 @@ from components.dashboards.promql import (
     topk,
 )
 
-UID = WORKSPACES
+UID = uids.WORKSPACES
 TITLE = "Workspaces"
 
 TOP = 20
@@ -57,9 +57,9 @@ _TEMPLATE = {"template_name": chosen("template_name")}
 _WORKSPACE = {"workspace_name": chosen("workspace_name")}
 _BOTH = {**_WORKSPACE, **_TEMPLATE}
 
-_WORKSPACE_LINK = by_cell(WORKSPACE_DETAIL, "workspace_name")
-_POD_LINK = by_cell(WORKSPACE_DETAIL, "pod")
-_TEMPLATE_LINK = by_cell(WORKSPACES, "template_name")
+_WORKSPACE_LINK = by_cell(uids.WORKSPACE_DETAIL, "workspace_name")
+_POD_LINK = by_cell(uids.WORKSPACE_DETAIL, "pod")
+_TEMPLATE_LINK = by_cell(uids.WORKSPACES, "template_name")
 
 
 def _workspaces(**matchers: str) -> Expression:

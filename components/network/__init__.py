@@ -9,14 +9,12 @@ from components.network.args import (
     Opening,
     WorkspaceNetworkPolicyArgs,
 )
-from components.network.component import WorkspaceNetworkPolicy
 from components.network.manifests import cilium_policies, network_policies
 from components.network.names import Translation, translate
-from components.network.namespace import (
+from components.network.namespace_args import (
     Limits,
     PodSecurity,
     Quota,
-    WorkspaceNamespace,
     WorkspaceNamespaceArgs,
 )
 from components.network.reach import NetworkChange, Reached, network_change
@@ -37,9 +35,7 @@ __all__ = [
     "Quota",
     "Reached",
     "Translation",
-    "WorkspaceNamespace",
     "WorkspaceNamespaceArgs",
-    "WorkspaceNetworkPolicy",
     "WorkspaceNetworkPolicyArgs",
     "cilium_policies",
     "network_change",

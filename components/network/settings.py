@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from components.boundary import Policy
 from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
-from components.network.namespace import (
+from components.network.namespace_args import (
     Level,
     Limits,
     PodSecurity,
@@ -23,15 +23,12 @@ from components.network.namespace import (
     WorkspaceNamespaceArgs,
 )
 from components.network.values import Fault, NetworkArgsError
+from components.section import Section
 from components.syntax import LAST_PORT
 
 Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
 # Far more than there is, and nothing that a quantity could not hold.
 Bound = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Surroundings:
         return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-class DnsSettings(_Section):
+class DnsSettings(Section):
     """Where the cluster answers DNS."""
 
     namespace: str = Field("kube-system", description="Namespace of the pods that answer DNS.")
@@ -100,7 +97,7 @@ class DnsSettings(_Section):
     )
 
 
-class CoderdSettings(_Section):
+class CoderdSettings(Section):
     """Where workspaces reach coderd."""
 
     namespace: str | None = Field(
@@ -122,7 +119,7 @@ class CoderdSettings(_Section):
     )
 
 
-class AllowedSettings(_Section):
+class AllowedSettings(Section):
     """What else workspaces reach, by TCP."""
 
     to: str = Field(
@@ -136,7 +133,7 @@ class AllowedSettings(_Section):
     why: str = Field(min_length=1, description="Why workspaces need it; shown in reviews.")
 
 
-class NetworkSettings(_Section):
+class NetworkSettings(Section):
     """What the cluster lets workspaces reach."""
 
     enabled: bool | None = Field(
@@ -202,12 +199,12 @@ class NetworkSettings(_Section):
         )
 
 
-def _frozen(section: _Section) -> dict[str, Any]:
+def _frozen(section: Section) -> dict[str, Any]:
     """Return a section's values by attribute, lists as tuples."""
     return {key: tuple(each) if isinstance(each, list) else each for key, each in section}
 
 
-class PodSecuritySettings(_Section):
+class PodSecuritySettings(Section):
     """Which of the Pod Security Standards pods are held to."""
 
     enforce: Level | None = Field(
@@ -219,7 +216,7 @@ class PodSecuritySettings(_Section):
     version: str = Field("latest", description="Of the standards: latest, or such as v1.34.")
 
 
-class QuotaSettings(_Section):
+class QuotaSettings(Section):
     """What all workspaces may take together."""
 
     pods: Bound | None = Field(None, description="Pods.")
@@ -228,7 +225,7 @@ class QuotaSettings(_Section):
     storage: Bound | None = Field(None, description="Homes in GiB.")
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """What one container and one home may take."""
 
     cpu: Bound | None = Field(None, description="Cores; the largest workspace's if unset.")
@@ -236,7 +233,7 @@ class LimitSettings(_Section):
     storage: Bound | None = Field(None, description="Home in GiB; the largest if unset.")
 
 
-class NamespaceSettings(_Section):
+class NamespaceSettings(Section):
     """What the workspaces' namespace enforces on every pod in it."""
 
     pod_security: PodSecuritySettings = Field(

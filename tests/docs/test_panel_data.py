@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
 from docs import panel_data
 from docs.panel_data import END, START, Data
 from tests.components.dashboards import (

@@ -9,8 +9,8 @@ import yaml
 from typer.testing import CliRunner
 
 from components import arguments
-from components.alerts import AlertsArgs
-from components.dashboards import CATALOGUE
+from components.alerts.component import AlertsArgs
+from components.dashboards.catalogue import CATALOGUE
 from components.grafana_role import role_sql
 from ops import dashboards, stacks
 

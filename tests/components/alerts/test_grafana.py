@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from components.alerts import AlertsArgs, Thresholds
 from components.alerts import grafana as provisioned
-from components.dashboards import DashboardContext
+from components.alerts.component import AlertsArgs
+from components.alerts.model import Thresholds
+from components.dashboards.context import DashboardContext
 from components.dashboards.model import Metrics
 from tests.components.dashboards import generated, loki, series
 from tests.components.dashboards import logql as grammar

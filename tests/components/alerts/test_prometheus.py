@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from components.alerts import AlertsArgs, Thresholds
+from components.alerts.component import AlertsArgs
+from components.alerts.model import Thresholds
 from components.dashboards.model import Metric, Metrics
 from tests.components.dashboards import series
 from tests.components.dashboards.grafana import View

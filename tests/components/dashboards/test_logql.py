@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext, logql
+from components.dashboards import logql
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
 from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
 from tests.components.dashboards import generated, grafana, log_lines, loki

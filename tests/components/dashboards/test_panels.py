@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
 from components.dashboards.links import leads_to
 from components.dashboards.model import Metrics
 from components.dashboards.panels import (

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
 from components.dashboards.model import Metrics
 from tests.components.dashboards import (
     coder_figures,

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
 from tests.components.dashboards import generated, grafana
 from tests.components.dashboards.figures import EXPECTED, Figures, same
 

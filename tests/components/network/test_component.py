@@ -7,13 +7,13 @@ from components.network import (
     Limits,
     Opening,
     Quota,
-    WorkspaceNamespace,
     WorkspaceNamespaceArgs,
-    WorkspaceNetworkPolicy,
     WorkspaceNetworkPolicyArgs,
     cilium_policies,
     network_policies,
 )
+from components.network.component import WorkspaceNetworkPolicy
+from components.network.namespace import WorkspaceNamespace
 from tests.components.recording import Recorder, record
 
 
