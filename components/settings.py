@@ -69,6 +69,7 @@ from components.settings_types import (
     Url,
     Weekday,
 )
+from components.settings_verify import Service, VerifySettings
 from components.syntax import DESCRIPTION_LENGTH, is_floating_image
 
 
@@ -445,6 +446,9 @@ class Secrets(Section):
     mcp: dict[str, SecretStr] = Field(
         default_factory=dict, description="Authorization header by the slug of the MCP server."
     )
+    verify: dict[Service, SecretStr] = Field(
+        default_factory=dict, description="Tokens with which verify asks, by service."
+    )
 
 
 class Settings(Section):
@@ -467,6 +471,9 @@ class Settings(Section):
     alerts: Alerts = Field(default_factory=Alerts, description="Alerts, and who evaluates them.")
     mcp_servers: list[McpServerSettings] = Field(
         default_factory=list, description="MCP servers for agents."
+    )
+    verify: VerifySettings = Field(
+        default_factory=VerifySettings, description="What `ops verify` asks, and where it is."
     )
     protected: bool = Field(
         False,

@@ -99,7 +99,8 @@ def json_schema() -> dict[str, Any]:
         definitions["ClientCredentials"]["properties"], secure
     )
     definitions["Secrets"]["properties"]["coderToken"] = secure
-    definitions["Secrets"]["properties"]["mcp"]["additionalProperties"] = secure
+    for section in ("mcp", "verify"):
+        definitions["Secrets"]["properties"][section]["additionalProperties"] = secure
     properties = {f"{PROJECT}:{key}": value for key, value in inner["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -35,7 +35,7 @@ class Environment:
         self.root = root
         self.state = (state or root / ".local").absolute()
         self.cluster = Cluster(self.state)
-        self.coderd = Coderd(self.state, external_logins(root))
+        self.coderd = Coderd(self.state, external_logins(root), workspace_url=access_url(root))
         self.workspace = self.state / "workspace"
 
     @property
@@ -107,7 +107,12 @@ class Environment:
             config[f"{PREFIX}{key}"] = value
         coder = {**config.get(f"{PREFIX}coder", {}), "apiUrl": self.coderd.url}
         kubernetes = {**config.get(f"{PREFIX}kubernetes", {}), "context": CONTEXT}
-        config |= {f"{PREFIX}coder": coder, f"{PREFIX}kubernetes": kubernetes}
+        verify = {**config.get(f"{PREFIX}verify", {}), **self._observability()}
+        config |= {
+            f"{PREFIX}coder": coder,
+            f"{PREFIX}kubernetes": kubernetes,
+            f"{PREFIX}verify": verify,
+        }
         kept: dict[str, Any] = {}
         target = stacks / name
         if target.exists():
@@ -121,6 +126,10 @@ class Environment:
         _write(target, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
         return self._missing(config)
 
+    def _observability(self) -> dict[str, str]:
+        base = f"{self.coderd.url}/observability"
+        return {"lokiUrl": base, "prometheusUrl": f"{base}/prometheus"}
+
     def _missing(self, config: Mapping[str, Any]) -> dict[str, str]:
         there = config.get(f"{PREFIX}secrets") or {}
         wanted: dict[str, str] = {"secrets.coderToken": self.coderd.token}
@@ -129,6 +138,8 @@ class Environment:
             for part in ("clientId", "clientSecret"):
                 path = f"secrets.externalAuth.{provider.get('id', 'gitlab')}.{part}"
                 wanted[path] = secrets.token_hex(16)
+        for service in ("loki", "prometheus"):
+            wanted[f"secrets.verify.{service}"] = self.coderd.token
         for server in config.get(f"{PREFIX}mcpServers") or ():
             wanted[f"secrets.mcp.{server.get('slug')}"] = secrets.token_hex(16)
         return {path: value for path, value in wanted.items() if not _has(there, path)}
@@ -178,6 +189,15 @@ def external_logins(root: Path) -> dict[str, tuple[str, ...]]:
             if isinstance(each, dict) and isinstance(each.get("id"), str):
                 found.setdefault(each["id"], EXTERNAL_AUTH["gitlab"])
     return {id: tuple(names) for id, names in found.items()}
+
+
+def access_url(root: Path) -> str:
+    """Return the URL by which workspaces of the stack local know Coder, empty if it has none."""
+    try:
+        document = yaml.safe_load((root / "stacks" / "Pulumi.local.yaml").read_text("utf-8"))
+        return str(document["config"][f"{PREFIX}coder"]["accessUrl"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return ""
 
 
 def _has(there: Mapping[str, Any], path: str) -> bool:

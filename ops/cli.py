@@ -6,7 +6,6 @@ import typer
 
 from ops import (
     adopt,
-    checks,
     comment,
     dashboards,
     explain,
@@ -17,6 +16,7 @@ from ops import (
     touched,
     up,
 )
+from ops.commands import mcp_probe, verify
 
 app = typer.Typer(
     name="ops",
@@ -37,7 +37,7 @@ app.command()(history.history)
 app.command()(rollback.rollback)
 app.command()(firewall.firewall)
 app.command()(adopt.adopt)
-app.command()(checks.verify)
-app.command("mcp-probe")(checks.mcp_command)
+app.command()(verify.verify)
+app.command("mcp-probe")(mcp_probe.command)
 app.command("touched")(touched.command)
 app.command("comment")(comment.comment)

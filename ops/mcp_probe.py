@@ -6,7 +6,7 @@ Coder drops a server that answers the `notifications/initialized` POST with anyt
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,6 +19,9 @@ ACCEPTED: Final = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
 
 _LARGEST_ANSWER: Final = 1 << 20
 _INITIALIZE_ID: Final = 1
+_TOOLS_ID: Final = 2
+_LARGEST_LIST: Final = 100
+_VERSION_HEADER: Final = "MCP-Protocol-Version"
 
 
 class ProbeError(Exception):
@@ -72,9 +75,37 @@ def probe(
     Raises:
         ProbeError: the server cannot be reached, refuses, or answers what is not MCP.
     """
+    with _client(url, headers, timeout, transport) as client, _opened(client, url) as session:
+        return _probe(client, url, session)
+
+
+def tools(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    timeout: float = 10.0,
+    transport: httpx.BaseTransport | None = None,
+) -> list[str]:
+    """Return the names of the tools that a server has for these headers, in its order.
+
+    Args and raises: as of `probe`.
+    """
+    with _client(url, headers, timeout, transport) as client, _opened(client, url) as session:
+        with _post(client, url, _NOTIFICATION, session):
+            pass
+        return list(_tools(client, url, session))
+
+
+@contextmanager
+def _client(
+    url: str,
+    headers: Mapping[str, str],
+    timeout: float,
+    transport: httpx.BaseTransport | None,
+) -> Iterator[httpx.Client]:
     try:
         with httpx.Client(headers=dict(headers), timeout=timeout, transport=transport) as client:
-            return _probe(client, url)
+            yield client
     except httpx.InvalidURL:
         raise ProbeError("the URL does not parse; it is like https://host/mcp") from None
     except httpx.TimeoutException:
@@ -86,7 +117,14 @@ def probe(
         raise ProbeError(f"{url} cannot be reached: {error or type(error).__name__}") from None
 
 
-def _probe(client: httpx.Client, url: str) -> ProbeResult:
+@dataclass(frozen=True)
+class _Session:
+    id: str | None
+    result: Mapping[str, Any]
+
+
+@contextmanager
+def _opened(client: httpx.Client, url: str) -> Iterator[_Session]:
     request = {
         "jsonrpc": "2.0",
         "id": _INITIALIZE_ID,
@@ -98,35 +136,67 @@ def _probe(client: httpx.Client, url: str) -> ProbeResult:
         },
     }
     with _post(client, url, request, None) as response:
-        _expect_success(url, response)
-        session = response.headers.get(SESSION_HEADER)
-        result = _result(url, response)
-    with _post(
-        client, url, {"jsonrpc": "2.0", "method": "notifications/initialized"}, session
-    ) as response:
+        _expect_success(url, response, "initialize")
+        id = response.headers.get(SESSION_HEADER)
+        result = _result(url, response, _INITIALIZE_ID, "initialize")
+    if "protocolVersion" not in result:
+        raise ProbeError(f"{url} does not answer initialize as an MCP server does")
+    try:
+        yield _Session(id, result)
+    finally:
+        if id:
+            # A server keeps a session until it is told; whether it obeys is not of interest.
+            with suppress(httpx.HTTPError):
+                client.delete(url, headers={SESSION_HEADER: id})
+
+
+_NOTIFICATION: Final = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+def _probe(client: httpx.Client, url: str, session: _Session) -> ProbeResult:
+    with _post(client, url, _NOTIFICATION, session) as response:
         status = response.status_code
-    if session:
-        # A server keeps a session until it is told; whether it obeys is not of interest.
-        with suppress(httpx.HTTPError):
-            client.delete(url, headers={SESSION_HEADER: session})
+    result = session.result
     server = result.get("serverInfo")
     info = server if isinstance(server, dict) else {}
     return ProbeResult(
         server=" ".join(str(info[key]) for key in ("name", "version") if info.get(key)) or url,
         protocol_version=str(result["protocolVersion"]),
-        has_session=session is not None,
+        has_session=session.id is not None,
         notification_status=status,
     )
 
 
-def _post(client: httpx.Client, url: str, message: dict[str, Any], session: str | None) -> Any:
+def _tools(client: httpx.Client, url: str, session: _Session) -> Iterator[str]:
+    cursor: Any = None
+    for _ in range(_LARGEST_LIST):
+        params = {} if cursor is None else {"cursor": cursor}
+        request = {"jsonrpc": "2.0", "id": _TOOLS_ID, "method": "tools/list", "params": params}
+        with _post(client, url, request, session) as response:
+            _expect_success(url, response, "tools/list")
+            result = _result(url, response, _TOOLS_ID, "tools/list")
+        listed = result.get("tools")
+        for tool in listed if isinstance(listed, list) else ():
+            if isinstance(tool, dict) and isinstance(tool.get("name"), str):
+                yield tool["name"]
+        cursor = result.get("nextCursor")
+        if not cursor:
+            return
+    raise ProbeError(f"{url} lists tools without an end")
+
+
+def _post(
+    client: httpx.Client, url: str, message: Mapping[str, Any], session: _Session | None
+) -> Any:
     headers = {"Accept": "application/json, text/event-stream"}
-    if session:
-        headers[SESSION_HEADER] = session
+    if session is not None:
+        headers[_VERSION_HEADER] = str(session.result["protocolVersion"])
+        if session.id:
+            headers[SESSION_HEADER] = session.id
     return client.stream("POST", url, json=message, headers=headers)
 
 
-def _expect_success(url: str, response: httpx.Response) -> None:
+def _expect_success(url: str, response: httpx.Response, method: str) -> None:
     if response.is_success:
         return
     status = f"{response.status_code} {response.reason_phrase}".strip()
@@ -134,10 +204,10 @@ def _expect_success(url: str, response: httpx.Response) -> None:
         raise ProbeError(f"{url} refuses the credentials ({status})")
     if response.is_redirect:
         raise ProbeError(f"{url} redirects ({status}); name the endpoint it redirects to")
-    raise ProbeError(f"{url} answers initialize with {status}")
+    raise ProbeError(f"{url} answers {method} with {status}")
 
 
-def _result(url: str, response: httpx.Response) -> dict[str, Any]:
+def _result(url: str, response: httpx.Response, id: int, method: str) -> dict[str, Any]:
     """The result of the JSON-RPC answer, sent as JSON or as one event of a stream."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind == "text/event-stream":
@@ -149,17 +219,17 @@ def _result(url: str, response: httpx.Response) -> dict[str, Any]:
             message = json.loads(text)
         except ValueError:
             break
-        if not isinstance(message, dict) or message.get("id") != _INITIALIZE_ID:
+        if not isinstance(message, dict) or message.get("id") != id:
             continue
         if "error" in message:
             error = message["error"]
             reason = error.get("message") if isinstance(error, dict) else error
-            raise ProbeError(f"{url} refuses initialize: {reason}")
+            raise ProbeError(f"{url} refuses {method}: {reason}")
         result = message.get("result")
-        if isinstance(result, dict) and "protocolVersion" in result:
+        if isinstance(result, dict):
             return result
         break
-    raise ProbeError(f"{url} does not answer initialize as an MCP server does")
+    raise ProbeError(f"{url} does not answer {method} as an MCP server does")
 
 
 def _lines(url: str, response: httpx.Response) -> Iterator[str]:
@@ -167,7 +237,7 @@ def _lines(url: str, response: httpx.Response) -> Iterator[str]:
     for line in response.iter_lines():
         size += len(line) + 1
         if size > _LARGEST_ANSWER:
-            raise ProbeError(f"{url} answers initialize with more than {_LARGEST_ANSWER} bytes")
+            raise ProbeError(f"{url} answers with more than {_LARGEST_ANSWER} bytes")
         yield line
 
 

@@ -24,7 +24,7 @@ class Deviation:
 
 EXCHANGES: Final = (
     Deviation(7, "the log is streamed over a WebSocket; the stand-ins ask for it afterwards"),
-    Deviation(45, "a script of the agent has failed; nothing runs in the stand-in's workspaces"),
+    Deviation(45, "a script of the agent has failed; the stand-in has no agent that runs them"),
 )
 """Exchanges that are not held against the recording, by their place in it."""
 
@@ -35,7 +35,7 @@ FIELDS: Final = (
     Deviation(f"{_AGENT}.log_sources[]", "of scripts in modules, which are not fetched"),
     Deviation(f"{_AGENT}.scripts[]", "in modules of the registry, which are not fetched"),
     Deviation(f"{_AGENT}.environment_variables", "Terraform is read and not run"),
-    Deviation(f"{_AGENT}.ready_at", "an agent in which nothing runs is ready at once"),
+    Deviation(f"{_AGENT}.ready_at", "an agent that has no scripts to wait for is ready at once"),
 )
 """Fields of an answer whose shape is not held against the recording, at the end of their path."""
 
@@ -81,5 +81,7 @@ TELEMETRY: Final = (
     Deviation("coder_pubsub_latency_measure_errs_total", "exported after the first such error"),
     Deviation("users", "its columns were not recorded"),
     Deviation("workspace_agents", "its columns were not recorded"),
+    Deviation("workspace_agent_metadata", "its columns were not recorded"),
+    Deviation("templates", "its columns were not recorded"),
 )
 """Metrics and tables that are not in the recording although that release has them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from components.alerts import jail
 from components.alerts.model import Alert, AlertContext, Panel, Severity
 from components.dashboards import agent_firewall, ai_gateway, logql
 from components.dashboards.model import AuditField, Decision, Metrics
@@ -273,6 +274,10 @@ CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "BoundaryLogsDropped": _logs_dropped,
     "BoundaryDenySpike": _deny_spike,
     "NetworkPolicyGone": _network_policy_gone,
+    "ClaudeCodeUnjailed": jail.unjailed,
+    "BoundaryPolicyForeign": jail.foreign_policy,
+    "JailWatchSilent": jail.watch_silent,
+    "AgentsAllowedBehindFirewall": jail.agents_allowed,
     "AIGatewayReloadFailed": _reload_failed,
     "AIGatewayProviderError": _provider_error,
 }

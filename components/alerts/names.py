@@ -11,6 +11,10 @@ NAMES: Final = (
     "BoundaryLogsDropped",
     "BoundaryDenySpike",
     "NetworkPolicyGone",
+    "ClaudeCodeUnjailed",
+    "BoundaryPolicyForeign",
+    "JailWatchSilent",
+    "AgentsAllowedBehindFirewall",
     "AIGatewayReloadFailed",
     "AIGatewayProviderError",
 )

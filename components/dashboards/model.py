@@ -252,6 +252,27 @@ class WorkspaceAgents(Table):
     name = _Declared("character varying")
 
 
+class AgentMetadata(Table):
+    """What agents tell of their workspaces; the other columns hold the scripts that ask."""
+
+    NAME = "workspace_agent_metadata"
+    COLUMN_GRANT = True
+    workspace_agent_id = _Declared(_UUID)
+    key = _Declared("character varying")
+    value = _Declared("character varying")
+    error = _Declared("character varying")
+    collected_at = _Declared(_TIME)
+
+
+class Templates(Table):
+    """The templates; whether Coder's own agents may use one came with 2.37, `agents_allowed`."""
+
+    NAME = "templates"
+    id = _Declared(_UUID)
+    name = _Declared("character varying")
+    deleted = _Declared("boolean")
+
+
 GRANTED_TABLES: tuple[type[Table], ...] = (
     Interceptions,
     TokenUsages,
@@ -262,6 +283,8 @@ GRANTED_TABLES: tuple[type[Table], ...] = (
     ModelPrices,
     Users,
     WorkspaceAgents,
+    AgentMetadata,
+    Templates,
 )
 """All that `grafana_ro` may read, in the order of the grants."""
 

@@ -24,7 +24,7 @@ BUILD: Final = PurePosixPath("build/templates")
 
 _TASKS: Final = "tasks.tf"
 _WITHOUT_TASKS: Final = "without_tasks.tf"
-_BOUNDARY_SCRIPT: Final = "write_boundary_config.sh"
+_OF_FIREWALL: Final = frozenset({"write_boundary_config.sh", "jail_state.sh", "jail_watch.sh"})
 _PROVIDERS: Final = {"coder": "coder/coder", "kubernetes": "hashicorp/kubernetes"}
 
 
@@ -73,7 +73,7 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         name: content
         for name, content in _source().items()
         if name != (_WITHOUT_TASKS if args.tasks else _TASKS)
-        and (args.firewall is not None or name != _BOUNDARY_SCRIPT)
+        and (args.firewall is not None or name not in _OF_FIREWALL)
     }
     files["sizes.json"] = _json(asdict(args.sizes))
     files["agent_env.json"] = args.agent_env.to_json().encode()

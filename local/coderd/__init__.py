@@ -43,6 +43,7 @@ class Coderd:
         external_auth: the configured external logins by id, and the names of the users who have
             logged in to each; users are made as needed. Holds from the next start on.
         licensed: whether the deployment has a licence. Holds from the next start on.
+        workspace_url: the URL by which workspaces know it; its own if empty.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Coderd:
         external_auth: Mapping[str, Sequence[str]] = EXTERNAL_AUTH,
         *,
         licensed: bool = True,
+        workspace_url: str = "",
     ) -> None:
+        self._workspace_url = workspace_url
         self.directory = state_dir.resolve() / "coderd"
         self._external_auth = external_auth
         self._licensed = licensed
@@ -148,6 +151,8 @@ class Coderd:
     def _options(self) -> list[str]:
         logins = [f"{id}={','.join(names)}" for id, names in sorted(self._external_auth.items())]
         options = [part for login in logins for part in ("--external-auth", login)]
+        if self._workspace_url:
+            options += ["--workspace-url", self._workspace_url]
         return options if self._licensed else [*options, "--unlicensed"]
 
     def _same_options(self) -> bool:

@@ -26,6 +26,7 @@ def main() -> None:
         help="an external login that is configured, and who has logged in to it",
     )
     parser.add_argument("--unlicensed", action="store_true", help="a deployment without licence")
+    parser.add_argument("--workspace-url", default="", help="URL by which workspaces know it")
     arguments = parser.parse_args()
     directory: Path = arguments.state_dir
     try:
@@ -37,7 +38,12 @@ def main() -> None:
         sys.exit(f"{directory / 'coderd.db'} cannot be read ({error}): remove it to start anew")
     seed(store, token, dict(arguments.external_auth), not arguments.unlicensed)
     uvicorn.run(
-        application(store, f"http://127.0.0.1:{arguments.port}"),
+        application(
+            store,
+            f"http://127.0.0.1:{arguments.port}",
+            directory / "workspaces",
+            arguments.workspace_url,
+        ),
         host="127.0.0.1",
         port=arguments.port,
         log_level="warning",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -11,10 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.coderd import deployment, licence, mcp, people, templates, workspaces
+from local.coderd import deployment, gateway, licence, mcp, people, tasks, templates, workspaces
+from local.coderd.observability import Observability
+from local.coderd.processes import Workspaces
 from local.coderd.provisioner import Provisioner
 from local.coderd.rest import Call, Handler, route
 from local.coderd.store import Store, new_id, now
+from local.coderd.terminal import Terminals
 
 VERSION: Final = "v2.37.0"
 """The Coder release whose API is stood in for: the first with MCP servers for Coder Agents."""
@@ -69,6 +73,8 @@ _V2: Final[Sequence[tuple[str, str, Handler]]] = (
     ("PATCH", "/workspacebuilds/{build}/cancel", workspaces.cancel_build),
     ("GET", "/workspacebuilds/{build}/logs", workspaces.build_logs),
     ("POST", "/users/{user}/workspaces", workspaces.create_workspace),
+    ("POST", "/tasks/{user}", tasks.create_task),
+    ("GET", "/tasks/{user}/{task}", tasks.get_task),
     ("GET", "/users/{user}/workspace/{name}", workspaces.get_workspace_by_name),
 )
 _EXPERIMENTAL: Final[Sequence[tuple[str, str, Handler]]] = (
@@ -137,14 +143,21 @@ def seed(
             store.put("external_auth", {"id": id, "display_name": id, "logins": list(names)})
 
 
-def application(store: Store, access_url: str) -> Starlette:
+def application(
+    store: Store, access_url: str, directory: Path, workspace_url: str = ""
+) -> Starlette:
     """The stand-in over a seeded store.
 
     Args:
         store: the deployment's memory, closed when the application ends.
         access_url: the address that users reach it at.
+        directory: holds the folders of the workspaces.
+        workspace_url: the URL by which workspaces know it; the access URL if empty.
     """
-    provisioner = Provisioner(store)
+    running = Workspaces(store, directory, workspace_url or access_url, access_url)
+    observability = Observability(store, running.audit)
+    provisioner = Provisioner(store, running)
+    terminals = Terminals(store, running)
 
     def waking(method: str, handler: Handler) -> Handler:
         def call(given: Call) -> Any:
@@ -158,7 +171,9 @@ def application(store: Store, access_url: str) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         provisioner.start()
         yield
+        terminals.close()
         provisioner.stop()
+        running.stop()
         store.close()
 
     async def build_info(_: Request) -> Response:
@@ -182,6 +197,9 @@ def application(store: Store, access_url: str) -> Starlette:
     routes = [
         Route("/healthz", healthy),
         Route("/api/v2/buildinfo", build_info),
+        terminals.route,
+        gateway.models(store),
+        observability.route,
         *(
             route(store, method, f"/api/v2{path}", waking(method, handler), access_url)
             for method, path, handler in _V2

@@ -404,10 +404,25 @@ def get_external_auth(call: Call) -> Any:
     }
 
 
+def _fits(line: Document, word: str) -> bool:
+    key, _, value = word.partition(":")
+    if key not in ("resource_id", "resource_type", "resource_target", "action"):
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "Invalid audit search query.",
+            validations={key: f"{key!r} is not a valid query param"},
+        )
+    return bool(line[key] == value)
+
+
 def list_audit(call: Call) -> Any:
-    """GET /audit?limit=: the newest first."""
+    """GET /audit?limit=&q=: the newest first; q holds resource_id:ID and the like."""
     call.require_owner()
-    lines = call.store.all("audit")[::-1]
+    lines = [
+        line
+        for line in call.store.all("audit")[::-1]
+        if all(_fits(line, word) for word in call.query.get("q", "").split())
+    ]
     return {
         "audit_logs": [
             {

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from local.coderd import terraform
+from local.coderd.processes import Workspaces
 from local.coderd.shapes import show_agent, show_resource
 from local.coderd.store import Document, Store, later, new_id, now
 
@@ -20,10 +21,12 @@ class Provisioner:
 
     Args:
         store: where the jobs are.
+        workspaces: what starts, stops and removes a workspace's processes.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, workspaces: Workspaces) -> None:
         self._store = store
+        self._workspaces = workspaces
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="provisioner", daemon=True)
@@ -132,6 +135,8 @@ class Provisioner:
         error = ""
         if build["transition"] == "start":
             error = self._missing_login(workspace, plan)
+        if not error:
+            self._workspaces.follow(workspace, str(build["transition"]), version)
         if error:
             log.say("Starting workspace", f"Error: {error}", level="error")
         else:

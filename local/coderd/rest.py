@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -211,7 +211,7 @@ def route(store: Store, method: str, path: str, handler: Handler, access_url: st
 
     async def endpoint(request: Request) -> Response:
         try:
-            user = _authenticate(store, request)
+            user = authenticate(store, request)
             content = await _body(request)
             with store.transaction():
                 answer = handler(
@@ -248,8 +248,24 @@ async def _body(request: Request) -> bytes:
     return bytes(content)
 
 
-def _authenticate(store: Store, request: Request) -> Document:
-    token = request.headers.get(HEADER) or request.cookies.get("coder_session_token")
+def authenticate(store: Store, request: HTTPConnection) -> Document:
+    """Return the user whose session token a request carries.
+
+    Raises:
+        ApiError: it carries none, or none that is known.
+    """
+    return _user(
+        store, request.headers.get(HEADER) or request.cookies.get("coder_session_token") or ""
+    )
+
+
+def authenticate_bearer(store: Store, request: HTTPConnection) -> Document:
+    """Return the user whose session token is a request's bearer token; raises ApiError."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return _user(store, token if scheme == "Bearer" else "")
+
+
+def _user(store: Store, token: str) -> Document:
     if not token:
         raise ApiError(
             HTTPStatus.UNAUTHORIZED,

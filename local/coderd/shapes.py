@@ -223,7 +223,7 @@ def show_workspace(store: Store, workspace: Document, *, new: bool = False) -> D
 
 
 def show_agent(id: str, name: str, moment: str, resource: str) -> Document:
-    """codersdk.WorkspaceAgent: one that is ready at once, since nothing runs in it."""
+    """codersdk.WorkspaceAgent: one that is ready at once, since it runs no scripts."""
     return {
         "id": id,
         "parent_id": None,

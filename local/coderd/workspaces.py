@@ -79,8 +79,12 @@ def _named(store: Store, owner: str, name: str) -> Document | None:
 
 def create_workspace(call: Call) -> Any:
     """POST /users/{user}/workspaces: build a workspace, by an administrator for anyone."""
-    owner = user_of(call)
-    body = call.json()
+    workspace = create(call, user_of(call), call.json())
+    return show_workspace(call.store, workspace, new=True), HTTPStatus.CREATED
+
+
+def create(call: Call, owner: Document, body: Document) -> Document:
+    """Build a workspace for a user and return it; raises ApiError."""
     template, version = _chosen(call, body)
     if template["deprecation_message"]:
         raise ApiError(
@@ -113,10 +117,13 @@ def create_workspace(call: Call) -> Any:
         "parameters": _parameters(version, body),
         "builds": [],
     }
-    workspace["builds"] = [_new_build(call, workspace, version, "start")]
+    build = _new_build(call, workspace, version, "start")
+    workspace["builds"] = [build]
     call.store.put("workspace", workspace)
     call.audit("create", "workspace", workspace, name)
-    return show_workspace(call.store, workspace, new=True), HTTPStatus.CREATED
+    fields = {"build_number": "1", "build_reason": "initiator"}
+    call.audit("start", "workspace_build", {**workspace, "id": build["id"]}, "", fields)
+    return workspace
 
 
 def _chosen(call: Call, body: Document) -> tuple[Document, Document]:

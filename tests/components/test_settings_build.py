@@ -91,6 +91,7 @@ FULL: dict[str, Any] = {
         "byName": True,
     },
     "workspaceNamespace": {"quota": {"pods": 9}, "limits": {}},
+    "verify": {"grafanaUrl": "https://a.example/", "lokiTenant": "x", "owner": "dana"},
 }
 # Where a form begins and ends, and where one program takes what another refuses.
 TEXTS = [

@@ -555,7 +555,7 @@ def test_a_waiting_build_is_canceled_and_one_that_is_done_is_not(
     store = Store(tmp_path / "coderd.db")
     seed(store, "token", LOGINS)
     with TestClient(
-        application(store, "http://coder"),
+        application(store, "http://coder", tmp_path / "workspaces"),
         base_url="http://coder/api/v2/",
         headers={"Coder-Session-Token": "token"},
     ) as api:
@@ -660,7 +660,7 @@ def test_what_is_secret_in_an_mcp_server_is_never_given_back(
     listed = api.get(servers)
     for answer in (made, shown, changed, listed, api.get("audit", params={"limit": 100})):
         assert "very-secret" not in answer.text
-    for file in coderd.directory.iterdir():
+    for file in filter(Path.is_file, coderd.directory.rglob("*")):
         assert b"very-secret" not in file.read_bytes()
     assert api.post(servers, json=body).status_code == 409
     for change in (

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from local.coderd.app import application, seed
+from local.coderd.processes import Workspaces
 from local.coderd.provisioner import Provisioner
 from local.coderd.store import Store, now
 from tests import deviations, recorded
@@ -65,8 +66,9 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.store = Store(directory / "coderd.db")
         seed(self.store, TOKEN, {"gitlab": ["admin"]}, licensed=False)
-        self.client = TestClient(application(self.store, "http://127.0.0.1:7090"))
-        self.provisioner = Provisioner(self.store)
+        url, workspaces = "http://127.0.0.1:7090", directory / "workspaces"
+        self.client = TestClient(application(self.store, url, workspaces))
+        self.provisioner = Provisioner(self.store, Workspaces(self.store, workspaces, url, url))
         self.names = recorded.Names()
         self.walk = {8: self.work, 11: self.firewalled, 12: self.second, 13: self.broken}
         self.walk |= {18: self.again, 21: self.run, 44: self.work, 23: self.run, 24: self.work}

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ops.mcp_probe import ProbeError, ProbeResult, probe
+from ops.mcp_probe import ProbeError, ProbeResult, probe, tools
 
 KEY = "Bearer key-of-the-test"
 HEADERS = {"Authorization": KEY, "X-MCP-Readonly": "true"}
@@ -34,7 +34,9 @@ class LittleServer:
         notified: int = 202,
         session: str | None = SESSION,
         answer: Callable[[dict[str, Any]], Response] | None = None,
+        pages: list[dict[str, Any]] | None = None,
     ) -> None:
+        self.pages = pages or []
         self.notified = notified
         self.session = session
         self.answer = answer or JSONResponse
@@ -56,6 +58,9 @@ class LittleServer:
             return response
         if request.headers.get("mcp-session-id") != self.session:
             return Response(status_code=404)
+        if message["method"] == "tools/list":
+            page = self.pages[int(message["params"].get("cursor", 0))]
+            return JSONResponse({"jsonrpc": "2.0", "id": message["id"], **page})
         return Response(status_code=self.notified)
 
 
@@ -187,3 +192,37 @@ def test_a_server_that_does_not_answer() -> None:
 
     with pytest.raises(ProbeError, match="does not answer within 2 s"):
         probe("https://x.example/mcp", HEADERS, timeout=2, transport=httpx.MockTransport(silent))
+
+
+def page(*names: str, **more: Any) -> dict[str, Any]:
+    return {"result": {"tools": [{"name": name, "inputSchema": {}} for name in names], **more}}
+
+
+def test_tools_are_listed_page_by_page_as_a_client_does() -> None:
+    server = LittleServer(pages=[page("get_me", "search_code", nextCursor="1"), page("get_file")])
+    with serving(server.app) as url:
+        assert tools(url, HEADERS, timeout=5) == ["get_me", "search_code", "get_file"]
+    methods = [message["method"] for _, _, message in server.requests if message]
+    assert methods == ["initialize", "notifications/initialized", "tools/list", "tools/list"]
+    for _, headers, message in server.requests[2:]:
+        assert headers["mcp-session-id"] == SESSION
+        if message:
+            assert headers["mcp-protocol-version"] == "2025-03-26"
+
+
+@pytest.mark.parametrize(
+    ("pages", "message"),
+    [
+        ([{"error": {"code": -32601, "message": "no tools"}}], "refuses tools/list: no tools"),
+        ([{"result": "x"}], "does not answer tools/list as an MCP server does"),
+        ([page("a", nextCursor="0")], "lists tools without an end"),
+    ],
+)
+def test_tools_that_cannot_be_listed(pages: list[dict[str, Any]], message: str) -> None:
+    with serving(LittleServer(pages=pages).app) as url, pytest.raises(ProbeError, match=message):
+        tools(url, HEADERS, timeout=5)
+
+
+def test_a_server_whose_tools_are_something_else_has_none() -> None:
+    with serving(LittleServer(pages=[{"result": {"tools": [1, {"name": 2}]}}]).app) as url:
+        assert tools(url, HEADERS, timeout=5) == []

@@ -1,139 +1,233 @@
-"""The golden path of the rendered template on the stand-in for coderd, over real HTTP."""
+"""`ops verify local`: the stack is brought up by the engine, and looked at from inside for real."""
 
-import io
-import tarfile
-import time
-from collections.abc import Iterator
-from dataclasses import replace
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+import yaml
+from typer.testing import CliRunner
+from typer.testing import Result as Ended
 
-from components.coder.api import Coderd
-from components.workspace_template import Firewall, WorkspaceTemplateArgs, render
-from local.coderd import Coderd as LocalCoderd
-from ops.verify import CheckResult, GoldenPath, Outcome, verify
+from components import kubeconfig
+from local.cluster import CONTEXT
+from local.environment import PREFIX, Environment
+from local.verification import STOOD_IN
+from local.workspace import landlock
+from ops import engine, stacks
+from ops.cli import app
+from ops.engine import ROOT
+from ops.verification.cluster import Cluster
+from ops.verification.evidence import DATA
+from ops.verification.state import State
 
-PATH = GoldenPath("firewalled", "verify", parameters={"cpu": "2", "memory": "4"}, seconds=30)
+LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
+SUBJECTS = ("firewalled", "firewalled as a Task", "firewalled for developer")
+OPEN = ("claude-code", "claude-code as a Task", "claude-code for developer")
+JAIL = ("started", "policy", "claude", "allowed", "denied", "gateway", "tcp", "bind")
+SERVICES = ("GRAFANA", "LOKI", "PROMETHEUS")
+
+Verify = Callable[..., Ended]
+Checks = Mapping[tuple[str, str], dict[str, Any]]
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The stack as it is committed, verified once with every check.
+
+    Attributes:
+        environment: what it runs on.
+        ended: how the command ended.
+        evidence: the folder of it.
+    """
+
+    environment: Environment
+    ended: Ended
+    evidence: Path
+
+    @property
+    def checks(self) -> Checks:
+        return checks(self.ended)
+
+
+def checks(ended: Ended) -> Checks:
+    """The results by check and subject."""
+    results = json.loads(ended.stdout)["results"]
+    return {(each["check"], each["subject"]): each for each in results}
+
+
+def of(results: Checks, outcome: str) -> set[tuple[str, str]]:
+    return {key for key, each in results.items() if each["outcome"] == outcome}
+
+
+def up(environment: Environment, changes: Mapping[str, Any] | None = None) -> None:
+    with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
+        ready.stack.up()
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
-    """A coderd with the template `firewalled`, as the provider would have uploaded it."""
-    coderd = LocalCoderd(
-        tmp_path_factory.mktemp("coderd"), {"gitlab": ("admin", "developer"), "other": ()}
-    )
-    coderd.start()
+def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
+    """Return what runs the command on an environment of this module's own."""
+    runs = tmp_path_factory.mktemp("runs")
+
+    def verify(environment: Environment, *arguments: str) -> Ended:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("CODER_SESSION_TOKEN", *(f"{s}_{k}" for s in SERVICES
+                                                  for k in ("URL", "TOKEN"))):  # fmt: skip
+                patch.delenv(name, raising=False)
+            patch.setattr(engine, "session", partial(engine.session, state=environment.state))
+            patch.setattr("ops.commands.verify.State", lambda _, *rest: State(runs, *rest))
+            return CliRunner().invoke(app, ["verify", *arguments])
+
+    return verify
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, verify: Verify) -> Iterator[Whole]:
+    environment = Environment(ROOT, tmp_path_factory.mktemp("verify"))
+    folder = tmp_path_factory.mktemp("evidence") / "of-local"
     try:
-        with coderd.client() as client:
-            _upload(client)
-        yield coderd
+        environment.start(quiet)
+        up(environment)
+        ended = verify(environment, "local", "--json", "--evidence", str(folder))
+        yield Whole(environment, ended, folder)
     finally:
-        coderd.stop()
+        environment.remove()
 
 
-def _upload(client: httpx.Client) -> None:
-    rendered = render(
-        WorkspaceTemplateArgs(
-            stack="local",
-            name="firewalled",
-            namespace="coder-workspaces",
-            image="codercom/enterprise-base:ubuntu-noble-20260601",
-            firewall=Firewall("allowlist: []\n"),
-        )
-    )
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for name, data in rendered.files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    file = _answer(
-        client.post(
-            "/api/v2/files",
-            content=content.getvalue(),
-            headers={"content-type": "application/x-tar"},
-        )
-    )
-    version = _answer(
-        client.post(
-            "/api/v2/organizations/default/templateversions",
-            json={
-                "storage_method": "file",
-                "provisioner": "terraform",
-                "file_id": file["hash"],
-                "user_variable_values": [
-                    {"name": name, "value": value} for name, value in rendered.variables.items()
-                ],
-            },
-        )
-    )
-    deadline = time.monotonic() + 20
-    while version["job"]["status"] in ("pending", "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-        version = _answer(client.get(f"/api/v2/templateversions/{version['id']}"))
-    assert version["job"]["status"] == "succeeded", version
-    _answer(
-        client.post(
-            "/api/v2/organizations/default/templates",
-            json={"name": "firewalled", "template_version_id": version["id"]},
-        )
-    )
+def test_what_does_not_hold_on_the_stack_as_it_is(whole: Whole) -> None:
+    """The template has no wrapper that comes first on PATH, and does not refuse Coder's agents."""
+    assert whole.ended.exit_code == 1, whole.ended.output
+    expected = {("preflight.agents", "firewalled"), *(("jail.typed", s) for s in SUBJECTS)}
+    assert of(whole.checks, "failed") == expected
+    typed = whole.checks["jail.typed", "firewalled"]["detail"]
+    assert "a typed claude runs outside of the jail" in typed
 
 
-def _answer(response: httpx.Response) -> Any:
-    assert response.is_success, response.text
-    return response.json()
+def test_what_is_stood_in_is_told_and_nothing_else_is_left_out(whole: Whole) -> None:
+    left = {check for check, _ in of(whole.checks, "not checked")}
+    jail = set() if LANDLOCK else {f"jail.{name}" for name in JAIL}
+    assert left - jail == set(STOOD_IN)
+    for (check, _), result in whole.checks.items():
+        assert result["stood_in"] is (check in STOOD_IN), result
+    assert "stood in on this machine" in whole.ended.stderr
 
 
-def walk(local: LocalCoderd, path: GoldenPath = PATH) -> dict[str, CheckResult]:
-    coderd = Coderd(local.url, local.token)
-    results = verify(coderd, path, sleep=lambda _: time.sleep(0.05))
-    assert local.token not in repr(results)
-    return {result.name: result for result in results}
+@pytest.mark.parametrize("subject", [*SUBJECTS, *OPEN])
+def test_the_golden_path(whole: Whole, subject: str) -> None:
+    for check in ("owner", "template", "built", "agent", "inside", "deleted"):
+        assert whole.checks[f"path.{check}", subject]["outcome"] == "passed"
 
 
-def workspaces(local: LocalCoderd) -> int:
-    with local.client() as client:
-        return int(_answer(client.get("/api/v2/workspaces"))["count"])
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("check", JAIL)
+def test_the_jail(whole: Whole, check: str, subject: str) -> None:
+    result = whole.checks[f"jail.{check}", subject]
+    assert result["outcome"] == ("passed" if LANDLOCK else "not checked"), result
 
 
-@pytest.mark.parametrize(
-    ("owner", "not_checked"),
-    [
-        ("me", {"requests from inside"}),
-        ("developer", {"requests from inside", "owner logged in to GitLab"}),
-    ],
-)
-def test_the_whole_path_twice(local: LocalCoderd, owner: str, not_checked: set[str]) -> None:
-    for _ in range(2):
-        results = walk(local, replace(PATH, owner=owner))
-        assert {r for r in results.values() if r.outcome is Outcome.FAILED} == set()
-        assert {n for n, r in results.items() if r.outcome is Outcome.NOT_CHECKED} == not_checked
-        assert results["workspace deleted"].outcome is Outcome.PASSED
-        assert workspaces(local) == 0
+@pytest.mark.skipif(not LANDLOCK, reason="this kernel's Landlock does not know the network")
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_the_audit_of_each_workspace(whole: Whole, subject: str) -> None:
+    denials = whole.checks["audit.denials", subject]
+    assert denials["outcome"] == "passed"
+    # What must be denied, and one request of the check's own.
+    demanded = len(stacks.contract("local").must_deny) + 1
+    assert denials["detail"].startswith(f"{demanded} denials")
+    assert whole.checks["audit.metrics", subject]["outcome"] == "passed"
 
 
-@pytest.mark.parametrize(
-    ("path", "step", "message"),
-    [
-        (
-            replace(PATH, external_auth_id="other"),
-            "owner logged in to GitLab",
-            "/external-auth/other",
-        ),
-        (replace(PATH, template="open"), "template imported", "there are: firewalled"),
-        (replace(PATH, owner="nobody"), "owner known", "no user 'nobody'"),
-        (replace(PATH, parameters={"gpu": "1"}), "workspace built", "gpu"),
-        (replace(PATH, workspace="not a name"), "workspace built", "name"),
-    ],
-)
-def test_refusals_end_the_walk_and_leave_nothing(
-    local: LocalCoderd, path: GoldenPath, step: str, message: str
+def test_the_audit_of_coderd_and_the_mcp_server(whole: Whole) -> None:
+    for key in (("audit.coderd", ""), ("mcp.registered", "github"), ("mcp.skipped", "github")):
+        assert whole.checks[key]["outcome"] == "passed"
+
+
+def test_nothing_stays(whole: Whole) -> None:
+    with whole.environment.coderd.client() as client:
+        assert client.get("/api/v2/workspaces").json()["count"] == 0
+    args = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"{whole.environment.state}/coderd/workspaces" not in args
+
+
+def test_the_evidence_is_whole_without_secrets_and_says_what_stood_in(
+    whole: Whole, verify: Verify
 ) -> None:
-    (failed,) = [r for r in walk(local, path).values() if r.outcome is Outcome.FAILED]
-    assert failed.name == step
-    assert message in failed.detail
-    assert workspaces(local) == 0
+    text = (whole.evidence / DATA).read_text()
+    document = json.loads(text)
+    assert document["outcome"] == "failed"
+    assert document["stood_in"] == dict(STOOD_IN)
+    assert len(document["results"]) == len(whole.checks)
+    assert document["versions"]["firewalled"]["policy"]
+    assert whole.environment.coderd.token not in text + whole.ended.output
+    ended = verify(whole.environment, "--check", str(whole.evidence))
+    assert ended.exit_code == 0, ended.output
+    assert "whole: stack local, failed" in ended.output
+    assert "nothing has changed since" in ended.output
+    with (whole.evidence / DATA).open("a") as file:
+        file.write(" ")
+    ended = verify(whole.environment, "--check", str(whole.evidence))
+    assert ended.exit_code == 1
+    assert "evidence.json was changed" in ended.output
+
+
+def test_pages_of_the_clusters_own_lists(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = {"matchLabels": {"app": "x"}}
+    pod = {
+        "metadata": {"labels": {"app": "x"}},
+        "spec": {"containers": [{"name": "x", "image": "x", "args": ["--an-argument"]}]},
+    }
+    path = "/apis/apps/v1/namespaces/default/daemonsets"
+    with whole.environment.cluster.client() as client:
+        for name in ("one", "three", "two"):
+            spec = {"selector": labels, "template": pod}
+            body = {"metadata": {"name": name}, "spec": spec}
+            assert client.post(path, json=body).is_success
+    monkeypatch.setenv("KUBECONFIG", str(whole.environment.cluster.kubeconfig))
+    cluster = Cluster(partial(kubeconfig.client, CONTEXT), page=2)
+    assert [each.name for each in cluster.daemons()] == ["one", "three", "two"]
+    assert cluster.daemons()[2].args == ("--an-argument",)
+    assert cluster.nodes() == []
+
+
+def test_a_deployment_that_holds(whole: Whole, verify: Verify) -> None:
+    """After what the failed check said is to be done, the groups that hold end with 0."""
+    with whole.environment.coderd.client() as client:
+        templates = client.get("/api/v2/organizations/default/templates").json()
+        (id,) = [each["id"] for each in templates if each["name"] == "firewalled"]
+        body = {"agents_allowed": False}
+        assert client.patch(f"/api/v2/templates/{id}", json=body).is_success
+    groups = [part for group in ("preflight", "path", "mcp") for part in ("--group", group)]
+    ended = verify(whole.environment, "local", "--json", *groups)
+    results = checks(ended)
+    assert of(results, "failed") == set()
+    assert ended.exit_code == 0, ended.output
+    assert results["preflight.agents", "firewalled"]["outcome"] == "passed"
+    assert {check.partition(".")[0] for check, _ in of(results, "passed")} == {
+        "preflight", "path", "mcp",
+    }  # fmt: skip
+
+
+def test_a_template_whose_firewall_is_off(whole: Whole, verify: Verify) -> None:
+    """What is deployed decides, and not what the settings say."""
+    committed = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]
+    templates = committed[f"{PREFIX}templates"]
+    for template in templates:
+        template.pop("firewall", None)
+    up(whole.environment, {"templates": templates})
+    ended = verify(whole.environment, "local", "--json", "--template", "firewalled",
+                   "--group", "jail", "--group", "path")  # fmt: skip
+    assert ended.exit_code == 1, ended.output
+    results = checks(ended)
+    for subject in SUBJECTS:
+        assert results["path.built", subject]["outcome"] == "passed"
+        assert results["path.deleted", subject]["outcome"] == "passed"
+        assert results["jail.started", subject]["outcome"] == "failed", results
+    assert {key for key in of(results, "passed") if key[0].startswith("jail.")} == set()

@@ -9,6 +9,18 @@ locals {
     filebase64("${path.module}/boundary.yaml"),
   ) : null
 
+  # What the agent tells coderd of who is in the jail; alerts read it from coderd's database. The
+  # first line makes it sh, whatever the user's shell is.
+  jail_watch = var.firewall ? [join("\n", [
+    "#!/bin/sh",
+    file("${path.module}/jail_state.sh"),
+    replace(
+      file("${path.module}/jail_watch.sh"),
+      "@POLICY_SHA256@",
+      filesha256("${path.module}/boundary.yaml"),
+    ),
+  ])] : []
+
   # nsjail makes a network namespace of its own; Landlock needs no capability.
   capabilities = var.firewall && var.jail_type == "nsjail" ? ["NET_ADMIN"] : []
 }

@@ -84,6 +84,17 @@ resource "coder_agent" "main" {
     interval     = 60
     timeout      = 1
   }
+
+  dynamic "metadata" {
+    for_each = local.jail_watch
+    content {
+      display_name = "Firewall"
+      key          = "jail"
+      script       = metadata.value
+      interval     = 60
+      timeout      = 30
+    }
+  }
 }
 
 resource "coder_env" "agent" {

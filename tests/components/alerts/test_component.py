@@ -33,7 +33,14 @@ def test_prometheus_gets_its_rules_and_grafana_the_others():
     assert config_map["metadata"]["labels"] == {"grafana_alert": "1"}
     (text,) = config_map["data"].values()
     assert yaml.safe_load(text) == args.grafana_rules()
-    assert names["grafana"] == ["BoundaryAuditSilent", "BoundaryDenySpike"]
+    assert names["grafana"] == [
+        "BoundaryAuditSilent",
+        "BoundaryDenySpike",
+        "ClaudeCodeUnjailed",
+        "BoundaryPolicyForeign",
+        "JailWatchSilent",
+        "AgentsAllowedBehindFirewall",
+    ]
     assert sorted(names["prometheus"] + names["grafana"]) == sorted(CATALOGUE)
     for made in rule["spec"]["groups"][0]["rules"]:
         assert made["labels"]["team"] == "platform"

@@ -98,3 +98,23 @@ CREATE TABLE api_keys (
     id text NOT NULL,
     hashed_secret bytea NOT NULL
 );
+
+CREATE UNLOGGED TABLE workspace_agent_metadata (
+    workspace_agent_id uuid NOT NULL,
+    display_name character varying(127) NOT NULL,
+    key character varying(127) NOT NULL,
+    script character varying(65535) NOT NULL,
+    value character varying(65535) DEFAULT ''::character varying NOT NULL,
+    error character varying(65535) DEFAULT ''::character varying NOT NULL,
+    timeout bigint NOT NULL,
+    "interval" bigint NOT NULL,
+    collected_at timestamp with time zone DEFAULT '0001-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    display_order integer DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE templates (
+    id uuid NOT NULL PRIMARY KEY,
+    name character varying(64) NOT NULL,
+    deleted boolean DEFAULT false NOT NULL,
+    active_version_id uuid NOT NULL
+);

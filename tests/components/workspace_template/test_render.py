@@ -20,7 +20,7 @@ from components.workspace_template import (
 )
 
 Make = Callable[..., WorkspaceTemplateArgs]
-BOUNDARY = {"boundary.yaml", "write_boundary_config.sh"}
+BOUNDARY = {"boundary.yaml", "jail_state.sh", "jail_watch.sh", "write_boundary_config.sh"}
 
 
 def tree(directory: Path) -> dict[str, bytes]:

@@ -229,7 +229,7 @@ def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Pl
     assert outputs(planned, "claude_code")["boundary_version"] == "v0.9.0"
 
 
-def test_agent(plan: Plan) -> None:
+def test_agent(plan: Plan, template_args: Make) -> None:
     (agent,) = resources(plan(), "coder_agent")
     assert (agent["os"], agent["api_key_scope"]) == ("linux", "all")
     env = {"EDITOR": "code", "VISUAL": "code", "CODER_AGENT_DEVCONTAINERS_ENABLE": "false"}
@@ -243,11 +243,17 @@ def test_agent(plan: Plan) -> None:
             "port_forwarding_helper": True,
         }
     ]
-    assert [(m["script"], m["interval"]) for m in agent["metadata"]] == [
+    *stats, watch = agent["metadata"]
+    assert [(m["script"], m["interval"]) for m in stats] == [
         ("coder stat cpu", 10),
         ("coder stat mem", 10),
         ("coder stat disk --path /home/coder", 60),
     ]
+    assert (watch["key"], watch["interval"], watch["timeout"]) == ("jail", 60, 30)
+    policy = hashlib.sha256(template_args().firewall.config.encode()).hexdigest()
+    assert watch["script"].startswith("#!/bin/sh\n")
+    assert f"expected={policy}\n" in watch["script"]
+    assert len(watch["script"]) < 65_535  # coderd's column
 
 
 def test_parameters(plan: Plan) -> None:

@@ -1,0 +1,149 @@
+"""Alerts on the jail: what agents tell of it, and what coderd lets Coder's own agents do.
+
+The agent of a template with a firewall tells coderd once a minute who is in the jail
+(workspace_template/terraform/jail_watch.sh), and coderd keeps the last line in its database.
+Nothing else knows: Boundary's audit has the requests of those inside alone, and coderd exports no
+metric.
+"""
+
+from __future__ import annotations
+
+from components.alerts.model import Alert, AlertContext, Panel, Severity
+from components.dashboards import agent_firewall
+from components.dashboards.model import AgentMetadata, Metrics, Templates
+from components.dashboards.panels import Query, promql, sql_rows
+from components.dashboards.promql import aggregate, once, where
+from components.dashboards.sql import Select
+
+KEY = "jail"
+"""Key of the metadata that the template's agent tells."""
+FRESH_MINUTES = 5
+"""How old a line may be: an agent tells one a minute."""
+LINE = r"\A(\d+) outside, (\d+) jailed, policy ([a-z ]+) \((\S+)\)\Z"
+"""What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand."""
+
+_PANEL = Panel(agent_firewall.UID, "Active firewall agents")
+_AS_IT_SHOULD = ("as deployed", "not in use")
+
+
+def unjailed(context: AlertContext) -> Alert | None:
+    """An unjailed Claude Code process."""
+    if not context.confined_templates:
+        return None
+    return Alert(
+        name="ClaudeCodeUnjailed",
+        severity=Severity.CRITICAL,
+        summary="Claude Code runs outside of the jail in {{ $labels.workspace }}",
+        description=(
+            "{{ $value }} Claude Code processes of workspace {{ $labels.workspace }} have no "
+            "Boundary above them: what they ask for is neither decided nor recorded. A person with "
+            "a shell can start one so: ask the owner, and stop the workspace if it was no mistake. "
+            "Prove it with `python -m ops verify STACK --group jail`."
+        ),
+        panel=_PANEL,
+        queries={"A": _told(_part(1) + "::int", f"{_part(1)}::int > 0")},
+        labels=("workspace",),
+    )
+
+
+def foreign_policy(context: AlertContext) -> Alert | None:
+    """A policy in use that is not the one that the workspace was built with."""
+    if not context.confined_templates:
+        return None
+    fine = ", ".join(f"'{each}'" for each in _AS_IT_SHOULD)
+    return Alert(
+        name="BoundaryPolicyForeign",
+        severity=Severity.CRITICAL,
+        summary="Boundary runs with a policy of its own in {{ $labels.workspace }}",
+        description=(
+            "In workspace {{ $labels.workspace }} a running Boundary has a policy that is "
+            "{{ $labels.policy }}. foreign: its file is not the one of the template version that "
+            "the workspace was built with; changed: the file was written after Boundary read it; "
+            "extended: rules were given beside the file. Find out who did it, and stop and start "
+            "the workspace, which writes the file anew."
+        ),
+        panel=_PANEL,
+        queries={"A": _told("1", f"{_part(3)} NOT IN ({fine})", policy=_part(3))},
+        labels=("workspace", "policy"),
+    )
+
+
+def watch_silent(context: AlertContext) -> Alert | None:
+    """Agents of confined templates are connected, and none tells of its jail."""
+    if not context.confined_templates:
+        return None
+    names = "|".join(context.confined_templates)
+    connected = where(
+        once(Metrics.AGENTS_UP, template_name=f"=~{names}"),
+        once(Metrics.AGENT_CONNECTIONS, status="connected"),
+        "username",
+        "workspace_name",
+    )
+    table = AgentMetadata("m")
+    told = Select({"value": "count(*)"}, table, where=[_fresh(table), f"{table.value} ~ '{LINE}'"])
+    return Alert(
+        name="JailWatchSilent",
+        severity=Severity.WARNING,
+        summary="No agent of a template with a firewall tells who is in its jail",
+        description=(
+            "{{ $value }} agents of templates with a firewall are connected, and coderd's database "
+            f"has no line of the jail's state from the last {FRESH_MINUTES} minutes, so that a "
+            "Claude Code outside of the jail would go unseen. Look at the metadata Firewall of a "
+            "workspace in Coder: with none there, the workspaces run a template version from "
+            "before; with an error, it says which program the image lacks."
+        ),
+        panel=_PANEL,
+        queries={
+            "A": promql(aggregate("sum", connected).or_zero(), instant=True),
+            "B": sql_rows(told),
+        },
+        condition="$A > 0 && $B == 0",
+        hold_minutes=15,
+    )
+
+
+def agents_allowed(context: AlertContext) -> Alert | None:
+    """Coder's own agents may use a template with a firewall, from outside of the jail."""
+    if not context.confined_templates:
+        return None
+    table = Templates("t")
+    names = ", ".join(f"'{name}'" for name in context.confined_templates)
+    # The column came with Coder 2.37: asked for by name, an older database would refuse the query.
+    allowed = f"(to_jsonb({table.alias}) ->> 'agents_allowed')::boolean"
+    query = Select(
+        {"template": table.name, "value": "1"},
+        table,
+        where=[f"NOT {table.deleted}", f"{table.name} IN ({names})", allowed],
+    )
+    return Alert(
+        name="AgentsAllowedBehindFirewall",
+        severity=Severity.CRITICAL,
+        summary="Coder's own agents may use template {{ $labels.template }}",
+        description=(
+            "Template {{ $labels.template }} has a firewall, and Coder Agents may make workspaces "
+            "of it. Their tools run through the workspace's agent, outside of the jail, and reach "
+            "every host from there without a record. Take it back with `coder templates edit "
+            "{{ $labels.template }} --agents-allowed=false`."
+        ),
+        panel=_PANEL,
+        queries={"A": sql_rows(query)},
+        labels=("template",),
+    )
+
+
+def _told(value: str, condition: str, **labels: str) -> Query:
+    """Return what agents told lately, a row for each workspace of which the condition holds."""
+    table = AgentMetadata("m")
+    columns = {"workspace": _part(4), **labels, "value": value}
+    # A line is read only where it is one: the planner may not turn the two around.
+    guarded = f"CASE WHEN {table.value} ~ '{LINE}' THEN {condition} ELSE false END"
+    return sql_rows(Select(columns, table, where=[_fresh(table), guarded]))
+
+
+def _part(number: int) -> str:
+    return f"(regexp_match({AgentMetadata('m').value}, '{LINE}'))[{number}]"
+
+
+def _fresh(table: AgentMetadata) -> str:
+    age = f"now() - interval '{FRESH_MINUTES} minutes'"
+    return f"{table.key} = '{KEY}'\n  AND {table.collected_at} > {age}"

@@ -1,0 +1,33 @@
+"""The section `verify` of a stack's settings: what `python -m ops verify` asks, and where it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.section import Section
+from components.settings_types import Endpoint
+
+Service = Literal["grafana", "loki", "prometheus"]
+"""What has a token of its own: the secret `verify.<service>`."""
+
+
+class VerifySettings(Section):
+    """What a verification asks besides Coder and the cluster."""
+
+    grafana_url: Endpoint | None = Field(
+        None, description="Grafana, from where verify runs; alerts.grafanaUrl if unset."
+    )
+    loki_url: Endpoint | None = Field(
+        None, description="Loki, from where verify runs; through Grafana's data source if unset."
+    )
+    prometheus_url: Endpoint | None = Field(
+        None, description="Prometheus; through Grafana's data source if unset."
+    )
+    loki_tenant: str | None = Field(
+        None, min_length=1, description="Tenant of Loki (X-Scope-OrgID), where lokiUrl is set."
+    )
+    owner: str | None = Field(
+        None, min_length=1, description="Another user for whom a workspace is made, too."
+    )

@@ -1,0 +1,204 @@
+"""Stands in for a running workspace: a home, an agent's environment, Boundary and Claude Code.
+
+The processes are real ones of this machine, in a folder of their own. In place of a pod each
+workspace has an address of its own on the loopback interface. Boundary is `boundary.py` here, or
+the program that LOCAL_WORKSPACE_BOUNDARY names, whose audit goes nowhere; Claude Code is a process
+that waits.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from local.workspace import names
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_END_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.05
+
+_CLAUDE: Final = """\
+#!/bin/sh
+# Stands in for Claude Code: it waits, as one that nobody talks to does.
+[ "$1" = --version ] && { echo "0.0.0 (stand-in for Claude Code)"; exit; }
+echo "stand-in for Claude Code"
+while :; do sleep 1; done
+"""
+# In place of a name server that knows the access URL's host; Boundary's stand-in does the same.
+_CURL: Final = """\
+#!/bin/sh
+[ -n "$http_proxy" ] && exec {curl} "$@"
+exec {curl} --connect-to "${{LOCAL_WORKSPACE_CODERD%%=*}}:${{LOCAL_WORKSPACE_CODERD#*=}}" "$@"
+"""
+_HOSTNAME: Final = """\
+#!/bin/sh
+case $1 in -I | -i) echo "$LOCAL_WORKSPACE_ADDRESS" ;; *) echo workspace ;; esac
+"""
+
+
+@dataclass(frozen=True)
+class Coderd:
+    """Where a workspace reaches coderd, and as whom.
+
+    Attributes:
+        access_url: the URL that it knows.
+        url: where that ends on this machine.
+        token: a session token of the workspace's owner.
+    """
+
+    access_url: str
+    url: str
+    token: str = field(repr=False)
+
+
+class Workspace:
+    """One workspace's folder and processes.
+
+    Args:
+        folder: everything of it; its name is the workspace's id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.audit = folder / "audit.jsonl"
+
+    @property
+    def address(self) -> str:
+        """What stands for the pod's IP address."""
+        digest = hashlib.sha256(self.folder.name.encode()).digest()
+        return f"127.{64 + digest[0] % 64}.{digest[1]}.{1 + digest[2] % 254}"
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return (self.folder / "environment.json").exists() and next(self._processes(), 0) != 0
+
+    def start(
+        self, files: Mapping[str, bytes], variables: Mapping[str, str], coderd: Coderd
+    ) -> None:
+        """Lay it out as the template says, and start Claude Code as its module does.
+
+        Args:
+            files: the template version's.
+            variables: the version's Terraform variables.
+            coderd: where it reaches coderd, and as whom.
+        """
+        self.stop()
+        confined = variables.get("firewall") == "true"
+        programs = self.folder / "bin"
+        for folder in (self.home, programs, self.folder / "tmp"):
+            folder.mkdir(parents=True, exist_ok=True)
+        _write(programs / "claude", _CLAUDE)
+        _write(programs / "hostname", _HOSTNAME)
+        _write(programs / "curl", _CURL.format(curl=shutil.which("curl") or "/usr/bin/curl"))
+        # A login shell begins with a PATH of the system's own.
+        (self.home / ".profile").write_text(f'PATH="{programs}:$PATH"\n')
+        if confined:
+            _write(programs / "boundary", _boundary())
+        environment = self._environment(files, confined, coderd)
+        kept = self.folder / "environment.json"
+        kept.touch(mode=0o600)
+        kept.write_text(json.dumps(environment))
+        if confined:
+            _run_policy_script(files, environment)
+        if not confined:
+            # Workspaces of this machine see each other's processes, which those of pods do not.
+            return
+        command = ["boundary", "--", "claude"]
+        with (self.folder / "claude.log").open("ab") as log:
+            subprocess.Popen(
+                command,
+                cwd=self.home,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                executable=str(programs / command[0]),
+            )
+
+    def environment(self) -> dict[str, str]:
+        """What a session of its agent has; raises FileNotFoundError when it was never started."""
+        return dict(json.loads((self.folder / "environment.json").read_text()))
+
+    def stop(self) -> None:
+        """End its processes and wait for them."""
+        deadline = time.monotonic() + _END_SECONDS
+        while processes := list(self._processes()):
+            late = time.monotonic() > deadline
+            for pid in processes:
+                try:
+                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+                except ProcessLookupError:
+                    continue
+            time.sleep(_POLL_SECONDS)
+
+    def remove(self) -> None:
+        """End its processes and forget its home."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _processes(self) -> Iterator[int]:
+        mark = f"{names.FOLDER}={self.folder}".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (entry / "environ").read_bytes()
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if mark in environment.split(b"\0") and state not in ("Z", "X"):
+                yield int(entry.name)
+
+    def _environment(
+        self, files: Mapping[str, bytes], confined: bool, coderd: Coderd
+    ) -> dict[str, str]:
+        given = json.loads(files.get("agent_env.json", b"{}"))
+        config = self.home / ".config" / "coder_boundary" / "config.yaml"
+        return {
+            **{name: entry.get("value", "") for name, entry in given.items()},
+            "ANTHROPIC_AUTH_TOKEN": coderd.token,
+            "ANTHROPIC_BASE_URL": f"{coderd.access_url}/api/v2/aibridge/anthropic",
+            **({"BOUNDARY_CONFIG": str(config)} if confined else {}),
+            "HOME": str(self.home),
+            "USER": os.environ.get("USER", "coder"),
+            "SHELL": "/bin/sh",
+            "LANG": "C.UTF-8",
+            "PATH": f"{self.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+            "TMPDIR": str(self.folder / "tmp"),
+            names.FOLDER: str(self.folder),
+            names.ADDRESS: self.address,
+            names.AUDIT: str(self.audit),
+            names.CODERD: f"{urlsplit(coderd.access_url).netloc}={urlsplit(coderd.url).netloc}",
+        }
+
+
+def _boundary() -> str:
+    real = os.environ.get(names.BOUNDARY)
+    if real:
+        return f'#!/bin/sh\nexec "{real}" "$@"\n'
+    stand_in = f'"{sys.executable}" -m local.workspace.boundary "$@"'
+    return f'#!/bin/sh\nPYTHONPATH="{_ROOT}" exec {stand_in}\n'
+
+
+def _run_policy_script(files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:
+    config = base64.b64encode(files["boundary.yaml"])
+    script = files["write_boundary_config.sh"].replace(b"@CONFIG_BASE64@", config)
+    subprocess.run(["bash", "-s"], input=script, env=environment, check=True, capture_output=True)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)

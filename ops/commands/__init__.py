@@ -1,0 +1,1 @@
+"""The commands of `python -m ops`: options in, one call, print."""

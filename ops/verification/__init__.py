@@ -1,0 +1,1 @@
+"""Proves on a running deployment that the firewall holds: checks, and the evidence of them."""

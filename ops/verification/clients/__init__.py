@@ -1,0 +1,1 @@
+"""Loki, Prometheus and Grafana, as far as a verification asks them."""

@@ -1,0 +1,171 @@
+"""MCP servers: registered, spoken with as Coder's client does, and not skipped by coderd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+from pydantic import BaseModel
+
+from components.coder.api import RefusedError
+from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
+from components.dashboards import logql
+from components.settings import McpServerSettings
+from ops import mcp_probe
+from ops.verification.deployment import Deployment
+from ops.verification.model import Failed, NotChecked, note
+from ops.verification.path import organization_of
+from ops.verification.run import Run
+from ops.verification.services import Services
+
+SKIPPED: Final = "skipping MCP server"
+"""What coderd logs of a server that it drops."""
+
+# Experimental in Coder 2.37; the second is what later notes name.
+_PATHS: Final = ("/api/experimental", "/api/v2")
+_BACK: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of the stack.
+
+    Attributes:
+        settings: as the stack has it.
+        key: its key, None if it is not known here.
+    """
+
+    settings: McpServerSettings
+    key: str | None = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What Coder sends it."""
+        headers = {"Authorization": authorization_value(self.key)} if self.key else {}
+        return {**headers, READ_ONLY_HEADER: "true"} if self.settings.read_only else headers
+
+
+class _Registered(BaseModel):
+    id: str
+    slug: str
+    url: str
+    enabled: bool
+
+
+class Mcp:
+    """The checks of one server.
+
+    Args:
+        run: takes the checks.
+        deployment: the deployment.
+        organization: name of the server's organization; None for the default one.
+        server: the server.
+        services: what can be asked.
+
+    Attributes:
+        slug: its slug.
+        id: its id in Coder, once it was found there.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        deployment: Deployment,
+        organization: str | None,
+        server: Server,
+        services: Services,
+    ) -> None:
+        self.slug = server.settings.slug
+        self.id = ""
+        self._run = run
+        self._deployment = deployment
+        self._organization = organization
+        self._server = server
+        self._services = services
+
+    def look(self) -> None:
+        """Make the checks."""
+        steps: Mapping[str, Callable[[], str]] = {
+            "mcp.registered": self._registered,
+            "mcp.handshake": self._handshake,
+            "mcp.tools": self._tools,
+            "mcp.skipped": self._skipped,
+        }
+        for check, step in steps.items():
+            self._run.take(check, self.slug, step)
+
+    def _registered(self) -> str:
+        settings = self._server.settings
+        found = {each.slug: each for each in self._listed()}.get(settings.slug)
+        if found is None:
+            raise Failed(f"Coder has no MCP server {settings.slug}", "bring the stack up")
+        self.id = found.id
+        if not found.enabled:
+            raise Failed("it is registered and not enabled", "bring the stack up")
+        if found.url != settings.url:
+            raise Failed(f"Coder asks {found.url}, not {settings.url}", "bring the stack up")
+        return f"{found.url}, enabled"
+
+    def _listed(self) -> tuple[_Registered, ...]:
+        organization = organization_of(self._deployment, self._organization)
+        path = f"/organizations/{organization}/mcp-servers"
+        for prefix in _PATHS:
+            try:
+                return self._deployment.get(tuple[_Registered, ...], f"{prefix}{path}")
+            except RefusedError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+        raise NotChecked("this Coder has no MCP servers", "they need Coder 2.37 or newer")
+
+    def _handshake(self) -> str:
+        self._needs_key()
+        try:
+            result = mcp_probe.probe(self._server.settings.url, self._server.headers)
+        except mcp_probe.ProbeError as error:
+            raise Failed(str(error), "see the server's log and its key") from None
+        note(f"MCP: initialize {self._server.settings.url}", str(result))
+        if not result.accepted:
+            raise Failed(str(result), "use a release of the server that answers 202")
+        return str(result)
+
+    def _tools(self) -> str:
+        self._needs_key()
+        allowed = self._server.settings.tools
+        try:
+            there = mcp_probe.tools(self._server.settings.url, self._server.headers)
+        except mcp_probe.ProbeError as error:
+            raise Failed(str(error), "see mcp.handshake") from None
+        note(f"MCP: tools/list {self._server.settings.url}", ", ".join(there))
+        if not allowed:
+            raise NotChecked(
+                f"the stack allows every tool, of which there are {len(there)}",
+                "name the tools that agents may call in mcpServers.tools",
+            )
+        missing = [tool for tool in allowed if tool not in there]
+        if missing:
+            raise Failed(
+                f"the server has no {', '.join(missing)}", f"it has {', '.join(sorted(there))}"
+            )
+        return f"{len(allowed)} of {len(there)} tools are allowed, each of them exists"
+
+    def _skipped(self) -> str:
+        loki = self._services.needs_loki
+        query = logql.containing(self._services.queries.coder_logs, SKIPPED)
+        now = datetime.now(UTC)
+        lines = [line for line in loki.lines(query, now - _BACK, now) if self.slug in line]
+        if lines:
+            raise Failed(
+                f"coderd skipped it {len(lines)} times in 24 hours; the last: {lines[-1][:200]}",
+                "see mcp.handshake",
+            )
+        return "coderd has not skipped it in 24 hours"
+
+    def _needs_key(self) -> None:
+        if self._server.key is None:
+            raise NotChecked(
+                "its key is not known here: the stack's secrets were not read",
+                "run it without CODER_SESSION_TOKEN in the environment",
+            )

@@ -1,0 +1,136 @@
+"""What a verification says: checks, what came of them, and what was asked and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What came of a check."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
+
+
+class Group(StrEnum):
+    """What a check is about."""
+
+    PREFLIGHT = "preflight"
+    PATH = "path"
+    JAIL = "jail"
+    AUDIT = "audit"
+    MCP = "mcp"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that can be proven.
+
+    Attributes:
+        id: what it is called in evidence and on the command line, such as `jail.denied`.
+        title: what is true when it passes.
+        controls: the controls of NIST SP 800-53 Rev. 5 that it supports.
+    """
+
+    id: str
+    title: str
+    controls: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> Group:
+        """The group that it belongs to: the first part of its id."""
+        return Group(self.id.partition(".")[0])
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Something that was asked, and the answer; both without secrets."""
+
+    request: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a check on one subject.
+
+    Attributes:
+        check: id of the check.
+        subject: the template, MCP server or workspace that it was made on; empty for the stack.
+        outcome: what came of it.
+        detail: what was seen, or why it was not checked; never a secret.
+        next_step: what to do when it did not pass.
+        seconds: how long it took.
+        exchanges: what was asked and answered for it.
+        stood_in: whether it was not made because what it asks is a stand-in on this machine.
+    """
+
+    check: str
+    subject: str
+    outcome: Outcome
+    detail: str
+    next_step: str = ""
+    seconds: float = 0.0
+    exchanges: tuple[Exchange, ...] = ()
+    stood_in: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What no two results of a run share."""
+        return self.check, self.subject
+
+
+class Failed(Exception):
+    """A check was made and failed.
+
+    Args:
+        detail: what was seen.
+        next_step: what to do about it.
+    """
+
+    def __init__(self, detail: str, next_step: str) -> None:
+        super().__init__(detail)
+        self.next_step = next_step
+
+
+class NotChecked(Exception):
+    """A check cannot be made here.
+
+    Args:
+        detail: why.
+        next_step: what makes it possible.
+    """
+
+    def __init__(self, detail: str, next_step: str) -> None:
+        super().__init__(detail)
+        self.next_step = next_step
+
+
+class Interrupted(Exception):
+    """The run is to end; what was made is cleared up and nothing else is begun."""
+
+
+_EXCHANGES: ContextVar[list[Exchange] | None] = ContextVar("exchanges", default=None)
+
+
+@contextmanager
+def journal() -> Iterator[list[Exchange]]:
+    """Collect what is asked and answered within, in this thread."""
+    kept: list[Exchange] = []
+    token = _EXCHANGES.set(kept)
+    try:
+        yield kept
+    finally:
+        _EXCHANGES.reset(token)
+
+
+def note(request: str, answer: str) -> None:
+    """Keep an exchange for the check that is being made, if one is."""
+    kept = _EXCHANGES.get()
+    if kept is not None:
+        kept.append(Exchange(request, answer))

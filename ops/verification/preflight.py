@@ -1,0 +1,272 @@
+"""What has to hold before a workspace is built: releases, rights, nodes, GitLab, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from components.boundary.releases import LATEST
+from components.coder.api import verification
+from components.kubeconfig import ClusterError
+from components.settings import Settings, Template
+from components.syntax import is_floating_image, is_image
+from ops.verification.cluster import Cluster, Daemon
+from ops.verification.deployment import BuildInfo, Deployment, User
+from ops.verification.deployment import Template as DeployedTemplate
+from ops.verification.model import Failed, NotChecked, note
+from ops.verification.path import organization_of
+from ops.verification.run import Run
+
+T = TypeVar("T")
+
+LANDLOCK_KERNEL: Final = (6, 7)
+"""The first Linux whose Landlock knows the network (ABI 4)."""
+
+_RELEASE: Final = re.compile(r"(\d+)\.(\d+)")
+_SECONDS: Final = 10.0
+_SHOWN: Final = 3
+# DaemonSets by which a cluster enforces NetworkPolicy, and what one has to be told, if anything.
+_ENFORCERS: Final[Mapping[str, str]] = {
+    "calico-node": "",
+    "cilium": "",
+    "anetd": "",
+    "antrea-agent": "",
+    "kube-router": "",
+    "weave-net": "",
+    "canal": "",
+    "azure-npm": "",
+    "aws-node": "--enable-network-policy=true",
+    "ovnkube-node": "",
+}
+# What the stack does with its token, and what verify can do without.
+_RIGHTS: Final[Mapping[str, tuple[str, str, bool]]] = {
+    "update templates": ("template", "update", True),
+    "make workspaces": ("workspace", "create", True),
+    "read the audit log": ("audit_log", "read", False),
+}
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The checks before anything is made.
+
+    Attributes:
+        run: takes the checks.
+        deployment: the deployment.
+        settings: the stack's.
+        templates: those that are verified.
+        cluster: the cluster of the stack's Kubernetes provider.
+        transport: how GitLab is reached, for tests.
+    """
+
+    run: Run
+    deployment: Deployment
+    settings: Settings
+    templates: Sequence[Template]
+    cluster: Cluster
+    transport: httpx.BaseTransport | None = None
+
+    def look(self) -> bool:
+        """Make the checks; returns whether coderd answers at all."""
+        answers = self.run.take("preflight.coder", "", self._coder)
+        if answers:
+            self.run.take("preflight.licence", "", self._licence)
+            self.run.take("preflight.token", "", self._token)
+            for template in self._confined:
+                self.run.take("preflight.agents", template.name, partial(self._agents, template))
+        self.run.take("preflight.kernel", "", self._kernel)
+        self.run.take("preflight.network", "", self._network)
+        for provider in self.settings.external_auth.providers:
+            self.run.take(
+                "preflight.gitlab",
+                provider.id,
+                partial(self._gitlab, provider.id, provider.host),
+            )
+        self.run.take("preflight.images", "", self._images)
+        self.run.take("preflight.pins", "", self._pins)
+        return answers
+
+    @property
+    def _confined(self) -> list[Template]:
+        return [each for each in self.templates if self.settings.firewall_of(each) is not None]
+
+    def _coder(self) -> str:
+        build = self.deployment.get(BuildInfo, "/api/v2/buildinfo")
+        user = self.deployment.get(User, "/api/v2/users/me")
+        return f"Coder {build.version}, asked by {user.username}"
+
+    def _licence(self) -> str:
+        known = self.deployment.known(self.settings)
+        if known.problems:
+            raise Failed(
+                "; ".join(map(str, known.problems[:_SHOWN])), "see the settings that it names"
+            )
+        lists = "with" if known.access_lists else "without"
+        return f"release, licence, organization and groups fit the settings; {lists} access lists"
+
+    def _token(self) -> str:
+        organization = organization_of(self.deployment, self.settings.coder.organization)
+        objects = {
+            name: {
+                "object": {"resource_type": kind, "organization_id": organization},
+                "action": action,
+            }
+            for name, (kind, action, _) in _RIGHTS.items()
+        }
+        may = self.deployment.post(dict[str, bool], "/api/v2/authcheck", {"checks": objects})
+        lacking = [name for name in _RIGHTS if not may.get(name)]
+        needed = [name for name in lacking if _RIGHTS[name][2]]
+        if needed:
+            raise Failed(
+                f"the token may not {', '.join(needed)}", "use the token of a template admin"
+            )
+        without = f"; it may not {', '.join(lacking)}" if lacking else ""
+        return f"it may {', '.join(name for name in _RIGHTS if name not in lacking)}{without}"
+
+    def _agents(self, template: Template) -> str:
+        organization = organization_of(self.deployment, self.settings.coder.organization)
+        path = f"/api/v2/organizations/{organization}/templates"
+        by_name = {t.name: t for t in self.deployment.get(tuple[DeployedTemplate, ...], path)}
+        deployed = by_name.get(template.name)
+        if deployed is None:
+            raise Failed(f"there is no template {template.name!r}", "bring the stack up")
+        if deployed.agents_allowed is None:
+            return "this Coder has no agents_allowed, which came with 2.37"
+        if deployed.agents_allowed:
+            raise Failed(
+                "Coder's own agents may use it; their tools run outside of the jail and reach "
+                "every host from there",
+                f"coder templates edit {template.name} --agents-allowed=false",
+            )
+        return "agents_allowed is false"
+
+    def _kernel(self) -> str:
+        jails = {
+            walls.jail
+            for each in self._confined
+            if (walls := self.settings.firewall_of(each)) is not None
+        }
+        if not jails:
+            raise NotChecked("no template has a firewall", "nothing to do")
+        nodes = _asked(self.cluster.nodes)
+        if not nodes:
+            raise NotChecked("the cluster has no nodes", "see jail.started, which starts a jail")
+        wrong = []
+        for node in nodes:
+            found = _RELEASE.match(node.kernel)
+            release = (int(found[1]), int(found[2])) if found else (0, 0)
+            if "landjail" in jails and release < LANDLOCK_KERNEL:
+                wrong.append(f"{node.name} has Linux {node.kernel}; landjail needs 6.7")
+            if "nsjail" in jails and "Fargate" in node.image:
+                wrong.append(f"{node.name} is Fargate, which nsjail does not run on")
+            if "nsjail" in jails and "Bottlerocket" in node.image:
+                wrong.append(f"{node.name} is Bottlerocket; nsjail needs its seccomp unconfined")
+        if wrong:
+            more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+            raise Failed(
+                f"{'; '.join(wrong[:_SHOWN])}{more}",
+                "use nodes that have it, or keep workspaces from these",
+            )
+        kernels = sorted({node.kernel for node in nodes})
+        return f"{len(nodes)} nodes with Linux {', '.join(kernels[:_SHOWN])}"
+
+    def _network(self) -> str:
+        daemons = _asked(self.cluster.daemons)
+        found = [name for daemon in daemons if (name := _enforcer(daemon))]
+        if not found:
+            raise NotChecked(
+                "no network plugin is known among the cluster's DaemonSets",
+                "see jail.peers and jail.udp, which try it",
+            )
+        return f"{', '.join(sorted(set(found)))} enforces them"
+
+    def _gitlab(self, identity: str, host: str) -> str:
+        """Follow a login up to GitLab's page: what coderd sends there, and whether it answers."""
+        callback = f"{self.settings.coder.access_url}/external-auth/{identity}/callback"
+        with httpx.Client(
+            timeout=_SECONDS,
+            follow_redirects=False,
+            transport=self.transport,
+            verify=verification(callback),
+        ) as client:
+            sent = _request(client, callback, self.deployment.coderd.token)
+            address = sent.headers.get("Location", "")
+            parts = urlsplit(address)
+            if parts.hostname != urlsplit(f"https://{host}").hostname:
+                raise Failed(
+                    f"{callback} leads to {parts.hostname or sent.status_code}, not to {host}",
+                    "see CODER_EXTERNAL_AUTH_*_AUTH_URL of coderd",
+                )
+            wanted = parse_qs(parts.query).get("redirect_uri", [""])[0]
+            if wanted and wanted != callback:
+                raise Failed(
+                    f"coderd has GitLab come back to {wanted}",
+                    "set coderd's CODER_ACCESS_URL to the stack's coder.accessUrl",
+                )
+            page = _request(client, address.partition("?")[0])
+        if page.status_code >= 400 and page.status_code not in (401, 403):
+            raise Failed(
+                f"{host}/oauth/authorize answers {page.status_code}", "see the host in the settings"
+            )
+        return f"coderd leads to {host}, which answers; it comes back to {callback}"
+
+    def _images(self) -> str:
+        names = {"workspaces.image": self.settings.workspaces.image}
+        if self.settings.grafana.database_role.delivery == "job":
+            names["grafana.databaseRole.image"] = self.settings.grafana.database_role.image
+        wrong = [f"{key}: {name}" for key, name in names.items() if not is_image(name)]
+        if wrong:
+            raise Failed(f"no image names: {', '.join(wrong)}", "give names as HOST/PATH:TAG")
+        return ", ".join(names.values())
+
+    def _pins(self) -> str:
+        workspaces = self.settings.workspaces
+        floating = []
+        if is_floating_image(workspaces.image):
+            floating.append(f"workspaces.image {workspaces.image}")
+        if workspaces.boundary_version == LATEST:
+            floating.append("workspaces.boundaryVersion latest")
+        if floating:
+            raise Failed(
+                f"{', '.join(floating)}: the same template may be another one tomorrow",
+                "name a release",
+            )
+        modules = workspaces.modules
+        return (
+            f"Boundary {workspaces.boundary_version}, claude-code {modules.claude_code}, "
+            f"code-server {modules.code_server}, {workspaces.image}"
+        )
+
+
+def _asked(ask: Callable[[], list[T]]) -> list[T]:
+    try:
+        return ask()
+    except ClusterError as error:
+        raise NotChecked(
+            str(error),
+            "see kubernetes.context and KUBECONFIG; the user has to list nodes and DaemonSets",
+        ) from None
+
+
+def _enforcer(daemon: Daemon) -> str:
+    wanted = _ENFORCERS.get(daemon.name)
+    return daemon.name if wanted is not None and (not wanted or wanted in daemon.args) else ""
+
+
+def _request(client: httpx.Client, url: str, token: str = "") -> httpx.Response:
+    headers = {"Coder-Session-Token": token} if token else {}
+    try:
+        response = client.get(url, headers=headers)
+    except httpx.HTTPError as error:
+        raise Failed(
+            f"{urlsplit(url).netloc} cannot be reached: {type(error).__name__}",
+            "see whether it can be reached from here",
+        ) from None
+    note(f"GET {url}", str(response.status_code))
+    return response

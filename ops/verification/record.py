@@ -1,0 +1,104 @@
+"""Makes the evidence of a run: what the results alone do not say."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import platform
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from components.settings import Settings, Template
+from ops import git
+from ops.verification.deployment import BuildInfo, Deployment, User, Version
+from ops.verification.deployment import Template as DeployedTemplate
+from ops.verification.evidence import Evidence
+from ops.verification.path import organization_of
+from ops.verification.run import Run
+
+POLICY_FILE: Final = "boundary.yaml"
+
+Versions = dict[str, dict[str, str]]
+
+
+def policy_of(archive: bytes) -> bytes | None:
+    """Return the policy's file of a template version's archive, None if it has none."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                if member.isfile() and member.name.removeprefix("./") == POLICY_FILE:
+                    file = tar.extractfile(member)
+                    return file.read() if file else None
+    except tarfile.TarError:
+        return None
+    return None
+
+
+def versions(deployment: Deployment, settings: Settings, templates: Sequence[Template]) -> Versions:
+    """Return the active version of each template: its name, id and the digest of its policy.
+
+    Raises:
+        CoderdError, Failed: coderd cannot be asked.
+    """
+    organization = organization_of(deployment, settings.coder.organization)
+    path = f"/api/v2/organizations/{organization}/templates"
+    wanted = {template.name for template in templates}
+    found: Versions = {}
+    for each in deployment.get(tuple[DeployedTemplate, ...], path):
+        if each.name not in wanted:
+            continue
+        version = deployment.get(Version, f"/api/v2/templateversions/{each.active_version_id}")
+        entry = {"version": version.name, "id": version.id}
+        if version.job.file_id:
+            policy = policy_of(deployment.download(f"/api/v2/files/{version.job.file_id}"))
+            if policy is not None:
+                entry["policy"] = hashlib.sha256(policy).hexdigest()
+        found[each.name] = entry
+    return found
+
+
+def evidence(
+    run: Run,
+    deployment: Deployment,
+    stack: str,
+    settings: Settings,
+    templates: Sequence[Template],
+    *,
+    root: Path,
+    times: tuple[str, str],
+    stood_in: Mapping[str, str],
+) -> Evidence:
+    """Return the evidence of a run.
+
+    Args:
+        run: with its results.
+        deployment: the deployment that was verified.
+        stack: name of the stack.
+        settings: the stack's.
+        templates: those that were verified.
+        root: the checkout.
+        times: when it began and ended.
+        stood_in: what stood in for a real part, by check.
+
+    Raises:
+        CoderdError, Failed: coderd cannot be asked any more.
+    """
+    facts = git.facts(root)
+    build = deployment.get(BuildInfo, "/api/v2/buildinfo")
+    user = deployment.get(User, "/api/v2/users/me")
+    return Evidence(
+        stack=stack,
+        began=times[0],
+        ended=times[1],
+        who=git.who(root),
+        commit=facts.commit or "",
+        dirty=facts.dirty,
+        interrupted=run.clock.ending.is_set(),
+        coder={"URL": deployment.url, "release": build.version, "user": user.username},
+        versions=versions(deployment, settings, templates),
+        tools={"Python": platform.python_version(), "system": platform.platform(terse=True)},
+        stood_in=dict(stood_in),
+        results=run.results,
+    )

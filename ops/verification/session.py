@@ -1,0 +1,179 @@
+"""A whole verification: what is made, in which order, and that nothing of it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from components import arguments
+from components.settings import Settings, Template
+from ops.verification import audit, catalogue, observability, path
+from ops.verification.audit import Audit, Seen
+from ops.verification.cluster import Cluster
+from ops.verification.deployment import Deployment
+from ops.verification.jail import Jail
+from ops.verification.mcp import Mcp, Server
+from ops.verification.model import Group
+from ops.verification.path import Visit
+from ops.verification.plan import Target
+from ops.verification.preflight import Preflight
+from ops.verification.run import Run
+from ops.verification.services import Services
+
+_OF_WORKSPACES: Final = ("audit.denials", "audit.metrics")
+"""Checks of the audit that belong to a workspace and are made while it is there."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a verification needs.
+
+    Attributes:
+        settings: the stack's.
+        deployment: its Coder.
+        templates: those that are verified.
+        targets: the workspaces to make.
+        servers: the MCP servers.
+        services: what else can be asked.
+        cluster: the cluster of the stack's Kubernetes provider.
+    """
+
+    settings: Settings
+    deployment: Deployment
+    templates: Sequence[Template]
+    targets: Sequence[Target]
+    servers: Sequence[Server]
+    services: Services
+    cluster: Cluster
+
+    @property
+    def other_owner(self) -> bool:
+        """Whether a workspace is made for another owner than the token's."""
+        return any(target.owner != "me" for target in self.targets)
+
+
+def verify(run: Run, context: Context) -> None:
+    """Make every check that is wanted; results are the run's."""
+    path.clean(run, context.deployment, context.targets[0].seconds if context.targets else 600.0)
+    answers = True
+    if _wanted(run, Group.PREFLIGHT):
+        answers = Preflight(
+            run,
+            context.deployment,
+            context.settings,
+            context.templates,
+            cluster=context.cluster,
+        ).look()
+    visits = [Visit(run, context.deployment, target) for target in context.targets]
+    if not answers:
+        _leave_all(run, visits, context, "after: preflight.coder")
+        return
+    open_visits = [visit for visit in visits if not _finished(run, visit)]
+    try:
+        _workspaces(run, context, open_visits)
+    finally:
+        run.parallel([visit.delete for visit in open_visits])
+    if not context.other_owner:
+        run.leave(
+            ["path.owner"],
+            "another owner",
+            "no other owner than the token's was named",
+            "name one by --owner or in verify.owner",
+        )
+    servers = [
+        Mcp(
+            run,
+            context.deployment,
+            context.settings.coder.organization,
+            server,
+            context.services,
+        )
+        for server in context.servers
+    ]
+    if _wanted(run, Group.MCP):
+        run.parallel([server.look for server in servers])
+    _stack(run, context, open_visits, servers)
+
+
+def _workspaces(run: Run, context: Context, visits: Sequence[Visit]) -> None:
+    if not visits:
+        return
+    run.parallel([visit.build for visit in visits])
+    ready = [visit for visit in visits if visit.agent_id]
+    run.parallel([visit.look_inside for visit in ready])
+    confined = [visit for visit in ready if visit.target.firewall]
+    if not (_wanted(run, Group.JAIL) or run.wants(*_OF_WORKSPACES)):
+        return
+    for visit in visits:
+        if visit.target.firewall and visit not in ready:
+            checks = [*_ids(Group.JAIL), *_OF_WORKSPACES]
+            run.leave(checks, visit.target.subject, "there is no workspace", "mend path first")
+    since = datetime.now(UTC)
+    looks = run.parallel([partial(_jail, run, visit, ready) for visit in confined])
+    run.parallel(
+        [Audit(run, Seen(jail.visit, jail.denied, since), context.services).look for jail in looks]
+    )
+
+
+def _jail(run: Run, visit: Visit, ready: Sequence[Visit]) -> Jail:
+    jail = Jail(run, visit, next((each for each in ready if each is not visit), None))
+    jail.look()
+    return jail
+
+
+def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequence[Mcp]) -> None:
+    """Make the checks of the audit that belong to the whole stack."""
+    settings, services = context.settings, context.services
+    grafana = settings.grafana
+    uids = observability.Sources(grafana.prometheus_uid, grafana.loki_uid, grafana.postgres_uid)
+    ids = {server.slug: server.id for server in servers if server.id}
+    steps: dict[str, Callable[[], str]] = {
+        "audit.sources": lambda: observability.sources(services.needs_grafana, uids),
+        "audit.dashboards": lambda: observability.dashboards(
+            services.needs_grafana, grafana.dashboards
+        ),
+        "audit.role": lambda: observability.role(services.needs_grafana, grafana.postgres_uid),
+        "audit.coderd": lambda: audit.coderd_log(context.deployment, visits, ids),
+        "audit.alerts": lambda: observability.alerts(
+            arguments.alerts(settings), services.prometheus, services.grafana_rules
+        ),
+    }
+    run.parallel([partial(run.take, check, "", step) for check, step in steps.items()])
+
+
+def _finished(run: Run, visit: Visit) -> bool:
+    """Whether everything about a workspace passed in the run that is resumed."""
+    groups = [Group.PATH, *([Group.JAIL] if visit.target.firewall else ())]
+    of_workspace = [check for group in groups for check in _ids(group)]
+    of_workspace += _OF_WORKSPACES if visit.target.firewall else ()
+    checks = [check for check in of_workspace if run.wants(check)]
+    subject = visit.target.subject
+    if all(run.kept(check, subject) for check in checks):
+        run.leave(checks, subject, "", "")
+        return True
+    # A part of it would need the workspace that is gone.
+    run.state.forget((check, subject) for check in checks)
+    return False
+
+
+def _leave_all(run: Run, visits: Sequence[Visit], context: Context, why: str) -> None:
+    for visit in visits:
+        checks = [*_ids(Group.PATH)]
+        if visit.target.firewall:
+            checks += [*_ids(Group.JAIL), *_OF_WORKSPACES]
+        run.leave(checks, visit.target.subject, why, "mend that first")
+    for server in context.servers:
+        run.leave(_ids(Group.MCP), server.settings.slug, why, "mend that first")
+    of_stack = [check for check in _ids(Group.AUDIT) if check not in _OF_WORKSPACES]
+    run.leave(of_stack, "", why, "mend that first")
+
+
+def _ids(group: Group) -> list[str]:
+    return [check.id for check in catalogue.of(group)]
+
+
+def _wanted(run: Run, group: Group) -> bool:
+    return run.wants(*_ids(group))

@@ -1,0 +1,109 @@
+"""Signatures of evidence, by cosign or by an ssh key; both tools are the signer's own.
+
+OpenSSH signs files by itself since 8.0 (ssh-keygen(1), -Y): the signature stands beside the file in
+`.sig`, and is verified against the signers' public keys in a file of allowed signers. cosign signs
+with a key or a key service into a bundle, `.sigstore.json`: since 2.6 it ignores the flags for a
+signature alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+NAMESPACE: Final = "firewalled-coder"
+"""What an ssh signature is for, so that it is worth nothing elsewhere."""
+SSH: Final = ".sig"
+COSIGN: Final = ".sigstore.json"
+
+_SECONDS: Final = 120
+
+
+class SignatureError(Exception):
+    """A file could not be signed, or a signature does not hold; the message says why."""
+
+
+def sign(path: Path, key: str) -> Path:
+    """Sign a file; returns the signature's.
+
+    Args:
+        path: the file.
+        key: the file of an ssh key, private or public with the private one in an agent; or
+            `cosign:KEY` with what `cosign sign-blob --key` takes.
+
+    Raises:
+        SignatureError: the tool is missing or refuses.
+    """
+    scheme, colon, name = key.partition(":")
+    if colon and scheme == "cosign":
+        signature = path.with_name(path.name + COSIGN)
+        _run(["cosign", "sign-blob", "--yes", "--key", name, "--new-bundle-format",
+              "--bundle", str(signature), str(path)])  # fmt: skip
+        return signature
+    signature = path.with_name(path.name + SSH)
+    signature.unlink(missing_ok=True)
+    _run(
+        ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", str(Path(key).expanduser()), str(path)]
+    )
+    return signature
+
+
+def verify(path: Path, key: str | None) -> str:
+    """Return who signed a file.
+
+    Args:
+        path: the file.
+        key: a file of allowed signers (ssh-keygen(1)), or `cosign:KEY` with what `cosign
+            verify-blob --key` takes; None to say whether there is a signature at all.
+
+    Raises:
+        SignatureError: there is none, or it does not hold.
+    """
+    ssh, cosign = (path.with_name(path.name + end) for end in (SSH, COSIGN))
+    if key is None:
+        there = [each.name for each in (ssh, cosign) if each.exists()]
+        return f"signed, not verified: {', '.join(there)}" if there else "not signed"
+    scheme, colon, name = key.partition(":")
+    if colon and scheme == "cosign":
+        if not cosign.exists():
+            raise SignatureError(f"there is no {cosign.name}")
+        _run(["cosign", "verify-blob", "--key", name, "--new-bundle-format",
+              "--bundle", str(cosign), str(path)])  # fmt: skip
+        return f"signed by the key {name}"
+    if not ssh.exists():
+        raise SignatureError(f"there is no {ssh.name}")
+    signers = str(Path(key).expanduser())
+    found = _run(
+        ["ssh-keygen", "-Y", "find-principals", "-s", str(ssh), "-f", signers]
+    ).strip().splitlines()  # fmt: skip
+    if not found:
+        raise SignatureError(f"no signer of {key} signed it")
+    who = found[0]
+    _run(["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-f", signers, "-I", who,
+          "-s", str(ssh)], path)  # fmt: skip
+    return f"signed by {who}"
+
+
+def _run(command: Sequence[str], given: Path | None = None) -> str:
+    if shutil.which(command[0]) is None:
+        raise SignatureError(f"{command[0]} is not on PATH")
+    try:
+        done = subprocess.run(
+            command,
+            input=given.read_bytes() if given else b"",
+            capture_output=True,
+            # A passphrase is asked for at a terminal, or by an agent.
+            env={**os.environ, "LC_ALL": "C"},
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SignatureError(f"{command[0]} has not ended after {_SECONDS} s") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise SignatureError(f"{command[0]}: {said[-1] if said else f'status {done.returncode}'}")
+    return done.stdout.decode(errors="replace")

@@ -1,0 +1,138 @@
+"""Alerts on Coder's database: what PostgreSQL answers Grafana's role, and when that fires."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from components.alerts.component import AlertsArgs
+from components.grafana_role import role_sql
+from tests.components.alerts.test_grafana import evaluate, rules
+from tests.components.dashboards import postgres
+from tests.components.dashboards.prometheus import Vector
+
+SCHEMA = Path(__file__).parents[1] / "dashboards" / "coder_schema.sql"
+ARGS = AlertsArgs(confined_templates=("firewalled", "other"))
+LINE = "{} outside, 1 jailed, policy {} (ada/dev)"
+
+
+class Database:
+    """Coder's tables with a few rows, read as Grafana reads them."""
+
+    def __init__(self, server: postgres.Server) -> None:
+        self.server = server
+        self.password = secrets.token_hex(16)
+        server.psql(SCHEMA.read_text(encoding="utf-8"))
+        server.psql(role_sql(), environment={"AIGOV_DB_PASSWORD": self.password})
+
+    def tell(self, value: str, *, minutes_ago: float = 1, key: str = "jail") -> None:
+        self.server.psql(
+            "INSERT INTO workspace_agent_metadata (workspace_agent_id, display_name, key, script,"
+            " value, timeout, interval, collected_at) VALUES (gen_random_uuid(), 'x',"
+            f" '{key}', '', '{value}', 30, 60, now() - interval '{minutes_ago} minutes')"
+        )
+
+    def answers(self, alert: str) -> dict[str, Vector]:
+        """Return the result of each query to PostgreSQL, as Grafana makes labels of its rows."""
+        answered: dict[str, Vector] = {}
+        for step in rules(ARGS)[alert]["data"]:
+            if not (sql := step["model"].get("rawSql")):
+                continue
+            assert step["model"]["format"] == "table"
+            assert "$" not in sql, "Grafana may expand it"
+            rows = self.server.rows(sql, user="grafana_ro", password=self.password)
+            answered[step["refId"]] = {
+                tuple((k, v) for k, v in row.items() if k != "value"): float(row["value"])
+                for row in rows
+            }
+            assert len(answered[step["refId"]]) == len(rows), "two rows of the same labels"
+        return answered
+
+    def firing(self, alert: str, **others: float) -> list[dict[str, str]]:
+        values: Mapping[str, Vector] = {name: {(): value} for name, value in others.items()}
+        return evaluate(rules(ARGS)[alert], {**self.answers(alert), **values})
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Database]:
+    with postgres.running() as server:
+        yield Database(server)
+
+
+@pytest.fixture
+def database(running: Database) -> Database:
+    running.server.psql("TRUNCATE workspace_agent_metadata, templates")
+    return running
+
+
+def test_a_process_outside_fires_for_its_workspace(database: Database) -> None:
+    database.tell(LINE.format(2, "as deployed"))
+    database.tell("0 outside, 1 jailed, policy as deployed (grace/x)")
+    assert database.firing("ClaudeCodeUnjailed") == [{"workspace": "ada/dev"}]
+    assert list(database.answers("ClaudeCodeUnjailed")["query_A"].values()) == [2]
+    assert database.firing("BoundaryPolicyForeign") == []
+
+
+@pytest.mark.parametrize("policy", ["foreign", "changed", "extended"])
+def test_another_policy_fires(database: Database, policy: str) -> None:
+    database.tell(LINE.format(0, policy))
+    fired = database.firing("BoundaryPolicyForeign")
+    assert fired == [{"workspace": "ada/dev", "policy": policy}]
+    assert database.firing("ClaudeCodeUnjailed") == []
+
+
+def test_a_policy_that_nobody_uses_is_no_other(database: Database) -> None:
+    database.tell(LINE.format(0, "not in use"))
+    assert database.firing("BoundaryPolicyForeign") == []
+
+
+@pytest.mark.parametrize("alert", ["ClaudeCodeUnjailed", "BoundaryPolicyForeign"])
+def test_what_is_old_or_no_such_line_fires_nothing(database: Database, alert: str) -> None:
+    database.tell(LINE.format(2, "foreign"), minutes_ago=6)
+    database.tell(LINE.format(2, "foreign"), key="cpu")
+    database.tell("2 outside, sh: awk: not found")
+    database.tell("")
+    assert database.firing(alert) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "connected", "fires"),
+    [
+        pytest.param(LINE.format(0, "not in use"), 3, False, id="one of them tells"),
+        pytest.param("sh: awk: not found", 3, True, id="an error in its place"),
+        pytest.param(None, 3, True, id="none tells"),
+        pytest.param(None, 0, False, id="nobody works"),
+    ],
+)
+def test_silence_is_connected_agents_without_a_line(
+    database: Database, line: str | None, connected: float, fires: bool
+) -> None:
+    if line is not None:
+        database.tell(line)
+    assert bool(database.firing("JailWatchSilent", query_A=connected)) is fires
+
+
+def test_agents_fire_where_a_template_with_a_firewall_lets_them(database: Database) -> None:
+    templates = (
+        "INSERT INTO templates (id, name, deleted, active_version_id{}) VALUES "
+        "(gen_random_uuid(), '{}', {}, gen_random_uuid(){})"
+    )
+    database.server.psql(templates.format("", "firewalled", "false", ""))
+    assert database.firing("AgentsAllowedBehindFirewall") == [], "a Coder before 2.37"
+    database.server.psql(
+        "ALTER TABLE templates ADD COLUMN agents_allowed boolean DEFAULT true NOT NULL"
+    )
+    try:
+        database.server.psql("TRUNCATE templates")
+        for name, deleted, allowed in (
+            ("firewalled", "false", "true"),
+            ("firewalled", "true", "true"),
+            ("other", "false", "false"),
+            ("open", "false", "true"),
+        ):
+            column = ", agents_allowed"
+            database.server.psql(templates.format(column, name, deleted, f", {allowed}"))
+        assert database.firing("AgentsAllowedBehindFirewall") == [{"template": "firewalled"}]
+    finally:
+        database.server.psql("ALTER TABLE templates DROP COLUMN agents_allowed")

@@ -1,0 +1,114 @@
+"""Signatures by ssh keys, made and held by OpenSSH itself; cosign's command line."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops.verification import signature
+from ops.verification.signature import SignatureError
+
+
+def key(folder: Path, name: str) -> Path:
+    path = folder / name
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def signers(folder: Path, **keys: Path) -> str:
+    """A file of allowed signers."""
+    path = folder / f"signers-{'-'.join(keys)}"
+    lines = [f"{name}@example.com {each.with_suffix('.pub').read_text()}"
+             for name, each in keys.items()]  # fmt: skip
+    path.write_text("".join(lines))
+    return str(path)
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Path:
+    path = tmp_path / "SHA256SUMS"
+    path.write_text("abc  evidence.json\n")
+    return path
+
+
+def test_who_signed_it(signed: Path, tmp_path: Path) -> None:
+    dana, other = key(tmp_path, "dana"), key(tmp_path, "other")
+    assert signature.verify(signed, None) == "not signed"
+    assert signature.sign(signed, str(dana)) == tmp_path / "SHA256SUMS.sig"
+    assert signature.verify(signed, None) == "signed, not verified: SHA256SUMS.sig"
+    assert signature.verify(signed, signers(tmp_path, dana=dana)) == "signed by dana@example.com"
+    both = signers(tmp_path, other=other, dana=dana)
+    assert signature.verify(signed, both) == "signed by dana@example.com"
+
+
+def test_the_wrong_key_is_found(signed: Path, tmp_path: Path) -> None:
+    signature.sign(signed, str(key(tmp_path, "dana")))
+    with pytest.raises(SignatureError):
+        signature.verify(signed, signers(tmp_path, other=key(tmp_path, "other")))
+
+
+def test_a_change_after_signing_is_found(signed: Path, tmp_path: Path) -> None:
+    dana = key(tmp_path, "dana")
+    signature.sign(signed, str(dana))
+    signed.write_text("def  evidence.json\n")
+    with pytest.raises(SignatureError, match="ssh-keygen"):
+        signature.verify(signed, signers(tmp_path, dana=dana))
+
+
+def test_a_signature_for_something_else_is_worth_nothing(signed: Path, tmp_path: Path) -> None:
+    dana = key(tmp_path, "dana")
+    command = ["ssh-keygen", "-Y", "sign", "-n", "git", "-f", str(dana), str(signed)]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(SignatureError):
+        signature.verify(signed, signers(tmp_path, dana=dana))
+
+
+def test_no_signature_although_a_signer_is_named(signed: Path, tmp_path: Path) -> None:
+    with pytest.raises(SignatureError, match=r"there is no SHA256SUMS\.sig"):
+        signature.verify(signed, signers(tmp_path, dana=key(tmp_path, "dana")))
+    with pytest.raises(SignatureError, match=r"there is no SHA256SUMS\.sigstore\.json"):
+        signature.verify(signed, "cosign:cosign.pub")
+
+
+def test_signing_again_takes_the_new_key(signed: Path, tmp_path: Path) -> None:
+    first, second = key(tmp_path, "first"), key(tmp_path, "second")
+    signature.sign(signed, str(first))
+    signature.sign(signed, str(second))
+    assert signature.verify(signed, signers(tmp_path, s=second)) == "signed by s@example.com"
+
+
+def test_a_key_that_is_not_there(signed: Path, tmp_path: Path) -> None:
+    with pytest.raises(SignatureError, match="ssh-keygen: "):
+        signature.sign(signed, str(tmp_path / "none"))
+    assert signature.verify(signed, None) == "not signed"
+
+
+def test_a_tool_that_is_not_there(
+    signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name, tool in (("cosign:k.key", "cosign"), ("k", "ssh-keygen")):
+        with pytest.raises(SignatureError, match=f"{tool} is not on PATH"):
+            signature.sign(signed, name)
+
+
+def test_what_cosign_is_asked(
+    signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    tool = tmp_path / "cosign"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n[ "$KEY_IS_WRONG" ] || exit 0\n'
+                    "echo 'Error: invalid signature' >&2\nexit 1\n")  # fmt: skip
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    made = signature.sign(signed, "cosign:k.key")
+    made.write_text("signature")
+    assert signature.verify(signed, "cosign:k.pub") == "signed by the key k.pub"
+    assert asked.read_text().splitlines() == [
+        f"sign-blob --yes --key k.key --new-bundle-format --bundle {made} {signed}",
+        f"verify-blob --key k.pub --new-bundle-format --bundle {made} {signed}",
+    ]
+    monkeypatch.setenv("KEY_IS_WRONG", "1")
+    with pytest.raises(SignatureError, match="cosign: Error: invalid signature"):
+        signature.verify(signed, "cosign:k.pub")
