@@ -24,7 +24,9 @@ from components.external_auth import (
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
 from components.mcp_server import McpServerArgs, authorization
-from components.network import WorkspaceNamespaceArgs, WorkspaceNetworkPolicyArgs, network_policies
+from components.network.args import WorkspaceNetworkPolicyArgs
+from components.network.manifests import network_policies
+from components.network.namespace_args import WorkspaceNamespaceArgs
 from components.settings import Lifetime, McpServerSettings, Settings, Template
 from components.settings_network import surroundings
 from components.workspace_template import (

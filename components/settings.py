@@ -6,8 +6,6 @@ stack, key, value and what would be right. Secrets stand under the one key `secr
 `pulumi config set --secret --path`; their values are kept in `SecretStr` and never printed.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import Annotated, Literal
 
@@ -35,7 +33,7 @@ from components.dashboards.uids import UIDS as DASHBOARDS
 from components.network.settings import NamespaceSettings, NetworkSettings
 from components.observability.database import SslMode
 from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER
-from components.section import Section
+from components.section import Section, no_list, no_map
 from components.settings_types import (
     AgentVariables,
     AlertLabel,
@@ -147,9 +145,13 @@ class Choice(Section):
 class Resources(Section):
     """Sizes of a workspace."""
 
-    cpu: Choice = Field(Choice(options=[2, 4, 8], default=4), description="Cores.")
-    memory: Choice = Field(Choice(options=[4, 8, 16], default=8), description="Memory in GiB.")
-    disk: Choice = Field(Choice(options=[10, 20, 50], default=20), description="Home in GiB.")
+    cpu: Choice = Field(Choice.model_construct(options=[2, 4, 8], default=4), description="Cores.")
+    memory: Choice = Field(
+        Choice.model_construct(options=[4, 8, 16], default=8), description="Memory in GiB."
+    )
+    disk: Choice = Field(
+        Choice.model_construct(options=[10, 20, 50], default=20), description="Home in GiB."
+    )
 
 
 class Modules(Section):
@@ -178,18 +180,24 @@ class Workspaces(Section):
     use_kubeconfig: bool = Field(
         False, description="The provisioner uses its own kubeconfig, not its service account."
     )
-    resources: Resources = Field(Resources(), description="Sizes an owner may choose from.")
+    resources: Resources = Field(
+        Resources.model_construct(), description="Sizes an owner may choose from."
+    )
     tasks: bool = Field(True, description="Coder Tasks wiring; deprecated as of Coder 2.34.")
     agent_env: AgentVariables = Field(
-        default_factory=dict, description="Variables of every agent; no secrets."
+        default_factory=no_map, description="Variables of every agent; no secrets."
     )
     boundary_version: BoundaryRelease = Field(
         BOUNDARY, description="Release of Boundary; latest is another one without notice."
     )
-    modules: Modules = Field(Modules(), description="Versions of the registry's modules.")
-    providers: Providers = Field(Providers(), description="Versions of Terraform's providers.")
+    modules: Modules = Field(
+        Modules.model_construct(), description="Versions of the registry's modules."
+    )
+    providers: Providers = Field(
+        Providers.model_construct(), description="Versions of Terraform's providers."
+    )
     provisioner_tags: dict[str, str] = Field(
-        default_factory=dict, description="Which provisioners build the templates, by their tags."
+        default_factory=no_map, description="Which provisioners build the templates, by their tags."
     )
 
 
@@ -215,9 +223,11 @@ class PolicySettings(Section):
         default_factory=lambda: list(DEFAULT),
         description="Groups of the catalogue; all but the read-only ones if unset.",
     )
-    rules: list[AddedRule] = Field(default_factory=list, description="Rules besides the groups'.")
-    must_allow: list[Expected] = Field(default_factory=list, description="Must be allowed.")
-    must_deny: list[Expected] = Field(default_factory=list, description="Must be denied.")
+    rules: list[AddedRule] = Field(
+        default_factory=no_list, description="Rules besides the groups'."
+    )
+    must_allow: list[Expected] = Field(default_factory=no_list, description="Must be allowed.")
+    must_deny: list[Expected] = Field(default_factory=no_list, description="Must be denied.")
     accept_everything: bool = Field(
         False, description="Accept rules that open every host; an error otherwise."
     )
@@ -248,10 +258,10 @@ class Access(Section):
     """Who may use or administer a template, by the names of Coder's groups."""
 
     use: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
-        default_factory=list, description="Groups that may make workspaces."
+        default_factory=no_list, description="Groups that may make workspaces."
     )
     admin: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
-        default_factory=list, description="Groups that may change the template."
+        default_factory=no_list, description="Groups that may change the template."
     )
 
 
@@ -264,7 +274,7 @@ class Lifetime(Section):
     dormant_after_hours: Hours | None = Field(None, description="Unused this long: dormant.")
     delete_dormant_after_hours: Hours | None = Field(None, description="Dormant this long: gone.")
     stop_days: Annotated[list[Weekday], NoDuplicates] = Field(
-        default_factory=list, description="Days of a required stop."
+        default_factory=no_list, description="Days of a required stop."
     )
     stop_every_weeks: int = Field(1, ge=1, le=16, description="Weeks between required stops.")
 
@@ -285,15 +295,17 @@ class Template(Section):
     )
     git_credentials: bool = Field(True, description="Its agents get their owner's GitLab token.")
     capabilities: list[Literal["NET_ADMIN"]] = Field(
-        default_factory=list, description="Capabilities of the container; nsjail has NET_ADMIN."
+        default_factory=no_list, description="Capabilities of the container; nsjail has NET_ADMIN."
     )
     agent_env: AgentVariables = Field(
-        default_factory=dict, description="Variables besides the stack's."
+        default_factory=no_map, description="Variables besides the stack's."
     )
     access: Access | None = Field(
         None, description="None: everyone in the organization may use it. Licensed."
     )
-    lifetime: Lifetime = Field(Lifetime(), description="When workspaces stop, sleep and go.")
+    lifetime: Lifetime = Field(
+        Lifetime.model_construct(), description="When workspaces stop, sleep and go."
+    )
     require_active_version: bool = Field(
         False, description="Workspaces start on the active version only."
     )
@@ -315,7 +327,7 @@ class FirewallSwitch(Section):
     )
     who: str | None = Field(None, min_length=1, description="Who switched it off.")
     templates: Annotated[list[TemplateName], NoDuplicates] = Field(
-        default_factory=list, description="Templates that run unconfined; all of them if empty."
+        default_factory=no_list, description="Templates that run unconfined; all of them if empty."
     )
 
 
@@ -353,7 +365,7 @@ class Grafana(Section):
         None, description="Path in Grafana's pod of the CA for verify-ca and verify-full."
     )
     database_role: DatabaseRole = Field(
-        DatabaseRole(), description="Who makes the role that reads it."
+        DatabaseRole.model_construct(), description="Who makes the role that reads it."
     )
     loki_url: Endpoint | None = Field(
         "http://loki.monitoring.svc:3100", description="Loki; null: its data source is there."
@@ -365,7 +377,7 @@ class Grafana(Section):
     loki_uid: GrafanaUid = Field("loki", description="Data source uid.")
     postgres_uid: GrafanaUid = Field("aibridge-postgres", description="Data source uid.")
     loki_selector: dict[LokiLabel, LokiValue] = Field(
-        default_factory=dict, description="More stream labels of coderd's log."
+        default_factory=no_map, description="More stream labels of coderd's log."
     )
 
 
@@ -402,7 +414,7 @@ class Alerts(Section):
         description="Labels of the PrometheusRule, by which Prometheus selects it.",
     )
     labels: dict[AlertLabel, str] = Field(
-        default_factory=dict, description="Labels of every alert, to route by."
+        default_factory=no_map, description="Labels of every alert, to route by."
     )
     runbook_url: Endpoint | None = Field(
         None, description="Where docs/alerts.md is read; its path in the repository if unset."
@@ -410,7 +422,9 @@ class Alerts(Section):
     grafana_url: Endpoint | None = Field(
         None, description="Grafana's address in links to dashboards; a path alone if unset."
     )
-    thresholds: AlertThresholds = Field(AlertThresholds(), description="When the alerts fire.")
+    thresholds: AlertThresholds = Field(
+        AlertThresholds.model_construct(), description="When the alerts fire."
+    )
 
 
 class McpServerSettings(Section):
@@ -422,7 +436,7 @@ class McpServerSettings(Section):
     description: str = Field("", description="One line that people see.")
     read_only: bool = Field(True, description="Send X-MCP-Readonly: true.")
     tools: Annotated[list[Annotated[str, Field(min_length=1)]], NoDuplicates] = Field(
-        default_factory=list, description="Tools allowed; all if empty."
+        default_factory=no_list, description="Tools allowed; all if empty."
     )
     availability: Literal["force_on", "default_on", "default_off"] = Field(
         "default_off", description="Whether chats start with it."
@@ -441,13 +455,13 @@ class Secrets(Section):
 
     coder_token: SecretStr = Field(description="Session token of a Coder template admin.")
     external_auth: dict[str, ClientCredentials] = Field(
-        default_factory=dict, description="By the id of the provider."
+        default_factory=no_map, description="By the id of the provider."
     )
     mcp: dict[str, SecretStr] = Field(
-        default_factory=dict, description="Authorization header by the slug of the MCP server."
+        default_factory=no_map, description="Authorization header by the slug of the MCP server."
     )
     verify: dict[Service, SecretStr] = Field(
-        default_factory=dict, description="Tokens with which verify asks, by service."
+        default_factory=no_map, description="Tokens with which verify asks, by service."
     )
 
 
@@ -455,25 +469,36 @@ class Settings(Section):
     """A stack's settings."""
 
     coder: Coder = Field(description="The Coder deployment.")
-    kubernetes: Kubernetes = Field(Kubernetes(), description="The cluster.")
+    kubernetes: Kubernetes = Field(Kubernetes.model_construct(), description="The cluster.")
     external_auth: ExternalAuth = Field(description="GitLab as the required external login.")
-    workspaces: Workspaces = Field(Workspaces(), description="What all templates share.")
+    workspaces: Workspaces = Field(
+        Workspaces.model_construct(), description="What all templates share."
+    )
     templates: list[Template] = Field(min_length=1, description="The workspace templates.")
-    policy: PolicySettings = Field(default_factory=PolicySettings, description="Egress policy.")
-    firewall: FirewallSwitch = Field(FirewallSwitch(), description="The emergency switch.")
+    policy: PolicySettings = Field(
+        default_factory=PolicySettings.model_construct, description="Egress policy."
+    )
+    firewall: FirewallSwitch = Field(
+        FirewallSwitch.model_construct(), description="The emergency switch."
+    )
     network: NetworkSettings = Field(
-        default_factory=NetworkSettings, description="What workspaces reach at all."
+        default_factory=NetworkSettings.model_construct, description="What workspaces reach at all."
     )
     workspace_namespace: NamespaceSettings | None = Field(
         None, description="Pod Security, quota and limits of workspaces.namespace; none if unset."
     )
-    grafana: Grafana = Field(default_factory=Grafana, description="Dashboards, data sources.")
-    alerts: Alerts = Field(default_factory=Alerts, description="Alerts, and who evaluates them.")
+    grafana: Grafana = Field(
+        default_factory=Grafana.model_construct, description="Dashboards, data sources."
+    )
+    alerts: Alerts = Field(
+        default_factory=Alerts.model_construct, description="Alerts, and who evaluates them."
+    )
     mcp_servers: list[McpServerSettings] = Field(
-        default_factory=list, description="MCP servers for agents."
+        default_factory=no_list, description="MCP servers for agents."
     )
     verify: VerifySettings = Field(
-        default_factory=VerifySettings, description="What `ops verify` asks, and where it is."
+        default_factory=VerifySettings.model_construct,
+        description="What `ops verify` asks, and where it is.",
     )
     protected: bool = Field(
         False,

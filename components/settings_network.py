@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.boundary import PolicyError
-from components.network import Limits
+from components.network.namespace_args import Limits
 from components.network.settings import Surroundings, TemplatePart, faults
 from components.settings import Settings
 from components.settings_problems import Problem

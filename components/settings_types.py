@@ -12,7 +12,7 @@ from components import releases, syntax
 from components.agent_env import AgentEnv
 from components.alerts.names import NAMES as ALERTS
 from components.boundary import NAMES, Rule, RuleError
-from components.dashboards.model import StreamLabel
+from components.dashboards.log_fields import StreamLabel
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.errors import ArgsError
 from components.labels import label_problem

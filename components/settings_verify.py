@@ -1,7 +1,5 @@
 """The section `verify` of a stack's settings: what `python -m ops verify` asks, and where it is."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

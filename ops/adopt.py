@@ -18,7 +18,7 @@ from pulumi import automation
 
 from components.coder.api import Coderd, CoderdApi
 from components.settings import Settings
-from ops import diagnostics, engine, history, protection, settling, stacks, terminal
+from ops import diagnostics, engine, history, project, protection, settling, stacks, terminal
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
 from ops.state import State
@@ -311,18 +311,18 @@ def deployment_of(
 ) -> Iterator[Deployment]:
     """Yield a stack with its coderd, for as long as the context lasts; raises SettingsError."""
     settings = stacks.settings(stack, ready.work_dir)
-    token = ready.stack.get_config(f"{engine.PROJECT}:secrets.coderToken", path=True).value
+    token = ready.stack.get_config(f"{project.PROJECT}:secrets.coderToken", path=True).value
     with CoderdApi(Coderd(settings.coder.api, token)) as api:
         yield Deployment(ready, settings, api, message, progress)
 
 
-def adopt(stack: terminal.StackName) -> None:
+def adopt(stack: str) -> None:
     """Take over the templates, servers, ConfigMaps and Secrets that STACK would create."""
     with terminal.reported():
         # What it writes into the state comes from the checkout, as an update does.
         settings = stacks.settings(stack)
-        protection.check(stack, settings, engine.ROOT, planned=True)
-        record = history.record(engine.ROOT, "adopt", firewall=settings.switched_off)
+        protection.check(stack, settings, project.ROOT, planned=True)
+        record = history.record(project.ROOT, "adopt", firewall=settings.switched_off)
         with (
             engine.session(stack, terminal.progress) as ready,
             deployment_of(ready, stack, record.message(), terminal.progress) as deployment,

@@ -17,7 +17,7 @@ from rich.text import Text
 from components.boundary import Policy
 from components.boundary import Reach as Requests
 from ops import git, stacks
-from ops.assessment import Reach
+from ops.reach import Reach
 from ops.traffic import InputError
 
 TIMEOUT: Final = 120.0

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ops import diagnostics, engine
+from ops.project import OperatorError
 
 HOST = Path(__file__).with_name("host.py")
 
 
-class HostError(engine.EngineError):
+class HostError(OperatorError):
     """The program cannot be run at all; the message is the last thing its process said."""
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from ops import engine, git, history, stack_file
+from ops import engine, git, history, project, stack_file
 from ops.changes import without_secrets
+from ops.project import OperatorError
 
 FORMAT: Final = 1
 _PROGRAM: Final = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
@@ -36,7 +37,7 @@ _BOOKKEEPING: Final = frozenset(
 _NAMED: Final = 5
 
 
-class PlanError(engine.EngineError):
+class PlanError(OperatorError):
     """A plan cannot be saved or applied; the message says why. Nothing was applied."""
 
 
@@ -79,7 +80,7 @@ class Plan:
             yield file
 
 
-def basis(session: engine.Session, name: str, root: Path = engine.ROOT) -> Basis:
+def basis(session: engine.Session, name: str, root: Path = project.ROOT) -> Basis:
     """Return what a plan of stack `name` rests on now, with the program at `root`."""
     found = git.facts(root)
     latest = history.of(session.stack)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.settings import Settings
-from ops import engine, git, stacks
+from ops import git, stacks
+from ops.project import OperatorError
 
 _SHOWN = 5
 
 
-class ProtectedError(engine.EngineError):
+class ProtectedError(OperatorError):
     """A protected stack refuses; the message names every reason. Nothing was applied."""
 
 

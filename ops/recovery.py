@@ -16,10 +16,11 @@ from typing import Any, Final
 from pulumi import automation
 
 from components.coder.api import CoderdError
-from ops import diagnostics, engine, history, terminal
+from ops import diagnostics, engine, history, project, terminal
 from ops.adopt import Candidate, Deployment, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError
+from ops.project import OperatorError
 from ops.state import Resource, State
 from ops.steps import Step, object_id, observe
 from ops.tokens import MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE
@@ -33,7 +34,7 @@ _MADE: Final = " was made by the update that did not finish: the state knows it 
 _ENDED_BADLY: Final = frozenset({"failed", "in-progress"})
 
 
-class RecoveryError(engine.EngineError):
+class RecoveryError(OperatorError):
     """What an update left behind cannot be told from what others made; the way on is named."""
 
 
@@ -50,7 +51,7 @@ def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> State
     state = State(ready.stack)
     if not is_unfinished(ready.stack, state):
         return state
-    message = history.record(engine.ROOT, "recovery").message()
+    message = history.record(project.ROOT, "recovery").message()
     with deployment_of(ready, stack, message, terminal.progress) as deployment:
         finish(deployment, state, removing=removing)
     return State(ready.stack)

@@ -14,13 +14,14 @@ from components.coder.api import CoderdApi, CoderdError
 from components.settings_problems import SettingsError
 from ops import engine, terminal
 from ops.adopt import deployment_of
+from ops.project import OperatorError
 from ops.state import State
 from ops.tokens import TEMPLATE
 
 _NAMED: Final = 10
 
 
-class InUseError(engine.EngineError):
+class InUseError(OperatorError):
     """Templates of the stack have workspaces; the message lists them and says what to do."""
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from components import boundary
 from ops import network
 from ops.alerting import AlertChange
-from ops.assessment import Reach, StackPreview, Verdict
+from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, Change, Step
 from ops.coderd import Coderd, is_login
 from ops.markdown import LINE
@@ -26,6 +26,7 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.markdown import word as _word
 from ops.panel_changes import Panels
+from ops.reach import Reach
 from ops.template_changes import access_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.

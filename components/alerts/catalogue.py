@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from components.alerts import jail
 from components.alerts.model import Alert, AlertContext, Panel, Severity
 from components.dashboards import agent_firewall, ai_gateway, logql
-from components.dashboards.model import AuditField, Decision, Metrics
-from components.dashboards.panels import loki_metric, promql
+from components.dashboards.log_fields import AuditField, Decision
+from components.dashboards.metrics import Metrics
 from components.dashboards.promql import (
     absent,
     added,
@@ -20,6 +20,7 @@ from components.dashboards.promql import (
     where,
     without,
 )
+from components.dashboards.queries import loki_metric, promql
 
 _WORKSPACE = ("username", "workspace_name")
 _VERSION = (AuditField.TEMPLATE_ID, AuditField.TEMPLATE_VERSION_ID)

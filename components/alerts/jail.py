@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from components.alerts.model import Alert, AlertContext, Panel, Severity
 from components.dashboards import agent_firewall
-from components.dashboards.model import AgentMetadata, Metrics, Templates
-from components.dashboards.panels import Query, promql, sql_rows
+from components.dashboards.metrics import Metrics
 from components.dashboards.promql import aggregate, once, where
+from components.dashboards.queries import Query, promql, sql_rows
 from components.dashboards.sql import Select
+from components.dashboards.tables import AgentMetadata, Templates
 
 KEY = "jail"
 """Key of the metadata that the template's agent tells."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from components.dashboards.context import DashboardContext
-from components.dashboards.panels import Query, panel_id
+from components.dashboards.layout import panel_id
+from components.dashboards.queries import Query
 
 
 class Severity(StrEnum):

@@ -6,37 +6,23 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import logql, uids
 from components.dashboards.context import DashboardContext
+from components.dashboards.layout import Section, build_dashboard, choice, textbox
 from components.dashboards.links import by_cell
-from components.dashboards.model import (
-    AuditField,
-    BoundarySessions,
-    Decision,
-    Metrics,
-    UrlPart,
-    WorkspaceAgents,
-)
+from components.dashboards.log_fields import AuditField, Decision, UrlPart
+from components.dashboards.metrics import Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
 from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
     bar_gauge_panel,
-    build_dashboard,
-    choice,
     logs_panel,
-    loki_lines,
-    loki_metric,
     pie_panel,
-    promql,
-    sql_rows,
     stat_panel,
     table_panel,
-    textbox,
     timeseries_panel,
 )
 from components.dashboards.promql import added, aggregate, increase, once, rate, select, without
+from components.dashboards.queries import loki_lines, loki_metric, promql, sql_rows
 from components.dashboards.sql import Join, Select, in_range
+from components.dashboards.tables import BoundarySessions, WorkspaceAgents
 
 UID = uids.AGENT_FIREWALL
 TITLE = "Agent Firewall"

@@ -6,23 +6,11 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import uids
 from components.dashboards.context import DashboardContext
+from components.dashboards.layout import Section, build_dashboard, prometheus_variable
 from components.dashboards.links import by_cell
-from components.dashboards.model import Metric, Metrics
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Query,
-    Section,
-    Threshold,
-    Unit,
-    build_dashboard,
-    pie_panel,
-    prometheus_variable,
-    promql,
-    stat_panel,
-    table_panel,
-    timeseries_panel,
-)
+from components.dashboards.metrics import Metric, Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import pie_panel, stat_panel, table_panel, timeseries_panel
 from components.dashboards.promql import (
     Expression,
     added,
@@ -32,6 +20,7 @@ from components.dashboards.promql import (
     once,
     quantile_of_few,
 )
+from components.dashboards.queries import Query, promql
 
 UID = uids.PREBUILDS
 TITLE = "Prebuilds"

@@ -6,19 +6,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import coder_control_plane, coder_provisioners, kubernetes, uids
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import Metrics
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
-    build_dashboard,
-    pie_panel,
-    promql,
-    stat_panel,
-    timeseries_panel,
-)
+from components.dashboards.layout import Section, build_dashboard
+from components.dashboards.metrics import Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import pie_panel, stat_panel, timeseries_panel
 from components.dashboards.promql import (
     Expression,
     aggregate,
@@ -28,6 +19,7 @@ from components.dashboards.promql import (
     rate,
     select,
 )
+from components.dashboards.queries import promql
 
 UID = uids.STATUS
 TITLE = "Status"

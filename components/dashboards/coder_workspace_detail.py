@@ -15,24 +15,12 @@ from components.dashboards.coder_workspaces import (
     TRANSITION_COLORS,
 )
 from components.dashboards.context import DashboardContext
+from components.dashboards.layout import Section, build_dashboard, prometheus_variable
 from components.dashboards.links import by_cell
-from components.dashboards.model import BuildField, Metrics, StreamLabel
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
-    build_dashboard,
-    logs_panel,
-    loki_lines,
-    loki_metric,
-    prometheus_variable,
-    promql,
-    stat_panel,
-    table_panel,
-    timeseries_panel,
-)
+from components.dashboards.log_fields import BuildField, StreamLabel
+from components.dashboards.metrics import Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import logs_panel, stat_panel, table_panel, timeseries_panel
 from components.dashboards.promql import (
     added,
     aggregate,
@@ -42,6 +30,7 @@ from components.dashboards.promql import (
     once,
     rounded,
 )
+from components.dashboards.queries import loki_lines, loki_metric, promql
 
 UID = uids.WORKSPACE_DETAIL
 TITLE = "Workspace Detail"

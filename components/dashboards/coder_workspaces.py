@@ -6,21 +6,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import kubernetes, logql, uids
 from components.dashboards.context import DashboardContext
+from components.dashboards.layout import Section, build_dashboard, prometheus_variable
 from components.dashboards.links import by_cell
-from components.dashboards.model import Metrics
+from components.dashboards.metrics import Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
 from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
     bar_gauge_panel,
-    build_dashboard,
     logs_panel,
-    loki_lines,
     pie_panel,
-    prometheus_variable,
-    promql,
     stat_panel,
     table_panel,
     timeseries_panel,
@@ -39,6 +32,7 @@ from components.dashboards.promql import (
     select,
     topk,
 )
+from components.dashboards.queries import loki_lines, promql
 
 UID = uids.WORKSPACES
 TITLE = "Workspaces"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from components.dashboards.model import (
+from components.dashboards.log_fields import (
     AUDIT_MESSAGE,
     AuditField,
     BuildField,

@@ -3,8 +3,6 @@
 What a value may be is said by the components' Args alone: here they are only built.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -23,7 +21,7 @@ from components.network.namespace_args import (
     WorkspaceNamespaceArgs,
 )
 from components.network.values import Fault, NetworkArgsError
-from components.section import Section
+from components.section import Section, no_list, no_map
 from components.syntax import LAST_PORT
 
 Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
@@ -91,7 +89,7 @@ class DnsSettings(Section):
         [53], description="Ports on which those pods listen; 5353 on OpenShift."
     )
     addresses: list[str] = Field(
-        default_factory=list,
+        default_factory=no_list,
         description="Addresses that answer on port 53 besides, such as a cache on the node's "
         "169.254.20.10, or the DNS Service's own where the node answers for it.",
     )
@@ -113,7 +111,7 @@ class CoderdSettings(Section):
         description="Ports on which those pods listen, not the Service's.",
     )
     addresses: list[str] = Field(
-        default_factory=list,
+        default_factory=no_list,
         description="CIDRs or addresses behind the access URL that are not public, such as an "
         "internal load balancer's.",
     )
@@ -127,7 +125,7 @@ class AllowedSettings(Section):
     )
     namespace: str = Field("", description="Namespace of pods that are reached; or to.")
     pod_labels: dict[str, str] = Field(
-        default_factory=dict, description="Labels of those pods; all of the namespace if empty."
+        default_factory=no_map, description="Labels of those pods; all of the namespace if empty."
     )
     ports: list[int | str] = Field(description="TCP ports, or ranges such as 8000-8100.")
     why: str = Field(min_length=1, description="Why workspaces need it; shown in reviews.")
@@ -142,13 +140,17 @@ class NetworkSettings(Section):
     reason: str | None = Field(
         None, min_length=1, description="Why there is none; required then, beside a firewall."
     )
-    dns: DnsSettings = Field(default_factory=DnsSettings, description="The cluster's DNS.")
-    coderd: CoderdSettings = Field(default_factory=CoderdSettings, description="coderd.")
+    dns: DnsSettings = Field(
+        default_factory=DnsSettings.model_construct, description="The cluster's DNS."
+    )
+    coderd: CoderdSettings = Field(
+        default_factory=CoderdSettings.model_construct, description="coderd."
+    )
     allow: list[AllowedSettings] = Field(
-        default_factory=list, description="What else workspaces reach."
+        default_factory=no_list, description="What else workspaces reach."
     )
     cluster_ranges: list[str] = Field(
-        default_factory=list,
+        default_factory=no_list,
         description="CIDRs of the cluster's pods, Services and nodes, which no CIDR opens; needed "
         "where they are public addresses, or an entry of allow holds them.",
     )
@@ -237,7 +239,8 @@ class NamespaceSettings(Section):
     """What the workspaces' namespace enforces on every pod in it."""
 
     pod_security: PodSecuritySettings = Field(
-        PodSecuritySettings(), description="Pod Security Standards, as labels of the namespace."
+        PodSecuritySettings.model_construct(),
+        description="Pod Security Standards, as labels of the namespace.",
     )
     quota: QuotaSettings | None = Field(None, description="A ResourceQuota; none if unset.")
     limits: LimitSettings | None = Field(None, description="A LimitRange; none if unset.")

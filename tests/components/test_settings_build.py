@@ -29,8 +29,8 @@ from components.datasources import DataSources, object_name
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
-from components.network import network_policies
 from components.network.component import WorkspaceNetworkPolicy
+from components.network.manifests import network_policies
 from components.network.namespace import WorkspaceNamespace
 from components.settings import Settings
 from components.settings_load import load

@@ -11,7 +11,7 @@ from components.alerts import grafana as provisioned
 from components.alerts.component import AlertsArgs
 from components.alerts.model import Thresholds
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import Metrics
+from components.dashboards.metrics import Metrics
 from tests.components.dashboards import generated, loki, series
 from tests.components.dashboards import logql as grammar
 from tests.components.dashboards.generated import END, Request

@@ -6,7 +6,7 @@ import pytest
 
 from components.alerts.component import AlertsArgs
 from components.alerts.model import Thresholds
-from components.dashboards.model import Metric, Metrics
+from components.dashboards.metrics import Metric, Metrics
 from tests.components.dashboards import series
 from tests.components.dashboards.grafana import View
 from tests.components.dashboards.metric_figures import Figures

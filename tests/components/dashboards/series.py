@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from components.dashboards.model import Metric, MetricKind, Metrics
+from components.dashboards.metrics import Metric, MetricKind, Metrics
 from tests.components.dashboards.generated import workspace_id
 
 STEP = 60

@@ -11,7 +11,7 @@ import pytest
 from components.dashboards import logql
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
+from components.dashboards.log_fields import AuditField, Decision, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
 from tests.components.dashboards import generated, grafana, log_lines, loki
 from tests.components.dashboards import logql as grammar

@@ -9,17 +9,12 @@ import pytest
 
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
+from components.dashboards.layout import Section, build_dashboard, panel_id, render
 from components.dashboards.links import leads_to
-from components.dashboards.model import Metrics
-from components.dashboards.panels import (
-    Section,
-    build_dashboard,
-    panel_id,
-    promql,
-    render,
-    stat_panel,
-)
+from components.dashboards.metrics import Metrics
+from components.dashboards.panels import stat_panel
 from components.dashboards.promql import select
+from components.dashboards.queries import promql
 
 CONTEXT = DashboardContext()
 

@@ -9,7 +9,7 @@ import pytest
 
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import Metrics
+from components.dashboards.metrics import Metrics
 from tests.components.dashboards import (
     coder_figures,
     evaluator,

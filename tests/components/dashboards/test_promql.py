@@ -3,7 +3,7 @@
 import pytest
 
 from components.dashboards import promql
-from components.dashboards.model import Metrics
+from components.dashboards.metrics import Metrics
 from components.dashboards.promql import QueryError, aggregate, select
 from tests.components.dashboards.prometheus import Case, Check, judge, key
 from tests.components.dashboards.series import COUNT, END, Series

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
-from components.dashboards.model import Metric, Metrics
+from components.dashboards.metrics import Metric, Metrics
 from tests.components.dashboards.metric_figures import Figures, Key
 from tests.components.dashboards.prometheus import Vector, key
 from tests.components.dashboards.series import Labels, Series

@@ -10,17 +10,15 @@ import pytest
 import yaml
 
 from components import arguments
-from components.network import (
+from components.network.args import (
     TEMPLATE_LABEL,
     WORKSPACE_LABELS,
     Coderd,
     Dns,
-    Limits,
     Opening,
-    PodSecurity,
-    Quota,
     WorkspaceNetworkPolicyArgs,
 )
+from components.network.namespace_args import Limits, PodSecurity, Quota
 from components.settings import Settings
 from components.settings_load import load
 from components.settings_network import without_policy

@@ -3,14 +3,9 @@
 import re
 from collections import Counter
 
-from components.dashboards.model import (
-    AUDIT_MESSAGE,
-    GRANTED_TABLES,
-    AuditField,
-    Decision,
-    Metric,
-    Metrics,
-)
+from components.dashboards.log_fields import AUDIT_MESSAGE, AuditField, Decision
+from components.dashboards.metrics import Metric, Metrics
+from components.dashboards.tables import GRANTED_TABLES
 from components.observability.arrivals import ARRIVALS, Release
 from tests import deviations, recorded
 
