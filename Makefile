@@ -69,7 +69,7 @@ clean: $(READY)
 	@$(BIN)/python -m local.clean
 
 schema: $(READY)
-	@$(BIN)/python -c "import json; from components.settings_load import json_schema; \
+	@$(BIN)/python -c "import json; from components.settings.load import json_schema; \
 	print(json.dumps(json_schema(), indent=2))" > stacks/settings.schema.json
 	@$(BIN)/python -m docs.write_settings
 

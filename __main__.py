@@ -6,7 +6,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments, settings_network
+from components import arguments
 from components.alerts.component import Alerts
 from components.coder import deployment, package
 from components.coder.lookup import look_up
@@ -19,9 +19,10 @@ from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
 from components.network.component import WorkspaceNetworkPolicy
 from components.network.namespace import WorkspaceNamespace
-from components.settings import Settings
-from components.settings_load import from_engine
-from components.settings_problems import SettingsError, refuse
+from components.settings import network as settings_network
+from components.settings.load import from_engine
+from components.settings.model import Settings
+from components.settings.problems import SettingsError, refuse
 from components.workspace_template import WorkspaceTemplate
 
 STACK = pulumi.get_stack()

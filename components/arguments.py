@@ -27,8 +27,10 @@ from components.mcp_server import McpServerArgs, authorization
 from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
-from components.settings import Lifetime, McpServerSettings, Settings, Template
-from components.settings_network import surroundings
+from components.settings.mcp import McpServerSettings
+from components.settings.model import Settings
+from components.settings.network import surroundings
+from components.settings.templates import Lifetime, Template
 from components.workspace_template import (
     AutoStop,
     Choice,

@@ -17,7 +17,7 @@ import pulumi
 from pulumi import automation
 
 from components.coder.api import Coderd, CoderdApi
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import diagnostics, engine, history, project, protection, settling, stacks, terminal
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects

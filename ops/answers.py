@@ -21,7 +21,8 @@ from components.boundary import (
     printable,
     shown,
 )
-from components.settings import Settings, Template
+from components.settings.model import Settings
+from components.settings.templates import Template
 from ops.traffic import InputError, Request
 
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}

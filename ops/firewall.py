@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from components.settings_checks import LONGEST_OFF
-from components.settings_problems import PROJECT, SettingsError
+from components.settings.checks import LONGEST_OFF
+from components.settings.problems import PROJECT, SettingsError
 from ops import stack_file, stacks
 from ops.project import OperatorError
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import typer
 from pulumi import automation
 
-from components import settings_network
+from components.settings import network as settings_network
 from ops import changes, deployed, diagnostics, engine, network, plan, project, report, terminal
 from ops import stacks as stack_files
 from ops.assessment import StackPreview

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import git, stacks
 from ops.project import OperatorError
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from components.coder.api import CoderdApi, CoderdError
-from components.settings_problems import SettingsError
+from components.settings.problems import SettingsError
 from ops import engine, terminal
 from ops.adopt import deployment_of
 from ops.project import OperatorError

@@ -8,9 +8,9 @@ from typing import Any
 
 from components.boundary import Contract, Policy
 from components.boundary.credentials import HIDDEN
-from components.settings import Settings
-from components.settings_load import load
-from components.settings_problems import Problem, SettingsError
+from components.settings.load import load
+from components.settings.model import Settings
+from components.settings.problems import Problem, SettingsError
 from ops import project, stack_file
 
 

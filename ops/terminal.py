@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from components.settings_problems import SettingsError
+from components.settings.problems import SettingsError
 from ops.project import OperatorError
 
 console = Console(highlight=False)

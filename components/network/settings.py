@@ -21,7 +21,7 @@ from components.network.namespace_args import (
     WorkspaceNamespaceArgs,
 )
 from components.network.values import Fault, NetworkArgsError
-from components.section import Section, no_list, no_map
+from components.settings.section import Section, no_list, no_map
 from components.syntax import LAST_PORT
 
 Port = Annotated[int, Field(ge=1, le=LAST_PORT)]

@@ -17,7 +17,7 @@ import typer
 
 from components.boundary import PolicyError, shown
 from components.boundary.releases import release_doubt
-from components.settings_problems import SettingsError
+from components.settings.problems import SettingsError
 from ops import answers, exfiltration, project, stacks, terminal, traffic
 from ops.answers import Answer, Confinement
 from ops.exfiltration import Assessed

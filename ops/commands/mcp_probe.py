@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
-from components.settings import McpServerSettings
+from components.settings.mcp import McpServerSettings
 from ops import mcp_probe as probes
 from ops import project, stacks, terminal
 from ops.project import OperatorError

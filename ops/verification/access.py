@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from components import arguments, kubeconfig
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import engine, project, stacks
 from ops.verification import plan, services
 from ops.verification.cluster import Cluster

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.dashboards.context import DashboardContext
-from components.settings import Settings
+from components.settings.model import Settings
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
 from ops.verification.clients.prometheus import Prometheus

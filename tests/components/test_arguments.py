@@ -6,7 +6,7 @@ from typing import Any
 
 from components import arguments
 from components.coder.lookup import Known
-from components.settings_load import load
+from components.settings.load import load
 from components.workspace_template import (
     GroupAccess,
     ModuleVersions,

@@ -32,9 +32,9 @@ from components.mcp_server import McpServer
 from components.network.component import WorkspaceNetworkPolicy
 from components.network.manifests import network_policies
 from components.network.namespace import WorkspaceNamespace
-from components.settings import Settings
-from components.settings_load import load
-from components.settings_problems import SettingsError
+from components.settings.load import load
+from components.settings.model import Settings
+from components.settings.problems import SettingsError
 from components.workspace_template import WorkspaceTemplate, render
 from tests.components.recording import Recorder, record
 

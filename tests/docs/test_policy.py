@@ -17,7 +17,7 @@ from components.boundary import (
     exfiltration,
     releases,
 )
-from components.settings_load import load
+from components.settings.load import load
 from docs import examples
 from ops import project
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from components.settings_problems import SettingsError
+from components.settings.problems import SettingsError
 from ops import project, stacks
 from ops.cli import app
 from ops.firewall import KEY, SwitchError, last_day, set_switch, written

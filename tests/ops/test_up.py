@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from components.boundary import Policy
 from components.errors import ArgsError
-from components.settings_problems import Problem, SettingsError
+from components.settings.problems import Problem, SettingsError
 from local.tools import ToolError
 from ops import deployed, engine, history, recovery, stacks, terminal
 from ops.cli import app

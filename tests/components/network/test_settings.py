@@ -19,10 +19,10 @@ from components.network.args import (
     WorkspaceNetworkPolicyArgs,
 )
 from components.network.namespace_args import Limits, PodSecurity, Quota
-from components.settings import Settings
-from components.settings_load import load
-from components.settings_network import without_policy
-from components.settings_problems import SettingsError
+from components.settings.load import load
+from components.settings.model import Settings
+from components.settings.network import without_policy
+from components.settings.problems import SettingsError
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.section import Section
-from components.settings_types import Endpoint
+from components.settings.section import Section
+from components.settings.types import Endpoint
 
 Service = Literal["grafana", "loki", "prometheus"]
 """What has a token of its own: the secret `verify.<service>`."""
