@@ -16,7 +16,18 @@ import typer
 from pulumi import automation
 
 from components.settings import network as settings_network
-from ops import changes, deployed, diagnostics, engine, network, plan, project, report, terminal
+from ops import (
+    changes,
+    deployed,
+    diagnostics,
+    engine,
+    network,
+    plan,
+    project,
+    report,
+    report_json,
+    terminal,
+)
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
 from ops.project import OperatorError
@@ -193,7 +204,7 @@ def preview(
             except OSError as error:
                 raise OperatorError(f"cannot write {out}: {error.strerror}") from None
             terminal.progress(f"wrote {out}: {report.headline(found)}")
-    said = report.verdict(found)
+    said = report_json.verdict(found)
     if said == "fails":
         raise typer.Exit(1)
     if exit_code and said != "same":

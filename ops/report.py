@@ -27,13 +27,12 @@ from ops.markdown import visible as _visible
 from ops.markdown import word as _word
 from ops.panel_changes import Panels
 from ops.reach import Reach
+from ops.report_json import ORDER, stack_json, verdict
 from ops.template_changes import access_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
 FORMAT: Final = 1
-
-_ORDER: Final[tuple[Verdict, ...]] = ("fails", "opens", "destroys", "changes", "same")
 _WORDS: Final[Mapping[Verdict, str]] = {
     "fails": "⛔ the preview fails; nothing can be applied",
     "opens": "⚠️ agents reach more than they do now",
@@ -48,11 +47,6 @@ _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-",
 _NOTE: Final = 400
 _STACK_AT_LEAST: Final = 1_500
 _ALL: Final = "--json shows all"
-
-
-def verdict(previews: Iterable[StackPreview]) -> Verdict:
-    """Return the gravest verdict of several stacks, `same` for none."""
-    return min((preview.verdict for preview in previews), key=_ORDER.index, default="same")
 
 
 def headline(previews: Iterable[StackPreview]) -> str:
@@ -74,7 +68,7 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
         ]
         head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
         head += [*_fit(table, limit // 4, "stacks"), ""]
-    grave = sorted(previews, key=lambda each: _ORDER.index(each.verdict))
+    grave = sorted(previews, key=lambda each: ORDER.index(each.verdict))
     room = limit - _size(head) - 1
     bodies = [_stack(each, room) for each in grave]
     if sum(map(_size, bodies)) > room:
@@ -101,7 +95,7 @@ def to_json(previews: Sequence[StackPreview]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "verdict": verdict(previews),
-        "stacks": [_stack_json(preview) for preview in previews],
+        "stacks": [stack_json(preview) for preview in previews],
     }
 
 
@@ -389,91 +383,3 @@ def _fit(lines: Sequence[str], room: int, what: str) -> list[str]:
 
 def _size(lines: Iterable[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
-
-
-def _stack_json(preview: StackPreview) -> dict[str, Any]:
-    return {
-        "name": preview.name,
-        "verdict": preview.verdict,
-        "failure": preview.failure,
-        "firewallSwitchedOff": preview.switched_off,
-        "withoutNetworkPolicy": preview.without_network_policy,
-        "doubtfulRules": list(preview.doubts),
-        "notPinned": list(preview.floating),
-        "access": {
-            name: {"before": change.old, "after": change.new}
-            for name, change in preview.access.items()
-        },
-        "pins": {
-            name: [_change_json(change) for change in changes]
-            for name, changes in preview.pins.items()
-        },
-        "resources": preview.counted,
-        "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
-        "reach": [reach_json(reach) for reach in preview.reaches],
-        "agentVariables": {
-            name: [_change_json(change) for change in changes]
-            for name, changes in preview.variables.items()
-        },
-        "coderdVariables": [_change_json(change) for change in preview.coderd.changes],
-        "coderdRestarts": preview.coderd.restarts,
-        "chartHasToRollOut": list(preview.coderd.left),
-        "alerts": [
-            {"name": each.name, "op": each.op, "changed": list(each.parts)}
-            for each in preview.alerts
-        ],
-        "dashboards": [
-            {
-                "name": each.dashboard,
-                "op": each.op,
-                "added": list(each.added),
-                "removed": list(each.removed),
-                "changed": {title: list(parts) for title, parts in each.changed},
-                "settings": list(each.settings),
-            }
-            for each in preview.dashboards
-        ],
-        "steps": [
-            {
-                "op": step.op,
-                "urn": step.urn,
-                "changes": [_change_json(change) for change in step.changes],
-                "touched": list(step.touched),
-            }
-            for step in preview.steps
-        ],
-    }
-
-
-def reach_json(reach: Reach) -> dict[str, Any]:
-    """Return one template's change as plain data."""
-    return {
-        "template": reach.template,
-        "before": _confined(reach.before, reach.old is not None),
-        "after": _confined(reach.after, reach.new is not None),
-        "grades": list(reach.grades),
-        "opens": reach.opens,
-        "opened": [
-            {
-                **_host_json(each.found),
-                "grade": each.grade,
-                "receives": each.why,
-                "reason": each.reason,
-            }
-            for each in reach.opened
-        ],
-        "closed": [_host_json(found) for found in reach.comparison.closed],
-        "network": network.to_json(reach.network, reach.by_name),
-    }
-
-
-def _host_json(found: boundary.Reach) -> dict[str, Any]:
-    return {"host": found.host, "methods": list(found.methods), "paths": list(found.paths)}
-
-
-def _confined(there: bool, firewall: bool) -> str:
-    return "absent" if not there else "confined" if firewall else "unconfined"
-
-
-def _change_json(change: Change) -> dict[str, str | None]:
-    return {"path": change.path, "old": change.old, "new": change.new}

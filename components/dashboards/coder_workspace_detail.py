@@ -9,11 +9,8 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import kubernetes, logql, uids
-from components.dashboards.coder_workspaces import (
-    AGENT_STATUS_COLORS,
-    STATUS_COLORS,
-    TRANSITION_COLORS,
-)
+from components.dashboards.coder_workspaces import AGENT_STATUS_COLORS
+from components.dashboards.coder_workspaces_builds import STATUS_COLORS, TRANSITION_COLORS
 from components.dashboards.context import DashboardContext
 from components.dashboards.layout import Section, build_dashboard, prometheus_variable
 from components.dashboards.links import by_cell

@@ -212,11 +212,11 @@ def _warn(doubt: str, found: Sequence[Confinement]) -> None:
 
 
 def _compare(stack: str, other: str, found: Sequence[Reach], as_json: bool) -> bool:
-    from ops import against, report
+    from ops import against, report_json
 
     opens = any(reach.opens for reach in found)
     if as_json:
-        templates = [report.reach_json(reach) for reach in found]
+        templates = [report_json.reach_json(reach) for reach in found]
         head = {"format": FORMAT, "stack": stack, "against": other, "opens": opens}
         _print({**head, "templates": templates})
         return not opens

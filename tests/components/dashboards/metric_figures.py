@@ -13,7 +13,8 @@ from typing import Self
 from components.dashboards.metrics import Metric, Metrics
 from tests.components.dashboards.grafana import View
 from tests.components.dashboards.prometheus import Vector, key
-from tests.components.dashboards.series import AGENTS, PROVIDERS, STEP, Series
+from tests.components.dashboards.series import PROVIDERS
+from tests.components.dashboards.series_deployment import AGENTS, STEP, Series
 
 Key = tuple[str, str, str]
 

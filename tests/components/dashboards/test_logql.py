@@ -13,9 +13,9 @@ from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import AuditField, Decision, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
-from tests.components.dashboards import generated, grafana, log_lines, loki
+from tests.components.dashboards import generated_requests, grafana, log_lines, loki
 from tests.components.dashboards import logql as grammar
-from tests.components.dashboards.generated import END, START, Request
+from tests.components.dashboards.generated_requests import END, START, Request
 from tests.components.dashboards.loki import Entry
 from tests.logql import QueryError as LogQLError
 
@@ -39,7 +39,7 @@ def targets() -> dict[tuple[str, str], dict]:
 
 
 TARGETS = targets()
-REQUESTS = generated.requests()
+REQUESTS = generated_requests.requests()
 
 
 def view(**variables: grafana.Value) -> grafana.View:
@@ -116,7 +116,9 @@ def events(word: str, namespace: str, seconds: int | None = 900) -> list[Entry]:
 
 def workspace_ids() -> loki.Vector:
     """The workspaces that coderd's log names, by name and id, and in how many lines."""
-    named = Counter((r.workspace, generated.workspace_id(r.owner, r.workspace)) for r in in_range())
+    named = Counter(
+        (r.workspace, generated_requests.workspace_id(r.owner, r.workspace)) for r in in_range()
+    )
     named.update((line.workspace.name, line.workspace.id) for line in BUILDS)
     return {
         (("workspace_id", number), ("workspace_name", name)): float(count)
