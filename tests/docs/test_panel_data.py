@@ -79,10 +79,7 @@ def test_single_numbers_are_the_figures_of_the_samples(shown):
         expected = FIGURES[uid, title, "A"](metric_figures.Figures(everything, view))
         if PANELS[uid, title]["fieldConfig"]["defaults"]["unit"] == "dateTimeFromNow":
             later = (END - series_deployment.END).total_seconds() * 1000
-            expected = {
-                k: v + (END - series_deployment.END).total_seconds() * 1000
-                for k, v in expected.items()
-            }
+            expected = {k: v + later for k, v in expected.items()}
         (row,) = shown[uid, title].rows
         assert row["value"] == pytest.approx(expected[prometheus.key()]), (uid, title)
 
