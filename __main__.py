@@ -6,7 +6,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments
+from components import arguments, placement
 from components.alerts.component import Alerts
 from components.coder import deployment, package
 from components.coder.lookup import look_up
@@ -64,7 +64,9 @@ def declare(stack: Settings, root: Path) -> None:
     """Declare every resource of the stack and export its outputs."""
     # What does not fit what is there stops the run before anything is declared, all at once.
     known, found = look_up(stack), deployment.look_up(STACK, stack)
-    refuse(STACK, (*known.problems, *found.problems, *package.problems(stack)))
+    policy = arguments.network_policy(stack)
+    missing = placement.look_up(stack, closes_network=policy is not None)
+    refuse(STACK, (*known.problems, *found.problems, *missing, *package.problems(stack)))
     for warning in found.warnings:
         pulumi.log.warn(warning)
     wanted_templates = {
@@ -93,7 +95,6 @@ def declare(stack: Settings, root: Path) -> None:
     limits = arguments.workspace_namespace(stack)
     if limits:
         WorkspaceNamespace("workspace-namespace", limits, on_cluster)
-    policy = arguments.network_policy(stack)
     network = WorkspaceNetworkPolicy("network", policy, on_cluster) if policy else None
 
     # What closes the network is there before a template that counts on it, and goes after it.

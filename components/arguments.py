@@ -223,6 +223,7 @@ def data_sources(settings: Settings) -> DataSourcesArgs:
         prometheus_url=grafana.prometheus_url,
         prometheus_uid=grafana.prometheus_uid,
         loki_uid=grafana.loki_uid,
+        loki_tenant=grafana.loki_tenant,
         postgres_uid=grafana.postgres_uid,
         ssl_mode=grafana.database_ssl_mode,
         ca_file=grafana.database_ca_file,

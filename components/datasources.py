@@ -24,12 +24,14 @@ from components import syntax
 from components.boundary.credentials import masked
 from components.errors import refuse
 from components.observability.database import SslMode, ca_problem
+from components.observability.loki import tenant_problem
 from components.observability.provisioning import ORGANIZATION, literal
 
 PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
 POSTGRES_MAJOR_VERSION = 15
 LOKI_MAX_LINES = 1000
+TENANT_HEADER = "X-Scope-OrgID"
 DATABASE_NAME = "AI Gateway DB"
 POSTGRES_UID = "aibridge-postgres"
 _FIRST_UIDS = frozenset({"loki", "prometheus", POSTGRES_UID})
@@ -47,6 +49,7 @@ class DataSourcesArgs:
         loki_url: Loki's base URL.
         prometheus_url: Prometheus' base URL; kube-prometheus-stack brings this data source.
         loki_uid: Uid of the Loki data source.
+        loki_tenant: Tenant of a Loki that has many, sent as X-Scope-OrgID; `a|b` reads two.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
         prometheus_uid: Uid of the Prometheus data source.
         ssl_mode: How Grafana's connection to the database is protected.
@@ -60,6 +63,7 @@ class DataSourcesArgs:
     loki_url: str | None = "http://loki.monitoring.svc:3100"
     prometheus_url: str | None = None
     loki_uid: str = "loki"
+    loki_tenant: str | None = None
     postgres_uid: str = POSTGRES_UID
     prometheus_uid: str = "prometheus"
     ssl_mode: SslMode = "require"
@@ -83,6 +87,8 @@ class DataSourcesArgs:
         for url in (self.loki_url, self.prometheus_url):
             if url and (problem := syntax.endpoint_problem(url)):
                 yield f"URL {masked(url)!r} {problem}"
+        if problem := tenant_problem(self.loki_tenant, self.loki_url):
+            yield f"Loki's tenant {masked(self.loki_tenant or '')!r} {problem}"
         if problem := ca_problem(self.ssl_mode, self.ca_file):
             yield problem
         if ":" not in self.database_host or not syntax.is_host(self.database_host):
@@ -92,8 +98,7 @@ class DataSourcesArgs:
         """Return Grafana's provisioning file of each data source, by the source's uid."""
         sources = [self._postgres()]
         if self.loki_url:
-            sources.append(_proxied("Loki", "loki", self.loki_uid, self.loki_url))
-            sources[-1]["jsonData"] = {"maxLines": LOKI_MAX_LINES}
+            sources.append(self._loki(self.loki_url))
         if self.prometheus_url:
             sources.append(
                 _proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
@@ -111,6 +116,14 @@ class DataSourcesArgs:
                 former = [{"orgId": ORGANIZATION, "name": source["name"]}]
                 files[source["uid"]]["deleteDatasources"] = former
         return {uid: yaml.safe_dump(file, sort_keys=False) for uid, file in files.items()}
+
+    def _loki(self, url: str) -> dict[str, Any]:
+        source = _proxied("Loki", "loki", self.loki_uid, url)
+        source["jsonData"] = {"maxLines": LOKI_MAX_LINES}
+        if self.loki_tenant:
+            source["jsonData"]["httpHeaderName1"] = TENANT_HEADER
+            source["secureJsonData"] = {"httpHeaderValue1": self.loki_tenant}
+        return source
 
     def _postgres(self) -> dict[str, Any]:
         source = _proxied(

@@ -106,6 +106,16 @@ def get(asked: httpx.Client, path: str) -> httpx.Response:
         raise ClusterError(f"{asked.base_url} cannot be reached: {error}") from None
 
 
+def message(answer: httpx.Response) -> str:
+    """Return the message of a Kubernetes Status, nothing for any other body."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    found = isinstance(body, Mapping) and body.get("kind") == "Status"
+    return str(body.get("message", "")) if found else ""
+
+
 def find(context: str | None) -> Access:
     """Return what the kubeconfig says of a context; see client."""
     config = _config()

@@ -99,6 +99,21 @@ def is_grafana_uid(text: str) -> bool:
     return _GRAFANA_UID.match(text) is not None
 
 
+FOLDER = (
+    "must be the title of one folder: printable, up to 255 bytes, without / and \\, and not . or .."
+)
+
+
+def is_folder(text: str) -> bool:
+    """Whether dashboards and alerts land in a folder of that title in Grafana.
+
+    Its sidecar makes a path of it, of which Grafana takes the last part alone for dashboards and
+    the whole for alerts, and an absolute one leads away from where Grafana reads.
+    """
+    plain = text.isprintable() and text == text.strip() and not set(text) & set("/\\")
+    return plain and text not in {"", ".", ".."} and len(text.encode()) <= 255
+
+
 def origin_problem(url: str) -> str | None:
     """Return what is wrong with a URL of scheme, host and port alone, in words; None if nothing."""
     example = "https://coder.example.com"

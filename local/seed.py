@@ -41,7 +41,16 @@ ENVIRONMENT: Final[tuple[dict[str, Any], ...]] = (
 _DEPLOYMENT: Final[dict[str, Any]] = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
-    "metadata": {"name": "coder", "namespace": "coder", "labels": _LABELS},
+    "metadata": {
+        "name": "coder",
+        "namespace": "coder",
+        "labels": _LABELS,
+        # By these Helm 3 knows what it may change (pkg/action/validate.go).
+        "annotations": {
+            "meta.helm.sh/release-name": "coder",
+            "meta.helm.sh/release-namespace": "coder",
+        },
+    },
     "spec": {
         "replicas": 1,
         "selector": {"matchLabels": _SELECTOR},

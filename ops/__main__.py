@@ -6,7 +6,9 @@ import os
 # first model: a tenth of a command's start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
+from ops import streams
 from ops.cli import app
 
 if __name__ == "__main__":
+    streams.prepare()
     app(prog_name="python -m ops")

@@ -18,6 +18,7 @@ from components.alerts.model import Alert, AlertContext, Thresholds
 from components.dashboards.catalogue import CATALOGUE as DASHBOARDS
 from components.dashboards.context import DashboardContext
 from components.errors import refuse
+from components.syntax import FOLDER, is_folder
 
 GROUP = "firewalled-coder"
 RULE_VERSION, RULE_KIND = "monitoring.coreos.com/v1", "PrometheusRule"
@@ -69,8 +70,8 @@ class AlertsArgs:
         """Refuse what does not exist or never fires.
 
         Raises:
-            ArgsError: An unknown alert, one twice, a label of the alerts' own, or a threshold out
-                of its bounds.
+            ArgsError: An unknown alert, one twice, a label of the alerts' own, no folder, or a
+                threshold out of its bounds.
         """
         problems = [
             f"{name!r} is no alert; there are {', '.join(CATALOGUE)}"
@@ -81,6 +82,8 @@ class AlertsArgs:
             problems.append("each alert may be named once")
         if "severity" in self.labels or "alertname" in self.labels:
             problems.append("the labels severity and alertname are the alerts' own")
+        if not is_folder(self.folder):
+            problems.append(f"folder {self.folder!r} {FOLDER}")
         limits = self.thresholds
         for each in fields(limits):
             value = getattr(limits, each.name)

@@ -54,11 +54,11 @@ def look_up(stack: str, settings: Settings) -> Found:
     try:
         with kubeconfig.client(settings.kubernetes.context) as asked:
             answer = kubeconfig.get(asked, path)
-        if answer.status_code == HTTPStatus.NOT_FOUND and _said(answer.text):
+        if answer.status_code == HTTPStatus.NOT_FOUND and kubeconfig.message(answer):
             right = f"there is no such Deployment in namespace {coder.namespace} of the cluster"
             return Found((Problem("coder.deployment", as_shown(coder.deployment), right),))
         if not answer.is_success:
-            raise kubeconfig.ClusterError(_refusal(answer.status_code, _said(answer.text)))
+            raise kubeconfig.ClusterError(_refusal(answer.status_code, kubeconfig.message(answer)))
         deployment = Deployment.of(answer.json())
     except kubeconfig.ClusterError as error:
         return Found((_unreadable(settings, str(error)),))
@@ -81,16 +81,6 @@ def _refusal(status: int, said: str) -> str:
     if status == HTTPStatus.FORBIDDEN:
         return f"the kubeconfig's user may not get it, which the stack has to: {said}"
     return f"the cluster answers {status}: {said or 'nothing that Kubernetes says'}"
-
-
-def _said(text: str) -> str:
-    """Return the message of a Kubernetes Status, nothing for any other body."""
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return ""
-    found = isinstance(body, Mapping) and body.get("kind") == "Status"
-    return str(body.get("message", "")) if found else ""
 
 
 def examine(stack: str, settings: Settings, deployment: Deployment) -> Found:

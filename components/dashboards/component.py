@@ -13,6 +13,7 @@ from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
 from components.errors import refuse
+from components.syntax import FOLDER, is_folder
 
 CONFIG_MAP_LIMIT = 1024 * 1024
 """Bytes of data that Kubernetes allows in a ConfigMap."""
@@ -53,7 +54,7 @@ class DashboardsArgs:
         """Refuse what does not exist.
 
         Raises:
-            ArgsError: A dashboard or a stream label that is not one, or a dashboard twice.
+            ArgsError: A dashboard, a folder or a stream label that is none, or a dashboard twice.
         """
         problems = [
             f"{uid!r} is no dashboard; there are {', '.join(CATALOGUE)}"
@@ -62,6 +63,8 @@ class DashboardsArgs:
         ]
         if len(set(self.dashboards)) != len(self.dashboards):
             problems.append("each dashboard may be named once")
+        if not is_folder(self.folder):
+            problems.append(f"folder {self.folder!r} {FOLDER}")
         for label, value in self.loki_selector.items():
             if label not in set(StreamLabel):
                 problems.append(

@@ -18,6 +18,7 @@ from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
 from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
+from components.observability.loki import tenant_problem
 from components.settings.coder import Coder, GitLab
 from components.settings.grafana import Grafana
 from components.settings.mcp import McpServerSettings
@@ -232,6 +233,8 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
         )
     if problem := ca_problem(grafana.database_ssl_mode, grafana.database_ca_file):
         yield Problem("grafana.databaseCaFile", as_shown(grafana.database_ca_file or ""), problem)
+    if problem := tenant_problem(grafana.loki_tenant, grafana.loki_url):
+        yield Problem("grafana.lokiTenant", as_shown(grafana.loki_tenant or ""), problem)
     uids = {
         "prometheusUid": grafana.prometheus_uid,
         "lokiUid": grafana.loki_uid,

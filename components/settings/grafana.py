@@ -11,6 +11,7 @@ from components.settings.types import (
     DashboardUid,
     DatabaseHost,
     Endpoint,
+    GrafanaFolder,
     GrafanaUid,
     Image,
     KubernetesName,
@@ -39,7 +40,7 @@ class Grafana(Section):
     """Dashboards and data sources."""
 
     namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
-    folder: str = Field("Coder", min_length=1, description="Folder in Grafana.")
+    folder: GrafanaFolder = Field("Coder", description="Folder in Grafana.")
     dashboards: Annotated[list[DashboardUid], NoDuplicates] = Field(
         default_factory=lambda: list(DASHBOARDS),
         description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
@@ -65,6 +66,9 @@ class Grafana(Section):
     prometheus_uid: GrafanaUid = Field("prometheus", description="Data source uid.")
     loki_uid: GrafanaUid = Field("loki", description="Data source uid.")
     postgres_uid: GrafanaUid = Field("aibridge-postgres", description="Data source uid.")
+    loki_tenant: str | None = Field(
+        None, description="Loki's tenant, sent as X-Scope-OrgID; two as a|b. No secret."
+    )
     loki_selector: dict[LokiLabel, LokiValue] = Field(
         default_factory=no_map, description="More stream labels of coderd's log."
     )

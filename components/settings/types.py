@@ -185,6 +185,7 @@ AlertLabel = Annotated[
         "alertname, which are the alerts' own",
     ),
 ]
+GrafanaFolder = Annotated[str, _is(syntax.is_folder, syntax.FOLDER)]
 GrafanaUid = Annotated[
     str,
     _is(syntax.is_grafana_uid, "must be a uid of Grafana: up to 40 of letters, digits, _ and -"),

@@ -73,7 +73,7 @@ class Asked:
 def access(stack: str, progress: Callable[[str], None]) -> Iterator[Access]:
     """Yield how to reach a stack's deployment, for as long as it is needed.
 
-    Raises EngineError and SettingsError.
+    Raises OperatorError and SettingsError.
     """
     settings = stacks.settings(stack)
     token = os.environ.get(TOKEN, "").strip()

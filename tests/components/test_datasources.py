@@ -50,6 +50,22 @@ def test_the_database_is_read_by_its_own_role_with_the_password_from_the_environ
     }
 
 
+def test_a_tenant_goes_with_every_request_to_loki_and_to_nothing_else():
+    plain, _ = declare()
+    assert "secureJsonData" not in sources(plain)["loki"]
+    recorder, _ = declare(loki_tenant="coder|audit_(v1.2)", prometheus_url="http://p:9090")
+    headers = {"jsonData": "httpHeaderName1", "secureJsonData": "httpHeaderValue1"}
+    found = {
+        uid: [source.get(part, {}).get(key) for part, key in headers.items()]
+        for uid, source in sources(recorder).items()
+    }
+    assert found == {
+        "loki": ["X-Scope-OrgID", "coder|audit_(v1.2)"],
+        "prometheus": [None, None],
+        "aibridge-postgres": [None, None],
+    }
+
+
 def test_a_uid_that_grafana_made_is_a_data_source_like_any_other():
     recorder, outputs = declare(loki_uid="P8E80F9AEF21F6940", postgres_uid="a_B")
     assert set(outputs["uids"]) == {"P8E80F9AEF21F6940", "a_B"}
@@ -69,6 +85,11 @@ def test_a_uid_that_grafana_made_is_a_data_source_like_any_other():
         ({"loki_uid": "x" * 41}, "up to 40 of letters"),
         ({"loki_uid": ""}, "up to 40 of letters"),
         ({"loki_uid": "a b"}, "up to 40 of letters"),
+        ({"loki_tenant": "a/b"}, "tenant 'a/b' must be up to 150"),
+        ({"loki_tenant": "a|"}, "must be up to 150"),
+        ({"loki_tenant": ".."}, "tenant '..' must be up to 150"),
+        ({"loki_tenant": "a" * 151}, "must be up to 150"),
+        ({"loki_tenant": "a", "loki_url": None}, "lokiUrl is null"),
         ({"loki_uid": "prometheus"}, "given to two data sources"),
         ({"loki_url": "https://u:s3cr3t@loki"}, "must hold no user or password"),
         ({"prometheus_url": "prometheus:9090"}, "must be a URL such as"),

@@ -140,6 +140,12 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ("grafana.databaseHost", "db", "must be host:port"),
         ("grafana.lokiSelector", {"team": "x"}, "unknown stream label; there are app, namespace"),
         ("grafana.lokiSelector", {"app": "a`b"}, "must hold no backtick"),
+        ("grafana.lokiTenant", "a b", 'lokiTenant = "a b": must be up to 150 of letters'),
+        ("grafana", {"lokiUrl": None, "lokiTenant": "a"}, "and there is none: lokiUrl is null"),
+        *(
+            ("grafana.folder", folder, "must be the title of one folder")
+            for folder in ("AI/Gov", "/etc", "a\\b", "..", ".", "", " AI", "a\n", "é" * 128)
+        ),
         ("grafana.lokiUid", "P8E80F9AEF21F6940" * 3, "up to 40 of letters, digits, _ and -"),
         ("grafana.postgresUid", "a b", "up to 40 of letters, digits, _ and -"),
         ("grafana.lokiUid", "prometheus", 'lokiUid = "prometheus": also prometheusUid'),

@@ -77,6 +77,7 @@ FULL: dict[str, Any] = {
     "grafana": {
         "databaseRole": {"delivery": "job", "adminUrlSecret": "owner"},
         "lokiSelector": {"app": "coder"},
+        "lokiTenant": "coder|audit",
         "prometheusUrl": "http://prometheus:9090",
     },
     "alerts": {"labels": {"team": "platform"}, "thresholds": {"denyShare": 0.5}},

@@ -31,6 +31,11 @@ NOT_MODIFIED, BROKEN = (
             "any other by `python -m ops adopt STACK`",
         ),
         (
+            "PATCH x: unexpected status code 404: Resource not found or you do not have access to "
+            "this resource",
+            "`python -m ops up STACK` again reads that back and makes it anew.",
+        ),
+        (
             "DELETE x: unexpected status code 400: All workspaces must be deleted before a "
             "template can be removed.",
             "`python -m ops destroy STACK` lists the template's workspaces",

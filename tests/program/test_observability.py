@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import yaml
+from pulumi import automation
 
 from local.environment import Environment
 from ops.engine import Session
@@ -65,3 +67,17 @@ def test_the_database_role_is_a_file_or_a_job_and_runs_once(
         session.stack.up()
         assert "grafana-ro-sql" not in items(environment, CONFIG_MAPS)
         assert items(environment, JOBS) == {}
+
+
+def test_what_the_cluster_has_no_place_for_stops_the_run_before_anything_is_made(
+    stack: Session, open_stack: Callable[..., Any]
+) -> None:
+    before = stack.stack.export_stack().deployment["resources"]
+    changes = {"grafana": {"namespace": "nosuch"}, "alerts": {"namespace": "neither"}}
+    with open_stack(changes=changes) as session:
+        for run in (session.stack.preview, session.stack.up):
+            with pytest.raises(automation.CommandError) as refused:
+                run()
+            assert "2 settings are wrong, nothing was applied" in str(refused.value)
+            assert 'grafana.namespace = "nosuch": the cluster has no such' in str(refused.value)
+    assert stack.stack.export_stack().deployment["resources"] == before

@@ -22,7 +22,7 @@ from pulumi import automation
 from components.workspace_template.render import RenderedTemplate
 from local.environment import Environment
 from local.providers.coderd_template import TemplateKind
-from ops import history, up
+from ops import diagnostics, history, up
 from ops.engine import Session
 from ops.recovery import RecoveryError
 from ops.removal import InUseError
@@ -85,7 +85,7 @@ def kill_while_held(
     with held(monkeypatch, operation, done=done) as reached:
         thread = threading.Thread(target=bring_up)
         thread.start()
-        assert reached.wait(60)
+        assert reached.wait(60), ended
         # The other template gets as far, too.
         time.sleep(1)
         for process in engine_processes(environment):
@@ -333,3 +333,20 @@ def test_what_else_was_being_made_is_known_again(
     assert sum("the state knows it now" in line for line in said) == 3
     assert pending(stack) == set()
     assert changes(stack.stack.up()) == {}
+
+
+def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
+    open_stack: Any, stack: Session, api: Any, committed: Any
+) -> None:
+    templates = committed("local", "templates")
+    path = f"organizations/default/templates/{templates[0]['name']}"
+    gone = api.get(path).raise_for_status().json()["id"]
+    api.delete(f"templates/{gone}").raise_for_status()
+    changed = [{**each, "description": "Changed"} for each in templates]
+    with open_stack(changes={"templates": changed}) as session:
+        with pytest.raises(diagnostics.RunError, match="reads that back and makes it anew"):
+            up.apply(session, "local")
+        up.apply(session, "local")
+        assert pending(session) == set()
+        made = api.get(path).raise_for_status().json()
+        assert (made["id"] != gone, made["description"]) == (True, "Changed")

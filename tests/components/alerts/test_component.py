@@ -68,6 +68,7 @@ def test_a_stack_may_choose_its_alerts():
         ({"thresholds": Thresholds(dropped_batches=-1)}, "dropped_batches is -1; it must be 0"),
         ({"thresholds": Thresholds(deny_share=30)}, "deny_share is 30; it must be between 0 and 1"),
         ({"thresholds": Thresholds(deny_growth=0.5)}, "deny_growth is 0.5; it must be 1 or more"),
+        ({"folder": "AI/Gov"}, "folder 'AI/Gov' must be the title of one folder"),
     ],
 )
 def test_what_does_not_exist_or_never_fires_is_refused(kwargs, message):

@@ -47,6 +47,7 @@ def test_a_stack_may_choose_its_dashboards():
         ({"loki_selector": {"logger": "coderd"}}, "no stream label 'logger'; it has app,"),
         ({"loki_selector": {"app": "a`b"}}, "no backtick, . or line end may stand in app"),
         ({"loki_selector": {"app": "$__file{/x}"}}, "no backtick, . or line end may stand in app"),
+        ({"folder": "AI/Gov"}, "folder 'AI/Gov' must be the title of one folder"),
     ],
 )
 def test_what_does_not_exist_is_refused(kwargs, message):

@@ -1,0 +1,48 @@
+"""Commands started without a stream, or with one of another encoding."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from ops.project import ROOT
+
+
+def run(
+    command: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of ops by a shell, which closes streams."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m ops {command}"],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_what_an_encoding_has_not_is_written_all_the_same(encoding: str) -> None:
+    environment = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = run("preview nosuch", environment)
+    assert b"Traceback" not in done.stderr
+    assert b"no such stack; there are dev" in done.stdout
+    assert (done.returncode, "Preview: ? the" in done.stdout.decode(encoding)) == (1, True)
+
+
+def test_a_closed_input_is_an_empty_one() -> None:
+    with_empty = run("explain local --method GET </dev/null")
+    closed = run("explain local --method GET <&-")
+    assert b"Traceback" not in closed.stderr
+    assert (closed.returncode, closed.stderr) == (with_empty.returncode, with_empty.stderr)
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_the_status_is_what_it_is_when_nobody_reads(streams: str) -> None:
+    url = "https://registry.npmjs.org/"
+    assert (
+        run(f"explain local {url} {streams}").returncode == run(f"explain local {url}").returncode
+    )
+    assert b"Traceback" not in run(f"preview nosuch {streams}").stderr
