@@ -33,12 +33,12 @@ from components.settings.network import surroundings
 from components.settings.templates import Lifetime, Template
 from components.workspace_template import (
     AutoStop,
-    Choice,
     Firewall,
     GroupAccess,
     ModuleVersions,
     ProviderVersions,
     Schedule,
+    SizeChoice,
     Sizes,
     WorkspaceTemplateArgs,
 )
@@ -66,9 +66,9 @@ def workspace_template(
         firewall=firewall(settings, template),
         gitlab_external_auth_id=template.gitlab or settings.external_auth.providers[0].id,
         sizes=Sizes(
-            cpu=Choice(tuple(sizes.cpu.options), sizes.cpu.default),
-            memory=Choice(tuple(sizes.memory.options), sizes.memory.default),
-            disk_size=Choice(tuple(sizes.disk.options), sizes.disk.default),
+            cpu=SizeChoice(tuple(sizes.cpu.options), sizes.cpu.default),
+            memory=SizeChoice(tuple(sizes.memory.options), sizes.memory.default),
+            disk_size=SizeChoice(tuple(sizes.disk.options), sizes.disk.default),
         ),
         git_credentials=template.git_credentials,
         tasks=shared.tasks,

@@ -20,7 +20,7 @@ from ops.alerting import AlertChange, alert_changes
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import Coderd, coderd
 from ops.panel_changes import Panels, panels
-from ops.reach import Reach
+from ops.reach import TemplateReach
 from ops.template_changes import AccessChange, Registered, access_changes, pin_changes
 from ops.tokens import MCP_SERVER, TEMPLATE
 
@@ -85,11 +85,11 @@ class StackPreview:
     own: Own = field(default_factory=Own)
 
     @cached_property
-    def reaches(self) -> tuple[Reach, ...]:
+    def reaches(self) -> tuple[TemplateReach, ...]:
         """Every template, those that open something first."""
         names = [*self.new, *(name for name in self.old if name not in self.new)]
         found = [
-            Reach(
+            TemplateReach(
                 name,
                 before=name in self.old,
                 after=name in self.new,

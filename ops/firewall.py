@@ -25,7 +25,7 @@ _BLOCK = re.compile(
 _CONFIG = re.compile(r"^config:[ \t]*(?:#.*)?\n", re.MULTILINE)
 
 
-class State(StrEnum):
+class Switch(StrEnum):
     """Where the switch can stand."""
 
     ON = "on"

@@ -26,7 +26,7 @@ class HostError(OperatorError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HostAnswer:
     """What running the program said: steps, outputs by URN, an error or ''."""
 
     steps: Sequence[Mapping[str, Any]]
@@ -57,7 +57,7 @@ class Host:
         target: Sequence[str] = (),
         message: str = "",
         plan: Path | None = None,
-    ) -> Answer:
+    ) -> HostAnswer:
         """Run `preview` or `up`.
 
         Args:
@@ -89,7 +89,7 @@ class Host:
                 f"ended with status {status}: {said[-1] if said else 'it said nothing'}"
             )
         found = json.loads(answer)
-        return Answer(found["steps"], found["outputs"], diagnostics.failure(found["errors"]))
+        return HostAnswer(found["steps"], found["outputs"], diagnostics.failure(found["errors"]))
 
 
 @contextmanager

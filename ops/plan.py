@@ -63,7 +63,7 @@ class Basis:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SavedPlan:
     """A plan file's content; `engine_plan` is the engine's own."""
 
     stack: str
@@ -142,7 +142,7 @@ def save(path: Path, stack: str, rests_on: Basis, engine_plan: Path) -> None:
         raise PlanError(f"cannot write the plan {path}: {error.strerror}") from None
 
 
-def load(path: Path, stack: str) -> Plan:
+def load(path: Path, stack: str) -> SavedPlan:
     """Return the plan in `path`; raises PlanError when it is none, or another stack's."""
     again = f"save one: python -m ops preview {stack} --save-plan {path}"
     try:
@@ -158,7 +158,7 @@ def load(path: Path, stack: str) -> Plan:
         raise PlanError(f"the plan {path} is damaged or was edited; {again}")
     if document["stack"] != stack:
         raise PlanError(f"{path} is a plan of stack {document['stack']}, not of {stack}; {again}")
-    return Plan(
+    return SavedPlan(
         stack,
         datetime.fromisoformat(document["time"]),
         Basis(**{each.name: document["basis"][each.name] for each in fields(Basis)}),
@@ -166,7 +166,7 @@ def load(path: Path, stack: str) -> Plan:
     )
 
 
-def check(plan: Plan, now: Basis, since: Sequence[history.Update] = ()) -> None:
+def check(plan: SavedPlan, now: Basis, since: Sequence[history.Update] = ()) -> None:
     """Raise PlanError, naming every difference, unless `plan` rests on what is there now.
 
     Args:

@@ -42,7 +42,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Reach:
+class TemplateReach:
     """What one template's agents may reach before and after; no policy is no firewall.
 
     Attributes:

@@ -26,7 +26,7 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.markdown import word as _word
 from ops.panel_changes import Panels
-from ops.reach import Reach
+from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
 from ops.template_changes import access_lines
 
@@ -172,7 +172,7 @@ def _lost(step: Step) -> str:
     return f"- **{done}**: {_code(step.name)} ({_code(step.type)})"
 
 
-def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
+def _reach_lines(reaches: Iterable[TemplateReach]) -> list[str]:
     return [
         line
         for place, (names, reach) in enumerate(_told(reaches))
@@ -180,9 +180,9 @@ def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
     ]
 
 
-def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
+def _told(reaches: Iterable[TemplateReach]) -> list[tuple[str, TemplateReach]]:
     """Return every change of reach once, with the names of all templates that it holds for."""
-    found: dict[tuple[str, ...], tuple[list[str], Reach]] = {}
+    found: dict[tuple[str, ...], tuple[list[str], TemplateReach]] = {}
     for reach in reaches:
         if reach.changed:
             key = (*_reach(reach), *_hosts(reach))
@@ -190,13 +190,13 @@ def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
     return [(", ".join(names), reach) for names, reach in found.values()]
 
 
-def _reach(reach: Reach) -> list[str]:
+def _reach(reach: TemplateReach) -> list[str]:
     if not reach.after:
         return ["- the template goes; its agents reach nothing"]
     return [*_firewall(reach), *network.lines(reach.network, reach.by_name)]
 
 
-def _firewall(reach: Reach) -> list[str]:
+def _firewall(reach: TemplateReach) -> list[str]:
     if reach.new is None:
         if reach.before and reach.old is None:
             return []
@@ -230,7 +230,7 @@ def _host(found: boundary.Reach) -> str:
     return f"{'**every host**' if found.host == '*' else _code(found.host)}: {methods}, {paths}"
 
 
-def _every_host(reaches: Iterable[Reach]) -> list[str]:
+def _every_host(reaches: Iterable[TemplateReach]) -> list[str]:
     """Return the hosts of every change that is too long to be listed above."""
     return [
         line
@@ -240,7 +240,7 @@ def _every_host(reaches: Iterable[Reach]) -> list[str]:
     ]
 
 
-def _hosts(reach: Reach) -> list[str]:
+def _hosts(reach: TemplateReach) -> list[str]:
     found = [f"+ {each.found}" for each in reach.opened]
     return [
         _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))

@@ -9,7 +9,7 @@ from components import boundary
 from ops import network
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
-from ops.reach import Reach
+from ops.reach import TemplateReach
 
 ORDER: Final[tuple[Verdict, ...]] = ("fails", "opens", "destroys", "changes", "same")
 
@@ -74,7 +74,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
     }
 
 
-def reach_json(reach: Reach) -> dict[str, Any]:
+def reach_json(reach: TemplateReach) -> dict[str, Any]:
     """Return one template's change as plain data."""
     return {
         "template": reach.template,

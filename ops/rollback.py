@@ -42,7 +42,7 @@ from ops import (
 from ops.assessment import StackPreview
 from ops.deployed import Deployed
 from ops.history import Record, Update
-from ops.hosted import Answer, Host, HostError, hosted
+from ops.hosted import Host, HostAnswer, HostError, hosted
 from ops.project import OperatorError
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
@@ -123,7 +123,7 @@ class Earlier:
     targets: tuple[str, ...]
     plan: Path
 
-    def run(self, operation: str, message: str = "") -> Answer:
+    def run(self, operation: str, message: str = "") -> HostAnswer:
         """Run `preview` or `up`; raises RollbackError when the program cannot be run at all.
 
         The preview saves its plan, and the update does exactly what it says.

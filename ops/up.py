@@ -65,7 +65,10 @@ def up(
 
 
 def apply(
-    ready: engine.Session, stack: str, plan: plans.Plan | None = None, root: Path = project.ROOT
+    ready: engine.Session,
+    stack: str,
+    plan: plans.SavedPlan | None = None,
+    root: Path = project.ROOT,
 ) -> tuple[automation.UpResult, history.Record]:
     """Bring `stack` up, exactly as in `plan` if given, and record it in the stack's history.
 

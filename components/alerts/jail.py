@@ -8,7 +8,7 @@ metric.
 
 from __future__ import annotations
 
-from components.alerts.model import Alert, AlertContext, Panel, Severity
+from components.alerts.model import Alert, AlertContext, PanelLink, Severity
 from components.dashboards import agent_firewall
 from components.dashboards.metrics import Metrics
 from components.dashboards.promql import aggregate, once, where
@@ -23,7 +23,7 @@ FRESH_MINUTES = 5
 LINE = r"\A(\d+) outside, (\d+) jailed, policy ([a-z ]+) \((\S+)\)\Z"
 """What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand."""
 
-_PANEL = Panel(agent_firewall.UID, "Active firewall agents")
+_PANEL = PanelLink(agent_firewall.UID, "Active firewall agents")
 _AS_IT_SHOULD = ("as deployed", "not in use")
 
 

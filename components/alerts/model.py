@@ -70,7 +70,7 @@ class AlertContext:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelLink:
     """The panel to look at first.
 
     Attributes:
@@ -118,7 +118,7 @@ class Alert:
     severity: Severity
     summary: str
     description: str
-    panel: Panel
+    panel: PanelLink
     queries: Mapping[str, Query]
     labels: Sequence[str] = ()
     condition: str = ""

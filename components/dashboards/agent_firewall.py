@@ -9,7 +9,7 @@ from components.dashboards.agent_firewall_operations import WORKSPACE_LINK, oper
 from components.dashboards.context import DashboardContext
 from components.dashboards.layout import Section, build_dashboard, choice, textbox
 from components.dashboards.links import by_cell
-from components.dashboards.log_fields import AuditField, Decision, UrlPart
+from components.dashboards.log_fields import AuditDecision, AuditField, UrlPart
 from components.dashboards.panel import Color, Panel, Threshold, Unit
 from components.dashboards.panels import (
     bar_gauge_panel,
@@ -23,7 +23,7 @@ from components.dashboards.queries import loki_lines, loki_metric
 UID = uids.AGENT_FIREWALL
 TITLE = "Agent Firewall"
 
-_DECISION_COLORS = {Decision.ALLOW.value: Color.GREEN, Decision.DENY.value: Color.RED}
+_DECISION_COLORS = {AuditDecision.ALLOW.value: Color.GREEN, AuditDecision.DENY.value: Color.RED}
 _REQUEST_COLUMNS = {
     "Time": "Time",
     AuditField.HTTP_METHOD.label: "Method",
@@ -49,7 +49,7 @@ def _audit_overview(context: DashboardContext) -> Section:
     logs = context.coder_logs
     everything = logql.audit(logs)
 
-    def by_decision(decision: Decision) -> str:
+    def by_decision(decision: AuditDecision) -> str:
         return logql.total(logql.count(logql.audit(logs, decision=decision)))
 
     return Section(
@@ -59,7 +59,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                 "Allowed requests",
                 "Requests that a rule of the policy let through, over the range. Zero while "
                 "agents work: the audit is silent, look at Time since the last audit line.",
-                loki_metric(by_decision(Decision.ALLOW), "allow", instant=True),
+                loki_metric(by_decision(AuditDecision.ALLOW), "allow", instant=True),
                 base=Color.GREEN,
                 width=6,
             ),
@@ -67,7 +67,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                 "Denied requests",
                 "Requests that no rule matched, over the range. A jump after a template update: "
                 "read Top denied domains, add the missing rule or go back to the last version.",
-                loki_metric(by_decision(Decision.DENY), "deny", instant=True),
+                loki_metric(by_decision(AuditDecision.DENY), "deny", instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE)],
                 width=6,
@@ -87,7 +87,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                 "Denied requests as a share of all, over the range. More than a tenth means that "
                 "agents are kept from work, or try what they should not: read the denied domains.",
                 loki_metric(
-                    f"{by_decision(Decision.DENY)} / {logql.total(logql.count(everything))}",
+                    f"{by_decision(AuditDecision.DENY)} / {logql.total(logql.count(everything))}",
                     "denied",
                     instant=True,
                 ),
@@ -120,16 +120,22 @@ def _audit_overview(context: DashboardContext) -> Section:
                 colors=_DECISION_COLORS,
                 width=16,
             ),
-            _top_domains(logs, Decision.ALLOW, Color.GREEN),
-            _top_domains(logs, Decision.DENY, Color.RED),
+            _top_domains(logs, AuditDecision.ALLOW, Color.GREEN),
+            _top_domains(logs, AuditDecision.DENY, Color.RED),
         ],
     )
 
 
-def _top_domains(logs: str, decision: Decision, color: Color) -> Panel:
+def _top_domains(logs: str, decision: AuditDecision, color: Color) -> Panel:
     words = {
-        Decision.ALLOW: ("allowed", "A domain you do not expect: tighten the rule that matched."),
-        Decision.DENY: ("denied", "A domain agents need: add a rule. One they do not: ask why."),
+        AuditDecision.ALLOW: (
+            "allowed",
+            "A domain you do not expect: tighten the rule that matched.",
+        ),
+        AuditDecision.DENY: (
+            "denied",
+            "A domain agents need: add a rule. One they do not: ask why.",
+        ),
     }
     word, action = words[decision]
     domains = logql.total(logql.count(logql.audit(logs, decision=decision)), UrlPart.DOMAIN)
@@ -143,7 +149,7 @@ def _top_domains(logs: str, decision: Decision, color: Color) -> Panel:
 
 def _policy_health(context: DashboardContext) -> Section:
     logs = context.coder_logs
-    denied = logql.audit(logs, decision=Decision.DENY)
+    denied = logql.audit(logs, decision=AuditDecision.DENY)
     everything = logql.audit(logs)
 
     def deny_rate(field: AuditField) -> str:
@@ -193,7 +199,7 @@ def _policy_health(context: DashboardContext) -> Section:
 
 
 def _requests(context: DashboardContext) -> Section:
-    def recent(decision: Decision) -> str:
+    def recent(decision: AuditDecision) -> str:
         return logql.audit(
             context.coder_logs,
             AuditField.HTTP_METHOD,
@@ -209,14 +215,14 @@ def _requests(context: DashboardContext) -> Section:
                 "Recent denied requests",
                 "The newest denied requests, 200 at most. Follow a cell to filter by it; ask "
                 "`python -m ops explain` which rule would be needed.",
-                loki_lines(recent(Decision.DENY)),
+                loki_lines(recent(AuditDecision.DENY)),
                 columns=_REQUEST_COLUMNS,
                 links={**_FILTER_LINKS, **WORKSPACE_LINK},
             ),
             table_panel(
                 "Recent allowed requests",
                 "The newest allowed requests, 200 at most, with the rule that let each through.",
-                loki_lines(recent(Decision.ALLOW)),
+                loki_lines(recent(AuditDecision.ALLOW)),
                 columns={**_REQUEST_COLUMNS, AuditField.MATCHED_RULE.label: "Rule"},
                 links={**_FILTER_LINKS, **WORKSPACE_LINK},
             ),

@@ -20,7 +20,7 @@ class StreamLabel(StrEnum):
     NODE_NAME = "node_name"
 
 
-class Decision(StrEnum):
+class AuditDecision(StrEnum):
     """What Boundary decided about one request."""
 
     ALLOW = "allow"

@@ -19,12 +19,12 @@ from components.boundary import PolicyError, shown
 from components.boundary.releases import release_doubt
 from components.settings.problems import SettingsError
 from ops import answers, exfiltration, project, stacks, terminal, traffic
-from ops.answers import Answer, Confinement
+from ops.answers import Confinement, Explanation
 from ops.exfiltration import Assessed
 from ops.traffic import InputError, Traffic
 
 if TYPE_CHECKING:
-    from ops.reach import Reach
+    from ops.reach import TemplateReach
 
 FORMAT = 1
 NO = 1
@@ -143,7 +143,7 @@ def explain(
 
 def _answer(
     stack: str,
-    answered: Mapping[Confinement, Sequence[Answer]],
+    answered: Mapping[Confinement, Sequence[Explanation]],
     passed: Sequence[str],
     suggest: bool,
     as_json: bool,
@@ -181,7 +181,7 @@ def _answer(
     return allowed
 
 
-def _suggest(confinement: Confinement, found: Sequence[Answer]) -> None:
+def _suggest(confinement: Confinement, found: Sequence[Explanation]) -> None:
     from ops import suggested
 
     rules, unnamed = suggested.suggested(confinement, found)
@@ -211,7 +211,7 @@ def _warn(doubt: str, found: Sequence[Confinement]) -> None:
         terminal.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
-def _compare(stack: str, other: str, found: Sequence[Reach], as_json: bool) -> bool:
+def _compare(stack: str, other: str, found: Sequence[TemplateReach], as_json: bool) -> bool:
     from ops import against, report_json
 
     opens = any(reach.opens for reach in found)

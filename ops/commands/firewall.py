@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from ops import git, project, terminal
-from ops.firewall import State, SwitchError, last_day, set_switch
+from ops.firewall import Switch, SwitchError, last_day, set_switch
 from ops.terminal import StackName
 
 
 def firewall(
     stack: StackName,
-    state: Annotated[State, typer.Argument(help="off, with a reason, or on.")],
+    state: Annotated[Switch, typer.Argument(help="off, with a reason, or on.")],
     reason: Annotated[str, typer.Option("--reason", help="Why it is off; required then.")] = "",
     until: Annotated[
         str | None,
@@ -27,7 +27,7 @@ def firewall(
 ) -> None:
     """Switch the firewall of STACK off in its settings, for some days at most, or on again."""
     with terminal.reported():
-        if state is State.ON:
+        if state is Switch.ON:
             path = set_switch(project.ROOT, stack, None)
             said = f"the firewall of stack {stack} is on in {path.name}"
         else:

@@ -11,7 +11,7 @@ import pytest
 from components.dashboards import logql
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
-from components.dashboards.log_fields import AuditField, Decision, StreamLabel, UrlPart
+from components.dashboards.log_fields import AuditDecision, AuditField, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
 from tests.components.dashboards import generated_requests, grafana, log_lines, loki
 from tests.components.dashboards import logql as grammar
@@ -357,7 +357,7 @@ def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():
 
 
 def test_alert_pipelines_name_no_variable():
-    query = logql.audit("{namespace=`coder`}", decision=Decision.DENY, filtered=False)
+    query = logql.audit("{namespace=`coder`}", decision=AuditDecision.DENY, filtered=False)
     assert "$" not in query
     grammar.check([query])
     (found,) = loki.lines([query], ENTRIES)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from components.dashboards.log_fields import AUDIT_MESSAGE, AuditField, Decision
+from components.dashboards.log_fields import AUDIT_MESSAGE, AuditDecision, AuditField
 from components.dashboards.metrics import Metric, Metrics
 from components.dashboards.tables import GRANTED_TABLES
 from components.observability.arrivals import ARRIVALS, Release
@@ -82,4 +82,4 @@ def test_an_audit_line_has_every_field_that_queries_read() -> None:
         # A denial has matched no rule.
         denied = line["fields"]["decision"] == "deny"
         assert missing == ({AuditField.MATCHED_RULE} if denied else set())
-    assert {line["fields"]["decision"] for line in LINES} == {each.value for each in Decision}
+    assert {line["fields"]["decision"] for line in LINES} == {each.value for each in AuditDecision}
