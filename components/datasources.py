@@ -24,14 +24,13 @@ from components import syntax
 from components.boundary.credentials import masked
 from components.errors import refuse
 from components.observability.database import SslMode, ca_problem
-from components.observability.loki import tenant_problem
+from components.observability.loki import TENANT_HEADER, tenant_problem
 from components.observability.provisioning import ORGANIZATION, literal
 
 PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
 POSTGRES_MAJOR_VERSION = 15
 LOKI_MAX_LINES = 1000
-TENANT_HEADER = "X-Scope-OrgID"
 DATABASE_NAME = "AI Gateway DB"
 POSTGRES_UID = "aibridge-postgres"
 _FIRST_UIDS = frozenset({"loki", "prometheus", POSTGRES_UID})

@@ -1,5 +1,11 @@
 """The files that drive the engine for minutes begin first, so that no worker waits for one."""
 
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 LONGEST = (
@@ -22,3 +28,15 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[None]:
+    """Nobody else runs tests meanwhile that start Claude Code or look for its processes.
+
+    Workspaces of one machine see each other's processes, which those of pods do not.
+    """
+    lock = Path(tempfile.gettempdir()) / f"firewalled-coder-processes-{os.getuid()}.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

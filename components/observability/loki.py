@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+TENANT_HEADER: Final = "X-Scope-OrgID"
 _TENANT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9!\-_.*'()]{1,150}")
 
 

@@ -16,6 +16,7 @@ from components.dashboards.log_fields import StreamLabel
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.errors import ArgsError
 from components.labels import label_problem
+from components.observability.loki import tenant_problem
 
 T = TypeVar("T")
 
@@ -45,6 +46,12 @@ def _url(value: str) -> str:
 
 def _endpoint(value: str) -> str:
     if problem := syntax.endpoint_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _tenant(value: str) -> str:
+    if problem := tenant_problem(value, ""):
         raise ValueError(problem)
     return value
 
@@ -103,6 +110,7 @@ def no_duplicates(values: list[T]) -> list[T]:
 NoDuplicates: Final = AfterValidator(no_duplicates)
 Url = Annotated[str, AfterValidator(_url)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Tenant = Annotated[str, AfterValidator(_tenant)]
 KubernetesName = Annotated[
     str, _is(syntax.is_label, "must be a Kubernetes name: up to 63 of a-z, 0-9 and - inside")
 ]

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from components.settings.section import Section
-from components.settings.types import Endpoint
+from components.settings.types import Endpoint, Tenant
 
 Service = Literal["grafana", "loki", "prometheus"]
 """What has a token of its own: the secret `verify.<service>`."""
@@ -23,8 +23,8 @@ class VerifySettings(Section):
     prometheus_url: Endpoint | None = Field(
         None, description="Prometheus; through Grafana's data source if unset."
     )
-    loki_tenant: str | None = Field(
-        None, min_length=1, description="Tenant of Loki (X-Scope-OrgID), where lokiUrl is set."
+    loki_tenant: Tenant | None = Field(
+        None, description="Loki's tenant where lokiUrl is set; grafana.lokiTenant if unset."
     )
     owner: str | None = Field(
         None, min_length=1, description="Another user for whom a workspace is made, too."

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.verification.model import Group
+from ops.verification.model import SIGNING_KEY, Group
 
 
 def verify(
@@ -43,7 +43,10 @@ def verify(
     ] = None,
     sign: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Sign it: file of an ssh key, or cosign:KEY."),
+        typer.Option(
+            metavar="KEY",
+            help=f"Sign it: file of an ssh key, or cosign:KEY. Without it, ${SIGNING_KEY} if set.",
+        ),
     ] = None,
     check: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ be made, so that a check that was not made never counts as passed.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,7 +25,7 @@ from ops.project import OperatorError
 from ops.verification import evidence, path, plan, record, session, signature
 from ops.verification.access import Access, Asked, access, context
 from ops.verification.deployment import Deployment
-from ops.verification.model import Failed, Group, Outcome, Result
+from ops.verification.model import SIGNING_KEY, Failed, Group, Outcome, Result
 from ops.verification.redaction import Redaction
 from ops.verification.run import Run, ended_by
 from ops.verification.state import State, StateError
@@ -65,6 +66,12 @@ def verify(
             raise VerifyError(f"name a stack; there are {', '.join(stacks.names())}")
         if sign and folder is None:
             raise VerifyError("--sign needs --evidence DIR, which it signs")
+        key = sign or os.environ.get(SIGNING_KEY, "")
+        if folder is not None:
+            # What would be refused at the end of a run is refused before it.
+            evidence.look(folder)
+            if key:
+                signature.look(key)
         asked = Asked(stack, template or (), owner, _parameters(parameter or ()), minutes)
         plan.targets(stacks.settings(stack), asked.templates)
         console = terminal.errors if as_json else terminal.console
@@ -87,7 +94,7 @@ def verify(
                         root=project.ROOT,
                         stood_in=reached.stood_in,
                     )
-                    _written(folder, sign, lambda times: made(times=times), began)
+                    _written(folder, key, lambda times: made(times=times), began)
             interrupted = run.clock.ending.is_set()
             run.state.close(complete=not interrupted)
     results = run.results
@@ -174,7 +181,7 @@ def _cleaned(run: Run, deployment: Deployment, minutes: float) -> int:
 
 
 def _written(
-    folder: Path, key: str | None, made: Callable[[tuple[str, str]], evidence.Evidence], began: str
+    folder: Path, key: str, made: Callable[[tuple[str, str]], evidence.Evidence], began: str
 ) -> None:
     try:
         found = made((began, evidence.now()))

@@ -124,6 +124,12 @@ def from_json(text: str) -> Evidence:
         raise EvidenceError(f"{DATA} is no evidence: {type(error).__name__}") from None
 
 
+def look(folder: Path) -> None:
+    """Raise EvidenceError for a folder that holds evidence, before another is made for it."""
+    if (folder / SUMS).exists():
+        raise EvidenceError(f"{folder} holds evidence already: name another folder")
+
+
 def write(evidence: Evidence, folder: Path) -> Path:
     """Write the evidence into a folder; returns the file that a signature is over.
 
@@ -134,8 +140,7 @@ def write(evidence: Evidence, folder: Path) -> Path:
     sums = folder / SUMS
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if sums.exists():
-            raise EvidenceError(f"{folder} holds evidence already: name another folder")
+        look(folder)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         # Last: without it there is no evidence.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -155,7 +156,9 @@ class Mcp:
         loki = self._services.needs_loki
         query = logql.containing(self._services.queries.coder_logs, SKIPPED)
         now = datetime.now(UTC)
-        lines = [line for line in loki.lines(query, now - _BACK, now) if self.slug in line]
+        # `github` is not of the line of `github-enterprise`.
+        named = re.compile(rf"(?<![\w-]){re.escape(self.slug)}(?![\w-])")
+        lines = [line for line in loki.lines(query, now - _BACK, now) if named.search(line)]
         if lines:
             raise Failed(
                 f"coderd skipped it {len(lines)} times in 24 hours; the last: {lines[-1][:200]}",

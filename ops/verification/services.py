@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.dashboards.context import DashboardContext
+from components.observability.loki import TENANT_HEADER
 from components.settings.model import Settings
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
@@ -19,7 +20,6 @@ from ops.verification.clients.service import Place, Service
 from ops.verification.model import NotChecked
 from ops.verification.redaction import Redaction
 
-TENANT_HEADER: Final = "X-Scope-OrgID"
 GRAFANA_RULES: Final = "/api/prometheus/grafana/api/v1/rules"
 """Where Grafana tells its own rules as Prometheus tells its."""
 
@@ -85,7 +85,7 @@ def places(
         "loki": verify.loki_url,
         "prometheus": verify.prometheus_url,
     }
-    tenant = {TENANT_HEADER: verify.loki_tenant} if verify.loki_tenant else {}
+    tenant = verify.loki_tenant or grafana.loki_tenant
     found = {}
     for name, setting in own.items():
         address, token = variables(name)
@@ -95,7 +95,7 @@ def places(
                 name=name.capitalize(),
                 url=url,
                 token=environment.get(token, "").strip() or secrets.get(name, ""),
-                headers=tenant if name == "loki" else {},
+                headers={TENANT_HEADER: tenant} if tenant and name == "loki" else {},
                 credentials=f"set {token}, or the stack's secret verify.{name}",
             )
     through = found.get("grafana")

@@ -27,6 +27,24 @@ class SignatureError(Exception):
     """A file could not be signed, or a signature does not hold; the message says why."""
 
 
+def look(key: str) -> None:
+    """Look whether a key may be one that signs, before there is anything to sign.
+
+    Args:
+        key: as of `sign`.
+
+    Raises:
+        SignatureError: the tool is missing, or the file of an ssh key.
+    """
+    scheme, colon, _ = key.partition(":")
+    if colon and scheme == "cosign":
+        _find("cosign")
+        return
+    _find("ssh-keygen")
+    if not Path(key).expanduser().is_file():
+        raise SignatureError(f"there is no ssh key {key}")
+
+
 def sign(path: Path, key: str) -> Path:
     """Sign a file; returns the signature's.
 
@@ -89,8 +107,7 @@ def verify(path: Path, key: str | None) -> str:
 
 
 def _run(command: Sequence[str], given: Path | None = None) -> str:
-    if shutil.which(command[0]) is None:
-        raise SignatureError(f"{command[0]} is not on PATH")
+    _find(command[0])
     try:
         done = subprocess.run(
             command,
@@ -107,3 +124,8 @@ def _run(command: Sequence[str], given: Path | None = None) -> str:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise SignatureError(f"{command[0]}: {said[-1] if said else f'status {done.returncode}'}")
     return done.stdout.decode(errors="replace")
+
+
+def _find(tool: str) -> None:
+    if shutil.which(tool) is None:
+        raise SignatureError(f"{tool} is not on PATH")

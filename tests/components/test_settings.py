@@ -141,6 +141,7 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ("grafana.lokiSelector", {"team": "x"}, "unknown stream label; there are app, namespace"),
         ("grafana.lokiSelector", {"app": "a`b"}, "must hold no backtick"),
         ("grafana.lokiTenant", "a b", 'lokiTenant = "a b": must be up to 150 of letters'),
+        ("verify", {"lokiTenant": "a b"}, "must be up to 150 of letters"),
         ("grafana", {"lokiUrl": None, "lokiTenant": "a"}, "and there is none: lokiUrl is null"),
         *(
             ("grafana.folder", folder, "must be the title of one folder")

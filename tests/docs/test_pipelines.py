@@ -56,3 +56,7 @@ def test_the_numbers_and_names_are_those_of_the_code() -> None:
     assert expires == "1 week"
     assert "retention-days: 7" in (ROOT / ".github/workflows/up.yml").read_text()
     assert "for seven days" in PAGE
+    assert gitlab_jobs()["verify dev"]["artifacts"]["expire_in"] == "1 year"
+    assert "retention-days: 90" in (ROOT / ".github/workflows/verify.yml").read_text()
+    kept = " ".join(section("The evidence").split())
+    assert "on GitHub, for 90 days, and of the job `verify STACK` on GitLab, for a year" in kept

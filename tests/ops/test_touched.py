@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STACKS = ["dev", "local", "usgov"]
 # Top-level names that alter no deployment: tests, docs and what only people or CI run.
 HARMLESS = {
-    ".ci", ".github", ".gitignore", ".gitlab-ci.yml", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
-    "bench", "docs", "ops", "pyproject.toml", "requirements-dev.txt", "tests",
+    ".ci", ".github", ".gitignore", ".gitlab-ci.yml", "CONTRIBUTING.md", "LICENSE", "Makefile",
+    "README.md", "bench", "docs", "ops", "pyproject.toml", "requirements-dev.txt", "tests",
 }  # fmt: skip
 
 

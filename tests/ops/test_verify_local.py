@@ -25,6 +25,7 @@ from ops.verification.cluster import Cluster
 from ops.verification.evidence import DATA
 from ops.verification.state import State
 
+pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
 SUBJECTS = ("firewalled", "firewalled as a Task", "firewalled for developer")
 OPEN = ("claude-code", "claude-code as a Task", "claude-code for developer")

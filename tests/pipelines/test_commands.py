@@ -54,16 +54,16 @@ def test_a_command_parses(where: str, words: list[str]) -> None:
 
 
 def test_the_commands_of_both_forges_are_found() -> None:
-    for place in (".gitlab-ci.yml", "preview.yml", "up.yml", "drift.yml"):
+    for place in (".gitlab-ci.yml", "preview.yml", "up.yml", "drift.yml", "verify.yml"):
         assert [words for where, words in COMMANDS if where.startswith(place)]
-    assert {words[0] for _, words in COMMANDS} == {"touched", "preview", "comment", "up"}
+    assert {words[0] for _, words in COMMANDS} == {"touched", "preview", "comment", "up", "verify"}
 
 
 def test_a_job_sets_every_variable_that_its_script_reads() -> None:
     given = {
-        "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
+        "GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP",
         # Set in GitLab for the project.
-        "DRIFT_ISSUE",
+        "DRIFT_ISSUE", "EVIDENCE_KEY",
         # What a runner and a machine say of the authorities that they trust.
         "CI_SERVER_TLS_CA_FILE", "SSL_CERT_FILE",
     }  # fmt: skip
@@ -80,6 +80,7 @@ def test_a_job_sets_every_variable_that_its_script_reads() -> None:
         ("plan dev", "up.yml", "plan"),
         ("up dev", "up.yml", "up"),
         ("drift dev", "drift.yml", "drift"),
+        ("verify dev", "verify.yml", "verify"),
     ],
 )
 def test_both_forges_run_the_same(job: str, file: str, github_job: str) -> None:
@@ -180,9 +181,10 @@ def test_the_first_push_of_a_branch_touches_everything_and_an_unknown_commit_fai
     assert (done.returncode, (tmp_path / "none").exists()) == (1, False)
 
 
-def test_every_deployed_stack_is_looked_at_for_drift(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["drift.yml", "verify.yml"])
+def test_every_deployed_stack_is_looked_at_by_night(file: str, run: Run, tmp_path: Path) -> None:
     out = tmp_path / "output"
-    done = run(step("drift.yml", "stacks", "touched"), GITHUB_OUTPUT=str(out))
+    done = run(step(file, "stacks", "touched"), GITHUB_OUTPUT=str(out))
     assert (done.returncode, json.loads(outputs(out)["stacks"])) == (0, ["dev", "usgov"])
 
 

@@ -46,7 +46,7 @@ def test_an_action_is_what_github_takes(path: Path, tmp_path: Path) -> None:
 
 
 def test_there_are_workflows() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["checks", "drift", "preview", "up"]
+    assert [path.stem for path in WORKFLOWS] == ["checks", "drift", "preview", "up", "verify"]
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=lambda path: path.stem)
@@ -98,6 +98,12 @@ def test_a_stack_is_applied_by_one_job_at_a_time_with_its_environments_approval(
     assert up["environment"] == "${{ matrix.stack }}"
     assert up["concurrency"] == {"group": "up-${{ matrix.stack }}", "cancel-in-progress": False}
     assert up["needs"] == ["touched", "plan"]
+    # What signs evidence is out of a change's reach, too.
+    own = {
+        ("up.yml", "up"): "${{ matrix.stack }}",
+        ("verify.yml", "verify"): "${{ matrix.stack }}-verify",
+    }
     for file, name, job in JOBS:
-        if (file, name) != ("up.yml", "up"):
-            assert job.get("environment", "-preview").endswith("-preview"), (file, name)
+        expected = own.get((file, name), "${{ matrix.stack }}-preview")
+        assert job.get("environment", expected) == expected, (file, name)
+        assert ("EVIDENCE_KEY" in str(job)) == (expected.endswith("-verify")), (file, name)

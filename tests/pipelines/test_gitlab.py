@@ -16,7 +16,7 @@ from tests.pipelines.files import GITLAB, GITLAB_GLOBAL, ROOT, gitlab_jobs, load
 
 JOBS = gitlab_jobs()
 DEPLOYED = [name for name in stacks.names() if name != LOCAL]
-KINDS = ("preview", "plan", "up", "drift")
+KINDS = ("preview", "plan", "up", "drift", "verify")
 FORKLESS = "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID"
 TRACKED = subprocess.run(
     ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True
@@ -98,8 +98,13 @@ def test_every_deployed_stack_has_its_jobs(stack: str) -> None:
     assert (rule["when"], rule["allow_failure"]) == ("manual", False)
     for kind in ("preview", "plan", "drift"):
         assert jobs[kind]["environment"] == {"name": "$STACK-preview", "action": "access"}
+    # What signs evidence is out of a change's reach.
+    assert jobs["verify"]["environment"] == {"name": "$STACK-verify", "action": "access"}
+    assert [rule["if"] for rule in jobs["verify"]["rules"]] == ['$CI_PIPELINE_SOURCE == "schedule"']
     assert {"job": f"preview {stack}", "optional": True} in JOBS["comment"]["needs"]
     assert f"drift {stack}" in JOBS["comment drift"]["needs"]
+    # One that is ended half-way may leave a workspace behind.
+    assert jobs["verify"]["interruptible"] is False
 
 
 def test_no_stack_has_jobs_that_is_not_there() -> None:

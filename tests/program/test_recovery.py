@@ -270,6 +270,7 @@ def test_a_destroy_that_was_killed_is_finished_by_the_next(
     assert (stack.stack.export_stack().deployment or {}).get("resources") in (None, [])
 
 
+@pytest.mark.usefixtures("alone")
 def test_what_people_work_in_is_named_before_anything_is_removed(
     stack: Session, environment: Environment, api: Any
 ) -> None:

@@ -15,6 +15,7 @@ from components.alerts.jail import LINE
 from components.workspace_template.render import SOURCE
 from local.workspace import landlock
 
+pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
 JAIL_STATE = SOURCE / "jail_state.sh"
 

@@ -21,23 +21,24 @@ PASSED = Result(
 )
 FAILED = Result("jail.tcp", "firewalled", Outcome.FAILED, "port 22 is open", "close it")
 UNKNOWN = Result("audit.denials", "", Outcome.NOT_CHECKED, "no address of Loki", "set it")
+EVIDENCE = Evidence(
+    stack="dev",
+    began="2026-11-27T05:00:00Z",
+    ended="2026-11-27T05:10:00Z",
+    who="dana",
+    commit="a" * 40,
+    dirty=False,
+    interrupted=False,
+    coder={"URL": "https://dev.coder.com", "release": "v2.37.0", "user": "dana"},
+    versions={"firewalled": {"version": "kind-otter", "id": "v-1", "policy": "b" * 64}},
+    tools={"Python": "3.13.1"},
+    results=[PASSED],
+)
 
 
 @pytest.fixture
 def made() -> Evidence:
-    return Evidence(
-        stack="dev",
-        began="2026-11-27T05:00:00Z",
-        ended="2026-11-27T05:10:00Z",
-        who="dana",
-        commit="a" * 40,
-        dirty=False,
-        interrupted=False,
-        coder={"URL": "https://dev.coder.com", "release": "v2.37.0", "user": "dana"},
-        versions={"firewalled": {"version": "kind-otter", "id": "v-1", "policy": "b" * 64}},
-        tools={"Python": "3.13.1"},
-        results=[PASSED],
-    )
+    return EVIDENCE
 
 
 @pytest.mark.parametrize(

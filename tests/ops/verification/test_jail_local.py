@@ -14,6 +14,7 @@ from ops.verification.run import Clock
 from tests.ops.verification.conftest import FIREWALL, Place
 from tests.ops.verification.making import Making, Redaction
 
+pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
 
 

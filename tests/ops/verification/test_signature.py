@@ -84,6 +84,12 @@ def test_a_key_that_is_not_there(signed: Path, tmp_path: Path) -> None:
     assert signature.verify(signed, None) == "not signed"
 
 
+def test_a_key_is_looked_for_before_there_is_anything_to_sign(tmp_path: Path) -> None:
+    signature.look(str(key(tmp_path, "dana")))
+    with pytest.raises(SignatureError, match=r"there is no ssh key .*/none"):
+        signature.look(str(tmp_path / "none"))
+
+
 def test_a_tool_that_is_not_there(
     signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +97,8 @@ def test_a_tool_that_is_not_there(
     for name, tool in (("cosign:k.key", "cosign"), ("k", "ssh-keygen")):
         with pytest.raises(SignatureError, match=f"{tool} is not on PATH"):
             signature.sign(signed, name)
+        with pytest.raises(SignatureError, match=f"{tool} is not on PATH"):
+            signature.look(name)
 
 
 def test_what_cosign_is_asked(
