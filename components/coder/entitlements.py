@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.settings import Settings, Template
-from components.settings_problems import Problem, as_shown
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
+from components.settings.templates import Template
 
 SCHEDULING: Final = "advanced_template_scheduling"
 ACTIVE_VERSION: Final = "access_control"

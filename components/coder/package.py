@@ -14,8 +14,8 @@ from typing import Final
 
 import pulumi_coderd as coderd
 
-from components.settings import Settings
-from components.settings_problems import Problem, as_shown
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
 
 RELEASE: Final = "0.0.25"
 """The first release known to have AgentsMcpServer and agents_allowed of a template."""

@@ -47,7 +47,7 @@ class Firewall:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SizeChoice:
     """The sizes that an owner can choose from.
 
     Args:
@@ -63,9 +63,9 @@ class Choice:
 class Sizes:
     """The sizes of a workspace: cores, GB of memory, GB of home disk."""
 
-    cpu: Choice = Choice((2, 4, 8), 4)
-    memory: Choice = Choice((4, 8, 16), 8)
-    disk_size: Choice = Choice((10, 20, 50), 20)
+    cpu: SizeChoice = SizeChoice((2, 4, 8), 4)
+    memory: SizeChoice = SizeChoice((4, 8, 16), 8)
+    disk_size: SizeChoice = SizeChoice((10, 20, 50), 20)
 
 
 @dataclass(frozen=True)
@@ -295,7 +295,7 @@ def _firewall_problems(firewall: Firewall | None) -> list[str]:
 def _size_problems(sizes: Sizes) -> list[str]:
     found = []
     for what in ("cpu", "memory", "disk_size"):
-        choice: Choice = getattr(sizes, what)
+        choice: SizeChoice = getattr(sizes, what)
         if not choice.options or any(option < 1 for option in choice.options):
             found.append(f"{what} options {choice.options} are not whole numbers above zero")
         if len(set(choice.options)) < len(choice.options):

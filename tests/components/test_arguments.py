@@ -8,7 +8,7 @@ import pytest
 
 from components import arguments
 from components.coder.lookup import Known
-from components.settings_load import load
+from components.settings.load import load
 from components.workspace_template import (
     GroupAccess,
     ModuleVersions,

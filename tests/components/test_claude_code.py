@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from components.claude_code import ClaudePolicy, tasks_problem
-from components.settings_load import load
-from components.settings_problems import SettingsError
+from components.settings.load import load
+from components.settings.problems import SettingsError
 
 FULL = {
     "allow": ["Read", "Bash(git status)"],

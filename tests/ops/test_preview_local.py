@@ -13,7 +13,7 @@ from components.boundary import DEFAULT
 from local.environment import PREFIX, Environment
 from ops import engine, preview, report
 from ops.assessment import StackPreview
-from ops.engine import ROOT
+from ops.project import ROOT
 
 Assess = Callable[..., StackPreview]
 COMMITTED: dict[str, Any] = {

@@ -20,7 +20,7 @@ from local.verification import STOOD_IN
 from local.workspace import landlock
 from ops import engine, stacks
 from ops.cli import app
-from ops.engine import ROOT
+from ops.project import ROOT
 from ops.verification.cluster import Cluster
 from ops.verification.evidence import DATA
 from ops.verification.state import State
@@ -85,7 +85,7 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
                                                   for k in ("URL", "TOKEN"))):  # fmt: skip
                 patch.delenv(name, raising=False)
             patch.setattr(engine, "session", partial(engine.session, state=environment.state))
-            patch.setattr("ops.commands.verify.State", lambda _, *rest: State(runs, *rest))
+            patch.setattr("ops.verification.command.State", lambda _, *rest: State(runs, *rest))
             return CliRunner().invoke(app, ["verify", *arguments])
 
     return verify

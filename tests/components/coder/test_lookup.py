@@ -11,8 +11,8 @@ import pytest
 
 from components.coder.api import Coderd, CoderdApi
 from components.coder.lookup import Known, UnknownOrganizationError, ask, organization
-from components.settings import Settings
-from components.settings_load import load
+from components.settings.load import load
+from components.settings.model import Settings
 
 RECORDED = Path(__file__).parents[2] / "recordings" / "coderd-2.30.0" / "coderd_rest.jsonl"
 TOKEN = "session-token-of-the-test"

@@ -9,7 +9,7 @@ import pulumi_coderd
 import pytest
 
 from components.coder import package
-from components.settings_load import load
+from components.settings.load import load
 from local import sdk, tools
 
 RECORDED = Path(__file__).parents[2] / "recordings" / "providers" / "coderd-0.0.13.schema.json"
@@ -32,7 +32,7 @@ import pulumi_coderd
 from components import arguments
 from components.coder import package
 from components.coder.lookup import Known
-from components.settings_load import load
+from components.settings.load import load
 from components.workspace_template import WorkspaceTemplate
 from tests.components.recording import record
 

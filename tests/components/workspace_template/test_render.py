@@ -11,10 +11,10 @@ import pytest
 
 from components.claude_code import ClaudePolicy
 from components.workspace_template import (
-    Choice,
     Firewall,
     ModuleVersions,
     ProviderVersions,
+    SizeChoice,
     Sizes,
     WorkspaceTemplateArgs,
     render,
@@ -81,7 +81,7 @@ def test_tasks_are_one_file_or_the_other(template_args: Make) -> None:
 
 def test_sizes_and_module_versions_are_data(template_args: Make) -> None:
     args = template_args(
-        sizes=Sizes(cpu=Choice((1, 3), 3)), module_versions=ModuleVersions("4.8.1", "1.4.0")
+        sizes=Sizes(cpu=SizeChoice((1, 3), 3)), module_versions=ModuleVersions("4.8.1", "1.4.0")
     )
     files = render(args).files
     assert json.loads(files["sizes.json"])["cpu"] == {"options": [1, 3], "default": 3}
@@ -114,7 +114,7 @@ def test_what_is_taken_from_elsewhere_is_told_by_its_release(template_args: Make
         {"namespace": "other"},
         {"use_kubeconfig": True},
         {"gitlab_external_auth_id": "gitlab-eu"},
-        {"sizes": Sizes(cpu=Choice((2,), 2))},
+        {"sizes": Sizes(cpu=SizeChoice((2,), 2))},
         {"tasks": False},
         {"git_credentials": False},
         {"agent_variables": {"A": "1"}},

@@ -15,10 +15,10 @@ import hcl2
 import pytest
 
 from components.workspace_template import (
-    Choice,
     Firewall,
     ModuleVersions,
     ProviderVersions,
+    SizeChoice,
     Sizes,
     render,
 )
@@ -155,7 +155,7 @@ def test_parameters(plan: Plan) -> None:
 
 
 def test_a_stack_names_its_own_sizes(plan: Plan) -> None:
-    planned = plan(sizes=Sizes(memory=Choice((1, 64), 1)))
+    planned = plan(sizes=Sizes(memory=SizeChoice((1, 64), 1)))
     assert [o["name"] for o in parameter(planned, "memory")["option"]] == ["1 GB", "64 GB"]
     assert outputs(planned, "container")["memory_request"] == 1
 

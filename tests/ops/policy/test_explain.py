@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import engine
+from ops import project
 from ops.cli import app
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +20,7 @@ STACK = "stacks/Pulumi.dev.yaml"
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "stacks").mkdir()
     (tmp_path / STACK).write_text((ROOT / STACK).read_text())
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
     return tmp_path
 
 

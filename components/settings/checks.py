@@ -17,20 +17,17 @@ from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
 from components.claude_code import tasks_problem
-from components.datasources import ca_problem, tenant_problem
-from components.mcp_server import authorization_problem
-from components.settings import (
-    ClientCredentials,
-    Coder,
-    FirewallSwitch,
-    GitLab,
-    Grafana,
-    McpServerSettings,
-    Settings,
-    Template,
-    Workspaces,
-)
-from components.settings_problems import Problem, as_shown, key_of, missing
+from components.coder.mcp_headers import authorization_problem
+from components.observability.database import ca_problem
+from components.observability.loki import tenant_problem
+from components.settings.coder import Coder, GitLab
+from components.settings.grafana import Grafana
+from components.settings.mcp import McpServerSettings
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown, key_of, missing
+from components.settings.secrets import ClientCredentials
+from components.settings.templates import FirewallSwitch, Template
+from components.settings.workspaces import Workspaces
 
 LONGEST_OFF: Final = datetime.timedelta(days=7)
 # URLs that a contract denies may well pretend to have a user.
