@@ -3,8 +3,6 @@
 Fields as code.claude.com/docs/en/settings and /hooks have them in November 2026.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence
@@ -60,8 +58,10 @@ Rules = Annotated[
 
 
 class _Model(BaseModel):
-    # One spelling of a key: camelCase.
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+    # One spelling of a key, camelCase; compiled when it is first used, not at each start.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, defer_build=True
+    )
 
 
 class Hook(_Model):
