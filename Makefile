@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench conformance tools clean schema sdk
+.PHONY: help demo test lint types unit bench conformance tools clean schema sdk licences
 
 help:
 	@echo "make demo    preview the local stack, bring it up on this machine and show what it made"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench   measure the program and the policy against their bounds"
 	@echo "make conformance NAME=conf-me   walk over the deployment that CODER_URL and KUBECONFIG name"
 	@echo "make schema  write what is made from the settings' and the resources' types"
+	@echo "make licences   write docs/licences.md: every dependency and its licence, each to be accepted"
 	@echo "make sdk     write sdks/coderd from sdks/schema/coderd.json"
 	@echo "make clean   end every process the local stack started and remove its state"
 
@@ -69,9 +70,12 @@ clean: $(READY)
 	@$(BIN)/python -m local.clean
 
 schema: $(READY)
-	@$(BIN)/python -c "import json; from components.settings_load import json_schema; \
+	@$(BIN)/python -c "import json; from components.settings.load import json_schema; \
 	print(json.dumps(json_schema(), indent=2))" > stacks/settings.schema.json
 	@$(BIN)/python -m docs.write_settings
 
 sdk: $(READY)
 	@$(BIN)/python -m local.sdk
+
+licences: $(READY)
+	@$(BIN)/python -m docs.write_licences

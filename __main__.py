@@ -6,21 +6,23 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
-from components import arguments, placement, settings_network
-from components.alerts import Alerts
+from components import arguments, placement
+from components.alerts.component import Alerts
 from components.coder import deployment, package
 from components.coder.lookup import look_up
 from components.coderd_env import CoderdEnv
-from components.dashboards import Dashboards
+from components.dashboards.component import Dashboards
 from components.datasources import DataSources
 from components.errors import ArgsError
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
-from components.network import WorkspaceNamespace, WorkspaceNetworkPolicy
-from components.settings import Settings
-from components.settings_load import from_engine
-from components.settings_problems import SettingsError, refuse
+from components.network.component import WorkspaceNetworkPolicy
+from components.network.namespace import WorkspaceNamespace
+from components.settings import network as settings_network
+from components.settings.load import from_engine
+from components.settings.model import Settings
+from components.settings.problems import SettingsError, refuse
 from components.workspace_template import WorkspaceTemplate
 
 STACK = pulumi.get_stack()

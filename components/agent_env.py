@@ -1,15 +1,15 @@
 """The environment variables of a workspace's agent, as a typed value.
 
 A template carries them in agent_env.json, from which its HCL makes one coder_env a variable. That
-file is part of the template, readable by whoever may read the template, so no secret goes in: a
-value that differs by owner is named by its source and filled in when the workspace is built.
+file is part of the template, readable by whoever may read the template, so no secret goes in. The
+owner's session token, Claude Code's only credential, comes from the claude-code module in the form
+that its release wants: CLAUDE_API_KEY of 4, ANTHROPIC_AUTH_TOKEN of 5.
 """
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from components.boundary.credentials import form_of, names_credential
@@ -24,10 +24,17 @@ JAIL_TYPES: Final = ("landjail", "nsjail")
 # POSIX.1-2017, 8.1: what a shell can export.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
+_ONE_CREDENTIAL: Final = (
+    "the claude-code module gives Claude Code its one credential, the owner's session token for "
+    "Coder's AI Gateway"
+)
 _RESERVED: Final[Mapping[str, str]] = {
     BOUNDARY_CONFIG: "the firewall sets it; turn the firewall on or off instead",
     BOUNDARY_JAIL_TYPE: "the firewall sets it; set the jail type of the firewall instead",
-    "ANTHROPIC_AUTH_TOKEN": "it is always the owner's session token for Coder's AI Gateway",
+    "ANTHROPIC_AUTH_TOKEN": _ONE_CREDENTIAL,
+    "ANTHROPIC_API_KEY": _ONE_CREDENTIAL,
+    "CLAUDE_API_KEY": _ONE_CREDENTIAL,
+    "CLAUDE_CODE_OAUTH_TOKEN": _ONE_CREDENTIAL,
     "ANTHROPIC_BASE_URL": "the claude-code module points it at Coder's AI Gateway",
     "PROXY_PORT": "it would move Boundary's proxy away from the policy's port",
 }
@@ -37,19 +44,12 @@ _RESERVED_PREFIXES: Final[Mapping[str, str]] = {
 }
 
 
-class Source(StrEnum):
-    """Where a value comes from that only the build of a workspace knows."""
-
-    OWNER_SESSION_TOKEN = "owner_session_token"  # noqa: S105  the name of a source, no secret
-
-
 @dataclass(frozen=True)
 class AgentEnv:
     """The variables of one template's agent.
 
-    ANTHROPIC_AUTH_TOKEN is always there. BOUNDARY_CONFIG and BOUNDARY_JAIL_TYPE are there if and
-    only if the firewall is on: boundary v0.9.0 reads no policy without the first and starts
-    nsjail without the second.
+    BOUNDARY_CONFIG and BOUNDARY_JAIL_TYPE are there if and only if the firewall is on: boundary
+    v0.9.0 reads no policy without the first and starts nsjail without the second.
 
     Args:
         jail_type: `landjail` or `nsjail` with the firewall on, None with it off.
@@ -71,12 +71,9 @@ class AgentEnv:
             problems.extend(_problems(name, value))
         refuse("agent environment", problems)
 
-    def entries(self) -> dict[str, str | Source]:
+    def entries(self) -> dict[str, str]:
         """Every variable of the agent, sorted by name."""
-        entries: dict[str, str | Source] = {
-            **self.variables,
-            "ANTHROPIC_AUTH_TOKEN": Source.OWNER_SESSION_TOKEN,
-        }
+        entries = dict(self.variables)
         if self.jail_type is not None:
             entries[BOUNDARY_CONFIG] = BOUNDARY_CONFIG_PATH
             entries[BOUNDARY_JAIL_TYPE] = self.jail_type
@@ -84,10 +81,7 @@ class AgentEnv:
 
     def to_json(self) -> str:
         """The file agent_env.json: the same bytes for the same variables."""
-        document = {
-            name: {"source": str(value)} if isinstance(value, Source) else {"value": value}
-            for name, value in self.entries().items()
-        }
+        document = {name: {"value": value} for name, value in self.entries().items()}
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pulumi
 
 from components import boundary
-from components.alerts import RUNBOOK, AlertsArgs, Thresholds
+from components.alerts.component import RUNBOOK, AlertsArgs
+from components.alerts.model import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
+from components.coder.mcp_headers import READ_ONLY_HEADER
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
-from components.dashboards import DashboardsArgs
+from components.dashboards.component import DashboardsArgs
 from components.datasources import DataSources, DataSourcesArgs
 from components.external_auth import (
     GitLabExternalAuth,
@@ -21,18 +23,22 @@ from components.external_auth import (
     GitLabProvider,
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
-from components.mcp_server import READ_ONLY_HEADER, McpServerArgs, authorization
-from components.network import WorkspaceNamespaceArgs, WorkspaceNetworkPolicyArgs, network_policies
-from components.settings import Lifetime, McpServerSettings, Settings, Template
-from components.settings_network import surroundings
+from components.mcp_server import McpServerArgs, authorization
+from components.network.args import WorkspaceNetworkPolicyArgs
+from components.network.manifests import network_policies
+from components.network.namespace_args import WorkspaceNamespaceArgs
+from components.settings.mcp import McpServerSettings
+from components.settings.model import Settings
+from components.settings.network import surroundings
+from components.settings.templates import Lifetime, Template
 from components.workspace_template import (
     AutoStop,
-    Choice,
     Firewall,
     GroupAccess,
     ModuleVersions,
     ProviderVersions,
     Schedule,
+    SizeChoice,
     Sizes,
     WorkspaceTemplateArgs,
 )
@@ -60,12 +66,13 @@ def workspace_template(
         firewall=firewall(settings, template),
         gitlab_external_auth_id=template.gitlab or settings.external_auth.providers[0].id,
         sizes=Sizes(
-            cpu=Choice(tuple(sizes.cpu.options), sizes.cpu.default),
-            memory=Choice(tuple(sizes.memory.options), sizes.memory.default),
-            disk_size=Choice(tuple(sizes.disk.options), sizes.disk.default),
+            cpu=SizeChoice(tuple(sizes.cpu.options), sizes.cpu.default),
+            memory=SizeChoice(tuple(sizes.memory.options), sizes.memory.default),
+            disk_size=SizeChoice(tuple(sizes.disk.options), sizes.disk.default),
         ),
         git_credentials=template.git_credentials,
         tasks=shared.tasks,
+        claude_policy=shared.claude_policy,
         agent_variables={**shared.agent_env, **template.agent_env},
         access=_access(template, known),
         schedule=_schedule(template.lifetime),
@@ -78,6 +85,7 @@ def workspace_template(
             coder=shared.providers.coder, kubernetes=shared.providers.kubernetes
         ),
         max_port_share_level=template.max_port_share_level,
+        agents_allowed=template.lets_agents_in,
         deprecation_message=template.deprecation_message or None,
         provisioner_tags=shared.provisioner_tags,
         project_root=project_root,

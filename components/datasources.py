@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pulumi
 import pulumi_random as random
@@ -23,18 +23,17 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components import syntax
 from components.boundary.credentials import masked
 from components.errors import refuse
+from components.observability.database import SslMode, ca_problem
+from components.observability.loki import TENANT_HEADER, tenant_problem
 from components.observability.provisioning import ORGANIZATION, literal
 
 PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
 POSTGRES_MAJOR_VERSION = 15
 LOKI_MAX_LINES = 1000
-TENANT_HEADER = "X-Scope-OrgID"
 DATABASE_NAME = "AI Gateway DB"
 POSTGRES_UID = "aibridge-postgres"
 _FIRST_UIDS = frozenset({"loki", "prometheus", POSTGRES_UID})
-_TENANT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9!\-_.*'()]{1,150}")
-SslMode = Literal["disable", "require", "verify-ca", "verify-full"]
 
 
 @dataclass(frozen=True)
@@ -142,34 +141,6 @@ class DataSourcesArgs:
                 "connMaxLifetime": 14400,
             },
         }
-
-
-def tenant_problem(tenant: str | None, url: str | None) -> str | None:
-    """Return what is wrong with the tenant of a Loki at a URL, None if nothing is.
-
-    Loki refuses others (ValidTenantID in github.com/grafana/dskit/tenant).
-    """
-    if tenant is None:
-        return None
-    if url is None:
-        return "is a header of the data source made here, and there is none: lokiUrl is null"
-    if all(_TENANT.fullmatch(name) for name in tenant.split("|")):
-        return None
-    return "must be up to 150 of letters, digits and ! - _ . * ' ( ), several joined by |"
-
-
-def ca_problem(mode: SslMode, ca_file: str | None) -> str | None:
-    """Return what is wrong with the path of a CA beside an sslmode, None if nothing is.
-
-    Grafana verifies nothing without one, and with one takes require for verify-ca.
-    """
-    if mode.startswith("verify") and not ca_file:
-        return f"{mode} needs the path of a CA in Grafana's pod"
-    if ca_file and not mode.startswith("verify"):
-        return f"{mode} uses no CA; verify-ca and verify-full do"
-    if ca_file and (not ca_file.startswith("/") or not ca_file.isprintable()):
-        return "the path of a CA must be absolute, as /etc/grafana/ca/ca.crt"
-    return None
 
 
 def object_name(uid: str) -> str:

@@ -32,7 +32,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from components.dashboards.model import GRANTED_TABLES, Table
+from components.dashboards.tables import GRANTED_TABLES, Table
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
 from components.rotation import rotation_token
 

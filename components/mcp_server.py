@@ -4,7 +4,6 @@ Coder 2.37 or newer, experimental there. Coder sends a key as one header (`api_k
 one header needs `custom_headers`. Keys are write-only: sent to Coder, kept in no state.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -14,6 +13,7 @@ import pulumi_coderd as coderd
 
 from components import syntax
 from components.boundary.credentials import masked
+from components.coder.mcp_headers import HEADER_NAME, authorization_value
 from components.errors import refuse
 from components.rotation import rotation_version
 
@@ -31,11 +31,6 @@ GITHUB_READ_ONLY_TOOLS: Final = (
     "list_pull_requests",
     "get_pull_request",
 )
-# Servers that know this header offer no tool that writes, whatever the key may do.
-READ_ONLY_HEADER: Final = "X-MCP-Readonly"
-
-# RFC 9110, 5.1 and 5.6.2.
-_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _AVAILABILITIES: Final = ("force_on", "default_on", "default_off")
 _TRANSPORTS: Final = ("streamable_http", "sse")
 
@@ -149,29 +144,6 @@ def authorization(key: pulumi.Input[str]) -> pulumi.Output[str]:
     return pulumi.Output.secret(key).apply(authorization_value)
 
 
-def authorization_value(key: str) -> str:
-    """`Bearer KEY` for a key given alone; with a scheme of its own, as in `Basic x`, as it is.
-
-    White space tells a scheme: no bearer token holds any (RFC 6750, 2.1).
-    """
-    scheme, _, credentials = " ".join(key.split()).partition(" ")
-    if not credentials:
-        return f"Bearer {scheme}"
-    return f"{'Bearer' if scheme.lower() == 'bearer' else scheme} {credentials}"
-
-
-def authorization_problem(key: str) -> str | None:
-    """Return why Coder could not send a key, in words without it; None if it could."""
-    words = key.split()
-    if not words or (len(words) == 1 and words[0].lower() in {"bearer", "basic"}):
-        return "holds no key"
-    if not all(word.isascii() and word.isprintable() for word in words):
-        return "holds what HTTP cannot carry: ASCII alone, and no control characters"
-    if len(words) > 1 and not _HEADER.match(words[0]):
-        return "holds white space, but no scheme of HTTP stands before it, such as Bearer or Basic"
-    return None
-
-
 def _auth_type(headers: int) -> str:
     return ("none", "api_key")[headers] if headers < 2 else "custom_headers"
 
@@ -179,7 +151,7 @@ def _auth_type(headers: int) -> str:
 def _header_problems(headers: Mapping[str, pulumi.Input[str]]) -> Iterator[str]:
     seen: set[str] = set()
     for header, value in headers.items():
-        if not _HEADER.match(header):
+        if not HEADER_NAME.match(header):
             yield f"{header!r} is no header name"
         if header.lower() in seen:
             yield f"header {header!r} is there twice"

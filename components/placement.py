@@ -13,8 +13,8 @@ from typing import Any, Final
 import httpx
 
 from components import kubeconfig
-from components.settings import Settings
-from components.settings_problems import Problem, as_shown
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
 
 _RULES: Final = ("monitoring.coreos.com/v1", "PrometheusRule")
 _BY_NAME: Final = ("cilium.io/v2", "CiliumNetworkPolicy")

@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
+from docs.draw_axes import bars, marks, outline
+from docs.draw_values import shown_as
 from docs.panel_data import END, RANGE, START, Data, panel_data, variables
 from tests.components.dashboards import grafana
 
@@ -128,62 +131,6 @@ def _fixed_colors(panel: Mapping[str, Any]) -> dict[str, str]:
     return {name: COLORS[color["fixedColor"]] for name, color in _overrides(panel, "color").items()}
 
 
-def shown_as(value: object, unit: str, decimals: int | None = None) -> str:
-    """Return a value as Grafana shows it.
-
-    Args:
-        value: A number, a text, a moment or nothing.
-        unit: Grafana's name of the unit, such as `bytes`.
-        decimals: How many a panel asks for; None leaves it to the number.
-    """
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    if value is None or isinstance(value, str):
-        return value or ""
-    number = float(value)  # type: ignore[arg-type]
-
-    def scaled(base: int, *units: str) -> str:
-        part, step = number, 0
-        while abs(part) >= base and step < len(units) - 1:
-            part, step = part / base, step + 1
-        return f"{_digits(part, decimals)} {units[step]}".strip()
-
-    forms: Mapping[str, Callable[[], str]] = {
-        "none": lambda: _digits(number, decimals),
-        "locale": lambda: f"{number:,.{decimals or 0}f}",
-        "percentunit": lambda: f"{number * 100:.{1 if decimals is None else decimals}f}%",
-        "currencyUSD": lambda: f"${number:.4f}" if 0 < number < 1 else f"${number:,.2f}",
-        "dateTimeFromNow": lambda: _since(number),
-        "bytes": lambda: scaled(1024, "B", "KiB", "MiB", "GiB", "TiB"),
-        "Bps": lambda: scaled(1024, "B/s", "KiB/s", "MiB/s", "GiB/s"),
-        "s": lambda: _duration(number),
-        "ops": lambda: f"{number:.2g} ops/s",
-        "reqps": lambda: f"{number:.3g} req/s",
-    }
-    plain: Callable[[], str] = lambda: scaled(1000, "", "K", "Mil", "Bil")  # noqa: E731
-    return forms.get(unit, plain)()
-
-
-def _digits(number: float, decimals: int | None) -> str:
-    if decimals is None and number == int(number):
-        return str(int(number))
-    return f"{number:.3g}" if decimals is None else f"{number:.{decimals}f}"
-
-
-def _duration(seconds: float) -> str:
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    return f"{seconds:.3g} s" if seconds < 60 else f"{seconds / 60:.3g} min"
-
-
-def _since(milliseconds: float) -> str:
-    minutes = max((END.timestamp() * 1000 - milliseconds) / 60_000, 0)
-    if minutes < 1:
-        return "a few seconds ago"
-    amount, unit = (minutes, "minute") if minutes < 45 else (minutes / 60, "hour")
-    return f"{amount:.0f} {unit}s ago" if round(amount) != 1 else f"1 {unit} ago"
-
-
 def _stat(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     value: object = None
     for row in data.rows or []:
@@ -212,7 +159,7 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
     stacked = custom.get("stacking", {}).get("mode") == "normal"
     columns = [[v or 0.0 for v in vs] for vs in zip(*series.values(), strict=True)]
     totals = [sum(vs) if stacked else max(vs) for vs in columns]
-    ticks = _ticks(float(defaults.get("max") or max(totals) or 1), defaults["unit"])
+    ticks = marks(float(defaults.get("max") or max(totals) or 1), defaults["unit"])
     highest = ticks[-1]
 
     def level(value: float) -> float:
@@ -248,15 +195,15 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
             for low, value in zip(lows, values, strict=True)
         ]
         if custom.get("drawStyle") == "bars":
-            parts += _columns(spans, left, right, color)
+            parts += bars(spans, left, right, color)
         else:
             filled = 0 if name in dashed else custom.get("fillOpacity", 0) / 100
-            line, area = _paths(spans, left, right)
+            stroke, area = outline(spans, left, right)
             if filled:
                 parts.append(f'<path d="{area}" fill="{color}" opacity="{filled:g}"/>')
             dash = ' stroke-dasharray="8 6"' if name in dashed else ""
             parts.append(
-                f'<path d="{line}" stroke="{color}" fill="none" stroke-width="1.5" '
+                f'<path d="{stroke}" stroke="{color}" fill="none" stroke-width="1.5" '
                 f'stroke-linecap="round"{dash}/>'
             )
         base = [b + (v or 0.0) for b, v in zip(base, values, strict=True)]
@@ -279,55 +226,6 @@ def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[st
         parts.append(_text(x + 14, h - 9, label, 300))
         x += 26 + len(label) * letter
     return parts
-
-
-Span = tuple[float, float]
-"""Where a point of a series begins and ends: the y of what it stands on, and its own."""
-
-
-def _ticks(highest: float, unit: str) -> list[float]:
-    """Return round values from 0 to the first that is no less than the highest."""
-    base = 1.0
-    if unit in ("bytes", "Bps"):
-        while base * 1024 <= highest:
-            base *= 1024
-    elif unit == "s" and highest > 60:
-        base = 60.0
-    size = 10 ** math.floor(math.log10(highest / base))
-    steps = (size * part for part in (0.25, 0.5, 1, 2.5, 5))
-    step = next(step for step in steps if step * 4 >= highest / base)
-    count = math.ceil(highest / base / step - 1e-9)
-    return [base * step * number for number in range(count + 1)]
-
-
-def _columns(spans: Sequence[Span | None], left: int, right: int, color: str) -> list[str]:
-    room = (right - left) / max(len(spans), 2)
-    return [
-        f'<rect x="{left + room * (index + 0.15):.0f}" y="{span[1]:.1f}" width="{room * 0.7:.1f}" '
-        f'height="{span[0] - span[1]:.1f}" fill="{color}" opacity=".8"/>'
-        for index, span in enumerate(spans)
-        if span and span[0] - span[1] >= 0.1
-    ]
-
-
-def _paths(spans: Sequence[Span | None], left: int, right: int) -> tuple[str, str]:
-    """Return the path of a line, and that of the area between it and what it stands on."""
-    step = (right - left) / max(len(spans) - 1, 1)
-    # What is not there is a gap, as in Grafana.
-    pieces: list[list[tuple[float, Span]]] = [[]]
-    for index, span in enumerate(spans):
-        if span is None:
-            pieces.append([])
-        else:
-            pieces[-1].append((left + step * index, span))
-    lines, areas = [], []
-    for piece in filter(None, pieces):
-        line = "M" + " ".join(f"{x:.0f} {span[1]:.1f}" for x, span in piece)
-        below = " ".join(f"{x:.0f} {span[0]:.1f}" for x, span in reversed(piece))
-        # A point between two gaps is a dot.
-        lines.append(line + "h.1" if len(piece) == 1 else line)
-        areas.append(f"{line} {below}Z")
-    return " ".join(lines), " ".join(areas)
 
 
 def _bars(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:

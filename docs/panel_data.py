@@ -20,11 +20,13 @@ from typing import Any
 from tests.components.dashboards import (
     figures,
     generated,
+    generated_requests,
     grafana,
     log_lines,
     loki,
     prometheus,
     series,
+    series_deployment,
 )
 
 Key = tuple[str, str]
@@ -33,8 +35,8 @@ Labels = Mapping[str, str]
 Row = Mapping[str, object]
 Panel = Mapping[str, Any]
 
-RANGE = series.END - series.START
-END = generated.END
+RANGE = series_deployment.END - series_deployment.START
+END = generated_requests.END
 START = END - RANGE
 """The range of every picture; the series are shown as if they ended at END."""
 INTERVAL = 600
@@ -111,10 +113,10 @@ def panel_data(dashboards: Sequence[Mapping[str, Any]]) -> dict[Key, Data]:
                 continue
             key = dashboard["uid"], panel["title"]
             interval = max(INTERVAL, int(grafana.seconds(panel.get("interval") or "0s")))
-            view = grafana.View(START, END, interval, series.STEP, chosen)
+            view = grafana.View(START, END, interval, series_deployment.STEP, chosen)
             source = panel["targets"][0]["datasource"]["type"]
             if source == "prometheus":
-                of_series = replace(view, start=series.START, end=series.END)
+                of_series = replace(view, start=series_deployment.START, end=series_deployment.END)
                 prometheus_panels.append((key, panel, of_series))
             elif source == "loki":
                 loki_panels.append((key, panel, view))
@@ -162,7 +164,7 @@ def _promql(panels: Sequence[tuple[Key, Panel, grafana.View]]) -> Iterator[tuple
     for key, panel, view in panels:
         # Moments that are values go the same way as the times of the samples.
         later = (
-            (START - series.START).total_seconds() * 1000
+            (START - series_deployment.START).total_seconds() * 1000
             if panel["fieldConfig"]["defaults"].get("unit") == "dateTimeFromNow"
             else 0.0
         )

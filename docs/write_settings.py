@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.settings_load import json_schema
+from components.settings.load import json_schema
 
 PAGE = Path(__file__).parent / "settings.md"
 PREFIX = "firewalled-coder:"

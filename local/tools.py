@@ -84,6 +84,7 @@ TOOLS = {
         Tool("neturl", "."),
         Tool("goregexp", "."),
         Tool("kubeget", "."),
+        Tool("licences", "."),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
         Tool("promql", "."),
         Tool("cilium", "."),

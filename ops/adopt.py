@@ -17,12 +17,12 @@ import pulumi
 from pulumi import automation
 
 from components.coder.api import Coderd, CoderdApi
-from components.settings import Settings
-from ops import diagnostics, engine, history, protection, settling, stacks, terminal
+from components.settings.model import Settings
+from ops import diagnostics, engine, history, project, protection, settling, stacks, terminal
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
-from ops.state import State
-from ops.steps import Step, observe
+from ops.state import StackState
+from ops.steps import ForeseenStep, observe
 from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, TEMPLATE
 
 
@@ -36,20 +36,20 @@ class Candidate:
         id: by what id it is imported; None if it is not there.
     """
 
-    step: Step
+    step: ForeseenStep
     label: str
     id: str | None = None
 
 
 @dataclass(frozen=True)
-class Plan:
+class AdoptionPlan:
     """What to look for, and the URNs that must stand in the state before."""
 
     candidates: tuple[Candidate, ...]
     before: tuple[str, ...]
 
 
-def plan(steps: Iterable[Step]) -> Plan:
+def plan(steps: Iterable[ForeseenStep]) -> AdoptionPlan:
     """Return what a preview's `create` steps could take over."""
     candidates, before = [], []
     for step in steps:
@@ -65,7 +65,7 @@ def plan(steps: Iterable[Step]) -> Plan:
         elif is_object(step.type):
             kind = step.type.rpartition(":")[2]
             candidates.append(Candidate(step, f"{kind} {step.object_id}"))
-    return Plan(tuple(candidates), tuple(before))
+    return AdoptionPlan(tuple(candidates), tuple(before))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Adoption:
     """What an adoption did.
 
     Attributes:
@@ -111,7 +111,7 @@ class Outcome:
     differing: tuple[str, ...]
 
 
-def take_over(deployment: Deployment) -> Outcome:
+def take_over(deployment: Deployment) -> Adoption:
     """Take over all that is there; it can be run again, also after it was killed.
 
     Raises ExistingError and diagnostics.RunError; the state is then as before the step that failed.
@@ -143,14 +143,14 @@ def take_over(deployment: Deployment) -> Outcome:
         for step in steps.values()
         if step.urn not in done
     ]
-    return Outcome(
+    return Adoption(
         tuple(each.label for each in there),
         tuple(each.label for each in looked if each.id is None),
         tuple(sorted(differing)),
     )
 
 
-def _patched(steps: Mapping[str, Step]) -> list[Object]:
+def _patched(steps: Mapping[str, ForeseenStep]) -> list[Object]:
     return sorted(
         {(PATCHED[step.type], step.object_id) for step in steps.values() if step.type in PATCHED}
     )
@@ -176,7 +176,7 @@ def look(
     there = deployment.objects([*wanted, *patched])
     live = {key: outputs for key, outputs in there.items() if key in patched}
 
-    def identity(step: Step) -> str | None:
+    def identity(step: ForeseenStep) -> str | None:
         if step.type == TEMPLATE:
             template = templates.get(step.inputs["name"])
             return str(template["id"]) if template else None
@@ -215,7 +215,7 @@ def _settle(
     live: Mapping[Object, Mapping[str, Any]],
     there: set[str],
     custom: set[str],
-) -> dict[str, Step]:
+) -> dict[str, ForeseenStep]:
     """Write values of what is there into the state; return what a preview says then.
 
     Args:
@@ -225,7 +225,7 @@ def _settle(
         custom: URNs of custom resources, of which an import reads the metadata alone.
     """
     steps = observe(deployment.stack)
-    state = State(deployment.stack)
+    state = StackState(deployment.stack)
     said = _edit(deployment, state, steps, live)
     existing = Existing(deployment.api, deployment.settings.coder.organization)
     taken = templates.take_all(existing, state, steps, there, deployment.ready.work_dir)
@@ -257,8 +257,8 @@ def _settle(
 
 def _edit(
     deployment: Deployment,
-    state: State,
-    steps: Mapping[str, Step],
+    state: StackState,
+    steps: Mapping[str, ForeseenStep],
     live: Mapping[Object, Mapping[str, Any]],
 ) -> list[str]:
     """Change the state in place; return what is to be said of it."""
@@ -281,7 +281,9 @@ def _edit(
 
 
 def _finish(
-    deployment: Deployment, steps: Mapping[str, Step], live: Mapping[Object, Mapping[str, Any]]
+    deployment: Deployment,
+    steps: Mapping[str, ForeseenStep],
+    live: Mapping[Object, Mapping[str, Any]],
 ) -> set[str]:
     """Record what is the same, the stack's outputs, and a patch that changes nothing."""
     done = {urn for urn, step in steps.items() if step.op == "same"}
@@ -311,18 +313,18 @@ def deployment_of(
 ) -> Iterator[Deployment]:
     """Yield a stack with its coderd, for as long as the context lasts; raises SettingsError."""
     settings = stacks.settings(stack, ready.work_dir)
-    token = ready.stack.get_config(f"{engine.PROJECT}:secrets.coderToken", path=True).value
+    token = ready.stack.get_config(f"{project.PROJECT}:secrets.coderToken", path=True).value
     with CoderdApi(Coderd(settings.coder.api, token)) as api:
         yield Deployment(ready, settings, api, message, progress)
 
 
-def adopt(stack: terminal.StackName) -> None:
+def adopt(stack: str) -> None:
     """Take over the templates, servers, ConfigMaps and Secrets that STACK would create."""
     with terminal.reported():
         # What it writes into the state comes from the checkout, as an update does.
         settings = stacks.settings(stack)
-        protection.check(stack, settings, engine.ROOT, planned=True)
-        record = history.record(engine.ROOT, "adopt", firewall=settings.switched_off)
+        protection.check(stack, settings, project.ROOT, planned=True)
+        record = history.record(project.ROOT, "adopt", firewall=settings.switched_off)
         with (
             engine.session(stack, terminal.progress) as ready,
             deployment_of(ready, stack, record.message(), terminal.progress) as deployment,
@@ -340,10 +342,10 @@ def adopt(stack: terminal.StackName) -> None:
 
 
 __all__ = [
+    "Adoption",
     "Candidate",
     "Deployment",
     "ExistingError",
-    "Outcome",
     "adopt",
     "deployment_of",
     "look",

@@ -17,7 +17,7 @@ from rich.text import Text
 from components.boundary import Policy
 from components.boundary import Reach as Requests
 from ops import git, stacks
-from ops.assessment import Reach
+from ops.reach import TemplateReach
 from ops.traffic import InputError
 
 TIMEOUT: Final = 120.0
@@ -104,16 +104,16 @@ def of_checkout(stack: str, root: Path, python: Path | str) -> dict[str, Policy 
 
 def reaches(
     old: Mapping[str, Policy | None], new: Mapping[str, Policy | None], wanted: Sequence[str] = ()
-) -> tuple[Reach, ...]:
+) -> tuple[TemplateReach, ...]:
     """Return each template's change; of the wanted alone if any are named."""
     return tuple(
-        Reach(name, name in old, name in new, old.get(name), new.get(name))
+        TemplateReach(name, name in old, name in new, old.get(name), new.get(name))
         for name in dict.fromkeys((*new, *old))
         if not wanted or name in wanted
     )
 
 
-def shown(reach: Reach) -> RenderableType:
+def shown(reach: TemplateReach) -> RenderableType:
     """Return the change for people."""
     head = Text(f"Template {reach.template}", style="bold")
     if reach.before and reach.after and (reach.old is None or reach.new is None):

@@ -21,7 +21,8 @@ from components.boundary import (
     printable,
     shown,
 )
-from components.settings import Settings, Template
+from components.settings.model import Settings
+from components.settings.templates import Template
 from ops.traffic import InputError, Request
 
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}
@@ -38,6 +39,7 @@ class Confinement:
         contract: what the stack demands of the policy.
         highest_grade: the worst exfiltration grade that the stack accepts.
         own: the deployment's own hosts.
+        agents: whether Coder's own agents, whom no policy holds, may use the templates.
     """
 
     templates: tuple[str, ...]
@@ -46,6 +48,7 @@ class Confinement:
     contract: Contract
     highest_grade: Grade
     own: Own
+    agents: bool = False
 
     @property
     def title(self) -> str:
@@ -80,7 +83,8 @@ def _confinement(settings: Settings, template: Template) -> Confinement:
         switch = settings.firewall
         reason = f"the firewall is switched off until {switch.until}: {switch.reason}"
     contract = settings.contract_of(wanted)
-    return Confinement((), policy, reason, contract, wanted.highest_grade, settings.own)
+    agents = template.lets_agents_in is not False
+    return Confinement((), policy, reason, contract, wanted.highest_grade, settings.own, agents)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -88,7 +92,7 @@ def _list(names: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Explanation:
     """The answer to one request under one confinement.
 
     Attributes:
@@ -134,17 +138,19 @@ class Answer:
         return "no rule allows it"
 
 
-def answers(confinement: Confinement, requests: Mapping[Request, int]) -> tuple[Answer, ...]:
+def answers(confinement: Confinement, requests: Mapping[Request, int]) -> tuple[Explanation, ...]:
     """Return what one confinement answers to requests with their counts."""
     policy = confinement.policy
 
     def decide(asked: Request) -> Decision | None:
         return None if policy is None else policy.decide(asked.method, asked.url)
 
-    return tuple(Answer(each, count, confinement, decide(each)) for each, count in requests.items())
+    return tuple(
+        Explanation(each, count, confinement, decide(each)) for each, count in requests.items()
+    )
 
 
-def table(found: Sequence[Answer]) -> Table:
+def table(found: Sequence[Explanation]) -> Table:
     """Return answers as a table; nothing in a URL is taken for markup or obeyed by a terminal."""
     shown_table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     shown_table.add_column("", no_wrap=True)
@@ -165,7 +171,7 @@ def table(found: Sequence[Answer]) -> Table:
     return shown_table
 
 
-def _why(answer: Answer) -> Text:
+def _why(answer: Explanation) -> Text:
     rule = answer.decision.rule if answer.decision else None
     text = Text()
     if rule is not None:
@@ -179,7 +185,7 @@ def _why(answer: Answer) -> Text:
     return text
 
 
-def to_json(answer: Answer) -> dict[str, Any]:
+def to_json(answer: Explanation) -> dict[str, Any]:
     """Return an answer as plain data; credentials in the URL are hidden."""
     rule = answer.decision.rule if answer.decision else None
     return {

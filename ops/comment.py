@@ -6,22 +6,18 @@ user wrote; nobody else's comment is ever changed.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
-
-from ops import up
 from ops.forge import LONGEST, BusyError, Forge, ForgeError, Kind, Place
 from ops.review.cutting import cut, size
 
 NOTHING: Final = "This change touches no stack."
-_KEY: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+KEY: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 60.0
 
@@ -163,35 +159,3 @@ def read(paths: Sequence[Path]) -> list[str]:
             except UnicodeDecodeError:
                 raise ForgeError(f"{file} is not UTF-8") from None
     return [text for text in found if text.strip()]
-
-
-def comment(
-    forge: Annotated[Kind, typer.Option("--forge", help="The forge.")],
-    body: Annotated[
-        list[Path],
-        typer.Option("--body", help="Markdown file, or folder of them; may be given again."),
-    ],
-    *,
-    key: Annotated[str, typer.Option("--key", help="Name of the comment.")] = "preview",
-    number: Annotated[
-        int | None,
-        typer.Option("--number", min=1, help="Of the request or issue; the CI job's if not given."),
-    ] = None,
-    issue: Annotated[
-        bool, typer.Option("--issue", help="On an issue, whose --number must be given.")
-    ] = False,
-) -> None:
-    """Write reports as a comment, or bring the one that is there up to date.
-
-    The token is $GITHUB_TOKEN or $GITLAB_TOKEN.
-    """
-    try:
-        if not _KEY.match(key):
-            raise ForgeError(f"--key {key!r}: takes a-z and 0-9 in groups joined by hyphens")
-        place = place_of(forge, os.environ, number, issue=issue)
-        written = write(place, key, read(body), run=run_url(os.environ))
-    except ForgeError as error:
-        up.fail(str(error))
-        raise typer.Exit(1) from None
-    where = f"{place.project} {'issue' if issue else 'request'} {place.number}"
-    up.console.print(f"comment {key} on {where}: {written}", markup=False, soft_wrap=True)

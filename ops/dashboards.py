@@ -6,14 +6,13 @@ Reads the stack's settings file alone: no engine, no cluster, no secret is neede
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 import yaml
 
 from components import arguments
-from components.alerts import AlertsArgs
-from components.dashboards import DashboardsArgs
+from components.alerts.component import AlertsArgs
+from components.dashboards.component import DashboardsArgs
 from components.grafana_role import role_sql
 from ops import stacks
 
@@ -41,10 +40,8 @@ def write(args: DashboardsArgs, alerts: AlertsArgs, directory: Path) -> list[Pat
 
 
 def dashboards(
-    stack: Annotated[str, typer.Argument(help="Name of the stack.")],
-    open_dir: Annotated[
-        Path, typer.Option("--open-dir", help="Directory to write to; made if missing.")
-    ],
+    stack: str,
+    open_dir: Path,
 ) -> None:
     """Write the stack's dashboards, its alerts, and the SQL of Grafana's database role."""
     try:

@@ -16,7 +16,7 @@ from pulumi import automation
 
 from components.boundary import Policy
 from components.boundary.credentials import HIDDEN
-from ops.state import State
+from ops.state import StackState
 from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 Policies = Mapping[str, Policy | None]
@@ -86,7 +86,7 @@ def of(
 
 def of_stack(stack: automation.Stack) -> Deployed:
     """Return what the state of a stack says; raises automation.CommandError."""
-    resources = State(stack).resources
+    resources = StackState(stack).resources
     return of((urn, each.get("outputs") or {}) for urn, each in resources.items())
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 from pulumi import automation
 
 from components.boundary.credentials import masked
-from ops import engine
+from ops import project
+from ops.project import OperatorError
 from ops.ways_out import with_way_out
 
 _NAMED: Final = 5
@@ -24,7 +25,7 @@ _SUMMARY: Final = re.compile(r"(?:preview|update|refresh|destroy) failed|resourc
 _T = TypeVar("_T")
 
 
-class RunError(engine.EngineError):
+class RunError(OperatorError):
     """A run of the engine failed; the message has each of its errors and where it happened."""
 
 
@@ -55,6 +56,24 @@ def run(operation: Callable[..., _T], **options: Any) -> _T:
         raise
     except automation.CommandError as error:
         raise RunError(said(error, errors)) from None
+
+
+def explained(error: Exception) -> str | None:
+    """Return what an error of the Automation API means, None for a mistake in the code."""
+    if isinstance(error, automation.ConcurrentUpdateError):
+        return _locked(str(error))
+    if isinstance(error, automation.CommandError):
+        return said(error)
+    return None
+
+
+def _locked(text: str) -> str:
+    holder = re.search(r"created by (\S+) \(pid (\d+)\) at (\S+)", text)
+    who = f" by {holder[1]}, process {holder[2]}, since {holder[3]}" if holder else ""
+    return (
+        f"another update of this stack is running{who}; nothing was applied. Wait for it, or, "
+        "when that process is gone, run `python -m ops cancel STACK`"
+    )
 
 
 def said(error: automation.CommandError, errors: Sequence[tuple[str, str]] = ()) -> str:
@@ -127,9 +146,9 @@ def _without_traceback(message: str) -> str:
     text = text.strip().removeprefix("python inline source runtime error: ")
     found = re.findall(r'File "([^"]+)", line (\d+)', trace)
     ours = [
-        f"{Path(file).relative_to(engine.ROOT)}:{line}"
+        f"{Path(file).relative_to(project.ROOT)}:{line}"
         for file, line in found
-        if Path(file).is_relative_to(engine.ROOT) and "site-packages" not in file
+        if Path(file).is_relative_to(project.ROOT) and "site-packages" not in file
     ]
     text = text or trace.strip().splitlines()[-1]
     return f"{text} (at {ours[-1]})" if ours else text

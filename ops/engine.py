@@ -19,11 +19,9 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 
-from ops import host
+from ops import host, project, stacks
+from ops.project import OperatorError
 
-ROOT = Path(__file__).resolve().parent.parent
-PROJECT = "firewalled-coder"
-LOCAL = "local"
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
 Progress = Callable[[str], None]
@@ -31,10 +29,6 @@ Progress = Callable[[str], None]
 # An engine that gives up hangs up on the program, whose server then logs a traceback for it; what
 # went wrong is in the engine's own messages.
 logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
-
-
-class EngineError(RuntimeError):
-    """The engine cannot be used as asked; the message says why and what to do."""
 
 
 @dataclass
@@ -60,13 +54,7 @@ class _Workspace(automation.LocalWorkspace):
         }
 
 
-def stacks(root: Path = ROOT) -> list[str]:
-    """Return the names of the stacks that have settings."""
-    found = (root / "stacks").glob("Pulumi.*.yaml")
-    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in found)
-
-
-def program(work_dir: Path, root: Path = ROOT) -> Callable[[], None]:
+def program(work_dir: Path, root: Path = project.ROOT) -> Callable[[], None]:
     """Return the program of the checkout at `root`, for a project at `work_dir`."""
 
     return lambda: host.run_program(root, work_dir)
@@ -77,7 +65,7 @@ def session(
     name: str,
     progress: Progress,
     *,
-    root: Path = ROOT,
+    root: Path = project.ROOT,
     state: Path | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
@@ -91,11 +79,11 @@ def session(
             which is how tests bring dev and usgov up.
         changes: settings put over the stack's own, local environment only.
 
-    Raises EngineError for an unknown stack and an engine that is not there.
+    Raises OperatorError for an unknown stack and an engine that is not there.
     """
-    if name not in stacks(root):
-        raise EngineError(f"no stack {name!r}; there are {', '.join(stacks(root))}")
-    if name == LOCAL or state is not None:
+    if name not in stacks.names(root):
+        raise OperatorError(f"no stack {name!r}; there are {', '.join(stacks.names(root))}")
+    if name == project.LOCAL or state is not None:
         with _local(name, progress, root, state, changes) as ready:
             yield ready
         return
@@ -121,7 +109,7 @@ def _local(
         if missing:
             stack.set_all_config(
                 {
-                    f"{PROJECT}:{path}": automation.ConfigValue(value, secret=True)
+                    f"{project.PROJECT}:{path}": automation.ConfigValue(value, secret=True)
                     for path, value in missing.items()
                 },
                 path=True,

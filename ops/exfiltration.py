@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,6 +12,8 @@ from rich.text import Text
 
 from components.boundary import WORST, Finding, Grade, Report, audit, exfiltration_report
 from ops.answers import Confinement
+
+_AGENTS: Final = "Coder's own agents reach every host from here"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def shown(assessed: Assessed) -> RenderableType:
     if assessed.report.notes:
         parts.append(Text("What it opens besides", style="bold"))
         parts += [Text(f"{each.rule.rule.text}: {each.why}") for each in assessed.report.notes]
+    if confinement.agents:
+        parts.append(Text(f"{_AGENTS}: their tools run outside of the jail", style="bold"))
     if assessed.findings:
         parts.append(Text("Findings", style="bold"))
         parts += [Text(f"{each.severity}: {each}") for each in assessed.findings]
@@ -88,6 +92,7 @@ def to_json(assessed: Assessed) -> dict[str, Any]:
         "grade": assessed.grade,
         "highestGrade": assessed.confinement.highest_grade,
         "accepted": assessed.accepted,
+        "coderAgents": assessed.confinement.agents,
         "entries": [
             {
                 "grade": entry.grade,

@@ -23,7 +23,8 @@ from pulumi import automation
 from components.coder.api import CoderdApi, CoderdError, RefusedError
 from components.coder.lookup import UnknownOrganizationError
 from components.coder.lookup import organization as find_organization
-from ops import diagnostics, engine
+from ops import diagnostics
+from ops.project import OperatorError
 from ops.tokens import NETWORK_POLICY
 
 # Kubernetes objects are read by the engine and its provider, with the stack's own credentials.
@@ -45,7 +46,7 @@ _ABSENT: Final = re.compile(r"resource '[^']*' does not exist\s*\Z")
 _OWN_TAGS: Final = frozenset({"scope", "owner"})
 
 
-class ExistingError(engine.EngineError):
+class ExistingError(OperatorError):
     """It cannot be told what is there; the message says who was asked and why not."""
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from components.settings_checks import LONGEST_OFF
-from components.settings_problems import PROJECT, SettingsError
-from ops import engine, git, stack_file, stacks, up
+from components.settings.checks import LONGEST_OFF
+from components.settings.problems import PROJECT, SettingsError
+from ops import stack_file, stacks
+from ops.project import OperatorError
 
 KEY = f"{PROJECT}:firewall"
 _BLOCK = re.compile(
@@ -26,14 +25,14 @@ _BLOCK = re.compile(
 _CONFIG = re.compile(r"^config:[ \t]*(?:#.*)?\n", re.MULTILINE)
 
 
-class State(StrEnum):
+class Switch(StrEnum):
     """Where the switch can stand."""
 
     ON = "on"
     OFF = "off"
 
 
-class SwitchError(engine.EngineError):
+class SwitchError(OperatorError):
     """The switch cannot be set as asked; nothing was written."""
 
 
@@ -101,39 +100,3 @@ def set_switch(root: Path, stack: str, switch: dict[str, Any] | None) -> Path:
         path.write_text(before, encoding="utf-8")
         raise
     return path
-
-
-def firewall(
-    stack: up.StackName,
-    state: Annotated[State, typer.Argument(help="off, with a reason, or on.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it is off; required then.")] = "",
-    until: Annotated[
-        str | None,
-        typer.Option("--until", metavar="DAY", help="Last day, UTC; 24 hours ahead if not given."),
-    ] = None,
-    template: Annotated[
-        list[str] | None,
-        typer.Option("--template", help="This template alone; may be given again."),
-    ] = None,
-) -> None:
-    """Switch the firewall of STACK off in its settings, for some days at most, or on again."""
-    with up.reported():
-        if state is State.ON:
-            path = set_switch(engine.ROOT, stack, None)
-            said = f"the firewall of stack {stack} is on in {path.name}"
-        else:
-            if not reason.strip():
-                raise SwitchError("--reason is required: it stands in the reports and the history")
-            day = last_day(until, datetime.now(UTC))
-            switch = {
-                "state": "off",
-                "reason": " ".join(reason.split()),
-                "who": git.who(engine.ROOT),
-                "until": str(day),
-                **({"templates": template} if template else {}),
-            }
-            path = set_switch(engine.ROOT, stack, switch)
-            which = f"templates {', '.join(template)}" if template else "every template"
-            said = f"the firewall is off for {which} of stack {stack} until {day} in {path.name}"
-        up.console.print(said, markup=False)
-        up.console.print(f"commit it, then: python -m ops up {stack}", markup=False)

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 import typer
 from rich.table import Table
 
 from components.boundary import Policy, compare
-from ops import engine, git
+from ops import engine, git, terminal
 
 MARK: Final = "firewalled-coder-update:"
 FORMAT: Final = 1
@@ -285,17 +285,16 @@ def table(found: Iterable[Update]) -> Table:
 
 
 def history(
-    stack: Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
+    stack: str,
+    as_json: bool = False,
 ) -> None:
     """List what was deployed to STACK: when, by whom, from which commit, and what it changed."""
-    from ops import up  # noqa: PLC0415  up records its updates here
 
-    with up.reported(), engine.session(stack, up.progress) as ready:
+    with terminal.reported(), engine.session(stack, terminal.progress) as ready:
         found = of(ready.stack)
         if as_json:
             typer.echo(json.dumps(to_json(found), indent=2))
         elif found:
-            up.console.print(table(found))
+            terminal.console.print(table(found))
         else:
-            up.console.print(f"stack {stack} has no updates yet")
+            terminal.console.print(f"stack {stack} has no updates yet")

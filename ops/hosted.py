@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ops import diagnostics, engine
+from ops.project import OperatorError
 
 HOST = Path(__file__).with_name("host.py")
 
 
-class HostError(engine.EngineError):
+class HostError(OperatorError):
     """The program cannot be run at all; the message is the last thing its process said."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class HostAnswer:
     """What running the program said: steps, outputs by URN, an error or ''."""
 
     steps: Sequence[Mapping[str, Any]]
@@ -56,7 +57,7 @@ class Host:
         target: Sequence[str] = (),
         message: str = "",
         plan: Path | None = None,
-    ) -> Answer:
+    ) -> HostAnswer:
         """Run `preview` or `up`.
 
         Args:
@@ -88,7 +89,7 @@ class Host:
                 f"ended with status {status}: {said[-1] if said else 'it said nothing'}"
             )
         found = json.loads(answer)
-        return Answer(found["steps"], found["outputs"], diagnostics.failure(found["errors"]))
+        return HostAnswer(found["steps"], found["outputs"], diagnostics.failure(found["errors"]))
 
 
 @contextmanager

@@ -6,15 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components.boundary import Policy
-from components.network import (
-    TEMPLATE_LABEL,
-    WORKSPACE_LABELS,
-    NetworkChange,
-    Reached,
-    Translation,
-    network_change,
-    translate,
-)
+from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS
+from components.network.names import Translation, translate
+from components.network.reach import NetworkChange, Reached, network_change
 from ops.changes import Step
 from ops.markdown import code, some
 from ops.tokens import CILIUM_POLICY, NETWORK_POLICY

@@ -19,8 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from ops import engine, git, history, stack_file
+from ops import engine, git, history, project, stack_file
 from ops.changes import without_secrets
+from ops.project import OperatorError
 
 FORMAT: Final = 1
 _PROGRAM: Final = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
@@ -36,7 +37,7 @@ _BOOKKEEPING: Final = frozenset(
 _NAMED: Final = 5
 
 
-class PlanError(engine.EngineError):
+class PlanError(OperatorError):
     """A plan cannot be saved or applied; the message says why. Nothing was applied."""
 
 
@@ -62,7 +63,7 @@ class Basis:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SavedPlan:
     """A plan file's content; `engine_plan` is the engine's own."""
 
     stack: str
@@ -79,7 +80,7 @@ class Plan:
             yield file
 
 
-def basis(session: engine.Session, name: str, root: Path = engine.ROOT) -> Basis:
+def basis(session: engine.Session, name: str, root: Path = project.ROOT) -> Basis:
     """Return what a plan of stack `name` rests on now, with the program at `root`."""
     found = git.facts(root)
     latest = history.of(session.stack)
@@ -141,7 +142,7 @@ def save(path: Path, stack: str, rests_on: Basis, engine_plan: Path) -> None:
         raise PlanError(f"cannot write the plan {path}: {error.strerror}") from None
 
 
-def load(path: Path, stack: str) -> Plan:
+def load(path: Path, stack: str) -> SavedPlan:
     """Return the plan in `path`; raises PlanError when it is none, or another stack's."""
     again = f"save one: python -m ops preview {stack} --save-plan {path}"
     try:
@@ -157,7 +158,7 @@ def load(path: Path, stack: str) -> Plan:
         raise PlanError(f"the plan {path} is damaged or was edited; {again}")
     if document["stack"] != stack:
         raise PlanError(f"{path} is a plan of stack {document['stack']}, not of {stack}; {again}")
-    return Plan(
+    return SavedPlan(
         stack,
         datetime.fromisoformat(document["time"]),
         Basis(**{each.name: document["basis"][each.name] for each in fields(Basis)}),
@@ -165,7 +166,7 @@ def load(path: Path, stack: str) -> Plan:
     )
 
 
-def check(plan: Plan, now: Basis, since: Sequence[history.Update] = ()) -> None:
+def check(plan: SavedPlan, now: Basis, since: Sequence[history.Update] = ()) -> None:
     """Raise PlanError, naming every difference, unless `plan` rests on what is there now.
 
     Args:

@@ -10,15 +10,27 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from pulumi import automation
 
-from components import settings_network
-from ops import changes, deployed, diagnostics, engine, network, plan, report, up
+from components.settings import network as settings_network
+from ops import (
+    changes,
+    deployed,
+    diagnostics,
+    engine,
+    network,
+    plan,
+    project,
+    report,
+    report_json,
+    terminal,
+)
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
+from ops.project import OperatorError
 from ops.template_changes import Registered
 from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
@@ -99,7 +111,7 @@ def assess(
 
 
 def planned(
-    session: engine.Session, name: str, file: Path, root: Path = engine.ROOT
+    session: engine.Session, name: str, file: Path, root: Path = project.ROOT
 ) -> StackPreview:
     """Assess stack `name` and save the plan to `file`, unless the preview fails.
 
@@ -147,34 +159,27 @@ def _assessed(stack: str, refresh: bool, save: Path | None) -> StackPreview:
     try:
         # What is wrong with them is said before anything is started.
         stack_files.settings(stack)
-        with engine.session(stack, up.progress) as ready:
-            up.progress(f"previewing {stack}")
+        with engine.session(stack, terminal.progress) as ready:
+            terminal.progress(f"previewing {stack}")
             return planned(ready, stack, save) if save else assess(ready, stack, refresh=refresh)
     except Exception as error:
-        message = up.explained(error)
+        message = terminal.explained(error)
         if message is None:
             raise
         return StackPreview(stack, failure=message)
 
 
 def preview(
-    stacks: Annotated[list[str], typer.Argument(metavar="STACK...", help="Names of stacks.")],
+    stacks: list[str],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the report there.")] = None,
-    refresh: Annotated[
-        bool, typer.Option("--refresh", help="Show what someone else changed, too.")
-    ] = False,
-    save_plan: Annotated[
-        Path | None,
-        typer.Option("--save-plan", metavar="FILE", help="Save the plan for `up --plan FILE`."),
-    ] = None,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 2 when something would change.")
-    ] = False,
+    as_json: bool = False,
+    out: Path | None = None,
+    refresh: bool = False,
+    save_plan: Path | None = None,
+    exit_code: bool = False,
 ) -> None:
     """Report what `up` would change in each STACK; nothing is applied."""
-    with up.reported():
+    with terminal.reported():
         names = list(dict.fromkeys(stacks))
         if save_plan and len(names) > 1:
             raise plan.PlanError("a plan is of one stack; run one preview for each")
@@ -186,7 +191,7 @@ def preview(
         for file in (save_plan, out):
             # Before a preview that may take minutes.
             if file and not file.parent.is_dir():
-                raise engine.EngineError(f"cannot write {file}: there is no folder {file.parent}")
+                raise OperatorError(f"cannot write {file}: there is no folder {file.parent}")
         found = [_assessed(name, refresh, save_plan) for name in names]
         text = (
             json.dumps(report.to_json(found), indent=2, ensure_ascii=False) + "\n"
@@ -194,14 +199,14 @@ def preview(
             else report.to_markdown(found)
         )
         if out is None:
-            up.echo(text)
+            terminal.echo(text)
         else:
             try:
                 out.write_text(text, encoding="utf-8")
             except OSError as error:
-                raise engine.EngineError(f"cannot write {out}: {error.strerror}") from None
-            up.progress(f"wrote {out}: {report.headline(found)}")
-    said = report.verdict(found)
+                raise OperatorError(f"cannot write {out}: {error.strerror}") from None
+            terminal.progress(f"wrote {out}: {report.headline(found)}")
+    said = report_json.verdict(found)
     if said == "fails":
         raise typer.Exit(1)
     if exit_code and said != "same":

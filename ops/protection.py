@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.settings import Settings
-from ops import engine, git, stacks
+from components.settings.model import Settings
+from ops import git, stacks
+from ops.project import OperatorError
 
 _SHOWN = 5
 
 
-class ProtectedError(engine.EngineError):
+class ProtectedError(OperatorError):
     """A protected stack refuses; the message names every reason. Nothing was applied."""
 
 

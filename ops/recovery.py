@@ -16,12 +16,13 @@ from typing import Any, Final
 from pulumi import automation
 
 from components.coder.api import CoderdError
-from ops import diagnostics, engine, history, terminal
+from ops import diagnostics, engine, history, project, terminal
 from ops.adopt import Candidate, Deployment, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError
-from ops.state import Resource, State
-from ops.steps import Step, object_id, observe
+from ops.project import OperatorError
+from ops.state import Resource, StackState
+from ops.steps import ForeseenStep, object_id, observe
 from ops.tokens import MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE
 
 _CODERD: Final = "coderd:"
@@ -33,11 +34,11 @@ _MADE: Final = " was made by the update that did not finish: the state knows it 
 _ENDED_BADLY: Final = frozenset({"failed", "in-progress"})
 
 
-class RecoveryError(engine.EngineError):
+class RecoveryError(OperatorError):
     """What an update left behind cannot be told from what others made; the way on is named."""
 
 
-def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> State:
+def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> StackState:
     """Finish what the last update of a stack left half-done, if it did; return the stack's state.
 
     Args:
@@ -47,16 +48,16 @@ def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> State
 
     Raises what `finish` does, and SettingsError when there is something to finish.
     """
-    state = State(ready.stack)
+    state = StackState(ready.stack)
     if not is_unfinished(ready.stack, state):
         return state
-    message = history.record(engine.ROOT, "recovery").message()
+    message = history.record(project.ROOT, "recovery").message()
     with deployment_of(ready, stack, message, terminal.progress) as deployment:
         finish(deployment, state, removing=removing)
-    return State(ready.stack)
+    return StackState(ready.stack)
 
 
-def is_unfinished(stack: automation.Stack, state: State) -> bool:
+def is_unfinished(stack: automation.Stack, state: StackState) -> bool:
     """Whether the last update of a stack was killed or failed."""
     if state.pending:
         return True
@@ -76,14 +77,14 @@ class Left:
     creating: Mapping[str, Resource]
     orphans: frozenset[str]
 
-    def may_be_there(self, step: Step) -> bool:
+    def may_be_there(self, step: ForeseenStep) -> bool:
         """Whether something may exist that a preview would make."""
         return step.op == "create" and (
             step.urn in self.creating or (step.type == TEMPLATE and step.parent in self.orphans)
         )
 
 
-def left(state: State) -> Left:
+def left(state: StackState) -> Left:
     """Return what a stack's last update left behind."""
     creating = {
         operation["resource"]["urn"]: operation["resource"]
@@ -99,7 +100,7 @@ def left(state: State) -> Left:
     return Left(creating, orphans)
 
 
-def finish(deployment: Deployment, state: State, *, removing: bool = False) -> None:
+def finish(deployment: Deployment, state: StackState, *, removing: bool = False) -> None:
     """Have the state know what is there, so that the next update neither makes it again nor fails.
 
     Args:
@@ -112,7 +113,7 @@ def finish(deployment: Deployment, state: State, *, removing: bool = False) -> N
     deployment.progress("the last update did not finish: looking at what it left behind")
     ours: list[Candidate] = []
     unfinished = left(state)
-    steps: dict[str, Step] = {}
+    steps: dict[str, ForeseenStep] = {}
     if unfinished.creating or unfinished.orphans:
         steps = observe(deployment.stack)
         candidates = plan(step for step in steps.values() if unfinished.may_be_there(step))
@@ -142,7 +143,7 @@ def finish(deployment: Deployment, state: State, *, removing: bool = False) -> N
 
 
 def _ours(
-    deployment: Deployment, state: State, candidates: tuple[Candidate, ...], *, removing: bool
+    deployment: Deployment, state: StackState, candidates: tuple[Candidate, ...], *, removing: bool
 ) -> list[Candidate]:
     """Return what is there and was made by this stack; raises RecoveryError for the rest."""
     looked, _ = look(deployment, candidates, ())
@@ -162,7 +163,7 @@ def _ours(
     return found
 
 
-def _foreign(deployment: Deployment, state: State, candidate: Candidate) -> str:
+def _foreign(deployment: Deployment, state: StackState, candidate: Candidate) -> str:
     """Return why what is there is not what this stack was making; "" if it is."""
     step = candidate.step
     if step.type == TEMPLATE:
@@ -216,10 +217,10 @@ def _ask(deployment: Deployment, path: str) -> Any:
 
 def _take(
     deployment: Deployment,
-    state: State,
+    state: StackState,
     ours: list[Candidate],
     unfinished: Left,
-    steps: Mapping[str, Step],
+    steps: Mapping[str, ForeseenStep],
 ) -> list[str]:
     """Write what this stack made into its state; return what is to be said of it."""
     made = {each.step.urn for each in ours if each.step.type == TEMPLATE}
@@ -245,7 +246,7 @@ def _take(
     return said
 
 
-def _owner(deployment: Deployment, step: Step) -> dict[str, str]:
+def _owner(deployment: Deployment, step: ForeseenStep) -> dict[str, str]:
     """Return by which name pulumi-kubernetes owns an object that it applied, as it records it.
 
     It makes that name up where the state has none, and is in conflict with its own earlier one
@@ -257,7 +258,7 @@ def _owner(deployment: Deployment, step: Step) -> dict[str, str]:
     return {"__fieldManager": names[-1]} if names else {}
 
 
-def _take_patches(deployment: Deployment, state: State, unfinished: Left) -> list[str]:
+def _take_patches(deployment: Deployment, state: StackState, unfinished: Left) -> list[str]:
     """Have the state know the patches that were applied, so that a destroy takes them back.
 
     Whether one was is told by the object's managers: a patch has a name of its own there.
@@ -282,7 +283,7 @@ def _take_patches(deployment: Deployment, state: State, unfinished: Left) -> lis
 
 def _rename_versions(deployment: Deployment) -> None:
     """Have the next update name a version anew whose name coderd has used up."""
-    state = State(deployment.stack)
+    state = StackState(deployment.stack)
     for template in state.of_type(TEMPLATE):
         pet = state.sibling(template, templates.PET)
         names = [each.get("name") for each in template["outputs"].get("versions") or ()]

@@ -11,20 +11,21 @@ from contextlib import suppress
 from typing import Any, Final
 
 from components.coder.api import CoderdApi, CoderdError
-from components.settings_problems import SettingsError
+from components.settings.problems import SettingsError
 from ops import engine, terminal
 from ops.adopt import deployment_of
-from ops.state import State
+from ops.project import OperatorError
+from ops.state import StackState
 from ops.tokens import TEMPLATE
 
 _NAMED: Final = 10
 
 
-class InUseError(engine.EngineError):
+class InUseError(OperatorError):
     """Templates of the stack have workspaces; the message lists them and says what to do."""
 
 
-def check_stack(ready: engine.Session, stack: str, state: State) -> None:
+def check_stack(ready: engine.Session, stack: str, state: StackState) -> None:
     """Raise InUseError when a template of a stack has workspaces.
 
     Settings that cannot be read are no reason to keep a stack: the engine needs none to remove it.
@@ -33,7 +34,7 @@ def check_stack(ready: engine.Session, stack: str, state: State) -> None:
         check(state, deployment.api, stack)
 
 
-def check(state: State, api: CoderdApi, stack: str) -> None:
+def check(state: StackState, api: CoderdApi, stack: str) -> None:
     """Raise InUseError when a template of the stack has workspaces; nothing is removed then.
 
     A coderd that does not answer is left to the engine, which cannot remove anything either.

@@ -14,7 +14,7 @@ from typing import Any, Final
 from components import boundary
 from ops import network
 from ops.alerting import AlertChange
-from ops.assessment import Reach, StackPreview, Verdict
+from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, Change, Step
 from ops.coderd import Coderd, is_login
 from ops.markdown import LINE
@@ -26,13 +26,13 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.markdown import word as _word
 from ops.panel_changes import Panels
-from ops.template_changes import access_lines
+from ops.reach import TemplateReach
+from ops.report_json import ORDER, stack_json, verdict
+from ops.template_changes import access_lines, claude_policy_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
 FORMAT: Final = 1
-
-_ORDER: Final[tuple[Verdict, ...]] = ("fails", "opens", "destroys", "changes", "same")
 _WORDS: Final[Mapping[Verdict, str]] = {
     "fails": "⛔ the preview fails; nothing can be applied",
     "opens": "⚠️ agents reach more than they do now",
@@ -47,11 +47,6 @@ _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-",
 _NOTE: Final = 400
 _STACK_AT_LEAST: Final = 1_500
 _ALL: Final = "--json shows all"
-
-
-def verdict(previews: Iterable[StackPreview]) -> Verdict:
-    """Return the gravest verdict of several stacks, `same` for none."""
-    return min((preview.verdict for preview in previews), key=_ORDER.index, default="same")
 
 
 def headline(previews: Iterable[StackPreview]) -> str:
@@ -73,7 +68,7 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
         ]
         head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
         head += [*_fit(table, limit // 4, "stacks"), ""]
-    grave = sorted(previews, key=lambda each: _ORDER.index(each.verdict))
+    grave = sorted(previews, key=lambda each: ORDER.index(each.verdict))
     room = limit - _size(head) - 1
     bodies = [_stack(each, room) for each in grave]
     if sum(map(_size, bodies)) > room:
@@ -100,7 +95,7 @@ def to_json(previews: Sequence[StackPreview]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "verdict": verdict(previews),
-        "stacks": [_stack_json(preview) for preview in previews],
+        "stacks": [stack_json(preview) for preview in previews],
     }
 
 
@@ -177,7 +172,7 @@ def _lost(step: Step) -> str:
     return f"- **{done}**: {_code(step.name)} ({_code(step.type)})"
 
 
-def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
+def _reach_lines(reaches: Iterable[TemplateReach]) -> list[str]:
     return [
         line
         for place, (names, reach) in enumerate(_told(reaches))
@@ -185,9 +180,9 @@ def _reach_lines(reaches: Iterable[Reach]) -> list[str]:
     ]
 
 
-def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
+def _told(reaches: Iterable[TemplateReach]) -> list[tuple[str, TemplateReach]]:
     """Return every change of reach once, with the names of all templates that it holds for."""
-    found: dict[tuple[str, ...], tuple[list[str], Reach]] = {}
+    found: dict[tuple[str, ...], tuple[list[str], TemplateReach]] = {}
     for reach in reaches:
         if reach.changed:
             key = (*_reach(reach), *_hosts(reach))
@@ -195,13 +190,20 @@ def _told(reaches: Iterable[Reach]) -> list[tuple[str, Reach]]:
     return [(", ".join(names), reach) for names, reach in found.values()]
 
 
-def _reach(reach: Reach) -> list[str]:
+def _reach(reach: TemplateReach) -> list[str]:
     if not reach.after:
         return ["- the template goes; its agents reach nothing"]
-    return [*_firewall(reach), *network.lines(reach.network, reach.by_name)]
+    return [*_firewall(reach), *_agents(reach), *network.lines(reach.network, reach.by_name)]
 
 
-def _firewall(reach: Reach) -> list[str]:
+def _agents(reach: TemplateReach) -> list[str]:
+    if reach.lets_agents_in:
+        why = "their tools run outside of the jail"
+        return [f"- ⚠️ **Coder's own agents reach every host from here**: {why}"]
+    return ["- Coder's own agents may no longer use it"] if reach.keeps_agents_out else []
+
+
+def _firewall(reach: TemplateReach) -> list[str]:
     if reach.new is None:
         if reach.before and reach.old is None:
             return []
@@ -235,7 +237,7 @@ def _host(found: boundary.Reach) -> str:
     return f"{'**every host**' if found.host == '*' else _code(found.host)}: {methods}, {paths}"
 
 
-def _every_host(reaches: Iterable[Reach]) -> list[str]:
+def _every_host(reaches: Iterable[TemplateReach]) -> list[str]:
     """Return the hosts of every change that is too long to be listed above."""
     return [
         line
@@ -245,7 +247,7 @@ def _every_host(reaches: Iterable[Reach]) -> list[str]:
     ]
 
 
-def _hosts(reach: Reach) -> list[str]:
+def _hosts(reach: TemplateReach) -> list[str]:
     found = [f"+ {each.found}" for each in reach.opened]
     return [
         _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))
@@ -254,7 +256,9 @@ def _hosts(reach: Reach) -> list[str]:
 
 def _template(step: Step, preview: StackPreview) -> list[str]:
     plain = str(step.new.get("name") or step.old.get("name") or step.name)
-    name, access = _code(plain), access_lines(preview.access.get(plain))
+    name = _code(plain)
+    access = access_lines(preview.access.get(plain))
+    access += claude_policy_lines(preview.claude_policies.get(plain))
     if step.op in {"create", "delete", "replace"}:
         done = "created" if step.op == "create" else f"**{step.op}d**"
         return [f"- {name}: {done}", *access]
@@ -388,91 +392,3 @@ def _fit(lines: Sequence[str], room: int, what: str) -> list[str]:
 
 def _size(lines: Iterable[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
-
-
-def _stack_json(preview: StackPreview) -> dict[str, Any]:
-    return {
-        "name": preview.name,
-        "verdict": preview.verdict,
-        "failure": preview.failure,
-        "firewallSwitchedOff": preview.switched_off,
-        "withoutNetworkPolicy": preview.without_network_policy,
-        "doubtfulRules": list(preview.doubts),
-        "notPinned": list(preview.floating),
-        "access": {
-            name: {"before": change.old, "after": change.new}
-            for name, change in preview.access.items()
-        },
-        "pins": {
-            name: [_change_json(change) for change in changes]
-            for name, changes in preview.pins.items()
-        },
-        "resources": preview.counted,
-        "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
-        "reach": [reach_json(reach) for reach in preview.reaches],
-        "agentVariables": {
-            name: [_change_json(change) for change in changes]
-            for name, changes in preview.variables.items()
-        },
-        "coderdVariables": [_change_json(change) for change in preview.coderd.changes],
-        "coderdRestarts": preview.coderd.restarts,
-        "chartHasToRollOut": list(preview.coderd.left),
-        "alerts": [
-            {"name": each.name, "op": each.op, "changed": list(each.parts)}
-            for each in preview.alerts
-        ],
-        "dashboards": [
-            {
-                "name": each.dashboard,
-                "op": each.op,
-                "added": list(each.added),
-                "removed": list(each.removed),
-                "changed": {title: list(parts) for title, parts in each.changed},
-                "settings": list(each.settings),
-            }
-            for each in preview.dashboards
-        ],
-        "steps": [
-            {
-                "op": step.op,
-                "urn": step.urn,
-                "changes": [_change_json(change) for change in step.changes],
-                "touched": list(step.touched),
-            }
-            for step in preview.steps
-        ],
-    }
-
-
-def reach_json(reach: Reach) -> dict[str, Any]:
-    """Return one template's change as plain data."""
-    return {
-        "template": reach.template,
-        "before": _confined(reach.before, reach.old is not None),
-        "after": _confined(reach.after, reach.new is not None),
-        "grades": list(reach.grades),
-        "opens": reach.opens,
-        "opened": [
-            {
-                **_host_json(each.found),
-                "grade": each.grade,
-                "receives": each.why,
-                "reason": each.reason,
-            }
-            for each in reach.opened
-        ],
-        "closed": [_host_json(found) for found in reach.comparison.closed],
-        "network": network.to_json(reach.network, reach.by_name),
-    }
-
-
-def _host_json(found: boundary.Reach) -> dict[str, Any]:
-    return {"host": found.host, "methods": list(found.methods), "paths": list(found.paths)}
-
-
-def _confined(there: bool, firewall: bool) -> str:
-    return "absent" if not there else "confined" if firewall else "unconfined"
-
-
-def _change_json(change: Change) -> dict[str, str | None]:
-    return {"path": change.path, "old": change.old, "new": change.new}

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 import yaml
@@ -32,16 +32,18 @@ from ops import (
     engine,
     git,
     history,
+    project,
     protection,
     recovery,
     report,
     stacks,
-    up,
+    terminal,
 )
 from ops.assessment import StackPreview
 from ops.deployed import Deployed
 from ops.history import Record, Update
-from ops.hosted import Answer, Host, HostError, hosted
+from ops.hosted import Host, HostAnswer, HostError, hosted
+from ops.project import OperatorError
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
 from ops.ways_out import with_way_out
@@ -50,7 +52,7 @@ from ops.ways_out import with_way_out
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
 
 
-class RollbackError(engine.EngineError):
+class RollbackError(OperatorError):
     """The stack cannot go back as asked; the message says why, and the way out."""
 
 
@@ -121,7 +123,7 @@ class Earlier:
     targets: tuple[str, ...]
     plan: Path
 
-    def run(self, operation: str, message: str = "") -> Answer:
+    def run(self, operation: str, message: str = "") -> HostAnswer:
         """Run `preview` or `up`; raises RollbackError when the program cannot be run at all.
 
         The preview saves its plan, and the update does exactly what it says.
@@ -138,7 +140,7 @@ def earlier(
     update: Update,
     progress: engine.Progress,
     *,
-    root: Path = engine.ROOT,
+    root: Path = project.ROOT,
     state: Path | None = None,
     template: str | None = None,
 ) -> Iterator[Earlier]:
@@ -164,11 +166,11 @@ def earlier(
             )
     except git.GitError as error:
         raise RollbackError(f"cannot look for commit {short}: {error}") from None
-    if stack == engine.LOCAL and state is None:
+    if stack == project.LOCAL and state is None:
         state = root / ".local"
     try:
         with git.worktree(root, commit) as old:
-            if not (old / "__main__.py").exists() or stack not in engine.stacks(old):
+            if not (old / "__main__.py").exists() or stack not in stacks.names(old):
                 raise RollbackError(
                     f"commit {short} of update {update.number} has no program or no settings of "
                     f"stack {stack}; choose another update with --to"
@@ -197,7 +199,7 @@ def _keep_secrets(old: Path, present: Path, stack: str) -> None:
         raise RollbackError(f"{name} is missing, which holds the stack's secrets") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise RollbackError(f"{name} is not YAML, now or in that commit") from None
-    key = f"{engine.PROJECT}:secrets"
+    key = f"{project.PROJECT}:secrets"
     kept = _config(now, name, "now").get(key)
     config = then["config"] = _config(then, name, "in that commit")
     config.pop(key, None)
@@ -342,7 +344,7 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         "rollback",
         ready.update.commit,
         dirty=False,
-        who=git.who(engine.ROOT),
+        who=git.who(project.ROOT),
         rollback_of=number,
         template=template,
         firewall=off,
@@ -355,7 +357,7 @@ def _switched_off(root: Path, stack: str) -> str:
     # The settings of a commit of any age: today's model may not read them.
     name = Path("stacks", f"Pulumi.{stack}.yaml")
     document = yaml.safe_load((root / name).read_text(encoding="utf-8")) or {}
-    switch = _config(document, name, "in that commit").get(f"{engine.PROJECT}:firewall")
+    switch = _config(document, name, "in that commit").get(f"{project.PROJECT}:firewall")
     if not isinstance(switch, dict) or switch.get("state") not in ("off", False):
         return ""
     templates = switch.get("templates")
@@ -380,36 +382,32 @@ def apply(ready: Earlier, record: Record) -> None:
 
 
 def rollback(
-    stack: up.StackName,
-    to: Annotated[
-        int | None, typer.Option("--to", metavar="N", help="Update to go back to.", min=1)
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    template: Annotated[
-        str | None, typer.Option("--template", help="Go back for this template alone.")
-    ] = None,
+    stack: str,
+    to: int | None = None,
+    yes: bool = False,
+    template: str | None = None,
 ) -> None:
     """Deploy again what an earlier update of STACK deployed; shows what changes, and asks."""
-    with up.reported():
-        with engine.session(stack, up.progress) as now:
+    with terminal.reported():
+        with engine.session(stack, terminal.progress) as now:
             chosen = choose(history.of(now.stack), to, stack)
             if stacks.protected(stack):
                 settings, commit = stacks.settings(stack), chosen.commit or ""
-                protection.check_commit(stack, settings, engine.ROOT, commit)
+                protection.check_commit(stack, settings, project.ROOT, commit)
             recovery.go_on(now, stack)
             present = deployed.of_stack(now.stack)
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
-        up.progress(f"going back to {what}")
-        with earlier(stack, chosen, up.progress, template=template) as ready:
+        terminal.progress(f"going back to {what}")
+        with earlier(stack, chosen, terminal.progress, template=template) as ready:
             found, record = preview(ready, present, template)
             typer.echo(report.to_markdown([found]))
             if found.verdict == "same":
-                up.console.print(f"stack {stack} is as update {chosen.number} left it")
+                terminal.console.print(f"stack {stack} is as update {chosen.number} left it")
                 return
             if not yes and not typer.confirm(f"Go back to update {chosen.number}?"):
                 raise typer.Exit(1)
             apply(ready, record)
-        up.console.print(
+        terminal.console.print(
             f"[green]stack {stack} is back at update {chosen.number}[/green]; revert the commits "
             "since then in git as well, or the next up deploys them again"
         )

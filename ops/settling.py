@@ -16,8 +16,8 @@ import bcrypt
 
 from components.coder.variables import ANNOTATION
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
-from ops.state import Resource, State, secret
-from ops.steps import Step
+from ops.state import Resource, StackState, secret
+from ops.steps import ForeseenStep
 from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, SECRET
 
 _PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a type token
@@ -25,7 +25,7 @@ _ID: Final = "random:index/randomId:RandomId"
 _BCRYPT_BYTES: Final = 72
 
 
-def password(state: State, shown: Mapping[str, Resource]) -> Iterator[str]:
+def password(state: StackState, shown: Mapping[str, Resource]) -> Iterator[str]:
     """Take the database password from the Secret that Grafana reads.
 
     Args:
@@ -53,7 +53,9 @@ def password(state: State, shown: Mapping[str, Resource]) -> Iterator[str]:
         yield f"the database password is the one in Secret {resource['id']}"
 
 
-def rotation(state: State, live: Mapping[str, Mapping[str, Any]], same: set[str]) -> Iterator[str]:
+def rotation(
+    state: StackState, live: Mapping[str, Mapping[str, Any]], same: set[str]
+) -> Iterator[str]:
     """Take the rotation token of coderd's variables from its pods, so that none restarts.
 
     Args:
@@ -93,7 +95,7 @@ def random_id(content: bytes) -> dict[str, str]:
     }
 
 
-def inputs(resource: Resource, step: Step) -> None:
+def inputs(resource: Resource, step: ForeseenStep) -> None:
     """Put into the state what the program gives and is so, which an import leaves out as a default.
 
     Args:

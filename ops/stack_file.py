@@ -18,8 +18,8 @@ from typing import Any, Final
 import yaml
 
 from components.boundary.credentials import HIDDEN
-from components.settings_load import structured
-from components.settings_problems import PROJECT
+from components.settings.load import structured
+from components.settings.problems import PROJECT
 
 # libyaml's takes a fifteenth of the time on a thousand rules; not every build of PyYAML has it.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -8,21 +8,19 @@ from typing import Any
 
 from components.boundary import Contract, Policy
 from components.boundary.credentials import HIDDEN
-from components.settings import Settings
-from components.settings_load import load
-from components.settings_problems import Problem, SettingsError
-from ops import stack_file
-
-ROOT = Path(__file__).resolve().parent.parent
+from components.settings.load import load
+from components.settings.model import Settings
+from components.settings.problems import Problem, SettingsError
+from ops import project, stack_file
 
 
-def names(root: Path = ROOT) -> list[str]:
+def names(root: Path = project.ROOT) -> list[str]:
     """Return the names of the stacks that have settings."""
     found = (root / "stacks").glob("Pulumi.*.yaml")
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in found)
 
 
-def settings(stack: str, root: Path = ROOT, *, proven: bool = True) -> Settings:
+def settings(stack: str, root: Path = project.ROOT, *, proven: bool = True) -> Settings:
     """Return the settings of `stack`, every secret a placeholder; raises SettingsError.
 
     Without `proven`, also those whose policy breaks its contract, to be looked at.
@@ -33,7 +31,7 @@ def settings(stack: str, root: Path = ROOT, *, proven: bool = True) -> Settings:
     return load(stack, values, proven=proven)
 
 
-def protected(stack: str, root: Path = ROOT) -> bool:
+def protected(stack: str, root: Path = project.ROOT) -> bool:
     """Return whether `stack` says that it is protected, also when its settings are wrong.
 
     Raises SettingsError for a stack that is not there.
@@ -41,7 +39,7 @@ def protected(stack: str, root: Path = ROOT) -> bool:
     return _read(stack, root).get("protected", False) is not False
 
 
-def policies(stack: str, root: Path = ROOT) -> dict[str, Policy]:
+def policies(stack: str, root: Path = project.ROOT) -> dict[str, Policy]:
     """Return the policy of each template that is confined; raises SettingsError."""
     every = policies_of(settings(stack, root))
     return {name: policy for name, policy in every.items() if policy is not None}
@@ -52,7 +50,7 @@ def policies_of(settings: Settings) -> dict[str, Policy | None]:
     return {template.name: settings.policy_of(template) for template in settings.templates}
 
 
-def contract(stack: str, root: Path = ROOT) -> Contract:
+def contract(stack: str, root: Path = project.ROOT) -> Contract:
     """Return what the stack demands of its policy; raises SettingsError."""
     return settings(stack, root).policy.contract
 

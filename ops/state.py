@@ -22,7 +22,7 @@ _SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  a type's sign
 Resource = dict[str, Any]
 
 
-class State:
+class StackState:
     """The resources of a stack, by URN, without those that wait for their deletion.
 
     `save` writes what was changed.

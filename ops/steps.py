@@ -19,7 +19,7 @@ _PROVIDER: Final = "pulumi:providers:"
 
 
 @dataclass(frozen=True)
-class Step:
+class ForeseenStep:
     """One resource: what would be done, and how it would be then.
 
     Attributes:
@@ -60,13 +60,13 @@ def object_id(inputs: Mapping[str, Any]) -> str:
     return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
 
 
-def observe(stack: automation.Stack) -> dict[str, Step]:
+def observe(stack: automation.Stack) -> dict[str, ForeseenStep]:
     """Preview a stack; return the steps by URN. Raises diagnostics.RunError.
 
     An object that is there already, or a field that somebody else owns, does not fail this preview:
     nothing of it is ever applied.
     """
-    steps: dict[str, Step] = {}
+    steps: dict[str, ForeseenStep] = {}
 
     def on_event(event: automation.events.EngineEvent) -> None:
         seen = event.resource_pre_event or event.res_outputs_event
@@ -78,7 +78,7 @@ def observe(stack: automation.Stack) -> dict[str, Step]:
         op = str(getattr(metadata.op, "value", metadata.op))
         if state is None or op in PARTS_OF_REPLACEMENT:
             return
-        steps[metadata.urn] = Step(
+        steps[metadata.urn] = ForeseenStep(
             # Only this preview's own options differ in a provider.
             op="same" if op == "update" and metadata.type.startswith(_PROVIDER) else op,
             urn=metadata.urn,

@@ -19,7 +19,7 @@ from components.boundary import (
     shown,
     suggest,
 )
-from ops.answers import Answer, Confinement
+from ops.answers import Confinement, Explanation
 
 WHY = "say why an agent needs it"
 """Stands where the stack must give its own reason."""
@@ -39,7 +39,7 @@ class Suggested:
 
 
 def suggested(
-    confinement: Confinement, found: Iterable[Answer]
+    confinement: Confinement, found: Iterable[Explanation]
 ) -> tuple[tuple[Suggested, ...], tuple[Unnamed, ...]]:
     """Return the narrowest rules for all denied answers, and the requests no rule can allow."""
     denied = [answer for answer in found if not answer.allowed]

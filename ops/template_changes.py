@@ -19,10 +19,14 @@ class Registered:
         access: role by group of who may use or administer it; None: its list is not the stack's,
             which a state of an earlier release does not tell from one that is.
         pins: release by name of what it takes from elsewhere; empty if that is not recorded.
+        agents_allowed: whether Coder's own agents may use it; None: left to Coder, or not recorded.
+        claude_policy: what Claude Code's managed settings say, one thing each.
     """
 
     access: Mapping[str, str] | None
     pins: Mapping[str, str]
+    agents_allowed: bool | None = None
+    claude_policy: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -31,6 +35,8 @@ class Registered:
         return cls(
             dict(access) if isinstance(access, Mapping) else None,
             dict(pins) if isinstance(pins, Mapping) else {},
+            outputs.get("agentsAllowed"),
+            tuple(map(str, outputs.get("claudePolicy") or ())),
         )
 
 
@@ -65,6 +71,46 @@ def pin_changes(
         if name in old and old[name].pins
     }
     return {name: changes for name, changes in found.items() if changes}
+
+
+@dataclass(frozen=True)
+class ClaudePolicyChange:
+    """What Claude Code's managed settings say newly, and no longer."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def claude_policy_changes(
+    old: Mapping[str, Registered], new: Mapping[str, Registered]
+) -> dict[str, ClaudePolicyChange]:
+    """Return the templates whose managed settings of Claude Code differ."""
+    found = {}
+    for name, now in new.items():
+        before = old[name].claude_policy if name in old else ()
+        if set(before) != set(now.claude_policy):
+            found[name] = ClaudePolicyChange(
+                tuple(each for each in now.claude_policy if each not in before),
+                tuple(each for each in before if each not in now.claude_policy),
+            )
+    return found
+
+
+def claude_policy_lines(change: ClaudePolicyChange | None) -> list[str]:
+    """Say what changes of Claude Code's policy; what loosens it is marked."""
+    if change is None:
+        return []
+    return [
+        *(
+            f"  - {'⚠️ ' * said.startswith('allow ')}Claude Code's policy: newly {code(said)}"
+            for said in change.added
+        ),
+        *(
+            f"  - {'⚠️ ' * (not said.startswith('allow '))}Claude Code's policy: "
+            f"**no longer** {code(said)}"
+            for said in change.removed
+        ),
+    ]
 
 
 def access_lines(change: AccessChange | None) -> list[str]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from pulumi import automation
 from rich.console import Console
 
-from components.settings_problems import SettingsError
-from ops import diagnostics, engine
+from components.settings.problems import SettingsError
+from ops.project import OperatorError
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -59,24 +57,16 @@ def reported() -> Iterator[None]:
 
 def explained(error: Exception) -> str | None:
     """Return the message of what can go wrong, None for a mistake in the code."""
-    if isinstance(error, SettingsError | engine.EngineError):
+    if isinstance(error, SettingsError | OperatorError):
         return str(error)
-    if isinstance(error, automation.ConcurrentUpdateError):
-        return _locked(str(error))
-    if isinstance(error, automation.CommandError):
-        return diagnostics.said(error)
+    if type(error).__module__.startswith("pulumi."):
+        # Whoever raised it has loaded the engine's SDK, which takes longer than all else.
+        from ops import diagnostics  # noqa: PLC0415
+
+        return diagnostics.explained(error)
     if type(error).__module__.split(".")[0] in {"local", "components"}:
         return str(error)
     return None
-
-
-def _locked(text: str) -> str:
-    holder = re.search(r"created by (\S+) \(pid (\d+)\) at (\S+)", text)
-    who = f" by {holder[1]}, process {holder[2]}, since {holder[3]}" if holder else ""
-    return (
-        f"another update of this stack is running{who}; nothing was applied. Wait for it, or, "
-        "when that process is gone, run `python -m ops cancel STACK`"
-    )
 
 
 def color() -> str:

@@ -6,14 +6,12 @@ rest, tests and docs among it, touches none.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final
+from typing import Final
 
-import typer
-
-from ops import engine, git, up
+from ops import git, project
+from ops.project import OperatorError
 
 PROGRAM: Final = (
     "__main__.py",
@@ -38,7 +36,7 @@ STAND_INS: Final = (
 _NO_COMMIT: Final = "0" * 40
 
 
-class ChangeError(engine.EngineError):
+class ChangeError(OperatorError):
     """What changed cannot be told; the message says why."""
 
 
@@ -54,7 +52,7 @@ def touched(paths: Iterable[str], stacks: Sequence[str]) -> list[str]:
         if _below(path, PROGRAM):
             return list(stacks)
         if _below(path, STAND_INS):
-            found.add(engine.LOCAL)
+            found.add(project.LOCAL)
         elif stack := settings_of(path):
             found.add(stack)
     return [stack for stack in stacks if stack in found]
@@ -103,33 +101,3 @@ def removed(paths: Iterable[str], stacks: Sequence[str]) -> list[str]:
 
 def _below(path: str, places: Sequence[str]) -> bool:
     return any(path.startswith(place) if place.endswith("/") else path == place for place in places)
-
-
-def command(
-    base: Annotated[
-        str | None, typer.Argument(metavar="BASE", help="Commit or branch to compare with.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every stack, whatever changed.")] = False,
-    deployed: Annotated[
-        bool, typer.Option("--deployed", help="Without the stack local, which is no deployment.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One line, as a matrix takes it.")
-    ] = False,
-) -> None:
-    """List the stacks that the change since BASE touches, uncommitted files included."""
-    with up.reported():
-        if (base is None) is not every:
-            raise ChangeError("name a BASE such as main, or give --all, and not both")
-        names = engine.stacks(engine.ROOT)
-        if base is not None and (paths := changed(engine.ROOT, base)) is not None:
-            for stack in removed(paths, names):
-                up.progress(
-                    f"the settings of stack {stack} are removed; what it deployed stays until "
-                    f"`ops destroy {stack}` is run from an earlier commit"
-                )
-            names = touched(paths, names)
-        if deployed:
-            names = [name for name in names if name != engine.LOCAL]
-        for line in [json.dumps(names)] if as_json else names:
-            up.echo(line)

@@ -4,50 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from pulumi import automation
 
 from components.boundary import Policy
-from components.dashboards import CATALOGUE
-from ops import deployed, diagnostics, engine, history, protection, recovery, removal
+from components.dashboards.catalogue import CATALOGUE
+from ops import deployed, diagnostics, engine, history, project, protection, recovery, removal
 from ops import plan as plans
 from ops import stacks as stack_files
 from ops.terminal import (
-    StackName,
     color,
     console,
     echo,
     echo_error,
-    errors,
-    explained,
-    fail,
     progress,
     reported,
 )
 
-__all__ = [
-    "StackName",
-    "apply",
-    "cancel",
-    "console",
-    "destroy",
-    "echo",
-    "echo_error",
-    "errors",
-    "explained",
-    "fail",
-    "progress",
-    "recorded",
-    "refresh",
-    "remove",
-    "reported",
-    "up",
-]
 
-
-def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> history.Record:
+def recorded(stack: str, now: automation.Stack, root: Path = project.ROOT) -> history.Record:
     """Return the record of an update of `now` from the settings at `root`."""
     settings = stack_files.settings(stack, root)
     old = deployed.of_stack(now).policies
@@ -63,15 +40,12 @@ def recorded(stack: str, now: automation.Stack, root: Path = engine.ROOT) -> his
 
 
 def up(
-    stack: StackName,
-    plan: Annotated[
-        Path | None,
-        typer.Option("--plan", help="Apply exactly this plan, saved by preview --save-plan."),
-    ] = None,
+    stack: str,
+    plan: Path | None = None,
 ) -> None:
     """Bring STACK up: preview, apply, and say what there is now."""
     with reported():
-        protection.check(stack, stack_files.settings(stack), engine.ROOT, planned=plan is not None)
+        protection.check(stack, stack_files.settings(stack), project.ROOT, planned=plan is not None)
         reviewed = plans.load(plan, stack) if plan else None
         with engine.session(stack, progress) as ready:
             result, record = apply(ready, stack, reviewed)
@@ -91,7 +65,10 @@ def up(
 
 
 def apply(
-    ready: engine.Session, stack: str, plan: plans.Plan | None = None, root: Path = engine.ROOT
+    ready: engine.Session,
+    stack: str,
+    plan: plans.SavedPlan | None = None,
+    root: Path = project.ROOT,
 ) -> tuple[automation.UpResult, history.Record]:
     """Bring `stack` up, exactly as in `plan` if given, and record it in the stack's history.
 
@@ -124,7 +101,7 @@ def _up(
     return result, record
 
 
-def refresh(stack: StackName) -> None:
+def refresh(stack: str) -> None:
     """Read back what STACK made and show what someone else changed; the state learns it.
 
     What an update left half-done is finished first, without applying anything.
@@ -141,12 +118,12 @@ def refresh(stack: StackName) -> None:
 
 
 def destroy(
-    stack: StackName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stack: str,
+    yes: bool = False,
 ) -> None:
     """Remove what STACK made; Coder, Grafana and GitLab stay as they were."""
     with reported():
-        protection.check_destroy(stack, engine.ROOT)
+        protection.check_destroy(stack, project.ROOT)
     if not yes and not typer.confirm(f"Remove everything that stack {stack} made?"):
         raise typer.Exit(1)
     with reported(), engine.session(stack, progress) as ready:
@@ -170,7 +147,7 @@ def remove(ready: engine.Session, stack: str) -> None:
     )
 
 
-def cancel(stack: StackName) -> None:
+def cancel(stack: str) -> None:
     """Release STACK from an update that was killed; the next up goes on from its state."""
     with reported(), engine.session(stack, progress) as ready:
         ready.stack.cancel()

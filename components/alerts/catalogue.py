@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from components.alerts import jail
-from components.alerts.model import Alert, AlertContext, Panel, Severity
+from components.alerts.model import Alert, AlertContext, PanelLink, Severity
 from components.dashboards import agent_firewall, ai_gateway, logql
-from components.dashboards.model import AuditField, Decision, Metrics
-from components.dashboards.panels import loki_metric, promql
+from components.dashboards.log_fields import AuditDecision, AuditField
+from components.dashboards.metrics import Metrics
 from components.dashboards.promql import (
     absent,
     added,
@@ -20,6 +20,7 @@ from components.dashboards.promql import (
     where,
     without,
 )
+from components.dashboards.queries import loki_metric, promql
 
 _WORKSPACE = ("username", "workspace_name")
 _VERSION = (AuditField.TEMPLATE_ID, AuditField.TEMPLATE_VERSION_ID)
@@ -39,7 +40,7 @@ def _audit_silent(context: AlertContext) -> Alert:
             "without a record. Check that coderd logs JSON to stderr (CODER_LOGGING_JSON), that "
             "the log collector runs on coderd's nodes, and that Loki accepts its streams."
         ),
-        panel=Panel(agent_firewall.UID, "Time since the last audit line"),
+        panel=PanelLink(agent_firewall.UID, "Time since the last audit line"),
         queries={
             "A": loki_metric(
                 logql.or_zero(logql.total(logql.count(lines, f"{minutes}m"))), instant=True
@@ -76,7 +77,7 @@ def _audit_unreported(context: AlertContext) -> Alert | None:
             "(CODER_PROMETHEUS_COLLECT_AGENT_STATS=true) and that the agents are of coderd's "
             "release: workspaces started before an update keep the old agent."
         ),
-        panel=Panel(agent_firewall.UID, "Active firewall agents"),
+        panel=PanelLink(agent_firewall.UID, "Active firewall agents"),
         queries={"A": promql(without(running > 0, reporting, "template_name"))},
         labels=("template_name",),
         hold_minutes=minutes,
@@ -106,7 +107,7 @@ def _batches_dropped(context: AlertContext) -> Alert:
             "for ReportBoundaryLogs. buffer_full: the agent makes requests faster than its batches "
             "are taken; look at coderd's load. Note the gap in the audit."
         ),
-        panel=Panel(agent_firewall.UID, "Dropped batches and logs"),
+        panel=PanelLink(agent_firewall.UID, "Dropped batches and logs"),
         queries={"A": promql(lost > limits.dropped_batches)},
         labels=(*_WORKSPACE, "reason"),
         window_minutes=limits.loss_minutes,
@@ -138,7 +139,7 @@ def _logs_dropped(context: AlertContext) -> Alert:
             "boundary_batch_full: Boundary cannot write to the agent's socket; restart the "
             "workspace. Note the gap in the audit."
         ),
-        panel=Panel(agent_firewall.UID, "Dropped batches and logs"),
+        panel=PanelLink(agent_firewall.UID, "Dropped batches and logs"),
         queries={"A": promql(lost > limits.dropped_logs)},
         labels=(*_WORKSPACE, "reason"),
         window_minutes=limits.loss_minutes,
@@ -149,7 +150,7 @@ def _deny_spike(context: AlertContext) -> Alert:
     limits = context.thresholds
     logs = context.queries.coder_logs
     everything = logql.audit(logs, *_VERSION, filtered=False)
-    denied = logql.audit(logs, *_VERSION, decision=Decision.DENY, filtered=False)
+    denied = logql.audit(logs, *_VERSION, decision=AuditDecision.DENY, filtered=False)
     window, before = f"{limits.deny_minutes}m", f"{limits.deny_baseline_hours}h"
 
     def total(lines: str, *by: AuditField, over: str = window, offset: str = "") -> str:
@@ -183,7 +184,7 @@ def _deny_spike(context: AlertContext) -> Alert:
             "ops rollback`. Without one: a dependency moved to another host, or an agent tries "
             "what it should not; ask the owner."
         ),
-        panel=Panel(
+        panel=PanelLink(
             agent_firewall.UID,
             "Deny rate by template version",
             {"template_version_id": AuditField.TEMPLATE_VERSION_ID.label},
@@ -219,7 +220,7 @@ def _network_policy_gone(context: AlertContext) -> Alert | None:
             "refresh` and `up` make it again; if it is there, kube-state-metrics does not watch "
             "networkpolicies: add them to its resources."
         ),
-        panel=Panel(agent_firewall.UID, "Active firewall agents"),
+        panel=PanelLink(agent_firewall.UID, "Active firewall agents"),
         queries={"A": promql(where(gone, reported, "namespace"))},
         labels=("namespace", "networkpolicy"),
         hold_minutes=5,
@@ -240,7 +241,7 @@ def _reload_failed(context: AlertContext) -> Alert:
             "gateway log for aibridged, repair the provider under Deployment, AI providers; saving "
             "it reloads again."
         ),
-        panel=Panel(ai_gateway.UID, "Provider reload status"),
+        panel=PanelLink(ai_gateway.UID, "Provider reload status"),
         queries={"A": promql(aggregate("max", failed, "namespace", "pod"))},
         labels=("namespace", "pod"),
         hold_minutes=minutes,
@@ -260,7 +261,7 @@ def _provider_error(context: AlertContext) -> Alert:
             "get errors. Read the gateway log for its name, then correct its address or key under "
             "Deployment, AI providers."
         ),
-        panel=Panel(ai_gateway.UID, "Provider inventory"),
+        panel=PanelLink(ai_gateway.UID, "Provider inventory"),
         queries={"A": promql(refused > 0)},
         labels=labels,
         hold_minutes=context.thresholds.provider_minutes,

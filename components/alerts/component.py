@@ -15,7 +15,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.alerts import grafana, prometheus
 from components.alerts.catalogue import CATALOGUE
 from components.alerts.model import Alert, AlertContext, Thresholds
-from components.dashboards import CATALOGUE as DASHBOARDS
+from components.dashboards.catalogue import CATALOGUE as DASHBOARDS
 from components.dashboards.context import DashboardContext
 from components.errors import refuse
 from components.syntax import FOLDER, is_folder

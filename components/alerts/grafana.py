@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from components.alerts.model import Alert
 from components.dashboards.context import DashboardContext
-from components.dashboards.panels import Query, source_ref, target
+from components.dashboards.queries import Query, source_ref, target
 from components.observability.provisioning import ORGANIZATION, annotation, literal
 
 EXPRESSIONS = "__expr__"

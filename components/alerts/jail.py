@@ -8,12 +8,13 @@ metric.
 
 from __future__ import annotations
 
-from components.alerts.model import Alert, AlertContext, Panel, Severity
+from components.alerts.model import Alert, AlertContext, PanelLink, Severity
 from components.dashboards import agent_firewall
-from components.dashboards.model import AgentMetadata, Metrics, Templates
-from components.dashboards.panels import Query, promql, sql_rows
+from components.dashboards.metrics import Metrics
 from components.dashboards.promql import aggregate, once, where
+from components.dashboards.queries import Query, promql, sql_rows
 from components.dashboards.sql import Select
+from components.dashboards.tables import AgentMetadata, Templates
 
 KEY = "jail"
 """Key of the metadata that the template's agent tells."""
@@ -22,7 +23,7 @@ FRESH_MINUTES = 5
 LINE = r"\A(\d+) outside, (\d+) jailed, policy ([a-z ]+) \((\S+)\)\Z"
 """What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand."""
 
-_PANEL = Panel(agent_firewall.UID, "Active firewall agents")
+_PANEL = PanelLink(agent_firewall.UID, "Active firewall agents")
 _AS_IT_SHOULD = ("as deployed", "not in use")
 
 

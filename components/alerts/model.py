@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from components.dashboards.context import DashboardContext
-from components.dashboards.panels import Query, panel_id
+from components.dashboards.layout import panel_id
+from components.dashboards.queries import Query
 
 
 class Severity(StrEnum):
@@ -69,7 +70,7 @@ class AlertContext:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelLink:
     """The panel to look at first.
 
     Attributes:
@@ -117,7 +118,7 @@ class Alert:
     severity: Severity
     summary: str
     description: str
-    panel: Panel
+    panel: PanelLink
     queries: Mapping[str, Query]
     labels: Sequence[str] = ()
     condition: str = ""

@@ -69,11 +69,12 @@ def overlaps_host(one: Sequence[str], two: Sequence[str]) -> bool:
     """Whether some host matches both patterns; empty matches every host."""
     if not one or not two:
         return True
-    short, long = sorted((tuple(one), tuple(two)), key=len)
+    short, long = (one, two) if len(one) <= len(two) else (two, one)
     if len(short) < len(long) and short[0] != WILDCARD:
         return False
-    tail = long[len(long) - len(short) :]
-    return all(WILDCARD in (s, t) or s == t for s, t in zip(short, tail, strict=True))
+    # The last labels first: those of most hosts differ.
+    pairs = zip(reversed(short), reversed(long), strict=False)
+    return all(s == t or WILDCARD in (s, t) for s, t in pairs)
 
 
 class Cover:

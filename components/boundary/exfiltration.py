@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, Literal
 
 from components.boundary.build import PolicyError, host_of
@@ -46,6 +46,11 @@ class Sink:
     host: str
     grade: Grade
     why: str
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Those of its host."""
+        return tuple(self.host.split("."))
 
 
 # Grade, why, and the hosts for which that is so.
@@ -290,4 +295,4 @@ def _pushes(rule: Rule, gitlab: frozenset[str]) -> bool:
 def _reached(labels: tuple[str, ...]) -> tuple[Sink, ...]:
     # No sink is a pattern in its last label, so most of the table need not be looked at.
     there = SINKS if labels[-1] == WILDCARD else _BY_LAST_LABEL.get(labels[-1], ())
-    return tuple(sink for sink in there if overlaps_host(labels, sink.host.split(".")))
+    return tuple(sink for sink in there if overlaps_host(labels, sink.labels))

@@ -19,8 +19,9 @@ from components.coder import variables
 from components.coder.clone_urls import clone_url_regex, look_alike
 from components.coder.live import Container, Deployment, Source, Variable
 from components.coder.variables import FIELD_MANAGER
-from components.settings import GitLab, Settings
-from components.settings_problems import Problem, as_shown
+from components.settings.coder import GitLab
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
 
 _KEY: Final = "coder.variables"
 _VALUES: Final = "coder.env in the chart's values"

@@ -12,15 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.settings import Settings, Template
-from components.settings_problems import Problem, as_shown
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
+from components.settings.templates import Template
 
 SCHEDULING: Final = "advanced_template_scheduling"
 ACTIVE_VERSION: Final = "access_control"
 ACCESS_LISTS: Final = "template_rbac"
 PORT_SHARING: Final = "control_shared_ports"
 
-MCP_SERVERS_SINCE: Final = (2, 37, 0)
+AGENTS_SINCE: Final = (2, 37, 0)
+"""Coder Agents, their MCP servers, and whether they may use a template."""
 
 _RELEASE: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -69,14 +71,15 @@ class Entitlements:
                         f"needs a Coder licence with {what} (feature {feature}), which "
                         f"{settings.coder.api} has not; remove it, or add the licence first",
                     )
-        if self.release is not None and self.release < MCP_SERVERS_SINCE:
-            since = ".".join(map(str, MCP_SERVERS_SINCE))
+        if self.release is not None and self.release < AGENTS_SINCE:
+            since = ".".join(map(str, AGENTS_SINCE))
+            needs = f"needs Coder {since} or newer; {settings.coder.api} runs {self.version}"
             for index, server in enumerate(settings.mcp_servers):
-                yield Problem(
-                    f"mcpServers[{index}]",
-                    as_shown(server.slug),
-                    f"needs Coder {since} or newer; {settings.coder.api} runs {self.version}",
-                )
+                yield Problem(f"mcpServers[{index}]", as_shown(server.slug), needs)
+            # An older Coder answers without the field, which the provider takes for false.
+            for index, template in enumerate(settings.templates):
+                if template.agents_allowed:
+                    yield Problem(f"templates[{index}].agentsAllowed", as_shown(True), needs)
 
 
 def _licensed(template: Template) -> Iterator[tuple[str, Any, str, str]]:

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from components.boundary.credentials import HIDDEN
 from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
 from components.coder.entitlements import ACCESS_LISTS, Entitlements
-from components.settings import Settings
-from components.settings_problems import Problem, as_shown
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
 
 EVERYONE = "Everyone"
 """Name of the group of all members of an organization, whose id is the organization's."""

@@ -14,23 +14,27 @@ from typing import Final
 
 import pulumi_coderd as coderd
 
-from components.settings import Settings
-from components.settings_problems import Problem, as_shown
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
 
 RELEASE: Final = "0.0.25"
 """The first release known to have AgentsMcpServer and agents_allowed of a template."""
 _MCP_SERVER: Final = "AgentsMcpServer"
+_AGENTS_ALLOWED: Final = "agents_allowed"
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
     """Yield every setting that the installed package cannot declare."""
-    if hasattr(coderd, _MCP_SERVER):
-        return
-    for index, server in enumerate(settings.mcp_servers):
-        yield Problem(
-            f"mcpServers[{index}]",
-            as_shown(server.slug),
-            f"needs the provider coder/coderd {RELEASE} or newer; the installed package "
-            f"pulumi_coderd is of {metadata.version('pulumi_coderd')}: name that release in "
-            "Pulumi.yaml and run `pulumi install`, or remove the server",
-        )
+    needs = (
+        f"needs the provider coder/coderd {RELEASE} or newer; the installed package "
+        f"pulumi_coderd is of {metadata.version('pulumi_coderd')}: name that release in "
+        "Pulumi.yaml and run `pulumi install`, or remove "
+    )
+    if not hasattr(coderd, _MCP_SERVER):
+        for index, server in enumerate(settings.mcp_servers):
+            yield Problem(f"mcpServers[{index}]", as_shown(server.slug), f"{needs}the server")
+    if not hasattr(coderd.Template, _AGENTS_ALLOWED):
+        for index, template in enumerate(settings.templates):
+            if template.agents_allowed is not None:
+                key, value = f"templates[{index}].agentsAllowed", template.agents_allowed
+                yield Problem(key, as_shown(value), f"{needs}the setting")

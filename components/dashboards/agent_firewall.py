@@ -4,45 +4,26 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import logql
+from components.dashboards import logql, uids
+from components.dashboards.agent_firewall_operations import WORKSPACE_LINK, operations
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACE_DETAIL, by_cell
-from components.dashboards.model import (
-    AuditField,
-    BoundarySessions,
-    Decision,
-    Metrics,
-    UrlPart,
-    WorkspaceAgents,
-)
+from components.dashboards.layout import Section, build_dashboard, choice, textbox
+from components.dashboards.links import by_cell
+from components.dashboards.log_fields import AuditDecision, AuditField, UrlPart
+from components.dashboards.panel import Color, Panel, Threshold, Unit
 from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
     bar_gauge_panel,
-    build_dashboard,
-    choice,
-    logs_panel,
-    loki_lines,
-    loki_metric,
     pie_panel,
-    promql,
-    sql_rows,
     stat_panel,
     table_panel,
-    textbox,
     timeseries_panel,
 )
-from components.dashboards.promql import added, aggregate, increase, once, rate, select, without
-from components.dashboards.sql import Join, Select, in_range
+from components.dashboards.queries import loki_lines, loki_metric
 
-UID = "agent-firewall"
+UID = uids.AGENT_FIREWALL
 TITLE = "Agent Firewall"
 
-_DECISION_COLORS = {Decision.ALLOW.value: Color.GREEN, Decision.DENY.value: Color.RED}
-_WORKSPACE = ("username", "workspace_name")
+_DECISION_COLORS = {AuditDecision.ALLOW.value: Color.GREEN, AuditDecision.DENY.value: Color.RED}
 _REQUEST_COLUMNS = {
     "Time": "Time",
     AuditField.HTTP_METHOD.label: "Method",
@@ -62,14 +43,13 @@ _FILTER_LINKS = {
         "Template version": "template_version_id",
     }.items()
 }
-_WORKSPACE_LINK = {"Workspace": by_cell(WORKSPACE_DETAIL, "workspace_name")}
 
 
 def _audit_overview(context: DashboardContext) -> Section:
     logs = context.coder_logs
     everything = logql.audit(logs)
 
-    def by_decision(decision: Decision) -> str:
+    def by_decision(decision: AuditDecision) -> str:
         return logql.total(logql.count(logql.audit(logs, decision=decision)))
 
     return Section(
@@ -79,7 +59,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                 "Allowed requests",
                 "Requests that a rule of the policy let through, over the range. Zero while "
                 "agents work: the audit is silent, look at Time since the last audit line.",
-                loki_metric(by_decision(Decision.ALLOW), "allow", instant=True),
+                loki_metric(by_decision(AuditDecision.ALLOW), "allow", instant=True),
                 base=Color.GREEN,
                 width=6,
             ),
@@ -87,7 +67,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                 "Denied requests",
                 "Requests that no rule matched, over the range. A jump after a template update: "
                 "read Top denied domains, add the missing rule or go back to the last version.",
-                loki_metric(by_decision(Decision.DENY), "deny", instant=True),
+                loki_metric(by_decision(AuditDecision.DENY), "deny", instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE)],
                 width=6,
@@ -107,7 +87,7 @@ def _audit_overview(context: DashboardContext) -> Section:
                 "Denied requests as a share of all, over the range. More than a tenth means that "
                 "agents are kept from work, or try what they should not: read the denied domains.",
                 loki_metric(
-                    f"{by_decision(Decision.DENY)} / {logql.total(logql.count(everything))}",
+                    f"{by_decision(AuditDecision.DENY)} / {logql.total(logql.count(everything))}",
                     "denied",
                     instant=True,
                 ),
@@ -140,16 +120,22 @@ def _audit_overview(context: DashboardContext) -> Section:
                 colors=_DECISION_COLORS,
                 width=16,
             ),
-            _top_domains(logs, Decision.ALLOW, Color.GREEN),
-            _top_domains(logs, Decision.DENY, Color.RED),
+            _top_domains(logs, AuditDecision.ALLOW, Color.GREEN),
+            _top_domains(logs, AuditDecision.DENY, Color.RED),
         ],
     )
 
 
-def _top_domains(logs: str, decision: Decision, color: Color) -> Panel:
+def _top_domains(logs: str, decision: AuditDecision, color: Color) -> Panel:
     words = {
-        Decision.ALLOW: ("allowed", "A domain you do not expect: tighten the rule that matched."),
-        Decision.DENY: ("denied", "A domain agents need: add a rule. One they do not: ask why."),
+        AuditDecision.ALLOW: (
+            "allowed",
+            "A domain you do not expect: tighten the rule that matched.",
+        ),
+        AuditDecision.DENY: (
+            "denied",
+            "A domain agents need: add a rule. One they do not: ask why.",
+        ),
     }
     word, action = words[decision]
     domains = logql.total(logql.count(logql.audit(logs, decision=decision)), UrlPart.DOMAIN)
@@ -163,7 +149,7 @@ def _top_domains(logs: str, decision: Decision, color: Color) -> Panel:
 
 def _policy_health(context: DashboardContext) -> Section:
     logs = context.coder_logs
-    denied = logql.audit(logs, decision=Decision.DENY)
+    denied = logql.audit(logs, decision=AuditDecision.DENY)
     everything = logql.audit(logs)
 
     def deny_rate(field: AuditField) -> str:
@@ -213,7 +199,7 @@ def _policy_health(context: DashboardContext) -> Section:
 
 
 def _requests(context: DashboardContext) -> Section:
-    def recent(decision: Decision) -> str:
+    def recent(decision: AuditDecision) -> str:
         return logql.audit(
             context.coder_logs,
             AuditField.HTTP_METHOD,
@@ -229,180 +215,18 @@ def _requests(context: DashboardContext) -> Section:
                 "Recent denied requests",
                 "The newest denied requests, 200 at most. Follow a cell to filter by it; ask "
                 "`python -m ops explain` which rule would be needed.",
-                loki_lines(recent(Decision.DENY)),
+                loki_lines(recent(AuditDecision.DENY)),
                 columns=_REQUEST_COLUMNS,
-                links={**_FILTER_LINKS, **_WORKSPACE_LINK},
+                links={**_FILTER_LINKS, **WORKSPACE_LINK},
             ),
             table_panel(
                 "Recent allowed requests",
                 "The newest allowed requests, 200 at most, with the rule that let each through.",
-                loki_lines(recent(Decision.ALLOW)),
+                loki_lines(recent(AuditDecision.ALLOW)),
                 columns={**_REQUEST_COLUMNS, AuditField.MATCHED_RULE.label: "Rule"},
-                links={**_FILTER_LINKS, **_WORKSPACE_LINK},
+                links={**_FILTER_LINKS, **WORKSPACE_LINK},
             ),
         ],
-    )
-
-
-def _operations(context: DashboardContext) -> Section:
-    forwarded = select(Metrics.BATCHES_FORWARDED)
-    # Every agent exports the counter, at zero where nothing is confined.
-    agents = aggregate("count", forwarded > 0, *_WORKSPACE, "agent_name")
-    running = aggregate("sum", once(Metrics.AGENTS_UP), *_WORKSPACE) > 0
-    confined = aggregate("sum", once(Metrics.BATCHES_FORWARDED), *_WORKSPACE) > 0
-    unprotected = without(running, confined, *_WORKSPACE)
-    lost = [Threshold(1, Color.RED)]
-    return Section(
-        "Operations",
-        [
-            stat_panel(
-                "Batches forwarded",
-                "Batches of audit logs that agents sent to coderd over the range.",
-                promql(aggregate("sum", increase(forwarded)), instant=True),
-                unit=Unit.WHOLE,
-            ),
-            stat_panel(
-                "Batches dropped",
-                "Batches that agents could not send. Any loss is a gap in the audit: check the "
-                "agents' connection to coderd and coderd's log for ReportBoundaryLogs.",
-                promql(added(Metrics.BATCHES_DROPPED, over="$__range").or_zero(), instant=True),
-                base=Color.GREEN,
-                thresholds=lost,
-                unit=Unit.WHOLE,
-            ),
-            stat_panel(
-                "Logs dropped",
-                "Audit lines lost inside workspaces. reason boundary_channel_full: a process "
-                "sends faster than the proxy logs; forward_failed: see Batches dropped.",
-                promql(added(Metrics.LOGS_DROPPED, over="$__range").or_zero(), instant=True),
-                base=Color.GREEN,
-                thresholds=lost,
-                unit=Unit.WHOLE,
-            ),
-            stat_panel(
-                "Active firewall agents",
-                "Agents that report now and have forwarded audit batches since they started. Fewer "
-                "than the running workspaces of firewalled templates: see Agents without a "
-                "firewall.",
-                promql(aggregate("count", agents).or_zero(), instant=True),
-            ),
-            stat_panel(
-                "Agents without a firewall",
-                "Running workspaces whose agent has forwarded no audit batch since it started: "
-                "the template has no firewall, nothing is confined yet, or the jail did not start.",
-                promql(aggregate("count", unprotected).or_zero(), instant=True),
-                base=Color.GREEN,
-                thresholds=[Threshold(1, Color.ORANGE)],
-            ),
-            stat_panel(
-                "Firewall sessions",
-                "Confined processes that started in the range, from boundary_sessions.",
-                sql_rows(_session_count()),
-            ),
-            timeseries_panel(
-                "Forwarded batches by workspace",
-                "Batches a second by workspace and user. A line that ends while the workspace "
-                "runs: its firewall died, restart the workspace.",
-                promql(
-                    aggregate("sum", rate(forwarded), *_WORKSPACE),
-                    "{{username}}/{{workspace_name}}",
-                ),
-                unit=Unit.PER_SECOND,
-            ),
-            timeseries_panel(
-                "Dropped batches and logs",
-                "Losses by reason in each interval. Anything above zero is a gap in the audit.",
-                promql(
-                    added(Metrics.BATCHES_DROPPED, "reason"),
-                    "batches: {{reason}}",
-                ),
-                promql(
-                    added(Metrics.LOGS_DROPPED, "reason"),
-                    "logs: {{reason}}",
-                ),
-                thresholds=[Threshold(0.001, Color.RED)],
-            ),
-            table_panel(
-                "Firewall agents",
-                "Batches each agent with a firewall forwarded over the range.",
-                promql(
-                    aggregate("sum", increase(forwarded), *_WORKSPACE, "agent_name"),
-                    instant=True,
-                ),
-                columns={
-                    "username": "Owner",
-                    "workspace_name": "Workspace",
-                    "agent_name": "Agent",
-                    "Value": "Batches",
-                },
-                links=_WORKSPACE_LINK,
-                width=12,
-            ),
-            table_panel(
-                "Workspaces without a firewall",
-                "The workspaces counted in Agents without a firewall, and their agents. Open "
-                "each and check its template.",
-                promql(unprotected, instant=True),
-                columns={
-                    "username": "Owner",
-                    "workspace_name": "Workspace",
-                    "Value": "Agents",
-                },
-                links=_WORKSPACE_LINK,
-                width=12,
-            ),
-            table_panel(
-                "Recent firewall sessions",
-                "The last 200 confined processes. updated is the last audit batch of each.",
-                sql_rows(_recent_sessions()),
-            ),
-            timeseries_panel(
-                "Boundary log events",
-                "Lines a second of the workspaces' logs that name boundary. A burst: read them "
-                "below.",
-                loki_metric(
-                    logql.total(logql.rate(logql.containing(context.workspace_logs, "boundary"))),
-                    "events",
-                ),
-                unit=Unit.PER_SECOND,
-                width=24,
-                height=6,
-            ),
-            logs_panel(
-                "Boundary log stream",
-                "What Boundary itself logs in the workspaces: start failures of the jail, "
-                "configuration errors, proxy errors.",
-                loki_lines(logql.containing(context.workspace_logs, "boundary")),
-            ),
-        ],
-    )
-
-
-def _session_count() -> Select:
-    session, agent = BoundarySessions("s"), WorkspaceAgents("a")
-    return Select(
-        {"sessions": "COUNT(*)"},
-        session,
-        [Join(agent, session.workspace_agent_id, agent.id)],
-        [in_range(session.started_at)],
-    )
-
-
-def _recent_sessions() -> Select:
-    session, agent = BoundarySessions("s"), WorkspaceAgents("a")
-    return Select(
-        {
-            "started": session.started_at,
-            "agent": agent.name,
-            "process": session.confined_process_name,
-            "updated": session.updated_at,
-            "session": session.id,
-        },
-        session,
-        [Join(agent, session.workspace_agent_id, agent.id)],
-        [in_range(session.started_at)],
-        order_by=["-started"],
-        limit=200,
     )
 
 
@@ -434,6 +258,6 @@ def build(context: DashboardContext) -> Dashboard:
             _audit_overview(context),
             _policy_health(context),
             _requests(context),
-            _operations(context),
+            operations(context),
         ],
     )

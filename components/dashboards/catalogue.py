@@ -18,7 +18,7 @@ from components.dashboards import (
     coder_workspaces,
 )
 from components.dashboards.context import DashboardContext
-from components.dashboards.panels import render
+from components.dashboards.layout import render
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes
+from components.dashboards import kubernetes, uids
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import Metric, Metrics
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
-    bar_gauge_panel,
-    build_dashboard,
-    promql,
-    stat_panel,
-    timeseries_panel,
-)
+from components.dashboards.layout import Section, build_dashboard
+from components.dashboards.metrics import Metric, Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import bar_gauge_panel, stat_panel, timeseries_panel
 from components.dashboards.promql import (
     Expression,
     aggregate,
@@ -28,8 +19,9 @@ from components.dashboards.promql import (
     select,
     topk,
 )
+from components.dashboards.queries import promql
 
-UID = "coderd"
+UID = uids.CONTROL_PLANE
 TITLE = "Control Plane"
 
 SLOW_PUBSUB = 0.1

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from components.dashboards import uids
 from components.dashboards.context import DashboardContext
+from components.dashboards.layout import Section, build_dashboard, prometheus_variable
 from components.dashboards.links import by_cell
-from components.dashboards.model import Metric, Metrics
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Query,
-    Section,
-    Threshold,
-    Unit,
-    build_dashboard,
-    pie_panel,
-    prometheus_variable,
-    promql,
-    stat_panel,
-    table_panel,
-    timeseries_panel,
-)
+from components.dashboards.metrics import Metric, Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import pie_panel, stat_panel, table_panel, timeseries_panel
 from components.dashboards.promql import (
     Expression,
     added,
@@ -31,9 +20,9 @@ from components.dashboards.promql import (
     once,
     quantile_of_few,
 )
+from components.dashboards.queries import Query, promql
 
-UID = "cej6jysyme22oa"
-"""Coder's own uid of this dashboard, kept so that links and bookmarks stay good."""
+UID = uids.PREBUILDS
 TITLE = "Prebuilds"
 
 _CHOSEN = {"template_name": chosen("template"), "preset_name": chosen("preset")}

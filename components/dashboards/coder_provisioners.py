@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes, logql
+from components.dashboards import kubernetes, logql, uids
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import Metric, Metrics, StreamLabel
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
-    build_dashboard,
-    logs_panel,
-    loki_lines,
-    loki_metric,
-    promql,
-    stat_panel,
-    timeseries_panel,
-)
+from components.dashboards.layout import Section, build_dashboard
+from components.dashboards.log_fields import StreamLabel
+from components.dashboards.metrics import Metric, Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import logs_panel, stat_panel, timeseries_panel
 from components.dashboards.promql import (
     Expression,
     added,
@@ -30,8 +20,9 @@ from components.dashboards.promql import (
     quantile_of_few,
     select,
 )
+from components.dashboards.queries import loki_lines, loki_metric, promql
 
-UID = "provisionerd"
+UID = uids.PROVISIONERS
 TITLE = "Provisioners"
 
 LOGGER = "provisionerd"

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import coder_control_plane, coder_provisioners, kubernetes
+from components.dashboards import coder_control_plane, coder_provisioners, kubernetes, uids
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACES
-from components.dashboards.model import Metrics
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
-    build_dashboard,
-    pie_panel,
-    promql,
-    stat_panel,
-    timeseries_panel,
-)
+from components.dashboards.layout import Section, build_dashboard
+from components.dashboards.metrics import Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import pie_panel, stat_panel, timeseries_panel
 from components.dashboards.promql import (
     Expression,
     aggregate,
@@ -29,8 +19,9 @@ from components.dashboards.promql import (
     rate,
     select,
 )
+from components.dashboards.queries import promql
 
-UID = "coder-status"
+UID = uids.STATUS
 TITLE = "Status"
 
 UP_OR_DOWN = {"0": ("Down", Color.RED), "1": ("Up", Color.GREEN)}
@@ -73,7 +64,7 @@ def _application(context: DashboardContext) -> Section:
                 "Workspaces whose latest build started them. A sudden fall outside of scheduled "
                 "stops: look at Failed builds.",
                 promql(_RUNNING.or_zero(), instant=True),
-                detail=WORKSPACES,
+                detail=uids.WORKSPACES,
             ),
             stat_panel(
                 "Failed builds",
@@ -82,7 +73,7 @@ def _application(context: DashboardContext) -> Section:
                 promql(_FAILED.or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE), Threshold(5, Color.RED)],
-                detail=WORKSPACES,
+                detail=uids.WORKSPACES,
             ),
             pie_panel(
                 "Latest builds",

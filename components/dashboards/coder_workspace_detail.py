@@ -8,31 +8,16 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes, logql
-from components.dashboards.coder_workspaces import (
-    AGENT_STATUS_COLORS,
-    STATUS_COLORS,
-    TRANSITION_COLORS,
-)
+from components.dashboards import kubernetes, logql, uids
+from components.dashboards.coder_workspaces import AGENT_STATUS_COLORS
+from components.dashboards.coder_workspaces_builds import STATUS_COLORS, TRANSITION_COLORS
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACE_DETAIL, WORKSPACES, by_cell
-from components.dashboards.model import BuildField, Metrics, StreamLabel
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
-    build_dashboard,
-    logs_panel,
-    loki_lines,
-    loki_metric,
-    prometheus_variable,
-    promql,
-    stat_panel,
-    table_panel,
-    timeseries_panel,
-)
+from components.dashboards.layout import Section, build_dashboard, prometheus_variable
+from components.dashboards.links import by_cell
+from components.dashboards.log_fields import BuildField, StreamLabel
+from components.dashboards.metrics import Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import logs_panel, stat_panel, table_panel, timeseries_panel
 from components.dashboards.promql import (
     added,
     aggregate,
@@ -42,8 +27,9 @@ from components.dashboards.promql import (
     once,
     rounded,
 )
+from components.dashboards.queries import loki_lines, loki_metric, promql
 
-UID = WORKSPACE_DETAIL
+UID = uids.WORKSPACE_DETAIL
 TITLE = "Workspace Detail"
 
 POD_PREFIX = "coder-"
@@ -161,7 +147,7 @@ def _workspace() -> Section:
                     "template_version": "Template version",
                     "Value": "Agents",
                 },
-                links={"Template": by_cell(WORKSPACES, "template_name")},
+                links={"Template": by_cell(uids.WORKSPACES, "template_name")},
                 width=12,
                 height=6,
             ),

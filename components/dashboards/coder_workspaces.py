@@ -4,71 +4,57 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from components.dashboards import kubernetes, logql
+from components.dashboards import kubernetes, logql, uids
+from components.dashboards.coder_workspaces_builds import (
+    BOTH,
+    TEMPLATE,
+    TOP,
+    WORKSPACE,
+    builds_section,
+)
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import WORKSPACE_DETAIL, WORKSPACES, by_cell
-from components.dashboards.model import Metrics
+from components.dashboards.layout import Section, build_dashboard, prometheus_variable
+from components.dashboards.links import by_cell
+from components.dashboards.metrics import Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
 from components.dashboards.panels import (
-    Color,
-    Panel,
-    Section,
-    Threshold,
-    Unit,
     bar_gauge_panel,
-    build_dashboard,
     logs_panel,
-    loki_lines,
     pie_panel,
-    prometheus_variable,
-    promql,
     stat_panel,
     table_panel,
     timeseries_panel,
 )
 from components.dashboards.promql import (
     Expression,
-    added,
     aggregate,
-    chosen,
-    events,
     increase,
     label_values,
     once,
     quantile_over,
-    rounded,
     select,
     topk,
 )
+from components.dashboards.queries import loki_lines, promql
 
-UID = WORKSPACES
+UID = uids.WORKSPACES
 TITLE = "Workspaces"
-
-TOP = 20
-TRANSITION_COLORS = {"START": Color.BLUE, "STOP": Color.YELLOW, "DESTROY": Color.RED}
-STATUS_COLORS = {"success": Color.GREEN, "failed": Color.RED}
 AGENT_STATUS_COLORS = {
     "connected": Color.GREEN,
     "connecting": Color.YELLOW,
     "disconnected": Color.ORANGE,
     "timeout": Color.RED,
 }
-
-_TEMPLATE = {"template_name": chosen("template_name")}
-_WORKSPACE = {"workspace_name": chosen("workspace_name")}
-_BOTH = {**_WORKSPACE, **_TEMPLATE}
-
-_WORKSPACE_LINK = by_cell(WORKSPACE_DETAIL, "workspace_name")
-_POD_LINK = by_cell(WORKSPACE_DETAIL, "pod")
-_TEMPLATE_LINK = by_cell(WORKSPACES, "template_name")
+_POD_LINK = by_cell(uids.WORKSPACE_DETAIL, "pod")
 
 
 def _workspaces(**matchers: str) -> Expression:
-    latest = once(Metrics.WORKSPACE_LATEST_BUILD_STATUS, **_TEMPLATE, **matchers)
+    latest = once(Metrics.WORKSPACE_LATEST_BUILD_STATUS, **TEMPLATE, **matchers)
     return aggregate("sum", latest).or_zero()
 
 
 def _now(context: DashboardContext) -> Section:
-    lost = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE, status="!=connected")
+    lost = once(Metrics.AGENT_CONNECTIONS, **WORKSPACE, status="!=connected")
     not_ready = select(Metrics.POD_READY, namespace=context.workspaces_namespace, condition="false")
     return Section(
         "Now",
@@ -193,91 +179,9 @@ def _pods(context: DashboardContext) -> Panel:
     )
 
 
-def _builds() -> Section:
-    builds = Metrics.WORKSPACE_BUILDS
-    identity = (
-        "workspace_owner",
-        "workspace_name",
-        "template_name",
-        "template_version",
-        "workspace_transition",
-        "status",
-    )
-
-    def failed(*by: str) -> Expression:
-        return topk(TOP, rounded(events(builds, *by, status="failed", **_BOTH)))
-
-    def over_time(title: str, description: str, status: str) -> Panel:
-        return timeseries_panel(
-            title,
-            description,
-            promql(
-                added(builds, "workspace_transition", status=status, **_BOTH),
-                "{{workspace_transition}}",
-            ),
-            bars=True,
-            stacked=True,
-            colors=TRANSITION_COLORS,
-            interval="5m",
-        )
-
-    return Section(
-        "Builds",
-        [
-            over_time(
-                "Successful builds by transition",
-                "Starts, stops and deletions that succeeded in each interval. Many starts at the "
-                "same minute: autostart; spread the schedules if provisioners queue.",
-                "success",
-            ),
-            over_time(
-                "Failed builds by transition",
-                "Builds that failed in each interval. From one moment on: a template version, a "
-                "registry or a quota; look who is affected below.",
-                "failed",
-            ),
-            bar_gauge_panel(
-                "Failed builds by template version",
-                "Failures of the range. One version above the one before it: promote the earlier "
-                "version, or go back with `python -m ops rollback`.",
-                promql(
-                    failed("template_name", "template_version"),
-                    "{{template_name}}: {{template_version}}",
-                    instant=True,
-                ),
-                color=Color.RED,
-            ),
-            bar_gauge_panel(
-                "Failed builds by user",
-                "Failures of the range by owner. One person with most of them struggles with a "
-                "parameter or a quota: offer help before they ask.",
-                promql(failed("workspace_owner"), "{{workspace_owner}}", instant=True),
-                color=Color.RED,
-            ),
-            table_panel(
-                "Builds of the range",
-                "How often each workspace was built in the range, and how it ended. Follow a "
-                "workspace to its detail, a template to filter by it.",
-                promql(rounded(events(builds, *identity, **_BOTH)), instant=True),
-                columns={
-                    "workspace_owner": "Owner",
-                    "workspace_name": "Workspace",
-                    "template_name": "Template",
-                    "template_version": "Template version",
-                    "workspace_transition": "Transition",
-                    "status": "Status",
-                    "Value": "Builds",
-                },
-                colors={"Status": STATUS_COLORS},
-                links={"Workspace": _WORKSPACE_LINK, "Template": _TEMPLATE_LINK},
-            ),
-        ],
-    )
-
-
 def _distribution() -> Section:
     def share(title: str, description: str, *by: str) -> Panel:
-        latest = once(Metrics.WORKSPACE_LATEST_BUILD_STATUS, **_TEMPLATE)
+        latest = once(Metrics.WORKSPACE_LATEST_BUILD_STATUS, **TEMPLATE)
         legend = ": ".join("{{" + label + "}}" for label in by)
         workspaces = topk(TOP, aggregate("sum", latest, *by))
         return pie_panel(title, description, promql(workspaces, legend, instant=True), width=12)
@@ -314,14 +218,14 @@ def _distribution() -> Section:
 
 
 def _agents() -> Section:
-    up = once(Metrics.AGENTS_UP, **_BOTH)
-    connections = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE)
-    latency = once(Metrics.AGENT_LATENCIES, **_WORKSPACE, preferred="true")
+    up = once(Metrics.AGENTS_UP, **BOTH)
+    connections = once(Metrics.AGENT_CONNECTIONS, **WORKSPACE)
+    latency = once(Metrics.AGENT_LATENCIES, **WORKSPACE, preferred="true")
     startup = aggregate(
-        "max", once(Metrics.AGENT_STARTUP_SCRIPT, **_BOTH), "username", "workspace_name"
+        "max", once(Metrics.AGENT_STARTUP_SCRIPT, **BOTH), "username", "workspace_name"
     )
-    received = aggregate("sum", once(Metrics.AGENT_RX_BYTES, **_WORKSPACE)) / 60
-    sent = aggregate("sum", once(Metrics.AGENT_TX_BYTES, **_WORKSPACE)) / 60
+    received = aggregate("sum", once(Metrics.AGENT_RX_BYTES, **WORKSPACE)) / 60
+    sent = aggregate("sum", once(Metrics.AGENT_TX_BYTES, **WORKSPACE)) / 60
     return Section(
         "Agents",
         [
@@ -414,7 +318,7 @@ def build(context: DashboardContext) -> Dashboard:
         sections=[
             _now(context),
             _resources(context),
-            _builds(),
+            builds_section(),
             _distribution(),
             _agents(),
             _logs(context),

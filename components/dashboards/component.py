@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import StreamLabel
+from components.dashboards.log_fields import StreamLabel
 from components.errors import refuse
 from components.syntax import FOLDER, is_folder
 

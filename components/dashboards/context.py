@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from components.dashboards import logql
-from components.dashboards.model import StreamLabel
+from components.dashboards.log_fields import StreamLabel
 
 
 @dataclass(frozen=True)

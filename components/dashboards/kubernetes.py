@@ -10,18 +10,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from components.dashboards.context import DashboardContext
-from components.dashboards.model import Metric, Metrics
-from components.dashboards.panels import (
-    Color,
-    Panel,
-    Query,
-    Threshold,
-    Unit,
-    promql,
-    stat_panel,
-    table_panel,
-    timeseries_panel,
-)
+from components.dashboards.metrics import Metric, Metrics
+from components.dashboards.panel import Color, Panel, Threshold, Unit
+from components.dashboards.panels import stat_panel, table_panel, timeseries_panel
 from components.dashboards.promql import (
     Expression,
     aggregate,
@@ -31,6 +22,7 @@ from components.dashboards.promql import (
     rate,
     select,
 )
+from components.dashboards.queries import Query, promql
 
 Matchers = Mapping[str, str]
 """Value by label, as `promql.select` takes them."""

@@ -1,13 +1,9 @@
 """Links between dashboards: the range is kept, and a cell's text fills in a variable.
 
-Grafana replaces `${...}` when a reader follows a link. Uids that more than one dashboard links to
-stand here, as two modules cannot import each other.
+Grafana replaces `${...}` when a reader follows a link.
 """
 
 from __future__ import annotations
-
-WORKSPACES = "workspaces"
-WORKSPACE_DETAIL = "workspace-detail"
 
 
 def to(uid: str) -> str:

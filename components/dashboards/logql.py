@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from components.dashboards.model import (
+from components.dashboards.log_fields import (
     AUDIT_MESSAGE,
+    AuditDecision,
     AuditField,
     BuildField,
-    Decision,
     StreamLabel,
     UrlPart,
 )
@@ -66,7 +66,7 @@ def containing(selector: str, *texts: str) -> str:
 def audit(
     selector: str,
     *fields: AuditField,
-    decision: Decision | None = None,
+    decision: AuditDecision | None = None,
     filtered: bool = True,
 ) -> str:
     """Return the pipeline that reads audit lines.

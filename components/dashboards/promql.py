@@ -10,7 +10,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Literal
 
-from components.dashboards.model import Metric, MetricKind
+from components.dashboards.metrics import Metric, MetricKind
 
 Duration = str
 """A PromQL duration such as `5m`, or Grafana's `$__rate_interval`, `$__range`, `$__interval`."""

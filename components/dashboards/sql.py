@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.dashboards.model import Column, Table
+from components.dashboards.tables import Column, Table
 
 Sql = Column | str
 """A column, or an expression made of columns."""

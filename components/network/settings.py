@@ -3,19 +3,17 @@
 What a value may be is said by the components' Args alone: here they are only built.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from components.boundary import Policy
 from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
-from components.network.namespace import (
+from components.network.namespace_args import (
     Level,
     Limits,
     PodSecurity,
@@ -23,15 +21,12 @@ from components.network.namespace import (
     WorkspaceNamespaceArgs,
 )
 from components.network.values import Fault, NetworkArgsError
+from components.settings.section import Section, no_list, no_map
 from components.syntax import LAST_PORT
 
 Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
 # Far more than there is, and nothing that a quantity could not hold.
 Bound = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class Surroundings:
         return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-class DnsSettings(_Section):
+class DnsSettings(Section):
     """Where the cluster answers DNS."""
 
     namespace: str = Field("kube-system", description="Namespace of the pods that answer DNS.")
@@ -94,13 +89,13 @@ class DnsSettings(_Section):
         [53], description="Ports on which those pods listen; 5353 on OpenShift."
     )
     addresses: list[str] = Field(
-        default_factory=list,
+        default_factory=no_list,
         description="Addresses that answer on port 53 besides, such as a cache on the node's "
         "169.254.20.10, or the DNS Service's own where the node answers for it.",
     )
 
 
-class CoderdSettings(_Section):
+class CoderdSettings(Section):
     """Where workspaces reach coderd."""
 
     namespace: str | None = Field(
@@ -116,13 +111,13 @@ class CoderdSettings(_Section):
         description="Ports on which those pods listen, not the Service's.",
     )
     addresses: list[str] = Field(
-        default_factory=list,
+        default_factory=no_list,
         description="CIDRs or addresses behind the access URL that are not public, such as an "
         "internal load balancer's.",
     )
 
 
-class AllowedSettings(_Section):
+class AllowedSettings(Section):
     """What else workspaces reach, by TCP."""
 
     to: str = Field(
@@ -130,13 +125,13 @@ class AllowedSettings(_Section):
     )
     namespace: str = Field("", description="Namespace of pods that are reached; or to.")
     pod_labels: dict[str, str] = Field(
-        default_factory=dict, description="Labels of those pods; all of the namespace if empty."
+        default_factory=no_map, description="Labels of those pods; all of the namespace if empty."
     )
     ports: list[int | str] = Field(description="TCP ports, or ranges such as 8000-8100.")
     why: str = Field(min_length=1, description="Why workspaces need it; shown in reviews.")
 
 
-class NetworkSettings(_Section):
+class NetworkSettings(Section):
     """What the cluster lets workspaces reach."""
 
     enabled: bool | None = Field(
@@ -145,13 +140,17 @@ class NetworkSettings(_Section):
     reason: str | None = Field(
         None, min_length=1, description="Why there is none; required then, beside a firewall."
     )
-    dns: DnsSettings = Field(default_factory=DnsSettings, description="The cluster's DNS.")
-    coderd: CoderdSettings = Field(default_factory=CoderdSettings, description="coderd.")
+    dns: DnsSettings = Field(
+        default_factory=DnsSettings.model_construct, description="The cluster's DNS."
+    )
+    coderd: CoderdSettings = Field(
+        default_factory=CoderdSettings.model_construct, description="coderd."
+    )
     allow: list[AllowedSettings] = Field(
-        default_factory=list, description="What else workspaces reach."
+        default_factory=no_list, description="What else workspaces reach."
     )
     cluster_ranges: list[str] = Field(
-        default_factory=list,
+        default_factory=no_list,
         description="CIDRs of the cluster's pods, Services and nodes, which no CIDR opens; needed "
         "where they are public addresses, or an entry of allow holds them.",
     )
@@ -202,12 +201,12 @@ class NetworkSettings(_Section):
         )
 
 
-def _frozen(section: _Section) -> dict[str, Any]:
+def _frozen(section: Section) -> dict[str, Any]:
     """Return a section's values by attribute, lists as tuples."""
     return {key: tuple(each) if isinstance(each, list) else each for key, each in section}
 
 
-class PodSecuritySettings(_Section):
+class PodSecuritySettings(Section):
     """Which of the Pod Security Standards pods are held to."""
 
     enforce: Level | None = Field(
@@ -219,7 +218,7 @@ class PodSecuritySettings(_Section):
     version: str = Field("latest", description="Of the standards: latest, or such as v1.34.")
 
 
-class QuotaSettings(_Section):
+class QuotaSettings(Section):
     """What all workspaces may take together."""
 
     pods: Bound | None = Field(None, description="Pods.")
@@ -228,7 +227,7 @@ class QuotaSettings(_Section):
     storage: Bound | None = Field(None, description="Homes in GiB.")
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """What one container and one home may take."""
 
     cpu: Bound | None = Field(None, description="Cores; the largest workspace's if unset.")
@@ -236,11 +235,12 @@ class LimitSettings(_Section):
     storage: Bound | None = Field(None, description="Home in GiB; the largest if unset.")
 
 
-class NamespaceSettings(_Section):
+class NamespaceSettings(Section):
     """What the workspaces' namespace enforces on every pod in it."""
 
     pod_security: PodSecuritySettings = Field(
-        PodSecuritySettings(), description="Pod Security Standards, as labels of the namespace."
+        PodSecuritySettings.model_construct(),
+        description="Pod Security Standards, as labels of the namespace.",
     )
     quota: QuotaSettings | None = Field(None, description="A ResourceQuota; none if unset.")
     limits: LimitSettings | None = Field(None, description="A LimitRange; none if unset.")

@@ -2,12 +2,12 @@
 
 from components.workspace_template.args import (
     AutoStop,
-    Choice,
     Firewall,
     GroupAccess,
     ModuleVersions,
     ProviderVersions,
     Schedule,
+    SizeChoice,
     Sizes,
     WorkspaceTemplateArgs,
 )
@@ -16,13 +16,13 @@ from components.workspace_template.render import RenderedTemplate, render
 
 __all__ = [
     "AutoStop",
-    "Choice",
     "Firewall",
     "GroupAccess",
     "ModuleVersions",
     "ProviderVersions",
     "RenderedTemplate",
     "Schedule",
+    "SizeChoice",
     "Sizes",
     "WorkspaceTemplate",
     "WorkspaceTemplateArgs",

@@ -11,6 +11,7 @@ import pulumi
 
 from components import releases, syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
+from components.claude_code import ClaudePolicy, tasks_problem
 from components.errors import ArgsError, refuse
 
 JailType = Literal["landjail", "nsjail"]
@@ -46,7 +47,7 @@ class Firewall:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SizeChoice:
     """The sizes that an owner can choose from.
 
     Args:
@@ -62,9 +63,9 @@ class Choice:
 class Sizes:
     """The sizes of a workspace: cores, GB of memory, GB of home disk."""
 
-    cpu: Choice = Choice((2, 4, 8), 4)
-    memory: Choice = Choice((4, 8, 16), 8)
-    disk_size: Choice = Choice((10, 20, 50), 20)
+    cpu: SizeChoice = SizeChoice((2, 4, 8), 4)
+    memory: SizeChoice = SizeChoice((4, 8, 16), 8)
+    disk_size: SizeChoice = SizeChoice((10, 20, 50), 20)
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ class WorkspaceTemplateArgs:
         sizes: what an owner can choose.
         git_credentials: the agent's key may ask Coder for the owner's GitLab token and ssh key.
         tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
+        claude_policy: managed settings of Claude Code, None for none.
         agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
         module_versions: versions of the modules from Coder's registry.
         provider_versions: versions of the Terraform providers.
@@ -173,7 +175,8 @@ class WorkspaceTemplateArgs:
         require_active_version: a workspace starts on the active version only (licensed).
         cancel_workspace_jobs: owners may cancel a build. None leaves Coder's default.
         classic_parameter_flow: the creation form without dynamic parameters.
-        agents_allowed: Coder Agents may use the template (Coder 2.37 or newer).
+        agents_allowed: Coder Agents, whose tools run outside of the jail, may use the template
+            (Coder 2.37 or newer). None: not with a firewall, else Coder's own default, yes.
         deprecation_message: shown to people and stops new workspaces.
         provisioner_tags: which provisioners may build the template.
         project_root: directory of Pulumi.yaml, in which the coderd provider runs.
@@ -192,6 +195,7 @@ class WorkspaceTemplateArgs:
     sizes: Sizes = Sizes()
     git_credentials: bool = True
     tasks: bool = True
+    claude_policy: ClaudePolicy | None = None
     agent_variables: Mapping[str, str] = field(default_factory=dict)
     module_versions: ModuleVersions = ModuleVersions()
     provider_versions: ProviderVersions = ProviderVersions()
@@ -209,6 +213,13 @@ class WorkspaceTemplateArgs:
 
     def __post_init__(self) -> None:
         refuse(f"template {self.name!r}", self._problems())
+
+    @property
+    def lets_agents_in(self) -> bool | None:
+        """Whether Coder Agents may use the template; None leaves it to Coder."""
+        if self.agents_allowed is None and self.firewall is not None:
+            return False
+        return self.agents_allowed
 
     @property
     def agent_env(self) -> AgentEnv:
@@ -246,6 +257,8 @@ class WorkspaceTemplateArgs:
                 + ", ".join(_PORT_SHARE_LEVELS)
             )
         found += _firewall_problems(self.firewall)
+        if problem := tasks_problem(self.claude_policy, tasks=self.tasks):
+            found.append(problem)
         found += _size_problems(self.sizes)
         found += _version_problems(self.module_versions, self.provider_versions)
         found += _access_problems(self.access or ())
@@ -282,7 +295,7 @@ def _firewall_problems(firewall: Firewall | None) -> list[str]:
 def _size_problems(sizes: Sizes) -> list[str]:
     found = []
     for what in ("cpu", "memory", "disk_size"):
-        choice: Choice = getattr(sizes, what)
+        choice: SizeChoice = getattr(sizes, what)
         if not choice.options or any(option < 1 for option in choice.options):
             found.append(f"{what} options {choice.options} are not whole numbers above zero")
         if len(set(choice.options)) < len(choice.options):

@@ -20,7 +20,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         active_version_id: id of the version that new builds use.
         version_name: name of that version; changes exactly when its content does.
         policy: the firewall's rules as data, empty with the firewall off.
-        agent_env: the agent's variables by name; of one that a build fills in, its source.
+        agent_env: the agent's variables by name.
         access: role by group of who may use or administer it, None if that is left to Coder.
         directory: the rendered template, relative to the project's root.
     """
@@ -74,8 +74,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             auto_start_permitted_days_of_weeks=args.schedule.auto_start_days,
             allow_user_auto_start=args.schedule.user_auto_start,
             allow_user_auto_stop=args.schedule.user_auto_stop,
-            # Packages of coder/coderd before 0.0.25 do not know the argument.
-            **({} if args.agents_allowed is None else {"agents_allowed": args.agents_allowed}),
+            **_agents_allowed(args),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.template_id = template.id
@@ -89,7 +88,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             if args.access is None
             else {each.name or each.group_id: each.role for each in args.access}
         )
-        self.agent_env = {key: str(value) for key, value in args.agent_env.entries().items()}
+        self.agent_env = args.agent_env.entries()
         self.register_outputs(
             {
                 "templateId": self.template_id,
@@ -97,12 +96,21 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "versionName": self.version_name,
                 "directory": self.directory,
                 "access": self.access,
+                "agentsAllowed": args.lets_agents_in,
+                "claudePolicy": list(args.claude_policy.statements()) if args.claude_policy else [],
                 "pins": dict(rendered.pins),
                 # Reviews read from the state what is deployed now.
                 "policy": self.policy,
                 "agentEnv": self.agent_env,
             }
         )
+
+
+def _agents_allowed(args: WorkspaceTemplateArgs) -> dict[str, bool]:
+    # Packages of coder/coderd before 0.0.25 do not know the argument.
+    if args.lets_agents_in is None or not hasattr(coderd.Template, "agents_allowed"):
+        return {}
+    return {"agents_allowed": args.lets_agents_in}
 
 
 def _acl(args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:

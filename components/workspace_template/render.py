@@ -24,7 +24,16 @@ BUILD: Final = PurePosixPath("build/templates")
 
 _TASKS: Final = "tasks.tf"
 _WITHOUT_TASKS: Final = "without_tasks.tf"
-_OF_FIREWALL: Final = frozenset({"write_boundary_config.sh", "jail_state.sh", "jail_watch.sh"})
+_OF_FIREWALL: Final = frozenset(
+    {
+        "claude_in_jail.sh",
+        "jail_state.sh",
+        "jail_watch.sh",
+        "put_claude_in_jail.sh",
+        "write_boundary_config.sh",
+    }
+)
+_MANAGED_SCRIPT: Final = "write_managed_settings.sh"
 _PROVIDERS: Final = {"coder": "coder/coder", "kubernetes": "hashicorp/kubernetes"}
 
 
@@ -74,9 +83,12 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         for name, content in _source().items()
         if name != (_WITHOUT_TASKS if args.tasks else _TASKS)
         and (args.firewall is not None or name not in _OF_FIREWALL)
+        and (args.claude_policy is not None or name != _MANAGED_SCRIPT)
     }
     files["sizes.json"] = _json(asdict(args.sizes))
     files["agent_env.json"] = args.agent_env.to_json().encode()
+    if args.claude_policy is not None:
+        files["managed-settings.json"] = args.claude_policy.to_json().encode()
     if overridden := _versions(args):
         files["versions_override.tf.json"] = _json(overridden)
     variables = {

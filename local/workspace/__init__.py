@@ -113,7 +113,7 @@ class Workspace:
         kept.touch(mode=0o600)
         kept.write_text(json.dumps(environment))
         if confined:
-            _run_policy_script(files, environment)
+            _run_policy_scripts(files, environment)
         if not confined:
             # Workspaces of this machine see each other's processes, which those of pods do not.
             return
@@ -169,14 +169,16 @@ class Workspace:
         config = self.home / ".config" / "coder_boundary" / "config.yaml"
         return {
             **{name: entry.get("value", "") for name, entry in given.items()},
-            "ANTHROPIC_AUTH_TOKEN": coderd.token,
+            "CLAUDE_API_KEY": coderd.token,
             "ANTHROPIC_BASE_URL": f"{coderd.access_url}/api/v2/aibridge/anthropic",
             **({"BOUNDARY_CONFIG": str(config)} if confined else {}),
             "HOME": str(self.home),
             "USER": os.environ.get("USER", "coder"),
             "SHELL": "/bin/sh",
             "LANG": "C.UTF-8",
-            "PATH": f"{self.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+            # The agent puts the folder of its scripts first for every session.
+            "CODER_SCRIPT_BIN_DIR": str(self.folder / "scripts"),
+            "PATH": f"{self.folder / 'scripts'}:{self.folder / 'bin'}:{os.environ['PATH']}",
             "TMPDIR": str(self.folder / "tmp"),
             names.FOLDER: str(self.folder),
             names.ADDRESS: self.address,
@@ -193,9 +195,20 @@ def _boundary() -> str:
     return f'#!/bin/sh\nPYTHONPATH="{_ROOT}" exec {stand_in}\n'
 
 
-def _run_policy_script(files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:
-    config = base64.b64encode(files["boundary.yaml"])
-    script = files["write_boundary_config.sh"].replace(b"@CONFIG_BASE64@", config)
+def _run_policy_scripts(files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:
+    """Run what boundary.tf makes of the template's scripts; managed settings are left out."""
+    policy = files["boundary.yaml"]
+    wrapper = (
+        files["claude_in_jail.sh"]
+        .replace(b"@POLICY_SHA256@", hashlib.sha256(policy).hexdigest().encode())
+        .replace(b"@SETTINGS_SHA256@", b"")
+    )
+    script = b"\n".join(
+        [
+            files["put_claude_in_jail.sh"].replace(b"@WRAPPER_BASE64@", base64.b64encode(wrapper)),
+            files["write_boundary_config.sh"].replace(b"@CONFIG_BASE64@", base64.b64encode(policy)),
+        ]
+    )
     subprocess.run(["bash", "-s"], input=script, env=environment, check=True, capture_output=True)
 
 

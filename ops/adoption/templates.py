@@ -19,8 +19,8 @@ from typing import Any, Final
 from pulumi import automation
 
 from ops.existing import Existing, Version
-from ops.state import Resource, State
-from ops.steps import Step
+from ops.state import Resource, StackState
+from ops.steps import ForeseenStep
 from ops.tokens import TEMPLATE
 
 PET: Final = "random:index/randomPet:RandomPet"
@@ -40,7 +40,7 @@ class Declared:
     foreseen: Mapping[str, Any]
 
     @classmethod
-    def of(cls, step: Step) -> Declared:
+    def of(cls, step: ForeseenStep) -> Declared:
         """Return a template as a preview's step tells of it."""
         keys = ("urn", "type", "parent", "provider", "inputs")
         return cls({key: getattr(step, key) for key in keys}, step.outputs)
@@ -61,7 +61,7 @@ class Live:
     access: Mapping[str, Any]
 
     @classmethod
-    def of(cls, existing: Existing, template: Mapping[str, Any], step: Step) -> Live:
+    def of(cls, existing: Existing, template: Mapping[str, Any], step: ForeseenStep) -> Live:
         """Ask for what a preview's step needs to know of a template; raises ExistingError."""
         access = existing.access(template) if "acl" in step.inputs else {}
         return cls(template, existing.running(template), access)
@@ -83,14 +83,18 @@ class Taken:
     said: str
     version: str | None = None
 
-    def known_again(self, steps: Mapping[str, Step]) -> bool:
+    def known_again(self, steps: Mapping[str, ForeseenStep]) -> bool:
         """Whether the provider plans with the version that was kept, if one was."""
         planned = steps[self.urn].outputs.get("versions") or ()
         return self.version is None or all(each.get("id") == self.version for each in planned)
 
 
 def take_all(
-    existing: Existing, state: State, steps: Mapping[str, Step], there: Collection[str], root: Path
+    existing: Existing,
+    state: StackState,
+    steps: Mapping[str, ForeseenStep],
+    there: Collection[str],
+    root: Path,
 ) -> list[Taken]:
     """Write templates into the state; return what became of each.
 
@@ -113,7 +117,7 @@ def take_all(
 
 
 def upload_again(
-    stack: automation.Stack, taken: Iterable[Taken], steps: Mapping[str, Step]
+    stack: automation.Stack, taken: Iterable[Taken], steps: Mapping[str, ForeseenStep]
 ) -> list[str]:
     """Have a version that the provider does not know again uploaded under another name.
 
@@ -127,7 +131,7 @@ def upload_again(
     unknown = [each for each in taken if not each.known_again(steps)]
     if not unknown:
         return []
-    state = State(stack)
+    state = StackState(stack)
     for each in unknown:
         pet = state.sibling(state.resources[each.urn], PET)
         if pet is not None:
@@ -140,13 +144,13 @@ def upload_again(
     ]
 
 
-def _half_known(state: State, step: Step) -> bool:
+def _half_known(state: StackState, step: ForeseenStep) -> bool:
     """Whether the state has a template as the engine's import leaves it, without versions."""
     resource = state.resources.get(step.urn) if step.type == TEMPLATE else None
     return resource is not None and "versions" not in resource["outputs"]
 
 
-def take(state: State, declared: Declared, live: Live, root: Path) -> Taken:
+def take(state: StackState, declared: Declared, live: Live, root: Path) -> Taken:
     """Write a template into the state, with the version that it runs; return what became of it.
 
     A version that has the content which the program renders becomes the stack's own, under the name

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from components.mcp_server import READ_ONLY_HEADER, authorization_value
-from components.settings import McpServerSettings
-from ops import engine, mcp_probe, stacks, up
+from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
+from components.settings.mcp import McpServerSettings
+from ops import mcp_probe as probes
+from ops import project, stacks, terminal
+from ops.project import OperatorError
 from ops.verification import plan
 
 
-def command(
-    stack: up.StackName,
+def mcp_probe(
+    stack: terminal.StackName,
     server: Annotated[
         list[str] | None,
         typer.Option("--server", metavar="SLUG", help="This server alone; may be given again."),
@@ -24,19 +26,21 @@ def command(
 
     Exit status: 0 when Coder will take every one, else 1.
     """
-    with up.reported():
+    from ops import engine
+
+    with terminal.reported():
         _servers(stack, server or ())
-        with engine.session(stack, up.progress) as ready:
+        with engine.session(stack, terminal.progress) as ready:
             results = [
                 _probe(each, ready.stack.get_config(
-                    f"{engine.PROJECT}:secrets.mcp.{each.slug}", path=True
+                    f"{project.PROJECT}:secrets.mcp.{each.slug}", path=True
                 ).value)
                 for each in _servers(stack, server or ())
             ]  # fmt: skip
     for slug, accepted, said in results:
         word = "[green]passed[/green]" if accepted else "[red]failed[/red]"
-        up.console.print(f"  {word}      {slug:<26} ", end="")
-        up.console.print(said, markup=False, soft_wrap=True)
+        terminal.console.print(f"  {word}      {slug:<26} ", end="")
+        terminal.console.print(said, markup=False, soft_wrap=True)
     raise typer.Exit(0 if all(accepted for _, accepted, _ in results) else 1)
 
 
@@ -45,9 +49,9 @@ def _servers(stack: str, only: Sequence[str]) -> list[McpServerSettings]:
     try:
         servers = plan.mcp_servers(settings, stack, only)
     except plan.PlanError as error:
-        raise engine.EngineError(str(error)) from None
+        raise OperatorError(str(error)) from None
     if not servers:
-        raise engine.EngineError(f"stack {stack} has no MCP servers")
+        raise OperatorError(f"stack {stack} has no MCP servers")
     return servers
 
 
@@ -56,7 +60,7 @@ def _probe(server: McpServerSettings, key: str) -> tuple[str, bool, str]:
     if server.read_only:
         headers[READ_ONLY_HEADER] = "true"
     try:
-        result = mcp_probe.probe(server.url, headers)
-    except mcp_probe.ProbeError as error:
+        result = probes.probe(server.url, headers)
+    except probes.ProbeError as error:
         return server.slug, False, str(error)
     return server.slug, result.accepted, str(result)

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, Final
 
 from components import arguments, kubeconfig
-from components.settings import Settings
-from ops import engine, stacks
+from components.settings.model import Settings
+from ops import engine, project, stacks
 from ops.verification import plan, services
 from ops.verification.cluster import Cluster
 from ops.verification.deployment import Deployment
@@ -73,19 +73,19 @@ class Asked:
 def access(stack: str, progress: Callable[[str], None]) -> Iterator[Access]:
     """Yield how to reach a stack's deployment, for as long as it is needed.
 
-    Raises EngineError and SettingsError.
+    Raises OperatorError and SettingsError.
     """
     settings = stacks.settings(stack)
     token = os.environ.get(TOKEN, "").strip()
-    if token and stack != engine.LOCAL:
+    if token and stack != project.LOCAL:
         yield Access(settings, token)
         return
     with engine.session(stack, progress) as ready:
         # The local stack's settings get the stand-ins' addresses there.
         settings = stacks.settings(stack, ready.work_dir)
-        secrets = json.loads(ready.stack.get_config(f"{engine.PROJECT}:secrets").value)
+        secrets = json.loads(ready.stack.get_config(f"{project.PROJECT}:secrets").value)
         stood_in: Mapping[str, str] = {}
-        if stack == engine.LOCAL:
+        if stack == project.LOCAL:
             from local.verification import STOOD_IN  # noqa: PLC0415  other stacks need none of it
 
             stood_in = STOOD_IN

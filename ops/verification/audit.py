@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from components.coder.api import RefusedError
 from components.dashboards import logql
-from components.dashboards.model import AUDIT_MESSAGE, Metrics
+from components.dashboards.log_fields import AUDIT_MESSAGE
+from components.dashboards.metrics import Metrics
 from ops.verification.deployment import AuditLog, Deployment
 from ops.verification.model import Failed, NotChecked
 from ops.verification.path import Visit

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from components.coder import lookup
 from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
-from components.settings import Settings
+from components.settings.model import Settings
 from ops.verification.model import note
 from ops.verification.redaction import Redaction
 

@@ -223,7 +223,8 @@ class Jail:
         if unjailed:
             raise Failed(
                 f"a typed claude runs outside of the jail: {unjailed[0][4]}",
-                "until a wrapper comes first on PATH, tell people to start Claude Code by its app",
+                "the template's own claude does not come first on PATH: see what ~/.profile and "
+                "~/.bashrc put before it, and restart the workspace",
             )
         return f"process {seen[0][0]} under Boundary, process {seen[0][2]}"
 

@@ -12,9 +12,9 @@ from typing import Final
 from pydantic import BaseModel
 
 from components.coder.api import RefusedError
+from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
 from components.dashboards import logql
-from components.mcp_server import READ_ONLY_HEADER, authorization_value
-from components.settings import McpServerSettings
+from components.settings.mcp import McpServerSettings
 from ops import mcp_probe
 from ops.verification.deployment import Deployment
 from ops.verification.model import Failed, NotChecked, note

@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+SIGNING_KEY: Final = "EVIDENCE_KEY"
+"""The variable with the key that signs evidence when none is named."""
 
 
 class Outcome(StrEnum):

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.alerts import AlertsArgs
-from components.dashboards import CATALOGUE
-from components.dashboards.model import GRANTED_TABLES
+from components.alerts.component import AlertsArgs
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.tables import GRANTED_TABLES
 from components.grafana_role import ROLE
 from ops.verification.clients.errors import NotFoundError
 from ops.verification.clients.grafana import Frame, Grafana, QueryResult

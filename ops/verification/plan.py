@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from components.boundary import Contract, Policy
-from components.settings import McpServerSettings, Settings, Template
+from components.settings.mcp import McpServerSettings
+from components.settings.model import Settings
+from components.settings.templates import Template
 
 
 class PlanError(Exception):

@@ -14,7 +14,8 @@ import httpx
 from components.boundary.releases import LATEST
 from components.coder.api import verification
 from components.kubeconfig import ClusterError
-from components.settings import Settings, Template
+from components.settings.model import Settings
+from components.settings.templates import Template
 from components.syntax import is_floating_image, is_image
 from ops.verification.cluster import Cluster, Daemon
 from ops.verification.deployment import BuildInfo, Deployment, User

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from components.settings import Settings, Template
+from components.settings.model import Settings
+from components.settings.templates import Template
 from ops import git
 from ops.verification.deployment import BuildInfo, Deployment, User, Version
 from ops.verification.deployment import Template as DeployedTemplate

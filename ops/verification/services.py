@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.dashboards.context import DashboardContext
-from components.datasources import TENANT_HEADER
-from components.settings import Settings
+from components.observability.loki import TENANT_HEADER
+from components.settings.model import Settings
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
 from ops.verification.clients.prometheus import Prometheus

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Final
 
 from components import arguments
-from components.settings import Settings, Template
+from components.settings.model import Settings
+from components.settings.templates import Template
 from ops.verification import audit, catalogue, observability, path
 from ops.verification.audit import Audit, Seen
 from ops.verification.cluster import Cluster

@@ -1,12 +1,14 @@
 """What a stack's settings say reaches the components' arguments."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from components import arguments
 from components.coder.lookup import Known
-from components.settings_load import load
+from components.settings.load import load
 from components.workspace_template import (
     GroupAccess,
     ModuleVersions,
@@ -16,7 +18,11 @@ from components.workspace_template import (
 
 
 def declared(
-    workspaces: dict[str, Any], template: dict[str, Any], *, licensed: bool = True
+    workspaces: dict[str, Any],
+    template: dict[str, Any],
+    *,
+    licensed: bool = True,
+    switch: dict[str, str] | None = None,
 ) -> WorkspaceTemplateArgs:
     settings = load(
         "dev",
@@ -25,6 +31,7 @@ def declared(
             "externalAuth": {"providers": [{"id": "forge", "host": "gitlab.example.com"}]},
             "workspaces": workspaces,
             "templates": [{"name": "firewalled", "firewall": {"jail": "nsjail"}, **template}],
+            "firewall": switch or {},
             "secrets": {
                 "coderToken": "t",
                 "externalAuth": {"forge": {"clientId": "i", "clientSecret": "s"}},
@@ -94,3 +101,23 @@ def test_access_is_everyones_where_the_stack_names_no_groups() -> None:
     assert declared({}, {"access": {}}).access == ()
     # Without a licence there are no lists: everyone, and nothing can be said of it.
     assert declared({}, {}, licensed=False).access is None
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ({}, False),
+        ({"agentsAllowed": True}, True),
+        ({"firewall": None}, None),
+        ({"firewall": None, "agentsAllowed": False}, False),
+    ],
+)
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_coders_own_agents_stay_out_while_the_firewall_is_switched_off(
+    given: dict[str, Any], allowed: bool | None, state: str
+) -> None:
+    switch = {"state": state}
+    if state == "off":
+        switch |= {"reason": "r", "until": str(datetime.now(UTC).date()), "who": "w"}
+    args = declared({}, given, switch=switch)
+    assert args.agents_allowed is allowed

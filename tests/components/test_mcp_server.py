@@ -4,16 +4,18 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.coder.mcp_headers import (
+    READ_ONLY_HEADER,
+    authorization_problem,
+    authorization_value,
+)
 from components.errors import ArgsError
 from components.mcp_server import (
     GITHUB_READ_ONLY_TOOLS,
     GITHUB_URL,
-    READ_ONLY_HEADER,
     McpServer,
     McpServerArgs,
     authorization,
-    authorization_problem,
-    authorization_value,
 )
 from tests.components.recording import Recorder, record
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from components import kubeconfig, placement
-from components.settings import Settings
-from components.settings_load import load
+from components.settings.load import load
+from components.settings.model import Settings
 
 PRESENT = httpx.Response(200, json={"kind": "Namespace", "status": {"phase": "Active"}})
 GOING = httpx.Response(200, json={"kind": "Namespace", "status": {"phase": "Terminating"}})

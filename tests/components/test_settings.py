@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.settings_load import from_pulumi, json_schema, load
-from components.settings_problems import SettingsError
+from components.settings.load import from_pulumi, json_schema, load
+from components.settings.problems import SettingsError
 
 SECRET = "glpat-never-shown"
 

@@ -20,18 +20,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components import arguments, external_auth
-from components.alerts import Alerts
+from components.alerts.component import Alerts
 from components.coder.lookup import Known
 from components.coderd_env import CoderdEnv
-from components.dashboards import CATALOGUE, Dashboards
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.component import Dashboards
 from components.datasources import DataSources, object_name
 from components.external_auth import GitLabExternalAuth
 from components.grafana_role import GrafanaRole
 from components.mcp_server import McpServer
-from components.network import WorkspaceNamespace, WorkspaceNetworkPolicy, network_policies
-from components.settings import Settings
-from components.settings_load import load
-from components.settings_problems import SettingsError
+from components.network.component import WorkspaceNetworkPolicy
+from components.network.manifests import network_policies
+from components.network.namespace import WorkspaceNamespace
+from components.settings.load import load
+from components.settings.model import Settings
+from components.settings.problems import SettingsError
 from components.workspace_template import WorkspaceTemplate, render
 from tests.components.recording import Recorder, record
 

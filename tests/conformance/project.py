@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from ops.engine import PROJECT
+from ops.project import PROJECT
 
 # The program and its commands need neither.
 _LEFT_OUT = ("docs/", "tests/", "bench/", "stacks/", ".github/", ".ci/")

@@ -22,7 +22,7 @@ from local.cluster import CONTEXT
 from local.cluster import Cluster as LocalCluster
 from local.coderd import Coderd as LocalCoderd
 from ops import stacks
-from ops.engine import PROJECT, ROOT, EngineError
+from ops.project import PROJECT, ROOT, OperatorError
 from tests.conformance import parts, walk
 from tests.conformance.cluster import NamespaceError, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates
@@ -35,7 +35,7 @@ LONGEST: Final = 20
 RUNS: Final = ROOT / "build" / "conformance"
 
 
-_FAILURES: Final = (CoderdError, EngineError, NamespaceError, httpx.HTTPError)
+_FAILURES: Final = (CoderdError, OperatorError, NamespaceError, httpx.HTTPError)
 
 
 class RunRefusedError(Exception):

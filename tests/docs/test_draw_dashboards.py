@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from components.dashboards import CATALOGUE
+from components.dashboards.catalogue import CATALOGUE
 from docs import draw_dashboards
 from docs.panel_data import END, Data
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
 from docs import panel_data
 from docs.panel_data import END, START, Data
 from tests.components.dashboards import (
@@ -14,6 +15,7 @@ from tests.components.dashboards import (
     metric_figures,
     prometheus,
     series,
+    series_deployment,
     workspace_figures,
 )
 
@@ -68,17 +70,16 @@ def test_single_numbers_are_the_figures_of_the_samples(shown):
     for uid, title in numbers:
         (dashboard,) = [d for d in DASHBOARDS if d["uid"] == uid]
         view = grafana.View(
-            series.START,
-            series.END,
+            series_deployment.START,
+            series_deployment.END,
             panel_data.INTERVAL,
-            series.STEP,
+            series_deployment.STEP,
             panel_data.variables(dashboard),
         )
         expected = FIGURES[uid, title, "A"](metric_figures.Figures(everything, view))
         if PANELS[uid, title]["fieldConfig"]["defaults"]["unit"] == "dateTimeFromNow":
-            expected = {
-                k: v + (END - series.END).total_seconds() * 1000 for k, v in expected.items()
-            }
+            later = (END - series_deployment.END).total_seconds() * 1000
+            expected = {k: v + later for k, v in expected.items()}
         (row,) = shown[uid, title].rows
         assert row["value"] == pytest.approx(expected[prometheus.key()]), (uid, title)
 
@@ -86,7 +87,7 @@ def test_single_numbers_are_the_figures_of_the_samples(shown):
 def test_a_moment_among_the_values_is_as_long_ago_as_it_was(shown):
     (row,) = shown["ai-gateway", "Last successful reload"].rows
     ago = timedelta(seconds=END.timestamp() - row["value"] / 1000)
-    assert ago == (series.END - series.EPOCH) - timedelta(seconds=6_000)
+    assert ago == (series_deployment.END - series_deployment.EPOCH) - timedelta(seconds=6_000)
 
 
 def test_one_target_may_give_many_series_and_many_targets_one_each(shown):
@@ -137,7 +138,7 @@ def dashboard(**target: object) -> dict:
 
 
 def test_what_is_not_there_is_a_gap():
-    only_then = f"vector(1) and (vector(time()) > {series.START.timestamp() + 3600})"
+    only_then = f"vector(1) and (vector(time()) > {series_deployment.START.timestamp() + 3600})"
     made = panel_data.panel_data([dashboard(expr=only_then, legendFormat="late")])
     assert made["one", "Panel"].series == {"late": [None] * 7 + [1.0] * 12}
 

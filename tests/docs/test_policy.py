@@ -17,9 +17,9 @@ from components.boundary import (
     exfiltration,
     releases,
 )
-from components.settings_load import load
+from components.settings.load import load
 from docs import examples
-from ops import stacks
+from ops import project
 
 PAGE = (examples.ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
 
@@ -44,7 +44,7 @@ def test_sessions_print_what_the_page_shows() -> None:
 
 @pytest.mark.parametrize("block", examples.blocks(PAGE, "yaml"))
 def test_settings_are_accepted(block: str) -> None:
-    path = Path(stacks.ROOT, "stacks", "Pulumi.dev.yaml")
+    path = Path(project.ROOT, "stacks", "Pulumi.dev.yaml")
     config = {**yaml.safe_load(path.read_text())["config"], **yaml.safe_load(block)}
     values = {key.removeprefix("firewalled-coder:"): value for key, value in config.items()}
     values["secrets"] = {

@@ -1,6 +1,6 @@
 """The reference of the settings is that of the model."""
 
-from components.settings import Settings
+from components.settings.model import Settings
 from docs import write_settings
 
 

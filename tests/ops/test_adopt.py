@@ -18,7 +18,7 @@ from local.environment import Environment
 from ops import adopt, engine, history, stacks, tokens
 from ops.adoption import templates
 from ops.existing import ExistingError, objects
-from ops.steps import Step, observe
+from ops.steps import ForeseenStep, observe
 
 CHANGES: dict[str, Any] = {
     "templates": [{"name": "open"}],
@@ -28,8 +28,8 @@ CHANGES: dict[str, Any] = {
 }
 
 
-def step(op: str, kind: str, name: str, inputs: dict[str, Any]) -> Step:
-    return Step(op, f"urn:pulumi:dev::p::{kind}::{name}", kind, inputs, {})
+def step(op: str, kind: str, name: str, inputs: dict[str, Any]) -> ForeseenStep:
+    return ForeseenStep(op, f"urn:pulumi:dev::p::{kind}::{name}", kind, inputs, {})
 
 
 def metadata(namespace: str, name: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class World:
 
     def adopt(
         self, ready: engine.Session, transport: httpx.BaseTransport | None = None
-    ) -> adopt.Outcome:
+    ) -> adopt.Adoption:
         settings = stacks.settings("local", ready.work_dir)
         coderd = Coderd(settings.coder.api, self.environment.coderd.token, transport)
         with CoderdApi(coderd) as api:

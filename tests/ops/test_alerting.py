@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.alerts import AlertsArgs, Thresholds
+from components.alerts.component import AlertsArgs
+from components.alerts.model import Thresholds
 from ops import report
 from ops.alerting import AlertChange, alert_changes
 from ops.assessment import StackPreview

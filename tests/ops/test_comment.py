@@ -1,5 +1,6 @@
 """One comment kept up to date, on servers that answer as GitHub and GitLab do."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,6 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from ops import comment
 from ops.cli import app
 from ops.comment import NOTHING, Written, compose, marker, place_of, read, run_url, write
 from ops.forge import LONGEST, ForgeError, Kind, Place
@@ -310,5 +310,5 @@ def test_the_command(server: ForgeServer, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("GITLAB_TOKEN", "wrong")
     status, said = run(*body)
     assert (status, said.startswith(f"error: {server.kind} answers 401")) == (1, True)
-    monkeypatch.setattr(comment.os, "environ", {})
+    monkeypatch.setattr(os, "environ", {})
     assert run(*body)[0] == 1

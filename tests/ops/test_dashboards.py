@@ -4,21 +4,19 @@ import dataclasses
 import json
 
 import pytest
-import typer
 import yaml
 from typer.testing import CliRunner
 
 from components import arguments
-from components.alerts import AlertsArgs
-from components.dashboards import CATALOGUE
+from components.alerts.component import AlertsArgs
+from components.dashboards.catalogue import CATALOGUE
 from components.grafana_role import role_sql
 from ops import dashboards, stacks
+from ops.cli import app
 
 
 def run(*arguments: object):
-    app = typer.Typer()
-    app.command()(dashboards.dashboards)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, ["dashboards", *map(str, arguments)])
 
 
 @pytest.mark.parametrize("stack", stacks.names())

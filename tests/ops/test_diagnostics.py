@@ -8,7 +8,7 @@ from pulumi.automation._cmd import CommandResult
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 
 from ops import diagnostics
-from ops.engine import ROOT
+from ops.project import ROOT
 
 URN = "urn:pulumi:dev::firewalled-coder::kubernetes:core/v1:ConfigMap::{}"
 STACK = "urn:pulumi:dev::firewalled-coder::pulumi:pulumi:Stack::firewalled-coder-dev"

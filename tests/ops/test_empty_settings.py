@@ -6,7 +6,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import engine, rollback, stacks
+from ops import project, rollback, stacks
 from ops.cli import app
 from ops.firewall import SwitchError, set_switch
 
@@ -81,7 +81,7 @@ def test_no_command_ends_with_a_traceback(
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "Pulumi.dev.yaml").write_bytes(content)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
     read = stacks._read
     monkeypatch.setattr(stacks, "_read", lambda stack, root: read(stack, tmp_path))
     result = CliRunner().invoke(app, arguments)

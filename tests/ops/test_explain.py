@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import engine
+from ops import project
 from ops.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("dev", "usgov"):
         file = f"stacks/Pulumi.{name}.yaml"
         (tmp_path / file).write_text((ROOT / file).read_text())
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
     return tmp_path
 
 

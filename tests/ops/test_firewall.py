@@ -5,8 +5,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from components.settings_problems import SettingsError
-from ops import engine, stacks
+from components.settings.problems import SettingsError
+from ops import project, stacks
 from ops.cli import app
 from ops.firewall import KEY, SwitchError, last_day, set_switch, written
 
@@ -21,7 +21,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("dev", "usgov"):
         file = f"stacks/Pulumi.{name}.yaml"
         (tmp_path / file).write_text((ROOT / file).read_text())
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
     monkeypatch.setenv("GITLAB_USER_LOGIN", "grace")
     monkeypatch.delenv("GITHUB_ACTOR", raising=False)
     return tmp_path

@@ -6,12 +6,8 @@ from typing import Any
 import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
-from components.network import (
-    Opening,
-    WorkspaceNetworkPolicyArgs,
-    cilium_policies,
-    network_policies,
-)
+from components.network.args import Opening, WorkspaceNetworkPolicyArgs
+from components.network.manifests import cilium_policies, network_policies
 from ops import changes, network, report
 from ops.assessment import StackPreview
 from ops.changes import Step

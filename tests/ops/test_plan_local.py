@@ -13,7 +13,7 @@ import yaml
 from pulumi import automation
 
 from local.environment import PREFIX, Environment
-from ops import deployed, engine, git, history, plan, preview, up
+from ops import deployed, engine, git, history, plan, preview, terminal, up
 from ops.assessment import StackPreview
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,7 +172,7 @@ def test_the_engine_stops_at_a_step_that_the_plan_has_not(world: World, tmp_path
             pytest.raises(automation.CommandError) as stopped,
         ):
             ready.stack.up(plan=str(file))
-        message = up.explained(stopped.value)
+        message = terminal.explained(stopped.value)
     assert message
     assert message.startswith("the program left the plan and was stopped: resource ")
     assert "firewalled-version violates plan: properties changed" in message

@@ -8,7 +8,7 @@ import pytest
 from pulumi import automation
 from pulumi.automation._cmd import CommandResult
 
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import preview, report
 from ops.conflicts import WAY_OUT
 

@@ -13,7 +13,7 @@ from components.boundary import DEFAULT
 from local.environment import PREFIX, Environment
 from ops import engine, preview, report
 from ops.assessment import StackPreview
-from ops.engine import ROOT
+from ops.project import ROOT
 
 Assess = Callable[..., StackPreview]
 COMMITTED: dict[str, Any] = {
@@ -88,6 +88,16 @@ def test_one_rule(assess: Assess) -> None:
     assert "- `firewalled`: a new version\n" in text
     assert "claude-code" not in text
     assert "Resources: 1 to replace (marks of new versions), 1 to update" in text
+
+
+def test_coders_own_agents_let_in(assess: Assess) -> None:
+    templates = committed("templates")
+    templates[0]["agentsAllowed"] = True
+    found = assess({"templates": templates})
+    text = report.to_markdown([found])
+    assert found.verdict == "opens"
+    assert "**`firewalled`**\n\n- ⚠️ **Coder's own agents reach every host from here**" in text
+    assert "- `firewalled`: `agentsAllowed`\n" in text
 
 
 def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import git, protection, stacks
 from ops.cli import app
 from ops.protection import ProtectedError

@@ -8,7 +8,7 @@ import pytest
 from ops import recovery, tokens
 from ops.adopt import Candidate
 from ops.adoption import templates
-from ops.steps import Step
+from ops.steps import ForeseenStep
 from tests.ops.states import state_of
 
 COMPONENT = "urn:pulumi:dev::p::firewalledcoder:index:WorkspaceTemplate::{}"
@@ -25,9 +25,9 @@ def child(kind: str, name: str) -> dict[str, Any]:
     return {"urn": f"urn:{kind}:{name}", "type": kind, "parent": COMPONENT.format(name)}
 
 
-def step(kind: str, urn: str, parent: str = "", op: str = "create") -> Step:
+def step(kind: str, urn: str, parent: str = "", op: str = "create") -> ForeseenStep:
     metadata = {"namespace": "monitoring", "name": "a"}
-    return Step(op, urn, kind, {"metadata": metadata}, {}, parent=parent)
+    return ForeseenStep(op, urn, kind, {"metadata": metadata}, {}, parent=parent)
 
 
 def test_a_template_may_be_there_whose_name_is_made_and_that_the_state_does_not_have() -> None:

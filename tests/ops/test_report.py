@@ -316,3 +316,67 @@ def test_a_template_says_who_may_use_it_and_which_releases_move() -> None:
         "t": {"before": {"engineering": "use"}, "after": {"Everyone": "use"}}
     }
     assert stack["pins"] == {"t": [{"path": "Boundary", "old": "latest", "new": "v0.9.0"}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "opens", "said"),
+    [
+        (False, True, True, "- ⚠️ **Coder's own agents reach every host from here**: their tools"),
+        (None, True, True, "- ⚠️ **Coder's own agents reach every host from here**: their tools"),
+        (True, False, False, "- Coder's own agents may no longer use it"),
+        (True, True, False, ""),
+        (None, False, False, ""),
+        (False, False, False, ""),
+    ],
+)
+def test_coders_own_agents_are_reach(
+    before: bool | None, after: bool, opens: bool, said: str
+) -> None:
+    rules = {"t": policy("domain=a.example")}
+    found = StackPreview(
+        "dev",
+        rules,
+        rules,
+        old_templates={"t": Registered(None, {}, before)},
+        new_templates={"t": Registered(None, {}, after)},
+    )
+    text = report.to_markdown([found])
+    assert ("Coder's own agents" in text) is bool(said)
+    assert said in text
+    assert (found.verdict == "opens") is opens
+    (reach,) = report.to_json([found])["stacks"][0]["reach"]
+    assert reach["coderAgents"] == {"before": before, "after": after}
+
+
+def test_coders_own_agents_of_a_template_without_a_firewall_are_nothing_more() -> None:
+    allowed = {"t": Registered(None, {}, True)}
+    found = StackPreview("dev", {"t": None}, {"t": None}, new_templates=allowed)
+    assert found.verdict == "same"
+
+
+def test_what_changes_of_claude_codes_own_policy() -> None:
+    found = StackPreview(
+        "dev",
+        steps=(
+            step("update", TEMPLATE, {"name": "t", "versions": 1}, {"name": "t", "versions": 2}),
+        ),
+        old_templates={
+            "t": Registered(None, {}, None, ("deny Bash(curl *)", "allow Read", "same"))
+        },
+        new_templates={"t": Registered(None, {}, None, ("allow Bash", "deny WebFetch", "same"))},
+    )
+    text = report.to_markdown([found])
+    assert (
+        "- `t`: a new version\n"
+        "  - ⚠️ Claude Code's policy: newly `allow Bash`\n"
+        "  - Claude Code's policy: newly `deny WebFetch`\n"
+        "  - ⚠️ Claude Code's policy: **no longer** `deny Bash(curl *)`\n"
+        "  - Claude Code's policy: **no longer** `allow Read`\n"
+    ) in text
+    (stack,) = report.to_json([found])["stacks"]
+    assert stack["claudePolicy"] == {
+        "t": {
+            "added": ["allow Bash", "deny WebFetch"],
+            "removed": ["deny Bash(curl *)", "allow Read"],
+        }
+    }

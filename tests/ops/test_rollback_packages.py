@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.environment import Environment
-from ops import engine, git, history, rollback
+from ops import engine, git, history, project, rollback
 from ops.deployed import Deployed
 from ops.hosted import hosted
 
@@ -54,7 +54,7 @@ def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
     (root / "stacks").mkdir(parents=True)
     (root / "stacks" / "Pulumi.local.yaml").write_text("config: {}\n")
-    (root / "Pulumi.yaml").write_bytes((engine.ROOT / "Pulumi.yaml").read_bytes())
+    (root / "Pulumi.yaml").write_bytes((project.ROOT / "Pulumi.yaml").read_bytes())
     (root / "__main__.py").write_text(PROGRAM)
     git.run(root.parent, "init", "-q", "-b", "main", str(root))
     (root / ".gitignore").write_text("build/\n*.egg-info/\n")
@@ -109,7 +109,7 @@ def test_an_earlier_commit_runs_with_its_own_packages_and_provider_versions(
     repository: Path, environment: Environment
 ) -> None:
     commit = requires(repository, EARLIER)
-    python = rollback._python(repository, engine.ROOT, quiet)
+    python = rollback._python(repository, project.ROOT, quiet)
     first = deploy(repository, environment, commit, python)
     seen, provider, pet = deployed(repository, environment)
     assert (seen, provider) == ({"pulumi-random": EARLIER, "own": EARLIER}, EARLIER)
@@ -136,6 +136,6 @@ def test_packages_that_are_not_to_be_had_are_one_clear_error(
 ) -> None:
     (repository / "requirements.txt").write_text("./gone\n")
     with pytest.raises(rollback.RollbackError, match=r"cannot be installed: .*gone"):
-        rollback._python(repository, engine.ROOT, quiet)
+        rollback._python(repository, project.ROOT, quiet)
     ready = rollback._environments().glob("*/.ready")
     assert list(ready) == [], "half an environment is not taken for a whole one"

@@ -7,7 +7,7 @@ import pytest
 from pulumi import automation
 from pulumi.runtime import config as runtime
 
-from components.settings_load import structured
+from components.settings.load import structured
 from ops import engine, host, stack_file
 from tests.ops.stack_files import ACCEPTED, REFUSED, scalars
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ops.engine import ROOT
+from ops.project import ROOT
 
 
 def run(

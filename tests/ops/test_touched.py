@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ops import engine
+from ops import project
 from ops.cli import app
 from ops.touched import PROGRAM, STAND_INS, ChangeError, changed, touched
 
@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STACKS = ["dev", "local", "usgov"]
 # Top-level names that alter no deployment: tests, docs and what only people or CI run.
 HARMLESS = {
-    ".ci", ".github", ".gitignore", ".gitlab-ci.yml", "LICENSE", "Makefile", "README.md",
-    "bench", "docs", "ops", "pyproject.toml", "requirements-dev.txt", "tests",
+    ".ci", ".github", ".gitignore", ".gitlab-ci.yml", "CONTRIBUTING.md", "LICENSE", "Makefile",
+    "README.md", "bench", "docs", "ops", "pyproject.toml", "requirements-dev.txt", "tests",
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "first")
     git(tmp_path, "checkout", "-qb", "change")
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
     return tmp_path
 
 

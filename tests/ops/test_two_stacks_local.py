@@ -11,7 +11,7 @@ import pytest
 
 from local import seed
 from local.environment import Environment
-from ops import engine
+from ops import project
 
 LOCAL: dict[str, Any] = {
     "templates": [{"name": "open"}, {"name": "closed", "firewall": {"jail": "landjail"}}],
@@ -85,7 +85,7 @@ def together(environment: Environment, **operations: str) -> dict[str, dict[str,
                 *(sys.executable, "-c", RUN, name, operation, str(environment.state)),
                 json.dumps(settings[name]),
             ],
-            cwd=engine.ROOT,
+            cwd=project.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -128,7 +128,7 @@ def test_two_stacks_find_one_environment_when_neither_has_started_it(tmp_path: P
         running = [
             subprocess.Popen(
                 [sys.executable, "-c", START, str(tmp_path)],
-                cwd=engine.ROOT,
+                cwd=project.ROOT,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

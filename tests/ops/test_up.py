@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from components.boundary import Policy
 from components.errors import ArgsError
-from components.settings_problems import Problem, SettingsError
+from components.settings.problems import Problem, SettingsError
 from local.tools import ToolError
-from ops import deployed, engine, history, recovery, stacks, up
+from ops import deployed, engine, history, recovery, stacks, terminal
 from ops.cli import app
+from ops.project import OperatorError
 
 
 def command_error(stderr: str, stdout: str = "") -> automation.CommandError:
@@ -36,7 +37,7 @@ STRAY = "error: resource urn:pulumi:dev::a::b::c violates plan: properties chang
     ("error", "said"),
     [
         (SettingsError("dev", [Problem("coder", "", "missing")]), "coder: missing"),
-        (engine.EngineError("no such stack"), "no such stack"),
+        (OperatorError("no such stack"), "no such stack"),
         (ArgsError("template", ["no name"]), "no name"),
         (ToolError("go is not there"), "go is not there"),
         (command_error(LOCKED), "by ada@desk, process 4711, since 2026-11-26T06:00:00Z"),
@@ -46,13 +47,13 @@ STRAY = "error: resource urn:pulumi:dev::a::b::c violates plan: properties chang
     ],
 )
 def test_what_can_go_wrong_is_one_message(error: Exception, said: str) -> None:
-    message = up.explained(error)
+    message = terminal.explained(error)
     assert message is not None
     assert said in message
 
 
 def test_a_mistake_in_the_code_is_not_explained() -> None:
-    assert up.explained(KeyError("x")) is None
+    assert terminal.explained(KeyError("x")) is None
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ops import stacks
-from ops.engine import LOCAL
+from ops.project import LOCAL
 from ops.touched import touched
 from tests.pipelines.files import GITLAB, GITLAB_GLOBAL, ROOT, gitlab_jobs, load
 

@@ -9,7 +9,8 @@ import yaml
 
 from local.environment import PREFIX, Environment
 from ops import engine
-from ops.engine import ROOT, Session
+from ops.engine import Session
+from ops.project import ROOT
 from tests.program import coderd
 
 Open = Callable[..., AbstractContextManager[Session]]

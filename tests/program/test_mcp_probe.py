@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from typer.testing import CliRunner
 
-from ops import engine, stacks
+from ops import engine, project, stacks
 from ops.cli import app
 from ops.engine import Session
 
@@ -68,7 +68,7 @@ def mcp_server() -> Iterator[str]:
 def test_a_server_is_asked_with_the_stacks_own_key(
     opened: Session, mcp_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = opened.stack.get_config(f"{engine.PROJECT}:secrets.mcp.github", path=True)
+    key = opened.stack.get_config(f"{project.PROJECT}:secrets.mcp.github", path=True)
     assert key.secret
     settings = stacks.settings("local", opened.work_dir)
     (github,) = settings.mcp_servers

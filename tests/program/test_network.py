@@ -12,7 +12,8 @@ import pytest
 from pulumi import automation
 
 from components import arguments
-from components.network import TEMPLATE_LABEL, WORKSPACE_LABELS, network_change
+from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS
+from components.network.reach import network_change
 from local.environment import Environment
 from ops import stacks
 from ops.engine import Session

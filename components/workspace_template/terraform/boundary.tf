@@ -1,13 +1,44 @@
-# The firewall: nothing here but values, so that it can be evaluated without a provider.
+# The policies, Boundary's and Claude Code's own: nothing here but values, so that it can be evaluated without a provider.
 
 locals {
-  # Runs before Claude Code is installed, so that no agent process starts without its policy.
-  # Base64 carries the file through the shell byte for byte, whatever a rule contains.
-  boundary_script = var.firewall ? replace(
-    file("${path.module}/write_boundary_config.sh"),
-    "@CONFIG_BASE64@",
-    filebase64("${path.module}/boundary.yaml"),
-  ) : null
+  # The `claude` that comes first on PATH; it starts nothing under another policy than this one.
+  claude_in_jail = var.firewall ? replace(
+    replace(
+      file("${path.module}/claude_in_jail.sh"),
+      "@POLICY_SHA256@",
+      filesha256("${path.module}/boundary.yaml"),
+    ),
+    "@SETTINGS_SHA256@",
+    local.managed ? filesha256("${path.module}/managed-settings.json") : "",
+  ) : ""
+
+  # Base64 carries a file through the shell byte for byte, whatever it contains.
+  boundary_scripts = var.firewall ? [
+    replace(
+      file("${path.module}/put_claude_in_jail.sh"),
+      "@WRAPPER_BASE64@",
+      base64encode(local.claude_in_jail),
+    ),
+    replace(
+      file("${path.module}/write_boundary_config.sh"),
+      "@CONFIG_BASE64@",
+      filebase64("${path.module}/boundary.yaml"),
+    ),
+  ] : []
+
+  # Claude Code's own policy, where the stack has one.
+  managed = fileexists("${path.module}/managed-settings.json")
+  managed_scripts = local.managed ? [
+    replace(
+      file("${path.module}/write_managed_settings.sh"),
+      "@SETTINGS_BASE64@",
+      filebase64("${path.module}/managed-settings.json"),
+    ),
+  ] : []
+
+  # Runs before Claude Code is installed, so that no agent process starts without its policies.
+  policy_scripts = concat(local.boundary_scripts, local.managed_scripts)
+  policy_script  = length(local.policy_scripts) > 0 ? join("\n", local.policy_scripts) : null
 
   # What the agent tells coderd of who is in the jail; alerts read it from coderd's database. The
   # first line makes it sh, whatever the user's shell is.

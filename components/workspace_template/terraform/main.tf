@@ -6,8 +6,6 @@ data "coder_provisioner" "me" {}
 
 data "coder_workspace" "me" {}
 
-data "coder_workspace_owner" "me" {}
-
 # Not optional: a build starts only after the owner has logged in to GitLab.
 data "coder_external_auth" "gitlab" {
   id = var.gitlab_external_auth_id
@@ -32,11 +30,6 @@ locals {
   }
 
   agent_env = jsondecode(file("${path.module}/agent_env.json"))
-
-  # Values known only when a workspace is built; agent_env.json names them as `source`.
-  agent_env_sources = {
-    owner_session_token = data.coder_workspace_owner.me.session_token
-  }
 }
 
 resource "coder_agent" "main" {
@@ -102,7 +95,20 @@ resource "coder_env" "agent" {
 
   agent_id = coder_agent.main.id
   name     = each.key
-  value    = can(each.value.source) ? local.agent_env_sources[each.value.source] : each.value.value
+  value    = each.value.value
+}
+
+# At each start a new pod has Claude Code in its home and no policy around it yet: nobody logs in
+# before.
+resource "coder_script" "policies" {
+  count = length(local.policy_scripts) > 0 ? 1 : 0
+
+  agent_id           = coder_agent.main.id
+  display_name       = "Policies"
+  script             = local.policy_script
+  run_on_start       = true
+  start_blocks_login = true
+  timeout            = 60
 }
 
 module "claude_code" {
@@ -115,7 +121,8 @@ module "claude_code" {
   ai_prompt = local.prompt
   subdomain = true
 
-  # Sets ANTHROPIC_BASE_URL to Coder's AI Gateway: no provider key enters a workspace.
+  # Sets ANTHROPIC_BASE_URL to Coder's AI Gateway and CLAUDE_API_KEY to the owner's session token, the
+  # only credential of Claude Code: no provider key enters a workspace.
   enable_aibridge = true
   report_tasks    = local.report_tasks
 
@@ -124,7 +131,7 @@ module "claude_code" {
   # standalone binary needs none.
   use_boundary_directly = var.firewall
   boundary_version      = var.boundary_version
-  pre_install_script    = local.boundary_script
+  pre_install_script    = local.policy_script
 }
 
 module "code_server" {

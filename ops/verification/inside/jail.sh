@@ -23,7 +23,8 @@ ask() {
 # Whether the AI Gateway answers with what Claude Code has. The token stays out of command lines.
 gateway() {
   if [ -z "${ANTHROPIC_BASE_URL:-}" ]; then say gateway none 0 ''; return; fi
-  _key=${ANTHROPIC_AUTH_TOKEN:-${ANTHROPIC_API_KEY:-}}
+  # CLAUDE_API_KEY is module 4's, which writes it into ~/.claude.json.
+  _key=${ANTHROPIC_AUTH_TOKEN:-${ANTHROPIC_API_KEY:-${CLAUDE_API_KEY:-}}}
   : > "$jail_dir/body"
   _status=$(printf 'header = "Authorization: Bearer %s"\nheader = "anthropic-version: 2023-06-01"\n' \
     "$_key" | curl -q -s -m "$ask_seconds" -K - -o "$jail_dir/body" -w '%{http_code}' \

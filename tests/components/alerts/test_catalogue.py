@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from components.alerts import CATALOGUE, Alert, AlertContext, AlertsArgs
-from components.dashboards import CATALOGUE as DASHBOARDS
-from components.dashboards import DashboardContext
+from components.alerts.catalogue import CATALOGUE
+from components.alerts.component import AlertsArgs
+from components.alerts.model import Alert, AlertContext
+from components.alerts.names import NAMES
+from components.dashboards.catalogue import CATALOGUE as DASHBOARDS
+from components.dashboards.context import DashboardContext
 
 RUNBOOK = Path(__file__).parents[3] / "docs" / "alerts.md"
 CONTEXT = AlertContext(confined_templates=("firewalled",), network_policies=("workspaces",))
@@ -86,3 +89,7 @@ def test_a_link_filters_by_what_the_alert_is_about():
     assert spike.panel.url("").endswith(
         "&var-template_version_id={{ $labels.template_version_id }}"
     )
+
+
+def test_the_names_that_settings_know_are_those_of_the_catalogue() -> None:
+    assert tuple(CATALOGUE) == NAMES

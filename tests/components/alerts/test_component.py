@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
-from components.alerts import CATALOGUE, Alerts, AlertsArgs, Thresholds
+from components.alerts.catalogue import CATALOGUE
+from components.alerts.component import Alerts, AlertsArgs
+from components.alerts.model import Thresholds
 from tests.components.recording import record
 
 

@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 
-from components.alerts import AlertsArgs, Thresholds
 from components.alerts import grafana as provisioned
-from components.dashboards import DashboardContext
-from components.dashboards.model import Metrics
-from tests.components.dashboards import generated, loki, series
+from components.alerts.component import AlertsArgs
+from components.alerts.model import Thresholds
+from components.dashboards.context import DashboardContext
+from components.dashboards.metrics import Metrics
+from tests.components.dashboards import (
+    generated_requests,
+    loki,
+    series,
+    series_deployment,
+)
 from tests.components.dashboards import logql as grammar
-from tests.components.dashboards.generated import END, Request
+from tests.components.dashboards.generated_requests import END, Request
 from tests.components.dashboards.grafana import View
 from tests.components.dashboards.loki import Entry
 from tests.components.dashboards.metric_figures import Figures
@@ -107,7 +113,7 @@ def entries(made: Sequence[Request]) -> list[Entry]:
     # What a careless query would count, all the time.
     for minute in range(0, 60 * 30, 7):
         time = END - timedelta(minutes=minute)
-        named = generated.log_line("GET", path="/x?boundary_request", decision="deny")
+        named = generated_requests.log_line("GET", path="/x?boundary_request", decision="deny")
         lines.append(Entry(time, CODERD, named))
         lines.append(Entry(time, CODERD, "boundary_request decision=deny not JSON {"))
         lines.append(
@@ -210,8 +216,8 @@ def test_batches_are_counted_by_prometheus_and_zero_without_any():
         if step["refId"] == "query_B"
     ]
     everything = series.everything()
-    figures = Figures(everything, View(series.START, series.END))
-    end = int(series.END.timestamp())
+    figures = Figures(everything, View(series_deployment.START, series_deployment.END))
+    end = int(series_deployment.END.timestamp())
     expected = figures.increases(Metrics.BATCHES_FORWARDED, 15 * 60)
     assert sum(expected.values()) > 0
     judge(Case(everything, [Check(query, end, expected)]), Case([], [Check(query, end, {(): 0.0})]))

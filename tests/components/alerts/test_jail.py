@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.alerts import AlertsArgs
+from components.alerts.component import AlertsArgs
 from components.grafana_role import role_sql
 from tests.components.alerts.test_grafana import evaluate, rules
 from tests.components.dashboards import postgres

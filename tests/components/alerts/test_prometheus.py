@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from components.alerts import AlertsArgs, Thresholds
-from components.dashboards.model import Metric, Metrics
-from tests.components.dashboards import series
+from components.alerts.component import AlertsArgs
+from components.alerts.model import Thresholds
+from components.dashboards.metrics import Metric, Metrics
+from tests.components.dashboards import series, series_deployment
 from tests.components.dashboards.grafana import View
 from tests.components.dashboards.metric_figures import Figures
 from tests.components.dashboards.prometheus import Case, Firing, judge
-from tests.components.dashboards.series import Series
+from tests.components.dashboards.series_deployment import Series
 
 POLICY, WEB = "firewalled-coder-workspaces", "firewalled-coder-web"
 ARGS = AlertsArgs(
@@ -20,7 +21,7 @@ ARGS = AlertsArgs(
 )
 MINUTE = 60
 WORKSPACES = "coder-workspaces"
-POD_A, POD_B = series.REPLICAS
+POD_A, POD_B = series_deployment.REPLICAS
 WORKSPACE = {
     "username": "ada",
     "workspace_name": "dev",
@@ -307,7 +308,7 @@ def test_without_a_network_policy_none_is_missed():
 
 def test_over_a_whole_deployment_exactly_those_fire_that_should():
     everything = series.everything()
-    figures = Figures(everything, View(series.START, series.END))
+    figures = Figures(everything, View(series_deployment.START, series_deployment.END))
     by = ("username", "workspace_name", "reason")
 
     def lost(metric: Metric, prefix: str = "") -> list[tuple[dict[str, str], str]]:
@@ -321,7 +322,7 @@ def test_over_a_whole_deployment_exactly_those_fire_that_should():
     batches, lines = lost(Metrics.BATCHES_DROPPED), lost(Metrics.LOGS_DROPPED, "boundary_")
     assert len(batches) == 2
     assert not lines
-    end = int(series.END.timestamp()) // MINUTE
+    end = int(series_deployment.END.timestamp()) // MINUTE
     judge(
         Case(
             everything,

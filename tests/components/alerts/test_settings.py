@@ -8,9 +8,11 @@ from typing import Any
 import yaml
 
 from components import arguments
-from components.alerts import CATALOGUE, AlertsArgs, Thresholds
-from components.settings import Settings
-from components.settings_load import load
+from components.alerts.catalogue import CATALOGUE
+from components.alerts.component import AlertsArgs
+from components.alerts.model import Thresholds
+from components.settings.load import load
+from components.settings.model import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "alerts.md"
 

@@ -10,8 +10,8 @@ from components.coder import variables
 from components.coder.clone_urls import clone_url_regex
 from components.coder.deployment import Found, examine, look_up
 from components.coder.live import Deployment
-from components.settings import Settings
-from components.settings_load import load
+from components.settings.load import load
+from components.settings.model import Settings
 from tests.components.coder.deployments import document, literal, reference, secret
 
 OURS = "firewalled-coder-env-dev"

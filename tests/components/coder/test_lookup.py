@@ -11,8 +11,8 @@ import pytest
 
 from components.coder.api import Coderd, CoderdApi
 from components.coder.lookup import Known, UnknownOrganizationError, ask, organization
-from components.settings import Settings
-from components.settings_load import load
+from components.settings.load import load
+from components.settings.model import Settings
 
 RECORDED = Path(__file__).parents[2] / "recordings" / "coderd-2.30.0" / "coderd_rest.jsonl"
 TOKEN = "session-token-of-the-test"
@@ -255,3 +255,16 @@ def test_a_deployment_that_does_not_answer_is_one_clear_problem(answer: Any, mes
     assert problem.startswith(f"{key}")
     apart = ask(coderd.api, settings({"apiUrl": URL, "accessUrl": "https://other.example.com"}))
     assert problems(apart)[0].startswith(key.replace("accessUrl", "apiUrl"))
+
+
+@pytest.mark.parametrize(("version", "allowed"), [("v2.36.9", False), ("v2.37.0", True)])
+def test_that_agents_may_use_a_template_needs_a_release_that_has_them(
+    version: str, allowed: bool
+) -> None:
+    given = settings(templates=[{"name": "a"}, {"name": "b", "agentsAllowed": True}])
+    found = problems(ask(FakeCoderd(version=version).api, given))
+    assert (found == []) is allowed
+    assert allowed or found[0].startswith("templates[1].agentsAllowed = true: needs Coder 2.37.0")
+    # That they may not holds on every release.
+    given = settings(templates=[{"name": "a", "agentsAllowed": False}])
+    assert problems(ask(FakeCoderd(version=version).api, given)) == []

@@ -9,7 +9,7 @@ import pulumi_coderd
 import pytest
 
 from components.coder import package
-from components.settings_load import load
+from components.settings.load import load
 from local import sdk, tools
 
 RECORDED = Path(__file__).parents[2] / "recordings" / "providers" / "coderd-0.0.13.schema.json"
@@ -32,7 +32,7 @@ import pulumi_coderd
 from components import arguments
 from components.coder import package
 from components.coder.lookup import Known
-from components.settings_load import load
+from components.settings.load import load
 from components.workspace_template import WorkspaceTemplate
 from tests.components.recording import record
 
@@ -88,3 +88,13 @@ def test_the_package_of_the_provider_0_0_13_lacks_servers_and_makes_templates(
     )
     assert "run `pulumi install`" in problem
     assert found["templates"] == ["firewalled"]
+
+
+def test_a_package_without_agents_allowed_refuses_it_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(pulumi_coderd.Template, "agents_allowed")
+    template = {**VALUES["templates"][0], "agentsAllowed": True}
+    stack = load("dev", {**VALUES, "templates": [template]})
+    (problem,) = map(str, package.problems(stack))
+    assert problem.startswith("templates[0].agentsAllowed = true: needs the provider coder/coderd")

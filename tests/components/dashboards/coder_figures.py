@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from components.dashboards.model import Metric, Metrics
+from components.dashboards.metrics import Metric, Metrics
 from tests.components.dashboards.metric_figures import Figures, Key
 from tests.components.dashboards.prometheus import Vector, key
-from tests.components.dashboards.series import CONTAINERS, REPLICAS, TARGETS, Series
+from tests.components.dashboards.series import CONTAINERS, TARGETS
+from tests.components.dashboards.series_deployment import REPLICAS, Series
 
 PROVISIONERS = tuple(pod for _, pod, _ in CONTAINERS if "provisioner" in pod)
 STATUS, CONTROL_PLANE, BUILDERS = "coder-status", "coderd", "provisionerd"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.grafana_role import role_sql
-from tests.components.dashboards import generated, grafana, postgres
+from tests.components.dashboards import generated, generated_requests, grafana, postgres
 
 SCHEMA = Path(__file__).with_name("coder_schema.sql")
 
@@ -19,7 +19,7 @@ def deployment() -> generated.Deployment:
 
 @pytest.fixture(scope="session")
 def view() -> grafana.View:
-    return grafana.View(generated.START, generated.END, interval=900)
+    return grafana.View(generated_requests.START, generated_requests.END, interval=900)
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.components.dashboards import generated, series
-from tests.components.dashboards.generated import END, START, log_line, workspace_id
+from tests.components.dashboards import generated_requests, series_deployment
+from tests.components.dashboards.generated_requests import END, START, log_line, workspace_id
 from tests.components.dashboards.loki import Entry
 
-CODERD = {"namespace": "coder", "app": "coder", "container": "coder", "pod": series.REPLICAS[0]}
-PROVISIONER = {**CODERD, "app": "coder-provisioner", "pod": series.PROVISIONER}
+CODERD = {
+    "namespace": "coder",
+    "app": "coder",
+    "container": "coder",
+    "pod": series_deployment.REPLICAS[0],
+}
+PROVISIONER = {**CODERD, "app": "coder-provisioner", "pod": series_deployment.PROVISIONER}
 WORKSPACE = {"namespace": "coder-workspaces", "container": "dev"}
 
 
@@ -38,7 +43,7 @@ class Workspace:
 WORKSPACES = (
     *(
         Workspace(a.username, a.workspace_name, a.template_name, a.template_version)
-        for a in series.AGENTS
+        for a in series_deployment.AGENTS
     ),
     Workspace("o'brien", "dev.2", "firewalled", "v2"),
     Workspace("zoë.k+1", "new", "claude-code", "v9"),
@@ -117,8 +122,10 @@ def _for_people(time: datetime, level: str, logger: str, message: str) -> str:
 
 
 def _coderd(rng: random.Random) -> Iterator[Entry]:
-    for request in generated.requests():
-        yield Entry(request.time, {**CODERD, "pod": rng.choice(series.REPLICAS)}, request.line)
+    for request in generated_requests.requests():
+        yield Entry(
+            request.time, {**CODERD, "pod": rng.choice(series_deployment.REPLICAS)}, request.line
+        )
     for build in build_lines():
         yield Entry(build.time, CODERD, build.line)
 
@@ -147,7 +154,7 @@ def _gateway(rng: random.Random) -> Iterator[Entry]:
             initiator=user,
             **fields,
         )
-        yield Entry(time, {**CODERD, "pod": rng.choice(series.REPLICAS)}, line)
+        yield Entry(time, {**CODERD, "pod": rng.choice(series_deployment.REPLICAS)}, line)
     for _ in range(7):
         time = _moment(rng)
         line = log_line(
@@ -171,7 +178,7 @@ def _provisioner(rng: random.Random) -> Iterator[Entry]:
                 ("erro", "failed job  error=exit status 1"),
             )
         )
-        logger = f"provisionerd-{series.PROVISIONER}-{rng.randrange(4)}"
+        logger = f"provisionerd-{series_deployment.PROVISIONER}-{rng.randrange(4)}"
         yield Entry(time, PROVISIONER, _for_people(time, level, logger, f"{message}  job_id={job}"))
     for _ in range(200):
         time = _moment(rng)
@@ -182,7 +189,7 @@ def _provisioner(rng: random.Random) -> Iterator[Entry]:
             logger="inmem-provisionerd-0",
             job_id=f"{rng.getrandbits(32):08x}",
         )
-        yield Entry(time, {**CODERD, "pod": rng.choice(series.REPLICAS)}, line)
+        yield Entry(time, {**CODERD, "pod": rng.choice(series_deployment.REPLICAS)}, line)
 
 
 def _workspaces(rng: random.Random) -> Iterator[Entry]:
@@ -220,7 +227,7 @@ def _misleading(rng: random.Random) -> Iterator[Entry]:
         yield Entry(time, CODERD, line)
     for time in times(5):
         yield Entry(time, CODERD, "boundary_request decision=deny not JSON {")
-    audited = generated.requests()[0].line
+    audited = generated_requests.requests()[0].line
     for time in times(3):
         yield Entry(time, WORKSPACE, audited)
     for time in times(2):

@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from components.dashboards.model import Metric, Metrics
+from components.dashboards.metrics import Metric, Metrics
 from tests.components.dashboards.grafana import View
 from tests.components.dashboards.prometheus import Vector, key
-from tests.components.dashboards.series import AGENTS, PROVIDERS, STEP, Series
+from tests.components.dashboards.series import PROVIDERS
+from tests.components.dashboards.series_deployment import AGENTS, STEP, Series
 
 Key = tuple[str, str, str]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from local import tools
 from tests.components.dashboards.evaluator import Query, ask, points
-from tests.components.dashboards.series import STEP, Labels, Series
+from tests.components.dashboards.series_deployment import STEP, Labels, Series
 
 _NAME = re.compile(r"\w+")
 

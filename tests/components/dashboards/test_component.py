@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from components.dashboards import CATALOGUE, Dashboards, DashboardsArgs
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.component import Dashboards, DashboardsArgs
+from components.dashboards.uids import UIDS
 from tests.components.recording import record
 
 
@@ -76,3 +78,7 @@ def test_the_stack_decides_where_the_data_is():
                 for default in ('namespace="coder"', 'container="coder"', 'pod=~"coder-'):
                     assert default not in expression, panel["title"]
     assert "{namespace=`coder-prod`, container=`coder`}" in args.render()["agent-firewall"]
+
+
+def test_the_uids_that_settings_know_are_those_of_the_catalogue() -> None:
+    assert tuple(CATALOGUE) == UIDS

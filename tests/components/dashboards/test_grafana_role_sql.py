@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.dashboards.model import GRANTED_TABLES
+from components.dashboards.tables import GRANTED_TABLES
 from components.grafana_role import role_sql
 from tests.components.dashboards.postgres import QueryFailed
 

@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext, logql
-from components.dashboards.model import AuditField, Decision, StreamLabel, UrlPart
+from components.dashboards import logql
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
+from components.dashboards.log_fields import AuditDecision, AuditField, StreamLabel, UrlPart
 from components.dashboards.promql import QueryError
-from tests.components.dashboards import generated, grafana, log_lines, loki
+from tests.components.dashboards import generated_requests, grafana, log_lines, loki
 from tests.components.dashboards import logql as grammar
-from tests.components.dashboards.generated import END, START, Request
+from tests.components.dashboards.generated_requests import END, START, Request
 from tests.components.dashboards.loki import Entry
 from tests.logql import QueryError as LogQLError
 
@@ -37,7 +39,7 @@ def targets() -> dict[tuple[str, str], dict]:
 
 
 TARGETS = targets()
-REQUESTS = generated.requests()
+REQUESTS = generated_requests.requests()
 
 
 def view(**variables: grafana.Value) -> grafana.View:
@@ -114,7 +116,9 @@ def events(word: str, namespace: str, seconds: int | None = 900) -> list[Entry]:
 
 def workspace_ids() -> loki.Vector:
     """The workspaces that coderd's log names, by name and id, and in how many lines."""
-    named = Counter((r.workspace, generated.workspace_id(r.owner, r.workspace)) for r in in_range())
+    named = Counter(
+        (r.workspace, generated_requests.workspace_id(r.owner, r.workspace)) for r in in_range()
+    )
     named.update((line.workspace.name, line.workspace.id) for line in BUILDS)
     return {
         (("workspace_id", number), ("workspace_name", name)): float(count)
@@ -353,7 +357,7 @@ def test_a_backtick_typed_into_a_filter_is_an_error_and_no_other_query():
 
 
 def test_alert_pipelines_name_no_variable():
-    query = logql.audit("{namespace=`coder`}", decision=Decision.DENY, filtered=False)
+    query = logql.audit("{namespace=`coder`}", decision=AuditDecision.DENY, filtered=False)
     assert "$" not in query
     grammar.check([query])
     (found,) = loki.lines([query], ENTRIES)

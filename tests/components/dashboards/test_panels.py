@@ -7,18 +7,14 @@ from typing import Any
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
+from components.dashboards.layout import Section, build_dashboard, panel_id, render
 from components.dashboards.links import leads_to
-from components.dashboards.model import Metrics
-from components.dashboards.panels import (
-    Section,
-    build_dashboard,
-    panel_id,
-    promql,
-    render,
-    stat_panel,
-)
+from components.dashboards.metrics import Metrics
+from components.dashboards.panels import stat_panel
 from components.dashboards.promql import select
+from components.dashboards.queries import promql
 
 CONTEXT = DashboardContext()
 

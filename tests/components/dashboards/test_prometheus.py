@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
-from components.dashboards.model import Metrics
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
+from components.dashboards.metrics import Metrics
 from tests.components.dashboards import (
     coder_figures,
     evaluator,
     grafana,
     metric_figures,
+    prebuild_figures,
     prometheus,
     series,
+    series_deployment,
     workspace_figures,
 )
 from tests.components.dashboards.metric_figures import Figures, Key
@@ -35,7 +38,7 @@ EXPECTED = {
     **workspace_figures.EXPECTED,
 }
 SERIES = series.everything()
-AT = int(series.END.timestamp())
+AT = int(series_deployment.END.timestamp())
 DASHBOARDS: dict[str, dict[str, Any]] = {
     uid: json.loads(spec.json(DashboardContext())) for uid, spec in CATALOGUE.items()
 }
@@ -51,10 +54,10 @@ def queries(uid: str) -> Iterator[tuple[Key, str]]:
 
 def view(uid: str, **chosen: grafana.Value) -> grafana.View:
     return grafana.View(
-        series.START,
-        series.END,
+        series_deployment.START,
+        series_deployment.END,
         interval=300,
-        scrape_interval=series.STEP,
+        scrape_interval=series_deployment.STEP,
         variables={**grafana.first_values(DASHBOARDS[uid]), **chosen},
     )
 
@@ -90,8 +93,8 @@ def test_every_query_shows_what_the_series_hold(uid):
 @pytest.mark.parametrize(
     ("uid", "choice"),
     [
-        (workspace_figures.PREBUILDS, {"template": ["firewalled"]}),
-        (workspace_figures.PREBUILDS, {"preset": ["small"], "template": ["claude-code"]}),
+        (prebuild_figures.PREBUILDS, {"template": ["firewalled"]}),
+        (prebuild_figures.PREBUILDS, {"preset": ["small"], "template": ["claude-code"]}),
         ("workspaces", {"template_name": ["claude-code"]}),
         ("workspaces", {"workspace_name": ["dev", "idle"]}),
         ("workspace-detail", {"workspace_name": ["dev"], "template_name": ["firewalled"]}),

@@ -3,10 +3,10 @@
 import pytest
 
 from components.dashboards import promql
-from components.dashboards.model import Metrics
+from components.dashboards.metrics import Metrics
 from components.dashboards.promql import QueryError, aggregate, select
 from tests.components.dashboards.prometheus import Case, Check, judge, key
-from tests.components.dashboards.series import COUNT, END, Series
+from tests.components.dashboards.series_deployment import COUNT, END, Series
 
 
 def test_matchers_keep_their_operator_and_quote_their_value():

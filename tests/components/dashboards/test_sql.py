@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from components.dashboards import CATALOGUE, DashboardContext
-from tests.components.dashboards import generated, grafana
+from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.context import DashboardContext
+from tests.components.dashboards import generated, generated_requests, grafana
 from tests.components.dashboards.figures import EXPECTED, Figures, same
 
 ROLE = "grafana_ro"
@@ -24,7 +25,7 @@ def sql_targets() -> dict[tuple[str, str], dict]:
 
 
 TARGETS = sql_targets()
-FIRST_VIEW = grafana.View(generated.START, generated.END)
+FIRST_VIEW = grafana.View(generated_requests.START, generated_requests.END)
 
 
 def test_every_sql_panel_has_figures_to_be_held_against():
@@ -51,14 +52,16 @@ def test_the_figures_are_those_of_the_rows(server, role_password, deployment, vi
 
 @pytest.mark.parametrize("key", TARGETS, ids=" / ".join)
 def test_a_range_without_rows_is_no_error(server, role_password, deployment, key):
-    later = generated.END + timedelta(days=30)
+    later = generated_requests.END + timedelta(days=30)
     view = grafana.View(later, later + timedelta(hours=1))
     for row in check(server, role_password, key, deployment, view):
         assert set(row.values()) == {0}
 
 
 def test_the_range_and_the_interval_decide_what_is_shown(server, role_password, deployment):
-    hour = grafana.View(generated.START, generated.START + timedelta(hours=1), interval=60)
+    hour = grafana.View(
+        generated_requests.START, generated_requests.START + timedelta(hours=1), interval=60
+    )
     for key in TARGETS:
         check(server, role_password, key, deployment, hour)
 

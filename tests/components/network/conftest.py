@@ -5,12 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.network import (
-    TEMPLATE_LABEL,
-    WORKSPACE_LABELS,
-    WorkspaceNetworkPolicyArgs,
-    network_policies,
-)
+from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS, WorkspaceNetworkPolicyArgs
+from components.network.manifests import network_policies
 from tests.components.network.semantics import Cluster, Pod
 
 NAMES = ("coder", "coder-workspaces", "kube-system", "ingress-nginx", "monitoring", "shop")

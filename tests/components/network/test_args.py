@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from components.errors import ArgsError
-from components.network import Coderd, Dns, NetworkArgsError, Opening, WorkspaceNetworkPolicyArgs
+from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
+from components.network.values import NetworkArgsError
 
 
 def refused(**given: Any) -> list[str]:

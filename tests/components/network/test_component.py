@@ -3,17 +3,11 @@
 from typing import Any
 
 from components.boundary import Policy, PolicyRule, Rule
-from components.network import (
-    Limits,
-    Opening,
-    Quota,
-    WorkspaceNamespace,
-    WorkspaceNamespaceArgs,
-    WorkspaceNetworkPolicy,
-    WorkspaceNetworkPolicyArgs,
-    cilium_policies,
-    network_policies,
-)
+from components.network.args import Opening, WorkspaceNetworkPolicyArgs
+from components.network.component import WorkspaceNetworkPolicy
+from components.network.manifests import cilium_policies, network_policies
+from components.network.namespace import WorkspaceNamespace
+from components.network.namespace_args import Limits, Quota, WorkspaceNamespaceArgs
 from tests.components.recording import Recorder, record
 
 

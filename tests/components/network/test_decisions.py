@@ -3,8 +3,8 @@
 import pytest
 
 from components.boundary import Policy
-from components.network import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
 from components.network.addresses import METADATA
+from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
 from tests.components.network.conftest import Make, workspace
 from tests.components.network.semantics import Pod
 

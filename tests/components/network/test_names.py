@@ -7,12 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.boundary import CATALOGUE, Policy, PolicyRule, Rule, build_policy
-from components.network import (
-    Dns,
-    WorkspaceNetworkPolicyArgs,
-    cilium_policies,
-    translate,
-)
+from components.network.args import Dns, WorkspaceNetworkPolicyArgs
+from components.network.manifests import cilium_policies
+from components.network.names import translate
 from tests.components.network.cilium import ask
 
 EVERYTHING = build_policy(

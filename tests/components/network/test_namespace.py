@@ -4,14 +4,9 @@ from typing import Any
 
 import pytest
 
-from components.network import (
-    Limits,
-    NetworkArgsError,
-    PodSecurity,
-    Quota,
-    WorkspaceNamespaceArgs,
-)
 from components.network.namespace import gibibytes
+from components.network.namespace_args import Limits, PodSecurity, Quota, WorkspaceNamespaceArgs
+from components.network.values import NetworkArgsError
 
 
 def test_the_strictest_level_that_lets_workspaces_start() -> None:

@@ -9,17 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.boundary import Policy, PolicyRule, Rule
-from components.network import (
-    NetworkChange,
-    Opening,
-    Reached,
-    WorkspaceNetworkPolicyArgs,
-    cilium_policies,
-    network_change,
-    network_policies,
-)
 from components.network.addresses import intervals, named
-from components.network.reach import _beyond, _ways
+from components.network.args import Opening, WorkspaceNetworkPolicyArgs
+from components.network.manifests import cilium_policies, network_policies
+from components.network.reach import NetworkChange, Reached, _beyond, _ways, network_change
 from tests.components.network.conftest import NAMESPACES, workspace
 from tests.components.network.semantics import Cluster, Pod
 

@@ -10,21 +10,19 @@ import pytest
 import yaml
 
 from components import arguments
-from components.network import (
+from components.network.args import (
     TEMPLATE_LABEL,
     WORKSPACE_LABELS,
     Coderd,
     Dns,
-    Limits,
     Opening,
-    PodSecurity,
-    Quota,
     WorkspaceNetworkPolicyArgs,
 )
-from components.settings import Settings
-from components.settings_load import load
-from components.settings_network import without_policy
-from components.settings_problems import SettingsError
+from components.network.namespace_args import Limits, PodSecurity, Quota
+from components.settings.load import load
+from components.settings.model import Settings
+from components.settings.network import without_policy
+from components.settings.problems import SettingsError
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,14 +3,9 @@
 import re
 from collections import Counter
 
-from components.dashboards.model import (
-    AUDIT_MESSAGE,
-    GRANTED_TABLES,
-    AuditField,
-    Decision,
-    Metric,
-    Metrics,
-)
+from components.dashboards.log_fields import AUDIT_MESSAGE, AuditDecision, AuditField
+from components.dashboards.metrics import Metric, Metrics
+from components.dashboards.tables import GRANTED_TABLES
 from components.observability.arrivals import ARRIVALS, Release
 from tests import deviations, recorded
 
@@ -87,4 +82,4 @@ def test_an_audit_line_has_every_field_that_queries_read() -> None:
         # A denial has matched no rule.
         denied = line["fields"]["decision"] == "deny"
         assert missing == ({AuditField.MATCHED_RULE} if denied else set())
-    assert {line["fields"]["decision"] for line in LINES} == {each.value for each in Decision}
+    assert {line["fields"]["decision"] for line in LINES} == {each.value for each in AuditDecision}

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from components.alerts import AlertsArgs
+from components.alerts.component import AlertsArgs
 from components.datasources import DataSourcesArgs
 from components.observability.provisioning import annotation, literal
 from tests.components.observability.grafana_values import expand, read

@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from components.workspace_template import Firewall, WorkspaceTemplateArgs
+from tests.components.workspace_template.planning import plan, terraform
+
+__all__ = ["plan", "template_args", "terraform"]
 
 CONFIG = """allowlist:
   - domain=dev.coder.com

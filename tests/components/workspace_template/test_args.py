@@ -7,12 +7,12 @@ import pytest
 from components.errors import ArgsError
 from components.workspace_template import (
     AutoStop,
-    Choice,
     Firewall,
     GroupAccess,
     ModuleVersions,
     ProviderVersions,
     Schedule,
+    SizeChoice,
     Sizes,
     WorkspaceTemplateArgs,
 )
@@ -43,10 +43,10 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"description": "x" * 128}, "longer than 127 characters"),
         ({"image": "foo@bar"}, "is no image reference"),
         ({"firewall": Firewall("a: 1", boundary_version="main")}, "no release such as v0.9.0"),
-        ({"sizes": Sizes(cpu=Choice((0, 2), 2))}, "not whole numbers above zero"),
-        ({"sizes": Sizes(cpu=Choice((), 2))}, "cpu options"),
-        ({"sizes": Sizes(memory=Choice((4, 4), 4))}, "name a size twice"),
-        ({"sizes": Sizes(disk_size=Choice((10, 20), 50))}, "disk_size default 50 is not among"),
+        ({"sizes": Sizes(cpu=SizeChoice((0, 2), 2))}, "not whole numbers above zero"),
+        ({"sizes": Sizes(cpu=SizeChoice((), 2))}, "cpu options"),
+        ({"sizes": Sizes(memory=SizeChoice((4, 4), 4))}, "name a size twice"),
+        ({"sizes": Sizes(disk_size=SizeChoice((10, 20), 50))}, "disk_size default 50 is not among"),
         ({"module_versions": ModuleVersions(claude_code="5.0.0")}, "drops task_app_id"),
         ({"module_versions": ModuleVersions(claude_code="4.6.9")}, "4.7.0 or a later 4"),
         ({"module_versions": ModuleVersions(code_server="~> 1.3")}, "no version such as"),

@@ -3,6 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pulumi
+import pytest
 
 from components.workspace_template import (
     AutoStop,
@@ -53,6 +54,7 @@ def test_one_active_version_of_the_rendered_directory(template_args: Make) -> No
         "displayName": "firewalled",
         "description": "",
         "icon": "/icon/claude.svg",
+        "agentsAllowed": False,
         "versions": [
             {
                 "name": "firewalled-version-id",
@@ -180,3 +182,19 @@ def test_access_is_by_the_ids_of_groups(template_args: Make) -> None:
         ],
         "users": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "declared"),
+    [
+        ({}, False),
+        ({"agents_allowed": True}, True),
+        ({"firewall": None}, None),
+        ({"firewall": None, "agents_allowed": False}, False),
+        ({"firewall": None, "agents_allowed": True}, True),
+    ],
+)
+def test_a_firewall_keeps_coders_own_agents_out(
+    template_args: Make, given: dict[str, Any], declared: bool | None
+) -> None:
+    assert template(template_args(**given)).get("agentsAllowed") is declared

@@ -9,18 +9,27 @@ from pathlib import Path
 
 import pytest
 
+from components.claude_code import ClaudePolicy
 from components.workspace_template import (
-    Choice,
     Firewall,
     ModuleVersions,
     ProviderVersions,
+    SizeChoice,
     Sizes,
     WorkspaceTemplateArgs,
     render,
 )
+from components.workspace_template.render import SOURCE
 
 Make = Callable[..., WorkspaceTemplateArgs]
-BOUNDARY = {"boundary.yaml", "jail_state.sh", "jail_watch.sh", "write_boundary_config.sh"}
+BOUNDARY = {
+    "boundary.yaml",
+    "claude_in_jail.sh",
+    "jail_state.sh",
+    "jail_watch.sh",
+    "put_claude_in_jail.sh",
+    "write_boundary_config.sh",
+}
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -55,7 +64,7 @@ def test_firewall_off_is_the_same_source_without_boundary(template_args: Make) -
     assert set(on.files) - set(off.files) == BOUNDARY
     different = {name for name, data in off.files.items() if data != on.files[name]}
     assert different == {"agent_env.json"}
-    assert set(json.loads(off.files["agent_env.json"])) == {"ANTHROPIC_AUTH_TOKEN"}
+    assert json.loads(off.files["agent_env.json"]) == {}
     assert off.variables["firewall"] == "false"
     assert on.variables.keys() - off.variables.keys() == {"boundary_version", "jail_type"}
 
@@ -72,7 +81,7 @@ def test_tasks_are_one_file_or_the_other(template_args: Make) -> None:
 
 def test_sizes_and_module_versions_are_data(template_args: Make) -> None:
     args = template_args(
-        sizes=Sizes(cpu=Choice((1, 3), 3)), module_versions=ModuleVersions("4.8.1", "1.4.0")
+        sizes=Sizes(cpu=SizeChoice((1, 3), 3)), module_versions=ModuleVersions("4.8.1", "1.4.0")
     )
     files = render(args).files
     assert json.loads(files["sizes.json"])["cpu"] == {"options": [1, 3], "default": 3}
@@ -105,7 +114,7 @@ def test_what_is_taken_from_elsewhere_is_told_by_its_release(template_args: Make
         {"namespace": "other"},
         {"use_kubeconfig": True},
         {"gitlab_external_auth_id": "gitlab-eu"},
-        {"sizes": Sizes(cpu=Choice((2,), 2))},
+        {"sizes": Sizes(cpu=SizeChoice((2,), 2))},
         {"tasks": False},
         {"git_credentials": False},
         {"agent_variables": {"A": "1"}},
@@ -208,3 +217,51 @@ def test_script_fails_and_keeps_the_old_policy(template_args: Make, tmp_path: Pa
     assert run(script, tmp_path).returncode != 0
     assert config.read_text() == "old"
     assert [p.name for p in config.parent.iterdir()] == ["config.yaml"]
+
+
+def test_managed_settings_are_a_file_and_a_script(template_args: Make) -> None:
+    policy = ClaudePolicy.model_validate({"bypass": True})
+    without, having = (render(template_args(**g)) for g in ({}, {"claude_policy": policy}))
+    assert having.files.keys() - without.files.keys() == {
+        "managed-settings.json",
+        "write_managed_settings.sh",
+    }
+    assert having.files["managed-settings.json"] == policy.to_json().encode()
+    assert having.digest != without.digest
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root it asks for sudo")
+def test_managed_settings_are_written_for_everybody_to_read(tmp_path: Path) -> None:
+    target = tmp_path / "etc" / "claude-code" / "managed-settings.json"
+    script = (SOURCE / "write_managed_settings.sh").read_text()
+    assert script.count("=/etc/claude-code/managed-settings.json\n") == 1
+    script = script.replace("/etc/claude-code/managed-settings.json", str(target))
+    for content in (b"{}\n", b'{"a": "\xc3\xa9 $x"}\n'):
+        encoded = base64.b64encode(content).decode()
+        done = run(f"umask 077\n{script}".replace("@SETTINGS_BASE64@", encoded).encode(), tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        assert target.read_bytes() == content
+        assert stat.S_IMODE(target.stat().st_mode) == 0o644
+        assert stat.S_IMODE(target.parent.stat().st_mode) == 0o755
+        assert [each.name for each in target.parent.iterdir()] == [target.name]
+    assert run(script.replace("@SETTINGS_BASE64@", "no*base64").encode(), tmp_path).returncode != 0
+    assert target.read_bytes() == content
+
+
+def test_without_root_managed_settings_are_written_with_sudo(tmp_path: Path) -> None:
+    script = (SOURCE / "write_managed_settings.sh").read_text().replace("@SETTINGS_BASE64@", "e30K")
+    for name, text in {
+        "id": "echo 1000",
+        "sudo": 'printf "%s " "$@" >> said; echo >> said',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash"], input=script.encode(), env={"PATH": path}, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0
+    first, second = (tmp_path / "said").read_text().splitlines()
+    assert first.startswith("-n install -D -m 0644 /")
+    settings = "/etc/claude-code/managed-settings.json"
+    assert second == f"-n mv -f {settings}.new {settings} "

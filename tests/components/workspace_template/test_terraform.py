@@ -6,12 +6,8 @@ alone (modules/), and the kubernetes provider, whose file is checked as parsed H
 
 import base64
 import hashlib
-import json
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,153 +15,28 @@ import hcl2
 import pytest
 
 from components.workspace_template import (
-    Choice,
     Firewall,
     ModuleVersions,
     ProviderVersions,
+    SizeChoice,
     Sizes,
-    WorkspaceTemplateArgs,
     render,
 )
 from components.workspace_template.render import SOURCE
-from local import tools
-
-Make = Callable[..., WorkspaceTemplateArgs]
-Run = Callable[..., subprocess.CompletedProcess[str]]
-Plan = Callable[..., dict[str, Any]]
-
-MODULES = Path(__file__).parent / "modules"
-SESSION_TOKEN = "owner-session-token-of-the-test"
-BUILD = {
-    "CODER_WORKSPACE_ID": "11111111-2222-4333-8444-555555555555",
-    "CODER_WORKSPACE_TRANSITION": "start",
-    "CODER_WORKSPACE_TEMPLATE_NAME": "firewalled",
-    "CODER_WORKSPACE_OWNER_SESSION_TOKEN": SESSION_TOKEN,
-}
-PROBE = """
-output "claude_code" {
-  value = module.claude_code.inputs
-}
-output "code_server" {
-  value = module.code_server.inputs
-}
-output "container" {
-  value = {
-    capabilities   = local.capabilities
-    cpu            = local.cpu
-    memory         = local.memory
-    memory_request = local.memory_request
-    labels         = local.labels
-  }
-}
-"""
-
-
-@pytest.fixture(scope="session")
-def terraform(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Terraform or OpenTofu with Coder's provider, never asking the network for anything."""
-    binary = shutil.which("terraform") or shutil.which("tofu") or str(tools.build("opentofu"))
-    provider = tools.build("terraform-provider-coder")
-    config = tmp_path_factory.mktemp("terraform") / "cli.tfrc"
-    config.write_text(
-        "provider_installation {\n"
-        f'  dev_overrides {{ "coder/coder" = "{provider.parent}" }}\n'
-        f'  filesystem_mirror {{ path = "{config.parent}" }}\n'
-        "}\n"
-    )
-
-    def run(*command: str, cwd: Path, env: dict[str, str] | None = None) -> Any:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "CODER_"))}
-        return subprocess.run(
-            [binary, *command],
-            cwd=cwd,
-            env={**clean, "TF_CLI_CONFIG_FILE": str(config), "CHECKPOINT_DISABLE": "1"}
-            | (env or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture
-def plan(terraform: Run, template_args: Make, tmp_path: Path) -> Plan:
-    """Plan a rendered template the way Coder's provisioner does, and return the plan as JSON."""
-
-    def make(env: dict[str, str] | None = None, probe: str = PROBE, **given: Any) -> dict[str, Any]:
-        args = template_args(**given)
-        rendered = render(args)
-        directory = rendered.write(tmp_path)
-        (directory / "kubernetes.tf").unlink()
-        (directory / "providers.tf").write_text(
-            'terraform {\n  required_providers {\n    coder = { source = "coder/coder" }\n  }\n}\n'
-        )
-        (directory / "probe.tf").write_text(probe)
-        _install_modules(directory, args.module_versions)
-        # Coder passes the version's variables as -var.
-        variables = [f"-var={name}={value}" for name, value in rendered.variables.items()]
-        done = terraform(
-            "plan", "-no-color", "-input=false", "-out=plan", *variables,
-            cwd=directory, env=BUILD | (env or {}),
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        shown = terraform("show", "-json", "plan", cwd=directory)
-        assert shown.returncode == 0, shown.stderr
-        planned: dict[str, Any] = json.loads(shown.stdout)
-        return planned
-
-    return make
-
-
-def _install_modules(directory: Path, versions: ModuleVersions) -> None:
-    """What `terraform init` leaves behind, with the modules' interfaces in place of them."""
-    manifest: list[dict[str, str]] = [{"Key": "", "Source": "", "Dir": "."}]
-    for key, name, version in (
-        ("claude_code", "claude-code", versions.claude_code),
-        ("code_server", "code-server", versions.code_server),
-    ):
-        manifest.append(
-            {
-                "Key": key,
-                "Source": f"registry.coder.com/coder/{name}/coder",
-                "Version": version,
-                "Dir": str(MODULES / name),
-            }
-        )
-    (directory / ".terraform" / "modules").mkdir(parents=True)
-    (directory / ".terraform" / "modules" / "modules.json").write_text(
-        json.dumps({"Modules": manifest})
-    )
-
-
-def resources(planned: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """Values of the planned resources and read data sources of one type."""
-    trees = [planned["planned_values"]["root_module"]]
-    if "prior_state" in planned:
-        trees.append(planned["prior_state"]["values"]["root_module"])
-    return [r["values"] for tree in trees for r in tree.get("resources", []) if r["type"] == kind]
-
-
-def outputs(planned: dict[str, Any], name: str) -> dict[str, Any]:
-    value: dict[str, Any] = planned["planned_values"]["outputs"][name]["value"]
-    return value
-
-
-def agent_env(planned: dict[str, Any]) -> dict[str, str]:
-    return {env["name"]: env["value"] for env in resources(planned, "coder_env")}
-
-
-def parameter(planned: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(p for p in resources(planned, "coder_parameter") if p["name"] == name)
-
-
-def choose(**values: object) -> dict[str, str]:
-    """The environment by which Coder passes what the owner chose."""
-    return {
-        f"CODER_PARAMETER_{hashlib.sha256(name.encode()).hexdigest()}": str(value)
-        for name, value in values.items()
-    }
+from tests.components.workspace_template.planning import (
+    BUILD,
+    MODULES,
+    Make,
+    Plan,
+    Run,
+    agent_env,
+    choose,
+    install_modules,
+    outputs,
+    parameter,
+    resources,
+)
+from tests.components.workspace_template.sessions import put_script
 
 
 @pytest.mark.parametrize("directory", [SOURCE, MODULES], ids=["template", "modules"])
@@ -183,9 +54,14 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
     planned = plan()
     given = outputs(planned, "claude_code")
     files = render(template_args()).files
+    policy = files["boundary.yaml"]
     script = files["write_boundary_config.sh"].decode()
-    config = base64.b64encode(files["boundary.yaml"]).decode()
-    assert given.pop("pre_install_script") == script.replace("@CONFIG_BASE64@", config)
+    script = script.replace("@CONFIG_BASE64@", base64.b64encode(policy).decode())
+    first = f"{put_script(policy)}\n{script}"
+    assert given.pop("pre_install_script") == first
+    (own,) = resources(planned, "coder_script")
+    assert own["script"] == first
+    assert (own["run_on_start"], own["start_blocks_login"]) == (True, True)
     assert given == {
         "workdir": "/home/coder",
         "enable_aibridge": True,
@@ -197,7 +73,6 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
         "subdomain": True,
     }
     assert agent_env(planned) == {
-        "ANTHROPIC_AUTH_TOKEN": SESSION_TOKEN,
         "BOUNDARY_CONFIG": "/home/coder/.config/coder_boundary/config.yaml",
         "BOUNDARY_JAIL_TYPE": "landjail",
     }
@@ -209,11 +84,11 @@ def test_firewall_off(plan: Plan) -> None:
     given = outputs(planned, "claude_code")
     assert (given["enable_boundary"], given["use_boundary_directly"]) == (False, False)
     assert given["pre_install_script"] is None
+    assert resources(planned, "coder_script") == []
     # Said by nobody, so the HCL's own; nothing installs it.
     assert given["boundary_version"] == "v0.9.0"
     assert given["enable_aibridge"] is True
     assert agent_env(planned) == {
-        "ANTHROPIC_AUTH_TOKEN": SESSION_TOKEN,
         "LANG": "C.UTF-8",
         "ODD": "${x} %{if} é\n",
     }
@@ -280,7 +155,7 @@ def test_parameters(plan: Plan) -> None:
 
 
 def test_a_stack_names_its_own_sizes(plan: Plan) -> None:
-    planned = plan(sizes=Sizes(memory=Choice((1, 64), 1)))
+    planned = plan(sizes=Sizes(memory=SizeChoice((1, 64), 1)))
     assert [o["name"] for o in parameter(planned, "memory")["option"]] == ["1 GB", "64 GB"]
     assert outputs(planned, "container")["memory_request"] == 1
 
@@ -354,7 +229,7 @@ def test_a_module_of_another_version_is_refused(
     plan()
     directory = tmp_path / render(template_args()).directory
     shutil.rmtree(directory / ".terraform")
-    _install_modules(directory, ModuleVersions("4.8.1"))
+    install_modules(directory, ModuleVersions("4.8.1"))
     done = terraform("validate", "-no-color", cwd=directory)
     assert done.returncode != 0
     assert "version" in done.stderr.lower()
@@ -458,7 +333,7 @@ def test_other_provider_versions_are_what_terraform_installs(
     def required(**given: Any) -> list[str]:
         args = template_args(**given)
         directory = render(args).write(tmp_path)
-        _install_modules(directory, args.module_versions)
+        install_modules(directory, args.module_versions)
         done = terraform("providers", "-no-color", cwd=directory)
         assert done.returncode == 0, done.stderr
         shutil.rmtree(directory)

@@ -10,7 +10,7 @@ import pytest
 
 from ops.adoption import templates
 from ops.existing import Version
-from ops.state import State
+from ops.state import StackState
 from tests.ops.states import state_of
 
 COMPONENT = "urn:pulumi:dev::p::firewalledcoder:index:WorkspaceTemplate::firewalled"
@@ -89,7 +89,7 @@ def test_the_files_that_coderd_does_not_give_are_a_difference(rendered: Path) ->
     assert found == ["its files, which coderd does not give"]
 
 
-def take(rendered: Path, running: Version, **inputs: Any) -> tuple[State, templates.Taken]:
+def take(rendered: Path, running: Version, **inputs: Any) -> tuple[StackState, templates.Taken]:
     """Take a template over that the program renders into a folder."""
     known = state_of({**PET, "outputs": dict(PET["outputs"])})
     declared = templates.Declared(

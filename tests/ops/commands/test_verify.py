@@ -15,7 +15,7 @@ def _nothing_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     def reached(*_: object) -> None:
         raise AssertionError("the deployment is reached")
 
-    monkeypatch.setattr("ops.commands.verify.access", reached)
+    monkeypatch.setattr("ops.verification.command.access", reached)
 
 
 def refused(*arguments: object, **variables: str) -> str:

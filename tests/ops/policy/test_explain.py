@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import engine
+from ops import project
 from ops.cli import app
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +20,7 @@ STACK = "stacks/Pulumi.dev.yaml"
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "stacks").mkdir()
     (tmp_path / STACK).write_text((ROOT / STACK).read_text())
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -117,3 +117,14 @@ def test_a_suggestion_for_coders_api_tells_what_it_breaks_and_opens() -> None:
     text = " ".join(said.split())
     assert "# breaks the contract: POST" in text
     assert "# exfiltration grade H: an agent makes itself a token" in text
+
+
+def test_the_report_tells_that_coders_own_agents_are_outside(root: Path) -> None:
+    told = "Coder's own agents reach every host from here"
+    assert told not in run("--report")[1]
+    document = yaml.safe_load((root / STACK).read_text())
+    document["config"]["firewalled-coder:templates"][0]["agentsAllowed"] = True
+    (root / STACK).write_text(yaml.safe_dump(document, sort_keys=False))
+    assert told in " ".join(run("--report")[1].split())
+    (template,) = json.loads(run("--report", "--json")[1])["templates"]
+    assert template["coderAgents"] is True

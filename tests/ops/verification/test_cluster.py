@@ -10,7 +10,7 @@ import pytest
 
 from components import kubeconfig
 from components.kubeconfig import ClusterError
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import stacks
 from ops.verification.access import Access, Asked, context
 from ops.verification.cluster import Cluster, Daemon

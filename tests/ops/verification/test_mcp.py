@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.settings import McpServerSettings
+from components.settings.mcp import McpServerSettings
 from ops.verification.mcp import SKIPPED, Mcp, Server
 from ops.verification.model import Outcome, Result
 from ops.verification.services import Services

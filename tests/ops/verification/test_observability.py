@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from components import arguments
-from components.alerts import AlertsArgs
-from components.dashboards import CATALOGUE
+from components.alerts.component import AlertsArgs
+from components.dashboards.catalogue import CATALOGUE
 from components.grafana_role import role_sql
 from ops import stacks
 from ops.verification import observability

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from components.kubeconfig import ClusterError
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import stacks
 from ops.verification.cluster import Cluster
 from ops.verification.model import Outcome, Result

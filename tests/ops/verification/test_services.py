@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import Settings
+from components.settings.model import Settings
 from ops import stacks
 from ops.verification.clients.service import Place
 from ops.verification.services import places

@@ -1,6 +1,14 @@
 # The interface of registry.coder.com/coder/claude-code/coder 4.7: its variables with their types and
 # defaults, so that a plan refuses an input which the module does not take.
 
+terraform {
+  required_providers {
+    coder = {
+      source = "coder/coder"
+    }
+  }
+}
+
 variable "agent_id" {
   type = string
 }
@@ -197,6 +205,16 @@ variable "enable_aibridge" {
 variable "enable_state_persistence" {
   type    = bool
   default = true
+}
+
+# The credential is all that is made here of what the module makes.
+data "coder_workspace_owner" "me" {}
+
+resource "coder_env" "claude_api_key" {
+  count    = var.enable_aibridge || var.claude_api_key != "" ? 1 : 0
+  agent_id = var.agent_id
+  name     = "CLAUDE_API_KEY"
+  value    = var.enable_aibridge ? data.coder_workspace_owner.me.session_token : var.claude_api_key
 }
 
 output "task_app_id" {

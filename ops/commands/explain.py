@@ -11,20 +11,20 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from components.boundary import PolicyError, shown
 from components.boundary.releases import release_doubt
-from components.settings_problems import SettingsError
-from ops import against, answers, engine, exfiltration, report, stacks, suggested, traffic, up
-from ops.answers import Answer, Confinement
-from ops.assessment import Reach
+from components.settings.problems import SettingsError
+from ops import answers, exfiltration, project, stacks, terminal, traffic
+from ops.answers import Confinement, Explanation
 from ops.exfiltration import Assessed
-from ops.policy import auditlog, lists
-from ops.policy import har as harfile
 from ops.traffic import InputError, Traffic
+
+if TYPE_CHECKING:
+    from ops.reach import TemplateReach
 
 FORMAT = 1
 NO = 1
@@ -38,7 +38,7 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except (SettingsError, PolicyError, InputError) as error:
-        up.fail(str(error))
+        terminal.fail(str(error))
         raise typer.Exit(UNREADABLE) from None
 
 
@@ -57,12 +57,18 @@ def requested(urls: Sequence[str], method: str, har: str | None, log: str | None
     found: list[Traffic] = []
     for place, source in enumerate(sources, start=1):
         if source == traffic.STDIN:
+            from ops.policy import lists
+
             found.append(lists.from_text(traffic.read(source), method, traffic.name(source)))
         else:
             found.append(Traffic((traffic.request(method, source, f"URL {place}"),)))
     if har is not None:
+        from ops.policy import har as harfile
+
         found.append(harfile.from_text(traffic.read(har), traffic.name(har)))
     if log is not None:
+        from ops.policy import auditlog
+
         found.append(auditlog.from_text(traffic.read(log), traffic.name(log)))
     return Traffic(
         tuple(request for each in found for request in each.requests),
@@ -71,7 +77,7 @@ def requested(urls: Sequence[str], method: str, har: str | None, log: str | None
 
 
 def explain(
-    stack: up.StackName,
+    stack: terminal.StackName,
     urls: Annotated[
         list[str] | None,
         typer.Argument(metavar="[URL]...", help="What an agent asks for; - reads lines."),
@@ -113,11 +119,13 @@ def explain(
     with _reported():
         if asks + (other is not None) + grade > 1:
             raise InputError("URLs, --har, --log and --suggest, --against, --report: one at a time")
-        settings = stacks.settings(stack, engine.ROOT, proven=False)
+        settings = stacks.settings(stack, project.ROOT, proven=False)
         wanted = template or ()
         found = answers.confinements(settings, wanted)
         if other is not None:
-            old = against.other(stack, other, engine.ROOT)
+            from ops import against
+
+            old = against.other(stack, other, project.ROOT)
             fine = _compare(
                 stack, other, against.reaches(old, stacks.policies_of(settings), wanted), as_json
             )
@@ -135,7 +143,7 @@ def explain(
 
 def _answer(
     stack: str,
-    answered: Mapping[Confinement, Sequence[Answer]],
+    answered: Mapping[Confinement, Sequence[Explanation]],
     passed: Sequence[str],
     suggest: bool,
     as_json: bool,
@@ -154,32 +162,38 @@ def _answer(
                 }
             )
             if suggest:
+                from ops import suggested
+
                 templates[-1]["suggestions"] = suggested.to_json(*suggested.suggested(each, part))
         head = {"format": FORMAT, "stack": stack, "allowed": allowed}
         _print({**head, "passedOver": list(passed), "templates": templates})
         return allowed
     for each, part in answered.items():
-        up.console.print(each.title, style="bold", markup=False)
-        up.console.print(answers.table(part))
+        terminal.console.print(each.title, style="bold", markup=False)
+        terminal.console.print(answers.table(part))
         if suggest and not all(answer.allowed for answer in part):
             _suggest(each, part)
     if len(everything) > 1:
         denied = sum(not answer.allowed for answer in everything)
-        up.console.print(f"\n{len(everything) - denied} allowed, {denied} denied")
+        terminal.console.print(f"\n{len(everything) - denied} allowed, {denied} denied")
     for said in passed:
-        up.errors.print(said, markup=False, soft_wrap=True)
+        terminal.errors.print(said, markup=False, soft_wrap=True)
     return allowed
 
 
-def _suggest(confinement: Confinement, found: Sequence[Answer]) -> None:
+def _suggest(confinement: Confinement, found: Sequence[Explanation]) -> None:
+    from ops import suggested
+
     rules, unnamed = suggested.suggested(confinement, found)
     if rules:
-        up.console.print("\nNarrowest rules that allow it, for the policy's settings", style="bold")
+        terminal.console.print(
+            "\nNarrowest rules that allow it, for the policy's settings", style="bold"
+        )
         # As it is pasted: a line stays a line.
-        up.console.print(suggested.to_yaml(rules), markup=False, soft_wrap=True)
+        terminal.console.print(suggested.to_yaml(rules), markup=False, soft_wrap=True)
     for each in unnamed:
         said = f"no rule allows {each.method} {shown(each.url)}: {each.reason}"
-        up.console.print(said, markup=False, soft_wrap=True)
+        terminal.console.print(said, markup=False, soft_wrap=True)
 
 
 def _warn(doubt: str, found: Sequence[Confinement]) -> None:
@@ -194,19 +208,21 @@ def _warn(doubt: str, found: Sequence[Confinement]) -> None:
         if len(breaches) > _BREACHES:
             said.append(f"and {len(breaches) - _BREACHES} more demands are broken")
     for warning in said:
-        up.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        terminal.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
-def _compare(stack: str, other: str, found: Sequence[Reach], as_json: bool) -> bool:
+def _compare(stack: str, other: str, found: Sequence[TemplateReach], as_json: bool) -> bool:
+    from ops import against, report_json
+
     opens = any(reach.opens for reach in found)
     if as_json:
-        templates = [report.reach_json(reach) for reach in found]
+        templates = [report_json.reach_json(reach) for reach in found]
         head = {"format": FORMAT, "stack": stack, "against": other, "opens": opens}
         _print({**head, "templates": templates})
         return not opens
-    up.console.print(f"Stack {stack}, compared with {other}", markup=False)
+    terminal.console.print(f"Stack {stack}, compared with {other}", markup=False)
     for reach in found:
-        up.console.print(against.shown(reach))
+        terminal.console.print(against.shown(reach))
     return not opens
 
 
@@ -217,9 +233,9 @@ def _assess(stack: str, found: Sequence[Assessed], as_json: bool) -> bool:
         _print({"format": FORMAT, "stack": stack, "accepted": accepted, "templates": templates})
         return accepted
     worst = max(each.grade for each in found)
-    up.console.print(f"Stack {stack}: exfiltration grade {worst}", style="bold", markup=False)
+    terminal.console.print(f"Stack {stack}: exfiltration grade {worst}", style="bold", markup=False)
     for each in found:
-        up.console.print(exfiltration.shown(each))
+        terminal.console.print(exfiltration.shown(each))
     return accepted
 
 

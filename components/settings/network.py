@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from components.boundary import PolicyError
-from components.network import Limits
+from components.network.namespace_args import Limits
 from components.network.settings import Surroundings, TemplatePart, faults
-from components.settings import Settings
-from components.settings_problems import Problem
+from components.settings.model import Settings
+from components.settings.problems import Problem
 
 
 def surroundings(settings: Settings) -> Surroundings:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from components import releases, syntax
 from components.agent_env import AgentEnv
-from components.alerts import CATALOGUE as ALERTS
+from components.alerts.names import NAMES as ALERTS
 from components.boundary import NAMES, Rule, RuleError
-from components.dashboards import CATALOGUE as DASHBOARDS
-from components.dashboards.model import StreamLabel
-from components.datasources import tenant_problem
+from components.dashboards.log_fields import StreamLabel
+from components.dashboards.uids import UIDS as DASHBOARDS
 from components.errors import ArgsError
 from components.labels import label_problem
+from components.observability.loki import tenant_problem
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def _is(check: Callable[[str], bool], right: str) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _one_of(names: dict[str, object], what: str) -> AfterValidator:
+def _one_of(names: Sequence[str], what: str) -> AfterValidator:
     return _is(names.__contains__, f"unknown {what}; there are {', '.join(names)}")
 
 
@@ -177,14 +177,14 @@ BoundaryRelease = Annotated[
     str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
 ]
 RuleText = Annotated[str, AfterValidator(_rule)]
-GroupName = Annotated[str, _one_of(dict.fromkeys(NAMES), "group")]
+GroupName = Annotated[str, _one_of(NAMES, "group")]
 DashboardUid = Annotated[
     str,
-    _one_of(dict(DASHBOARDS), "dashboard"),
+    _one_of(DASHBOARDS, "dashboard"),
     # For editors; the validator's message names what there is.
     WithJsonSchema({"type": "string", "enum": list(DASHBOARDS)}),
 ]
-AlertName = Annotated[str, _one_of(dict(ALERTS), "alert")]
+AlertName = Annotated[str, _one_of(ALERTS, "alert")]
 AlertLabel = Annotated[
     str,
     _is(

@@ -16,20 +16,18 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
-from components.datasources import ca_problem, tenant_problem
-from components.mcp_server import authorization_problem
-from components.settings import (
-    ClientCredentials,
-    Coder,
-    FirewallSwitch,
-    GitLab,
-    Grafana,
-    McpServerSettings,
-    Settings,
-    Template,
-    Workspaces,
-)
-from components.settings_problems import Problem, as_shown, key_of, missing
+from components.claude_code import tasks_problem
+from components.coder.mcp_headers import authorization_problem
+from components.observability.database import ca_problem
+from components.observability.loki import tenant_problem
+from components.settings.coder import Coder, GitLab
+from components.settings.grafana import Grafana
+from components.settings.mcp import McpServerSettings
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown, key_of, missing
+from components.settings.secrets import ClientCredentials
+from components.settings.templates import FirewallSwitch, Template
+from components.settings.workspaces import Workspaces
 
 LONGEST_OFF: Final = datetime.timedelta(days=7)
 # URLs that a contract denies may well pretend to have a user.
@@ -266,6 +264,12 @@ def _choices(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def _claude_policy(parts: Parts) -> Iterator[Problem]:
+    shared = parts.workspaces
+    if shared and (problem := tasks_problem(shared.claude_policy, tasks=shared.tasks)):
+        yield Problem("workspaces.claudePolicy.bypass", as_shown(False), problem)
+
+
 def _switched(parts: Parts) -> Iterator[Problem]:
     names = [template.name for template in parts.templates if template is not None]
     for index, name in enumerate(parts.firewall.templates if parts.firewall else ()):
@@ -313,6 +317,7 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _secrets,
     _grafana,
     _choices,
+    _claude_policy,
     _switched,
 )
 

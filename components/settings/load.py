@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components import settings_network
 from components.boundary.credentials import HIDDEN
-from components.settings import Settings
-from components.settings_checks import Parts, credentials, policies, relations
-from components.settings_problems import PROJECT, Problem, SettingsError, problems_of
+from components.settings import network as settings_network
+from components.settings.checks import Parts, credentials, policies, relations
+from components.settings.model import Settings
+from components.settings.problems import PROJECT, Problem, SettingsError, problems_of
 
 
 def load(

@@ -1,24 +1,18 @@
 """The section `verify` of a stack's settings: what `python -m ops verify` asks, and where it is."""
 
-from __future__ import annotations
-
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from components.settings_types import Endpoint, Tenant
+from components.settings.section import Section
+from components.settings.types import Endpoint, Tenant
 
 Service = Literal["grafana", "loki", "prometheus"]
 """What has a token of its own: the secret `verify.<service>`."""
 
 
-class VerifySettings(BaseModel):
+class VerifySettings(Section):
     """What a verification asks besides Coder and the cluster."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True
-    )
 
     grafana_url: Endpoint | None = Field(
         None, description="Grafana, from where verify runs; alerts.grafanaUrl if unset."

@@ -1,0 +1,147 @@
+"""What panels of every kind have: unit, colours, place and queries; over Grafana's own builders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, Self
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import dashboard as models
+
+from components.dashboards.context import DashboardContext
+from components.dashboards.links import leads_to, to
+from components.dashboards.queries import Query, source_ref, target
+
+
+class Unit(StrEnum):
+    """Grafana's unit ids, those in use."""
+
+    SHORT = "short"
+    WHOLE = "locale"
+    """Every digit of a whole number, where `short` would say 1 K of 1,058."""
+    PERCENT = "percentunit"
+    SECONDS = "s"
+    BYTES = "bytes"
+    BYTES_PER_SECOND = "Bps"
+    CORES = "none"
+    USD = "currencyUSD"
+    PER_SECOND = "ops"
+    REQUESTS_PER_SECOND = "reqps"
+    FROM_NOW = "dateTimeFromNow"
+    DATE_TIME = "dateTimeAsIso"
+
+
+class Color(StrEnum):
+    """Grafana's named colours, those in use."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    ORANGE = "orange"
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The colour from a value on, in the panel's unit."""
+
+    value: float
+    color: Color
+
+
+class PanelBuilder(Protocol):
+    """What all of the SDK's panel builders have in common."""
+
+    def build(self) -> models.Panel: ...  # noqa: D102
+    def id(self, id_val: int) -> Self: ...  # noqa: D102
+    def title(self, title: str) -> Self: ...  # noqa: D102
+    def description(self, description: str) -> Self: ...  # noqa: D102
+    def datasource(self, datasource: models.DataSourceRef) -> Self: ...  # noqa: D102
+    def span(self, w: int) -> Self: ...  # noqa: D102
+    def height(self, h: int) -> Self: ...  # noqa: D102
+    def with_target(self, target: Builder[Dataquery]) -> Self: ...  # noqa: D102
+    def with_transformation(  # noqa: D102
+        self, transformation: models.DataTransformerConfig
+    ) -> Self: ...
+    def links(  # noqa: D102
+        self, links: list[Builder[models.DashboardLink]]
+    ) -> Self: ...
+    def override_by_name(  # noqa: D102
+        self, name: str, properties: list[models.DynamicConfigValue]
+    ) -> Self: ...
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel before it has a place and a data source.
+
+    Attributes:
+        make: Builds the SDK's panel for a stack.
+        title: Unique in its dashboard; the panel's id is made from it.
+        width: In columns, 24 to a row.
+        queries: What the panel asks.
+    """
+
+    make: Callable[[DashboardContext], PanelBuilder]
+    title: str
+    width: int
+    queries: tuple[Query, ...]
+
+
+def assembled(
+    new: Callable[[], Any],
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    finish: Callable[[Any], object],
+    *,
+    width: int,
+    height: int,
+    as_table: bool = False,
+    detail: str = "",
+    links: Mapping[str, str] | None = None,
+) -> Panel:
+    """Return a panel: for a stack, `new` makes it and `finish` ends what all panels have."""
+
+    def make(context: DashboardContext) -> PanelBuilder:
+        builder: PanelBuilder = new()
+        builder.title(title).description(description).span(width).height(height)
+        builder.datasource(source_ref(queries[0].kind, context))
+        for index, query in enumerate(queries):
+            builder.with_target(target(query, chr(ord("A") + index), context, as_table=as_table))
+        finish(builder)
+        if detail and context.has(detail):
+            link = builders.DashboardLink("Details").type(models.DashboardLinkType.LINK)
+            builder.links([link.url(to(detail))])
+        for column, url in (links or {}).items():
+            if context.has(leads_to(url)):
+                shown = {"title": f"Show {column}", "url": url}
+                builder.override_by_name(column, [models.DynamicConfigValue("links", [shown])])
+        return builder
+
+    return Panel(make, title, width, tuple(queries))
+
+
+def threshold_config(base: Color, steps: Sequence[Threshold]) -> builders.ThresholdsConfig:
+    """Return colours from values on, `base` below the first."""
+    first = models.Threshold(value=None, color=base)
+    rest = [models.Threshold(value=step.value, color=step.color) for step in steps]
+    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps([first, *rest])
+
+
+def value_map(mappings: Mapping[str, tuple[str, Color]]) -> list[models.ValueMapping]:
+    """Return what is shown in place of a value: a text in a colour."""
+    options = {
+        value: models.ValueMappingResult(text=text, color=color, index=index)
+        for index, (value, (text, color)) in enumerate(mappings.items())
+    }
+    return [models.ValueMap(options=options)]
+
+
+def fixed(color: Color) -> models.DynamicConfigValue:
+    """Return a colour whatever the value."""
+    return models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color.value})

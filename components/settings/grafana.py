@@ -1,0 +1,74 @@
+"""The section `grafana`: dashboards, data sources and the database role."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.dashboards.uids import UIDS as DASHBOARDS
+from components.observability.database import SslMode
+from components.settings.section import Section, no_map
+from components.settings.types import (
+    DashboardUid,
+    DatabaseHost,
+    Endpoint,
+    GrafanaFolder,
+    GrafanaUid,
+    Image,
+    KubernetesName,
+    LokiLabel,
+    LokiValue,
+    NoDuplicates,
+)
+
+
+class DatabaseRole(Section):
+    """Who makes the role with which Grafana reads Coder's database."""
+
+    delivery: Literal["file", "job", "none"] = Field(
+        "file",
+        description="file: the SQL in a ConfigMap, for the database's owner; job: a Job runs it.",
+    )
+    admin_url_secret: KubernetesName | None = Field(
+        None, description="Secret in Grafana's namespace with the owner's connection URL; for job."
+    )
+    admin_url_key: str = Field("url", min_length=1, description="Key in that Secret.")
+    image: Image = Field("docker.io/library/postgres:15", description="Has psql 14 or newer.")
+    wait: bool = Field(True, description="Wait until the Job has ended.")
+
+
+class Grafana(Section):
+    """Dashboards and data sources."""
+
+    namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
+    folder: GrafanaFolder = Field("Coder", description="Folder in Grafana.")
+    dashboards: Annotated[list[DashboardUid], NoDuplicates] = Field(
+        default_factory=lambda: list(DASHBOARDS),
+        description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
+    )
+    database_host: DatabaseHost = Field(
+        "coder-db-rw.coder.svc:5432",
+        description="host:port of Coder's PostgreSQL as Grafana reaches it.",
+    )
+    database: str = Field("coder", min_length=1, description="Name of that database.")
+    database_ssl_mode: SslMode = Field("require", description="Of Grafana's connection to it.")
+    database_ca_file: str | None = Field(
+        None, description="Path in Grafana's pod of the CA for verify-ca and verify-full."
+    )
+    database_role: DatabaseRole = Field(
+        DatabaseRole.model_construct(), description="Who makes the role that reads it."
+    )
+    loki_url: Endpoint | None = Field(
+        "http://loki.monitoring.svc:3100", description="Loki; null: its data source is there."
+    )
+    prometheus_url: Endpoint | None = Field(
+        None, description="Prometheus; null: kube-prometheus-stack brings its data source."
+    )
+    prometheus_uid: GrafanaUid = Field("prometheus", description="Data source uid.")
+    loki_uid: GrafanaUid = Field("loki", description="Data source uid.")
+    postgres_uid: GrafanaUid = Field("aibridge-postgres", description="Data source uid.")
+    loki_tenant: str | None = Field(
+        None, description="Loki's tenant, sent as X-Scope-OrgID; two as a|b. No secret."
+    )
+    loki_selector: dict[LokiLabel, LokiValue] = Field(
+        default_factory=no_map, description="More stream labels of coderd's log."
+    )

@@ -1,0 +1,61 @@
+"""The section `policy`: Boundary's egress policy."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from components.boundary import (
+    DEFAULT,
+    Contract,
+    Expectation,
+    Grade,
+)
+from components.settings.section import Section, no_list
+from components.settings.types import (
+    GroupName,
+    NoDuplicates,
+    RuleText,
+)
+
+
+class Expected(Section):
+    """One URL of the policy's contract."""
+
+    method: str = Field("GET", pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="HTTP method.")
+    url: str = Field(min_length=1, description="URL that the agent asks for.")
+    reason: str = Field(min_length=1, description="Why it must be so; shown when it is broken.")
+
+
+class AddedRule(Section):
+    """A rule of the stack's own."""
+
+    rule: RuleText = Field(description="In Boundary's grammar: method=GET domain=a.b path=/c/*")
+    why: str = Field(min_length=1, description="Why an agent needs it; shown in reviews.")
+
+
+class PolicySettings(Section):
+    """The egress policy."""
+
+    groups: Annotated[list[GroupName], NoDuplicates] = Field(
+        default_factory=lambda: list(DEFAULT),
+        description="Groups of the catalogue; all but the read-only ones if unset.",
+    )
+    rules: list[AddedRule] = Field(
+        default_factory=no_list, description="Rules besides the groups'."
+    )
+    must_allow: list[Expected] = Field(default_factory=no_list, description="Must be allowed.")
+    must_deny: list[Expected] = Field(default_factory=no_list, description="Must be denied.")
+    accept_everything: bool = Field(
+        False, description="Accept rules that open every host; an error otherwise."
+    )
+    highest_grade: Grade = Field(
+        "G", description="The worst exfiltration grade accepted; H: agents can leave the firewall."
+    )
+
+    @property
+    def contract(self) -> Contract:
+        """What the stack demands of its policy."""
+        return Contract(
+            must_allow=tuple(Expectation(e.method, e.url, e.reason) for e in self.must_allow),
+            must_deny=tuple(Expectation(e.method, e.url, e.reason) for e in self.must_deny),
+        )

@@ -1,0 +1,28 @@
+"""The section `secrets`, encrypted."""
+
+from pydantic import Field, SecretStr
+
+from components.settings.section import Section, no_map
+from components.settings.verify import Service
+
+
+class ClientCredentials(Section):
+    """OAuth application of a GitLab instance."""
+
+    client_id: SecretStr = Field(description="Application id.")
+    client_secret: SecretStr = Field(description="Application secret.")
+
+
+class Secrets(Section):
+    """Every secret of the stack; each set by `pulumi config set --secret --path`."""
+
+    coder_token: SecretStr = Field(description="Session token of a Coder template admin.")
+    external_auth: dict[str, ClientCredentials] = Field(
+        default_factory=no_map, description="By the id of the provider."
+    )
+    mcp: dict[str, SecretStr] = Field(
+        default_factory=no_map, description="Authorization header by the slug of the MCP server."
+    )
+    verify: dict[Service, SecretStr] = Field(
+        default_factory=no_map, description="Tokens with which verify asks, by service."
+    )

@@ -1,0 +1,121 @@
+"""The sections `templates` and `firewall`: each template, and the emergency switch of all."""
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.policy import PolicySettings
+from components.settings.section import Section, no_list, no_map
+from components.settings.types import (
+    AgentVariables,
+    DisplayName,
+    ExternalAuthId,
+    GroupOfPeople,
+    Hours,
+    NoDuplicates,
+    TemplateName,
+    Weekday,
+)
+from components.syntax import DESCRIPTION_LENGTH
+
+
+class TemplateFirewall(Section):
+    """How a template's agents are confined."""
+
+    jail: Literal["landjail", "nsjail"] = Field(
+        "landjail", description="landjail (Landlock, no capability) or nsjail (needs NET_ADMIN)."
+    )
+    log_level: Literal["error", "warn", "info", "debug"] = Field("warn", description="Boundary's.")
+    proxy_port: int = Field(8087, ge=1, le=65535, description="Port of Boundary's proxy.")
+
+
+class Access(Section):
+    """Who may use or administer a template, by the names of Coder's groups."""
+
+    use: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
+        default_factory=no_list, description="Groups that may make workspaces."
+    )
+    admin: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
+        default_factory=no_list, description="Groups that may change the template."
+    )
+
+
+class Lifetime(Section):
+    """When workspaces stop, sleep and go."""
+
+    default_ttl_hours: Hours | None = Field(None, description="Stop this long after a start.")
+    activity_bump_hours: Hours | None = Field(None, description="Longer by this when in use.")
+    failure_ttl_hours: Hours | None = Field(None, description="Stop a failed start after this.")
+    dormant_after_hours: Hours | None = Field(None, description="Unused this long: dormant.")
+    delete_dormant_after_hours: Hours | None = Field(None, description="Dormant this long: gone.")
+    stop_days: Annotated[list[Weekday], NoDuplicates] = Field(
+        default_factory=no_list, description="Days of a required stop."
+    )
+    stop_every_weeks: int = Field(1, ge=1, le=16, description="Weeks between required stops.")
+
+
+class Template(Section):
+    """One workspace template."""
+
+    name: TemplateName = Field(description="Name in Coder.")
+    display_name: DisplayName = Field("", description="Name that people see.")
+    description: str = Field(
+        "", max_length=DESCRIPTION_LENGTH, description="One line that people see."
+    )
+    icon: str = Field("/icon/claude.svg", description="Path or URL of its icon.")
+    firewall: TemplateFirewall | None = Field(None, description="None: no firewall.")
+    policy: PolicySettings | None = Field(None, description="In place of the stack's policy.")
+    gitlab: ExternalAuthId | None = Field(
+        None, description="Id of its external login; the first if unset."
+    )
+    git_credentials: bool = Field(True, description="Its agents get their owner's GitLab token.")
+    agents_allowed: bool | None = Field(
+        None, description="Coder's own agents may use it. Unset: not with a firewall, else yes."
+    )
+    capabilities: list[Literal["NET_ADMIN"]] = Field(
+        default_factory=no_list, description="Capabilities of the container; nsjail has NET_ADMIN."
+    )
+    agent_env: AgentVariables = Field(
+        default_factory=no_map, description="Variables besides the stack's."
+    )
+    access: Access | None = Field(
+        None, description="None: everyone in the organization may use it. Licensed."
+    )
+    lifetime: Lifetime = Field(
+        Lifetime.model_construct(), description="When workspaces stop, sleep and go."
+    )
+    require_active_version: bool = Field(
+        False, description="Workspaces start on the active version only."
+    )
+    max_port_share_level: Literal["owner", "authenticated", "organization", "public"] | None = (
+        Field(None, description="How widely an owner may share a port; Coder's own if unset.")
+    )
+    deprecation_message: str = Field(
+        "", description="Shown to people; with one, nobody can make new workspaces."
+    )
+
+    @property
+    def lets_agents_in(self) -> bool | None:
+        """Whether Coder's own agents may use it; None: Coder's default, which is yes.
+
+        Their tools run outside of the jail, so a firewall keeps them out, also while it is
+        switched off.
+        """
+        if self.agents_allowed is None and self.firewall is not None:
+            return False
+        return self.agents_allowed
+
+
+class FirewallSwitch(Section):
+    """The emergency switch of every template's firewall."""
+
+    state: Literal["on", "off"] = Field("on", description="off: templates run unconfined.")
+    reason: str | None = Field(None, min_length=1, description="Why it is off; required then.")
+    until: datetime.date | None = Field(
+        None, description="Last day (UTC) it may be off, 7 days ahead at most; then previews fail."
+    )
+    who: str | None = Field(None, min_length=1, description="Who switched it off.")
+    templates: Annotated[list[TemplateName], NoDuplicates] = Field(
+        default_factory=no_list, description="Templates that run unconfined; all of them if empty."
+    )

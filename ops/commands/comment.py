@@ -1,0 +1,45 @@
+"""`python -m ops comment`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops import terminal
+from ops.comment import KEY, place_of, read, run_url, write
+from ops.forge import ForgeError, Kind
+
+
+def comment(
+    forge: Annotated[Kind, typer.Option("--forge", help="The forge.")],
+    body: Annotated[
+        list[Path],
+        typer.Option("--body", help="Markdown file, or folder of them; may be given again."),
+    ],
+    *,
+    key: Annotated[str, typer.Option("--key", help="Name of the comment.")] = "preview",
+    number: Annotated[
+        int | None,
+        typer.Option("--number", min=1, help="Of the request or issue; the CI job's if not given."),
+    ] = None,
+    issue: Annotated[
+        bool, typer.Option("--issue", help="On an issue, whose --number must be given.")
+    ] = False,
+) -> None:
+    """Write reports as a comment, or bring the one that is there up to date.
+
+    The token is $GITHUB_TOKEN or $GITLAB_TOKEN.
+    """
+    try:
+        if not KEY.match(key):
+            raise ForgeError(f"--key {key!r}: takes a-z and 0-9 in groups joined by hyphens")
+        place = place_of(forge, os.environ, number, issue=issue)
+        written = write(place, key, read(body), run=run_url(os.environ))
+    except ForgeError as error:
+        terminal.fail(str(error))
+        raise typer.Exit(1) from None
+    where = f"{place.project} {'issue' if issue else 'request'} {place.number}"
+    terminal.console.print(f"comment {key} on {where}: {written}", markup=False, soft_wrap=True)

@@ -1,0 +1,163 @@
+"""What one template's agents may reach before a change and after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from components import boundary
+from components.boundary import (
+    Comparison,
+    Own,
+    Policy,
+    PolicyRule,
+    Rule,
+    compare,
+    exfiltration_report,
+)
+from components.network.names import Translation
+from components.network.reach import NetworkChange
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What becomes reachable: a host pattern, what may leave by it, and its worst use.
+
+    Attributes:
+        found: host pattern, methods and paths.
+        grade: exfiltration grade of it alone, A (nobody else receives there) to H.
+        why: who receives there or what it opens, empty for nothing.
+        reason: why the rule is there, by its author; empty when several rules make the host.
+    """
+
+    found: boundary.Reach
+    grade: str
+    why: str
+    reason: str = ""
+
+    @property
+    def risk(self) -> str:
+        """The grade and who receives there; what opens besides a grade is told without one."""
+        return f"grade {self.grade}: {self.why}" if self.grade > "A" else self.why
+
+
+@dataclass(frozen=True)
+class TemplateReach:
+    """What one template's agents may reach before and after; no policy is no firewall.
+
+    Attributes:
+        template: its name.
+        before: whether the template is there now.
+        after: whether it is there afterwards.
+        old: policy now, None without a firewall.
+        new: policy afterwards, None without a firewall.
+        own: the deployment's own hosts.
+        network: what the network policy changes for its workspaces.
+        by_name: what of the policy Cilium holds them to as well, None where it does not.
+        old_agents: whether Coder's own agents may use it now; None if nobody said.
+        new_agents: whether they may afterwards.
+    """
+
+    template: str
+    before: bool
+    after: bool
+    old: Policy | None
+    new: Policy | None
+    own: Own = field(default_factory=Own)
+    network: NetworkChange = field(default_factory=NetworkChange)
+    by_name: Translation | None = None
+    old_agents: bool | None = None
+    new_agents: bool | None = None
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """What policies make of it; empty where a side has none."""
+        if not self.after or (self.before and (self.old is None or self.new is None)):
+            return Comparison((), ())
+        return compare(self.old or Policy([]), self.new or Policy([]))
+
+    @cached_property
+    def opened(self) -> tuple[Opened, ...]:
+        """What becomes reachable, the riskiest first."""
+        there = set(self.old or ())
+        reasons: dict[str, set[str]] = {}
+        for each in self.new or ():
+            if each not in there:
+                host = "*" if each.rule.any_host else ".".join(each.rule.labels)
+                reasons.setdefault(host, set()).add(each.why)
+        # Of what opens alone nothing says whose hosts they are; the policy does.
+        own = self.own | Own.named_by(self.new or Policy([]))
+        opened = self.comparison.opened
+        found = [_judged(entry, reasons.get(entry.host, set()), own) for entry in opened]
+        return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
+
+    @property
+    def firewall_removed(self) -> bool:
+        """Whether agents that are confined now reach every host afterwards."""
+        return self.before and self.after and self.old is not None and self.new is None
+
+    @property
+    def lets_agents_in(self) -> bool:
+        """Whether Coder's own agents, whose tools run outside of the jail, pass the firewall."""
+        there = self.old is not None and self.old_agents
+        return self.after and self.new is not None and bool(self.new_agents) and not there
+
+    @property
+    def keeps_agents_out(self) -> bool:
+        """Whether they did and do no longer."""
+        return self.after and bool(self.old_agents) and self.new_agents is False
+
+    @property
+    def opens(self) -> bool:
+        """Whether agents reach what they do not reach now."""
+        if not self.after:
+            return False
+        return (
+            self.firewall_removed
+            or (not self.before and self.new is None)
+            or bool(self.comparison.opened)
+            or self.lets_agents_in
+            or self.network.opens
+        )
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to say."""
+        return (
+            self.before != self.after
+            or (self.old is None) != (self.new is None)
+            or not self.comparison.empty
+            or self.lets_agents_in
+            or self.keeps_agents_out
+            or self.network.changed
+        )
+
+    @cached_property
+    def grades(self) -> tuple[str, str]:
+        """The exfiltration grade before and after, `-` where there is no policy."""
+        old, new = (
+            exfiltration_report(policy, self.own).grade if policy is not None else "-"
+            for policy in (self.old, self.new)
+        )
+        return old, new
+
+    @property
+    def grade_words(self) -> tuple[str, ...]:
+        """What there is to say of the grade: that it changes, and that it is the worst."""
+        old, new = self.grades
+        grade = f"{old} → {new}" if self.old is not None else new
+        change = (f"exfiltration grade {grade} (A: no host where anyone may receive)",)
+        leaves = ("⛔ **an agent can leave the firewall**, through Coder itself",)
+        return (change if old != new else ()) + (leaves if new == boundary.WORST else ())
+
+
+def _judged(found: boundary.Reach, reasons: set[str], own: Own) -> Opened:
+    rule = Rule(
+        text="",
+        methods=() if "*" in found.methods else found.methods,
+        labels=() if found.host == "*" else tuple(found.host.split(".")),
+        paths=() if "*" in found.paths else tuple(tuple(p[1:].split("/")) for p in found.paths),
+    )
+    report = exfiltration_report(Policy([PolicyRule(rule, "", "")]), own)
+    why = [*(each.why for each in report.entries), *(each.why for each in report.notes), ""][0]
+    return Opened(found, report.grade, why, next(iter(reasons)) if len(reasons) == 1 else "")

@@ -1,0 +1,113 @@
+"""What previews mean, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from components import boundary
+from ops import network
+from ops.assessment import StackPreview, Verdict
+from ops.changes import Change
+from ops.reach import TemplateReach
+
+ORDER: Final[tuple[Verdict, ...]] = ("fails", "opens", "destroys", "changes", "same")
+
+
+def verdict(previews: Iterable[StackPreview]) -> Verdict:
+    """Return the gravest verdict of several stacks, `same` for none."""
+    return min((preview.verdict for preview in previews), key=ORDER.index, default="same")
+
+
+def stack_json(preview: StackPreview) -> dict[str, Any]:
+    """Return what one preview means, as plain data."""
+    return {
+        "name": preview.name,
+        "verdict": preview.verdict,
+        "failure": preview.failure,
+        "firewallSwitchedOff": preview.switched_off,
+        "withoutNetworkPolicy": preview.without_network_policy,
+        "doubtfulRules": list(preview.doubts),
+        "notPinned": list(preview.floating),
+        "access": {
+            name: {"before": change.old, "after": change.new}
+            for name, change in preview.access.items()
+        },
+        "pins": {
+            name: [_change_json(change) for change in changes]
+            for name, changes in preview.pins.items()
+        },
+        "claudePolicy": {
+            name: {"added": list(change.added), "removed": list(change.removed)}
+            for name, change in preview.claude_policies.items()
+        },
+        "resources": preview.counted,
+        "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
+        "reach": [reach_json(reach) for reach in preview.reaches],
+        "agentVariables": {
+            name: [_change_json(change) for change in changes]
+            for name, changes in preview.variables.items()
+        },
+        "coderdVariables": [_change_json(change) for change in preview.coderd.changes],
+        "coderdRestarts": preview.coderd.restarts,
+        "chartHasToRollOut": list(preview.coderd.left),
+        "alerts": [
+            {"name": each.name, "op": each.op, "changed": list(each.parts)}
+            for each in preview.alerts
+        ],
+        "dashboards": [
+            {
+                "name": each.dashboard,
+                "op": each.op,
+                "added": list(each.added),
+                "removed": list(each.removed),
+                "changed": {title: list(parts) for title, parts in each.changed},
+                "settings": list(each.settings),
+            }
+            for each in preview.dashboards
+        ],
+        "steps": [
+            {
+                "op": step.op,
+                "urn": step.urn,
+                "changes": [_change_json(change) for change in step.changes],
+                "touched": list(step.touched),
+            }
+            for step in preview.steps
+        ],
+    }
+
+
+def reach_json(reach: TemplateReach) -> dict[str, Any]:
+    """Return one template's change as plain data."""
+    return {
+        "template": reach.template,
+        "before": _confined(reach.before, reach.old is not None),
+        "after": _confined(reach.after, reach.new is not None),
+        "grades": list(reach.grades),
+        "opens": reach.opens,
+        "opened": [
+            {
+                **_host_json(each.found),
+                "grade": each.grade,
+                "receives": each.why,
+                "reason": each.reason,
+            }
+            for each in reach.opened
+        ],
+        "closed": [_host_json(found) for found in reach.comparison.closed],
+        "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
+        "network": network.to_json(reach.network, reach.by_name),
+    }
+
+
+def _host_json(found: boundary.Reach) -> dict[str, Any]:
+    return {"host": found.host, "methods": list(found.methods), "paths": list(found.paths)}
+
+
+def _confined(there: bool, firewall: bool) -> str:
+    return "absent" if not there else "confined" if firewall else "unconfined"
+
+
+def _change_json(change: Change) -> dict[str, str | None]:
+    return {"path": change.path, "old": change.old, "new": change.new}

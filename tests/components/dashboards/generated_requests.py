@@ -1,0 +1,148 @@
+"""Requests of agents as the audit log holds them, generated from a seed."""
+
+import json
+import random
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+END = START + timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of an agent, and the line coderd wrote about it."""
+
+    time: datetime
+    decision: str
+    method: str
+    url: str
+    domain: str
+    path: str
+    owner: str
+    workspace: str
+    template: str
+    version: str
+
+    @property
+    def line(self) -> str:
+        """The line as Go's JSON encoder writes it: non-ASCII as it is, <, > and & escaped."""
+        fields = {
+            "agent_name": "main",
+            "decision": self.decision,
+            "event_time": self.time.isoformat(),
+            "http_method": self.method,
+            "http_url": self.url,
+            "owner": self.owner,
+            "template_id": self.template,
+            "template_version_id": self.version,
+            "workspace_id": workspace_id(self.owner, self.workspace),
+            "workspace_name": self.workspace,
+        }
+        if self.decision == "allow":
+            fields["matched_rule"] = f"domain={self.domain}"
+        return log_line("boundary_request", time=self.time, **fields)
+
+
+def workspace_id(owner: str, name: str) -> str:
+    """Return the id of a workspace."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{owner}/{name}"))
+
+
+def log_line(
+    message: str,
+    *,
+    time: datetime = START,
+    level: str = "INFO",
+    caller: str = "coderd/agentapi/boundary_logs.go:102",
+    loggers: tuple[str, ...] = ("coderd", "agentrpc"),
+    **fields: str,
+) -> str:
+    """Return a line of coderd's JSON log."""
+    text = json.dumps(
+        {
+            "ts": time.isoformat().replace("+00:00", "Z"),
+            "level": level,
+            "msg": message,
+            "caller": caller,
+            "logger_names": loggers,
+            "fields": fields,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    for char in "<>&":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+URLS = (
+    # (url, domain, path): what a reader of the URL would say they are.
+    ("https://pypi.org/simple/requests/", "pypi.org", "/simple/requests/"),
+    (
+        "https://github.com/coder/coder.git/info/refs?service=git",
+        "github.com",
+        "/coder/coder.git/info/refs",
+    ),
+    ("http://registry.npmjs.org:8080/left-pad", "registry.npmjs.org", "/left-pad"),
+    ("https://example.com", "example.com", ""),
+    ("https://example.com?next=https://evil.example/a", "example.com", ""),
+    ("https://user:p@ss@git.example.com/a'b\"c`d", "git.example.com", "/a'b\"c`d"),
+    ("https://bücher.example/日本/🚀?x=<a&b>", "bücher.example", "/日本/🚀"),
+    ("https://[2001:db8::1]:443/v6", "[2001:db8::1]", "/v6"),
+    ("api.anthropic.com/v1/messages", "api.anthropic.com", "/v1/messages"),
+    ("https://example.com/boundary_request#top", "example.com", "/boundary_request"),
+    ("https://a.b.c.example.net/x/../%2e%2e/y", "a.b.c.example.net", "/x/../%2e%2e/y"),
+    ("wss://dev.usgov.example/api/v2/rpc\\back", "dev.usgov.example", "/api/v2/rpc\\back"),
+)
+FRESH = ("https://paste.example.org/upload", "paste.example.org", "/upload")
+"""Asked for, and denied, in the last two hours alone."""
+TEMPLATES = {
+    "11111111-aaaa-4000-8000-000000000001": ("v1-aaaa", "v2-bbbb"),
+    "22222222-bbbb-4000-8000-000000000002": ("v9-cccc",),
+}
+
+
+def requests(seed: int = 7, count: int = 900) -> list[Request]:
+    """Return requests over the range, and over the three days before it."""
+    rng = random.Random(seed)
+    made = []
+    for number in range(count):
+        url, domain, path = rng.choice(URLS[:9] if number % 3 else URLS)
+        template = rng.choice(list(TEMPLATES))
+        version = rng.choice(TEMPLATES[template])
+        before = number % 3 == 1
+        span = -3 * 86_400_000 if before else int((END - START).total_seconds() * 1000)
+        offset = rng.randrange(span, -1) if before else rng.randrange(1, span)
+        made.append(
+            Request(
+                time=START + timedelta(milliseconds=offset),
+                # The second version denies much more: what a bad policy update looks like.
+                decision="deny"
+                if rng.random() < (0.7 if version == "v2-bbbb" else 0.2)
+                else ("allow"),
+                method=rng.choice(["GET", "POST", "CONNECT"]),
+                url=url,
+                domain=domain,
+                path=path,
+                owner=rng.choice(["ada", "o'brien", "zoë.k+1"]),
+                workspace=rng.choice(["dev", "review-7"]),
+                template=template,
+                version=version,
+            )
+        )
+    url, domain, path = FRESH
+    made += [
+        replace(
+            made[number],
+            time=END - timedelta(minutes=rng.randrange(1, 120)),
+            decision="deny",
+            method="POST",
+            url=url,
+            domain=domain,
+            path=path,
+        )
+        for number in range(5)
+    ]
+    return sorted(made, key=lambda request: request.time)

@@ -1,0 +1,68 @@
+"""What does not run the engine does not load its SDK: help, and explaining URLs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ops.cli import NAMES
+from ops.project import ROOT
+
+# Longer to load than everything else together.
+SLOW = ("pulumi", "pulumi_kubernetes", "grpc", "grafana_foundation_sdk")
+RUN = f"""
+import runpy, sys
+sys.argv = ["ops", *sys.argv[1:]]
+try:
+    runpy.run_module("ops", run_name="__main__")
+except SystemExit as end:
+    status = end.code
+print("loaded:", *sorted(set(sys.modules) & set({SLOW!r})), file=sys.stderr)
+sys.exit(status)
+"""
+
+
+def run(*arguments: str) -> tuple[str, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout, done.stderr.strip().splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize("command", [(), *[(name,) for name in NAMES]])
+def test_help_loads_no_engine(command: tuple[str, ...]) -> None:
+    said, loaded = run(*command, "--help")
+    assert loaded == []
+    assert " ".join(("Usage: python -m ops", *command)) in said
+
+
+def test_the_help_names_every_command() -> None:
+    said, _ = run("--help")
+    assert [name for name in NAMES if f"│ {name} " not in said] == []
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--json",), ("--method", "HEAD")], ids=["table", "json", "method"]
+)
+def test_explaining_a_url_loads_no_engine(options: tuple[str, ...]) -> None:
+    said, loaded = run("explain", "dev", "https://github.com/", *options)
+    assert loaded == []
+    assert "domain=github.com" in said
+
+
+def test_what_runs_the_engine_is_seen_to_load_it() -> None:
+    _, loaded = run("explain", "dev", "https://github.com/")
+    assert loaded == []
+    done = subprocess.run(
+        [sys.executable, "-c", RUN.replace("try:", "import ops.engine\ntry:"), "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.split()[-1] == "pulumi"
