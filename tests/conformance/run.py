@@ -133,12 +133,13 @@ class Run:
                     brief=self.options.brief,
                 ).run(self.told)
                 destroyed = results[-1].outcome is walk.StepOutcome.PASSED
-                return every, results, self._leave(project, place, destroyed=destroyed)
+                left = self._leave(project, place, destroyed=destroyed)
+                self._end(stack, left)
+                return every, results, left
             except BaseException:
-                if made:
-                    self._told_left(self._leave(project, place))
-                else:
-                    self._forget()
+                left = self._leave(project, place) if made else []
+                self._end(stack, left)
+                self._told_left(left)
                 raise
 
     def clean(self) -> list[str]:
@@ -152,7 +153,9 @@ class Run:
         with ExitStack() as stack:
             _, project = stack.enter_context(self._engine())
             place = self._place(stack, context=kept["context"])
-            return self._leave(project, place)
+            left = self._leave(project, place)
+            self._end(stack, left)
+            return left
 
     @contextmanager
     def _engine(self) -> Iterator[tuple[parts.EngineParts, Project]]:
@@ -254,7 +257,7 @@ class Run:
         project.commit("The stack")
 
     def _leave(self, project: Project, place: Place, *, destroyed: bool = False) -> list[str]:
-        """Remove all that is ours; return what could not be, and keep the folder then."""
+        """Remove all that is ours in what is there; return what could not be."""
         self.told("leaving nothing behind")
         left: list[str] = []
         if not destroyed and project.file.exists():
@@ -275,18 +278,20 @@ class Run:
                 remove()
             except _FAILURES as error:
                 left.append(f"{what}: {error}")
-        if not left:
-            self._forget()
         return left
+
+    def _end(self, stack: ExitStack, left: list[str]) -> None:
+        """End what stands in and forget the run, unless something is left to be removed."""
+        # Their processes are known by files in the folder.
+        stack.close()
+        if not left:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _told_left(self, left: list[str]) -> None:
         for line in left:
             self.told(f"left behind: {line}")
         if left:
             self.told(f"clean up with: {self.clean_up}")
-
-    def _forget(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +46,16 @@ def test_the_walk_on_the_stand_ins(run: Run) -> None:
     assert [each.name.partition(" ")[0] for each in results] == STEPS
     assert left == []
     assert not run.folder.exists()
+    assert processes(run.folder) == []
+
+
+def processes(folder: Path) -> list[str]:
+    """The commands that run with something of a folder."""
+    commands = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            commands.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [command for command in commands if str(folder) in command]
 
 
 @pytest.fixture
