@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test lint types unit bench conformance tools clean schema sdk licences
 
 help:
-	@echo "make demo    preview the local stack, bring it up on this machine and show what it made"
+	@echo "make demo    what the policy allows, then the local stack: preview, update, what it made"
 	@echo "make test    everything CI runs: format, lint, types, tests"
 	@echo "make bench   measure the program and the policy against their bounds"
 	@echo "make conformance NAME=conf-me   walk over the deployment that CODER_URL and KUBECONFIG name"
@@ -61,9 +61,7 @@ test: lint types unit
 	@echo "all green"
 
 demo: $(READY)
-	@mkdir -p build
-	@$(BIN)/python -m ops preview local --out build/preview-local.md
-	@$(BIN)/python -m ops up local
+	@$(BIN)/python -m local.demo
 
 clean: $(READY)
 	@$(BIN)/python -m local.clean

@@ -85,6 +85,10 @@ TOOLS = {
 }
 
 
+built: list[tuple[str, float]] = []
+"""What this process has built, and in how many seconds."""
+
+
 def report(line: str) -> None:
     """Print one line of progress to standard error."""
     sys.stderr.write(line + "\n")
@@ -152,7 +156,8 @@ def _compile(tool: Tool, binary: Path, progress: Progress) -> None:
             unfinished.unlink(missing_ok=True)
             raise ToolError(f"{' '.join(command)} in {tool.module} failed:\n{tail}")
     unfinished.replace(binary)
-    progress(f"built {tool.name} in {time.monotonic() - started:.0f} s")
+    built.append((tool.name, time.monotonic() - started))
+    progress(f"built {tool.name} in {built[-1][1]:.0f} s")
 
 
 def _lines(descriptor: int) -> int:

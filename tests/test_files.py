@@ -18,7 +18,6 @@ LONGER = {
     "local/providers/random.py": 488,
     "local/providers/server.py": 412,
     "ops/rollback.py": 413,
-    "tests/components/workspace_template/test_terraform.py": 488,
     "tests/local/providers/test_coderd.py": 938,
     "tests/local/providers/test_kubernetes.py": 775,
     "tests/local/test_coderd.py": 719,

@@ -1,0 +1,82 @@
+"""Shows the stack `local` from nothing: `make demo`.
+
+First what needs no tool, so that there is something to read while the tools are built; then the
+stack, and at the end where the time went.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from local import tools
+from local.cluster import ClusterError
+from local.coderd import CoderdError
+from local.daemon import DaemonError
+from local.environment import Environment
+
+STACK = "local"
+PREVIEW = "build/preview-local.md"
+URLS = (
+    "https://api.github.com/repos/coder/coder",
+    "https://pypi.org/simple/requests/",
+    "https://registry.npmjs.org/express",
+    "https://pastebin.com/",
+)
+"""What people ask first: code, Python's packages, npm's, and a place to take data to."""
+
+Step = tuple[str, Callable[[], int]]
+
+
+def ops(*arguments: str, passes: Sequence[int] = (0,)) -> int:
+    """Run a command of `python -m ops`; return 0 if it ended with a status of `passes`."""
+    code = subprocess.run(
+        [sys.executable, "-m", "ops", *arguments], cwd=tools.ROOT, check=False
+    ).returncode
+    return 0 if code in passes else code
+
+
+def start() -> int:
+    """Build what is missing and start the stack's stand-ins."""
+    try:
+        Environment().start(tools.report)
+    except (tools.ToolError, ClusterError, CoderdError, DaemonError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+STEPS: tuple[Step, ...] = (
+    # 1 is the status where a URL is denied, as some of them are.
+    ("what an agent may reach", lambda: ops("explain", STACK, *URLS, passes=(0, 1))),
+    ("the API server and the stand-ins", start),
+    ("the preview", lambda: ops("preview", STACK, "--out", PREVIEW)),
+    ("the update", lambda: ops("up", STACK)),
+)
+
+
+def main(steps: Sequence[Step] = STEPS, clock: Callable[[], float] = time.monotonic) -> int:
+    """Run the steps up to the first that fails, and say how long each took; return its status."""
+    (tools.ROOT / PREVIEW).parent.mkdir(exist_ok=True)
+    taken: list[tuple[str, float]] = []
+    code = 0
+    for name, run in steps:
+        sys.stdout.write(f"\n== {name}\n\n")
+        sys.stdout.flush()
+        began, built = clock(), len(tools.built)
+        code = run()
+        of_tools = tools.built[built:]
+        taken += [(f"built {tool}", seconds) for tool, seconds in of_tools]
+        taken.append((name, clock() - began - sum(seconds for _, seconds in of_tools)))
+        if code != 0:
+            break
+    width = max(len(name) for name, _ in taken)
+    sys.stdout.write("\nWhere the time went\n")
+    sys.stdout.writelines(f"  {name:{width}}  {seconds:6.1f} s\n" for name, seconds in taken)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
