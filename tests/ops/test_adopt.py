@@ -249,7 +249,9 @@ def test_what_someone_changed_is_the_one_change_left(
     with world.session() as ready:
         done = world.adopt(ready)
         assert set(done.taken) == world.made, "a field of somebody else is no reason to stop"
-        assert done.differing == ("dashboards-agent-firewall: update metadata",)
+        assert done.differing == (
+            "dashboards-agent-firewall: update metadata.annotations.grafana_folder",
+        )
         with pytest.raises(automation.CommandError, match='conflict with "somebody-else"'):
             ready.stack.preview()
         # The way out that the documentation names.
@@ -451,7 +453,7 @@ def test_what_cannot_be_asked_is_an_error_and_no_absence(empty: World) -> None:
         for transport, message in cases:
             with pytest.raises(ExistingError, match=message):
                 empty.adopt(ready, transport)
-        for token, message in (("wrong", "Unauthorized"), (nobody(empty), "forbidden")):
+        for token, message in (("wrong", "provide credentials"), (nobody(empty), "forbidden")):
             with kubeconfig(empty, token), pytest.raises(ExistingError, match=message) as refused:
                 objects(ready.stack, None, [("kubernetes:core/v1:Secret", "coder/x")])
             assert str(refused.value).startswith("cannot look for Secret coder/x: ")
