@@ -17,7 +17,6 @@ LONGER = {
     "ops/rollback.py": 413,
     "tests/local/providers/test_coderd.py": 938,
     "tests/local/test_coderd.py": 719,
-    "tests/ops/test_adopt.py": 481,
     "tests/ops/test_explain.py": 444,
 }
 """Files that are longer, and how long they may be."""
