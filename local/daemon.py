@@ -8,11 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from components.errors import OperatorError
+
 _LOG_LINES_IN_ERROR = 5
 _POLL_SECONDS = 0.02
 
 
-class DaemonError(Exception):
+class DaemonError(OperatorError):
     """A background process could not be started or ended; the message says which and why."""
 
 

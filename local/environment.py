@@ -16,10 +16,10 @@ from typing import Any
 
 import yaml
 
-from local import engine, providers, tools
+from local import providers
 from local.cluster import CONTEXT, Cluster
 from local.coderd import EXTERNAL_AUTH, Coderd
-from toolchain import plugins
+from toolchain import engine, plugins, tools
 
 PREFIX = "firewalled-coder:"
 

@@ -25,6 +25,7 @@ import typer
 import yaml
 
 from components.boundary import Policy
+from components.errors import OperatorError
 from ops import (
     against,
     changes,
@@ -43,7 +44,6 @@ from ops.assessment import StackPreview
 from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Host, HostAnswer, HostError, hosted
-from ops.project import OperatorError
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
 from ops.ways_out import with_way_out

@@ -16,11 +16,11 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from local import tools
 from local.coderd import Coderd, CoderdError
 from local.coderd.app import application, seed
 from local.coderd.provisioner import Provisioner
 from local.coderd.store import Store
+from toolchain import tools
 
 GOOD = """
 variable "image" {
