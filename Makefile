@@ -15,7 +15,7 @@ help:
 	@echo "make test    everything CI runs: format, lint, types, tests"
 	@echo "make bench   measure the program and the policy against their bounds"
 	@echo "make conformance NAME=conf-me   walk over the deployment that CODER_URL and KUBECONFIG name"
-	@echo "make schema  write stacks/settings.schema.json from the settings' models"
+	@echo "make schema  write what is made from the settings' and the resources' types"
 	@echo "make licences   write docs/licences.md: every dependency and its licence, each to be accepted"
 	@echo "make sdk     write sdks/coderd from sdks/schema/coderd.json"
 	@echo "make clean   end every process the local stack started and remove its state"
@@ -28,7 +28,8 @@ $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py 
 	@touch $@
 
 tools: $(READY)
-	@$(BIN)/python -m local.tools pulumi etcd kube-apiserver
+	@$(BIN)/python -m local.tools pulumi etcd kube-apiserver kube-controller-manager
+	@$(BIN)/python -m local.providers
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .
@@ -41,7 +42,7 @@ lint: $(READY)
 	--data-transform gitlab-ci .gitlab-ci.yml
 
 types: $(READY)
-	@$(BIN)/mypy components ops local tests/conformance
+	@$(BIN)/mypy components ops local toolchain tests/conformance
 
 # Two workers; the tests of a file stay together, for they share a cluster.
 unit: $(READY) tools

@@ -41,6 +41,8 @@ ALLOWED: Final = frozenset(
 _READ_BY_HAND: Final[Mapping[str, str]] = {
     # Its licence file is the notice alone that refers to the Apache License.
     "github.com/jmespath/go-jmespath": "Apache-2.0",
+    # Its README says so, and there is no file.
+    "github.com/mattn/go-localereader": "MIT",
     # The code; CC-BY-SA-4.0 is for its documents, which nothing here takes.
     "github.com/opencontainers/go-digest": "Apache-2.0",
     # Its README: Appdash's own licence, and those of four scripts.

@@ -1,9 +1,9 @@
-"""A Kubernetes API server for the stack `local`: etcd and kube-apiserver, nothing else.
+"""A Kubernetes cluster for the stack `local`: etcd, kube-apiserver and controllers without a node.
 
-There are no controllers and no nodes: objects are stored, defaulted, validated and owned field
-by field exactly as in a full cluster, and nothing ever runs. Both programs listen on 127.0.0.1
-alone. etcd asks for a client certificate and the API server for a bearer token, so other users
-of the machine reach neither.
+Objects are stored, defaulted, validated, owned field by field and deleted exactly as in a full
+cluster, Deployments roll out, and nothing ever runs: a stand-in says of every pod that it does.
+etcd and the API server listen on 127.0.0.1 alone. etcd asks for a client certificate and the API
+server for a bearer token, so other users of the machine reach neither.
 """
 
 import fcntl
@@ -12,10 +12,9 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,24 +22,28 @@ from typing import Any
 import httpx
 import yaml
 
-from local import pki
+from local import controllers, pki
+from local.controllers import Controllers
 from local.daemon import Daemon, DaemonError
+from local.ports import all_free, free_ports
 from local.seed import FIELD_MANAGER, SEED
 
 CONTEXT = "firewalled-coder-local"
 """Name of the only context in the kubeconfig."""
 
+PROGRAMS = ("etcd", "kube-apiserver", controllers.BINARY)
+"""What has to be found or built."""
+
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.05
-_PORT_SECONDS = 1.0
 
 
 class ClusterError(Exception):
-    """The local API server could not be found, started, ended or seeded."""
+    """The local cluster could not be found, started, ended or seeded."""
 
 
 class Cluster:
-    """etcd and kube-apiserver with all their state under one directory.
+    """A cluster with all its state under one directory.
 
     Args:
         state_dir: directory of the local stack; the cluster lives in `cluster/` below it.
@@ -52,11 +55,12 @@ class Cluster:
         marker = str(self.directory)
         self._etcd = Daemon("etcd", self.directory, marker)
         self._api_server = Daemon("kube-apiserver", self.directory, marker)
+        self._controllers = Controllers(state_dir.resolve(), self.directory, self.kubeconfig)
 
     @property
     def running(self) -> bool:
-        """Whether both processes are there and the API server says it is ready."""
-        if self._etcd.pid is None or self._api_server.pid is None:
+        """Whether all processes are there and the API server says it is ready."""
+        if self._etcd.pid is None or self._api_server.pid is None or not self._controllers.running:
             return False
         ports = self._ports()
         return ports is not None and self._ready(ports["kube-apiserver"])
@@ -74,9 +78,11 @@ class Cluster:
         return f"https://127.0.0.1:{ports['kube-apiserver']}"
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
-        """Bring both processes up and write the kubeconfig; what already runs is left alone.
+        """Bring all processes up and write the kubeconfig; what already runs is left alone.
 
         Objects, credentials and, where they are still free, the ports are those of the last run.
+        A cluster that has not been seeded is: controllers look for new types of objects only at
+        times, so the types are there before them.
 
         Args:
             progress: told in a few words what is being done.
@@ -85,9 +91,9 @@ class Cluster:
             ClusterError: a program cannot be found, built or started, or does not become ready.
         """
         with self._lock():
-            if self.running and self.kubeconfig.is_file():
+            if self.running and self.seeded and self.kubeconfig.is_file():
                 return
-            binaries = {name: find(name, progress) for name in ("etcd", "kube-apiserver")}
+            binaries = {name: find(name, progress) for name in PROGRAMS}
             self._stop()
             pki.ensure(self.directory)
             token = self._token()
@@ -97,17 +103,22 @@ class Cluster:
                 self._start_etcd(binaries["etcd"], ports)
                 progress("starting kube-apiserver")
                 self._start_api_server(binaries["kube-apiserver"], ports)
-                self._await_ready(ports["kube-apiserver"])
+                self._await_ready(ports["kube-apiserver"], "readyz", self._etcd, self._api_server)
+                self._write_kubeconfig(ports["kube-apiserver"], token)
+                if not self.seeded:
+                    self._seed()
+                manager = controllers.BINARY
+                self._controllers.start(binaries[manager], ports[manager], progress)
+                self._await_ready(ports[manager], "healthz", *self._controllers.daemons)
             except DaemonError as error:
                 self._stop()
                 raise ClusterError(str(error)) from None
             except ClusterError:
                 self._stop()
                 raise
-            self._write_kubeconfig(ports["kube-apiserver"], token)
 
     def stop(self) -> None:
-        """End both processes and wait for it; what they stored stays on disk.
+        """End all processes and wait for it; what they stored stays on disk.
 
         Raises:
             ClusterError: a process does not end.
@@ -117,14 +128,10 @@ class Cluster:
         with self._lock():
             self._stop()
 
-    def seed(self) -> None:
+    def _seed(self) -> None:
         """Create what a Coder deployment already has before this project comes to it.
 
-        The namespaces coder, coder-workspaces and monitoring, and the Deployment `coder` of
-        Coder's Helm chart. What is there already is left as it is, whoever changed it.
-
-        Raises:
-            ClusterError: the API server is away or refuses an object.
+        What is there already is left as it is, whoever changed it. Raises ClusterError.
         """
         with self.client() as client:
             for path, manifest in SEED:
@@ -146,7 +153,7 @@ class Cluster:
 
     @property
     def seeded(self) -> bool:
-        """Whether everything that `seed` makes was made here, by this version of it."""
+        """Whether everything of `local.seed` was made here, by this version of it."""
         try:
             return (self.directory / "seeded").read_text() == _seed_digest()
         except FileNotFoundError:
@@ -225,23 +232,23 @@ class Cluster:
             ]
         )
 
-    def _await_ready(self, port: int) -> None:
+    def _await_ready(self, port: int, path: str, *daemons: Daemon) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while not self._ready(port):
-            for daemon in (self._etcd, self._api_server):
+        while not self._ready(port, path):
+            for daemon in daemons:
                 if daemon.exited():
                     raise ClusterError(daemon.failure())
             if time.monotonic() > deadline:
+                logs = " and ".join(str(daemon.log) for daemon in daemons)
                 raise ClusterError(
-                    f"kube-apiserver is not ready after {_START_SECONDS:.0f} s; "
-                    f"its log is {self._api_server.log}"
+                    f"{daemons[-1].name} is not ready after {_START_SECONDS:.0f} s; see {logs}"
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _ready(self, port: int) -> bool:
+    def _ready(self, port: int, path: str = "readyz") -> bool:
         try:
             answer = httpx.get(
-                f"https://127.0.0.1:{port}/readyz",
+                f"https://127.0.0.1:{port}/{path}",
                 verify=self._tls(),
                 headers={"Authorization": f"Bearer {self._token()}"},
                 timeout=2.0,
@@ -253,6 +260,7 @@ class Cluster:
 
     def _stop(self) -> None:
         try:
+            self._controllers.stop()
             # The API server would wait for its watchers; all it knows is in etcd.
             self._api_server.stop(grace=0.3)
             self._etcd.stop(grace=5.0)
@@ -284,12 +292,12 @@ class Cluster:
         return ports
 
     def _choose_ports(self) -> dict[str, int]:
-        ports = self._ports() or {}
-        names = ("etcd", "etcd-peer", "kube-apiserver")
-        if set(ports) != set(names) or not _all_free(ports.values()):
-            ports = dict(zip(names, _free_ports(len(names)), strict=True))
-            pki.write_private(self.directory / "ports.json", json.dumps(ports).encode())
-        return ports
+        chosen = self._ports() or {}
+        names = ("etcd", "etcd-peer", *PROGRAMS[1:])
+        if set(chosen) != set(names) or not all_free(chosen.values()):
+            chosen = dict(zip(names, free_ports(len(names)), strict=True))
+            pki.write_private(self.directory / "ports.json", json.dumps(chosen).encode())
+        return chosen
 
     def _write_kubeconfig(self, port: int, token: str) -> None:
         config = {
@@ -323,15 +331,17 @@ class Cluster:
 def find(name: str, progress: Callable[[str], None] = lambda _: None) -> Path:
     """The program `name`: from the directory KUBEBUILDER_ASSETS, from PATH, or built.
 
+    That directory, which other tools make, holds etcd and kube-apiserver and no controllers.
+
     Args:
-        name: "etcd" or "kube-apiserver".
+        name: one of PROGRAMS.
         progress: told when the program has to be built.
 
     Raises:
         ClusterError: KUBEBUILDER_ASSETS is set but does not hold the program.
     """
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if assets:
+    if assets and name != controllers.BINARY:
         program = Path(assets) / name
         if not os.access(program, os.X_OK):
             raise ClusterError(
@@ -350,37 +360,6 @@ def _build(name: str) -> Path:
     from local import tools
 
     return tools.build(name)
-
-
-def _all_free(ports: Iterable[int]) -> bool:
-    # A process that was killed a moment ago may hold its port a little longer.
-    deadline = time.monotonic() + _PORT_SECONDS
-    waiting = [port for port in ports if not _is_free(port)]
-    while waiting and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-        waiting = [port for port in waiting if not _is_free(port)]
-    return not waiting
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def _seed_digest() -> str:

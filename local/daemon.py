@@ -16,6 +16,13 @@ class DaemonError(Exception):
     """A background process could not be started or ended; the message says which and why."""
 
 
+def python_environment() -> dict[str, str]:
+    """Return the environment of a process that runs a module of this checkout."""
+    path = os.environ.get("PYTHONPATH")
+    root = str(Path(__file__).resolve().parent.parent)
+    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}
+
+
 class Daemon:
     """A process that outlives the command which started it.
 

@@ -1,4 +1,4 @@
-"""Everything the stack `local` runs on: API server, coderd's stand-in, providers, state.
+"""Everything the stack `local` runs on: API server, coderd's stand-in, plugins, state.
 
 All of it stands in one ignored folder, `.local`, and `stop` ends every process it started.
 """
@@ -16,9 +16,10 @@ from typing import Any
 
 import yaml
 
-from local import providers, tools
+from local import engine, providers, tools
 from local.cluster import CONTEXT, Cluster
 from local.coderd import EXTERNAL_AUTH, Coderd
+from toolchain import plugins
 
 PREFIX = "firewalled-coder:"
 
@@ -37,6 +38,7 @@ class Environment:
         self.cluster = Cluster(self.state)
         self.coderd = Coderd(self.state, external_logins(root), workspace_url=access_url(root))
         self.workspace = self.state / "workspace"
+        self._located: tuple[plugins.Located, ...] | None = None
 
     @property
     def exists(self) -> bool:
@@ -50,13 +52,12 @@ class Environment:
             # Two stacks may be brought up at once: one starts all of it, the other waits.
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.cluster.start(progress)
-            if not self.cluster.seeded:
-                self.cluster.seed()
             self.coderd.start(progress)
             (self.state / "state").mkdir(exist_ok=True)
             self._home().mkdir(exist_ok=True)
             self._without_log()
             self._passphrase()
+            self._locate(progress)
 
     def stop(self) -> None:
         """End every process; the state stays."""
@@ -83,12 +84,16 @@ class Environment:
 
     @contextmanager
     def serving(self) -> Iterator[dict[str, str]]:
-        """Serve the providers; yields the environment that makes the engine use all of this."""
+        """Serve what is stood in for; yields the environment of an engine that uses all of this."""
+        located = self._locate(tools.report)
         with (
-            providers.serve("random", "kubernetes", "coderd", root=self.workspace) as ports,
+            providers.serve(*providers.stood_in(located), root=self.workspace) as ports,
             _environment({"KUBECONFIG": str(self.cluster.kubeconfig)}),
         ):
-            yield {**self.variables(), **providers.engine_environment(ports)}
+            environment = {**self.variables(), **providers.engine_environment(ports)}
+            for one in located:
+                environment |= one.environment
+            yield environment
 
     def prepare(self, stack: str, changes: Mapping[str, Any] | None = None) -> dict[str, str]:
         """Lay out the engine's working directory for `stack`.
@@ -143,6 +148,15 @@ class Environment:
         for server in config.get(f"{PREFIX}mcpServers") or ():
             wanted[f"secrets.mcp.{server.get('slug')}"] = secrets.token_hex(16)
         return {path: value for path, value in wanted.items() if not _has(there, path)}
+
+    def _locate(self, progress: tools.Progress) -> tuple[plugins.Located, ...]:
+        """Find the engine's plugins, and give it those that are not stood in for."""
+        if self._located is None:
+            self._located = providers.locate(lambda: engine.find(progress), progress)
+            for one in self._located:
+                if one.binary is not None:
+                    plugins.link(self._home(), one)
+        return self._located
 
     def _home(self) -> Path:
         return self.state / "pulumi-home"
@@ -209,7 +223,7 @@ def _has(there: Mapping[str, Any], path: str) -> bool:
 
 @contextmanager
 def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    # The providers run in this process and read its environment, as plugins read theirs.
+    # The program runs in this process and reads its environment, as under a language host.
     before = {key: os.environ.get(key) for key in changes}
     os.environ.update(changes)
     try:

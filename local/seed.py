@@ -1,8 +1,9 @@
 """What stands in a Coder deployment's cluster before this project comes to it.
 
 The Deployment is the one Coder's Helm chart v2.34.1 renders with a few values of an operator's
-own (helm/coder in github.com/coder/coder); its variables belong to the manager `helm`. Of the
-Prometheus operator there is the definition of PrometheusRule, v0.82, without descriptions.
+own (helm/coder in github.com/coder/coder); its variables belong to the manager `helm`, and the
+database's Secret that they name was made before. Of the Prometheus operator there is the
+definition of PrometheusRule, v0.82, without descriptions.
 """
 
 from typing import Any, Final
@@ -116,6 +117,14 @@ _DEPLOYMENT: Final[dict[str, Any]] = {
 }
 
 
+_DATABASE: Final[dict[str, Any]] = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "coder-db-url", "namespace": "coder"},
+    "stringData": {"url": "postgres://coder@postgresql.coder.svc/coder"},
+}
+
+
 def _namespace(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
@@ -208,6 +217,7 @@ SEED: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("/api/v1/namespaces", _namespace("coder")),
     ("/api/v1/namespaces", _namespace("coder-workspaces")),
     ("/api/v1/namespaces", _namespace("monitoring")),
+    ("/api/v1/namespaces/coder/secrets", _DATABASE),
     ("/apis/apps/v1/namespaces/coder/deployments", _DEPLOYMENT),
     ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _PROMETHEUS_RULE),
 )

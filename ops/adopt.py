@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 from pulumi import automation
@@ -24,6 +24,9 @@ from ops.existing import Existing, ExistingError, Object, is_custom, is_object, 
 from ops.state import StackState
 from ops.steps import ForeseenStep, observe
 from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, TEMPLATE
+
+# All that an import reads of a custom resource.
+_METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,7 @@ def take_over(deployment: Deployment) -> Adoption:
             show_secrets=False,
         )
     of_coder = {each.step.urn for each in there if each.step.type == TEMPLATE}
-    custom = {each.step.urn for each in imported if is_custom(each.step.type)}
-    steps = _settle(deployment, live, of_coder, custom)
+    steps = _settle(deployment, live, of_coder)
     done = _finish(deployment, steps, live)
     differing = [
         f"{step.name}: {step.op}" + (f" {', '.join(step.diffs)}" if step.diffs else "")
@@ -214,7 +216,6 @@ def _settle(
     deployment: Deployment,
     live: Mapping[Object, Mapping[str, Any]],
     there: set[str],
-    custom: set[str],
 ) -> dict[str, ForeseenStep]:
     """Write values of what is there into the state; return what a preview says then.
 
@@ -222,14 +223,18 @@ def _settle(
         deployment: the stack.
         live: what the program patches, as it is.
         there: URNs of the templates that are there and the state does not know.
-        custom: URNs of custom resources, of which an import reads the metadata alone.
     """
     steps = observe(deployment.stack)
     state = StackState(deployment.stack)
     said = _edit(deployment, state, steps, live)
     existing = Existing(deployment.api, deployment.settings.coder.organization)
     taken = templates.take_all(existing, state, steps, there, deployment.ready.work_dir)
-    for urn in custom & state.resources.keys() & steps.keys():
+    custom = {
+        urn
+        for urn, resource in state.resources.items()
+        if is_custom(resource["type"]) and resource["inputs"].keys() <= _METADATA
+    }
+    for urn in custom & steps.keys():
         state.resources[urn]["inputs"] = dict(steps[urn].inputs)
     if not state.changed:
         return steps
@@ -267,6 +272,7 @@ def _edit(
     pods = {
         name: found for (kind, name), found in live.items() if kind == PATCHED[DEPLOYMENT_PATCH]
     }
+    settling.owners(state)
     said = [*settling.password(state, shown), *settling.rotation(state, pods, same)]
     for resource in state.of_type(MCP_SERVER):
         step = steps.get(resource["urn"])

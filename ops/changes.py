@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.boundary.credentials import HIDDEN, without
+from ops import tokens
 
 SECRET = HIDDEN  # also the engine's own word
 UNKNOWN = "[known after the update]"
@@ -47,7 +48,8 @@ class Step:
 
     `touched` names the properties that the provider calls changed, and `details` the path of each
     value with `add`, `delete` or `update`: of a secret, and of what it compares with its own
-    record alone, that is all there is to show.
+    record alone, that is all there is to show. `live` is a patched Deployment as the provider last
+    read it: a refresh cuts the inputs of a patch, entry by entry, to the form of the old ones.
     """
 
     op: str
@@ -57,6 +59,7 @@ class Step:
     new: Mapping[str, Any]
     touched: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
+    live: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -121,9 +124,19 @@ def _step(op: str, metadata: Mapping[str, Any]) -> Step:
         str(metadata["type"]),
         _inputs(metadata, "old"),
         _inputs(metadata, "new"),
-        tuple(metadata.get("diffs") or ()),
+        # pulumi-kubernetes gives the paths alone.
+        tuple(metadata.get("diffs") or metadata.get("details") or ()),
         dict(metadata.get("details") or {}),
+        _live(metadata),
     )
+
+
+def _live(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    if metadata["type"] != tokens.DEPLOYMENT_PATCH:
+        return {}
+    live = without_secrets((metadata.get("old") or {}).get("outputs") or {})
+    assert isinstance(live, dict)  # noqa: S101  a mapping without signature stays one
+    return live
 
 
 def _inputs(metadata: Mapping[str, Any], side: str) -> Mapping[str, Any]:

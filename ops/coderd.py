@@ -61,7 +61,7 @@ def coderd(
     ]
     if not patches and not secrets:
         return Coderd()
-    before = _variables(old, (step.old for step in patches))
+    before = _variables(old, (step.live or step.old for step in patches))
     after = _variables(new, (step.new for step in patches))
     changes = {each.path: each for each in differences(before, after)}
     for step in secrets:
@@ -102,7 +102,7 @@ def _environment(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for container in place if isinstance(place, list) else ():
         for variable in container.get("env") or ():
             name = str(variable.get("name"))
-            # A refresh puts variables of the chart's there, which were never the stack's.
+            # In what was read there are the chart's, which were never the stack's.
             if variables.is_own(name):
                 yield name, SECRET if "valueFrom" in variable else text(variable.get("value") or "")
 

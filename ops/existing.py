@@ -42,6 +42,7 @@ _BUILT_IN: Final = frozenset(
 )
 # The engine's own words for a provider that found nothing; everything else is a failure.
 _ABSENT: Final = re.compile(r"resource '[^']*' does not exist\s*\Z")
+_UNREACHABLE: Final = "configured Kubernetes cluster is unreachable"
 # What coderd adds to the tags of every import.
 _OWN_TAGS: Final = frozenset({"scope", "owner"})
 
@@ -100,6 +101,7 @@ def _read(
     names = {f"existing-{place}": key for place, key in enumerate(wanted)}
     found: dict[Object, dict[str, Any]] = {}
     failed: dict[Any, str] = {}
+    unreachable: dict[Any, str] = {}
 
     def program() -> None:
         from pulumi_kubernetes import Provider  # noqa: PLC0415
@@ -124,8 +126,12 @@ def _read(
             if key is not None and step.new is not None:
                 found[key] = dict(step.new.outputs or {})
         told = event.diagnostic_event
-        if told is not None and told.severity == "error" and told.urn:
+        if told is None or not told.urn:
+            return
+        if told.severity == "error":
             failed[names.get(_name(told.urn))] = told.message
+        elif _UNREACHABLE in told.message:
+            unreachable[names.get(_name(told.urn))] = told.message
 
     try:
         with _quiet():
@@ -133,7 +139,8 @@ def _read(
     except diagnostics.RunError as error:
         if not failed:
             failed[None] = str(error)
-    return found, failed
+    # The error itself advises to forget what the state knows; the warning before it says why.
+    return found, failed | {key: unreachable[key] for key in failed.keys() & unreachable.keys()}
 
 
 @contextmanager

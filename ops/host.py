@@ -224,7 +224,7 @@ def _step(metadata: Any) -> dict[str, Any]:
             path: each.diff_kind.value for path, each in (metadata.detailed_diff or {}).items()
         },
         **{
-            side: {"inputs": state.inputs} if state else None
+            side: {"inputs": state.inputs, "outputs": state.outputs} if state else None
             for side, state in (("old", metadata.old), ("new", metadata.new))
         },
     }

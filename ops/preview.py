@@ -137,7 +137,9 @@ def _registered(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str,
 
 def _plain(metadata: Any) -> dict[str, Any]:
     def side(state: Any) -> dict[str, Any] | None:
-        return None if state is None else {"inputs": state.inputs or {}}
+        if state is None:
+            return None
+        return {"inputs": state.inputs or {}, "outputs": state.outputs or {}}
 
     return {
         "op": metadata.op,

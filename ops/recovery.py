@@ -16,7 +16,7 @@ from typing import Any, Final
 from pulumi import automation
 
 from components.coder.api import CoderdError
-from ops import diagnostics, engine, history, project, terminal
+from ops import diagnostics, engine, history, project, settling, terminal
 from ops.adopt import Candidate, Deployment, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError
@@ -189,17 +189,8 @@ def _foreign(deployment: Deployment, state: StackState, candidate: Candidate) ->
             return ""
         return "is there already with another address or name, and is not what was being made"
     live = deployment.objects([(step.type, step.object_id)])[step.type, step.object_id]
-    others = sorted(each for each in _managers(live) if not each.startswith(_MANAGER))
+    others = sorted(each for each in set(settling.managers(live)) if not each.startswith(_MANAGER))
     return f"is there already, with fields of {', '.join(others)}" if others else ""
-
-
-def _managers(live: Mapping[str, Any]) -> set[str]:
-    """Return who has set fields of an object; what controllers report of it counts for nobody."""
-    return {
-        str(each.get("manager"))
-        for each in live["metadata"].get("managedFields") or ()
-        if not each.get("subresource")
-    }
 
 
 def _me(deployment: Deployment) -> str:
@@ -233,11 +224,15 @@ def _take(
         if each.step.urn in made:
             continue
         resource = unfinished.creating[each.step.urn]
-        organization, _, _ = str(each.id).partition("/")
-        known = {"organizationId": organization} if each.step.type == MCP_SERVER else {}
-        identifier = str(each.id).rpartition("/")[2] if known else str(each.id)
+        identifier = str(each.id)
+        if each.step.type == MCP_SERVER:
+            organization, _, identifier = identifier.partition("/")
+            known = {"organizationId": organization, "id": identifier}
+        else:
+            key = each.step.type, each.step.object_id
+            known = settling.owner(deployment.objects([key])[key])
         # A refresh reads the rest, by the provider's own rules.
-        outputs = {**resource["inputs"], **known, **({"id": identifier} if known else {})}
+        outputs = {**resource["inputs"], **known}
         state.put({**resource, "id": identifier, "outputs": outputs})
         said.append(f"{each.label}{_MADE}")
     return said
@@ -258,7 +253,7 @@ def _take_patches(deployment: Deployment, state: StackState, unfinished: Left) -
     for (kind, identifier), resource in made.items():
         manager = resource["inputs"]["metadata"].get("annotations", {}).get(_PATCH_MANAGER)
         there = live.get((kind, identifier))
-        if manager is None or there is None or manager not in _managers(there):
+        if manager is None or there is None or manager not in settling.managers(there):
             continue
         outputs = {**resource["inputs"], "__fieldManager": manager}
         state.put({**resource, "id": identifier, "outputs": outputs})

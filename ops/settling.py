@@ -23,6 +23,8 @@ from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, SECRET
 _PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a type token
 _ID: Final = "random:index/randomId:RandomId"
 _BCRYPT_BYTES: Final = 72
+_MANAGER: Final = "pulumi-kubernetes-"
+_RECORDED: Final = "__fieldManager"  # where pulumi-kubernetes keeps it in its outputs
 
 
 def password(state: StackState, shown: Mapping[str, Resource]) -> Iterator[str]:
@@ -93,6 +95,40 @@ def random_id(content: bytes) -> dict[str, str]:
         "dec": str(int.from_bytes(content, "big")),
         "hex": content.hex(),
     }
+
+
+def managers(live: Mapping[str, Any]) -> list[str]:
+    """Return who has set fields of an object, the latest last.
+
+    What controllers report of it in a subresource counts for nobody.
+    """
+    entries = [
+        each for each in live["metadata"].get("managedFields") or () if not each.get("subresource")
+    ]
+    entries.sort(key=lambda each: str(each.get("time")))
+    return [str(each.get("manager")) for each in entries]
+
+
+def owner(live: Mapping[str, Any]) -> dict[str, str]:
+    """Return by which name pulumi-kubernetes owns an object that it applied, as it records it.
+
+    It makes that name up where the state has none, and is in conflict with its own earlier one
+    then. An object that it created without applying has the bare name, which it gives up itself.
+    """
+    names = [name for name in managers(live) if name.startswith(_MANAGER)]
+    return {_RECORDED: names[-1]} if names else {}
+
+
+def owners(state: StackState) -> None:
+    """Have every imported object go on under the name by which an earlier state applied it.
+
+    Args:
+        state: changed in place.
+    """
+    for resource in state.resources.values():
+        recorded = resource.get("outputs", {}).get(_RECORDED)
+        if recorded is not None and recorded not in managers(resource["outputs"]):
+            resource["outputs"] |= owner(resource["outputs"])
 
 
 def inputs(resource: Resource, step: ForeseenStep) -> None:

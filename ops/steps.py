@@ -28,7 +28,7 @@ class ForeseenStep:
         type: its type token.
         inputs: as the program gives them, secrets masked.
         outputs: as far as the provider foresees them, secrets masked.
-        diffs: the inputs that differ.
+        diffs: the inputs that differ, or the paths of what does, as its provider tells.
         parent: URN of the component that it belongs to.
         provider: the engine's reference to its provider.
     """
@@ -85,7 +85,10 @@ def observe(stack: automation.Stack) -> dict[str, ForeseenStep]:
             type=metadata.type,
             inputs=state.inputs or (before.inputs if before else {}),
             outputs=state.outputs or {},
-            diffs=tuple(metadata.diffs or (before.diffs if before else ())),
+            # pulumi-kubernetes gives the paths alone.
+            diffs=tuple(
+                metadata.diffs or metadata.detailed_diff or (before.diffs if before else ())
+            ),
             parent=state.parent or "",
             provider=state.provider or "",
         )

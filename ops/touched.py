@@ -23,7 +23,13 @@ PROGRAM: Final = (
 )
 """What every stack is made from: files, and folders that end in a slash. The engine is one."""
 
-STAND_INS: Final = ("local/", "tools/etcd/", "tools/kube-apiserver/")
+STAND_INS: Final = (
+    "local/",
+    "toolchain/",
+    "tools/etcd/",
+    "tools/kubernetes/",
+    "tools/pulumi-resource-kubernetes/",
+)
 """What the stack local alone runs on."""
 
 # What GitHub and GitLab give as the commit before the first one of a branch.

@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,17 +17,16 @@ from pathlib import Path
 
 import httpx
 
-from local.daemon import Daemon, DaemonError
+from local.daemon import Daemon, DaemonError, python_environment
+from local.ports import all_free, free_ports
 
 TOKEN_FILE = "session-token"  # noqa: S105 (the name of a file)
 EXTERNAL_AUTH: Mapping[str, Sequence[str]] = {"gitlab": ("admin", "developer")}
 """External logins of a deployment by id, and the users who have logged in, unless others are
 given."""
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.02
-_PORT_SECONDS = 1.0
 
 
 class CoderdError(Exception):
@@ -110,7 +108,7 @@ class Coderd:
                 self._daemon.stop()
                 self._options_file.write_text(json.dumps(self._options()))
                 self._write_token()
-                self._daemon.start(self._command(self._choose_port()), env=_environment())
+                self._daemon.start(self._command(self._choose_port()), env=python_environment())
                 self._await_ready()
             except DaemonError as error:
                 raise CoderdError(str(error)) from None
@@ -203,16 +201,8 @@ class Coderd:
             port = int(path.read_text())
         except (FileNotFoundError, ValueError):
             port = 0
-        deadline = time.monotonic() + _PORT_SECONDS
-        # A process that was killed a moment ago may hold its port a little longer.
-        while port and not _is_free(port):
-            if time.monotonic() > deadline:
-                port = 0
-            time.sleep(_POLL_SECONDS)
-        if not port:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
+        if not port or not all_free([port]):
+            (port,) = free_ports(1)
             _write_private(path, str(port))
         return port
 
@@ -230,21 +220,6 @@ def parse_login(text: str) -> tuple[str, list[str]]:
     """An external login on the command line: `ID` or `ID=USER,USER`."""
     id, _, names = text.partition("=")
     return id, [name for name in names.split(",") if name]
-
-
-def _environment() -> dict[str, str]:
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{_ROOT}{os.pathsep}{path}" if path else str(_ROOT)}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _write_private(path: Path, text: str) -> None:

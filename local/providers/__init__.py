@@ -1,17 +1,50 @@
-"""Providers that the engine attaches to, in place of plugins it would have to download."""
+"""The engine's providers: plugins where they can be had, stand-ins elsewhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from local import tools
+from toolchain import plugins
+
 _MODULES: Final = {
     "random": ("local.providers.random", "RandomProvider"),
-    "kubernetes": ("local.providers.kubernetes", "KubernetesProvider"),
     "coderd": ("local.providers.coderd", "CoderdProvider"),
 }
+
+
+_SERVED_BY: Final = {"random": "random", "terraform-provider": "coderd"}
+"""The package that stands in for a plugin, by the plugin's name."""
+
+
+def locate(engine: Callable[[], Path], progress: tools.Progress) -> tuple[plugins.Located, ...]:
+    """Find the plugins of the program's packages.
+
+    Args:
+        engine: returns the engine, which downloads plugins.
+        progress: told where each is from.
+
+    Raises:
+        tools.ToolError: a plugin that nothing stands in for cannot be built.
+    """
+
+    def build(binary: str, *, only_kept: bool) -> Path | None:
+        if only_kept or binary not in tools.TOOLS:
+            return tools.kept(binary)
+        return tools.build(binary, progress)
+
+    finder = plugins.Finder(engine, tools.cache() / "pulumi-home", build, progress)
+    located = finder.all(plugins.wanted())
+    progress(plugins.summary(located))
+    return located
+
+
+def stood_in(located: Sequence[plugins.Located]) -> tuple[str, ...]:
+    """Return the packages that have to be served: those whose plugins are not there."""
+    return tuple(_SERVED_BY[one.plugin.name] for one in located if one.binary is None)
 
 
 @contextmanager
@@ -19,7 +52,7 @@ def serve(*names: str, root: Path) -> Iterator[dict[str, int]]:
     """Serve packages to the engine for as long as the context lasts.
 
     Args:
-        names: "random", "kubernetes", "coderd".
+        names: "random", "coderd".
         root: directory of Pulumi.yaml, which relative paths in inputs start from.
 
     Yields:
@@ -51,12 +84,15 @@ def debug_providers(ports: Mapping[str, int]) -> str:
 
 
 def engine_environment(ports: Mapping[str, int]) -> dict[str, str]:
-    """Environment variables with which the engine uses the served providers and nothing else.
+    """Environment variables with which the engine uses what it was given and nothing else.
 
-    Without the second one the engine looks for the plugins of an existing state on the network
-    before it asks the attached providers, which takes seconds and fails behind a firewall.
+    It attaches to the served providers, looks for no plugin on the network (it does so for those of
+    an existing state before it asks the attached ones, which takes seconds and fails behind a
+    firewall), and takes none from PATH, which is a warning in every preview: what is there was
+    linked into its own folder.
     """
-    return {
-        "PULUMI_DEBUG_PROVIDERS": debug_providers(ports),
+    only = {
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
     }
+    return {**only, "PULUMI_DEBUG_PROVIDERS": debug_providers(ports)} if ports else only

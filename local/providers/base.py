@@ -34,51 +34,15 @@ class ProviderError(Exception):
         self.code = code
 
 
-class InitFailed(ProviderError):
-    """The object exists, but did not become what was asked for in time.
-
-    The engine keeps the object in its state and tries again with the next update.
-
-    Args:
-        id: identity of the object.
-        state: its outputs.
-        inputs: the inputs it was made from.
-        reasons: why it is not ready, one sentence each.
-    """
-
-    def __init__(self, id: str, state: Properties, inputs: Properties, reasons: list[str]) -> None:
-        super().__init__("; ".join(reasons) or "the resource did not become ready")
-        self.id = id
-        self.state = state
-        self.inputs = inputs
-        self.reasons = reasons
-
-
-@dataclass(frozen=True)
-class Autoname:
-    """A name the engine proposes for a resource without one; `disabled` forbids making one up."""
-
-    proposed: str
-    enforced: bool = False
-    disabled: bool = False
-
-
 @dataclass(frozen=True)
 class Call:
-    """What a call is about.
-
-    `timeout` is in seconds, 0 where the program sets none. `seed` makes random names
-    reproducible within one update.
-    """
+    """What a call is about."""
 
     urn: str
     type: str
     name: str
     id: str = ""
-    timeout: float = 0.0
     preview: bool = False
-    seed: bytes = b""
-    autoname: Autoname | None = None
     ignore_changes: tuple[str, ...] = ()
 
 
@@ -107,7 +71,6 @@ class Difference:
     """
 
     changes: Mapping[str, Change] = field(default_factory=dict)
-    delete_before_replace: bool = False
     of_inputs: bool = True
     detailed: bool = True
 

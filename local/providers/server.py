@@ -13,26 +13,23 @@ from concurrent import futures
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
 from local.providers.base import (
     ENGINE_KEYS,
-    Autoname,
     Call,
     Checked,
     Difference,
-    InitFailed,
     Provider,
     ProviderError,
 )
@@ -94,8 +91,6 @@ def _answer(method: Callable[..., Any]) -> Callable[..., Any]:
         connection = self.connection(context)
         try:
             return method(self, connection, request)
-        except InitFailed as error:
-            return _abort_init_failed(context, connection, error)
         except ProviderError as error:
             context.abort(error.code, str(error))
         except Exception as error:  # noqa: BLE001
@@ -108,26 +103,6 @@ def _answer(method: Callable[..., Any]) -> Callable[..., Any]:
             )
 
     return call
-
-
-def _abort_init_failed(
-    context: grpc.ServicerContext, connection: _Connection, error: InitFailed
-) -> NoReturn:
-    detail = any_pb2.Any()
-    detail.Pack(
-        provider_pb2.ErrorResourceInitFailed(
-            id=error.id,
-            properties=encode(error.state, secrets=connection.accept_secrets),
-            inputs=encode(error.inputs, secrets=connection.accept_secrets),
-            reasons=error.reasons,
-        )
-    )
-    status = status_pb2.Status(
-        code=grpc.StatusCode.UNKNOWN.value[0], message=str(error), details=[detail]
-    )
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(grpc.StatusCode.UNKNOWN, str(error))
-    raise AssertionError("abort returned")
 
 
 def _call(request: Any, **more: Any) -> Call:
@@ -154,7 +129,6 @@ def _difference(found: Difference) -> provider_pb2.DiffResponse:
             if found.detailed
         },
         hasDetailedDiff=found.detailed,
-        deleteBeforeReplace=found.delete_before_replace,
     )
 
 
@@ -268,18 +242,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answer
     def Check(self, connection: _Connection, request: Any) -> Any:
-        autoname = None
-        if request.HasField("autonaming"):
-            modes = provider_pb2.CheckRequest.AutonamingOptions
-            autoname = Autoname(
-                proposed=request.autonaming.proposed_name,
-                enforced=request.autonaming.mode == modes.ENFORCE,
-                disabled=request.autonaming.mode == modes.DISABLE,
-            )
         checked = connection.provider.check(
-            _call(request, seed=request.randomSeed, autoname=autoname),
-            decode(request.olds),
-            decode(request.news),
+            _call(request), decode(request.olds), decode(request.news)
         )
         return provider_pb2.CheckResponse(
             inputs=encode(checked.inputs, secrets=connection.accept_secrets),
@@ -300,7 +264,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @_answer
     def Create(self, connection: _Connection, request: Any) -> Any:
         made = connection.provider.create(
-            _call(request, timeout=request.timeout, preview=request.preview),
+            _call(request, preview=request.preview),
             decode(request.properties),
         )
         return provider_pb2.CreateResponse(
@@ -310,7 +274,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @_answer
     def Read(self, connection: _Connection, request: Any) -> Any:
         found = connection.provider.read(
-            _call(request, id=request.id, timeout=request.timeout),
+            _call(request, id=request.id),
             decode(request.inputs),
             decode(request.properties),
         )
@@ -328,7 +292,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             _call(
                 request,
                 id=request.id,
-                timeout=request.timeout,
                 preview=request.preview,
                 ignore_changes=tuple(request.ignoreChanges),
             ),
@@ -343,7 +306,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @_answer
     def Delete(self, connection: _Connection, request: Any) -> Any:
         connection.provider.delete(
-            _call(request, id=request.id, timeout=request.timeout),
+            _call(request, id=request.id),
             decode(request.old_inputs),
             decode(request.properties),
         )

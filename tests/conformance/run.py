@@ -27,6 +27,7 @@ from tests.conformance import parts, walk
 from tests.conformance.cluster import NamespaceError, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates
 from tests.conformance.project import CommandFailedError, Project
+from toolchain import plugins
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 # Coder's limit of 32, less what the templates' names end in.
@@ -160,13 +161,16 @@ class Run:
     @contextmanager
     def _engine(self) -> Iterator[tuple[parts.EngineParts, Project]]:
         """Find the engine and serve the plugins that are missing."""
-        found = parts.find(self.environment, ROOT, self.told)
-        variables: dict[str, str] = {}
-        with ExitStack() as stack:
-            if found.stand_ins:
-                root = self.folder / "project"
-                ports = stack.enter_context(providers.serve(*found.stand_ins, root=root))
-                variables = providers.engine_environment(ports)
+        found = parts.find(self.environment, self.told)
+        home = self.folder / "pulumi-home"
+        variables = {"PULUMI_HOME": str(home)}
+        for located in found.plugins:
+            variables |= located.environment
+            if located.binary is not None:
+                plugins.link(home, located)
+        with providers.serve(*found.stand_ins, root=self.folder / "project") as ports:
+            if ports:
+                variables["PULUMI_DEBUG_PROVIDERS"] = providers.debug_providers(ports)
             yield (
                 found,
                 Project(self.folder, self.options.name, found.binary, variables, self.told),
@@ -194,9 +198,8 @@ class Run:
             local = LocalCluster(state)
             stack.callback(local.stop)
             local.start(self.told)
-            local.seed()
             kubeconfig, context = str(local.kubeconfig), CONTEXT
-        # Stand-ins of plugins run in this process and look for the cluster as plugins do.
+        # Commands of the project look for the cluster as they would without this run.
         stack.enter_context(patch.dict(os.environ, KUBECONFIG=kubeconfig))
         coder = OwnTemplates(url, token, self.options.name)
         cluster = OwnNamespace(kubeconfig, context, self.options.name)
@@ -232,7 +235,7 @@ class Run:
     def _lay_out(self, project: Project, place: Place) -> None:
         self.told("copying the program")
         settings = walk.settings(place.coder, place.facts, place.context)
-        if not (place.parts[1].real and place.cluster.has_controllers()):
+        if not place.cluster.has_controllers():
             self.told("no controller acts on a Deployment there: rollouts are not waited for")
             settings["coder"]["waitForRollout"] = False
         if not place.cluster.has_rules():

@@ -17,6 +17,7 @@ from tests.conformance import parts, walk
 from tests.conformance.project import CommandFailedError, Project
 from tests.conformance.run import Place, Run, RunOptions, RunRefusedError
 from tests.conformance.walk import StepOutcome
+from toolchain.plugins import Located, Origin, Plugin
 
 STEPS = ["preview", "up", "nothing", "change", "drift", "adopt", "rollback", "destroy"]
 
@@ -25,11 +26,7 @@ STEPS = ["preview", "up", "nothing", "change", "drift", "adopt", "rollback", "de
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in ("CODER_URL", "CODER_SESSION_TOKEN", "KUBECONFIG"):
         monkeypatch.delenv(name, raising=False)
-    home = tmp_path / "home"
-    home.mkdir()
-    # The engine goes on without a log where it cannot make the folder.
-    (home / "logs").touch()
-    monkeypatch.setenv("PULUMI_HOME", str(home))
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     lines: list[str] = []
     return Run(RunOptions("walk", brief=True), lines.append, tmp_path / "runs", dict(os.environ))
 
@@ -189,15 +186,13 @@ def test_a_command_that_is_cut_off_may_put_its_state_in_order(tmp_path: Path) ->
     assert next(project.logs.glob("*.log")).read_text() == "begun\nin order\n"
 
 
-def test_a_plugin_counts_only_in_the_version_that_is_asked_for(tmp_path: Path) -> None:
-    installed = {("random", "4.21.4")}
-    assert parts._plugin("random", "4.21.4", installed, "").real
-    other = parts._plugin("random", "4.21.5", installed, "")
-    assert other == parts.Part(
-        "plugin random", False, "pulumi plugin install resource random 4.21.5"
+def test_what_is_said_of_a_plugin(tmp_path: Path) -> None:
+    random = Plugin("random", "4.21.4")
+    assert parts.plugin_part(Located(random, Origin.FOUND, tmp_path / "plugin")) == parts.Part(
+        "plugin random", True, f"4.21.4, found: {tmp_path}/plugin"
     )
-    on_path = tmp_path / "pulumi-resource-random"
-    on_path.touch(mode=0o755)
-    assert parts._plugin("random", "4.21.5", installed, str(tmp_path)) == parts.Part(
-        "plugin random", True, str(on_path)
+    bridge = Plugin("terraform-provider", "1.1.3", ("registry.example.org/a/b", "0.1.0"))
+    problem = "pulumi plugin install resource terraform-provider 1.1.3: no such host"
+    assert parts.plugin_part(Located(bridge, Origin.STOOD_IN, problem=problem)) == parts.Part(
+        "plugin terraform-provider with registry.example.org/a/b 0.1.0", False, problem
     )

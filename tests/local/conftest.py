@@ -13,7 +13,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path_factory.mktemp("api-server"))
     cluster.start()
     try:
-        cluster.seed()
         yield cluster
     finally:
         cluster.stop()

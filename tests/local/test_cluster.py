@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from local import cluster as cluster_module
-from local.cluster import CONTEXT, Cluster, ClusterError, find
+from local.cluster import CONTEXT, PROGRAMS, Cluster, ClusterError, find
 from local.seed import ENVIRONMENT
 
 
@@ -59,14 +59,12 @@ def test_state_survives_stop_crash_and_restart(
     _start_twice_at_once(own_cluster)
     assert own_cluster.running
     kubeconfig = own_cluster.kubeconfig.read_bytes()
-    pids = {name: _pid(own_cluster, name) for name in ("etcd", "kube-apiserver")}
+    pids = {name: _pid(own_cluster, name) for name in (*PROGRAMS, "node")}
 
     # Idempotent, also through another object, as a second command would see it.
     Cluster(own_cluster.directory.parent).start()
     assert {name: _pid(own_cluster, name) for name in pids} == pids
 
-    assert not own_cluster.seeded
-    own_cluster.seed()
     assert own_cluster.seeded
     with own_cluster.client() as client:
         made = client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"]
@@ -187,17 +185,19 @@ def test_seed_is_what_the_chart_leaves_and_is_made_once(cluster: Cluster) -> Non
     path = "/apis/apps/v1/namespaces/coder/deployments/coder"
     with cluster.client() as client:
         before = client.get(path).json()
-        cluster.seed()
+        cluster._seed()
         after = client.get(path).json()
         names = {
             item["metadata"]["name"] for item in client.get("/api/v1/namespaces").json()["items"]
         }
-    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
     assert {"coder", "coder-workspaces", "monitoring"} <= names
     container = after["spec"]["template"]["spec"]["containers"][0]
     assert container["name"] == "coder"
     assert [entry["name"] for entry in container["env"]] == [e["name"] for e in ENVIRONMENT]
-    assert {entry["manager"] for entry in after["metadata"]["managedFields"]} == {"helm"}
+    managers = {entry["manager"]: entry for entry in after["metadata"]["managedFields"]}
+    assert set(managers) == {"helm", "kube-controller-manager"}
+    assert managers["kube-controller-manager"]["subresource"] == "status"
 
 
 def test_find_prefers_assets_then_path_then_builds(
@@ -213,6 +213,10 @@ def test_find_prefers_assets_then_path_then_builds(
     assert find("etcd") == tmp_path / "assets" / "etcd"
     with pytest.raises(ClusterError, match=r"there is no program kube-apiserver in it"):
         find("kube-apiserver")
+    manager = tmp_path / "path" / "kube-controller-manager"
+    manager.write_text("#!/bin/sh\n")
+    manager.chmod(0o755)
+    assert find("kube-controller-manager") == manager, "which the assets never have"
     monkeypatch.delenv("KUBEBUILDER_ASSETS")
     assert find("etcd") == tmp_path / "path" / "etcd"
     monkeypatch.setenv("PATH", str(tmp_path))

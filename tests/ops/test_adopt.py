@@ -2,10 +2,8 @@
 
 import base64
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -13,19 +11,12 @@ import pytest
 import yaml
 from pulumi import automation
 
-from components.coder.api import Coderd, CoderdApi
 from local.environment import Environment
-from ops import adopt, engine, history, stacks, tokens
+from ops import adopt, history, tokens
 from ops.adoption import templates
 from ops.existing import ExistingError, objects
 from ops.steps import ForeseenStep, observe
-
-CHANGES: dict[str, Any] = {
-    "templates": [{"name": "open"}],
-    "network": {"enabled": True},
-    "grafana": {"dashboards": ["agent-firewall"]},
-    "mcpServers": [],
-}
+from tests.ops.adopt_world import World, changing, labels, resources
 
 
 def step(op: str, kind: str, name: str, inputs: dict[str, Any]) -> ForeseenStep:
@@ -65,71 +56,6 @@ def test_the_plan_looks_for_what_would_be_created() -> None:
     assert [urn.rsplit("::", 1)[1] for urn in found.before] == ["dashboards", "pet"]
 
 
-@dataclass
-class World:
-    """A deployment, and stacks that may have lost their state."""
-
-    environment: Environment
-    said: list[str] = field(default_factory=list)
-    made: set[str] = field(default_factory=set)
-
-    @contextmanager
-    def session(self, changes: dict[str, Any] | None = None) -> Iterator[engine.Session]:
-        state = self.environment.state
-        with engine.session(
-            "local", lambda _: None, state=state, changes={**CHANGES, **(changes or {})}
-        ) as ready:
-            yield ready
-
-    def up(self, changes: dict[str, Any] | None = None) -> None:
-        with self.session(changes) as ready:
-            ready.stack.up()
-            self.made = labels(ready)
-
-    def lose_the_state(self) -> None:
-        shutil.rmtree(self.environment.state / "state")
-
-    def adopt(
-        self, ready: engine.Session, transport: httpx.BaseTransport | None = None
-    ) -> adopt.Adoption:
-        settings = stacks.settings("local", ready.work_dir)
-        coderd = Coderd(settings.coder.api, self.environment.coderd.token, transport)
-        with CoderdApi(coderd) as api:
-            return adopt.take_over(
-                adopt.Deployment(ready, settings, api, RECORD.message(), self.said.append)
-            )
-
-    def kubernetes(self, method: str, path: str, **content: Any) -> Any:
-        with self.environment.cluster.client() as client:
-            answer = client.request(method, path, **content)
-            assert answer.is_success, answer.text
-            return answer.json()
-
-    def everything(self) -> dict[str, Any]:
-        """Return all that a person or a pod could notice, with the versions it had."""
-        found: dict[str, Any] = {}
-        for path in (
-            "/api/v1/namespaces/monitoring/configmaps",
-            "/api/v1/namespaces/monitoring/secrets",
-            "/api/v1/namespaces/coder/secrets",
-            "/apis/apps/v1/namespaces/coder/deployments",
-            "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies",
-            "/api/v1/namespaces/coder-workspaces/resourcequotas",
-            "/api/v1/namespaces/coder-workspaces/limitranges",
-            "/api/v1/namespaces",
-        ):
-            for each in self.kubernetes("GET", path)["items"]:
-                found[f"{path}/{each['metadata']['name']}"] = each["metadata"]["resourceVersion"]
-        with self.environment.coderd.client() as client:
-            for template in client.get("/api/v2/organizations/default/templates").json():
-                versions = client.get(f"/api/v2/templates/{template['id']}/versions").json()
-                found[template["name"]] = (template, versions)
-        return found
-
-
-RECORD = history.Record("adopt", "a" * 40, False, "main", "ada@example.com")
-
-
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     environment = Environment(state=tmp_path_factory.mktemp("state"))
@@ -161,29 +87,6 @@ def world(deployment: Environment, monkeypatch: pytest.MonkeyPatch) -> World:
             world.up()
         world.up()
     return world
-
-
-def resources(ready: engine.Session) -> dict[str, Any]:
-    deployment = ready.stack.export_stack().deployment or {}
-    return {each["urn"]: each for each in deployment["resources"]}
-
-
-def labels(ready: engine.Session) -> set[str]:
-    """Return what a stack has that exists outside of its state."""
-    found = set()
-    for each in resources(ready).values():
-        kind = each["type"].rpartition(":")[2]
-        if kind in {"Template", "AgentsMcpServer"}:
-            inputs = each["inputs"]
-            found.add(f"template {inputs['name']}" if kind == "Template" else "MCP server notes")
-        elif each["type"].startswith("kubernetes:") and not kind.endswith("Patch"):
-            found.add(f"{kind} {each['id']}")
-    assert {"template open", "Secret monitoring/aigov-grafana-db"} < found
-    return found
-
-
-def changing(ready: engine.Session) -> dict[str, str]:
-    return {each.name: each.op for each in observe(ready.stack).values() if each.op != "same"}
 
 
 def test_a_lost_state_is_learnt_again_and_nothing_is_touched(world: World) -> None:
@@ -249,7 +152,9 @@ def test_what_someone_changed_is_the_one_change_left(
     with world.session() as ready:
         done = world.adopt(ready)
         assert set(done.taken) == world.made, "a field of somebody else is no reason to stop"
-        assert done.differing == ("dashboards-agent-firewall: update metadata",)
+        assert done.differing == (
+            "dashboards-agent-firewall: update metadata.annotations.grafana_folder",
+        )
         with pytest.raises(automation.CommandError, match='conflict with "somebody-else"'):
             ready.stack.preview()
         # The way out that the documentation names.
@@ -451,7 +356,7 @@ def test_what_cannot_be_asked_is_an_error_and_no_absence(empty: World) -> None:
         for transport, message in cases:
             with pytest.raises(ExistingError, match=message):
                 empty.adopt(ready, transport)
-        for token, message in (("wrong", "Unauthorized"), (nobody(empty), "forbidden")):
+        for token, message in (("wrong", "provide credentials"), (nobody(empty), "forbidden")):
             with kubeconfig(empty, token), pytest.raises(ExistingError, match=message) as refused:
                 objects(ready.stack, None, [("kubernetes:core/v1:Secret", "coder/x")])
             assert str(refused.value).startswith("cannot look for Secret coder/x: ")

@@ -21,6 +21,7 @@ def event(op: str, type_: str = "kubernetes:core/v1:ConfigMap", **sides: Any) ->
         "urn": URN.format(sides.pop("path", type_), sides.pop("name", "thing")),
         "type": type_,
         "diffs": sides.pop("diffs", None),
+        "details": sides.pop("details", None),
         **{side: {"inputs": inputs} for side, inputs in sides.items()},
     }
 
@@ -162,3 +163,25 @@ def test_only_a_secret_is_called_one_where_nothing_is_to_be_seen(
 ) -> None:
     (step,) = steps([event("update", old=inputs, new=inputs, diffs=diffs)])
     assert step.unshown == (f"{diffs[0]}: {line}",)
+
+
+def test_a_provider_that_gives_paths_alone_has_touched_them() -> None:
+    inputs = {"data": {"id": "hunter2"}}
+    secret = "kubernetes:core/v1:Secret"
+    (step,) = steps(
+        [event("update", secret, old=inputs, new=inputs, details={"data.id": "update"})]
+    )
+    assert step.touched == ("data.id",)
+    assert step.unshown == ("data.id: a secret value changes",)
+
+
+def test_a_patched_deployment_is_known_as_it_was_read() -> None:
+    kind = "kubernetes:apps/v1:DeploymentPatch"
+    patched = event("update", kind, old={"spec": {}}, new={})
+    patched["old"]["outputs"] = {"spec": {"env": [{"name": "DB_PASSWORD", "value": "hunter2"}]}}
+    (step,) = steps([patched])
+    assert step.live == {"spec": {"env": [{"name": "DB_PASSWORD", "value": SECRET}]}}
+    other = event("update", old={"data": {}}, new={})
+    other["old"]["outputs"] = patched["old"]["outputs"]
+    (step,) = steps([other])
+    assert step.live == {}

@@ -43,8 +43,8 @@ def pod(token: str | None = "a", env: Any = None) -> dict[str, Any]:
     return {"metadata": {"annotations": {}}, "spec": {"template": template}}
 
 
-def patch(op: str = "update", old: Any = None, new: Any = None) -> Step:
-    return step(tokens.DEPLOYMENT_PATCH, op, old, new)
+def patch(op: str = "update", old: Any = None, new: Any = None, live: Any = None) -> Step:
+    return step(tokens.DEPLOYMENT_PATCH, op, old, new, live=live or {})
 
 
 def registered(**variables: str) -> Mapping[str, Any]:
@@ -147,6 +147,11 @@ def test_moving_from_a_patch_of_env_changes_no_variable_but_restarts() -> None:
         secret("delete", parent=tokens.LOGIN),
     ]
     after = registered(**{KEY: SECRET, "CODER_LOGGING_JSON": "a"})
+    assert coderd(steps, {"names": [KEY]}, after) == Coderd((), restarts=True)
+    # A refresh cut them: as many entries as before, by place, with the keys of what stood there.
+    cut = [{"name": "CODER_ACCESS_URL"}, {"name": KEY}]
+    read = [env[2], env[0], env[1]]
+    steps[1] = patch(old=pod(None, cut), new=pod(UNKNOWN), live=pod(None, read))
     assert coderd(steps, {"names": [KEY]}, after) == Coderd((), restarts=True)
     # And back, by a rollback to a commit of before.
     back = [patch(old=pod("a"), new=pod(None, env[:2]))]

@@ -109,3 +109,23 @@ def test_a_patch_was_applied_if_the_object_has_its_manager(
     if taken:
         assert known.resources["p"]["id"] == "coder/coder"
         assert known.resources["p"]["outputs"]["__fieldManager"] == "firewalled-coder"
+
+
+@pytest.mark.parametrize(
+    ("live", "owner"),
+    [
+        (managed(("pulumi-kubernetes-1a2b", "")), {"__fieldManager": "pulumi-kubernetes-1a2b"}),
+        # Of an object that was created, the provider takes its fields over by itself.
+        (managed(("pulumi-kubernetes", "")), {}),
+    ],
+)
+def test_an_object_keeps_the_name_by_which_it_was_applied(
+    live: dict[str, Any], owner: dict[str, str]
+) -> None:
+    making = step(CONFIG_MAP, "a")
+    known = state_of(pending=[("creating", {"urn": "a", "type": CONFIG_MAP, "inputs": {"x": "y"}})])
+    taken = Candidate(making, "ConfigMap monitoring/a", "monitoring/a")
+    deployment = cluster(CONFIG_MAP, "monitoring/a", live)
+    recovery._take(deployment, known, [taken], recovery.left(known), {})
+    assert known.resources["a"]["id"] == "monitoring/a"
+    assert known.resources["a"]["outputs"] == {"x": "y", **owner}

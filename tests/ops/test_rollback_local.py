@@ -15,11 +15,9 @@ import yaml
 
 from local.coderd.store import Store
 from local.environment import Environment
-from local.providers.base import Call, Resource
-from local.providers.kubernetes import KubernetesProvider
-from local.providers.wire import Properties
-from ops import deployed, engine, git, history, rollback
+from ops import deployed, engine, git, history, recovery, rollback
 from ops.hosted import Host, hosted
+from tests.ops.api_proxy import through
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
@@ -169,7 +167,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def _first(world: World) -> None:
     firewalled: dict[str, Any] = {"name": "firewalled", "firewall": {"jail": "landjail"}}
     world.config = {
-        "coder": {"accessUrl": "http://coder.localhost:7080", "waitForRollout": False},
+        "coder": {"accessUrl": "http://coder.localhost:7080"},
         "externalAuth": {"providers": [{"id": "gitlab", "host": "gitlab.example.com"}]},
         "templates": [firewalled, {"name": "open"}],
         "policy": {"groups": ["coder", "python"]},
@@ -251,27 +249,24 @@ def engines(world: World) -> list[int]:
     return found
 
 
-def test_a_rollback_that_is_killed_half_way_can_be_finished(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rollback_that_is_killed_half_way_can_be_finished(world: World) -> None:
     world.at(9)
-    create = KubernetesProvider.create
 
-    def create_and_kill(self: KubernetesProvider, call: Call, new: Properties) -> Resource:
-        made = create(self, call, new)
-        if not call.preview:
-            # The object is there, and the engine never learns it.
-            for process in engines(world):
-                os.kill(process, signal.SIGKILL)
-        return made
+    def kill() -> None:
+        # The object is there, and the engine never learns it.
+        for process in engines(world):
+            os.kill(process, signal.SIGKILL)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(KubernetesProvider, "create", create_and_kill)
-        with pytest.raises(rollback.RollbackError, match="failed on the way"):
-            world.back(2)
+    with (
+        through(world.environment.cluster, kill),
+        pytest.raises(rollback.RollbackError, match="failed on the way"),
+    ):
+        world.back(2)
     assert world.deployed() not in (world.left[9], world.left[2])
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
     world.now.stack.cancel()
+    # The command's first step: without it the provider has forgotten by which name it owns them.
+    recovery.go_on(world.now, "local")
     world.back(2)
     assert world.deployed() == world.left[2]
 

@@ -21,7 +21,6 @@ DEV: dict[str, Any] = {
     "coder": {
         "accessUrl": "https://coder.dev.example.com",
         "namespace": "coder-dev",
-        "waitForRollout": False,
     },
     "templates": [{"name": "open-dev"}, {"name": "closed-dev", "firewall": {"jail": "landjail"}}],
     "workspaces": {"namespace": "workspaces-dev"},
@@ -67,10 +66,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
             for name in ("coder-dev", "monitoring-dev", "workspaces-dev"):
                 body: dict[str, Any] = {"metadata": {"name": name}}
                 client.post("/api/v1/namespaces", json=body).raise_for_status()
-            deployment = json.loads(json.dumps(seed._DEPLOYMENT))
-            deployment["metadata"]["namespace"] = "coder-dev"
-            path = "/apis/apps/v1/namespaces/coder-dev/deployments"
-            client.post(path, json=deployment).raise_for_status()
+            for place, manifest in seed.SEED:
+                if "/namespaces/coder/" in place:
+                    path = place.replace("/coder/", "/coder-dev/")
+                    metadata = {**manifest["metadata"], "namespace": "coder-dev"}
+                    client.post(path, json={**manifest, "metadata": metadata}).raise_for_status()
         yield made
     finally:
         made.remove()

@@ -172,7 +172,7 @@ def test_a_stack_of_the_first_releases_moves_without_losing_a_variable_for_a_mom
         names = {
             each["metadata"]["name"] for each in coderd.get(environment, coderd.SECRETS)["items"]
         }
-        assert names == {OURS}
+        assert names == {OURS, "coder-db-url"}, "its own, and the chart's"
         env = {each["name"] for each in coderd.container(coderd.get(environment))["env"]}
         assert not env & {*before} - {"CODER_PROMETHEUS_ADDRESS"}
         assert preview.assess(session, "local", refresh=True).verdict == "same"

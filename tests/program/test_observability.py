@@ -12,6 +12,7 @@ from ops.engine import Session
 
 RULES = "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules"
 CONFIG_MAPS = "/api/v1/namespaces/monitoring/configmaps"
+SECRETS = "/api/v1/namespaces/monitoring/secrets"
 JOBS = "/apis/batch/v1/namespaces/monitoring/jobs"
 
 
@@ -55,11 +56,14 @@ def test_the_database_role_is_a_file_or_a_job_and_runs_once(
 ) -> None:
     assert stack.stack.outputs()["databaseRole"].value == {"script": "grafana-ro-sql", "job": None}
     assert "grafana_ro.sql" in items(environment, CONFIG_MAPS)["grafana-ro-sql"]["data"]
-    # No controller runs a Job here, so that waiting for it would never end.
-    role = {"delivery": "job", "adminUrlSecret": "coder-db-owner", "wait": False}
+    role = {"delivery": "job", "adminUrlSecret": "coder-db-owner"}
+    owner = {"metadata": {"name": role["adminUrlSecret"]}, "stringData": {"url": "postgres://"}}
+    with environment.cluster.client() as client:
+        client.post(SECRETS, json=owner).raise_for_status()
     with open_stack(changes={"grafana": {"databaseRole": role}}) as session:
         session.stack.up()
         made = items(environment, JOBS)["grafana-ro-role"]
+        assert made["status"]["succeeded"] == 1
         session.stack.up()
         again = items(environment, JOBS)["grafana-ro-role"]
         assert again["metadata"]["uid"] == made["metadata"]["uid"]

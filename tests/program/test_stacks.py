@@ -13,11 +13,6 @@ from ops import deployed, preview, report, stacks
 GROUPS = ("engineering", "platform")
 
 
-def without_a_rollout(committed: Any, stack: str) -> dict[str, Any]:
-    # No controller runs in the local cluster, so no rollout ever ends.
-    return {"coder": {**committed(stack, "coder"), "waitForRollout": False}}
-
-
 def template(environment: Environment, name: str) -> dict[str, Any]:
     with environment.coderd.client() as client:
         found = client.get(f"/api/v2/organizations/default/templates/{name}").raise_for_status()
@@ -50,7 +45,7 @@ def groups(environment: Environment, foreign: Any) -> Any:
 def test_dev_comes_up_with_its_own_settings(
     open_stack: Any, environment: Environment, committed: Any
 ) -> None:
-    with open_stack("dev", without_a_rollout(committed, "dev")) as session:
+    with open_stack("dev") as session:
         try:
             outputs = session.stack.up().outputs
             policy = stacks.policies("dev")["firewalled"]
@@ -72,7 +67,7 @@ def test_dev_comes_up_with_its_own_settings(
 def test_usgov_gives_its_templates_to_its_groups(
     open_stack: Any, environment: Environment, committed: Any, groups: Any
 ) -> None:
-    with open_stack("usgov", without_a_rollout(committed, "usgov")) as session:
+    with open_stack("usgov") as session:
         try:
             outputs = session.stack.up().outputs
             policy = stacks.policies("usgov")["firewalled"]
@@ -87,11 +82,12 @@ def test_usgov_gives_its_templates_to_its_groups(
         except BaseException:
             session.stack.destroy()
             raise
-    changes = without_a_rollout(committed, "usgov")
-    changes["templates"] = [
-        {key: value for key, value in each.items() if key != "access"}
-        for each in committed("usgov", "templates")
-    ]
+    changes = {
+        "templates": [
+            {key: value for key, value in each.items() if key != "access"}
+            for each in committed("usgov", "templates")
+        ]
+    }
     with open_stack("usgov", changes) as session:
         try:
             found = preview.assess(session, "usgov")
@@ -111,7 +107,7 @@ def test_usgov_gives_its_templates_to_its_groups(
 def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
     open_stack: Any, environment: Environment, committed: Any, foreign: Any
 ) -> None:
-    changes = without_a_rollout(committed, "usgov")
+    changes = {"coder": committed("usgov", "coder")}
     with open_stack("usgov", changes) as session:
         with pytest.raises(automation.CommandError) as error:
             session.stack.up()
@@ -132,10 +128,10 @@ def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
 
 
 def test_what_the_licence_does_not_allow_stops_the_run_before_anything_is_made(
-    open_stack: Any, committed: Any, monkeypatch: pytest.MonkeyPatch
+    open_stack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.environment.Coderd", partial(Coderd, licensed=False))
-    with open_stack("usgov", without_a_rollout(committed, "usgov")) as session:
+    with open_stack("usgov") as session:
         with pytest.raises(automation.CommandError) as error:
             session.stack.up()
         resources = session.stack.export_stack().deployment.get("resources", ())
@@ -148,8 +144,7 @@ def test_what_the_licence_does_not_allow_stops_the_run_before_anything_is_made(
     assert {resource["type"] for resource in resources} <= {"pulumi:pulumi:Stack"}
     # What needs none comes up, and the list of who may use it stays Coder's.
     templates = [{"name": "firewalled", "firewall": {"jail": "landjail"}}]
-    changes = {**without_a_rollout(committed, "dev"), "templates": templates}
-    with open_stack("dev", changes) as session:
+    with open_stack("dev", {"templates": templates}) as session:
         try:
             session.stack.up()
             assert set(session.stack.up().summary.resource_changes or {}) == {"same"}

@@ -1,14 +1,19 @@
-"""Small inline programs on the real engine, each with a backend in a directory of its own."""
+"""Small inline programs on the real engine, each with a backend in a directory of its own.
+
+`random` is always the stand-in, of which these are tests; Kubernetes is its own provider.
+"""
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from pulumi import automation
 
-from local.providers import engine_environment, serve
+from local import engine as engines
+from local.providers import engine_environment, locate, serve
+from toolchain import plugins
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -16,12 +21,23 @@ PASSPHRASE = "correct horse battery staple"
 class Bench:
     """Makes stacks whose programs are given one update at a time."""
 
-    def __init__(self, directory: Path, ports: dict[str, int], engine: automation.PulumiCommand):
+    def __init__(
+        self,
+        directory: Path,
+        ports: dict[str, int],
+        located: Sequence[plugins.Located],
+        engine: automation.PulumiCommand,
+    ):
         self.directory = directory
         self.engine = engine
+        home = directory / "pulumi-home"
+        for one in located:
+            if one.binary is not None:
+                plugins.link(home, one)
         self.environment = {
             "PULUMI_BACKEND_URL": f"file://{directory}",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_HOME": str(home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **engine_environment(ports),
         }
@@ -56,11 +72,21 @@ def engine() -> automation.PulumiCommand:
 
 
 @pytest.fixture(scope="session")
+def located() -> tuple[plugins.Located, ...]:
+    return locate(engines.find, lambda _: None)
+
+
+@pytest.fixture(scope="session")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    with serve("random", "kubernetes", root=tmp_path_factory.mktemp("root")) as ports:
+    with serve("random", root=tmp_path_factory.mktemp("root")) as ports:
         yield ports
 
 
 @pytest.fixture
-def bench(tmp_path: Path, ports: dict[str, int], engine: automation.PulumiCommand) -> Bench:
-    return Bench(tmp_path, ports, engine)
+def bench(
+    tmp_path: Path,
+    ports: dict[str, int],
+    located: Sequence[plugins.Located],
+    engine: automation.PulumiCommand,
+) -> Bench:
+    return Bench(tmp_path, ports, located, engine)

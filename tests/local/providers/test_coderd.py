@@ -824,7 +824,7 @@ def stack_bench(
     engine: automation.PulumiCommand,
     deployment: Coderd,
 ) -> Bench:
-    bench = Bench(tmp_path, coderd_ports[1], engine)
+    bench = Bench(tmp_path, coderd_ports[1], (), engine)
     bench.environment |= {"CODER_URL": "", "CODER_SESSION_TOKEN": ""}
     return bench
 

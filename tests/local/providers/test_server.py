@@ -1,6 +1,7 @@
 """The protocol itself: connections that do not disturb each other, errors without tracebacks."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,19 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from local.providers import debug_providers, engine_environment, serve
+from local.providers import debug_providers, engine_environment, serve, stood_in
 from local.providers.base import (
     Call,
     Change,
     Checked,
     Difference,
-    InitFailed,
     Provider,
     ProviderError,
     Resource,
 )
 from local.providers.server import ProviderServer
 from local.providers.wire import Properties, Secret, decode, encode
+from toolchain.plugins import Located, Origin, Plugin
 
 
 class Echo(Provider):
@@ -42,8 +43,6 @@ class Echo(Provider):
         return Difference({"a.b[0]": Change("update", replace=True), '["c.d"]': Change("add")})
 
     def create(self, call: Call, new: Properties) -> Resource:
-        if "wait" in new:
-            raise InitFailed("id", {"s": Secret("x")}, new, ["is slow"])
         if "refuse" in new:
             raise ProviderError("no, and here is why")
         if "break" in new:
@@ -126,16 +125,6 @@ def test_a_defect_gives_its_place_and_no_values(
     assert "hunter2" not in details + "".join(capfd.readouterr())
 
 
-def test_an_object_that_is_not_ready_is_kept(server: ProviderServer) -> None:
-    stub = connect(server)
-    configure(stub)
-    with pytest.raises(grpc.RpcError) as failure:
-        create(stub, wait=True)
-    assert failure.value.details() == "is slow"
-    metadata = dict(failure.value.trailing_metadata())
-    assert b"ErrorResourceInitFailed" in metadata["grpc-status-details-bin"]
-
-
 @pytest.mark.parametrize("method", ["Construct", "Call", "Invoke", "Parameterize"])
 def test_what_is_not_served_is_said_quietly(
     server: ProviderServer, method: str, capfd: pytest.CaptureFixture[str]
@@ -149,10 +138,22 @@ def test_what_is_not_served_is_said_quietly(
 
 
 def test_serve_and_its_environment(tmp_path: Path) -> None:
-    with serve("random", "kubernetes", root=tmp_path) as ports:
-        assert set(ports) == {"random", "kubernetes"}
-        value = f"random:{ports['random']},kubernetes:{ports['kubernetes']}"
+    with serve("random", "coderd", root=tmp_path) as ports:
+        assert set(ports) == {"random", "terraform-provider"}
+        value = f"random:{ports['random']},terraform-provider:{ports['terraform-provider']}"
         assert debug_providers(ports) == value
         assert engine_environment(ports)["PULUMI_DEBUG_PROVIDERS"] == value
+    assert "PULUMI_DEBUG_PROVIDERS" not in engine_environment({})
     with pytest.raises(ValueError, match="no local provider 'aws'"), serve("aws", root=tmp_path):
         pass
+
+
+def test_what_no_plugin_serves_is_stood_in_for() -> None:
+    plugin = partial(Plugin, version="1.0.0")
+    assert stood_in(
+        [
+            Located(plugin("kubernetes"), Origin.BUILT, Path("/built")),
+            Located(plugin("random"), Origin.STOOD_IN),
+            Located(plugin("terraform-provider"), Origin.STOOD_IN),
+        ]
+    ) == ("random", "coderd")

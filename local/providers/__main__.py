@@ -1,0 +1,9 @@
+"""Gets the plugins of the stack `local`, and says where each is from."""
+
+from local import engine, providers, tools
+
+if __name__ == "__main__":
+    try:
+        providers.locate(engine.find, tools.report)
+    except tools.ToolError as error:
+        raise SystemExit(str(error)) from None
