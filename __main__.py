@@ -10,7 +10,7 @@ from components import arguments, placement
 from components.alerts.component import Alerts
 from components.coder import deployment, package
 from components.coder.lookup import look_up
-from components.coderd_env import CoderdEnv
+from components.coderd_env import CoderdEnvironment
 from components.dashboards.component import Dashboards
 from components.datasources import DataSources
 from components.errors import ArgsError
@@ -56,7 +56,7 @@ def coderd_variables(stack: Settings, on_cluster: pulumi.ResourceOptions) -> dic
     login = GitLabExternalAuth("external-auth", wanted, on_cluster)
     variables = arguments.coderd_env(STACK, stack, login)
     if variables is not None:
-        CoderdEnv("coderd", variables, on_cluster)
+        CoderdEnvironment("coderd", variables, on_cluster)
     return login.callback_urls
 
 

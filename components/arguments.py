@@ -14,7 +14,7 @@ from components.alerts.model import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
 from components.coder.mcp_headers import READ_ONLY_HEADER
-from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
+from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironmentArgs
 from components.dashboards.component import DashboardsArgs
 from components.datasources import DataSources, DataSourcesArgs
 from components.external_auth import (
@@ -137,7 +137,9 @@ def external_auth(settings: Settings) -> GitLabExternalAuthArgs | None:
     )
 
 
-def coderd_env(stack: str, settings: Settings, login: GitLabExternalAuth) -> CoderdEnvArgs | None:
+def coderd_env(
+    stack: str, settings: Settings, login: GitLabExternalAuth
+) -> CoderdEnvironmentArgs | None:
     """Return the arguments of coderd's variables, the external login's and the audit log's.
 
     None where the stack sets none.
@@ -145,7 +147,7 @@ def coderd_env(stack: str, settings: Settings, login: GitLabExternalAuth) -> Cod
     coder = settings.coder
     if coder.variables not in {"patch", "secret"}:
         return None
-    return CoderdEnvArgs(
+    return CoderdEnvironmentArgs(
         namespace=coder.namespace,
         deployment=coder.deployment,
         container=coder.container,

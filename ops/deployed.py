@@ -17,7 +17,7 @@ from pulumi import automation
 from components.boundary import Policy
 from components.boundary.credentials import HIDDEN
 from ops.state import StackState
-from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import CODERD_ENVIRONMENTS, STACK, WORKSPACE_TEMPLATE
 
 Policies = Mapping[str, Policy | None]
 
@@ -29,7 +29,7 @@ class Deployed:
     Attributes:
         policies: of each template; None without a firewall.
         agent_env: the agent's variables of each; None when the state says nothing of any.
-        coderd: outputs of the CoderdEnv, None without one.
+        coderd: outputs of the CoderdEnvironment, None without one.
     """
 
     policies: Policies
@@ -58,7 +58,7 @@ def of(
             stack = outputs
         elif kind == WORKSPACE_TEMPLATE:
             own[name] = outputs
-        elif kind == CODERD_ENV:
+        elif kind in CODERD_ENVIRONMENTS:
             coderd = outputs
     rules, variables = (
         {

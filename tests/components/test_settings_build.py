@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from components import arguments, external_auth
 from components.alerts.component import Alerts
 from components.coder.lookup import Known
-from components.coderd_env import CoderdEnv
+from components.coderd_env import CoderdEnvironment
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.component import Dashboards
 from components.datasources import DataSources, object_name
@@ -225,7 +225,7 @@ def declare(stack: Settings, root: Path) -> Recorder:
                 "dev", stack, GitLabExternalAuth("external-auth", login)
             )
             if variables is not None:
-                CoderdEnv("coderd", variables)
+                CoderdEnvironment("coderd", variables)
         if (namespace := arguments.workspace_namespace(stack)) is not None:
             WorkspaceNamespace("workspace-namespace", namespace)
         if (network := arguments.network_policy(stack)) is not None:
