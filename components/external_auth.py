@@ -118,11 +118,17 @@ class GitLabExternalAuth(pulumi.ComponentResource):
             provider.id: f"{args.access_url.rstrip('/')}/external-auth/{provider.id}/callback"
             for provider in providers
         }
-        self.variables = (
-            *(EnvVar(name, value) for name, value in variables.LOGIN.items()),
-            *(each for provider in providers for each in provider_variables(provider)),
-        )
+        self.variables = login_variables(args)
         self.register_outputs({"callbackUrls": self.callback_urls, "secretName": self.secret_name})
+
+
+def login_variables(args: GitLabExternalAuthArgs) -> tuple[EnvVar, ...]:
+    """Return the variables that make coderd offer every provider."""
+    providers = sorted(args.providers, key=lambda provider: provider.index)
+    return (
+        *(EnvVar(name, value) for name, value in variables.LOGIN.items()),
+        *(each for provider in providers for each in provider_variables(provider)),
+    )
 
 
 def provider_variables(provider: GitLabProvider) -> Iterator[EnvVar]:

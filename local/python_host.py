@@ -12,9 +12,10 @@ Python are not run by it: the Automation API serves those itself.
 import os
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from concurrent import futures
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,10 @@ def main() -> None:
     server.start()
     print(port, flush=True)  # noqa: T201  what the engine reads
     parent = os.getppid()
-    while os.getppid() == parent:
-        threading.Event().wait(1)
+    # The engine interrupts it, or is gone.
+    with suppress(KeyboardInterrupt):
+        while os.getppid() == parent:
+            time.sleep(1)
     server.stop(None)
 
 

@@ -183,7 +183,10 @@ class Alerts(pulumi.ComponentResource):
                 api_version=RULE_VERSION,
                 kind=RULE_KIND,
                 metadata=ObjectMetaArgs(
-                    name=args.group, namespace=args.namespace, labels=dict(args.rule_labels)
+                    name=args.group,
+                    namespace=args.namespace,
+                    # An empty map is not kept, and would be told as a change for ever.
+                    labels=dict(args.rule_labels) or None,
                 ),
                 spec=rules,
                 opts=child,

@@ -22,7 +22,9 @@ class Provider(ComponentProvider):
             return super().construct(*arguments, **options)
         except ComponentInitError as error:
             if isinstance(error.inner, ArgsError):
-                raise InputPropertiesError(str(error.inner)) from None
+                # Some languages show the message alone, so nothing is told by property; without a
+                # list of those the SDK (pulumi 3.259) fails on its way.
+                raise InputPropertiesError(str(error.inner), []) from None
             raise
 
 
