@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -120,20 +120,14 @@ class CoderdEnvironment(pulumi.ComponentResource):
 
     names: pulumi.Output[list[str]]
     secret_name: pulumi.Output[str]
+    # As in the states of all releases: the program of an earlier one, to which a rollback goes,
+    # would delete the Secret of a component of another type.
+    _type_token: ClassVar[str] = "firewalledcoder:index:CoderdEnv"
 
     def __init__(
         self, name: str, args: CoderdEnvironmentArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        # The type of the first releases: what they deployed is this component's.
-        before = pulumi.ResourceOptions(
-            aliases=[pulumi.Alias(type_="firewalledcoder:index:CoderdEnv")]
-        )
-        super().__init__(
-            "firewalledcoder:index:CoderdEnvironment",
-            name,
-            None,
-            pulumi.ResourceOptions.merge(opts, before),
-        )
+        super().__init__(self._type_token, name, None, opts)
         variables = _Variables.of(args.variables)
         secret = kubernetes.core.v1.Secret(
             f"{name}-variables",

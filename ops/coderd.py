@@ -57,7 +57,7 @@ def coderd(
     secrets = [
         step
         for step in steps
-        if step.type == tokens.SECRET and step.parent in {tokens.LOGIN, *tokens.CODERD_ENVIRONMENTS}
+        if step.type == tokens.SECRET and step.parent in {tokens.LOGIN, tokens.CODERD_ENV}
     ]
     if not patches and not secrets:
         return Coderd()
@@ -118,9 +118,7 @@ def _in_the_secret(
         if match is None:
             continue
         key = match["word"] or match["quoted"]
-        name = (
-            key if step.parent in tokens.CODERD_ENVIRONMENTS else f"{key} of Secret {_name(step)}"
-        )
+        name = key if step.parent == tokens.CODERD_ENV else f"{key} of Secret {_name(step)}"
         here = before.get(key, SECRET), after.get(key, SECRET)
         if kind.startswith("add"):
             yield Change(name, None, here[1])

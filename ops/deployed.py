@@ -17,7 +17,7 @@ from pulumi import automation
 from components.boundary import Policy
 from components.boundary.credentials import HIDDEN
 from ops.state import StackState
-from ops.tokens import CODERD_ENVIRONMENTS, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 Policies = Mapping[str, Policy | None]
 
@@ -58,7 +58,7 @@ def of(
             stack = outputs
         elif kind == WORKSPACE_TEMPLATE:
             own[name] = outputs
-        elif kind in CODERD_ENVIRONMENTS:
+        elif kind == CODERD_ENV:
             coderd = outputs
     rules, variables = (
         {

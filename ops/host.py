@@ -32,7 +32,6 @@ _PACKAGES = ("pulumi_kubernetes", "pulumi_random", "pulumi_coderd")
 _SAYING = (
     "pulumi:pulumi:Stack",
     "firewalledcoder:index:WorkspaceTemplate",
-    "firewalledcoder:index:CoderdEnvironment",
     "firewalledcoder:index:CoderdEnv",
 )
 

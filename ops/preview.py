@@ -32,10 +32,10 @@ from ops import stacks as stack_files
 from ops.assessment import StackPreview
 from ops.project import OperatorError
 from ops.template_changes import Registered
-from ops.tokens import CODERD_ENVIRONMENTS, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 CHANGED: Final = 2
-_SAYING: Final = CODERD_ENVIRONMENTS | {STACK, WORKSPACE_TEMPLATE}
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV})
 
 
 def assess(

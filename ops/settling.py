@@ -18,7 +18,7 @@ from components.coder.variables import ANNOTATION
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
 from ops.state import Resource, StackState, secret
 from ops.steps import ForeseenStep
-from ops.tokens import CODERD_ENVIRONMENTS, DEPLOYMENT_PATCH, SECRET
+from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, SECRET
 
 _PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a type token
 _ID: Final = "random:index/randomId:RandomId"
@@ -70,11 +70,7 @@ def rotation(
     for token in state.of_type(_ID):
         component = state.resources.get(token.get("parent", ""), {})
         variables = state.sibling(token, SECRET)
-        if (
-            component.get("type") not in CODERD_ENVIRONMENTS
-            or not variables
-            or variables["urn"] not in same
-        ):
+        if component.get("type") != CODERD_ENV or not variables or variables["urn"] not in same:
             continue
         for where, outputs in live.items():
             annotations = _at(outputs, "spec", "template", "metadata", "annotations")

@@ -12,9 +12,7 @@ MCP_SERVER: Final = "coderd:index/agentsMcpServer:AgentsMcpServer"
 DEPLOYMENT_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
 SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
 LOGIN: Final = "firewalledcoder:index:GitLabExternalAuth"
-CODERD_ENVIRONMENT: Final = "firewalledcoder:index:CoderdEnvironment"
-CODERD_ENVIRONMENTS: Final = frozenset({CODERD_ENVIRONMENT, "firewalledcoder:index:CoderdEnv"})
-"""With its name in the first releases, whose states are there still."""
+CODERD_ENV: Final = "firewalledcoder:index:CoderdEnv"
 NAMESPACE_PATCH: Final = "kubernetes:core/v1:NamespacePatch"
 PATCHED: Final[Mapping[str, str]] = {
     DEPLOYMENT_PATCH: "kubernetes:apps/v1:Deployment",

@@ -96,6 +96,8 @@ class GitLabExternalAuth(external_auth.GitLabExternalAuth):
 class CoderdEnvironment(coderd_env.CoderdEnvironment):
     """Variables of coderd; destroying it leaves the Deployment as it was."""
 
+    _type_token = "firewalledcoder:index:CoderdEnvironment"
+
     def __init__(
         self,
         name: str,

@@ -59,7 +59,7 @@ class DataLocation(TypedDict):
     """Value by Loki stream label of coderd's log, beside its namespace."""
 
 
-class AlertThresholds(TypedDict):
+class AlertLimits(TypedDict):
     """When the alerts fire. Minutes and hours are whole, shares are between 0 and 1."""
 
     silent_minutes: NotRequired[int]
@@ -115,7 +115,7 @@ class AlertsInputs(TypedDict):
     """Uids of the dashboards that are there; only those are linked."""
     queries: NotRequired[DataLocation]
     """Where the data is."""
-    thresholds: NotRequired[AlertThresholds]
+    thresholds: NotRequired[AlertLimits]
     """When to fire."""
     confined_templates: NotRequired[list[str]]
     """Names of the templates with a firewall."""

@@ -13,7 +13,7 @@ from components.errors import ArgsError
 from components.package import COMPONENTS, NAME
 
 
-class Provider(ComponentProvider):
+class PackageProvider(ComponentProvider):
     """Pulumi's provider of components, which tells of wrong arguments without a traceback."""
 
     def construct(self, *arguments: Any, **options: Any) -> ConstructResult:
@@ -31,5 +31,5 @@ class Provider(ComponentProvider):
 def serve() -> None:
     """Answer the engine until it ends this process."""
     # The host takes no other (pulumi 3.259): it makes one by this name.
-    host.ComponentProvider = Provider  # type: ignore[attr-defined]
+    host.ComponentProvider = PackageProvider  # type: ignore[attr-defined]
     component_provider_host(COMPONENTS, NAME, version=VERSION)

@@ -12,7 +12,7 @@ from components.settings.templates import TemplateFirewall
 _JAIL: Final = {"jail_type": "jail", "log_level": "log_level", "proxy_port": "proxy_port"}
 
 
-class PolicyRule(TypedDict):
+class TemplateRule(TypedDict):
     """A rule of the template's own."""
 
     rule: str
@@ -30,7 +30,7 @@ class FirewallInputs(TypedDict):
     """Hosts of GitLab, for the groups that name them."""
     groups: NotRequired[list[str]]
     """Groups of the policy's catalogue; all but the read-only ones if not given."""
-    rules: NotRequired[list[PolicyRule]]
+    rules: NotRequired[list[TemplateRule]]
     """Rules besides the groups'."""
     accept_everything: NotRequired[bool]
     """Accept rules that open every host; an error otherwise."""

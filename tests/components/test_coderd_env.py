@@ -10,7 +10,7 @@ from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironment, CoderdEnvi
 from components.errors import ArgsError
 from tests.components.recording import Recorder, record
 
-COMPONENT = "firewalledcoder:index:CoderdEnvironment"
+COMPONENT = "firewalledcoder:index:CoderdEnv"
 SECRET = "kubernetes:core/v1:Secret"
 TOKEN = "random:index/randomId:RandomId"
 PATCH = "kubernetes:apps/v1:DeploymentPatch"

@@ -14,7 +14,7 @@ ANNOTATION = "firewalled-coder/variables"
 
 
 def step(kind: str, op: str, old: Any = None, new: Any = None, **more: Any) -> Step:
-    parent = more.pop("parent", tokens.CODERD_ENVIRONMENT)
+    parent = more.pop("parent", tokens.CODERD_ENV)
     return Step(op, f"urn:pulumi:dev::p::{parent}${kind}::x", kind, old or {}, new or {}, **more)
 
 

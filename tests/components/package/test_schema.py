@@ -24,7 +24,7 @@ from components.package.coder import CoderdEnvironmentInputs, GitLabExternalAuth
 from components.package.inputs import SDK_NAMES
 from components.package.mcp_server import McpServerInputs
 from components.package.observability import AlertsInputs, DashboardsInputs
-from components.package.serve import Provider
+from components.package.serve import PackageProvider
 from components.package.workspace_template import WorkspaceTemplateInputs
 from components.workspace_template import WorkspaceTemplateArgs
 from ops.project import ROOT
@@ -55,7 +55,7 @@ REQUIREMENTS = ROOT / "components" / "requirements.txt"
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Provider(package.COMPONENTS, package.NAME).schema)
+    found: dict[str, Any] = json.loads(PackageProvider(package.COMPONENTS, package.NAME).schema)
     return found
 
 
