@@ -42,7 +42,7 @@ lint: $(READY)
 	--data-transform gitlab-ci .gitlab-ci.yml
 
 types: $(READY)
-	@$(BIN)/mypy components ops local toolchain tests/conformance
+	@$(BIN)/mypy components program ops local toolchain tests/conformance
 
 # Two workers; the tests of a file stay together, for they share a cluster.
 unit: $(READY) tools

@@ -59,19 +59,19 @@ class McpServerArgs:
     """
 
     slug: str
-    display_name: str
-    url: str
+    display_name: pulumi.Input[str]
+    url: pulumi.Input[str]
     headers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
     tool_allow_list: tuple[str, ...] = ()
     tool_deny_list: tuple[str, ...] = ()
     availability: Availability = "default_off"
-    enabled: bool = True
+    enabled: pulumi.Input[bool] = True
     transport: Transport = "streamable_http"
-    description: str = ""
-    icon_url: str | None = None
-    model_intent: bool | None = None
-    allow_in_plan_mode: bool | None = None
-    forward_coder_headers: bool | None = None
+    description: pulumi.Input[str] = ""
+    icon_url: pulumi.Input[str] | None = None
+    model_intent: pulumi.Input[bool] | None = None
+    allow_in_plan_mode: pulumi.Input[bool] | None = None
+    forward_coder_headers: pulumi.Input[bool] | None = None
     organization_id: pulumi.Input[str] | None = None
 
     def __post_init__(self) -> None:
@@ -80,13 +80,15 @@ class McpServerArgs:
     def _problems(self) -> Iterator[str]:
         if not syntax.is_slug(self.slug):
             yield "the slug takes a-z and 0-9 in groups joined by single hyphens, up to 63"
-        if not self.display_name.strip():
+        if isinstance(self.display_name, str) and not self.display_name.strip():
             yield "the display name is empty"
         if self.availability not in _AVAILABILITIES:
             yield f"availability {self.availability!r} is not one of {', '.join(_AVAILABILITIES)}"
         if self.transport not in _TRANSPORTS:
             yield f"transport {self.transport!r} is not one of {', '.join(_TRANSPORTS)}"
-        if problem := syntax.endpoint_problem(self.url, confidential=bool(self.headers)):
+        if isinstance(self.url, str) and (
+            problem := syntax.endpoint_problem(self.url, confidential=bool(self.headers))
+        ):
             yield f"URL {masked(self.url)!r} {problem}"
         yield from _header_problems(self.headers)
         for tool in sorted(set(self.tool_allow_list) & set(self.tool_deny_list)):

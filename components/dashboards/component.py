@@ -1,7 +1,5 @@
 """Dashboards: one labelled ConfigMap for each, which Grafana's sidecar loads."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +11,7 @@ from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
 from components.errors import refuse
-from components.syntax import FOLDER, is_folder
+from components.syntax import FOLDER, is_folder, is_subdomain
 
 CONFIG_MAP_LIMIT = 1024 * 1024
 """Bytes of data that Kubernetes allows in a ConfigMap."""
@@ -25,6 +23,7 @@ class DashboardsArgs:
 
     Attributes:
         namespace: Grafana's namespace, in which its sidecar looks for ConfigMaps.
+        name_prefix: Begins the name of each ConfigMap; its dashboard's uid follows.
         dashboards: Uids; all of the catalogue if not given.
         folder: The folder in Grafana.
         coder_namespace: Namespace of coderd.
@@ -38,7 +37,8 @@ class DashboardsArgs:
             labels there are: app, namespace, pod, container, node_name.
     """
 
-    namespace: str = "monitoring"
+    namespace: pulumi.Input[str] = "monitoring"
+    name_prefix: str = "dashboard-"
     dashboards: tuple[str, ...] = tuple(CATALOGUE)
     folder: str = "Coder"
     coder_namespace: str = "coder"
@@ -63,6 +63,8 @@ class DashboardsArgs:
         ]
         if len(set(self.dashboards)) != len(self.dashboards):
             problems.append("each dashboard may be named once")
+        if not is_subdomain(f"{self.name_prefix}x"):
+            problems.append(f"no Kubernetes name begins with {self.name_prefix!r}")
         if not is_folder(self.folder):
             problems.append(f"folder {self.folder!r} {FOLDER}")
         for label, value in self.loki_selector.items():
@@ -119,7 +121,7 @@ class Dashboards(pulumi.ComponentResource):
             ConfigMap(
                 f"{name}-{uid}",
                 metadata=ObjectMetaArgs(
-                    name=f"dashboard-{uid}",
+                    name=f"{args.name_prefix}{uid}",
                     namespace=args.namespace,
                     labels={"grafana_dashboard": "1"},
                     annotations={"grafana_folder": args.folder},

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 import pulumi
@@ -18,8 +18,6 @@ JailType = Literal["landjail", "nsjail"]
 PortShareLevel = Literal["owner", "authenticated", "organization", "public"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Role = Literal["admin", "use"]
-
-PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 
 _PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -149,7 +147,7 @@ class WorkspaceTemplateArgs:
     """One template of a Coder deployment.
 
     Args:
-        stack: name of the stack; the template is rendered under build/templates/STACK/NAME.
+        stack: name of the stack.
         name: the template's name in Coder, part of URLs.
         namespace: Kubernetes namespace of the workspaces.
         image: container image of a workspace.
@@ -179,7 +177,9 @@ class WorkspaceTemplateArgs:
             (Coder 2.37 or newer). None: not with a firewall, else Coder's own default, yes.
         deprecation_message: shown to people and stops new workspaces.
         provisioner_tags: which provisioners may build the template.
-        project_root: directory of Pulumi.yaml, in which the coderd provider runs.
+        directory: where the rendered template goes, relative to the project's root;
+            build/templates/STACK/NAME if empty. What else is in it is removed.
+        project_root: directory of Pulumi.yaml, in which programs and the coderd provider run.
     """
 
     stack: str
@@ -189,7 +189,7 @@ class WorkspaceTemplateArgs:
     firewall: Firewall | None
     display_name: str = ""
     description: str = ""
-    icon: str = "/icon/claude.svg"
+    icon: pulumi.Input[str] = "/icon/claude.svg"
     use_kubeconfig: bool = False
     gitlab_external_auth_id: str = "gitlab"
     sizes: Sizes = Sizes()
@@ -203,13 +203,14 @@ class WorkspaceTemplateArgs:
     schedule: Schedule = Schedule()
     organization_id: pulumi.Input[str] | None = None
     max_port_share_level: PortShareLevel | None = None
-    require_active_version: bool | None = None
-    cancel_workspace_jobs: bool | None = None
-    classic_parameter_flow: bool | None = None
+    require_active_version: pulumi.Input[bool] | None = None
+    cancel_workspace_jobs: pulumi.Input[bool] | None = None
+    classic_parameter_flow: pulumi.Input[bool] | None = None
     agents_allowed: bool | None = None
-    deprecation_message: str | None = None
+    deprecation_message: pulumi.Input[str] | None = None
     provisioner_tags: Mapping[str, str] = field(default_factory=dict)
-    project_root: Path = PROJECT_ROOT
+    directory: str = ""
+    project_root: Path = Path()
 
     def __post_init__(self) -> None:
         refuse(f"template {self.name!r}", self._problems())
@@ -245,6 +246,8 @@ class WorkspaceTemplateArgs:
             found.append(f"the description is longer than {syntax.DESCRIPTION_LENGTH} characters")
         if not _STACK_NAME.match(self.stack):
             found.append(f"stack {self.stack!r} is no stack name")
+        if problem := _directory_problem(self.directory):
+            found.append(f"directory {self.directory!r} {problem}")
         if not syntax.is_label(self.namespace):
             found.append(f"namespace {self.namespace!r} is no Kubernetes namespace")
         if not syntax.is_image(self.image):
@@ -266,6 +269,17 @@ class WorkspaceTemplateArgs:
         if not self.firewall or self.firewall.jail_type in JAIL_TYPES:
             found += _agent_env_problems(self)
         return found
+
+
+def _directory_problem(directory: str) -> str:
+    path = PurePosixPath(directory)
+    if path.is_absolute():
+        return "is absolute: another machine would make another template of it"
+    if ".." in path.parts:
+        return "leads out of the project"
+    if directory and not path.parts:
+        return "is the project itself, whose other files would be removed"
+    return ""
 
 
 def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:

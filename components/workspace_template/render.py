@@ -106,7 +106,7 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
     files = dict(sorted(files.items()))
     variables = dict(sorted(variables.items()))
     return RenderedTemplate(
-        directory=BUILD / args.stack / args.name,
+        directory=PurePosixPath(args.directory or BUILD / args.stack / args.name),
         files=files,
         variables=variables,
         digest=_digest(files, variables, args.provisioner_tags),

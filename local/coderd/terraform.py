@@ -71,7 +71,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TemplatePlan:
     """What an import found: errors, or what the template is made of."""
 
     errors: tuple[Diagnostic, ...] = ()
@@ -116,7 +116,7 @@ def unpack(archive: bytes) -> dict[str, bytes]:
     return files
 
 
-def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> Plan:
+def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> TemplatePlan:
     """Check a template's files.
 
     Args:
@@ -127,7 +127,7 @@ def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> Plan:
         name: files[name] for name in sorted(files) if "/" not in name and name.endswith(".tf")
     }
     if not sources and not any("/" not in name and name.endswith(".tf.json") for name in files):
-        return Plan(
+        return TemplatePlan(
             errors=(
                 Diagnostic(
                     "No configuration files",
@@ -154,9 +154,9 @@ def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> Plan:
             _check_files(module, name, pieces, source, names=files.keys(), known=known)
     _check_values(module, variables, values)
     if module.errors:
-        return Plan(errors=tuple(module.errors))
+        return TemplatePlan(errors=tuple(module.errors))
     missing = tuple(item.name for item in variables if item.required and item.name not in values)
-    return Plan(
+    return TemplatePlan(
         missing=missing,
         variables=variables,
         external_auth=tuple(_external_auth(module, known)),

@@ -23,7 +23,7 @@ from ops.cli import app
 from ops.project import ROOT
 from ops.verification.cluster import Cluster
 from ops.verification.evidence import DATA
-from ops.verification.state import State
+from ops.verification.state import RunState
 
 pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
@@ -85,7 +85,9 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
                                                   for k in ("URL", "TOKEN"))):  # fmt: skip
                 patch.delenv(name, raising=False)
             patch.setattr(engine, "session", partial(engine.session, state=environment.state))
-            patch.setattr("ops.verification.command.State", lambda _, *rest: State(runs, *rest))
+            patch.setattr(
+                "ops.verification.command.RunState", lambda _, *rest: RunState(runs, *rest)
+            )
             return CliRunner().invoke(app, ["verify", *arguments])
 
     return verify
