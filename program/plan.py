@@ -19,7 +19,6 @@ from components.alerts.component import RUNBOOK, AlertsArgs
 from components.alerts.model import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
-from components.coder.mcp_headers import READ_ONLY_HEADER
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironmentArgs
 from components.dashboards.component import DashboardsArgs
 from components.datasources import DataSourcesArgs
@@ -29,7 +28,7 @@ from components.external_auth import (
     login_variables,
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
-from components.mcp_server import McpServerArgs, authorization
+from components.mcp_server import McpServerArgs, OAuth2Client
 from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
@@ -286,14 +285,20 @@ def mcp_server(
     settings: Settings, server: McpServerSettings, organization_id: str | None
 ) -> McpServerArgs:
     """Return the arguments of one MCP server."""
-    key = settings.secrets.mcp[server.slug].get_secret_value()
+    secret = settings.secrets.mcp.get(server.slug) if server.takes_secret else None
+    key = secret.get_secret_value() if secret else None
     return _taken(
         McpServerArgs,
         (server,),
-        headers={
-            "Authorization": authorization(key),
-            **({READ_ONLY_HEADER: "true"} if server.read_only else {}),
-        },
+        auth_type=server.auth_type if server.personal else "headers",
+        headers=server.headers(key),
+        oauth2=server.oauth2
+        and _taken(
+            OAuth2Client,
+            (server.oauth2,),
+            client_secret=key,
+            scopes=tuple(server.oauth2.scopes),
+        ),
         tool_allow_list=tuple(server.tools),
         organization_id=organization_id,
     )

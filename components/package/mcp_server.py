@@ -8,6 +8,23 @@ from components import mcp_server
 from components.package.inputs import build
 
 
+class OAuth2ClientInputs(TypedDict):
+    """Coder as a client of the login that an MCP server names."""
+
+    client_id: str
+    """The id that the login gave Coder."""
+    auth_url: pulumi.Input[str]
+    """Where people are sent to log in."""
+    token_url: pulumi.Input[str]
+    """Where Coder gets their tokens."""
+    client_secret: NotRequired[pulumi.Input[str]]
+    """Unset for a public client; treated as a secret."""
+    revocation_url: NotRequired[pulumi.Input[str]]
+    """Where Coder gives tokens back."""
+    scopes: NotRequired[list[str]]
+    """What Coder asks for."""
+
+
 class McpServerInputs(TypedDict):
     """One MCP server that agents may use."""
 
@@ -21,6 +38,12 @@ class McpServerInputs(TypedDict):
     """A key, alone or with its scheme; sent as the header Authorization."""
     headers: NotRequired[dict[str, pulumi.Input[str]]]
     """What Coder sends with every request; every value is treated as a secret."""
+    auth_type: NotRequired[str]
+    """headers; or each person's own: oauth2, by a login at the server's, or user_oidc."""
+    oauth2: NotRequired[OAuth2ClientInputs]
+    """Coder as a client, for oauth2; unset, Coder asks the server and registers itself."""
+    in_cluster: NotRequired[bool]
+    """Whether the URL is that of a Service, to which http may carry a credential."""
     tool_allow_list: NotRequired[list[str]]
     """Tools that agents may call; empty allows all."""
     tool_deny_list: NotRequired[list[str]]

@@ -185,8 +185,8 @@ def _servers(parts: Parts) -> Iterator[Problem]:
     for index, server in enumerate(parts.servers):
         if server is None:
             continue
-        if problem := syntax.endpoint_problem(server.url, confidential=True):
-            yield Problem(f"mcpServers[{index}].url", as_shown(server.url), problem)
+        for key, value, right in server.problems():
+            yield Problem(f"mcpServers[{index}].{key}", as_shown(value) if value else "", right)
 
 
 def _secrets(parts: Parts) -> Iterator[Problem]:
@@ -205,6 +205,8 @@ def _secrets(parts: Parts) -> Iterator[Problem]:
     for server in filter(None, parts.servers):
         key = key_of(("secrets", "mcp", server.slug))
         known = parts.keys.get(server.slug)
+        if server.auth_type != "api_key":
+            continue
         if server.slug not in parts.keys or (known is not None and not known.get_secret_value()):
             yield Problem(key, "", missing(("secrets", "mcp", server.slug)))
         elif known is not None and (problem := authorization_problem(known.get_secret_value())):

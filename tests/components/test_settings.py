@@ -167,6 +167,41 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
             'mcpServers[0].url = "http://a.example.com/": would send the key in clear; use https',
         ),
         (
+            "mcpServers",
+            [{"slug": "a", "displayName": "G", "url": "http://a.b.example/", "inCluster": True}],
+            'mcpServers[0].url = "http://a.b.example/": is no Service of a cluster, such as',
+        ),
+        (
+            "mcpServers",
+            [{"slug": "a", "displayName": "G", "url": "https://a/", "authType": "user_oidc"}],
+            'mcpServers[0].readOnly = "true": Coder sends no header of ours with authType',
+        ),
+        (
+            "mcpServers",
+            [
+                {
+                    "slug": "a",
+                    "displayName": "G",
+                    "url": "https://a/readonly",
+                    "authType": "oauth2",
+                    "oauth2": {"clientId": "c", "authUrl": "https://l/", "tokenUrl": "http://l/t"},
+                }
+            ],
+            'mcpServers[0].oauth2.tokenUrl = "http://l/t": would send the key in clear; use https',
+        ),
+        (
+            "mcpServers",
+            [
+                {
+                    "slug": "a",
+                    "displayName": "G",
+                    "url": "https://a/",
+                    "oauth2": {"clientId": "c", "authUrl": "https://l/", "tokenUrl": "https://l/t"},
+                }
+            ],
+            "mcpServers[0].oauth2: is for authType oauth2, and this is api_key",
+        ),
+        (
             "externalAuth.providers",
             [{"host": "gitlab.example.com"}, {"id": "b", "host": "GitLab.example.com:444"}],
             'externalAuth.providers[1].host = "GitLab.example.com:444": duplicate',
