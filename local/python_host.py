@@ -23,7 +23,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from local.tools import PULUMI_VERSION
+from toolchain.tools import PULUMI_VERSION
 
 _MOST_BYTES = 64 * 1024
 

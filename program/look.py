@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components import placement
+from components.cluster import Cluster
 from components.coder import deployment, package
 from components.coder.lookup import Known, look_up
 from components.settings.model import Settings
@@ -18,9 +19,11 @@ def look(stack: str, settings: Settings) -> Known:
     Raises:
         SettingsError: everything of them that does not fit what is there, at once.
     """
-    known, coderd = look_up(settings), deployment.look_up(stack, settings)
+    known = look_up(settings)
     closes_network = network_policy(settings) is not None
-    missing = placement.look_up(settings, closes_network=closes_network)
+    with Cluster(settings.kubernetes.context) as cluster:
+        coderd = deployment.look_up(stack, settings, cluster)
+        missing = placement.look_up(settings, cluster, closes_network=closes_network)
     refuse(stack, (*known.problems, *coderd.problems, *missing, *package.problems(settings)))
     for warning in coderd.warnings:
         pulumi.log.warn(warning)

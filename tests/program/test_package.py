@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from components.coder import variables
-from local import engine, tools
 from local.environment import Environment
 from ops.project import ROOT
 from tests.program import coderd
+from toolchain import engine, tools
 
 PAGE = (ROOT / "docs" / "components.md").read_text(encoding="utf-8")
 SECRETS = {"gitlabClientSecret": "glsecret-4f1d9c", "issuesKey": "mcp-key-77aa"}
