@@ -46,6 +46,7 @@ types: $(READY)
 
 # Two workers; the tests of a file stay together, for they share a cluster.
 unit: $(READY) tools
+	@$(BIN)/python -m toolchain.tools pulumi-language-yaml
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # One after the other: they measure time.

@@ -122,12 +122,12 @@ class CoderdEnvironment(pulumi.ComponentResource):
     secret_name: pulumi.Output[str]
     # As in the states of all releases: the program of an earlier one, to which a rollback goes,
     # would delete the Secret of a component of another type.
-    _type_token: ClassVar[str] = "firewalledcoder:index:CoderdEnv"
+    _component_type: ClassVar[str] = "firewalledcoder:index:CoderdEnv"
 
     def __init__(
         self, name: str, args: CoderdEnvironmentArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(self._type_token, name, None, opts)
+        super().__init__(self._component_type, name, None, opts)
         variables = _Variables.of(args.variables)
         secret = kubernetes.core.v1.Secret(
             f"{name}-variables",

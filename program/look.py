@@ -19,7 +19,8 @@ def look(stack: str, settings: Settings) -> Known:
     Raises:
         SettingsError: everything of them that does not fit what is there, at once.
     """
-    known, closes_network = look_up(settings), network_policy(settings) is not None
+    known = look_up(settings)
+    closes_network = network_policy(settings) is not None
     with Cluster(settings.kubernetes.context) as cluster:
         coderd = deployment.look_up(stack, settings, cluster)
         missing = placement.look_up(settings, cluster, closes_network=closes_network)

@@ -96,7 +96,7 @@ class GitLabExternalAuth(external_auth.GitLabExternalAuth):
 class CoderdEnvironment(coderd_env.CoderdEnvironment):
     """Variables of coderd; destroying it leaves the Deployment as it was."""
 
-    _type_token = "firewalledcoder:index:CoderdEnvironment"
+    _component_type = "firewalledcoder:index:CoderdEnvironment"
 
     def __init__(
         self,
