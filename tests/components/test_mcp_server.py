@@ -64,7 +64,7 @@ def test_one_header_is_an_api_key() -> None:
     assert inputs == {
         "slug": "github",
         "displayName": "GitHub",
-        "url": "https://api.githubcopilot.com/mcp/",
+        "url": "https://api.githubcopilot.com/mcp/readonly",
         "transport": "streamable_http",
         "authType": "api_key",
         "apiKeyHeader": "Authorization",
