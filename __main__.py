@@ -23,12 +23,12 @@ def main() -> None:
         warn(settings)
         known = look(STACK, settings)
         args = plan(STACK, settings, known, Path(pulumi.get_root_directory()))
+        on_cluster = pulumi.ResourceOptions(providers=[cluster(settings)])
+        on_coder = pulumi.ResourceOptions(providers=[coder(settings)])
+        for name, value in declare(args, on_cluster, on_coder).items():
+            pulumi.export(name, value)
     except (SettingsError, ArgsError) as error:
         raise pulumi.RunError(str(error)) from None
-    on_cluster = pulumi.ResourceOptions(providers=[cluster(settings)])
-    on_coder = pulumi.ResourceOptions(providers=[coder(settings)])
-    for name, value in declare(args, on_cluster, on_coder).items():
-        pulumi.export(name, value)
 
 
 def warn(settings: Settings) -> None:

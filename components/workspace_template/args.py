@@ -178,7 +178,8 @@ class WorkspaceTemplateArgs:
         deprecation_message: shown to people and stops new workspaces.
         provisioner_tags: which provisioners may build the template.
         directory: where the rendered template goes, relative to the project's root;
-            build/templates/STACK/NAME if empty. What else is in it is removed.
+            build/templates/STACK/NAME if empty. What else is in it is removed; a directory with
+            files and no template is refused.
         project_root: directory of Pulumi.yaml, in which programs and the coderd provider run.
     """
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from components.errors import refuse
 from components.workspace_template.args import (
     ModuleVersions,
     ProviderVersions,
@@ -22,6 +23,8 @@ from components.workspace_template.args import (
 SOURCE: Final = Path(__file__).parent / "terraform"
 BUILD: Final = PurePosixPath("build/templates")
 
+AGENT_ENV: Final = "agent_env.json"
+"""The first file of every template, by name, and so the first to be written."""
 _TASKS: Final = "tasks.tf"
 _WITHOUT_TASKS: Final = "without_tasks.tf"
 _OF_FIREWALL: Final = frozenset(
@@ -63,9 +66,16 @@ class RenderedTemplate:
 
         Raises:
             OSError: the directory cannot be written.
+            ArgsError: it holds files, and no template: whatever else is in a template's is removed.
         """
         directory = root / self.directory
         directory.mkdir(parents=True, exist_ok=True)
+        others = sorted(each.name for each in directory.iterdir() if each.name[0] != ".")
+        if others and AGENT_ENV not in others:
+            refuse(
+                "template",
+                [f"directory {self.directory} holds {others[0]} and no template: name another"],
+            )
         for entry in directory.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -86,7 +96,7 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         and (args.claude_policy is not None or name != _MANAGED_SCRIPT)
     }
     files["sizes.json"] = _json(asdict(args.sizes))
-    files["agent_env.json"] = args.agent_env.to_json().encode()
+    files[AGENT_ENV] = args.agent_env.to_json().encode()
     if args.claude_policy is not None:
         files["managed-settings.json"] = args.claude_policy.to_json().encode()
     if overridden := _versions(args):

@@ -55,11 +55,11 @@ def example(language: str) -> str:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout of what the package is made of, its Python environment filled already."""
     checkout = tmp_path_factory.mktemp("checkout")
-    kept = shutil.ignore_patterns("venv", "build", "__pycache__", "*.egg-info")
+    kept = shutil.ignore_patterns("build", "__pycache__", "*.egg-info")
     for name in ("components", "sdks"):
         shutil.copytree(ROOT / name, checkout / name, ignore=kept)
     shutil.copy(ROOT / "pyproject.toml", checkout)
-    environment = checkout / "components" / "venv"
+    environment = checkout / ".venv"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     (packages,) = environment.glob("lib/*/site-packages")
     (ours,) = (path for path in sys.path if path.endswith("site-packages"))
