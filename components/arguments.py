@@ -79,8 +79,10 @@ def workspace_template(
         organization_id=known.organization_id,
         require_active_version=template.require_active_version or None,
         module_versions=ModuleVersions(
-            claude_code=shared.modules.claude_code, code_server=shared.modules.code_server
+            claude_code=shared.claude_code_module(known.release),
+            code_server=shared.modules.code_server,
         ),
+        claude_program=shared.claude_code.program,
         provider_versions=ProviderVersions(
             coder=shared.providers.coder, kubernetes=shared.providers.kubernetes
         ),
@@ -108,6 +110,7 @@ def firewall(settings: Settings, template: Template) -> Firewall | None:
         jail_type=confined.jail,
         policy=policy.to_json(),
         boundary_version=settings.workspaces.boundary_version,
+        program=settings.workspaces.boundary,
     )
 
 

@@ -264,6 +264,15 @@ def _choices(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def _wiring(parts: Parts) -> Iterator[Problem]:
+    shared = parts.workspaces
+    if shared is None:
+        return
+    if problem := shared.wiring_problem():
+        key, value, words = problem
+        yield Problem(f"workspaces.{key}", as_shown(value), words)
+
+
 def _claude_policy(parts: Parts) -> Iterator[Problem]:
     shared = parts.workspaces
     if shared and (problem := tasks_problem(shared.claude_policy, tasks=shared.tasks)):
@@ -317,6 +326,7 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _secrets,
     _grafana,
     _choices,
+    _wiring,
     _claude_policy,
     _switched,
 )

@@ -1,7 +1,7 @@
 """What a template can be told, checked before anything is rendered or registered."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from components import releases, syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
 from components.claude_code import ClaudePolicy, tasks_problem
 from components.errors import ArgsError, refuse
+from components.programs import Program, wiring_problem
 
 JailType = Literal["landjail", "nsjail"]
 PortShareLevel = Literal["owner", "authenticated", "organization", "public"]
@@ -38,12 +39,14 @@ class Firewall:
             the next preview can say what changes for people.
         boundary_version: release of the standalone binary, such as `v0.9.0`. With `latest` the
             same template is another firewall as soon as there is a newer one.
+        program: a Boundary of that release in the image or at an address, None for GitHub's.
     """
 
     config: str
     jail_type: JailType = "landjail"
     policy: Sequence[Mapping[str, str]] = ()
     boundary_version: str = releases.BOUNDARY
+    program: Program | None = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,12 @@ class ModuleVersions:
     """Versions of the modules from registry.coder.com.
 
     Args:
-        claude_code: 4.7 or a later 4; 5.0 renames enable_aibridge and drops task_app_id.
+        claude_code: 4.7 or a later 4, or 5.4 or a later 5: its wiring is in the HCL of its name.
         code_server: any release.
     """
 
-    claude_code: str = "4.7.3"
-    code_server: str = "1.3.1"
+    claude_code: str = releases.CLAUDE_CODE[5]
+    code_server: str = releases.CODE_SERVER
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,9 @@ class WorkspaceTemplateArgs:
         gitlab_external_auth_id: id of GitLab among coderd's external authentication providers.
         sizes: what an owner can choose.
         git_credentials: the agent's key may ask Coder for the owner's GitLab token and ssh key.
-        tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
+        tasks: wire Coder Tasks, which only module 4 has. Gone from Coder as of 2.38.
         claude_policy: managed settings of Claude Code, None for none.
+        claude_program: a Claude Code in the image or at an address, None for its installer's.
         agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
         module_versions: versions of the modules from Coder's registry.
         provider_versions: versions of the Terraform providers.
@@ -194,8 +198,9 @@ class WorkspaceTemplateArgs:
     gitlab_external_auth_id: str = "gitlab"
     sizes: Sizes = Sizes()
     git_credentials: bool = True
-    tasks: bool = True
+    tasks: bool = False
     claude_policy: ClaudePolicy | None = None
+    claude_program: Program | None = None
     agent_variables: Mapping[str, str] = field(default_factory=dict)
     module_versions: ModuleVersions = ModuleVersions()
     provider_versions: ProviderVersions = ProviderVersions()
@@ -220,6 +225,11 @@ class WorkspaceTemplateArgs:
         if self.agents_allowed is None and self.firewall is not None:
             return False
         return self.agents_allowed
+
+    @property
+    def wiring(self) -> int:
+        """How Claude Code comes into the workspace: by module 4 or 5."""
+        return releases.wiring_of(self.module_versions.claude_code)
 
     @property
     def agent_env(self) -> AgentEnv:
@@ -259,6 +269,7 @@ class WorkspaceTemplateArgs:
         found += _firewall_problems(self.firewall)
         if problem := tasks_problem(self.claude_policy, tasks=self.tasks):
             found.append(problem)
+        found += _wiring_problems(self)
         found += _size_problems(self.sizes)
         found += _version_problems(self.module_versions, self.provider_versions)
         found += _access_problems(self.access or ())
@@ -266,6 +277,16 @@ class WorkspaceTemplateArgs:
         if not self.firewall or self.firewall.jail_type in JAIL_TYPES:
             found += _agent_env_problems(self)
         return found
+
+
+def _wiring_problems(args: WorkspaceTemplateArgs) -> Iterator[str]:
+    if not releases.is_claude_code_module(args.module_versions.claude_code):
+        return
+    if args.tasks and args.wiring == 5:
+        yield "module 5 has no Tasks: turn tasks off"
+    boundary = args.firewall.program if args.firewall else None
+    if problem := wiring_problem(args.wiring, boundary, args.claude_program):
+        yield problem
 
 
 def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:
@@ -309,8 +330,7 @@ def _version_problems(versions: ModuleVersions, providers: ProviderVersions) -> 
     found = []
     if not releases.is_claude_code_module(versions.claude_code):
         found.append(
-            f"module claude-code {versions.claude_code!r} is not 4.7.0 or a later 4: "
-            "5.0 drops task_app_id and renames enable_aibridge"
+            f"module claude-code {versions.claude_code!r} is not {releases.CLAUDE_CODE_MODULES}"
         )
     if not releases.is_release(versions.code_server):
         found.append(f"module code-server {versions.code_server!r} is no version such as 1.3.1")

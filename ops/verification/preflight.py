@@ -238,10 +238,10 @@ class Preflight:
                 f"{', '.join(floating)}: the same template may be another one tomorrow",
                 "name a release",
             )
-        modules = workspaces.modules
+        module = workspaces.claude_code_module(self.deployment.known(self.settings).release)
         return (
-            f"Boundary {workspaces.boundary_version}, claude-code {modules.claude_code}, "
-            f"code-server {modules.code_server}, {workspaces.image}"
+            f"Boundary {workspaces.boundary_version}, claude-code {module}, "
+            f"code-server {workspaces.modules.code_server}, {workspaces.image}"
         )
 
 

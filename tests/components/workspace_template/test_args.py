@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components.errors import ArgsError
+from components.programs import Program
 from components.workspace_template import (
     AutoStop,
     Firewall,
@@ -17,6 +18,7 @@ from components.workspace_template import (
     WorkspaceTemplateArgs,
 )
 
+IN_IMAGE = Program(path="/opt/boundary")
 Make = Callable[..., WorkspaceTemplateArgs]
 
 
@@ -47,7 +49,10 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"sizes": Sizes(cpu=SizeChoice((), 2))}, "cpu options"),
         ({"sizes": Sizes(memory=SizeChoice((4, 4), 4))}, "name a size twice"),
         ({"sizes": Sizes(disk_size=SizeChoice((10, 20), 50))}, "disk_size default 50 is not among"),
-        ({"module_versions": ModuleVersions(claude_code="5.0.0")}, "drops task_app_id"),
+        ({"module_versions": ModuleVersions(claude_code="5.3.9")}, "5.4.0 or a later 5"),
+        ({"module_versions": ModuleVersions(claude_code="6.0.0")}, "5.4.0 or a later 5"),
+        ({"module_versions": ModuleVersions(claude_code="5.4.0")}, "module 5 has no Tasks"),
+        ({"firewall": Firewall("a: 1", program=IN_IMAGE)}, "GitHub's Boundary alone"),
         ({"module_versions": ModuleVersions(claude_code="4.6.9")}, "4.7.0 or a later 4"),
         ({"module_versions": ModuleVersions(code_server="~> 1.3")}, "no version such as"),
         ({"access": (GroupAccess("a"), GroupAccess("a", "admin"))}, "'a' has two roles"),

@@ -26,6 +26,7 @@ from components.workspace_template.render import SOURCE
 from tests.components.workspace_template.planning import (
     BUILD,
     MODULES,
+    TASK,
     Make,
     Plan,
     Run,
@@ -71,6 +72,9 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
         "ai_prompt": "",
         "report_tasks": True,
         "subdomain": True,
+        "install_claude_code": True,
+        "claude_binary_path": "$HOME/.local/bin",
+        "disable_autoupdater": False,
     }
     assert agent_env(planned) == {
         "BOUNDARY_CONFIG": "/home/coder/.config/coder_boundary/config.yaml",
@@ -190,12 +194,6 @@ def test_code_server(plan: Plan) -> None:
         "order": 1,
         "subdomain": True,
     }
-
-
-TASK = {
-    "CODER_TASK_ID": "99999999-2222-4333-8444-555555555555",
-    "CODER_TASK_PROMPT": "fix the build",
-}
 
 
 def test_a_task_prompt_goes_before_the_parameter(plan: Plan) -> None:
