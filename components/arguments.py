@@ -106,11 +106,18 @@ def firewall(settings: Settings, template: Template) -> Firewall | None:
             jail_type=confined.jail,
             log_level=confined.log_level,
             proxy_port=confined.proxy_port,
+            use_real_dns=confined.use_real_dns,
+            no_user_namespace=confined.no_user_namespace,
+            correlate_with=(
+                boundary.host_of(settings.coder.access_url) if confined.session_correlation else ""
+            ),
         ),
         jail_type=confined.jail,
         policy=policy.to_json(),
         boundary_version=settings.workspaces.boundary_version,
         program=settings.workspaces.boundary,
+        no_user_namespace=confined.no_user_namespace,
+        seccomp_unconfined=confined.seccomp_unconfined,
     )
 
 

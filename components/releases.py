@@ -15,6 +15,8 @@ KUBERNETES_PROVIDER: Final = "3.2.1"
 """Releases of coder/coder and hashicorp/kubernetes that the HCL names and was tried with."""
 CLAUDE_CODE: Final[Mapping[int, str]] = {4: "4.7.3", 5: "5.4.0"}
 """Release of the module claude-code that the HCL names, by the wiring it belongs to."""
+CLAUDE_CODE_PIN: Final = "module claude-code"
+"""What a template registers its release of the module as."""
 CODE_SERVER: Final = "1.3.1"
 """Release of the module code-server that the HCL names."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from components.coder.lookup import EVERYONE
+from components.releases import CLAUDE_CODE_PIN, wiring_of
 from ops.changes import Change, differences
 from ops.markdown import code
 
@@ -71,6 +72,25 @@ def pin_changes(
         if name in old and old[name].pins
     }
     return {name: changes for name, changes in found.items() if changes}
+
+
+def wiring_lines(changes: Sequence[Change]) -> list[str]:
+    """Say what a move between the modules 4 and 5 of Claude Code is for people."""
+    for change in changes:
+        if change.path != CLAUDE_CODE_PIN or not (change.old and change.new):
+            continue
+        old, new = wiring_of(str(change.old)), wiring_of(str(change.new))
+        if old != new:
+            gone = (
+                "the chat on the dashboard goes, and Tasks; an app in a terminal comes"
+                if new == 5
+                else "the app in a terminal goes; a chat on the dashboard comes"
+            )
+            return [
+                f"  - ⚠️ Claude Code moves from **module {old} to {new}** at a workspace's next "
+                f"start: {gone}; homes stay"
+            ]
+    return []
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pulumi
 
 from components import releases, syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
+from components.boundary.config import unread_keys
 from components.claude_code import ClaudePolicy, tasks_problem
 from components.errors import ArgsError, refuse
 from components.programs import Program, wiring_problem
@@ -40,6 +41,8 @@ class Firewall:
         boundary_version: release of the standalone binary, such as `v0.9.0`. With `latest` the
             same template is another firewall as soon as there is a newer one.
         program: a Boundary of that release in the image or at an address, None for GitHub's.
+        no_user_namespace: nsjail makes no user namespace; the container gets SYS_ADMIN.
+        seccomp_unconfined: the container has no seccomp profile, as nsjail needs on Bottlerocket.
     """
 
     config: str
@@ -47,6 +50,8 @@ class Firewall:
     policy: Sequence[Mapping[str, str]] = ()
     boundary_version: str = releases.BOUNDARY
     program: Program | None = None
+    no_user_namespace: bool = False
+    seccomp_unconfined: bool = False
 
 
 @dataclass(frozen=True)
@@ -305,6 +310,11 @@ def _firewall_problems(firewall: Firewall | None) -> list[str]:
         found.append(f"jail type {firewall.jail_type!r} is not one of {', '.join(JAIL_TYPES)}")
     if not firewall.config.strip():
         found.append("the firewall's configuration is empty, with which Boundary does not start")
+    if firewall.jail_type == "landjail":
+        for name in ("no_user_namespace", "seccomp_unconfined"):
+            if getattr(firewall, name):
+                found.append(f"{name} is for the jail nsjail alone")
+    found += unread_keys(firewall.config, firewall.boundary_version)
     if not releases.is_boundary(firewall.boundary_version):
         found.append(
             f"boundary version {firewall.boundary_version!r} is no release such as v0.9.0, "

@@ -109,6 +109,9 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         variables["boundary_version"] = releases.boundary_tag(args.firewall.boundary_version)
         variables["jail_type"] = args.firewall.jail_type
         variables |= _program("boundary", args.firewall.program)
+        for name in ("no_user_namespace", "seccomp_unconfined"):
+            if getattr(args.firewall, name):
+                variables[name] = "true"
     variables |= _program("claude", args.claude_program)
     files = dict(sorted(files.items()))
     variables = dict(sorted(variables.items()))
@@ -166,7 +169,7 @@ def _pins(args: WorkspaceTemplateArgs) -> dict[str, str]:
         "image": args.image,
         **({"Boundary": args.firewall.boundary_version} if args.firewall else {}),
         **{name: program.title for name, program in own.items() if program},
-        "module claude-code": modules.claude_code,
+        releases.CLAUDE_CODE_PIN: modules.claude_code,
         "module code-server": modules.code_server,
         "provider coder/coder": providers.coder,
         "provider hashicorp/kubernetes": providers.kubernetes,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from components import arguments
 from components.coder.entitlements import Entitlements
 from components.programs import Program
 from components.releases import Number
@@ -15,7 +16,7 @@ JUNE, NOVEMBER = (2, 34, 0), (2, 37, 0)
 BOUNDARY = {"url": "https://files.example.gov/boundary", "sha256": "0" * 64}
 
 
-def settings(**workspaces: Any) -> Settings:
+def settings(more: dict[str, Any] | None = None, **workspaces: Any) -> Settings:
     return load(
         "gov",
         {
@@ -27,6 +28,7 @@ def settings(**workspaces: Any) -> Settings:
                 "coderToken": "t",
                 "externalAuth": {"gitlab": {"clientId": "i", "clientSecret": "s"}},
             },
+            **(more or {}),
         },
     )
 
@@ -128,3 +130,71 @@ def test_a_program_says_what_it_is_pinned_to() -> None:
     assert Program.model_validate(BOUNDARY).title == (
         f"https://files.example.gov/boundary (sha256 {'0' * 64})"
     )
+
+
+@pytest.mark.parametrize(
+    ("firewall", "boundary", "words"),
+    [
+        (
+            {"useRealDns": True},
+            "v0.9.0",
+            ["useRealDns = true: the jail landjail has no use for it"],
+        ),
+        (
+            {"jail": "nsjail", "useRealDns": True, "noUserNamespace": True},
+            "v0.6.1",
+            [
+                "useRealDns = true: needs Boundary v0.7.0 or newer; this one is v0.6.1",
+                "noUserNamespace = true: needs Boundary v0.8.1 or newer; this one is v0.6.1",
+            ],
+        ),
+        ({"seccompUnconfined": True}, "v0.9.0", ["seccompUnconfined = true: the jail landjail"]),
+        (
+            {"sessionCorrelation": True},
+            "v0.9.0",
+            ["sessionCorrelation = true: needs Boundary v0.9.1 or newer; this one is v0.9.0"],
+        ),
+        ({"sessionCorrelation": True}, "latest", ["needs Boundary v0.9.1 or newer"]),
+        ({"sessionCorrelation": True}, "v0.10.0", []),
+        (
+            {"jail": "nsjail", "useRealDns": True, "noUserNamespace": True},
+            "v0.8.1",
+            [],
+        ),
+    ],
+)
+def test_what_a_jail_or_a_release_of_boundary_has_not(
+    firewall: dict[str, Any], boundary: str, words: list[str]
+) -> None:
+    def load_it() -> Settings:
+        return settings(
+            {"templates": [{"name": "a", "firewall": firewall}]}, boundaryVersion=boundary
+        )
+
+    if not words:
+        load_it()
+        return
+    with pytest.raises(SettingsError) as caught:
+        load_it()
+    assert len(caught.value.problems) == len(words)
+    for each in words:
+        assert each in str(caught.value)
+    assert "templates[0].firewall." in str(caught.value)
+
+
+def test_the_keys_of_a_firewall_arrive() -> None:
+    walls = {
+        "jail": "nsjail",
+        **dict.fromkeys(
+            ("useRealDns", "noUserNamespace", "seccompUnconfined", "sessionCorrelation"), True
+        ),
+    }
+    found = settings({"templates": [{"name": "a", "firewall": walls}]}, boundaryVersion="v0.10.0")
+    made = arguments.firewall(found, found.templates[0])
+    assert made is not None
+    assert (made.no_user_namespace, made.seccomp_unconfined) == (True, True)
+    for line in ("use_real_dns: true", "no_user_namespace: true"):
+        assert f"\n{line}\n" in made.config
+    target = "domain=coder.example.com path=/api/v2/aibridge/*,/api/v2/ai-gateway/*"
+    assert f"session_id_inject_targets:\n- {target}\n" in made.config
+    assert any("firewall.useRealDns has names" in str(each) for each in found.findings())

@@ -79,6 +79,10 @@ locals {
     ),
   ])] : []
 
-  # nsjail makes a network namespace of its own; Landlock needs no capability.
-  capabilities = var.firewall && var.jail_type == "nsjail" ? ["NET_ADMIN"] : []
+  # nsjail makes a network namespace of its own; Landlock needs no capability. Without a user
+  # namespace around it the kernel asks for SYS_ADMIN.
+  nsjail       = var.firewall && var.jail_type == "nsjail"
+  capabilities = local.nsjail ? concat(["NET_ADMIN"], var.no_user_namespace ? ["SYS_ADMIN"] : []) : []
+  # Bottlerocket's profile forbids what nsjail does.
+  seccomp = local.nsjail && var.seccomp_unconfined ? ["Unconfined"] : []
 }

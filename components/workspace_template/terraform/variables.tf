@@ -42,6 +42,18 @@ variable "jail_type" {
   }
 }
 
+variable "no_user_namespace" {
+  type        = bool
+  description = "nsjail makes no user namespace, for nodes that allow none; the container gets SYS_ADMIN."
+  default     = false
+}
+
+variable "seccomp_unconfined" {
+  type        = bool
+  description = "The container has no seccomp profile, as nsjail needs on Bottlerocket."
+  default     = false
+}
+
 variable "git_credentials" {
   type        = bool
   description = "The agent's key may ask Coder for the owner's GitLab token and private ssh key."

@@ -43,6 +43,7 @@ output "code_server" {
 output "container" {
   value = {
     capabilities   = local.capabilities
+    seccomp        = local.seccomp
     cpu            = local.cpu
     memory         = local.memory
     memory_request = local.memory_request

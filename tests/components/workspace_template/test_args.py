@@ -42,6 +42,12 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"firewall": Firewall("a: 1", jail_type="chroot")}, "landjail, nsjail"),  # type: ignore[arg-type]
         ({"provider_versions": ProviderVersions(coder="2.12.9")}, "not 2.13.0 or newer"),
         ({"provider_versions": ProviderVersions(kubernetes=">= 3")}, "not 2.23.0 or newer"),
+        ({"firewall": Firewall("a: 1", no_user_namespace=True)}, "for the jail nsjail alone"),
+        ({"firewall": Firewall("a: 1", seccomp_unconfined=True)}, "for the jail nsjail alone"),
+        (
+            {"firewall": Firewall("use_real_dns: true\n", "nsjail", boundary_version="v0.6.0")},
+            "use_real_dns needs Boundary v0.7.0",
+        ),
         ({"description": "x" * 128}, "longer than 127 characters"),
         ({"image": "foo@bar"}, "is no image reference"),
         ({"firewall": Firewall("a: 1", boundary_version="main")}, "no release such as v0.9.0"),

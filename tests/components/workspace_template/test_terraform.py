@@ -108,6 +108,13 @@ def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Pl
     assert outputs(planned, "claude_code")["boundary_version"] == "v0.9.0"
 
 
+def test_nsjail_on_nodes_that_hold_it_back(plan: Plan) -> None:
+    held = Firewall("allowlist: []\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True)
+    container = outputs(plan(firewall=held), "container")
+    assert container["capabilities"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert container["seccomp"] == ["Unconfined"]
+
+
 def test_agent(plan: Plan, template_args: Make) -> None:
     (agent,) = resources(plan(), "coder_agent")
     assert (agent["os"], agent["api_key_scope"]) == ("linux", "all")
@@ -306,12 +313,20 @@ def test_container() -> None:
         "security_context": {
             "run_as_user": 1000,
             "allow_privilege_escalation": True,
-            "dynamic": {
-                "capabilities": {
-                    "for_each": "${length(local.capabilities) > 0 ? [local.capabilities] : []}",
-                    "content": {"add": "${capabilities.value}"},
-                }
-            },
+            "dynamic": [
+                {
+                    "capabilities": {
+                        "for_each": "${length(local.capabilities) > 0 ? [local.capabilities] : []}",
+                        "content": {"add": "${capabilities.value}"},
+                    }
+                },
+                {
+                    "seccomp_profile": {
+                        "for_each": "${local.seccomp}",
+                        "content": {"type": "${seccomp_profile.value}"},
+                    }
+                },
+            ],
         },
         "env": [
             {"name": "CODER_AGENT_TOKEN", "value": "${coder_agent.main.token}"},
