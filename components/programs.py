@@ -67,6 +67,16 @@ class Program(BaseModel):
         return f"{self.path} of the image" if self.path else f"{self.url} (sha256 {self.sha256})"
 
 
+def program_problem(claude: Program | None) -> str:
+    """Return why a Claude Code of one's own cannot be started, empty if it can.
+
+    The modules look for `claude` in its folder, and so do people, verify and the alerts.
+    """
+    if claude is not None and claude.path is not None and not claude.path.endswith("/claude"):
+        return "the path of a Claude Code has to end in /claude, by which everybody looks for it"
+    return ""
+
+
 def wiring_problem(wiring: int, boundary: Program | None, claude: Program | None) -> str:
     """Return why a Boundary of one's own does not go with a wiring, empty if it does.
 

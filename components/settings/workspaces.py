@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.claude_code import ClaudePolicy
-from components.programs import Program, wiring_problem
+from components.programs import Program, program_problem, wiring_problem
 from components.releases import (
     BOUNDARY,
     CLAUDE_CODE,
@@ -152,9 +152,12 @@ class Workspaces(Section):
                 release,
                 f"is no release of module {module}, which claudeCode.module names: leave one out",
             )
+        program = self.claude_code.program
+        if problem := program_problem(program):
+            return "claudeCode.program.path", program and program.path, problem
         wiring = wiring_of(self.claude_code_module(coder))
         if self.tasks and wiring == 5:
             return "tasks", True, "module 5 has no Tasks: remove it, or set claudeCode.module: 4"
-        if problem := wiring_problem(wiring, self.boundary, self.claude_code.program):
+        if problem := wiring_problem(wiring, self.boundary, program):
             return "boundary", self.boundary and self.boundary.title, problem
         return None

@@ -14,7 +14,7 @@ from components.agent_env import JAIL_TYPES, AgentEnv
 from components.boundary.config import unread_keys
 from components.claude_code import ClaudePolicy, tasks_problem
 from components.errors import ArgsError, refuse
-from components.programs import Program, wiring_problem
+from components.programs import Program, program_problem, wiring_problem
 
 JailType = Literal["landjail", "nsjail"]
 PortShareLevel = Literal["owner", "authenticated", "organization", "public"]
@@ -285,6 +285,8 @@ class WorkspaceTemplateArgs:
 
 
 def _wiring_problems(args: WorkspaceTemplateArgs) -> Iterator[str]:
+    if problem := program_problem(args.claude_program):
+        yield problem
     if not releases.is_claude_code_module(args.module_versions.claude_code):
         return
     if args.tasks and args.wiring == 5:

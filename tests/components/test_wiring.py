@@ -77,6 +77,10 @@ def test_the_stack_decides_and_else_coders_release(
             {"claudeCode": {"module": 4}, "boundary": {"path": "/opt/boundary"}},
             'workspaces.boundary = "/opt/boundary of the image": module 4 starts its own',
         ),
+        (
+            {"claudeCode": {"program": {"path": "/opt/claude-2.1"}}},
+            'workspaces.claudeCode.program.path = "/opt/claude-2.1": the path of a Claude Code has',
+        ),
         ({"boundary": {}}, "name either path, in the image, or url with its sha256"),
         ({"boundary": {**BOUNDARY, "path": "/a"}}, "name either path"),
         ({"boundary": {"url": BOUNDARY["url"]}}, "url and sha256 go together"),

@@ -42,7 +42,7 @@ fetch() {
 
 # take NAME URL SHA256 TARGET: the program at an address; without SHA256 it is fetched each time.
 take() {
-  local name="$1" url="$2" sha256="$3" target="$4" file="$work/$1" program
+  local name="$1" url="$2" sha256="$3" target="$4" file="$work/$1" program each
   local old="$kept/$name-$sha256"
   if [ -n "$sha256" ] && [ -f "$old" ] && [ "$(digest "$old")" = "$sha256" ]; then
     file="$old"
@@ -51,8 +51,8 @@ take() {
     if [ -n "$sha256" ]; then
       [ "$(digest "$file")" = "$sha256" ] || fail "$url is not the file whose sha256 is $sha256"
       mkdir -p "$kept"
-      rm -f "$kept/$name-"*
       mv "$file" "$old"
+      for each in "$kept/$name-"*; do [ "$each" = "$old" ] || rm -f "$each"; done
       file="$old"
     fi
   fi
@@ -65,8 +65,8 @@ take() {
   fi
   mkdir -p "$(dirname "$target")"
   # Beside the old one and moved: a session starts the old or the new, never a half.
-  install -m 0755 "$program" "$target.new"
-  mv -f "$target.new" "$target"
+  install -m 0755 "$program" "$target.$$"
+  mv -f "$target.$$" "$target"
 }
 
 source="$boundary_path$boundary_url$boundary_release"

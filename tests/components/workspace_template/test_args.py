@@ -58,6 +58,7 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"module_versions": ModuleVersions(claude_code="5.3.9")}, "5.4.0 or a later 5"),
         ({"module_versions": ModuleVersions(claude_code="6.0.0")}, "5.4.0 or a later 5"),
         ({"module_versions": ModuleVersions(claude_code="5.4.0")}, "module 5 has no Tasks"),
+        ({"claude_program": IN_IMAGE}, "has to end in /claude"),
         ({"firewall": Firewall("a: 1", program=IN_IMAGE)}, "GitHub's Boundary alone"),
         ({"module_versions": ModuleVersions(claude_code="4.6.9")}, "4.7.0 or a later 4"),
         ({"module_versions": ModuleVersions(code_server="~> 1.3")}, "no version such as"),
