@@ -264,8 +264,8 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
         return [f"- {name}: {done}", *access]
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
     words = ["a new version" if path == "versions" else _code(path) for path in paths]
-    pins = preview.pins.get(plain, ())
-    moved = [*wiring_lines(pins), *(f"  - release of {line[2:]}" for line in _settings(pins))]
+    moved = wiring_lines(preview.old_templates.get(plain), preview.new_templates.get(plain))
+    moved += [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
     changed = ", ".join(words or [_code(path) for path in step.touched])
     return [f"- {name}: {changed}", *access, *moved]
 

@@ -1,7 +1,7 @@
 """What a template can be told, checked before anything is rendered or registered."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -9,14 +9,20 @@ from typing import Final, Literal
 
 import pulumi
 
-from components import releases, syntax
+from components import syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
-from components.boundary.config import unread_keys
 from components.claude_code import ClaudePolicy, tasks_problem
 from components.errors import ArgsError, refuse
-from components.programs import Program, program_problem, wiring_problem
+from components.programs import Program
+from components.workspace_template.wiring import (
+    Firewall,
+    ModuleVersions,
+    ProviderVersions,
+    firewall_problems,
+    version_problems,
+    wiring_problems,
+)
 
-JailType = Literal["landjail", "nsjail"]
 PortShareLevel = Literal["owner", "authenticated", "organization", "public"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Role = Literal["admin", "use"]
@@ -26,32 +32,6 @@ PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 _PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _STACK_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-
-
-@dataclass(frozen=True)
-class Firewall:
-    """Boundary switched on for a template.
-
-    Args:
-        config: the text of Boundary's configuration file, from boundary.render_config.
-        jail_type: `landjail` (Landlock, Linux 6.7 or newer) or `nsjail` (network namespace; the
-            workspace's container gets NET_ADMIN).
-        policy: the rules behind `config`, from Policy.to_json; kept in the stack's state so that
-            the next preview can say what changes for people.
-        boundary_version: release of the standalone binary, such as `v0.9.0`. With `latest` the
-            same template is another firewall as soon as there is a newer one.
-        program: a Boundary of that release in the image or at an address, None for GitHub's.
-        no_user_namespace: nsjail makes no user namespace; the container gets SYS_ADMIN.
-        seccomp_unconfined: the container has no seccomp profile, as nsjail needs on Bottlerocket.
-    """
-
-    config: str
-    jail_type: JailType = "landjail"
-    policy: Sequence[Mapping[str, str]] = ()
-    boundary_version: str = releases.BOUNDARY
-    program: Program | None = None
-    no_user_namespace: bool = False
-    seccomp_unconfined: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,32 +54,6 @@ class Sizes:
     cpu: SizeChoice = SizeChoice((2, 4, 8), 4)
     memory: SizeChoice = SizeChoice((4, 8, 16), 8)
     disk_size: SizeChoice = SizeChoice((10, 20, 50), 20)
-
-
-@dataclass(frozen=True)
-class ModuleVersions:
-    """Versions of the modules from registry.coder.com.
-
-    Args:
-        claude_code: 4.7 or a later 4, or 5.4 or a later 5: its wiring is in the HCL of its name.
-        code_server: any release.
-    """
-
-    claude_code: str = releases.CLAUDE_CODE[5]
-    code_server: str = releases.CODE_SERVER
-
-
-@dataclass(frozen=True)
-class ProviderVersions:
-    """Versions of the Terraform providers, exactly as Terraform is to install them.
-
-    Args:
-        coder: coder/coder; 2.13 brought what tasks.tf reads of a Task.
-        kubernetes: hashicorp/kubernetes.
-    """
-
-    coder: str = releases.CODER_PROVIDER
-    kubernetes: str = releases.KUBERNETES_PROVIDER
 
 
 @dataclass(frozen=True)
@@ -207,8 +161,8 @@ class WorkspaceTemplateArgs:
     claude_policy: ClaudePolicy | None = None
     claude_program: Program | None = None
     agent_variables: Mapping[str, str] = field(default_factory=dict)
-    module_versions: ModuleVersions = ModuleVersions()
-    provider_versions: ProviderVersions = ProviderVersions()
+    module_versions: ModuleVersions = field(default_factory=ModuleVersions)
+    provider_versions: ProviderVersions = field(default_factory=ProviderVersions)
     access: tuple[GroupAccess, ...] | None = None
     schedule: Schedule = Schedule()
     organization_id: pulumi.Input[str] | None = None
@@ -230,11 +184,6 @@ class WorkspaceTemplateArgs:
         if self.agents_allowed is None and self.firewall is not None:
             return False
         return self.agents_allowed
-
-    @property
-    def wiring(self) -> int:
-        """How Claude Code comes into the workspace: by module 4 or 5."""
-        return releases.wiring_of(self.module_versions.claude_code)
 
     @property
     def agent_env(self) -> AgentEnv:
@@ -271,29 +220,19 @@ class WorkspaceTemplateArgs:
                 f"port share level {self.max_port_share_level!r} is not one of "
                 + ", ".join(_PORT_SHARE_LEVELS)
             )
-        found += _firewall_problems(self.firewall)
+        found += firewall_problems(self.firewall)
         if problem := tasks_problem(self.claude_policy, tasks=self.tasks):
             found.append(problem)
-        found += _wiring_problems(self)
+        found += wiring_problems(
+            self.module_versions, self.firewall, self.claude_program, tasks=self.tasks
+        )
         found += _size_problems(self.sizes)
-        found += _version_problems(self.module_versions, self.provider_versions)
+        found += version_problems(self.module_versions, self.provider_versions)
         found += _access_problems(self.access or ())
         found += _schedule_problems(self.schedule)
         if not self.firewall or self.firewall.jail_type in JAIL_TYPES:
             found += _agent_env_problems(self)
         return found
-
-
-def _wiring_problems(args: WorkspaceTemplateArgs) -> Iterator[str]:
-    if problem := program_problem(args.claude_program):
-        yield problem
-    if not releases.is_claude_code_module(args.module_versions.claude_code):
-        return
-    if args.tasks and args.wiring == 5:
-        yield "module 5 has no Tasks: turn tasks off"
-    boundary = args.firewall.program if args.firewall else None
-    if problem := wiring_problem(args.wiring, boundary, args.claude_program):
-        yield problem
 
 
 def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:
@@ -302,27 +241,6 @@ def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:
     except ArgsError as error:
         return error.problems
     return ()
-
-
-def _firewall_problems(firewall: Firewall | None) -> list[str]:
-    if firewall is None:
-        return []
-    found = []
-    if firewall.jail_type not in JAIL_TYPES:
-        found.append(f"jail type {firewall.jail_type!r} is not one of {', '.join(JAIL_TYPES)}")
-    if not firewall.config.strip():
-        found.append("the firewall's configuration is empty, with which Boundary does not start")
-    if firewall.jail_type == "landjail":
-        for name in ("no_user_namespace", "seccomp_unconfined"):
-            if getattr(firewall, name):
-                found.append(f"{name} is for the jail nsjail alone")
-    found += unread_keys(firewall.config, firewall.boundary_version)
-    if not releases.is_boundary(firewall.boundary_version):
-        found.append(
-            f"boundary version {firewall.boundary_version!r} is no release such as v0.9.0, "
-            "nor latest"
-        )
-    return found
 
 
 def _size_problems(sizes: Sizes) -> list[str]:
@@ -335,21 +253,6 @@ def _size_problems(sizes: Sizes) -> list[str]:
             found.append(f"{what} options {choice.options} name a size twice")
         if choice.default not in choice.options:
             found.append(f"{what} default {choice.default} is not among {choice.options}")
-    return found
-
-
-def _version_problems(versions: ModuleVersions, providers: ProviderVersions) -> list[str]:
-    found = []
-    if not releases.is_claude_code_module(versions.claude_code):
-        found.append(
-            f"module claude-code {versions.claude_code!r} is not {releases.CLAUDE_CODE_MODULES}"
-        )
-    if not releases.is_release(versions.code_server):
-        found.append(f"module code-server {versions.code_server!r} is no version such as 1.3.1")
-    if not releases.is_coder_provider(providers.coder):
-        found.append(f"provider coder {providers.coder!r} is not 2.13.0 or newer")
-    if not releases.is_kubernetes_provider(providers.kubernetes):
-        found.append(f"provider kubernetes {providers.kubernetes!r} is not 2.23.0 or newer")
     return found
 
 

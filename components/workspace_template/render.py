@@ -15,11 +15,8 @@ from typing import Any, Final
 
 from components import releases
 from components.programs import Program
-from components.workspace_template.args import (
-    ModuleVersions,
-    ProviderVersions,
-    WorkspaceTemplateArgs,
-)
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.wiring import ModuleVersions, ProviderVersions
 
 SOURCE: Final = Path(__file__).parent / "terraform"
 BUILD: Final = PurePosixPath("build/templates")
@@ -84,7 +81,7 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
     """Render a template; nothing is written and nothing but the HCL source is read."""
     left_out = {
         _WITHOUT_TASKS if args.tasks else _TASKS,
-        *(name for wiring, name in _WIRINGS.items() if wiring != args.wiring),
+        *(name for wiring, name in _WIRINGS.items() if wiring != args.module_versions.wiring),
         *(_OF_FIREWALL if args.firewall is None else ()),
         *(() if args.claude_policy else (_MANAGED_SCRIPT,)),
         *(() if _installs(args) else (_INSTALL_SCRIPT,)),
@@ -134,7 +131,7 @@ def _installs(args: WorkspaceTemplateArgs) -> bool:
     own_claude = args.claude_program is not None and args.claude_program.url is not None
     if args.firewall is None:
         return own_claude
-    return own_claude or args.wiring == 5 or args.firewall.program is not None
+    return own_claude or args.module_versions.wiring == 5 or args.firewall.program is not None
 
 
 def _program(name: str, program: Program | None) -> dict[str, str]:
@@ -145,7 +142,7 @@ def _program(name: str, program: Program | None) -> dict[str, str]:
 def _versions(args: WorkspaceTemplateArgs) -> dict[str, Any]:
     """Return the versions that are not the HCL's own; an override file changes literals."""
     overridden: dict[str, Any] = {}
-    if args.module_versions != ModuleVersions(releases.CLAUDE_CODE[args.wiring]):
+    if args.module_versions != ModuleVersions(releases.CLAUDE_CODE[args.module_versions.wiring]):
         modules = asdict(args.module_versions).items()
         overridden["module"] = {name: {"version": version} for name, version in modules}
     if args.provider_versions != ProviderVersions():

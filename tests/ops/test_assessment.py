@@ -4,11 +4,10 @@ from typing import Any
 import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
-from components.workspace_template import ModuleVersions, WorkspaceTemplateArgs, render
 from ops.assessment import StackPreview
-from ops.changes import SECRET, Change, Step, differences
+from ops.changes import SECRET, Change, Step
 from ops.panel_changes import Panels
-from ops.template_changes import AccessChange, Registered, access_lines, wiring_lines
+from ops.template_changes import AccessChange, Registered, access_lines
 from ops.tokens import SECRET as SECRET_TYPE
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -242,26 +241,3 @@ def test_a_release_that_moves_is_told_by_template() -> None:
     )
     # Nothing was recorded of b, so nothing moved.
     assert found.pins == {"a": (Change("Boundary", "latest", "v0.9.0"),)}
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("4.7.3", "5.4.0", "**module 4 to 5** at a workspace's next start: the chat on"),
-        ("5.4.0", "4.9.2", "**module 5 to 4** at a workspace's next start: the app in"),
-        ("4.7.3", "4.9.2", ""),
-        (None, "5.4.0", ""),
-    ],
-)
-def test_a_move_between_the_modules_of_claude_code(old: str | None, new: str, said: str) -> None:
-    lines = wiring_lines((Change("image", "a", "b"), Change("module claude-code", old, new)))
-    assert [said in line and "homes stay" in line for line in lines] == ([True] if said else [])
-
-
-def test_the_pin_by_which_a_move_is_known_is_the_templates() -> None:
-    pins = [
-        render(WorkspaceTemplateArgs("s", "t", "n", "a:1", None, module_versions=each)).pins
-        for each in (ModuleVersions("4.7.3"), ModuleVersions("5.4.0"))
-    ]
-    (line,) = wiring_lines(differences(*map(dict, pins)))
-    assert "**module 4 to 5**" in line
