@@ -166,6 +166,8 @@ program=$(claude_program) \
   || refuse 'Claude Code is not installed yet; the startup script in the agent'\''s logs does that' 127
 in_jail && exec "$program" "$@"
 
+# A variable of that name may be around.
+recorded='' boundary=''
 if [[ $record ]]; then
   read -r recorded boundary 2> /dev/null < "$record"
 else

@@ -51,6 +51,23 @@ def test_nothing_starts_before_boundary_is_there_whatever_is_on_path(sessions: S
     assert sessions.calls == 0
 
 
+def test_nothing_that_is_around_says_which_boundary_it_is(sessions: Sessions) -> None:
+    """Variables of the names that the script uses, while its record is not there."""
+    fake = sessions.folder / "fake"
+    write_program(fake, '#!/bin/bash\nwhile [[ $1 != -- ]]; do shift; done\n"${@:2}"\n')
+    put(sessions)
+    around = {
+        "record": "",
+        "boundary": str(fake),
+        "recorded": hashlib.sha256(fake.read_bytes()).hexdigest(),
+        "own": str(fake),
+        "sha256": "",
+    }
+    done = sessions.run("claude", "exit", "0", variables=around)
+    assert (done.returncode, sessions.calls) == (126, 0)
+    assert "Boundary is not installed yet" in done.stderr
+
+
 def test_the_boundary_that_was_put_there_is_the_only_one(sessions: Sessions) -> None:
     own = sessions.folder / "the image's" / "boundary"
     write_program(own, BOUNDARY.format(folder=sessions.folder))
