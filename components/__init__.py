@@ -28,23 +28,21 @@ if TYPE_CHECKING:
         GitLabProvider,
     )
     from components.grafana_role import GrafanaRole, GrafanaRoleArgs, RoleJob
-    from components.mcp_server import McpServer, McpServerArgs, authorization
+    from components.mcp_server import McpServer, McpServerArgs, OAuth2Client, authorization
     from components.network.args import WorkspaceNetworkPolicyArgs
     from components.network.component import WorkspaceNetworkPolicy
     from components.network.namespace import WorkspaceNamespace
     from components.network.namespace_args import WorkspaceNamespaceArgs
     from components.workspace_template.args import (
         AutoStop,
-        Firewall,
         GroupAccess,
-        ModuleVersions,
-        ProviderVersions,
         Schedule,
         SizeChoice,
         Sizes,
         WorkspaceTemplateArgs,
     )
     from components.workspace_template.component import WorkspaceTemplate
+    from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 
 VERSION: Final = "0.1.0"
 """Of the package, without the v of its tag."""
@@ -76,23 +74,21 @@ _NAMES: Final = {
         "GitLabProvider",
     ),
     "components.grafana_role": ("GrafanaRole", "GrafanaRoleArgs", "RoleJob"),
-    "components.mcp_server": ("McpServer", "McpServerArgs", "authorization"),
+    "components.mcp_server": ("McpServer", "McpServerArgs", "OAuth2Client", "authorization"),
     "components.network.args": ("WorkspaceNetworkPolicyArgs",),
     "components.network.component": ("WorkspaceNetworkPolicy",),
     "components.network.namespace": ("WorkspaceNamespace",),
     "components.network.namespace_args": ("WorkspaceNamespaceArgs",),
     "components.workspace_template.args": (
         "AutoStop",
-        "Firewall",
         "GroupAccess",
-        "ModuleVersions",
-        "ProviderVersions",
         "Schedule",
         "SizeChoice",
         "Sizes",
         "WorkspaceTemplateArgs",
     ),
     "components.workspace_template.component": ("WorkspaceTemplate",),
+    "components.workspace_template.wiring": ("Firewall", "ModuleVersions", "ProviderVersions"),
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -124,6 +120,7 @@ __all__ = [
     "McpServer",
     "McpServerArgs",
     "ModuleVersions",
+    "OAuth2Client",
     "Policy",
     "PolicyError",
     "ProviderVersions",

@@ -135,7 +135,10 @@ def workspace_template(
         access=_access(template, known),
         schedule=_schedule(template.lifetime),
         require_active_version=template.require_active_version or None,
-        module_versions=_taken(ModuleVersions, (shared.modules,)),
+        module_versions=_taken(
+            ModuleVersions, (shared.modules,), claude_code=shared.claude_code_module(known.release)
+        ),
+        claude_program=shared.claude_code.program,
         provider_versions=_taken(ProviderVersions, (shared.providers,)),
         agents_allowed=template.lets_agents_in,
         deprecation_message=template.deprecation_message or None,
@@ -155,10 +158,18 @@ def firewall(settings: Settings, template: Template) -> Firewall | None:
             jail_type=confined.jail,
             log_level=confined.log_level,
             proxy_port=confined.proxy_port,
+            use_real_dns=confined.use_real_dns,
+            no_user_namespace=confined.no_user_namespace,
+            correlate_with=(
+                boundary.host_of(settings.coder.access_url) if confined.session_correlation else ""
+            ),
         ),
         jail_type=confined.jail,
         policy=policy.to_json(),
         boundary_version=settings.workspaces.boundary_version,
+        program=settings.workspaces.boundary,
+        no_user_namespace=confined.no_user_namespace,
+        seccomp_unconfined=confined.seccomp_unconfined,
     )
 
 

@@ -4,12 +4,38 @@ from typing import Final, NotRequired, TypedDict
 
 import pulumi
 
-from components import boundary, workspace_template
-from components.errors import ArgsError
+from components import boundary, releases, workspace_template
+from components.errors import ArgsError, refuse
 from components.package.inputs import build, model
+from components.programs import Program
 from components.settings.templates import TemplateFirewall
 
-_JAIL: Final = {"jail_type": "jail", "log_level": "log_level", "proxy_port": "proxy_port"}
+# Names of settings by those of inputs.
+_JAIL: Final = {
+    "jail_type": "jail",
+    **{
+        name: name
+        for name in (
+            "log_level",
+            "proxy_port",
+            "use_real_dns",
+            "no_user_namespace",
+            "seccomp_unconfined",
+            "session_correlation",
+        )
+    },
+}
+
+
+class ProgramSource(TypedDict):
+    """Where a program is: path in the image, or url with its sha256."""
+
+    path: NotRequired[str]
+    """Absolute path in the image."""
+    url: NotRequired[str]
+    """Address of the program, or of a .tar.gz that holds it under its name."""
+    sha256: NotRequired[str]
+    """Of the file at the address; another one is never run."""
 
 
 class TemplateRule(TypedDict):
@@ -42,6 +68,16 @@ class FirewallInputs(TypedDict):
     """Port of Boundary's proxy."""
     boundary_version: NotRequired[str]
     """Release of Boundary, such as v0.9.0."""
+    program: NotRequired[ProgramSource]
+    """A Boundary of that release; from GitHub if not given."""
+    use_real_dns: NotRequired[bool]
+    """nsjail looks names up outside, by which data can leave. From v0.7.0."""
+    no_user_namespace: NotRequired[bool]
+    """nsjail without a user namespace, but SYS_ADMIN. From v0.8.1."""
+    seccomp_unconfined: NotRequired[bool]
+    """The container has no seccomp profile: nsjail on Bottlerocket."""
+    session_correlation: NotRequired[bool]
+    """The AI Gateway is told each request's session. After v0.9.0."""
 
 
 class SizeOptions(TypedDict):
@@ -192,6 +228,8 @@ class WorkspaceTemplateInputs(TypedDict):
     """Managed settings of Claude Code."""
     agent_variables: NotRequired[dict[str, str]]
     """Variables of the agent; never a secret."""
+    claude_program: NotRequired[ProgramSource]
+    """A Claude Code of one's own; its installer's if not given."""
     module_versions: NotRequired[RegistryModules]
     """Versions of the modules from Coder's registry."""
     provider_versions: NotRequired[TerraformProviders]
@@ -232,6 +270,7 @@ class WorkspaceTemplate(workspace_template.WorkspaceTemplate):
             args,
             stack=pulumi.get_stack(),
             firewall=_firewall(args.get("firewall")),
+            claude_program=_program(args.get("claude_program")),
         )
         super().__init__(name, inputs, opts)
 
@@ -253,8 +292,16 @@ def _firewall(given: FirewallInputs | None) -> workspace_template.Firewall | Non
         TemplateFirewall,
         {name: value for key, value in given.items() if (name := _JAIL.get(key))},
     )
+    problems = jail.problems(given.get("boundary_version") or releases.BOUNDARY)
+    refuse("firewall", (f"{key}: {problem}" for key, problem in problems))
     config = boundary.render_config(
-        policy, jail_type=jail.jail, log_level=jail.log_level, proxy_port=jail.proxy_port
+        policy,
+        jail_type=jail.jail,
+        log_level=jail.log_level,
+        proxy_port=jail.proxy_port,
+        use_real_dns=jail.use_real_dns,
+        no_user_namespace=jail.no_user_namespace,
+        correlate_with=boundary.host_of(given["coder_url"]) if jail.session_correlation else "",
     )
     return build(
         workspace_template.Firewall,
@@ -262,4 +309,9 @@ def _firewall(given: FirewallInputs | None) -> workspace_template.Firewall | Non
         config=config,
         jail_type=jail.jail,
         policy=policy.to_json(),
+        program=_program(given.get("program")),
     )
+
+
+def _program(given: ProgramSource | None) -> Program | None:
+    return None if given is None else model(Program, given)

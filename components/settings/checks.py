@@ -16,6 +16,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
+from components.boundary.releases import LATEST
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
@@ -158,6 +159,9 @@ def _templates(parts: Parts) -> Iterator[Problem]:
                 '"NET_ADMIN"',
                 "only the jail nsjail needs NET_ADMIN; set firewall.jail: nsjail or remove it",
             )
+        release = parts.workspaces.boundary_version if parts.workspaces else LATEST
+        for name, right in template.firewall.problems(release) if template.firewall else ():
+            yield Problem(f"{key}.firewall.{name}", as_shown(True), right)
         if template.gitlab is not None and ids and template.gitlab not in ids:
             yield Problem(
                 f"{key}.gitlab",
@@ -266,6 +270,15 @@ def _choices(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def _wiring(parts: Parts) -> Iterator[Problem]:
+    shared = parts.workspaces
+    if shared is None:
+        return
+    if problem := shared.wiring_problem():
+        key, value, words = problem
+        yield Problem(f"workspaces.{key}", as_shown(value), words)
+
+
 def _claude_policy(parts: Parts) -> Iterator[Problem]:
     shared = parts.workspaces
     if shared and (problem := tasks_problem(shared.claude_policy, tasks=shared.tasks)):
@@ -319,6 +332,7 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _secrets,
     _grafana,
     _choices,
+    _wiring,
     _claude_policy,
     _switched,
 )

@@ -179,6 +179,8 @@ class Jail:
                 "see who started it; what a person with a shell can do is in docs/verify.md",
             )
         jailed = [fields for fields in processes if fields[1] == "jailed"]
+        if not jailed and self._facts.values().get("starts_claude") == "":
+            return "none runs, as module 5 starts none; jail.typed starts one"
         if not jailed:
             raise NotChecked(
                 "no Claude Code runs in the workspace by itself",
