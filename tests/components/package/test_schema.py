@@ -48,6 +48,8 @@ ASKED_INSTEAD = {
     "accept_everything",
     "log_level",
     "proxy_port",
+    "use_real_dns",
+    "session_correlation",
     "authorization",
 }
 REQUIREMENTS = ROOT / "components" / "requirements.txt"
