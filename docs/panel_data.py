@@ -49,7 +49,8 @@ CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
         "template_name": [_REVIEWED.template_name],
         "workspace_name": [_REVIEWED.workspace_name],
         "pod": [_REVIEWED.pod],
-    }
+    },
+    "ai-gateway": {"interception": generated.long_prompt(generated.deployment())},
 }
 """What a reader has chosen, by dashboard and variable; elsewhere nothing."""
 

@@ -159,13 +159,8 @@ def operations(context: DashboardContext) -> Section:
 
 
 def _session_count() -> Select:
-    session, agent = BoundarySessions("s"), WorkspaceAgents("a")
-    return Select(
-        {"sessions": "COUNT(*)"},
-        session,
-        [Join(agent, session.workspace_agent_id, agent.id)],
-        [in_range(session.started_at)],
-    )
+    session = BoundarySessions("s")
+    return Select({"sessions": "COUNT(*)"}, session, where=[in_range(session.started_at)])
 
 
 def _recent_sessions() -> Select:
@@ -173,13 +168,14 @@ def _recent_sessions() -> Select:
     return Select(
         {
             "started": session.started_at,
-            "agent": agent.name,
+            # A workspace that is deleted takes its agent's row along; what ran in it stays told.
+            "agent": f"COALESCE({agent.name}, {session.workspace_agent_id}::text)",
             "process": session.confined_process_name,
             "updated": session.updated_at,
             "session": session.id,
         },
         session,
-        [Join(agent, session.workspace_agent_id, agent.id)],
+        [Join(agent, session.workspace_agent_id, agent.id, outer=True)],
         [in_range(session.started_at)],
         order_by=["-started"],
         limit=200,

@@ -9,16 +9,18 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import logql, uids
 from components.dashboards.ai_gateway_queries import (
+    CHOSEN_INTERCEPTION,
     INTERCEPTION,
     PROVIDER,
     interceptions,
     over_time,
     ranking,
 )
+from components.dashboards.ai_gateway_sessions import sessions
 from components.dashboards.ai_gateway_tools import tools
-from components.dashboards.ai_gateway_usage import sessions, usage
+from components.dashboards.ai_gateway_usage import usage
 from components.dashboards.context import DashboardContext
-from components.dashboards.layout import Section, build_dashboard
+from components.dashboards.layout import Section, build_dashboard, textbox
 from components.dashboards.metrics import Metrics
 from components.dashboards.panel import Color, Threshold, Unit
 from components.dashboards.panels import (
@@ -152,6 +154,13 @@ def build(context: DashboardContext) -> Dashboard:
             "tools. The cost is an estimate from Coder's list of prices."
         ),
         context=context,
+        variables=[
+            textbox(
+                CHOSEN_INTERCEPTION,
+                "Interception",
+                "Id of the interception whose prompt is shown in full. Follow one in a table.",
+            ),
+        ],
         sections=[_overview(context), usage(), sessions(), tools()],
         time_from="now-24h",
         refresh="5m",

@@ -18,8 +18,16 @@ def deployment() -> generated.Deployment:
 
 
 @pytest.fixture(scope="session")
-def view() -> grafana.View:
-    return grafana.View(generated_requests.START, generated_requests.END, interval=900)
+def chosen(deployment: generated.Deployment) -> dict[str, grafana.Value]:
+    """What a reader has chosen."""
+    return {"interception": generated.long_prompt(deployment)}
+
+
+@pytest.fixture(scope="session")
+def view(chosen: dict[str, grafana.Value]) -> grafana.View:
+    return grafana.View(
+        generated_requests.START, generated_requests.END, interval=900, variables=chosen
+    )
 
 
 @pytest.fixture(scope="session")

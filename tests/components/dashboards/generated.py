@@ -200,7 +200,7 @@ def deployment(seed: int = 5) -> Deployment:
         data.sessions.append(
             Session(
                 new_id(),
-                # A session whose agent is gone is on no dashboard.
+                # Of some sessions the agent is gone, with its workspace.
                 new_id() if number % 40 == 0 else rng.choice(data.agents).id,
                 rng.choice(["claude", "bash 'é\""]),
                 started,
@@ -208,6 +208,11 @@ def deployment(seed: int = 5) -> Deployment:
             )
         )
     return data
+
+
+def long_prompt(data: Deployment) -> str:
+    """Return an interception whose prompt is longer than what a table shows of it."""
+    return next(p.interception_id for p in data.prompts if len(p.prompt) > 300)
 
 
 def _distinct_moments(rng: random.Random, count: int) -> list[datetime]:
