@@ -20,7 +20,7 @@ from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from docs.draw_axes import bars, marks, outline
 from docs.draw_values import shown_as
-from docs.panel_data import END, RANGE, START, Data, panel_data, variables
+from docs.panel_data import END, RANGE, START, Data, panel_data, variables, variables_of
 from tests.components.dashboards import grafana
 
 DIRECTORY = Path(__file__).parent / "dashboards"
@@ -62,15 +62,18 @@ def draw(dashboard: Mapping[str, Any], data: Mapping[str, Data]) -> str:
     hours = f"{START:%Y-%m-%d %H:%M} to {END:%H:%M}"
     parts.append(_text(width - 10, 22, hours, 170, color="#9b9ca5", anchor="end"))
     for panel in panels:
+        title = panel["title"]
+        for name, value in variables_of(panel, chosen).items():
+            title = title.replace(f"${name}", _choice(value))
         place = panel["gridPos"]
         x, y = place["x"] * COLUMN + GAP, place["y"] * ROW + top
         w, h = place["w"] * COLUMN - GAP, place["h"] * ROW - GAP
         if panel["type"] == "row":
-            parts.append(_text(x + 4, y + 16, panel["title"], w, size=13, color="#ffffff"))
+            parts.append(_text(x + 4, y + 16, title, w, size=13, color="#ffffff"))
             continue
         parts.append(f'<g transform="translate({x} {y})">')
         parts.append(f'<rect width="{w}" height="{h}" fill="#181b1f" stroke="#2c2f36"/>')
-        parts.append(_text(8, 16, panel["title"], w - 16, size=12, color="#ffffff"))
+        parts.append(_text(8, 16, title, w - 16, size=12, color="#ffffff"))
         of_panel = data[panel["title"]]
         if panel["type"] == "stat" or of_panel.series or of_panel.rows or of_panel.lines:
             parts += _BODIES[panel["type"]](panel, of_panel, w, h)
@@ -309,7 +312,10 @@ def _logs(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     parts = []
     y, room, size = 38, w - 170, 10
     longest = int(room / (size * 0.6))
-    for time, line in data.lines or []:
+    lines = data.lines or []
+    if panel["options"]["sortOrder"] == "Ascending":
+        lines = lines[::-1]
+    for time, line in lines:
         pieces = [line[start : start + longest] for start in range(0, len(line), longest)]
         if y + (len(pieces) - 1) * 15 > h - 6:
             break

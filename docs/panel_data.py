@@ -53,6 +53,8 @@ CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
     "ai-gateway": {"interception": generated.long_prompt(generated.deployment())},
 }
 """What a reader has chosen, by dashboard and variable; elsewhere nothing."""
+REPEATED: Mapping[str, str] = {"preset": "small"}
+"""The value of which a picture shows the row, where Grafana makes one for each."""
 
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -98,6 +100,12 @@ def variables(dashboard: Mapping[str, Any]) -> dict[str, grafana.Value]:
     return {**grafana.first_values(dashboard), **CHOSEN.get(dashboard["uid"], {})}
 
 
+def variables_of(panel: Panel, chosen: Mapping[str, grafana.Value]) -> dict[str, grafana.Value]:
+    """Return the values of variables for one panel, which names in its title what is repeated."""
+    repeated = {name: [one] for name, one in REPEATED.items() if f"${name}" in panel["title"]}
+    return {**chosen, **repeated}
+
+
 def panel_data(dashboards: Sequence[Mapping[str, Any]]) -> dict[Key, Data]:
     """Return what every panel of the dashboards shows, by dashboard and title.
 
@@ -114,7 +122,9 @@ def panel_data(dashboards: Sequence[Mapping[str, Any]]) -> dict[Key, Data]:
                 continue
             key = dashboard["uid"], panel["title"]
             interval = max(INTERVAL, int(grafana.seconds(panel.get("interval") or "0s")))
-            view = grafana.View(START, END, interval, series_deployment.STEP, chosen)
+            view = grafana.View(
+                START, END, interval, series_deployment.STEP, variables_of(panel, chosen)
+            )
             source = panel["targets"][0]["datasource"]["type"]
             if source == "prometheus":
                 of_series = replace(view, start=series_deployment.START, end=series_deployment.END)

@@ -40,6 +40,15 @@ def operations(context: DashboardContext) -> Section:
                 "Batches of audit logs that agents sent to coderd over the range.",
                 promql(aggregate("sum", increase(forwarded)), instant=True),
                 unit=Unit.WHOLE,
+                width=3,
+            ),
+            stat_panel(
+                "Batches forwarded in all",
+                "The same since each agent that reports now began. Falls when workspaces stop: "
+                "their counters end with them.",
+                promql(aggregate("sum", once(Metrics.BATCHES_FORWARDED)), instant=True),
+                unit=Unit.WHOLE,
+                width=3,
             ),
             stat_panel(
                 "Batches dropped",
@@ -73,11 +82,13 @@ def operations(context: DashboardContext) -> Section:
                 promql(aggregate("count", unprotected).or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE)],
+                width=3,
             ),
             stat_panel(
                 "Firewall sessions",
                 "Confined processes that started in the range, from boundary_sessions.",
                 sql_rows(_session_count()),
+                width=3,
             ),
             timeseries_panel(
                 "Forwarded batches by workspace",

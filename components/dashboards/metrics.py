@@ -2,7 +2,7 @@
 
 Queries are built from these values alone, so a name that does not exist is an attribute error
 in Python and an error of the type checker, not an empty panel. Source: `scripts/metricsdocgen` of
-Coder (from which its Prometheus page is made), kube-state-metrics and cAdvisor.
+Coder (from which its Prometheus page is made), kube-state-metrics, cAdvisor and kubelet.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ _AGENT = ("username", "workspace_name", "agent_name")
 _REPORTED = (*_AGENT, "template_name")
 _PRESET = ("organization_name", "template_name", "preset_name")
 _CONTAINER = ("namespace", "pod", "container")
+_CLAIM = ("namespace", "persistentvolumeclaim")
 
 
 class Metrics:
@@ -175,7 +176,7 @@ class Metrics:
     AGENT_SESSIONS_SSH = _shared(_gauge("coderd_agentstats_session_count_ssh", *_AGENT))
     AGENT_SESSIONS_VSCODE = _shared(_gauge("coderd_agentstats_session_count_vscode", *_AGENT))
 
-    # kube-state-metrics and cAdvisor.
+    # kube-state-metrics, cAdvisor and kubelet.
     POD_REQUESTS = _gauge("kube_pod_container_resource_requests", *_CONTAINER, "resource", "unit")
     POD_LIMITS = _gauge("kube_pod_container_resource_limits", *_CONTAINER, "resource", "unit")
     POD_RESTARTS = _counter("kube_pod_container_status_restarts_total", *_CONTAINER)
@@ -186,6 +187,8 @@ class Metrics:
         "kube_pod_container_status_last_terminated_reason", *_CONTAINER, "reason"
     )
     POD_READY = _gauge("kube_pod_status_ready", "namespace", "pod", "condition")
+    VOLUME_USED = _gauge("kubelet_volume_stats_used_bytes", *_CLAIM)
+    VOLUME_CAPACITY = _gauge("kubelet_volume_stats_capacity_bytes", *_CLAIM)
     NAMESPACE_CREATED = _gauge("kube_namespace_created", "namespace")
     NETWORK_POLICY_CREATED = _gauge("kube_networkpolicy_created", "namespace", "networkpolicy")
     CONTAINER_CPU = _counter("container_cpu_usage_seconds_total", *_CONTAINER, "image")

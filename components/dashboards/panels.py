@@ -318,12 +318,19 @@ def table_panel(
 
 
 def logs_panel(
-    title: str, description: str, query: Query, *, width: int = 24, height: int = 10
+    title: str,
+    description: str,
+    query: Query,
+    *,
+    oldest_first: bool = False,
+    width: int = 24,
+    height: int = 10,
 ) -> Panel:
-    """Return a panel of log lines, newest first."""
+    """Return a panel of the newest log lines, the newest of them first or last."""
+    order = common_models.LogsSortOrder
 
     def finish(panel: logs.Panel) -> None:
         panel.show_time(True).wrap_log_message(True).enable_log_details(True)
-        panel.sort_order(common_models.LogsSortOrder.DESCENDING)
+        panel.sort_order(order.ASCENDING if oldest_first else order.DESCENDING)
 
     return assembled(logs.Panel, title, description, [query], finish, width=width, height=height)

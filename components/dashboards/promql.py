@@ -223,6 +223,17 @@ def peak(expression: Expression, over: Duration = "$__range") -> Expression:
     return Expression(text, expression.labels)
 
 
+def total_over_time(
+    expression: Expression, step: Duration, over: Duration = "$__range"
+) -> Expression:
+    """Return the sum of an expression's values over a duration, one each `step`.
+
+    For gauges that tell what came in since the last of them, as those of agents' traffic do.
+    """
+    text = f"sum_over_time({_operand(expression)}[{over}:{step}])"
+    return Expression(text, expression.labels)
+
+
 def aggregate(operation: Aggregation, inner: Expression, *by: str) -> Expression:
     """Aggregate over all labels but `by`.
 

@@ -115,6 +115,10 @@ EXPECTED: dict[Key, Callable[[Figures], Vector]] = {
     ("agent-firewall", "Batches forwarded", "A"): lambda f: f.increases(
         Metrics.BATCHES_FORWARDED, f.view.seconds
     ),
+    # Of an agent that went to the other replica, the first replica's series has ended.
+    ("agent-firewall", "Batches forwarded in all", "A"): lambda f: _one(
+        sum(each.seen(f.view.end) or 0.0 for each in f.of(Metrics.BATCHES_FORWARDED))
+    ),
     ("agent-firewall", "Batches dropped", "A"): lambda f: f.added(
         Metrics.BATCHES_DROPPED, f.view.seconds
     ),

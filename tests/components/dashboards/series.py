@@ -32,6 +32,12 @@ CONTAINERS = (
     # Of another team in the same cluster; on no dashboard.
     ("shop", "web-0", "nginx"),
 )
+CLAIMS = (
+    *(("coder-workspaces", f"{agent.pod}-home") for agent in AGENTS),
+    # Of a workspace's second volume, and of what is no workspace.
+    ("coder-workspaces", f"{AGENTS[0].pod}-cache"),
+    ("coder", "coder-db-1"),
+)
 PROVIDERS = (
     ("anthropic", "anthropic", "enabled"),
     ("bedrock-us-gov-west-1", "bedrock", "enabled"),
@@ -53,6 +59,7 @@ TARGETS = (
 _TOGETHER: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = (
     (("organization_name", "template_name", "preset_name"), PRESETS),
     (("provider_name", "provider_type", "status"), PROVIDERS),
+    (("namespace", "persistentvolumeclaim"), CLAIMS),
     (("resource", "unit"), (("cpu", "core"), ("memory", "byte"))),
     (("lifecycle_state", "status"), (("ready", "connected"), ("off", "disconnected"))),
 )
@@ -162,7 +169,7 @@ def _label_sets(metric: Metric) -> Iterator[dict[str, str]]:
         scraped = [
             dict(zip(("job", "instance", "namespace", "pod"), t, strict=True)) for t in TARGETS
         ]
-    elif per_container or metric.name.startswith("kube_"):
+    elif per_container or metric.name.startswith("kube"):
         scraped = [{"job": "kubelet", "instance": "10.0.9.9:10250"}]
     else:
         # What agents report is passed on by the replica each is connected to.

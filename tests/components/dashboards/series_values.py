@@ -40,6 +40,7 @@ _GAUGES: Mapping[str, tuple[float, float]] = {  # lowest and highest, of what mo
     Metrics.AGENT_LATENCIES.name: (0.02, 0.09),
     Metrics.AGENT_RX_BYTES.name: (2e5, 2e6),
     Metrics.AGENT_TX_BYTES.name: (1e5, 1e6),
+    Metrics.VOLUME_USED.name: (2 * GIB, 9 * GIB),
 }
 _LEVELS: Mapping[str, tuple[int, int]] = {
     # The lowest and the highest value of what changes now and then.
@@ -55,6 +56,7 @@ _LEVELS: Mapping[str, tuple[int, int]] = {
 _CONSTANTS: Mapping[str, float] = {
     **dict.fromkeys(CREATED, 1.79e9),
     Metrics.LICENSE_LIMIT_USERS.name: 50,
+    Metrics.VOLUME_CAPACITY.name: 10 * GIB,
     Metrics.LICENSE_USER_LIMIT_ENABLED.name: 1,
     Metrics.PROVISIONER_DAEMONS.name: 3,
     Metrics.PROVIDER_INFO.name: 1,
@@ -74,7 +76,9 @@ _REQUESTS: Mapping[str, float] = {"200": 1.0, "302": 0.05, "404": 0.03, "500": 0
 def samples_of(metric: Metric, labels: Labels, rng: random.Random) -> list[float | None]:
     name = metric.name
     if name in _GAUGES:
-        return list(_gauge(rng, *_GAUGES[name]))
+        values = _gauge(rng, *_GAUGES[name])
+        # There are no parts of bytes, and sums of whole numbers are exact in any order.
+        return [float(round(v)) for v in values] if "bytes" in name else list(values)
     if name in _LEVELS:
         return _level(rng, *_LEVELS[name])
     if name in _CONSTANTS:
