@@ -289,11 +289,11 @@ def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     order: Mapping[str, int] = organized.get("indexByName", {})
     columns = sorted(order, key=order.__getitem__) or (list(rows[0]) if rows else [])
     units = _overrides(panel, "unit")
-    texts = {
-        (name, text): COLORS[result["color"]]
+    results = {
+        (name, value): result
         for name, mappings in _overrides(panel, "mappings").items()
         for mapping in mappings
-        for text, result in mapping["options"].items()
+        for value, result in mapping["options"].items()
     }
     parts = [f'<path d="M4 44H{w - 4}" stroke="#2c2f36"/>']
     wide = (w - 16) / max(len(columns), 1)
@@ -303,7 +303,8 @@ def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
         parts.append(_text(x, 38, shown, wide - 4, color="#6e9fff"))
         for index, row in enumerate(rows[: int((h - 50) / 20)]):
             cell = shown_as(row.get(column), units.get(shown, "none"))
-            color = texts.get((shown, cell), "")
+            result = results.get((shown, cell), {})
+            cell, color = result.get("text", cell), COLORS.get(result.get("color", ""), "")
             parts.append(_text(x, 60 + index * 20, cell, wide - 4, color=color))
     return parts
 

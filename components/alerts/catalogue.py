@@ -13,6 +13,7 @@ from components.dashboards.promql import (
     absent,
     added,
     aggregate,
+    by_any_name,
     either,
     increase,
     once,
@@ -229,7 +230,8 @@ def _network_policy_gone(context: AlertContext) -> Alert | None:
 
 def _reload_failed(context: AlertContext) -> Alert:
     minutes = context.thresholds.reload_minutes
-    failed = select(Metrics.PROVIDERS_LAST_RELOAD) > select(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
+    reload = by_any_name(Metrics.PROVIDERS_LAST_RELOAD, select)
+    failed = reload > by_any_name(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS, select)
     return Alert(
         name="AIGatewayReloadFailed",
         severity=Severity.WARNING,
@@ -250,7 +252,8 @@ def _reload_failed(context: AlertContext) -> Alert:
 
 def _provider_error(context: AlertContext) -> Alert:
     labels = ("provider_name", "provider_type")
-    refused = aggregate("max", select(Metrics.PROVIDER_INFO, status="error"), *labels)
+    info = by_any_name(Metrics.PROVIDER_INFO, lambda named: select(named, status="error"))
+    refused = aggregate("max", info, *labels)
     return Alert(
         name="AIGatewayProviderError",
         severity=Severity.WARNING,

@@ -240,6 +240,7 @@ def table_panel(
     links: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
     colors: Mapping[str, Mapping[str, Color]] | None = None,
+    mappings: Mapping[str, Mapping[str, tuple[str, Color]]] | None = None,
     width: int = 24,
     height: int = 9,
 ) -> Panel:
@@ -253,6 +254,7 @@ def table_panel(
             `Value #A`, of the second in `Value #B`.
         units: Unit by column name shown.
         colors: Colour of a cell by its text, by column name shown.
+        mappings: Text and colour in place of a cell's value, by column name shown.
         links: Link by column name shown, from links.py.
         columns: Name shown by name in the data, in order; columns not named are left out. For
             log lines the names are those of labels, beside `Time`.
@@ -294,8 +296,11 @@ def table_panel(
             )
         for name, unit in (units or {}).items():
             panel.override_by_name(name, [models.DynamicConfigValue("unit", unit)])
-        for name, by_text in (colors or {}).items():
-            texts = {text: (text, color) for text, color in by_text.items()}
+        shown = {
+            name: {text: (text, color) for text, color in by_text.items()}
+            for name, by_text in (colors or {}).items()
+        }
+        for name, texts in {**shown, **(mappings or {})}.items():
             panel.override_by_name(
                 name,
                 [

@@ -11,6 +11,7 @@ from docs import panel_data
 from docs.panel_data import END, START, Data
 from tests.components.dashboards import (
     coder_figures,
+    gateway_figures,
     grafana,
     metric_figures,
     prometheus,
@@ -28,6 +29,7 @@ PANELS = {
 }
 FIGURES = {
     **metric_figures.EXPECTED,
+    **gateway_figures.EXPECTED,
     **coder_figures.EXPECTED,
     **workspace_figures.EXPECTED,
 }

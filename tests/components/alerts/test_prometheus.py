@@ -229,6 +229,24 @@ def test_a_refused_provider_fires_once_for_all_replicas():
     )
 
 
+@pytest.mark.parametrize("exported", [(0,), (1,), (0, 1)], ids=["new", "former", "both"])
+def test_an_alert_on_the_gateway_fires_once_under_whichever_names_it_exports(exported):
+    def named(metric: Metric, samples: Sequence[float | None], **labels: str) -> list[Series]:
+        assert metric.former
+        return [of(metric.names[number], samples, **labels) for number in exported]
+
+    refused = {"provider_name": "azure", "provider_type": "openai"}
+    check(
+        [
+            *named(Metrics.PROVIDER_INFO, steps((1, 30)), status="error", **refused),
+            *named(Metrics.PROVIDERS_LAST_RELOAD, steps((60, 30))),
+            *named(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS, steps((0, 30))),
+        ],
+        at("AIGatewayProviderError", 20, refused),
+        at("AIGatewayReloadFailed", 20, {"namespace": "coder", "pod": POD_A}),
+    )
+
+
 def kube(metric: Metric, samples: Sequence[float | None], **labels: str) -> Series:
     """Return a series of kube-state-metrics, whose labels are the object's."""
     return Series(metric.name, {"job": "kube-state-metrics", **labels}, tuple(samples))
