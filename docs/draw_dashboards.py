@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from components.dashboards.catalogue import CATALOGUE
-from components.dashboards.context import DashboardContext
 from docs.draw_axes import bars, marks, outline
 from docs.draw_values import shown_as
-from docs.panel_data import END, RANGE, START, Data, panel_data, variables, variables_of
+from docs.panel_data import CONTEXT, END, RANGE, START, Data, panel_data, variables, variables_of
 from tests.components.dashboards import grafana
 
 DIRECTORY = Path(__file__).parent / "dashboards"
@@ -155,7 +154,8 @@ def _stat(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
 
 
 def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
-    series = data.series or {}
+    names = _overrides(panel, "displayName")
+    series = {names.get(name, name): values for name, values in (data.series or {}).items()}
     left, right, top, bottom = 82, w - 18, 28, h - 38
     defaults = _defaults(panel)
     custom = defaults.get("custom", {})
@@ -350,7 +350,7 @@ def _organized(panel: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def pictures() -> dict[str, str]:
     """Return the SVG of every dashboard by uid."""
-    dashboards = [json.loads(spec.json(DashboardContext())) for spec in CATALOGUE.values()]
+    dashboards = [json.loads(spec.json(CONTEXT)) for spec in CATALOGUE.values()]
     data = panel_data(dashboards)
     return {
         d["uid"]: draw(d, {title: of for (uid, title), of in data.items() if uid == d["uid"]})

@@ -17,6 +17,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from components.dashboards.context import DashboardContext
 from tests.components.dashboards import (
     figures,
     generated,
@@ -55,6 +56,17 @@ CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
 """What a reader has chosen, by dashboard and variable; elsewhere nothing."""
 REPEATED: Mapping[str, str] = {"preset": "small"}
 """The value of which a picture shows the row, where Grafana makes one for each."""
+
+_FIRST, _SECOND = generated_requests.TEMPLATES
+CONTEXT = DashboardContext(
+    names={
+        _FIRST: "firewalled",
+        generated_requests.TEMPLATES[_FIRST][-1]: "firewalled: v2",
+        _SECOND: "claude-code",
+        generated_requests.TEMPLATES[_SECOND][-1]: "claude-code: v9",
+    }
+)
+"""The stack of the pictures; it knows its templates' newest versions, and no earlier one."""
 
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 

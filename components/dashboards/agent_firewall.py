@@ -34,8 +34,9 @@ _REQUEST_COLUMNS = {
     AuditField.TEMPLATE_ID.label: "Template",
     AuditField.TEMPLATE_VERSION_ID.label: "Template version",
 }
+_OF_IDS = ("Template", "Template version")
 _FILTER_LINKS = {
-    shown: by_cell(UID, variable)
+    shown: by_cell(UID, variable, of_id=shown in _OF_IDS)
     for shown, variable in {
         "Domain": "domain",
         "Owner": "owner",
@@ -174,6 +175,7 @@ def _policy_health(context: DashboardContext) -> Section:
                 unit=Unit.PERCENT,
                 thresholds=limits,
                 maximum=1,
+                of_ids=True,
             ),
             timeseries_panel(
                 "Deny rate by template version",
@@ -183,6 +185,7 @@ def _policy_health(context: DashboardContext) -> Section:
                 unit=Unit.PERCENT,
                 thresholds=limits,
                 maximum=1,
+                of_ids=True,
             ),
             table_panel(
                 "First-seen denied domains",
@@ -218,6 +221,7 @@ def _requests(context: DashboardContext) -> Section:
                 loki_lines(recent(AuditDecision.DENY)),
                 columns=_REQUEST_COLUMNS,
                 links={**_FILTER_LINKS, **WORKSPACE_LINK},
+                of_ids=_OF_IDS,
             ),
             table_panel(
                 "Recent allowed requests",
@@ -225,6 +229,7 @@ def _requests(context: DashboardContext) -> Section:
                 loki_lines(recent(AuditDecision.ALLOW)),
                 columns={**_REQUEST_COLUMNS, AuditField.MATCHED_RULE.label: "Rule"},
                 links={**_FILTER_LINKS, **WORKSPACE_LINK},
+                of_ids=_OF_IDS,
             ),
         ],
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pulumi
 from pulumi_kubernetes.core.v1 import ConfigMap
@@ -34,6 +35,7 @@ class DashboardsArgs:
         prometheus_uid: Uid of the Prometheus data source.
         loki_uid: Uid of the Loki data source.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
+        names: What people call a template or a version, by its id; other ids are shown as they are.
         loki_selector: Value by Loki stream label of coderd's log, beside its namespace. The
             labels there are: app, namespace, pod, container, node_name.
     """
@@ -49,6 +51,7 @@ class DashboardsArgs:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     loki_selector: Mapping[str, str] = field(default_factory=dict)
+    names: pulumi.Input[Mapping[str, str]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what does not exist.
@@ -90,16 +93,19 @@ class DashboardsArgs:
         )
 
     def render(self) -> dict[str, str]:
-        """Return the JSON of each dashboard by uid.
+        """Return the JSON of each dashboard by uid, ids of templates and versions as they are.
 
         Raises:
             ValueError: A dashboard is larger than a ConfigMap may be.
         """
-        rendered = {uid: CATALOGUE[uid].json(self.context) for uid in self.dashboards}
-        for uid, text in rendered.items():
-            if len(text.encode()) >= CONFIG_MAP_LIMIT:
-                raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
-        return rendered
+        return {uid: self.rendered(uid, {}) for uid in self.dashboards}
+
+    def rendered(self, uid: str, names: Mapping[str, str]) -> str:
+        """Return the JSON of one dashboard with what is known of names; raises as `render`."""
+        text = CATALOGUE[uid].json(replace(self.context, names=names))
+        if len(text.encode()) >= CONFIG_MAP_LIMIT:
+            raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
+        return text
 
 
 class Dashboards(pulumi.ComponentResource):
@@ -115,7 +121,11 @@ class Dashboards(pulumi.ComponentResource):
         self, name: str, args: DashboardsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("firewalledcoder:index:Dashboards", name, None, opts)
-        for uid, text in args.render().items():
+        for uid, plain in args.render().items():
+            text: pulumi.Input[str] = plain
+            # Only where an id is shown: the others stay known in a preview, whatever is not.
+            if args.names is not None and args.rendered(uid, {"id": "name"}) != plain:
+                text = pulumi.Output.from_input(args.names).apply(partial(args.rendered, uid))
             ConfigMap(
                 f"{name}-{uid}",
                 metadata=ObjectMetaArgs(

@@ -25,6 +25,8 @@ class DashboardContext:
             fewer of them; the namespace is always compared.
         dashboards: Uids of the dashboards the stack gets; None: all. A link to another is left
             out.
+        names: What people call the templates and versions that logs name by id, by that id; one
+            that is not among them is shown as it is.
     """
 
     coder_namespace: str = "coder"
@@ -36,6 +38,7 @@ class DashboardContext:
     postgres_uid: str = "aibridge-postgres"
     coder_stream: Mapping[StreamLabel, str] = field(default_factory=dict)
     dashboards: tuple[str, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, uid: str) -> bool:
         """Whether the stack gets a dashboard."""

@@ -106,6 +106,7 @@ def timeseries_panel(
     colors: Mapping[str, Color] | None = None,
     dashed: Sequence[str] = (),
     interval: str = "",
+    of_ids: bool = False,
     width: int = 12,
     height: int = 8,
 ) -> Panel:
@@ -123,6 +124,7 @@ def timeseries_panel(
         colors: Colour by name of a series.
         dashed: Names of series that are limits, drawn as dashed lines without an area.
         interval: The least distance of two points, such as `5m`; Grafana's choice if empty.
+        of_ids: Whether series are named by ids of templates or versions; known names replace them.
         width: Columns of 24.
         height: Units of 30 pixels.
     """
@@ -168,7 +170,14 @@ def timeseries_panel(
             )
 
     return assembled(
-        timeseries.Panel, title, description, queries, finish, width=width, height=height
+        timeseries.Panel,
+        title,
+        description,
+        queries,
+        finish,
+        width=width,
+        height=height,
+        series_of_ids=of_ids,
     )
 
 
@@ -241,6 +250,7 @@ def table_panel(
     columns: Mapping[str, str] | None = None,
     colors: Mapping[str, Mapping[str, Color]] | None = None,
     mappings: Mapping[str, Mapping[str, tuple[str, Color]]] | None = None,
+    of_ids: Sequence[str] = (),
     width: int = 24,
     height: int = 9,
 ) -> Panel:
@@ -255,6 +265,8 @@ def table_panel(
         units: Unit by column name shown.
         colors: Colour of a cell by its text, by column name shown.
         mappings: Text and colour in place of a cell's value, by column name shown.
+        of_ids: Names of columns shown that hold ids of templates or versions; known names replace
+            them.
         links: Link by column name shown, from links.py.
         columns: Name shown by name in the data, in order; columns not named are left out. For
             log lines the names are those of labels, beside `Time`.
@@ -319,6 +331,7 @@ def table_panel(
         height=height,
         as_table=True,
         links=links,
+        of_ids=of_ids,
     )
 
 

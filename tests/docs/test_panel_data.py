@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from components.dashboards.catalogue import CATALOGUE
-from components.dashboards.context import DashboardContext
 from docs import panel_data
 from docs.panel_data import END, START, Data
 from tests.components.dashboards import (
@@ -20,7 +19,7 @@ from tests.components.dashboards import (
     workspace_figures,
 )
 
-DASHBOARDS = [json.loads(spec.json(DashboardContext())) for spec in CATALOGUE.values()]
+DASHBOARDS = [json.loads(spec.json(panel_data.CONTEXT)) for spec in CATALOGUE.values()]
 PANELS = {
     (dashboard["uid"], panel["title"]): panel
     for dashboard in DASHBOARDS
