@@ -28,6 +28,7 @@ from tests.components.dashboards import (
     prometheus,
     series,
     series_deployment,
+    sql_figures,
 )
 
 Key = tuple[str, str]
@@ -44,6 +45,7 @@ INTERVAL = 600
 """Seconds between two points, where a panel has no longer interval of its own."""
 
 _REVIEWED = next(agent for agent in series.AGENTS if agent.workspace_name == "review-7")
+_DEPLOYMENT = generated.deployment()
 CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
     # A dashboard about one workspace shows one.
     "workspace-detail": {
@@ -51,7 +53,8 @@ CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
         "workspace_name": [_REVIEWED.workspace_name],
         "pod": [_REVIEWED.pod],
     },
-    "ai-gateway": {"interception": generated.long_prompt(generated.deployment())},
+    "ai-gateway": {"interception": generated.long_prompt(_DEPLOYMENT)},
+    "agent-firewall": {"session": generated.busy_session(_DEPLOYMENT)},
 }
 """What a reader has chosen, by dashboard and variable; elsewhere nothing."""
 REPEATED: Mapping[str, str] = {"preset": "small"}
@@ -59,12 +62,13 @@ REPEATED: Mapping[str, str] = {"preset": "small"}
 
 _FIRST, _SECOND = generated_requests.TEMPLATES
 CONTEXT = DashboardContext(
+    firewall_records=True,
     names={
         _FIRST: "firewalled",
         generated_requests.TEMPLATES[_FIRST][-1]: "firewalled: v2",
         _SECOND: "claude-code",
         generated_requests.TEMPLATES[_SECOND][-1]: "claude-code: v9",
-    }
+    },
 )
 """The stack of the pictures; it knows its templates' newest versions, and no earlier one."""
 
@@ -156,7 +160,7 @@ def _times(view: grafana.View) -> range:
 
 
 def _sql(key: Key, panel: Panel, view: grafana.View) -> Data:
-    rows = figures.EXPECTED[key](figures.Figures(generated.deployment(), view))
+    rows = sql_figures.EXPECTED[key](figures.Figures(_DEPLOYMENT, view))
     if panel["type"] != "timeseries":
         return Data(rows=rows)
     lines: dict[str, dict[int, float]] = {}

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import logql, uids
 from components.dashboards.agent_firewall_operations import WORKSPACE_LINK, operations
+from components.dashboards.agent_firewall_records import SESSION, records
 from components.dashboards.context import DashboardContext
 from components.dashboards.layout import Section, build_dashboard, choice, textbox
 from components.dashboards.links import by_cell
@@ -251,6 +252,11 @@ def build(context: DashboardContext) -> Dashboard:
             textbox("owner", "Owner", f"User name of the workspace's owner. {hint}"),
             textbox("template_id", "Template", f"Id of the template. {hint}"),
             textbox("template_version_id", "Template version", f"Id of the version. {hint}"),
+            textbox(
+                SESSION,
+                "Session",
+                "Id of the firewall session whose requests are listed. Follow one in a table.",
+            ),
             choice(
                 "lookback",
                 "Lookback",
@@ -263,6 +269,7 @@ def build(context: DashboardContext) -> Dashboard:
             _audit_overview(context),
             _policy_health(context),
             _requests(context),
+            records(context),
             operations(context),
         ],
     )

@@ -35,6 +35,8 @@ class DashboardsArgs:
         prometheus_uid: Uid of the Prometheus data source.
         loki_uid: Uid of the Loki data source.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
+        firewall_records: Whether Coder's database has boundary_logs and what leads there, as
+            newer releases do; without it the dashboard says so in their place.
         names: What people call a template or a version, by its id; other ids are shown as they are.
         loki_selector: Value by Loki stream label of coderd's log, beside its namespace. The
             labels there are: app, namespace, pod, container, node_name.
@@ -51,6 +53,7 @@ class DashboardsArgs:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     loki_selector: Mapping[str, str] = field(default_factory=dict)
+    firewall_records: bool = False
     names: pulumi.Input[Mapping[str, str]] | None = None
 
     def __post_init__(self) -> None:
@@ -90,6 +93,7 @@ class DashboardsArgs:
             postgres_uid=self.postgres_uid,
             coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
             dashboards=self.dashboards,
+            firewall_records=self.firewall_records,
         )
 
     def render(self) -> dict[str, str]:

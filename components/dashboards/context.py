@@ -27,6 +27,7 @@ class DashboardContext:
             out.
         names: What people call the templates and versions that logs name by id, by that id; one
             that is not among them is shown as it is.
+        firewall_records: Whether Coder keeps the firewall's requests in its database too.
     """
 
     coder_namespace: str = "coder"
@@ -39,6 +40,7 @@ class DashboardContext:
     coder_stream: Mapping[StreamLabel, str] = field(default_factory=dict)
     dashboards: tuple[str, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    firewall_records: bool = False
 
     def has(self, uid: str) -> bool:
         """Whether the stack gets a dashboard."""

@@ -16,16 +16,20 @@ from grafana_foundation_sdk.builders import (
     piechart,
     stat,
     table,
+    text,
     timeseries,
 )
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import piechart as piechart_models
+from grafana_foundation_sdk.models import text as text_models
 
+from components.dashboards.context import DashboardContext
 from components.dashboards.panel import (
     Color,
     Panel,
+    PanelBuilder,
     Threshold,
     Unit,
     assembled,
@@ -333,6 +337,26 @@ def table_panel(
         links=links,
         of_ids=of_ids,
     )
+
+
+def text_panel(
+    title: str, description: str, markdown: str, *, width: int = 24, height: int = 4
+) -> Panel:
+    """Return a panel of words, where there is nothing to ask."""
+
+    def make(_: DashboardContext) -> PanelBuilder:
+        panel: PanelBuilder = (
+            text.Panel()
+            .title(title)
+            .description(description)
+            .span(width)
+            .height(height)
+            .mode(text_models.TextMode.MARKDOWN)
+            .content(markdown)
+        )
+        return panel
+
+    return Panel(make, title, width, ())
 
 
 def logs_panel(

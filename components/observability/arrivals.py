@@ -41,6 +41,7 @@ class Arrival:
 _QUEUE: Final = "coder/coder#21869, of February 2026"
 _LOST_LINES: Final = "coder/coder#22521, of March 2026"
 _SESSIONS: Final = "coder/coder#22470, of March 2026"
+_RECORDS: Final = "migration 511, on main of August 2026; not looked for in earlier releases"
 _DUMP: Final = "coderd/database/dump.sql of 2.34; not looked for in 2.31 to 2.33"
 _GATEWAY: Final = "docs/ai-coder/ai-gateway/monitoring of 2.36: both names from 2.35 on"
 _BUDGETS: Final = "docs/ai-coder/ai-governance, cost control, of 2.36"
@@ -94,6 +95,20 @@ ARRIVALS: Final[tuple[Arrival, ...]] = (
         _DUMP,
         *("provider_name", "thread_root_id", "client", "credential_kind"),
     ),
+    *_columns(
+        "aibridge_interceptions",
+        Release(2, 38),
+        _RECORDS,
+        *("agent_firewall_session_id", "agent_firewall_sequence_number"),
+    ),
+    *_columns(
+        "boundary_logs",
+        Release(2, 38),
+        _RECORDS,
+        *("id", "session_id", "owner_id", "sequence_number", "captured_at"),
+        *("proto", "method", "detail", "matched_rule"),
+    ),
+    *_columns("boundary_sessions", Release(2, 38), _RECORDS, "owner_id"),
     *_columns(
         "aibridge_token_usages",
         Release(2, 34),

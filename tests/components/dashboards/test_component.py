@@ -35,6 +35,19 @@ def test_each_dashboard_is_a_labelled_config_map_in_its_folder():
         assert len(text.encode()) < 1024 * 1024
 
 
+def test_what_a_release_keeps_no_records_of_is_said_and_not_asked_for():
+    titles, asked = {}, {}
+    for there in (False, True):
+        text = DashboardsArgs(firewall_records=there).render()["agent-firewall"]
+        titles[there] = {panel["title"]: panel for panel in json.loads(text)["panels"]}
+        asked[there] = "boundary_logs AS" in text or "agent_firewall_session_id" in text
+    assert asked == {False: False, True: True}
+    instead = titles[False]["No records of requests"]
+    assert instead["type"] == "text"
+    assert "grafana.firewallRecords: true" in instead["options"]["content"]
+    assert "No records of requests" not in titles[True]
+
+
 def test_ids_show_as_the_names_that_the_stack_knows():
     names = {"1111": "firewalled", "v2": "firewalled: 0a1b"}
     recorder, _ = record(

@@ -9,7 +9,8 @@ import pytest
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from tests.components.dashboards import generated_requests, grafana
-from tests.components.dashboards.figures import EXPECTED, Figures, same
+from tests.components.dashboards.figures import Figures, same
+from tests.components.dashboards.sql_figures import EXPECTED
 
 ROLE = "grafana_ro"
 
@@ -17,7 +18,7 @@ ROLE = "grafana_ro"
 def sql_targets() -> dict[tuple[str, str], dict]:
     found = {}
     for uid, spec in CATALOGUE.items():
-        for panel in json.loads(spec.json(DashboardContext()))["panels"]:
+        for panel in json.loads(spec.json(DashboardContext(firewall_records=True)))["panels"]:
             for target in panel.get("targets", []):
                 if "rawSql" in target:
                     assert (uid, panel["title"]) not in found
@@ -26,7 +27,7 @@ def sql_targets() -> dict[tuple[str, str], dict]:
 
 
 TARGETS = sql_targets()
-NOTHING_CHOSEN = {"interception": ""}
+NOTHING_CHOSEN = {"interception": "", "session": ""}
 
 
 def test_every_sql_panel_has_figures_to_be_held_against():
