@@ -204,6 +204,7 @@ def dashboards(
         loki_uid=grafana.loki_uid,
         postgres_uid=grafana.postgres_uid,
         loki_selector=grafana.loki_selector,
+        loki_labels=grafana.loki_labels,
         firewall_records=grafana.firewall_records,
         names=names,
     )

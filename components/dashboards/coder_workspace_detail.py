@@ -277,7 +277,7 @@ def _builds() -> Section:
 
 
 def _logs(context: DashboardContext) -> Section:
-    pods = logql.stream(
+    pods = context.stream(
         {StreamLabel.NAMESPACE: context.workspaces_namespace}, {StreamLabel.POD: "${pod:regex}"}
     )
     return Section(

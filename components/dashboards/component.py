@@ -14,6 +14,7 @@ from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
 from components.errors import refuse
+from components.observability.loki import label_problems
 from components.syntax import FOLDER, is_folder
 
 CONFIG_MAP_LIMIT = 1024 * 1024
@@ -38,6 +39,8 @@ class DashboardsArgs:
         firewall_records: Whether Coder's database has boundary_logs and what leads there, as
             newer releases do; without it the dashboard says so in their place.
         names: What people call a template or a version, by its id; other ids are shown as they are.
+        loki_labels: What Loki calls a stream label, where its collector names it otherwise:
+            `{"node_name": "node"}`.
         loki_selector: Value by Loki stream label of coderd's log, beside its namespace. The
             labels there are: app, namespace, pod, container, node_name.
     """
@@ -53,6 +56,7 @@ class DashboardsArgs:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     loki_selector: Mapping[str, str] = field(default_factory=dict)
+    loki_labels: Mapping[str, str] = field(default_factory=dict)
     firewall_records: bool = False
     names: pulumi.Input[Mapping[str, str]] | None = None
 
@@ -78,6 +82,7 @@ class DashboardsArgs:
                 )
             elif any(each in value for each in "`$\n"):
                 problems.append(f"no backtick, $ or line end may stand in {label}={value!r}")
+        problems += label_problems(self.loki_labels)
         refuse("dashboards", problems)
 
     @property
@@ -91,6 +96,7 @@ class DashboardsArgs:
             prometheus_uid=self.prometheus_uid,
             loki_uid=self.loki_uid,
             postgres_uid=self.postgres_uid,
+            stream_labels={StreamLabel(k): v for k, v in sorted(self.loki_labels.items())},
             coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
             dashboards=self.dashboards,
             firewall_records=self.firewall_records,

@@ -54,6 +54,7 @@ TARGETS = (
     ("loki", "10.0.2.2:3100", "monitoring", "loki-0"),
     ("promtail", "10.0.2.3:3101", "monitoring", "promtail-9xk2p"),
     ("promtail", "10.0.2.4:3101", "monitoring", "promtail-c7d4v"),
+    ("alloy", "10.0.2.5:12345", "monitoring", "k8s-alloy-logs-p2m7x"),
     ("web", "10.0.3.1:80", "shop", "web-0"),
     ("coder-ai-gateway", "10.0.1.3:2112", "coder", STANDALONE),
 )
