@@ -28,15 +28,15 @@ $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py 
 	@touch $@
 
 tools: $(READY)
-	@$(BIN)/python -m local.tools pulumi etcd kube-apiserver kube-controller-manager
+	@$(BIN)/python -m toolchain.tools pulumi etcd kube-apiserver kube-controller-manager
 	@$(BIN)/python -m local.providers
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@terraform=$$(command -v terraform || command -v tofu || $(BIN)/python -m local.tools opentofu) \
+	@terraform=$$(command -v terraform || command -v tofu || $(BIN)/python -m toolchain.tools opentofu) \
 	&& "$$terraform" fmt -check -diff -recursive components/workspace_template/terraform
-	@actionlint=$$($(BIN)/python -m local.tools actionlint) && "$$actionlint"
+	@actionlint=$$($(BIN)/python -m toolchain.tools actionlint) && "$$actionlint"
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci \
 	--data-transform gitlab-ci .gitlab-ci.yml
@@ -73,7 +73,7 @@ schema: $(READY)
 	@$(BIN)/python -m docs.write_settings
 
 sdk: $(READY)
-	@$(BIN)/python -m local.sdk
+	@$(BIN)/python -m toolchain.sdk
 
 licences: $(READY)
 	@$(BIN)/python -m docs.write_licences

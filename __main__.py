@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import arguments, placement
 from components.alerts.component import Alerts
+from components.cluster import Cluster
 from components.coder import deployment, package
 from components.coder.lookup import look_up
 from components.coderd_env import CoderdEnv
@@ -63,9 +64,10 @@ def coderd_variables(stack: Settings, on_cluster: pulumi.ResourceOptions) -> dic
 def declare(stack: Settings, root: Path) -> None:
     """Declare every resource of the stack and export its outputs."""
     # What does not fit what is there stops the run before anything is declared, all at once.
-    known, found = look_up(stack), deployment.look_up(STACK, stack)
-    policy = arguments.network_policy(stack)
-    missing = placement.look_up(stack, closes_network=policy is not None)
+    known, policy = look_up(stack), arguments.network_policy(stack)
+    with Cluster(stack.kubernetes.context) as asked:
+        found = deployment.look_up(STACK, stack, asked)
+        missing = placement.look_up(stack, asked, closes_network=policy is not None)
     refuse(STACK, (*known.problems, *found.problems, *missing, *package.problems(stack)))
     for warning in found.warnings:
         pulumi.log.warn(warning)

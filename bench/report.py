@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from bench.stack import seconds
-from local import tools
 from local.environment import PREFIX, Environment
 from ops import engine, preview, report
+from toolchain import tools
 
 RULES = 1_000
 REPEATS = 7

@@ -22,9 +22,9 @@ import pulumi
 import yaml
 from pulumi import automation
 
-from local import tools
 from local.environment import Environment
 from ops import engine, host
+from toolchain import tools
 
 ROUNDS = 5
 PREVIEW, HUNDRED, MEGABYTES = 2.0, 6.0, 250.0

@@ -1,9 +1,13 @@
-"""The error of a component whose arguments are wrong."""
+"""Errors whose message is all that an operator is shown."""
 
 from collections.abc import Iterable
 
 
-class ArgsError(ValueError):
+class OperatorError(Exception):
+    """What was asked for cannot be done; the message says why and what to do, and has no secret."""
+
+
+class ArgsError(OperatorError, ValueError):
     """The arguments of a component are wrong; raised before any resource is registered.
 
     Args:

@@ -26,6 +26,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import yaml
 
+from components.errors import OperatorError
 from components.syntax import is_loopback
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -39,7 +40,7 @@ _PATHS: Final = {
 }
 
 
-class ClusterError(Exception):
+class ClusterError(OperatorError):
     """The cluster cannot be asked; the message says why, and holds no credential."""
 
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import httpx
 
-from components import kubeconfig
+from components.cluster import Cluster
+from components.kubeconfig import ClusterError, message
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
 
@@ -20,19 +21,19 @@ _RULES: Final = ("monitoring.coreos.com/v1", "PrometheusRule")
 _BY_NAME: Final = ("cilium.io/v2", "CiliumNetworkPolicy")
 
 
-def look_up(settings: Settings, *, closes_network: bool) -> tuple[Problem, ...]:
+def look_up(settings: Settings, cluster: Cluster, *, closes_network: bool) -> tuple[Problem, ...]:
     """Return which namespaces and kinds of objects the stack needs and the cluster has not.
 
     What the kubeconfig's user may not ask about is taken to be there.
 
     Args:
-        settings: the stack's settings, which name the cluster.
+        settings: the stack's settings.
+        cluster: whom to ask.
         closes_network: whether the stack declares a network policy.
     """
     try:
-        with kubeconfig.client(settings.kubernetes.context) as asked:
-            return tuple(_problems(asked, settings, closes_network))
-    except kubeconfig.ClusterError as error:
+        return tuple(_problems(cluster, settings, closes_network))
+    except ClusterError as error:
         if settings.coder.variables != "none":
             return ()  # told by whoever asks for coderd's Deployment
         context = settings.kubernetes.context
@@ -41,21 +42,21 @@ def look_up(settings: Settings, *, closes_network: bool) -> tuple[Problem, ...]:
         )
 
 
-def _problems(asked: httpx.Client, settings: Settings, closes_network: bool) -> Iterator[Problem]:
+def _problems(cluster: Cluster, settings: Settings, closes_network: bool) -> Iterator[Problem]:
     missing: dict[str, str] = {}
     for key, name in _namespaces(settings, closes_network):
         if name not in missing:
-            missing[name] = _namespace_problem(kubeconfig.get(asked, f"/api/v1/namespaces/{name}"))
+            missing[name] = _namespace_problem(cluster.get(f"/api/v1/namespaces/{name}"))
         if missing[name]:
             yield Problem(key, as_shown(name), missing[name])
-    if _makes_rules(settings) and not _serves(asked, *_RULES):
+    if _makes_rules(settings) and not _serves(cluster, *_RULES):
         yield Problem(
             "alerts.evaluator",
             '"prometheus"',
             f"the cluster serves no {_RULES[1]} ({_RULES[0]}), which the Prometheus operator "
             "brings: install it, or use grafana",
         )
-    if closes_network and settings.network.by_name and not _serves(asked, *_BY_NAME):
+    if closes_network and settings.network.by_name and not _serves(cluster, *_BY_NAME):
         yield Problem(
             "network.byName",
             "true",
@@ -76,7 +77,7 @@ def _makes_rules(settings: Settings) -> bool:
 
 
 def _namespace_problem(answer: httpx.Response) -> str:
-    if answer.status_code == HTTPStatus.NOT_FOUND and kubeconfig.message(answer):
+    if answer.status_code == HTTPStatus.NOT_FOUND and message(answer):
         return "the cluster has no such namespace: make it, or name the one that is meant"
     if answer.is_success and _status(answer).get("phase") == "Terminating":
         return "the namespace is being deleted, and takes nothing new"
@@ -90,9 +91,9 @@ def _status(answer: httpx.Response) -> dict[str, Any]:
         return {}
 
 
-def _serves(asked: httpx.Client, version: str, kind: str) -> bool:
+def _serves(cluster: Cluster, version: str, kind: str) -> bool:
     """Return whether the API server serves a kind; what it does not tell, it may serve."""
-    answer = kubeconfig.get(asked, f"/apis/{version}")
+    answer = cluster.get(f"/apis/{version}")
     # Not a Status but a page, as for every path that the server does not know.
     if answer.status_code == HTTPStatus.NOT_FOUND:
         return False

@@ -23,7 +23,7 @@ from license_expression import ExpressionError, get_spdx_licensing
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from local import tools
+from toolchain import tools
 
 ROOT: Final = tools.ROOT
 UNKNOWN: Final = "unknown"

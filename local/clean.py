@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 
-from local import tools
 from local.environment import Environment
+from toolchain import tools
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import yaml
 
+from components.errors import OperatorError
 from local import controllers, pki
 from local.controllers import Controllers
 from local.daemon import Daemon, DaemonError
@@ -38,7 +39,7 @@ _START_SECONDS = 90.0
 _POLL_SECONDS = 0.05
 
 
-class ClusterError(Exception):
+class ClusterError(OperatorError):
     """The local cluster could not be found, started, ended or seeded."""
 
 
@@ -357,7 +358,7 @@ def find(name: str, progress: Callable[[str], None] = lambda _: None) -> Path:
 
 
 def _build(name: str) -> Path:
-    from local import tools
+    from toolchain import tools
 
     return tools.build(name)
 

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from components.errors import OperatorError
 
 _LOG_LINES_IN_ERROR = 5
 _POLL_SECONDS = 0.02
 
 
-class DaemonError(Exception):
+class DaemonError(OperatorError):
     """A background process could not be started or ended; the message says which and why."""
 
 
@@ -136,6 +139,21 @@ class Daemon:
     def _reap(self) -> None:
         if self._child is not None:
             self._child.poll()
+
+
+def end_below(folder: Path) -> None:
+    """End what was started from a file in a folder: an engine that is killed leaves its plugins."""
+    for pid in _pids():
+        if _command_line(pid).startswith(f"{folder}{os.sep}"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _pids() -> list[int]:
+    if Path("/proc/self").exists():
+        return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
+    listed = subprocess.run(["ps", "-axo", "pid="], capture_output=True, text=True, check=False)
+    return [int(each) for each in listed.stdout.split()]
 
 
 def _exists(pid: int) -> bool:

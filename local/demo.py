@@ -11,11 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from local import tools
-from local.cluster import ClusterError
-from local.coderd import CoderdError
-from local.daemon import DaemonError
+from components.errors import OperatorError
 from local.environment import Environment
+from toolchain import tools
 
 STACK = "local"
 PREVIEW = "build/preview-local.md"
@@ -42,7 +40,7 @@ def start() -> int:
     """Build what is missing and start the stack's stand-ins."""
     try:
         Environment().start(tools.report)
-    except (tools.ToolError, ClusterError, CoderdError, DaemonError) as error:
+    except (tools.ToolError, OperatorError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0

@@ -16,10 +16,11 @@ from typing import Any
 
 import yaml
 
-from local import engine, providers, tools
+from local import providers
 from local.cluster import CONTEXT, Cluster
 from local.coderd import EXTERNAL_AUTH, Coderd
-from toolchain import plugins
+from local.daemon import end_below
+from toolchain import engine, plugins, tools
 
 PREFIX = "firewalled-coder:"
 
@@ -63,6 +64,7 @@ class Environment:
         """End every process; the state stays."""
         self.coderd.stop()
         self.cluster.stop()
+        end_below(self._home() / "plugins")
 
     def remove(self) -> None:
         """End every process and remove the state."""

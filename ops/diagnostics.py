@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 from pulumi import automation
 
 from components.boundary.credentials import masked
+from components.errors import OperatorError
 from ops import project
-from ops.project import OperatorError
 from ops.ways_out import with_way_out
 
 _NAMED: Final = 5

@@ -19,8 +19,8 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 
+from components.errors import OperatorError
 from ops import host, project, stacks
-from ops.project import OperatorError
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
@@ -102,7 +102,8 @@ def _local(
 
     command = _command(progress)
     environment = Environment(root, state)
-    environment.start(progress)
+    with _tools():
+        environment.start(progress)
     missing = environment.prepare(name, changes)
     with environment.serving() as variables:
         stack = _select(name, environment.workspace, root, command, variables)
@@ -118,9 +119,21 @@ def _local(
 
 
 def _command(progress: Progress) -> automation.PulumiCommand:
-    from local import engine  # noqa: PLC0415
+    from toolchain import engine  # noqa: PLC0415
 
-    return _engine(root_of(engine.find(progress)))
+    with _tools():
+        return _engine(root_of(engine.find(progress)))
+
+
+@contextmanager
+def _tools() -> Iterator[None]:
+    """Have a tool that cannot be built be told as what it is."""
+    from toolchain.tools import ToolError  # noqa: PLC0415
+
+    try:
+        yield
+    except ToolError as error:
+        raise OperatorError(str(error)) from None
 
 
 def root_of(binary: Path) -> str | None:

@@ -23,8 +23,8 @@ from pulumi import automation
 from components.coder.api import CoderdApi, CoderdError, RefusedError
 from components.coder.lookup import UnknownOrganizationError
 from components.coder.lookup import organization as find_organization
+from components.errors import OperatorError
 from ops import diagnostics
-from ops.project import OperatorError
 from ops.tokens import NETWORK_POLICY
 
 # Kubernetes objects are read by the engine and its provider, with the stack's own credentials.

@@ -13,10 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from components.errors import OperatorError
 from components.settings.checks import LONGEST_OFF
 from components.settings.problems import PROJECT, SettingsError
 from ops import stack_file, stacks
-from ops.project import OperatorError
 
 KEY = f"{PROJECT}:firewall"
 _BLOCK = re.compile(

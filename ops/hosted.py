@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from components.errors import OperatorError
 from ops import diagnostics, engine
-from ops.project import OperatorError
 
 HOST = Path(__file__).with_name("host.py")
 

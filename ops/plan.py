@@ -19,9 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from components.errors import OperatorError
 from ops import engine, git, history, project, stack_file
 from ops.changes import without_secrets
-from ops.project import OperatorError
 
 FORMAT: Final = 1
 _PROGRAM: Final = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")

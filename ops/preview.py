@@ -15,6 +15,7 @@ from typing import Any, Final
 import typer
 from pulumi import automation
 
+from components.errors import OperatorError
 from components.settings import network as settings_network
 from ops import (
     changes,
@@ -30,7 +31,6 @@ from ops import (
 )
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
-from ops.project import OperatorError
 from ops.template_changes import Registered
 from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 

@@ -16,7 +16,3 @@ PROJECT: Final = "firewalled-coder"
 
 LOCAL: Final = "local"
 """The stack that runs on this machine."""
-
-
-class OperatorError(RuntimeError):
-    """What was asked for cannot be done; the message says why and what to do."""

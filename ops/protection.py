@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from components.errors import OperatorError
 from components.settings.model import Settings
 from ops import git, stacks
-from ops.project import OperatorError
 
 _SHOWN = 5
 

@@ -16,11 +16,11 @@ from typing import Any, Final
 from pulumi import automation
 
 from components.coder.api import CoderdError
+from components.errors import OperatorError
 from ops import diagnostics, engine, history, project, settling, terminal
 from ops.adopt import Candidate, Deployment, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError
-from ops.project import OperatorError
 from ops.state import Resource, StackState
 from ops.steps import ForeseenStep, object_id, observe
 from ops.tokens import MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE

@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 from components.coder.api import CoderdApi, CoderdError
+from components.errors import OperatorError
 from components.settings.problems import SettingsError
 from ops import engine, terminal
 from ops.adopt import deployment_of
-from ops.project import OperatorError
 from ops.state import StackState
 from ops.tokens import TEMPLATE
 

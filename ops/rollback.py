@@ -7,17 +7,10 @@ are the present ones, so only what differs is touched; running workspaces keep t
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import subprocess
-import sys
 import tempfile
-import venv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +18,7 @@ import typer
 import yaml
 
 from components.boundary import Policy
+from components.errors import OperatorError
 from ops import (
     against,
     changes,
@@ -32,6 +26,7 @@ from ops import (
     engine,
     git,
     history,
+    packages,
     project,
     protection,
     recovery,
@@ -43,7 +38,6 @@ from ops.assessment import StackPreview
 from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Host, HostAnswer, HostError, hosted
-from ops.project import OperatorError
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
 from ops.ways_out import with_way_out
@@ -176,7 +170,7 @@ def earlier(
                     f"stack {stack}; choose another update with --to"
                 )
             _keep_secrets(old, root, stack)
-            python = _python(old, root, progress)
+            python = packages.python_for(old, root, progress)
             with engine.session(stack, progress, root=old, state=state) as ready:
                 targets = _targets(ready.stack, template) if template else ()
                 with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
@@ -218,71 +212,6 @@ def _config(document: Any, name: Path, when: str) -> dict[str, Any]:
     if config is not None and not isinstance(config, dict):
         raise RollbackError(f"{name} {when}: `config:` must hold settings, each with its key")
     return config or {}
-
-
-def _python(old: Path, present: Path, progress: engine.Progress) -> Path:
-    """Return a Python with the packages of the checkout `old`, and so its provider versions."""
-    wanted = _packages(old)
-    if wanted == _packages(present):
-        return Path(sys.executable)
-    home = _environments() / wanted
-    python = home / "bin" / "python"
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with home.with_suffix(".lock").open("w") as lock:
-        # Two rollbacks at once install it once.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / ".ready").exists():
-            progress("installing the packages of that commit, which differ from the present ones")
-            _install(python, home, old)
-            (home / ".ready").touch()
-    return python
-
-
-def _environments() -> Path:
-    """Return where the environments of earlier commits are kept."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "firewalled-coder" / "environments"
-
-
-def _install(python: Path, home: Path, checkout: Path) -> None:
-    # The pip that is here installs for another Python too; to give that one its own takes seconds.
-    here = find_spec("pip") is not None
-    venv.create(home, with_pip=not here, clear=True)
-    pip = (
-        (sys.executable, "-m", "pip", "--python", str(python))
-        if here
-        else (str(python), "-m", "pip")
-    )
-    done = subprocess.run(
-        [
-            *(*pip, "install", "--disable-pip-version-check", "--quiet"),
-            *("--requirement", "requirements.txt"),
-        ],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise RollbackError(
-            "the packages of that commit cannot be installed: "
-            f"{said[-1].removeprefix('ERROR: ') if said else 'see pip'}; choose another "
-            "update with --to"
-        )
-
-
-def _packages(root: Path) -> str:
-    """Return a digest of what a checkout installs."""
-    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
-    files = [root / "requirements.txt"]
-    for suffix in ("*.py", "*.toml", "*.json"):
-        files += (root / "sdks").rglob(suffix)
-    for path in sorted(files):
-        inner = path.relative_to(root)
-        if path.is_file() and not {"build", "__pycache__"} & set(inner.parts):
-            digest.update(f"{inner}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:24]
 
 
 def _targets(stack: Any, template: str) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from components.settings.problems import SettingsError
-from ops.project import OperatorError
+from components.errors import OperatorError
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -57,15 +56,13 @@ def reported() -> Iterator[None]:
 
 def explained(error: Exception) -> str | None:
     """Return the message of what can go wrong, None for a mistake in the code."""
-    if isinstance(error, SettingsError | OperatorError):
+    if isinstance(error, OperatorError):
         return str(error)
-    if type(error).__module__.startswith("pulumi."):
-        # Whoever raised it has loaded the engine's SDK, which takes longer than all else.
+    if "pulumi.automation" in sys.modules:
+        # Loading the engine's SDK takes longer than all else: only who has, can raise its errors.
         from ops import diagnostics  # noqa: PLC0415
 
         return diagnostics.explained(error)
-    if type(error).__module__.split(".")[0] in {"local", "components"}:
-        return str(error)
     return None
 
 

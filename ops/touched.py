@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from components.errors import OperatorError
 from ops import git, project
-from ops.project import OperatorError
 
 PROGRAM: Final = (
     "__main__.py",
@@ -19,13 +19,14 @@ PROGRAM: Final = (
     "components/",
     "requirements.txt",
     "sdks/",
+    "toolchain/",
     "tools/pulumi/",
 )
-"""What every stack is made from: files, and folders that end in a slash. The engine is one."""
+"""What every stack is made from: files, and folders that end in a slash. The engine is one, whose
+version `toolchain/` has."""
 
 STAND_INS: Final = (
     "local/",
-    "toolchain/",
     "tools/etcd/",
     "tools/kubernetes/",
     "tools/pulumi-resource-kubernetes/",

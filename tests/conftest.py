@@ -14,14 +14,14 @@ LONGEST = (
     "tests/ops/test_adopt.py",
     "tests/program/test_local.py",
     "tests/ops/test_plan_local.py",
-    "tests/ops/test_rollback_packages.py",
+    "tests/ops/test_packages.py",
     "tests/pipelines/test_commands.py",
     "tests/local/providers/test_engine.py",
     "tests/program/test_stacks.py",
     "tests/program/test_observability.py",
     "tests/ops/test_two_stacks_local.py",
     "tests/ops/test_preview_local.py",
-    "tests/local/providers/test_coderd.py",
+    "tests/local/providers/coderd/test_stack.py",
 )
 
 

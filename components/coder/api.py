@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 import httpx
 import truststore
 
+from components.errors import OperatorError
 from components.syntax import is_loopback
 from components.tls import certificate_problem
 
 TOKEN_HEADER: Final = "Coder-Session-Token"  # noqa: S105  the name of a header
 
 
-class CoderdError(Exception):
+class CoderdError(OperatorError):
     """coderd could not be asked, or did not answer as coderd does."""
 
 

@@ -14,11 +14,12 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Final
 
-from components import kubeconfig
+from components.cluster import Cluster
 from components.coder import variables
 from components.coder.clone_urls import clone_url_regex, look_alike
 from components.coder.live import Container, Deployment, Source, Variable
 from components.coder.variables import FIELD_MANAGER
+from components.kubeconfig import ClusterError, message
 from components.settings.coder import GitLab
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
@@ -40,27 +41,27 @@ class Found:
     warnings: tuple[str, ...] = ()
 
 
-def look_up(stack: str, settings: Settings) -> Found:
+def look_up(stack: str, settings: Settings, cluster: Cluster) -> Found:
     """Ask the cluster for coderd's Deployment, and hold it against the settings.
 
     Args:
         stack: name of the stack.
-        settings: its settings, which name the cluster and the Deployment.
+        settings: its settings, which name the Deployment.
+        cluster: whom to ask.
     """
     coder = settings.coder
     if coder.variables == "none":
         return Found()
     path = f"/apis/apps/v1/namespaces/{coder.namespace}/deployments/{coder.deployment}"
     try:
-        with kubeconfig.client(settings.kubernetes.context) as asked:
-            answer = kubeconfig.get(asked, path)
-        if answer.status_code == HTTPStatus.NOT_FOUND and kubeconfig.message(answer):
+        answer = cluster.get(path)
+        if answer.status_code == HTTPStatus.NOT_FOUND and message(answer):
             right = f"there is no such Deployment in namespace {coder.namespace} of the cluster"
             return Found((Problem("coder.deployment", as_shown(coder.deployment), right),))
         if not answer.is_success:
-            raise kubeconfig.ClusterError(_refusal(answer.status_code, kubeconfig.message(answer)))
+            raise ClusterError(_refusal(answer.status_code, message(answer)))
         deployment = Deployment.of(answer.json())
-    except kubeconfig.ClusterError as error:
+    except ClusterError as error:
         return Found((_unreadable(settings, str(error)),))
     except (ValueError, KeyError, TypeError, AttributeError):
         return Found((_unreadable(settings, "the server does not answer as Kubernetes does"),))

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from components.boundary.credentials import HIDDEN
 from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
 from components.coder.entitlements import ACCESS_LISTS, Entitlements
+from components.errors import OperatorError
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
 
@@ -22,7 +23,7 @@ EVERYONE = "Everyone"
 """Name of the group of all members of an organization, whose id is the organization's."""
 
 
-class UnknownOrganizationError(Exception):
+class UnknownOrganizationError(OperatorError):
     """A deployment has no such organization for who asks; the words name those there are."""
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from components.boundary import shown
 from components.boundary.credentials import HIDDEN, masked, names_credential, without
+from components.errors import OperatorError
 
 PROJECT: Final = "firewalled-coder"
 _LONGEST: Final = 120
@@ -32,7 +33,7 @@ class Problem:
         return masked(f"{self.key}{value}: {self.right}")
 
 
-class SettingsError(ValueError):
+class SettingsError(OperatorError, ValueError):
     """A stack's settings are wrong; the message names every problem. Nothing was applied."""
 
     def __init__(self, stack: str, problems: Sequence[Problem]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from components.errors import OperatorError
 from local.daemon import Daemon, DaemonError, python_environment
 from local.ports import all_free, free_ports
 
@@ -29,7 +30,7 @@ _START_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 
 
-class CoderdError(Exception):
+class CoderdError(OperatorError):
     """The stand-in could not be started or ended."""
 
 

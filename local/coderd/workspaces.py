@@ -11,7 +11,8 @@ from local.coderd.people import user_of
 from local.coderd.rest import ApiError, Call, check_name, invalid, not_found, text, uuid_of
 from local.coderd.shapes import TRANSITIONS, show_build, show_workspace
 from local.coderd.store import NO_ID, Document, Store, new_id, now
-from local.coderd.templates import ACTIVE, may_use, new_job
+from local.coderd.templates import ACTIVE, may_use
+from local.coderd.versions import new_job
 
 # Requests
 

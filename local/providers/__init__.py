@@ -7,8 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from local import tools
-from toolchain import plugins
+from toolchain import plugins, tools
 
 _MODULES: Final = {
     "random": ("local.providers.random", "RandomProvider"),

@@ -1,6 +1,7 @@
 """Gets the plugins of the stack `local`, and says where each is from."""
 
-from local import engine, providers, tools
+from local import providers
+from toolchain import engine, tools
 
 if __name__ == "__main__":
     try:

@@ -7,7 +7,7 @@ imports a version, what a failed update did is not told to the engine, an import
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,22 +23,25 @@ from local.providers.coderd_settings import (
     request,
     shown,
 )
+from local.providers.coderd_template_values import (
+    DAYS,
+    acl_of,
+    asked_again,
+    check_days,
+    check_roles,
+    listed,
+    same,
+    worth_asking,
+)
 from local.providers.coderd_versions import META, NO_ID, Importer
-from local.providers.wire import UNKNOWN, Properties, has_unknown, plain
+from local.providers.wire import UNKNOWN, Properties, plain
 
-DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NAME: Final = re.compile(r"[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*")
 _CHOICES: Final = {
     "maxPortShareLevel": ("owner", "authenticated", "organization", "public"),
     "corsBehavior": ("simple", "passthru"),
 }
 # Sets of Terraform, whose order says nothing.
-_SETS: Final = frozenset(
-    {
-        *("autoStartPermittedDaysOfWeeks", "daysOfWeeks"),
-        *("groups", "users", "tfVars", "provisionerTags"),
-    }
-)
 
 _SETTINGS: Final = {
     "name": Setting("name"),
@@ -119,8 +122,8 @@ class TemplateKind:
             value = given.get(key)
             if isinstance(value, str) and value not in choices:
                 failures.append((key, f"{value!r} is not one of {', '.join(choices)}"))
-        failures += _check_days(given)
-        failures += _check_roles(given.get("acl"))
+        failures += check_days(given)
+        failures += check_roles(given.get("acl"))
         if "versions" in given:
             failures += versions.check(given["versions"])
         else:
@@ -138,7 +141,7 @@ class TemplateKind:
             key: Change("update")
             for key in sorted({*future, *held})
             if not key.startswith("__")
-            and not _same(future.get(key), held.get(key), key)
+            and not same(future.get(key), held.get(key), key)
             and key not in call.ignore_changes
         }
         if "organizationId" in changes and "organizationId" in given:
@@ -161,7 +164,7 @@ class TemplateKind:
         elif asked is not None:
             future["versions"] = versions.plan(self._root, asked, versions.remembered(held))
         moves = any(
-            not _same(future.get(key), held.get(key), key)
+            not same(future.get(key), held.get(key), key)
             for key in {*future, *held} - {"id", "versions"}
             if not key.startswith("__")
         )
@@ -180,7 +183,7 @@ class TemplateKind:
         """Import the first version, make the template of it, then the rest."""
         given = plain(new)
         future = self._plan(given, {})
-        if not any(_may_be_active(each) for each in _listed(future.get("versions"))):
+        if not any(_may_be_active(each) for each in listed(future.get("versions"))):
             raise BridgedError(
                 "Client Error: a template is made with an active version, and none of these is "
                 "active"
@@ -218,11 +221,11 @@ class TemplateKind:
         self._check_licence(future)
         client = self._deployment.client()
         self._resolve(future, given)
-        moved = any(not _same(future.get(name), held.get(name), name) for name in _SETTINGS)
+        moved = any(not same(future.get(name), held.get(name), name) for name in _SETTINGS)
         if moved:
             with client_error("Failed to update template metadata"):
                 _patch(client, call.id, future)
-        if "acl" in future and (moved or not _same(future["acl"], held.get("acl"), "acl")):
+        if "acl" in future and (moved or not same(future["acl"], held.get("acl"), "acl")):
             with client_error("Failed to get template ACL"):
                 there = client.get(f"/api/v2/templates/{call.id}/acl")
             with client_error("Failed to update template ACL"):
@@ -267,7 +270,7 @@ class TemplateKind:
         }
         if "acl" in held:
             with client_error("Failed to get template ACL"):
-                found["acl"] = _acl_of(client.get(f"/api/v2/templates/{id}/acl"))
+                found["acl"] = acl_of(client.get(f"/api/v2/templates/{id}/acl"))
         if "versions" in held:
             with client_error("Failed to get template version"):
                 found["versions"] = [
@@ -276,7 +279,7 @@ class TemplateKind:
                 ]
         if META in held:
             found[META] = held[META]
-        asked = _asked_again(plain(inputs), found) if held else _worth_asking(found)
+        asked = asked_again(plain(inputs), found) if held else worth_asking(found)
         return Resource(id, found, asked)
 
     def delete(self, call: Call, old_inputs: Properties, state: Properties) -> None:
@@ -344,50 +347,6 @@ def _version_now(client: Client, id: str, template: Json) -> Properties:
     }
 
 
-def _asked_again(inputs: Any, found: Any) -> Any:
-    """The inputs of a program as they would be to ask for what was found: the same keys."""
-    if isinstance(inputs, Mapping) and isinstance(found, Mapping):
-        return {key: _asked_again(each, found[key]) for key, each in inputs.items() if key in found}
-    if isinstance(inputs, list) and isinstance(found, list) and len(inputs) == len(found):
-        return [_asked_again(one, other) for one, other in zip(inputs, found, strict=True)]
-    return found
-
-
-def _worth_asking(found: Any) -> Any:
-    """The inputs of a program that the bridge makes of an import: what is not empty."""
-    kept = {key: each for key, each in found.items() if key != "id"}
-    return {
-        key: _worth_asking(each) if isinstance(each, dict) else each
-        for key, each in kept.items()
-        if each not in ("", 0, False, [], {})
-    }
-
-
-def _same(one: Any, other: Any, key: str = "") -> bool:
-    """Whether two values are the same to Terraform; what is not known yet is never."""
-    if has_unknown(one) or has_unknown(other):
-        return False
-    return bool(_ordered(one, key) == _ordered(other, key))
-
-
-def _ordered(value: Any, key: str) -> Any:
-    if isinstance(value, Mapping):
-        # By key, since a protobuf map has no order and what is sorted below goes by its text.
-        return {
-            inner: _ordered(each, inner)
-            for inner, each in sorted(value.items())
-            if each is not None
-        }
-    if isinstance(value, list):
-        items = [_ordered(each, "") for each in value]
-        return sorted(items, key=repr) if key in _SETS else items
-    return value
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else [UNKNOWN]
-
-
 def _may_be_active(version: Any) -> bool:
     return version is UNKNOWN or version.get("active") in (True, UNKNOWN)
 
@@ -398,42 +357,6 @@ def _complete(values: Properties) -> Properties:
     if not isinstance(requirement, Mapping):
         return values
     return {**values, "autoStopRequirement": {"daysOfWeeks": [], "weeks": 1, **requirement}}
-
-
-def _check_days(given: Mapping[str, Any]) -> Failures:
-    requirement = given.get("autoStopRequirement")
-    lists = {"autoStartPermittedDaysOfWeeks": given.get("autoStartPermittedDaysOfWeeks")}
-    if isinstance(requirement, Mapping):
-        lists["autoStopRequirement.daysOfWeeks"] = requirement.get("daysOfWeeks")
-    return [
-        (path, f"{day!r} is not one of {', '.join(DAYS)}")
-        for path, days in lists.items()
-        if isinstance(days, list)
-        for day in days
-        if day is not UNKNOWN and day not in DAYS
-    ]
-
-
-def _check_roles(acl: Any) -> Failures:
-    if not isinstance(acl, Mapping):
-        return []
-    return [
-        (f"acl.{kind}[{at}].role", f"{entry.get('role')!r} is not one of admin, use")
-        for kind in ("groups", "users")
-        if isinstance(acl.get(kind), list)
-        for at, entry in enumerate(acl[kind])
-        if isinstance(entry, Mapping) and entry.get("role") not in ("admin", "use", UNKNOWN)
-    ]
-
-
-def _acl_of(body: Json) -> dict[str, list[dict[str, str]]]:
-    return {
-        kind: sorted(
-            ({"id": item["id"], "role": item["role"]} for item in body[key]),
-            key=lambda item: str(item["id"]),
-        )
-        for kind, key in (("groups", "group"), ("users", "users"))
-    }
 
 
 def _find(client: Client, id: str) -> Json | None:

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
+from components.errors import OperatorError
 from components.settings.mcp import McpServerSettings
 from ops import mcp_probe as probes
 from ops import project, stacks, terminal
-from ops.project import OperatorError
 from ops.verification import plan
 
 

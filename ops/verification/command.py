@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.text import Text
 
 from components.coder.api import Coderd, CoderdError
+from components.errors import OperatorError
 from ops import git, project, stacks, terminal
-from ops.project import OperatorError
 from ops.verification import evidence, path, plan, record, session, signature
 from ops.verification.access import Access, Asked, access, context
 from ops.verification.deployment import Deployment

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from components import kubeconfig
-from local import pki, tools
+from local import pki
+from toolchain import tools
 
 Seen = dict[str, Any]
 SHOWN = ("Authorization", "Impersonate-User", "Impersonate-Uid", "Impersonate-Extra-Team%2fname")

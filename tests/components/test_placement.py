@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from components import kubeconfig, placement
+from components import placement
 from components.settings.load import load
 from components.settings.model import Settings
+from tests.components.clusters import Answer, answering
 
 PRESENT = httpx.Response(200, json={"kind": "Namespace", "status": {"phase": "Active"}})
 GOING = httpx.Response(200, json={"kind": "Namespace", "status": {"phase": "Terminating"}})
@@ -47,38 +48,25 @@ def settings(**changes: Any) -> Settings:
 
 
 def look_up(
-    monkeypatch: pytest.MonkeyPatch,
-    answers: Mapping[str, httpx.Response | Exception],
+    answers: Mapping[str, Answer],
     *,
     closes_network: bool = True,
     **changes: Any,
 ) -> list[str]:
     """What is told of a cluster that answers so; nothing else is asked, nothing twice."""
-    left = {**EVERYTHING, **answers}
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        answer = left.pop(request.url.path)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def client(context: str | None) -> httpx.Client:
-        assert context == "gov"
-        return httpx.Client(base_url="https://k8s", transport=httpx.MockTransport(handle))
-
-    monkeypatch.setattr(kubeconfig, "client", client)
-    told = placement.look_up(settings(**changes), closes_network=closes_network)
+    with answering({**EVERYTHING, **answers}.pop) as cluster:
+        told = placement.look_up(settings(**changes), cluster, closes_network=closes_network)
     return [str(problem) for problem in told]
 
 
-def test_where_everything_is_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert look_up(monkeypatch, {}) == []
+def test_where_everything_is_nothing_is_told() -> None:
+    assert look_up({}) == []
 
 
-def test_everything_that_is_missing_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_that_is_missing_is_told_at_once() -> None:
     answers = {GRAFANA: NOT_FOUND, RULES: GOING, WORK: NOT_FOUND}
     right = "the cluster has no such namespace: make it, or name the one that is meant"
-    assert look_up(monkeypatch, {**answers, OPERATOR: NO_GROUP, CILIUM: NO_GROUP}) == [
+    assert look_up({**answers, OPERATOR: NO_GROUP, CILIUM: NO_GROUP}) == [
         f'grafana.namespace = "monitoring": {right}',
         'alerts.namespace = "rules": the namespace is being deleted, and takes nothing new',
         f'workspaces.namespace = "work": {right}',
@@ -90,49 +78,40 @@ def test_everything_that_is_missing_is_told_at_once(monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_a_group_that_serves_other_kinds_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_that_serves_other_kinds_is_not_enough() -> None:
     others = httpx.Response(200, json={"resources": [{"kind": "ServiceMonitor"}]})
-    (told,) = look_up(monkeypatch, {OPERATOR: others})
+    (told,) = look_up({OPERATOR: others})
     assert told.startswith("alerts.evaluator")
 
 
-def test_one_namespace_for_two_things_is_asked_for_once_and_told_by_both_keys(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told = look_up(monkeypatch, {GRAFANA: NOT_FOUND}, alerts={"namespace": "monitoring"})
+def test_one_namespace_for_two_things_is_asked_for_once_and_told_by_both_keys() -> None:
+    told = look_up({GRAFANA: NOT_FOUND}, alerts={"namespace": "monitoring"})
     assert [problem.split()[0] for problem in told] == ["grafana.namespace", "alerts.namespace"]
 
 
-def test_what_the_stack_does_not_make_needs_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_stack_does_not_make_needs_no_place() -> None:
     nothing = dict.fromkeys((RULES, WORK, OPERATOR, CILIUM), NOT_FOUND)
     for alerts in ({"evaluator": "grafana"}, {"rules": []}):
-        assert look_up(monkeypatch, nothing, closes_network=False, alerts=alerts) == []
+        assert look_up(nothing, closes_network=False, alerts=alerts) == []
     limits = {"workspaceNamespace": {}}
-    (told,) = look_up(monkeypatch, nothing, closes_network=False, alerts={"rules": []}, **limits)
+    (told,) = look_up(nothing, closes_network=False, alerts={"rules": []}, **limits)
     assert told.startswith("workspaces.namespace")
 
 
 @pytest.mark.parametrize("answer", [FORBIDDEN, NO_GROUP, httpx.Response(200, text="<html>")])
-def test_what_the_user_may_not_ask_may_be_there(
-    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response
-) -> None:
-    assert look_up(monkeypatch, {GRAFANA: answer, RULES: answer, WORK: answer}) == []
+def test_what_the_user_may_not_ask_may_be_there(answer: httpx.Response) -> None:
+    assert look_up({GRAFANA: answer, RULES: answer, WORK: answer}) == []
 
 
 @pytest.mark.parametrize("answer", [FORBIDDEN, httpx.Response(200, json=[])])
-def test_a_kind_that_is_not_told_of_may_be_served(
-    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response
-) -> None:
-    assert look_up(monkeypatch, {OPERATOR: answer, CILIUM: answer}) == []
+def test_a_kind_that_is_not_told_of_may_be_served(answer: httpx.Response) -> None:
+    assert look_up({OPERATOR: answer, CILIUM: answer}) == []
 
 
-def test_a_cluster_that_does_not_answer_is_told_by_one_who_asks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_cluster_that_does_not_answer_is_told_by_one_who_asks() -> None:
     away = {GRAFANA: httpx.ConnectError("refused")}
-    assert look_up(monkeypatch, away) == []
+    assert look_up(away) == []
     (told,) = look_up(
-        monkeypatch,
         away,
         coder={"accessUrl": "https://coder.example.com", "variables": "none"},
     )

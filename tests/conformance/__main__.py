@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from local import tools
 from tests.conformance.run import Run, RunOptions, RunRefusedError
 from tests.conformance.walk import StepOutcome
+from toolchain import tools
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console = Console(highlight=False)

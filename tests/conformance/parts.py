@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import engine, providers, tools
+from local import providers
+from toolchain import engine, tools
 from toolchain.plugins import Located
 
 

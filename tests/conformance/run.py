@@ -17,12 +17,13 @@ from unittest.mock import patch
 import httpx
 
 from components.coder.api import CoderdError
+from components.errors import OperatorError
 from local import providers
 from local.cluster import CONTEXT
 from local.cluster import Cluster as LocalCluster
 from local.coderd import Coderd as LocalCoderd
 from ops import stacks
-from ops.project import PROJECT, ROOT, OperatorError
+from ops.project import PROJECT, ROOT
 from tests.conformance import parts, walk
 from tests.conformance.cluster import NamespaceError, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates

@@ -6,7 +6,7 @@ import pytest
 
 from docs import dependencies, write_licences
 from docs.dependencies import Dependency
-from local import tools
+from toolchain import tools
 
 
 @pytest.fixture(scope="module")

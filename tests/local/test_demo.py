@@ -5,7 +5,8 @@ from itertools import count
 
 import pytest
 
-from local import demo, tools
+from local import cluster, coderd, demo
+from toolchain import tools
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ def test_a_command_that_fails_is_no_answer(capfd: pytest.CaptureFixture[str]) ->
     assert "no such stack" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("error", [tools.ToolError, demo.ClusterError, demo.CoderdError])
+@pytest.mark.parametrize("error", [tools.ToolError, cluster.ClusterError, coderd.CoderdError])
 def test_what_cannot_be_started_is_one_line(
     error: type[Exception], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -143,17 +141,6 @@ def test_present_secrets_and_their_key_are_kept(tmp_path: Path, present: dict[st
     }
 
 
-def test_the_same_packages_take_the_same_python_and_others_do_not(tmp_path: Path) -> None:
-    for name in ("now", "then"):
-        (tmp_path / name / "sdks" / "coderd").mkdir(parents=True)
-        (tmp_path / name / "requirements.txt").write_text("pulumi==3.259.0\n")
-        (tmp_path / name / "sdks" / "coderd" / "setup.py").write_text("")
-    digests = [rollback._packages(tmp_path / name) for name in ("now", "then")]
-    assert digests[0] == digests[1]
-    (tmp_path / "then" / "sdks" / "coderd" / "setup.py").write_text("VERSION = '2'\n")
-    assert rollback._packages(tmp_path / "then") != digests[0]
-
-
 @pytest.mark.parametrize(
     ("switch", "said"),
     [
@@ -193,26 +180,3 @@ def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
     result = CliRunner().invoke(app, ["rollback", "usgov", "--to", "1", "--yes"])
     assert result.exit_code == 1
     assert "stack usgov is protected and refuses going back" in result.stderr
-
-
-@pytest.mark.parametrize("here", [True, False])
-def test_packages_are_installed_by_the_pip_that_is_here_or_by_one_of_their_own(
-    here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: dict[str, bool] = {}
-    ran: list[list[str]] = []
-
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        ran.append(command)
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(rollback, "find_spec", lambda name: object() if here else None)
-    monkeypatch.setattr(rollback.venv, "create", lambda _, **options: made.update(options))
-    monkeypatch.setattr(rollback.subprocess, "run", run)
-    python = tmp_path / "bin" / "python"
-    rollback._install(python, tmp_path, tmp_path)
-    assert made["with_pip"] is not here
-    (command,) = ran
-    own = [str(python), "-m", "pip", "install"]
-    other = [sys.executable, "-m", "pip", "--python", str(python), "install"]
-    assert command[: len(other if here else own)] == (other if here else own)

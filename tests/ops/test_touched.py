@@ -60,6 +60,8 @@ def run(*arguments: str) -> tuple[int, str, str]:
         (["requirements.txt"], STACKS),
         (["sdks/coderd/pulumi_coderd/template.py"], STACKS),
         (["tools/pulumi/go.mod"], STACKS),
+        # Which engine, and which plugins.
+        (["toolchain/tools.py"], STACKS),
         (["local/cluster.py"], ["local"]),
         (["tools/etcd/go.sum", "stacks/Pulumi.dev.yaml"], ["dev", "local"]),
         (["docs/rollback.md", "tests/ops/test_git.py", "bench/policy.py", "ops/cli.py"], []),

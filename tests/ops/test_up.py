@@ -10,13 +10,16 @@ from pulumi import automation
 from pulumi.automation import OutputValue
 from typer.testing import CliRunner
 
+from components import kubeconfig
 from components.boundary import Policy
-from components.errors import ArgsError
+from components.coder.api import CoderdError
+from components.coder.lookup import UnknownOrganizationError
+from components.errors import ArgsError, OperatorError
 from components.settings.problems import Problem, SettingsError
-from local.tools import ToolError
+from local import cluster, coderd, daemon
 from ops import deployed, engine, history, recovery, stacks, terminal
 from ops.cli import app
-from ops.project import OperatorError
+from ops.diagnostics import RunError
 
 
 def command_error(stderr: str, stdout: str = "") -> automation.CommandError:
@@ -39,7 +42,6 @@ STRAY = "error: resource urn:pulumi:dev::a::b::c violates plan: properties chang
         (SettingsError("dev", [Problem("coder", "", "missing")]), "coder: missing"),
         (OperatorError("no such stack"), "no such stack"),
         (ArgsError("template", ["no name"]), "no name"),
-        (ToolError("go is not there"), "go is not there"),
         (command_error(LOCKED), "by ada@desk, process 4711, since 2026-11-26T06:00:00Z"),
         (command_error("error: PULUMI_ACCESS_TOKEN must be set"), "PULUMI_ACCESS_TOKEN must be"),
         (command_error("", stdout=f"   {STRAY}\n"), "the program left the plan and was stopped"),
@@ -50,6 +52,27 @@ def test_what_can_go_wrong_is_one_message(error: Exception, said: str) -> None:
     message = terminal.explained(error)
     assert message is not None
     assert said in message
+
+
+def test_an_engine_that_cannot_be_built_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("FIREWALLED_CODER_CACHE", str(tmp_path / "cache"))
+    with (
+        pytest.raises(OperatorError, match="Go is needed to build pulumi: install Go"),
+        engine.session("dev", lambda _: None),
+    ):
+        pass
+
+
+def test_whatever_an_operator_is_told_has_one_base() -> None:
+    """By its class, not by where it was raised."""
+    for error in (
+        ArgsError, CoderdError, kubeconfig.ClusterError, SettingsError, UnknownOrganizationError,
+        RunError, cluster.ClusterError, daemon.DaemonError, coderd.CoderdError,
+    ):  # fmt: skip
+        assert issubclass(error, OperatorError), error
 
 
 def test_a_mistake_in_the_code_is_not_explained() -> None:

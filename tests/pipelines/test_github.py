@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local import tools
 from tests.pipelines.files import ACTIONS, ROOT, WORKFLOWS, github_steps, load
+from toolchain import tools
 
 PINNED = re.compile(r"uses: (?:\./[\w./-]+|[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)\Z")
 JOBS = [(path.name, name, job) for path in WORKFLOWS for name, job in load(path)["jobs"].items()]

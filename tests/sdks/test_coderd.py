@@ -12,7 +12,7 @@ import pulumi_coderd
 import pytest
 import yaml
 
-from local import sdk, tools
+from toolchain import sdk, tools
 
 SCHEMA = json.loads(sdk.SCHEMA.read_text())
 
@@ -57,7 +57,7 @@ def test_a_bad_schema_changes_nothing(tmp_path: Path, text: str, reason: str) ->
 
 def test_the_make_target_checks() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "local.sdk", "--check"],
+        [sys.executable, "-m", "toolchain.sdk", "--check"],
         cwd=tools.ROOT,
         capture_output=True,
         check=False,

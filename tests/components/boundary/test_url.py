@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from components.boundary.url import Target, UrlError, parse
-from local import tools
 from tests.components.boundary import generate, reference
 from tests.components.boundary.test_corpus import CASES
+from toolchain import tools
 
 PIECES = (
     *"aZ09-._~:/?#[]@!$&'()*+,;=%\\ \t\n\x7f\"<>^`{|}é",

@@ -11,7 +11,7 @@ import pytest
 
 from components.boundary.credentials import form_of
 from components.coder.clone_urls import clone_url_regex, look_alike
-from local import tools
+from toolchain import tools
 
 HOST = "gitlab.example.com"
 OWN = (

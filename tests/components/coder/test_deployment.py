@@ -5,13 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
-from components import kubeconfig
+from components.cluster import Cluster
 from components.coder import variables
 from components.coder.clone_urls import clone_url_regex
 from components.coder.deployment import Found, examine, look_up
 from components.coder.live import Deployment
 from components.settings.load import load
 from components.settings.model import Settings
+from tests.components.clusters import Answer, answering
 from tests.components.coder.deployments import document, literal, reference, secret
 
 OURS = "firewalled-coder-env-dev"
@@ -271,39 +272,31 @@ def test_a_charts_expression_that_gives_the_token_away() -> None:
     assert examined(document(env), variables="chart") == Found()
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | Exception) -> list[str]:
-    """Let the API server answer so; return what it is asked for."""
+def asking(stack: Settings, answer: Answer) -> tuple[Found, list[str]]:
+    """Return what is found when the API server answers so, and what it was asked for."""
     paths: list[str] = []
 
-    def handle(request: httpx.Request) -> httpx.Response:
-        paths.append(request.url.path)
-        if isinstance(answer, Exception):
-            raise answer
+    def answered(path: str) -> Answer:
+        paths.append(path)
         return answer
 
-    def client(context: str | None) -> httpx.Client:
-        assert context == "gov"
-        return httpx.Client(base_url="https://k8s", transport=httpx.MockTransport(handle))
-
-    monkeypatch.setattr(kubeconfig, "client", client)
-    return paths
+    with answering(answered) as cluster:
+        return look_up("dev", stack, cluster), paths
 
 
 def status(code: int, message: str) -> httpx.Response:
     return httpx.Response(code, json={"kind": "Status", "message": message})
 
 
-def test_one_request_tells_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = asked(monkeypatch, httpx.Response(200, json=document(containers=["x"])))
-    found = look_up("dev", settings(namespace="c", deployment="d"))
+def test_one_request_tells_it_all() -> None:
+    answer = httpx.Response(200, json=document(containers=["x"]))
+    found, paths = asking(settings(namespace="c", deployment="d"), answer)
     assert paths == ["/apis/apps/v1/namespaces/c/deployments/d"]
     assert [problem.key for problem in found.problems] == ["coder.container"]
 
 
-def test_somebody_elses_variables_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = asked(monkeypatch, status(500, "no"))
-    assert look_up("dev", settings(variables="none")) == Found()
-    assert paths == []
+def test_somebody_elses_variables_are_not_asked_for() -> None:
+    assert asking(settings(variables="none"), status(500, "no")) == (Found(), [])
 
 
 @pytest.mark.parametrize(
@@ -325,18 +318,16 @@ def test_somebody_elses_variables_are_not_asked_for(monkeypatch: pytest.MonkeyPa
         (httpx.LocalProtocolError("bearer t0ken"), "holds what HTTP cannot carry"),
     ],
 )
-def test_a_cluster_that_does_not_tell(
-    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | Exception, said: str
-) -> None:
-    asked(monkeypatch, answer)
-    (problem,) = look_up("dev", settings()).problems
+def test_a_cluster_that_does_not_tell(answer: Answer, said: str) -> None:
+    (problem,) = asking(settings(), answer)[0].problems
     assert said in str(problem)
     assert "t0ken" not in str(problem)
 
 
 def test_a_kubeconfig_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", '{"clusters": []}')
-    (problem,) = look_up("dev", settings()).problems
+    with Cluster("gov") as cluster:
+        (problem,) = look_up("dev", settings(), cluster).problems
     assert problem.key == "kubernetes.context"
     assert problem.right == (
         "Deployment coder/coder: the kubeconfig has no context 'gov'; there are none"

@@ -10,7 +10,7 @@ import pytest
 
 from components.coder import package
 from components.settings.load import load
-from local import sdk, tools
+from toolchain import sdk, tools
 
 RECORDED = Path(__file__).parents[2] / "recordings" / "providers" / "coderd-0.0.13.schema.json"
 VALUES = {

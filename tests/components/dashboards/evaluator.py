@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local import tools
+from toolchain import tools
 
 
 class QueryError(ValueError):

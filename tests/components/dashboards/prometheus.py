@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import tools
 from tests.components.dashboards.evaluator import Query, ask, points
 from tests.components.dashboards.series_deployment import STEP, Labels, Series
+from toolchain import tools
 
 _NAME = re.compile(r"\w+")
 

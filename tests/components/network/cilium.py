@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from local import tools
+from toolchain import tools
 
 
 def ask(

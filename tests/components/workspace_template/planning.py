@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from components.workspace_template import ModuleVersions, WorkspaceTemplateArgs, render
-from local import tools
+from toolchain import tools
 
 Make = Callable[..., WorkspaceTemplateArgs]
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from local import engine as engines
 from local.providers import engine_environment, locate, serve
+from toolchain import engine as engines
 from toolchain import plugins
 
 PASSPHRASE = "correct horse battery staple"
@@ -63,7 +63,7 @@ class Bench:
 def engine() -> automation.PulumiCommand:
     found = shutil.which("pulumi")
     if found is None:
-        from local import tools
+        from toolchain import tools
 
         found = str(tools.build("pulumi"))
     # The Automation API wants the directory above bin/, but a command finds it on PATH as well.

@@ -1,5 +1,6 @@
 """Signatures by ssh keys, made and held by OpenSSH itself; cosign's command line."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -101,22 +102,41 @@ def test_a_tool_that_is_not_there(
             signature.look(name)
 
 
-def test_what_cosign_is_asked(
+COSIGN = """#!/bin/sh
+# Refuses as cosign 3.1.3 does on a network that reaches no service of sigstore's.
+echo "$@" >> "$ASKED"
+case "$*" in
+    *--new-bundle-format*) echo "Flag --new-bundle-format has been deprecated" >&2 ;;
+    sign-blob*--signing-config*) cat "$6" >> "$ASKED"; echo signature > "$8"; exit 0 ;;
+    verify-blob*--insecure-ignore-tlog*)
+        [ "$KEY_IS_WRONG" ] || exit 0
+        echo "error during command execution: failed to verify signature" >&2
+        exit 1 ;;
+esac
+echo "error during command execution: error getting signing config from TUF" >&2
+exit 1
+"""
+
+
+def test_cosign_is_asked_to_tell_nobody(
     signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = tmp_path / "asked"
     tool = tmp_path / "cosign"
-    tool.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n[ "$KEY_IS_WRONG" ] || exit 0\n'
-                    "echo 'Error: invalid signature' >&2\nexit 1\n")  # fmt: skip
+    tool.write_text(COSIGN)
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("ASKED", str(asked))
     made = signature.sign(signed, "cosign:k.key")
-    made.write_text("signature")
     assert signature.verify(signed, "cosign:k.pub") == "signed by the key k.pub"
-    assert asked.read_text().splitlines() == [
-        f"sign-blob --yes --key k.key --new-bundle-format --bundle {made} {signed}",
-        f"verify-blob --key k.pub --new-bundle-format --bundle {made} {signed}",
-    ]
+    signing, services, verifying = asked.read_text().splitlines()
+    config = signing.split()[5]
+    assert signing == (
+        f"sign-blob --yes --key k.key --signing-config {config} --bundle {made} {signed}"
+    )
+    assert not Path(config).exists()
+    assert json.loads(services)["rekorTlogConfig"] == json.loads(services)["tsaConfig"] == {}
+    assert verifying == (f"verify-blob --key k.pub --insecure-ignore-tlog --bundle {made} {signed}")
     monkeypatch.setenv("KEY_IS_WRONG", "1")
-    with pytest.raises(SignatureError, match="cosign: Error: invalid signature"):
+    with pytest.raises(SignatureError, match=r"cosign: .*failed to verify signature"):
         signature.verify(signed, "cosign:k.pub")

@@ -12,7 +12,7 @@ from local.providers.base import Call, ProviderError
 from local.providers.coderd import CoderdProvider
 from local.providers.wire import Secret
 
-RECORDED = Path(__file__).parents[1] / "recordings" / "coderd-2.30.0" / "coderd_rest.jsonl"
+RECORDED = Path(__file__).parents[2] / "recordings" / "coderd-2.30.0" / "coderd_rest.jsonl"
 TEMPLATE = "coderd:index/template:Template"
 ORGANIZATION = "coderd:index/getOrganization:getOrganization"
 

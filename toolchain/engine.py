@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local import tools
+from toolchain import tools
 
 # The Python SDK speaks the engine's protocol of its own release and of later ones.
 OLDEST = tuple(int(part) for part in tools.PULUMI_VERSION.split("."))

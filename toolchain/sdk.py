@@ -1,6 +1,6 @@
-"""Writes the Python SDK of the coderd provider from its schema: `python -m local.sdk [--check]`.
+"""Writes the Python SDK of the coderd provider: `python -m toolchain.sdk [--check]`.
 
-The schema is `sdks/schema/coderd.json`, what `pulumi package add terraform-provider coder/coderd`
+Its schema is `sdks/schema/coderd.json`, what `pulumi package add terraform-provider coder/coderd`
 would make of the provider. Pulumi's own generator writes the SDK from it, so nothing in
 `sdks/coderd` is ever edited.
 """
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local import tools
+from toolchain import tools
 
 SCHEMA = tools.ROOT / "sdks" / "schema" / "coderd.json"
 """The package schema, which people edit."""
@@ -93,7 +93,7 @@ def _is_built(path: Path) -> bool:
 
 def main() -> None:
     """Write the SDK, or with --check say whether it is what the schema makes."""
-    parser = argparse.ArgumentParser(prog="python -m local.sdk", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m toolchain.sdk", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if stale")
     arguments = parser.parse_args()
     try:

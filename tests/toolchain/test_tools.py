@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local import engine, tools
+from toolchain import engine, tools
 
 
 def test_every_tool_named_in_the_tree_has_a_recipe() -> None:

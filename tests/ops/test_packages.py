@@ -1,5 +1,6 @@
 """Going back to a commit with other packages, on the real engine: its provider versions count."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.environment import Environment
-from ops import engine, git, history, project, rollback
+from ops import engine, git, history, packages, project, rollback
 from ops.deployed import Deployed
 from ops.hosted import hosted
 
@@ -67,7 +68,7 @@ def repository(tmp_path: Path) -> Path:
 def environment(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Environment]:
-    monkeypatch.setattr(rollback, "_environments", lambda: tmp_path / "environments")
+    monkeypatch.setattr(packages, "environments", lambda: tmp_path / "environments")
     made = Environment(repository, tmp_path / "state")
     yield made
     made.remove()
@@ -109,7 +110,7 @@ def test_an_earlier_commit_runs_with_its_own_packages_and_provider_versions(
     repository: Path, environment: Environment
 ) -> None:
     commit = requires(repository, EARLIER)
-    python = rollback._python(repository, project.ROOT, quiet)
+    python = packages.python_for(repository, project.ROOT, quiet)
     first = deploy(repository, environment, commit, python)
     seen, provider, pet = deployed(repository, environment)
     assert (seen, provider) == ({"pulumi-random": EARLIER, "own": EARLIER}, EARLIER)
@@ -135,7 +136,41 @@ def test_packages_that_are_not_to_be_had_are_one_clear_error(
     repository: Path, environment: Environment
 ) -> None:
     (repository / "requirements.txt").write_text("./gone\n")
-    with pytest.raises(rollback.RollbackError, match=r"cannot be installed: .*gone"):
-        rollback._python(repository, project.ROOT, quiet)
-    ready = rollback._environments().glob("*/.ready")
+    with pytest.raises(packages.PackagesError, match=r"cannot be installed: .*gone"):
+        packages.python_for(repository, project.ROOT, quiet)
+    ready = packages.environments().glob("*/.ready")
     assert list(ready) == [], "half an environment is not taken for a whole one"
+
+
+def test_the_same_packages_take_the_same_python_and_others_do_not(tmp_path: Path) -> None:
+    for name in ("now", "then"):
+        (tmp_path / name / "sdks" / "coderd").mkdir(parents=True)
+        (tmp_path / name / "requirements.txt").write_text("pulumi==3.259.0\n")
+        (tmp_path / name / "sdks" / "coderd" / "setup.py").write_text("")
+    digests = [packages.digest(tmp_path / name) for name in ("now", "then")]
+    assert digests[0] == digests[1]
+    (tmp_path / "then" / "sdks" / "coderd" / "setup.py").write_text("VERSION = '2'\n")
+    assert packages.digest(tmp_path / "then") != digests[0]
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_packages_are_installed_by_the_pip_that_is_here_or_by_one_of_their_own(
+    here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, bool] = {}
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(packages, "find_spec", lambda name: object() if here else None)
+    monkeypatch.setattr(packages.venv, "create", lambda _, **options: made.update(options))
+    monkeypatch.setattr(packages.subprocess, "run", run)
+    python = tmp_path / "bin" / "python"
+    packages.install(python, tmp_path, tmp_path)
+    assert made["with_pip"] is not here
+    (command,) = ran
+    own = [str(python), "-m", "pip", "install"]
+    other = [sys.executable, "-m", "pip", "--python", str(python), "install"]
+    assert command[: len(other if here else own)] == (other if here else own)
