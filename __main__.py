@@ -117,9 +117,7 @@ def declare(stack: Settings, root: Path) -> None:
     sources = DataSources("data-sources", arguments.data_sources(stack), on_cluster)
     wanted = arguments.grafana_role(stack, sources)
     role = GrafanaRole("grafana-role", wanted, on_cluster) if wanted else None
-    dashboards = Dashboards(
-        "dashboards", arguments.dashboards(stack, arguments.template_names(templates)), on_cluster
-    )
+    dashboards = Dashboards("dashboards", arguments.dashboards(stack), on_cluster)
     alerts = Alerts("alerts", arguments.alerts(stack), on_cluster)
 
     pulumi.export("callbackUrls", callbacks)

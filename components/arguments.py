@@ -40,7 +40,6 @@ from components.workspace_template import (
     Schedule,
     SizeChoice,
     Sizes,
-    WorkspaceTemplate,
     WorkspaceTemplateArgs,
 )
 
@@ -169,28 +168,8 @@ def workspace_namespace(settings: Settings) -> WorkspaceNamespaceArgs | None:
     return None if wanted is None else wanted.args(surroundings(settings))
 
 
-def template_names(
-    templates: Mapping[str, WorkspaceTemplate],
-) -> pulumi.Output[dict[str, str]]:
-    """Return what people call the stack's templates and their versions, by id."""
-
-    def named(ids: list[list[str]]) -> dict[str, str]:
-        names: dict[str, str] = {}
-        for template, (number, version, version_name) in zip(templates, ids, strict=True):
-            names |= {number: template, version: f"{template}: {version_name}"}
-        return names
-
-    ids = [
-        pulumi.Output.all(each.template_id, each.active_version_id, each.version_name)
-        for each in templates.values()
-    ]
-    return pulumi.Output.all(*ids).apply(named)
-
-
-def dashboards(
-    settings: Settings, names: pulumi.Input[Mapping[str, str]] | None = None
-) -> DashboardsArgs:
-    """Return the arguments of the dashboards, on which ids show as the names given."""
+def dashboards(settings: Settings) -> DashboardsArgs:
+    """Return the arguments of the dashboards."""
     grafana = settings.grafana
     return DashboardsArgs(
         namespace=grafana.namespace,
@@ -206,7 +185,6 @@ def dashboards(
         loki_selector=grafana.loki_selector,
         loki_labels=grafana.loki_labels,
         firewall_records=grafana.firewall_records,
-        names=names,
     )
 
 

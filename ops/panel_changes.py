@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.changes import UNKNOWN, Step
-
-NEW_VERSIONS = "names of new template versions, and what else changes"
-"""What is said of a dashboard whose text is not known before the update."""
+from ops.changes import Step
 
 
 @dataclass(frozen=True)
@@ -28,10 +25,6 @@ class Panels:
 def panels(step: Step) -> Panels:
     """Return what a step on a dashboard's ConfigMap changes of the dashboard."""
     old, new = _dashboard(step.old), _dashboard(step.new)
-    if old and UNKNOWN in (step.new.get("data") or {}).values():
-        # A template of the stack gets a version, whose id is known when it is there.
-        title = str(old.get("title") or step.name)
-        return Panels(dashboard=title, settings=(NEW_VERSIONS,), op=step.op)
     before, after = _by_title(old), _by_title(new)
     changed = tuple(
         (title, tuple(sorted(_parts(before[title], after[title]))))

@@ -5,8 +5,8 @@ import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
 from ops.assessment import StackPreview
-from ops.changes import SECRET, UNKNOWN, Change, Step
-from ops.panel_changes import NEW_VERSIONS, Panels
+from ops.changes import SECRET, Change, Step
+from ops.panel_changes import Panels
 from ops.template_changes import AccessChange, Registered, access_lines
 from ops.tokens import SECRET as SECRET_TYPE
 
@@ -175,24 +175,6 @@ def test_a_dashboard_is_compared_by_panel() -> None:
         changed=(("Denied", ("place", "queries")), ("In", ("options",))),
         settings=("refresh",),
     )
-
-
-def test_a_dashboard_that_names_a_version_to_come_loses_no_panel() -> None:
-    preview = StackPreview(
-        "dev",
-        {},
-        {},
-        steps=(
-            step(
-                "update",
-                CONFIG_MAP,
-                dashboard({"id": 1, "title": "Denied", "type": "stat"}),
-                {"data": {"a.json": UNKNOWN}},
-                parent="firewalledcoder:index:Dashboards",
-            ),
-        ),
-    )
-    assert preview.dashboards == (Panels("Firewall", settings=(NEW_VERSIONS,)),)
 
 
 def test_two_panels_of_one_title_are_told_apart() -> None:

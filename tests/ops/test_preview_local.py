@@ -87,7 +87,7 @@ def test_one_rule(assess: Assess) -> None:
     assert f"**`firewalled`**\n\n- newly reached (1):\n{host}" in text
     assert "- `firewalled`: a new version\n" in text
     assert "claude-code" not in text
-    assert "Resources: 1 to replace (marks of new versions), 2 to update" in text
+    assert "Resources: 1 to replace (marks of new versions), 1 to update" in text
 
 
 def test_coders_own_agents_let_in(assess: Assess) -> None:
