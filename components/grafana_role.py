@@ -89,7 +89,11 @@ COMMIT;
 def _grant(table: type[Table], role: str, schema: str) -> str:
     columns = ", ".join(name for name, _ in table.columns())
     what = f"SELECT ({columns})" if table.COLUMN_GRANT else "SELECT"
-    return f"GRANT {what} ON {schema}.{table.NAME} TO {role};"
+    grant = f"GRANT {what} ON {schema}.{table.NAME} TO {role}"
+    if not table.OPTIONAL:
+        return f"{grant};"
+    # Granted once Coder has it: the script is run again at will.
+    return f"SELECT '{grant}' WHERE to_regclass('{schema}.{table.NAME}') IS NOT NULL \\gexec"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Dashboards: one labelled ConfigMap for each, which Grafana's sidecar loads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pulumi
 from pulumi_kubernetes.core.v1 import ConfigMap
@@ -11,6 +12,7 @@ from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
 from components.errors import refuse
+from components.observability.loki import label_problems
 from components.syntax import FOLDER, is_folder, is_subdomain
 
 CONFIG_MAP_LIMIT = 1024 * 1024
@@ -33,6 +35,11 @@ class DashboardsArgs:
         prometheus_uid: Uid of the Prometheus data source.
         loki_uid: Uid of the Loki data source.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
+        firewall_records: Whether Coder's database has boundary_logs and what leads there, as
+            newer releases do; without it the dashboard says so in their place.
+        names: What people call a template or a version, by its id; other ids are shown as they are.
+        loki_labels: What Loki calls a stream label, where its collector names it otherwise:
+            `{"node_name": "node"}`.
         loki_selector: Value by Loki stream label of coderd's log, beside its namespace. The
             labels there are: app, namespace, pod, container, node_name.
     """
@@ -49,6 +56,9 @@ class DashboardsArgs:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     loki_selector: Mapping[str, str] = field(default_factory=dict)
+    loki_labels: Mapping[str, str] = field(default_factory=dict)
+    firewall_records: bool = False
+    names: pulumi.Input[Mapping[str, str]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what does not exist.
@@ -74,6 +84,7 @@ class DashboardsArgs:
                 )
             elif any(each in value for each in "`$\n"):
                 problems.append(f"no backtick, $ or line end may stand in {label}={value!r}")
+        problems += label_problems(self.loki_labels)
         refuse("dashboards", problems)
 
     @property
@@ -87,21 +98,26 @@ class DashboardsArgs:
             prometheus_uid=self.prometheus_uid,
             loki_uid=self.loki_uid,
             postgres_uid=self.postgres_uid,
+            stream_labels={StreamLabel(k): v for k, v in sorted(self.loki_labels.items())},
             coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
             dashboards=self.dashboards,
+            firewall_records=self.firewall_records,
         )
 
     def render(self) -> dict[str, str]:
-        """Return the JSON of each dashboard by uid.
+        """Return the JSON of each dashboard by uid, ids of templates and versions as they are.
 
         Raises:
             ValueError: A dashboard is larger than a ConfigMap may be.
         """
-        rendered = {uid: CATALOGUE[uid].json(self.context) for uid in self.dashboards}
-        for uid, text in rendered.items():
-            if len(text.encode()) >= CONFIG_MAP_LIMIT:
-                raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
-        return rendered
+        return {uid: self.rendered(uid, {}) for uid in self.dashboards}
+
+    def rendered(self, uid: str, names: Mapping[str, str]) -> str:
+        """Return the JSON of one dashboard with what is known of names; raises as `render`."""
+        text = CATALOGUE[uid].json(replace(self.context, names=names))
+        if len(text.encode()) >= CONFIG_MAP_LIMIT:
+            raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
+        return text
 
 
 class Dashboards(pulumi.ComponentResource):
@@ -117,7 +133,11 @@ class Dashboards(pulumi.ComponentResource):
         self, name: str, args: DashboardsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("firewalledcoder:index:Dashboards", name, None, opts)
-        for uid, text in args.render().items():
+        for uid, plain in args.render().items():
+            text: pulumi.Input[str] = plain
+            # Only where an id is shown: the others stay known in a preview, whatever is not.
+            if args.names is not None and args.rendered(uid, {"id": "name"}) != plain:
+                text = pulumi.Output.from_input(args.names).apply(partial(args.rendered, uid))
             ConfigMap(
                 f"{name}-{uid}",
                 metadata=ObjectMetaArgs(

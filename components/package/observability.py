@@ -36,6 +36,12 @@ class DashboardsInputs(TypedDict):
     """Uid of the data source of Coder's PostgreSQL."""
     loki_selector: NotRequired[dict[str, str]]
     """Value by Loki stream label of coderd's log, beside its namespace."""
+    loki_labels: NotRequired[dict[str, str]]
+    """What Loki calls a stream label, where its collector names it otherwise."""
+    firewall_records: NotRequired[bool]
+    """Whether Coder's database has the firewall's own records, as newer releases do."""
+    names: NotRequired[pulumi.Input[dict[str, str]]]
+    """What people call a template or a version, by its id; other ids are shown as they are."""
 
 
 class DataLocation(TypedDict):
@@ -57,6 +63,8 @@ class DataLocation(TypedDict):
     """Uid of the data source of Coder's PostgreSQL."""
     coder_stream: NotRequired[dict[str, str]]
     """Value by Loki stream label of coderd's log, beside its namespace."""
+    stream_labels: NotRequired[dict[str, str]]
+    """What Loki calls a stream label, where its collector names it otherwise."""
 
 
 class AlertLimits(TypedDict):

@@ -20,7 +20,7 @@ from components.boundary.releases import LATEST
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
-from components.observability.loki import tenant_problem
+from components.observability.loki import label_problems, tenant_problem
 from components.settings.coder import Coder, GitLab
 from components.settings.grafana import Grafana
 from components.settings.mcp import McpServerSettings
@@ -240,6 +240,9 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
         )
     if problem := ca_problem(grafana.database_ssl_mode, grafana.database_ca_file):
         yield Problem("grafana.databaseCaFile", as_shown(grafana.database_ca_file or ""), problem)
+    for problem in label_problems(grafana.loki_labels):
+        named = ", ".join(f"{label}: {name}" for label, name in grafana.loki_labels.items())
+        yield Problem("grafana.lokiLabels", as_shown(named), problem)
     if problem := tenant_problem(grafana.loki_tenant, grafana.loki_url):
         yield Problem("grafana.lokiTenant", as_shown(grafana.loki_tenant or ""), problem)
     uids = {

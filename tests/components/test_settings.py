@@ -141,6 +141,13 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ("grafana.lokiSelector", {"team": "x"}, "unknown stream label; there are app, namespace"),
         ("grafana.lokiSelector", {"app": "a`b"}, "must hold no backtick"),
         ("grafana.lokiTenant", "a b", 'lokiTenant = "a b": must be up to 150 of letters'),
+        ("grafana", {"lokiLabels": {"logger": "x"}}, "unknown stream label; there are app,"),
+        (
+            "grafana",
+            {"lokiLabels": {"pod": "my-pod"}},
+            "grafana.lokiLabels = \"pod: my-pod\": pod cannot be called 'my-pod'",
+        ),
+        ("grafana", {"lokiLabels": {"pod": "app"}}, "app and pod are both called 'app'"),
         ("verify", {"lokiTenant": "a b"}, "must be up to 150 of letters"),
         ("grafana", {"lokiUrl": None, "lokiTenant": "a"}, "and there is none: lokiUrl is null"),
         *(

@@ -37,8 +37,17 @@ PAIRS = {
     McpServerInputs: McpServerArgs,
     WorkspaceTemplateInputs: WorkspaceTemplateArgs,
 }
-# What a program is not asked for: its stack and project are known, its dashboards said beside.
-NOT_ASKED = {"stack", "project_root", "config", "policy", "queries.dashboards"}
+# What a program is not asked for: its stack and project are known, its dashboards said beside, and
+# alerts neither show names nor read the firewall's records.
+NOT_ASKED = {
+    "stack",
+    "project_root",
+    "config",
+    "policy",
+    "queries.dashboards",
+    "queries.firewall_records",
+    "queries.names",
+}
 # What is asked for in place of Boundary's file and its rules, and a short form of a header.
 ASKED_INSTEAD = {
     "coder_url",
