@@ -42,7 +42,8 @@ def declared(component: Any, *given: Mapping[str, Any]) -> tuple[Recorder, list[
 
 
 def names(recorder: Recorder, kind: str) -> list[str]:
-    return [each["metadata"]["name"] for each in recorder.of(kind)]
+    """Sorted: resources register side by side."""
+    return sorted(each["metadata"]["name"] for each in recorder.of(kind))
 
 
 def test_a_component_has_the_type_of_its_name() -> None:
