@@ -42,10 +42,11 @@ lint: $(READY)
 	--data-transform gitlab-ci .gitlab-ci.yml
 
 types: $(READY)
-	@$(BIN)/mypy components ops local toolchain tests/conformance
+	@$(BIN)/mypy components program ops local toolchain tests/conformance
 
 # Two workers; the tests of a file stay together, for they share a cluster.
 unit: $(READY) tools
+	@$(BIN)/python -m toolchain.tools pulumi-language-yaml
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # One after the other: they measure time.

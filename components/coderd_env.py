@@ -1,4 +1,4 @@
-"""CoderdEnv: environment variables of coderd, and nothing else of its Deployment.
+"""CoderdEnvironment: environment variables of coderd, and nothing else of its Deployment.
 
 coderd is installed by Coder's Helm chart (Deployment `coder`, container `coder`). All variables
 stand in one Secret, which one `envFrom` entry names; an annotation of the pod template changes when
@@ -8,10 +8,11 @@ compares a list by place, so that the chart's variables would be told as changes
 """
 
 import base64
+import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import ClassVar, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -45,14 +46,15 @@ AUDIT_VARIABLES: Final = tuple(EnvVar(name, value) for name, value in AUDIT.item
 
 
 @dataclass(frozen=True)
-class CoderdEnvArgs:
+class CoderdEnvironmentArgs:
     """The variables of one coderd.
 
-    Declare one CoderdEnv that patches for a Deployment: `envFrom` is a list of one owner.
+    Declare one CoderdEnvironment that patches for a Deployment: `envFrom` is a list of one owner.
 
     Args:
         namespace: namespace of the Deployment, in which the Secret has to be.
-        variables: every variable that the stack sets, names unique.
+        variables: every variable that the stack sets, names unique; where another component's
+            output tells them they are checked when they are known.
         secret_name: name of the Secret.
         patch: whether the Deployment is patched; otherwise the Secret is made alone, and somebody
             else names it in the Deployment, such as the chart by `coder.envFrom` in its values.
@@ -64,11 +66,11 @@ class CoderdEnvArgs:
     """
 
     namespace: pulumi.Input[str]
-    variables: Sequence[EnvVar]
-    secret_name: str
+    variables: Sequence[EnvVar] | pulumi.Output[Sequence[EnvVar]]
+    secret_name: pulumi.Input[str]
     patch: bool = True
-    deployment: str = "coder"
-    container: str = "coder"
+    deployment: pulumi.Input[str] = "coder"
+    container: pulumi.Input[str] = "coder"
     skip_await: bool = False
     force: bool = False
     field_manager: str = FIELD_MANAGER
@@ -78,32 +80,37 @@ class CoderdEnvArgs:
 
     def _problems(self) -> list[str]:
         found = []
-        names = [variable.name for variable in self.variables]
-        if not names:
-            found.append("there is nothing to set")
-        for name in sorted(set(names)):
-            if not _VARIABLE.match(name):
-                found.append(f"{name!r} is no variable name")
-            if names.count(name) > 1:
-                found.append(f"{name} is set {names.count(name)} times; set it once")
-        found += [
-            f"{variable.name} looks like a credential and would be shown in reviews: mark it secret"
-            for variable in self.variables
-            if not variable.secret and _is_credential(variable)
-        ]
+        if not isinstance(self.variables, pulumi.Output):
+            found += _variable_problems(self.variables)
         for what, value in (
             ("deployment", self.deployment),
             ("container", self.container),
             ("secret_name", self.secret_name),
         ):
-            if not _NAME.match(value):
+            if isinstance(value, str) and not _NAME.match(value):
                 found.append(f"{what} {value!r} is no Kubernetes name")
         if not 0 < len(self.field_manager) <= _FIELD_MANAGER_LENGTH:
             found.append(f"the field manager takes 1 to {_FIELD_MANAGER_LENGTH} characters")
         return found
 
 
-class CoderdEnv(pulumi.ComponentResource):
+def _variable_problems(variables: Sequence[EnvVar]) -> list[str]:
+    names = [variable.name for variable in variables]
+    found = [] if names else ["there is nothing to set"]
+    for name in sorted(set(names)):
+        if not _VARIABLE.match(name):
+            found.append(f"{name!r} is no variable name")
+        if names.count(name) > 1:
+            found.append(f"{name} is set {names.count(name)} times; set it once")
+    found += [
+        f"{variable.name} looks like a credential and would be shown in reviews: mark it secret"
+        for variable in variables
+        if not variable.secret and _is_credential(variable)
+    ]
+    return found
+
+
+class CoderdEnvironment(pulumi.ComponentResource):
     """Sets variables of coderd; destroying it leaves the Deployment as it was.
 
     Attributes:
@@ -111,15 +118,17 @@ class CoderdEnv(pulumi.ComponentResource):
         secret_name: name of the Secret.
     """
 
-    names: tuple[str, ...]
+    names: pulumi.Output[list[str]]
     secret_name: pulumi.Output[str]
+    # As in the states of all releases: the program of an earlier one, to which a rollback goes,
+    # would delete the Secret of a component of another type.
+    _component_type: ClassVar[str] = "firewalledcoder:index:CoderdEnv"
 
     def __init__(
-        self, name: str, args: CoderdEnvArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: CoderdEnvironmentArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("firewalledcoder:index:CoderdEnv", name, None, opts)
-        # Sorted, so that the order in which parts of the program add theirs is no change.
-        variables = sorted(args.variables, key=lambda variable: variable.name)
+        super().__init__(self._component_type, name, None, opts)
+        variables = _Variables.of(args.variables)
         secret = kubernetes.core.v1.Secret(
             f"{name}-variables",
             metadata=kubernetes.meta.v1.ObjectMetaArgs(
@@ -127,21 +136,17 @@ class CoderdEnv(pulumi.ComponentResource):
             ),
             type="Opaque",
             # Not stringData, whose keys the API server does not remove again once applied.
-            data={each.name: encoded(each.value) for each in variables},
+            data=variables.encoded,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.names = tuple(variable.name for variable in variables)
+        self.names = variables.names
         self.secret_name = secret.metadata.name
         if args.patch:
             self._patch(name, args, variables)
-        # What reviews show: a Secret's values are hidden from them, and its names with these.
-        shown = {each.name: HIDDEN if each.secret else each.value for each in variables}
-        self.register_outputs({"variables": shown, "secretName": self.secret_name})
+        self.register_outputs({"variables": variables.shown, "secretName": self.secret_name})
 
-    def _patch(self, name: str, args: CoderdEnvArgs, variables: Sequence[EnvVar]) -> None:
-        token = rotation_token(
-            f"{name}-rotation", {each.name: each.value for each in variables}, parent=self
-        )
+    def _patch(self, name: str, args: CoderdEnvironmentArgs, variables: "_Variables") -> None:
+        token = rotation_token(f"{name}-rotation", variables.values, parent=self)
         annotations = {"pulumi.com/patchFieldManager": args.field_manager}
         if args.skip_await:
             annotations["pulumi.com/skipAwait"] = "true"
@@ -172,6 +177,67 @@ class CoderdEnv(pulumi.ComponentResource):
                 additional_secret_outputs=["metadata", "spec"],
             ),
         )
+
+
+@dataclass(frozen=True)
+class _Variables:
+    """The variables in the forms in which resources take them.
+
+    Args:
+        names: sorted.
+        values: by name, or all in one text that changes when a value does.
+        encoded: by name, in base64.
+        shown: by name, what reviews show: a Secret's values are hidden from them, and its names
+            with these.
+    """
+
+    names: pulumi.Output[list[str]]
+    values: Mapping[str, pulumi.Input[str]]
+    encoded: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+    shown: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+
+    @classmethod
+    def of(cls, variables: Sequence[EnvVar] | pulumi.Output[Sequence[EnvVar]]) -> "_Variables":
+        """Return the forms; sorted, so that the order in which parts of a program add theirs
+        is no change.
+        """
+        if isinstance(variables, pulumi.Output):
+            return cls._told(variables)
+        ordered = _ordered(variables)
+        return cls(
+            pulumi.Output.from_input([each.name for each in ordered]),
+            {each.name: each.value for each in ordered},
+            {each.name: encoded(each.value) for each in ordered},
+            _shown(ordered),
+        )
+
+    @classmethod
+    def _told(cls, variables: pulumi.Output[Sequence[EnvVar]]) -> "_Variables":
+        ordered = variables.apply(_checked).apply(_ordered)
+        plain = pulumi.Output.unsecret(ordered)
+        return cls(
+            plain.apply(lambda known: [each.name for each in known]),
+            {"all": ordered.apply(lambda known: json.dumps([astuple(each) for each in known]))},
+            ordered.apply(
+                lambda known: pulumi.Output.all(
+                    **{each.name: encoded(each.value) for each in known}
+                )
+            ),
+            plain.apply(_shown),
+        )
+
+
+def _checked(variables: Sequence[EnvVar]) -> Sequence[EnvVar]:
+    refuse("coderd variables", _variable_problems(variables))
+    return variables
+
+
+def _ordered(variables: Sequence[EnvVar]) -> list[EnvVar]:
+    return sorted(variables, key=lambda variable: variable.name)
+
+
+def _shown(variables: Sequence[EnvVar]) -> dict[str, pulumi.Input[str]]:
+    return {each.name: HIDDEN if each.secret else each.value for each in variables}
 
 
 def _is_credential(variable: EnvVar) -> bool:

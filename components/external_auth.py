@@ -1,7 +1,8 @@
 """GitLabExternalAuth: GitLab as an external login that coderd offers and templates require.
 
-The variables that make coderd offer it are handed on, for the one CoderdEnv of the stack. Where the
-chart sets them, one Secret holds the credentials of every provider, for the chart to refer to.
+The variables that make coderd offer it are handed on, for the one CoderdEnvironment of the stack.
+Where the chart sets them, one Secret holds the credentials of every provider, for the chart to
+refer to.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,7 +57,7 @@ class GitLabExternalAuthArgs:
     namespace: pulumi.Input[str]
     access_url: str
     providers: Sequence[GitLabProvider]
-    secret_name: str | None = None
+    secret_name: pulumi.Input[str] | None = None
 
     def __post_init__(self) -> None:
         refuse("external auth", self._problems())
@@ -83,7 +84,7 @@ class GitLabExternalAuth(pulumi.ComponentResource):
 
     Attributes:
         callback_urls: by provider id, the redirect URI to register in GitLab.
-        variables: the variables to set with CoderdEnv, credentials among them.
+        variables: the variables to set with CoderdEnvironment, credentials among them.
         secret_name: name of the Secret, None without one.
     """
 
@@ -117,11 +118,17 @@ class GitLabExternalAuth(pulumi.ComponentResource):
             provider.id: f"{args.access_url.rstrip('/')}/external-auth/{provider.id}/callback"
             for provider in providers
         }
-        self.variables = (
-            *(EnvVar(name, value) for name, value in variables.LOGIN.items()),
-            *(each for provider in providers for each in provider_variables(provider)),
-        )
+        self.variables = login_variables(args)
         self.register_outputs({"callbackUrls": self.callback_urls, "secretName": self.secret_name})
+
+
+def login_variables(args: GitLabExternalAuthArgs) -> tuple[EnvVar, ...]:
+    """Return the variables that make coderd offer every provider."""
+    providers = sorted(args.providers, key=lambda provider: provider.index)
+    return (
+        *(EnvVar(name, value) for name, value in variables.LOGIN.items()),
+        *(each for provider in providers for each in provider_variables(provider)),
+    )
 
 
 def provider_variables(provider: GitLabProvider) -> Iterator[EnvVar]:

@@ -89,7 +89,11 @@ COMMIT;
 def _grant(table: type[Table], role: str, schema: str) -> str:
     columns = ", ".join(name for name, _ in table.columns())
     what = f"SELECT ({columns})" if table.COLUMN_GRANT else "SELECT"
-    return f"GRANT {what} ON {schema}.{table.NAME} TO {role};"
+    grant = f"GRANT {what} ON {schema}.{table.NAME} TO {role}"
+    if not table.OPTIONAL:
+        return f"{grant};"
+    # Granted once Coder has it: the script is run again at will.
+    return f"SELECT '{grant}' WHERE to_regclass('{schema}.{table.NAME}') IS NOT NULL \\gexec"
 
 
 @dataclass(frozen=True)
@@ -117,18 +121,25 @@ class GrafanaRoleArgs:
     Attributes:
         namespace: Grafana's namespace, in which the password's Secret is.
         job: Runs the script; None: the owner of the database does, by hand.
-        password_secret: Name of the Secret with the role's password, which the Job waits for.
-        password: That password; the Job runs again when it changes.
+        script_name: Name of the script's ConfigMap.
+        job_name: Name of the Job.
     """
 
     namespace: str = "monitoring"
     job: RoleJob | None = None
-    password_secret: pulumi.Input[str] = PASSWORD_SECRET
-    password: pulumi.Input[str] | None = None
+    script_name: str = SCRIPT
+    job_name: str = "grafana-ro-role"
 
 
 class GrafanaRole(pulumi.ComponentResource):
     """The role's SQL in a ConfigMap, and a Job that runs it whenever it or the password changes.
+
+    Args:
+        name: Of the component.
+        args: Where the script goes, and who runs it.
+        opts: Pulumi's options.
+        password_secret: Name of the Secret with the role's password, which the Job waits for.
+        password: That password; the Job runs again when it changes.
 
     Attributes:
         script: Name of the ConfigMap, key `grafana_ro.sql`.
@@ -139,12 +150,18 @@ class GrafanaRole(pulumi.ComponentResource):
     job: pulumi.Output[str | None]
 
     def __init__(
-        self, name: str, args: GrafanaRoleArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: GrafanaRoleArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        password_secret: pulumi.Input[str] = PASSWORD_SECRET,
+        password: pulumi.Input[str] | None = None,
     ) -> None:
         super().__init__("firewalledcoder:index:GrafanaRole", name, None, opts)
         script = ConfigMap(
             f"{name}-sql",
-            metadata=ObjectMetaArgs(name=SCRIPT, namespace=args.namespace),
+            metadata=ObjectMetaArgs(name=args.script_name, namespace=args.namespace),
             data={_FILE: role_sql()},
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -155,18 +172,18 @@ class GrafanaRole(pulumi.ComponentResource):
             changed: dict[str, pulumi.Input[str]] = {
                 "firewalled-coder/sql-sha256": hashlib.sha256(role_sql().encode()).hexdigest()
             }
-            if args.password is not None:
+            if password is not None:
                 changed[ROTATION_ANNOTATION] = rotation_token(
-                    f"{name}-password-rotation", {"password": args.password}, parent=self
+                    f"{name}-password-rotation", {"password": password}, parent=self
                 )
             job = Job(
                 name,
                 metadata=ObjectMetaArgs(
-                    name="grafana-ro-role",
+                    name=args.job_name,
                     namespace=args.namespace,
                     annotations={"pulumi.com/skipAwait": "true"} if args.job.skip_await else {},
                 ),
-                spec=_job_spec(args.job, args.password_secret, changed),
+                spec=_job_spec(args.job, args.script_name, password_secret, changed),
                 opts=pulumi.ResourceOptions(
                     parent=self, depends_on=[script], delete_before_replace=True
                 ),
@@ -176,7 +193,10 @@ class GrafanaRole(pulumi.ComponentResource):
 
 
 def _job_spec(
-    job: RoleJob, password_secret: pulumi.Input[str], annotations: Mapping[str, pulumi.Input[str]]
+    job: RoleJob,
+    script: str,
+    password_secret: pulumi.Input[str],
+    annotations: Mapping[str, pulumi.Input[str]],
 ) -> JobSpecArgs:
     container = ContainerArgs(
         name="psql",
@@ -202,7 +222,7 @@ def _job_spec(
                 restart_policy="Never",
                 automount_service_account_token=False,
                 containers=[container],
-                volumes=[VolumeArgs(name="sql", config_map=ConfigMapVolumeSourceArgs(name=SCRIPT))],
+                volumes=[VolumeArgs(name="sql", config_map=ConfigMapVolumeSourceArgs(name=script))],
                 security_context=PodSecurityContextArgs(
                     run_as_non_root=True,
                     run_as_user=65534,

@@ -1,4 +1,4 @@
-"""McpServer: an MCP server that agents of the deployment may use, authenticated by headers.
+"""McpServer: an MCP server that agents of the deployment may use, and how Coder proves who asks.
 
 Coder 2.37 or newer, experimental there. Coder sends a key as one header (`api_key`); more than
 one header needs `custom_headers`. Keys are write-only: sent to Coder, kept in no state.
@@ -19,20 +19,46 @@ from components.rotation import rotation_version
 
 Availability = Literal["force_on", "default_on", "default_off"]
 Transport = Literal["streamable_http", "sse"]
+AuthType = Literal["headers", "oauth2", "user_oidc"]
 
-GITHUB_URL: Final = "https://api.githubcopilot.com/mcp/"
+GITHUB_URL: Final = "https://api.githubcopilot.com/mcp/readonly"
+"""GitHub's own server, with no tool that writes."""
+# github/github-mcp-server, November 2026: an issue is read by issue_read, a pull request likewise.
 GITHUB_READ_ONLY_TOOLS: Final = (
     "get_me",
     "search_repositories",
-    "get_repository",
+    "get_file_contents",
     "search_code",
+    "issue_read",
     "list_issues",
-    "get_issue",
+    "pull_request_read",
     "list_pull_requests",
-    "get_pull_request",
+    "list_commits",
 )
 _AVAILABILITIES: Final = ("force_on", "default_on", "default_off")
+_AUTH_TYPES: Final = ("headers", "oauth2", "user_oidc")
 _TRANSPORTS: Final = ("streamable_http", "sse")
+
+
+@dataclass(frozen=True)
+class OAuth2Client:
+    """Coder as a client of the login that an MCP server names.
+
+    Args:
+        client_id: the id that the login gave Coder.
+        auth_url: where people are sent to log in.
+        token_url: where Coder gets their tokens.
+        client_secret: None for a public client.
+        revocation_url: where Coder gives tokens back.
+        scopes: what Coder asks for.
+    """
+
+    client_id: str
+    auth_url: str
+    token_url: str
+    client_secret: pulumi.Input[str] | None = field(default=None, repr=False)
+    revocation_url: str | None = None
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,8 +69,13 @@ class McpServerArgs:
         slug: id in Coder: a-z and 0-9 in groups joined by single hyphens.
         display_name: name shown to people.
         url: the server's endpoint. https, unless it is on this machine or takes no header.
+        auth_type: `headers`; or each person's own: `oauth2`, by a login at the server's, or
+            `user_oidc`, by the token of the login to Coder. Both send no header besides.
         headers: what Coder sends with every request; every value is treated as a secret.
             `Authorization` takes the whole value, its scheme included: see authorization.
+        oauth2: Coder as a client, for `oauth2`. None has Coder ask the server and register itself,
+            which it does when the server is made, not later.
+        in_cluster: whether the URL is that of a Service, to which http may carry a credential.
         tool_allow_list: tools that agents may call; empty allows all.
         tool_deny_list: tools that agents may not call.
         availability: whether a chat has it always, at first, or only when chosen.
@@ -59,19 +90,22 @@ class McpServerArgs:
     """
 
     slug: str
-    display_name: str
-    url: str
+    display_name: pulumi.Input[str]
+    url: pulumi.Input[str]
+    auth_type: AuthType = "headers"
     headers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
+    oauth2: OAuth2Client | None = None
+    in_cluster: bool = False
     tool_allow_list: tuple[str, ...] = ()
     tool_deny_list: tuple[str, ...] = ()
     availability: Availability = "default_off"
-    enabled: bool = True
+    enabled: pulumi.Input[bool] = True
     transport: Transport = "streamable_http"
-    description: str = ""
-    icon_url: str | None = None
-    model_intent: bool | None = None
-    allow_in_plan_mode: bool | None = None
-    forward_coder_headers: bool | None = None
+    description: pulumi.Input[str] = ""
+    icon_url: pulumi.Input[str] | None = None
+    model_intent: pulumi.Input[bool] | None = None
+    allow_in_plan_mode: pulumi.Input[bool] | None = None
+    forward_coder_headers: pulumi.Input[bool] | None = None
     organization_id: pulumi.Input[str] | None = None
 
     def __post_init__(self) -> None:
@@ -80,19 +114,38 @@ class McpServerArgs:
     def _problems(self) -> Iterator[str]:
         if not syntax.is_slug(self.slug):
             yield "the slug takes a-z and 0-9 in groups joined by single hyphens, up to 63"
-        if not self.display_name.strip():
+        if isinstance(self.display_name, str) and not self.display_name.strip():
             yield "the display name is empty"
         if self.availability not in _AVAILABILITIES:
             yield f"availability {self.availability!r} is not one of {', '.join(_AVAILABILITIES)}"
         if self.transport not in _TRANSPORTS:
             yield f"transport {self.transport!r} is not one of {', '.join(_TRANSPORTS)}"
-        if problem := syntax.endpoint_problem(self.url, confidential=bool(self.headers)):
-            yield f"URL {masked(self.url)!r} {problem}"
+        if self.auth_type not in _AUTH_TYPES:
+            yield f"auth_type {self.auth_type!r} is not one of {', '.join(_AUTH_TYPES)}"
+        if self.headers and self.auth_type != "headers":
+            yield f"Coder sends no headers of one's own with auth_type {self.auth_type}"
+        if self.oauth2 is not None and self.auth_type != "oauth2":
+            yield f"oauth2 is for auth_type oauth2, and this is {self.auth_type}"
+        yield from self._url_problems()
         yield from _header_problems(self.headers)
         for tool in sorted(set(self.tool_allow_list) & set(self.tool_deny_list)):
             yield f"tool {tool!r} is both allowed and denied"
         if "" in (*self.tool_allow_list, *self.tool_deny_list):
             yield "a tool has no name"
+
+    def _url_problems(self) -> Iterator[str]:
+        confidential = bool(self.headers) or self.auth_type != "headers"
+        urls = [("URL", self.url, confidential and not self.in_cluster)]
+        if client := self.oauth2:
+            urls += [("auth_url", client.auth_url, True), ("token_url", client.token_url, True)]
+            if client.revocation_url is not None:
+                urls.append(("revocation_url", client.revocation_url, True))
+        for name, url, secret in urls:
+            # A value of another resource is not known yet.
+            if isinstance(url, str) and (
+                problem := syntax.endpoint_problem(url, confidential=secret)
+            ):
+                yield f"{name} {masked(url)!r} {problem}"
 
 
 class McpServer(pulumi.ComponentResource):
@@ -111,16 +164,28 @@ class McpServer(pulumi.ComponentResource):
         headers = {key: pulumi.Output.secret(value) for key, value in args.headers.items()}
         version = rotation_version(f"{name}-key-version", headers, parent=self) if headers else None
         (header, key), *more = headers.items() or ((None, None),)
+        client = args.oauth2
+        secret = None if client is None else client.client_secret
+        if secret is not None:
+            secret = pulumi.Output.secret(secret)
+            version = rotation_version(f"{name}-key-version", {"secret": secret}, parent=self)
         server = coderd.AgentsMcpServer(
             f"{name}-server",
             slug=args.slug,
             display_name=args.display_name,
             url=args.url,
             transport=args.transport,
-            auth_type=_auth_type(len(headers)),
+            auth_type=_auth_type(len(headers)) if args.auth_type == "headers" else args.auth_type,
             api_key_header=None if more else header,
             api_key_value_wo=None if more else key,
-            api_key_value_wo_version=None if more else version,
+            api_key_value_wo_version=version if headers and not more else None,
+            oauth2_client_id=client and client.client_id,
+            oauth2_client_secret_wo=secret,
+            oauth2_client_secret_wo_version=version if secret is not None else None,
+            oauth2_auth_url=client and client.auth_url,
+            oauth2_token_url=client and client.token_url,
+            oauth2_revocation_url=client and client.revocation_url,
+            oauth2_scopes=" ".join(client.scopes) or None if client else None,
             custom_headers_wo=headers if more else None,
             custom_headers_wo_version=version if more else None,
             tool_allow_lists=sorted(args.tool_allow_list) or None,

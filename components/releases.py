@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from components.boundary.releases import LATEST, NEWEST
@@ -12,6 +13,20 @@ BOUNDARY: Final = NEWEST
 CODER_PROVIDER: Final = "2.20.0"
 KUBERNETES_PROVIDER: Final = "3.2.1"
 """Releases of coder/coder and hashicorp/kubernetes that the HCL names and was tried with."""
+CLAUDE_CODE: Final[Mapping[int, str]] = {4: "4.7.3", 5: "5.4.0"}
+"""Release of the module claude-code that the HCL names, by the wiring it belongs to."""
+CLAUDE_CODE_PIN: Final = "module claude-code"
+"""What a template registers its release of the module as."""
+CODE_SERVER: Final = "1.3.1"
+"""Release of the module code-server that the HCL names."""
+
+Number = tuple[int, int, int]
+MODULE_5_SINCE: Final[Number] = (2, 37, 0)
+"""Coder from which on templates get module 5 unless the stack says otherwise."""
+AGENTS_SINCE: Final[Number] = (2, 37, 0)
+"""Coder Agents, their MCP servers, and whether they may use a template."""
+TASKS_UNTIL: Final[Number] = (2, 38, 0)
+"""The first Coder without Tasks; 2.36 and 2.37 have them with CODER_ENABLE_AI_TASKS=true alone."""
 
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
 
@@ -21,10 +36,24 @@ def is_release(text: str) -> bool:
     return _RELEASE.match(text) is not None
 
 
+CLAUDE_CODE_MODULES: Final = "4.7.0 or a later 4, or 5.4.0 or a later 5"
+"""The releases of the module claude-code that the HCL has a wiring for, in words."""
+
+
 def is_claude_code_module(text: str) -> bool:
-    """Return whether `text` is 4.7.0 or a later 4: 5.0 drops task_app_id, for Coder Tasks."""
+    """Return whether the HCL has a wiring for release `text`: 4.7 to 4.9, 5.4 and later.
+
+    5.0 renames enable_aibridge and drops Boundary and Coder Tasks; 5.4 is the first whose managed
+    settings, gateway and scripts are those of the wiring.
+    """
     match = _RELEASE.match(text)
-    return match is not None and (4, 7) <= (int(match[1]), int(match[2])) < (5, 0)
+    number = (int(match[1]), int(match[2])) if match else (0, 0)
+    return (4, 7) <= number < (5, 0) or (5, 4) <= number < (6, 0)
+
+
+def wiring_of(text: str) -> int:
+    """Return the wiring that a release of the module claude-code belongs to: 4 or 5."""
+    return int(text.partition(".")[0])
 
 
 def is_coder_provider(text: str) -> bool:
@@ -45,3 +74,8 @@ def _is_at_least(text: str, least: tuple[int, int, int]) -> bool:
 def is_boundary(text: str) -> bool:
     """Return whether `text` is a release with or without `v` before it, or `latest`."""
     return text == LATEST or is_release(text.removeprefix("v"))
+
+
+def boundary_tag(text: str) -> str:
+    """Return a release of Boundary as its makers tag it: v0.9.0; `latest` stays."""
+    return text if text == LATEST or text.startswith("v") else f"v{text}"

@@ -128,6 +128,15 @@ def origin_problem(url: str) -> str | None:
     return None
 
 
+def is_service_host(host: str) -> bool:
+    """Whether a host is a Service's name in its cluster: NAME.NAMESPACE.svc, with or without more.
+
+    Source: Kubernetes, DNS for Services and Pods.
+    """
+    labels = host.lower().split(".")
+    return len(labels) >= 3 and labels[2] == "svc" and all(map(is_label, labels))
+
+
 def endpoint_problem(url: str, *, confidential: bool = False) -> str | None:
     """Return what is wrong with an http or https URL, in words; None if nothing.
 

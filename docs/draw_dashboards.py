@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from components.dashboards.catalogue import CATALOGUE
-from components.dashboards.context import DashboardContext
 from docs.draw_axes import bars, marks, outline
 from docs.draw_values import shown_as
-from docs.panel_data import END, RANGE, START, Data, panel_data, variables
+from docs.panel_data import CONTEXT, END, RANGE, START, Data, panel_data, variables, variables_of
 from tests.components.dashboards import grafana
 
 DIRECTORY = Path(__file__).parent / "dashboards"
@@ -62,15 +61,18 @@ def draw(dashboard: Mapping[str, Any], data: Mapping[str, Data]) -> str:
     hours = f"{START:%Y-%m-%d %H:%M} to {END:%H:%M}"
     parts.append(_text(width - 10, 22, hours, 170, color="#9b9ca5", anchor="end"))
     for panel in panels:
+        title = panel["title"]
+        for name, value in variables_of(panel, chosen).items():
+            title = title.replace(f"${name}", _choice(value))
         place = panel["gridPos"]
         x, y = place["x"] * COLUMN + GAP, place["y"] * ROW + top
         w, h = place["w"] * COLUMN - GAP, place["h"] * ROW - GAP
         if panel["type"] == "row":
-            parts.append(_text(x + 4, y + 16, panel["title"], w, size=13, color="#ffffff"))
+            parts.append(_text(x + 4, y + 16, title, w, size=13, color="#ffffff"))
             continue
         parts.append(f'<g transform="translate({x} {y})">')
         parts.append(f'<rect width="{w}" height="{h}" fill="#181b1f" stroke="#2c2f36"/>')
-        parts.append(_text(8, 16, panel["title"], w - 16, size=12, color="#ffffff"))
+        parts.append(_text(8, 16, title, w - 16, size=12, color="#ffffff"))
         of_panel = data[panel["title"]]
         if panel["type"] == "stat" or of_panel.series or of_panel.rows or of_panel.lines:
             parts += _BODIES[panel["type"]](panel, of_panel, w, h)
@@ -152,7 +154,8 @@ def _stat(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
 
 
 def _timeseries(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
-    series = data.series or {}
+    names = _overrides(panel, "displayName")
+    series = {names.get(name, name): values for name, values in (data.series or {}).items()}
     left, right, top, bottom = 82, w - 18, 28, h - 38
     defaults = _defaults(panel)
     custom = defaults.get("custom", {})
@@ -286,11 +289,11 @@ def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     order: Mapping[str, int] = organized.get("indexByName", {})
     columns = sorted(order, key=order.__getitem__) or (list(rows[0]) if rows else [])
     units = _overrides(panel, "unit")
-    texts = {
-        (name, text): COLORS[result["color"]]
+    results = {
+        (name, value): result
         for name, mappings in _overrides(panel, "mappings").items()
         for mapping in mappings
-        for text, result in mapping["options"].items()
+        for value, result in mapping["options"].items()
     }
     parts = [f'<path d="M4 44H{w - 4}" stroke="#2c2f36"/>']
     wide = (w - 16) / max(len(columns), 1)
@@ -300,7 +303,8 @@ def _table(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
         parts.append(_text(x, 38, shown, wide - 4, color="#6e9fff"))
         for index, row in enumerate(rows[: int((h - 50) / 20)]):
             cell = shown_as(row.get(column), units.get(shown, "none"))
-            color = texts.get((shown, cell), "")
+            result = results.get((shown, cell), {})
+            cell, color = result.get("text", cell), COLORS.get(result.get("color", ""), "")
             parts.append(_text(x, 60 + index * 20, cell, wide - 4, color=color))
     return parts
 
@@ -309,7 +313,10 @@ def _logs(panel: Mapping[str, Any], data: Data, w: int, h: int) -> list[str]:
     parts = []
     y, room, size = 38, w - 170, 10
     longest = int(room / (size * 0.6))
-    for time, line in data.lines or []:
+    lines = data.lines or []
+    if panel["options"]["sortOrder"] == "Ascending":
+        lines = lines[::-1]
+    for time, line in lines:
         pieces = [line[start : start + longest] for start in range(0, len(line), longest)]
         if y + (len(pieces) - 1) * 15 > h - 6:
             break
@@ -343,7 +350,7 @@ def _organized(panel: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def pictures() -> dict[str, str]:
     """Return the SVG of every dashboard by uid."""
-    dashboards = [json.loads(spec.json(DashboardContext())) for spec in CATALOGUE.values()]
+    dashboards = [json.loads(spec.json(CONTEXT)) for spec in CATALOGUE.values()]
     data = panel_data(dashboards)
     return {
         d["uid"]: draw(d, {title: of for (uid, title), of in data.items() if uid == d["uid"]})

@@ -20,6 +20,8 @@ def shown_as(value: object, unit: str, decimals: int | None = None) -> str:
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     if value is None or isinstance(value, str):
         return value or ""
+    if isinstance(value, bool):
+        return str(value).lower()
     number = float(value)  # type: ignore[arg-type]
 
     def scaled(base: int, *units: str) -> str:

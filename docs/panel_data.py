@@ -17,6 +17,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from components.dashboards.context import DashboardContext
 from tests.components.dashboards import (
     figures,
     generated,
@@ -27,6 +28,7 @@ from tests.components.dashboards import (
     prometheus,
     series,
     series_deployment,
+    sql_figures,
 )
 
 Key = tuple[str, str]
@@ -43,15 +45,32 @@ INTERVAL = 600
 """Seconds between two points, where a panel has no longer interval of its own."""
 
 _REVIEWED = next(agent for agent in series.AGENTS if agent.workspace_name == "review-7")
+_DEPLOYMENT = generated.deployment()
 CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
     # A dashboard about one workspace shows one.
     "workspace-detail": {
         "template_name": [_REVIEWED.template_name],
         "workspace_name": [_REVIEWED.workspace_name],
         "pod": [_REVIEWED.pod],
-    }
+    },
+    "ai-gateway": {"interception": generated.long_prompt(_DEPLOYMENT)},
+    "agent-firewall": {"session": generated.busy_session(_DEPLOYMENT)},
 }
 """What a reader has chosen, by dashboard and variable; elsewhere nothing."""
+REPEATED: Mapping[str, str] = {"preset": "small"}
+"""The value of which a picture shows the row, where Grafana makes one for each."""
+
+_FIRST, _SECOND = generated_requests.TEMPLATES
+CONTEXT = DashboardContext(
+    firewall_records=True,
+    names={
+        _FIRST: "firewalled",
+        generated_requests.TEMPLATES[_FIRST][-1]: "firewalled: v2",
+        _SECOND: "claude-code",
+        generated_requests.TEMPLATES[_SECOND][-1]: "claude-code: v9",
+    },
+)
+"""The stack of the pictures; it knows its templates' newest versions, and no earlier one."""
 
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -97,6 +116,12 @@ def variables(dashboard: Mapping[str, Any]) -> dict[str, grafana.Value]:
     return {**grafana.first_values(dashboard), **CHOSEN.get(dashboard["uid"], {})}
 
 
+def variables_of(panel: Panel, chosen: Mapping[str, grafana.Value]) -> dict[str, grafana.Value]:
+    """Return the values of variables for one panel, which names in its title what is repeated."""
+    repeated = {name: [one] for name, one in REPEATED.items() if f"${name}" in panel["title"]}
+    return {**chosen, **repeated}
+
+
 def panel_data(dashboards: Sequence[Mapping[str, Any]]) -> dict[Key, Data]:
     """Return what every panel of the dashboards shows, by dashboard and title.
 
@@ -113,7 +138,9 @@ def panel_data(dashboards: Sequence[Mapping[str, Any]]) -> dict[Key, Data]:
                 continue
             key = dashboard["uid"], panel["title"]
             interval = max(INTERVAL, int(grafana.seconds(panel.get("interval") or "0s")))
-            view = grafana.View(START, END, interval, series_deployment.STEP, chosen)
+            view = grafana.View(
+                START, END, interval, series_deployment.STEP, variables_of(panel, chosen)
+            )
             source = panel["targets"][0]["datasource"]["type"]
             if source == "prometheus":
                 of_series = replace(view, start=series_deployment.START, end=series_deployment.END)
@@ -133,7 +160,7 @@ def _times(view: grafana.View) -> range:
 
 
 def _sql(key: Key, panel: Panel, view: grafana.View) -> Data:
-    rows = figures.EXPECTED[key](figures.Figures(generated.deployment(), view))
+    rows = sql_figures.EXPECTED[key](figures.Figures(_DEPLOYMENT, view))
     if panel["type"] != "timeseries":
         return Data(rows=rows)
     lines: dict[str, dict[int, float]] = {}

@@ -148,7 +148,8 @@ class Environment:
         for service in ("loki", "prometheus"):
             wanted[f"secrets.verify.{service}"] = self.coderd.token
         for server in config.get(f"{PREFIX}mcpServers") or ():
-            wanted[f"secrets.mcp.{server.get('slug')}"] = secrets.token_hex(16)
+            if server.get("authType", "api_key") == "api_key":
+                wanted[f"secrets.mcp.{server.get('slug')}"] = secrets.token_hex(16)
         return {path: value for path, value in wanted.items() if not _has(there, path)}
 
     def _locate(self, progress: tools.Progress) -> tuple[plugins.Located, ...]:

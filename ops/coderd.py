@@ -49,7 +49,7 @@ def coderd(
 
     Args:
         steps: what the engine would do.
-        old: outputs of the CoderdEnv in the state, None without one.
+        old: outputs of the CoderdEnvironment in the state, None without one.
         new: what the program registers for it.
     """
     steps = tuple(steps)

@@ -9,9 +9,9 @@ from typing import Final
 _CONFLICT: Final = re.compile(r"field conflict|Apply failed with \d+ conflicts?", re.IGNORECASE)
 WAY_OUT: Final = (
     "The field has another owner, which the message names. Leave it to its owner by taking it out "
-    "of the settings, or have its owner give it up; or take it: of coderd's Deployment by "
-    "kubernetes.forceConflicts in the settings, all others by the same command with "
-    "PULUMI_K8S_ENABLE_PATCH_FORCE=true in the environment, once."
+    "of the settings, or have its owner give it up; or take it: of coderd's Deployment and the "
+    "labels of the workspaces' namespace by kubernetes.forceConflicts in the settings, all others "
+    "by the same command with PULUMI_K8S_ENABLE_PATCH_FORCE=true in the environment, once."
 )
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import typer
 import yaml
 
-from components import arguments
 from components.alerts.component import AlertsArgs
 from components.dashboards.component import DashboardsArgs
 from components.grafana_role import role_sql
 from ops import stacks
+from program import plan
 
 ROLE_FILE = "grafana_ro.sql"
 RULE_FILE = "prometheus-rule.yaml"
@@ -46,7 +46,7 @@ def dashboards(
     """Write the stack's dashboards, its alerts, and the SQL of Grafana's database role."""
     try:
         settings = stacks.settings(stack)
-        files = write(arguments.dashboards(settings), arguments.alerts(settings), open_dir)
+        files = write(plan.dashboards(settings), plan.alerts(settings), open_dir)
     except ValueError as error:
         # SettingsError and ArgsError are ValueErrors; their messages stand on their own.
         typer.echo(f"error: {error}", err=True)

@@ -29,7 +29,7 @@ class Deployed:
     Attributes:
         policies: of each template; None without a firewall.
         agent_env: the agent's variables of each; None when the state says nothing of any.
-        coderd: outputs of the CoderdEnv, None without one.
+        coderd: outputs of the CoderdEnvironment, None without one.
     """
 
     policies: Policies

@@ -24,7 +24,14 @@ from ops import engine, git, history, project, stack_file
 from ops.changes import without_secrets
 
 FORMAT: Final = 1
-_PROGRAM: Final = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
+_PROGRAM: Final = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "requirements.txt",
+    "components",
+    "program",
+    "sdks",
+)
 _NOT_PROGRAM: Final = frozenset({"__pycache__", "build"})
 # A resource's bookkeeping, which an update touches without changing the resource: the engine
 # writes dependencies in any order.

@@ -28,7 +28,7 @@ from ops.markdown import word as _word
 from ops.panel_changes import Panels
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
-from ops.template_changes import access_lines, claude_policy_lines
+from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
@@ -264,7 +264,8 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
         return [f"- {name}: {done}", *access]
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
     words = ["a new version" if path == "versions" else _code(path) for path in paths]
-    moved = [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
+    moved = wiring_lines(preview.old_templates.get(plain), preview.new_templates.get(plain))
+    moved += [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
     changed = ", ".join(words or [_code(path) for path in step.touched])
     return [f"- {name}: {changed}", *access, *moved]
 

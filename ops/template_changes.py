@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.coder.lookup import EVERYONE
+from components.releases import CLAUDE_CODE_PIN, wiring_of
 from ops.changes import Change, differences
 from ops.markdown import code
 
@@ -21,12 +22,14 @@ class Registered:
         pins: release by name of what it takes from elsewhere; empty if that is not recorded.
         agents_allowed: whether Coder's own agents may use it; None: left to Coder, or not recorded.
         claude_policy: what Claude Code's managed settings say, one thing each.
+        tasks: whether Coder's Tasks may be of it; None: not recorded.
     """
 
     access: Mapping[str, str] | None
     pins: Mapping[str, str]
     agents_allowed: bool | None = None
     claude_policy: tuple[str, ...] = ()
+    tasks: bool | None = None
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -37,6 +40,7 @@ class Registered:
             dict(pins) if isinstance(pins, Mapping) else {},
             outputs.get("agentsAllowed"),
             tuple(map(str, outputs.get("claudePolicy") or ())),
+            outputs.get("tasks"),
         )
 
 
@@ -71,6 +75,27 @@ def pin_changes(
         if name in old and old[name].pins
     }
     return {name: changes for name, changes in found.items() if changes}
+
+
+def wiring_lines(before: Registered | None, after: Registered | None) -> list[str]:
+    """Say what a move between the modules 4 and 5 of Claude Code, or of Tasks, is for people."""
+    if before is None or after is None:
+        return []
+    lines = []
+    old, new = (each.pins.get(CLAUDE_CODE_PIN) for each in (before, after))
+    if old and new and wiring_of(old) != wiring_of(new):
+        gone = (
+            "the chat on the dashboard goes; an app in a terminal comes"
+            if wiring_of(new) == 5
+            else "the app in a terminal goes; a chat on the dashboard comes"
+        )
+        lines.append(
+            f"  - ⚠️ Claude Code moves from **module {wiring_of(old)} to {wiring_of(new)}** at a "
+            f"workspace's next start: {gone}; homes stay"
+        )
+    if before.tasks is not None and before.tasks != after.tasks:
+        lines.append(f"  - ⚠️ Coder Tasks **{'come' if after.tasks else 'go'}**")
+    return lines
 
 
 @dataclass(frozen=True)

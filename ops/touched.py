@@ -17,6 +17,7 @@ PROGRAM: Final = (
     "__main__.py",
     "Pulumi.yaml",
     "components/",
+    "program/",
     "requirements.txt",
     "sdks/",
     "toolchain/",

@@ -30,7 +30,9 @@ _NOT_INPUTS: Final = frozenset(("__self__", "resource_name", "opts", "__props__"
 
 def sources(root: Path = ROOT) -> tuple[Path, ...]:
     """Return the modules of the program of a checkout."""
-    return (root / "__main__.py", *sorted((root / "components").rglob("*.py")))
+    folders = (root / "components", root / "program")
+    modules = (module for folder in folders for module in sorted(folder.rglob("*.py")))
+    return (root / "__main__.py", *modules)
 
 
 def declared(modules: Iterable[Path]) -> dict[str, type[pulumi.CustomResource]]:

@@ -81,6 +81,11 @@ TOOLS = {
         Tool("etcd", "go.etcd.io/etcd/server/v3"),
         Tool("pulumi-resource-kubernetes", "."),
         Tool("pulumi-sdkgen", "."),
+        Tool(
+            "pulumi-language-yaml",
+            "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+            (("github.com/pulumi/pulumi-yaml/pkg/version.Version", "1.38.3"),),
+        ),
         Tool("neturl", "."),
         Tool("goregexp", "."),
         Tool("kubeget", "."),

@@ -13,6 +13,7 @@ from components.dashboards.promql import (
     absent,
     added,
     aggregate,
+    by_any_name,
     either,
     increase,
     once,
@@ -229,7 +230,8 @@ def _network_policy_gone(context: AlertContext) -> Alert | None:
 
 def _reload_failed(context: AlertContext) -> Alert:
     minutes = context.thresholds.reload_minutes
-    failed = select(Metrics.PROVIDERS_LAST_RELOAD) > select(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
+    reload = by_any_name(Metrics.PROVIDERS_LAST_RELOAD, select)
+    failed = reload > by_any_name(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS, select)
     return Alert(
         name="AIGatewayReloadFailed",
         severity=Severity.WARNING,
@@ -250,7 +252,8 @@ def _reload_failed(context: AlertContext) -> Alert:
 
 def _provider_error(context: AlertContext) -> Alert:
     labels = ("provider_name", "provider_type")
-    refused = aggregate("max", select(Metrics.PROVIDER_INFO, status="error"), *labels)
+    info = by_any_name(Metrics.PROVIDER_INFO, lambda named: select(named, status="error"))
+    refused = aggregate("max", info, *labels)
     return Alert(
         name="AIGatewayProviderError",
         severity=Severity.WARNING,
@@ -268,6 +271,26 @@ def _provider_error(context: AlertContext) -> Alert:
     )
 
 
+def _unpriced_usage(_: AlertContext) -> Alert:
+    labels = ("provider", "model")
+    # As long as agents take to be asked again, so that a model in use stays told.
+    used = added(Metrics.UNPRICED_USAGE, *labels, over="60m", memory="1d")
+    return Alert(
+        name="AIGatewayUnpricedUsage",
+        severity=Severity.WARNING,
+        summary="Model {{ $labels.model }} of {{ $labels.provider }} is used and has no price",
+        description=(
+            "{{ $value }} responses of the last hour had no price, and cost 0 on the dashboard and "
+            "in budgets: who asks only such models has no limit. Prices ship with Coder's "
+            "releases; docs/dashboards.md of the project says how to give a model its own."
+        ),
+        panel=PanelLink(ai_gateway.UID, "Models without a price"),
+        queries={"A": promql(used > 0)},
+        labels=labels,
+        window_minutes=60,
+    )
+
+
 CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "BoundaryAuditSilent": _audit_silent,
     "BoundaryAuditUnreported": _audit_unreported,
@@ -281,5 +304,6 @@ CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "AgentsAllowedBehindFirewall": jail.agents_allowed,
     "AIGatewayReloadFailed": _reload_failed,
     "AIGatewayProviderError": _provider_error,
+    "AIGatewayUnpricedUsage": _unpriced_usage,
 }
 """Each returns its alert for one stack, None where there is nothing to watch."""

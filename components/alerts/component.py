@@ -1,7 +1,5 @@
 """Alerts: a PrometheusRule for what Prometheus evaluates, a ConfigMap for what Grafana does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -18,7 +16,7 @@ from components.alerts.model import Alert, AlertContext, Thresholds
 from components.dashboards.catalogue import CATALOGUE as DASHBOARDS
 from components.dashboards.context import DashboardContext
 from components.errors import refuse
-from components.syntax import FOLDER, is_folder
+from components.syntax import FOLDER, is_folder, is_label
 
 GROUP = "firewalled-coder"
 RULE_VERSION, RULE_KIND = "monitoring.coreos.com/v1", "PrometheusRule"
@@ -37,6 +35,7 @@ class AlertsArgs:
         alerts: Names; all of the catalogue if not given.
         evaluator: Who evaluates the alerts on PromQL alone: the Prometheus of the operator, from
             a PrometheusRule, or Grafana. The others are always Grafana's.
+        group: Name of the rules' group, and with it of the PrometheusRule and the ConfigMap.
         namespace: Of the PrometheusRule.
         rule_labels: Labels of the PrometheusRule, by which Prometheus selects its rules.
         grafana_namespace: Namespace in which Grafana's sidecar looks for ConfigMaps.
@@ -53,9 +52,10 @@ class AlertsArgs:
 
     alerts: tuple[str, ...] = tuple(CATALOGUE)
     evaluator: Literal["prometheus", "grafana"] = "prometheus"
-    namespace: str = "monitoring"
+    group: str = GROUP
+    namespace: pulumi.Input[str] = "monitoring"
     rule_labels: Mapping[str, str] = field(default_factory=dict)
-    grafana_namespace: str = "monitoring"
+    grafana_namespace: pulumi.Input[str] = "monitoring"
     folder: str = "Coder"
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str = RUNBOOK
@@ -70,8 +70,8 @@ class AlertsArgs:
         """Refuse what does not exist or never fires.
 
         Raises:
-            ArgsError: An unknown alert, one twice, a label of the alerts' own, no folder, or a
-                threshold out of its bounds.
+            ArgsError: An unknown alert, one twice, a label of the alerts' own, no folder, a
+                group that is no name or too long, or a threshold out of its bounds.
         """
         problems = [
             f"{name!r} is no alert; there are {', '.join(CATALOGUE)}"
@@ -82,6 +82,10 @@ class AlertsArgs:
             problems.append("each alert may be named once")
         if "severity" in self.labels or "alertname" in self.labels:
             problems.append("the labels severity and alertname are the alerts' own")
+        if not is_label(self.group):
+            problems.append(f"group {self.group!r} is no Kubernetes name")
+        elif len({grafana.uid(name, self.group) for name in CATALOGUE}) < len(CATALOGUE):
+            problems.append(f"group {self.group!r} is too long: Grafana's uids have 40 characters")
         if not is_folder(self.folder):
             problems.append(f"folder {self.folder!r} {FOLDER}")
         limits = self.thresholds
@@ -114,7 +118,7 @@ class AlertsArgs:
             "apiVersion": RULE_VERSION,
             "kind": RULE_KIND,
             "metadata": {
-                "name": GROUP,
+                "name": self.group,
                 "namespace": self.namespace,
                 "labels": dict(self.rule_labels),
             },
@@ -127,7 +131,7 @@ class AlertsArgs:
         if not alerts:
             return None
         return prometheus.rules(
-            alerts, name=GROUP, labels=self.labels, annotations=self._annotations(alerts)
+            alerts, name=self.group, labels=self.labels, annotations=self._annotations(alerts)
         )
 
     def grafana_file(self) -> str:
@@ -141,7 +145,7 @@ class AlertsArgs:
         return grafana.provisioning(
             alerts,
             self.queries,
-            group=GROUP,
+            group=self.group,
             folder=self.folder,
             labels=self.labels,
             annotations=self._annotations(alerts),
@@ -179,7 +183,10 @@ class Alerts(pulumi.ComponentResource):
                 api_version=RULE_VERSION,
                 kind=RULE_KIND,
                 metadata=ObjectMetaArgs(
-                    name=GROUP, namespace=args.namespace, labels=dict(args.rule_labels)
+                    name=args.group,
+                    namespace=args.namespace,
+                    # An empty map is not kept, and would be told as a change for ever.
+                    labels=dict(args.rule_labels) or None,
                 ),
                 spec=rules,
                 opts=child,
@@ -188,11 +195,11 @@ class Alerts(pulumi.ComponentResource):
         ConfigMap(
             f"{name}-grafana",
             metadata=ObjectMetaArgs(
-                name=f"alerts-{GROUP}",
+                name=f"alerts-{args.group}",
                 namespace=args.grafana_namespace,
                 labels={"grafana_alert": "1"},
             ),
-            data={f"{GROUP}.yaml": args.grafana_file()},
+            data={f"{args.group}.yaml": args.grafana_file()},
             opts=child,
         )
         self.names = pulumi.Output.from_input(

@@ -27,13 +27,12 @@ from components.observability.provisioning import ORGANIZATION, annotation, lite
 EXPRESSIONS = "__expr__"
 INTERVAL_MINUTES = 5
 """Between two evaluations: the baseline of denials reads many lines."""
-_UID_PREFIX = "firewalled-coder-"
 _CONDITION = "firing"
 
 
-def uid(alert: str) -> str:
+def uid(alert: str, group: str) -> str:
     """Return the uid of an alert's rule: at most 40 of letters, digits and hyphens."""
-    return f"{_UID_PREFIX}{alert.lower()}"[:40]
+    return f"{group}-{alert.lower()}"[:40]
 
 
 def provisioning(
@@ -66,18 +65,20 @@ def provisioning(
                 "folder": literal(folder),
                 "interval": f"{INTERVAL_MINUTES}m",
                 "rules": [
-                    _rule(alert, context, labels, annotations[alert.name]) for alert in alerts
+                    _rule(alert, context, group, labels, annotations[alert.name])
+                    for alert in alerts
                 ],
             }
         ]
     if gone:
-        made["deleteRules"] = [{"orgId": ORGANIZATION, "uid": uid(name)} for name in gone]
+        made["deleteRules"] = [{"orgId": ORGANIZATION, "uid": uid(name, group)} for name in gone]
     return made
 
 
 def _rule(
     alert: Alert,
     context: DashboardContext,
+    group: str,
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def _rule(
         told["__dashboardUid__"] = alert.panel.uid
         told["__panelId__"] = str(alert.panel.id)
     return {
-        "uid": uid(alert.name),
+        "uid": uid(alert.name, group),
         "title": literal(alert.name),
         "condition": _CONDITION,
         "data": [json.loads(json.dumps(step.build(), cls=JSONEncoder)) for step in steps],

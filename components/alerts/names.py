@@ -17,5 +17,6 @@ NAMES: Final = (
     "AgentsAllowedBehindFirewall",
     "AIGatewayReloadFailed",
     "AIGatewayProviderError",
+    "AIGatewayUnpricedUsage",
 )
 """All of them, in the order of the catalogue."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Final, Literal
 
 import yaml
 
 from components.boundary.policy import Policy
+from components.boundary.releases import key_problem
 
 JailType = Literal["landjail", "nsjail"]
 LogLevel = Literal["error", "warn", "info", "debug"]
+
+_KEY: Final = re.compile(r"^([a-z_]+):", re.MULTILINE)
+
+
+CORRELATED: Final = ("/api/v2/aibridge/*", "/api/v2/ai-gateway/*")
+"""Paths of Coder's AI Gateway, under its old name and its new one."""
 
 
 def render_config(
@@ -20,20 +28,56 @@ def render_config(
     log_dir: str = "/tmp/boundary_logs",  # noqa: S108  the deployed folder inside a workspace
     log_level: LogLevel = "warn",
     proxy_port: int = 8087,
+    use_real_dns: bool = False,
+    no_user_namespace: bool = False,
+    correlate_with: str = "",
 ) -> str:
-    """Return the YAML that boundary v0.9.0 reads; the same bytes for the same policy."""
-    return _rendered(tuple(policy.texts), jail_type, log_dir, log_level, proxy_port)
+    """Return the YAML that Boundary reads; the same bytes for the same policy.
+
+    Args:
+        policy: what is allowed.
+        jail_type: how a process is confined.
+        log_dir: folder of its logs inside a workspace.
+        log_level: from which level on it logs.
+        proxy_port: port of its proxy.
+        use_real_dns: nsjail looks names up outside of the jail, not by a server that answers all.
+        no_user_namespace: nsjail makes no user namespace, where the node allows none.
+        correlate_with: Coder's host, whose AI Gateway is told the session of each request; empty
+            for nobody. A request's audit line and the prompt that caused it are then joined.
+    """
+    more: dict[str, Any] = {}
+    if use_real_dns:
+        more["use_real_dns"] = True
+    if no_user_namespace:
+        more["no_user_namespace"] = True
+    if correlate_with:
+        more["session_correlation_enabled"] = True
+        # Boundary's own default misses the new name.
+        more["session_id_inject_targets"] = [f"domain={correlate_with} path={','.join(CORRELATED)}"]
+    written = _rendered(tuple(policy.texts), jail_type, log_dir, log_level, proxy_port)
+    return written + (_yaml(more) if more else "")
+
+
+def unread_keys(config: str, release: str) -> tuple[str, ...]:
+    """Return what `release` of Boundary cannot read of a configuration, one key a line of words."""
+    keys = _KEY.findall(config)
+    return tuple(f"{key} {problem}" for key in keys if (problem := key_problem(key, release)))
 
 
 @lru_cache(maxsize=64)  # templates share policies
 def _rendered(
     rules: tuple[str, ...], jail_type: str, log_dir: str, log_level: str, proxy_port: int
 ) -> str:
-    document = {
-        "allowlist": list(rules),
-        "log_dir": log_dir,
-        "log_level": log_level,
-        "proxy_port": proxy_port,
-        "jail_type": jail_type,
-    }
+    return _yaml(
+        {
+            "allowlist": list(rules),
+            "log_dir": log_dir,
+            "log_level": log_level,
+            "proxy_port": proxy_port,
+            "jail_type": jail_type,
+        }
+    )
+
+
+def _yaml(document: dict[str, Any]) -> str:
     return yaml.safe_dump(document, sort_keys=False, width=4096, allow_unicode=True)

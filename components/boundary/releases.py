@@ -52,6 +52,32 @@ RELEASES: Final = (
 )
 
 
+KEYS_SINCE: Final[dict[str, Number]] = {
+    "use_real_dns": (0, 7, 0),
+    "no_user_namespace": (0, 8, 1),
+    "session_correlation_enabled": (0, 9, 1),
+    "session_id_inject_targets": (0, 9, 1),
+}
+"""Keys of the configuration file that not every release reads, with the first that does (cli.go at
+each tag). Session correlation is on the main branch after v0.9.0, and in no release seen so far."""
+
+
+def key_problem(key: str, release: str) -> str:
+    """Return why a release cannot have a key of its configuration file, empty if it can.
+
+    A release that does not know a key ends with an error, so nothing would start.
+
+    Args:
+        key: as the file has it.
+        release: as v0.9.0, or `latest`, which is taken for NEWEST.
+    """
+    since = KEYS_SINCE.get(key)
+    number = _NUMBER.fullmatch(NEWEST if release == LATEST else release)
+    if since is None or number is None or tuple(map(int, number.groups())) >= since:
+        return ""
+    return f"needs Boundary v{'.'.join(map(str, since))} or newer; this one is {release}"
+
+
 def release_doubt(release: str) -> str:
     """Return why the answers may not hold for `release`, empty where they do.
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from components.releases import AGENTS_SINCE, TASKS_UNTIL
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
 from components.settings.templates import Template
@@ -20,9 +21,6 @@ SCHEDULING: Final = "advanced_template_scheduling"
 ACTIVE_VERSION: Final = "access_control"
 ACCESS_LISTS: Final = "template_rbac"
 PORT_SHARING: Final = "control_shared_ports"
-
-AGENTS_SINCE: Final = (2, 37, 0)
-"""Coder Agents, their MCP servers, and whether they may use a template."""
 
 _RELEASE: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -71,8 +69,18 @@ class Entitlements:
                         f"needs a Coder licence with {what} (feature {feature}), which "
                         f"{settings.coder.api} has not; remove it, or add the licence first",
                     )
+        # What the stack says alone was found before coderd was asked.
+        if problem := settings.workspaces.wiring_problem(self.release):
+            yield Problem(f"workspaces.{problem[0]}", as_shown(problem[1]), problem[2])
+        if self.release is not None and self.release >= TASKS_UNTIL and settings.workspaces.tasks:
+            yield Problem(
+                "workspaces.tasks",
+                as_shown(True),
+                f"Coder has no Tasks from {_words(TASKS_UNTIL)} on, and {settings.coder.api} runs "
+                f"{self.version}: remove it",
+            )
         if self.release is not None and self.release < AGENTS_SINCE:
-            since = ".".join(map(str, AGENTS_SINCE))
+            since = _words(AGENTS_SINCE)
             needs = f"needs Coder {since} or newer; {settings.coder.api} runs {self.version}"
             for index, server in enumerate(settings.mcp_servers):
                 yield Problem(f"mcpServers[{index}]", as_shown(server.slug), needs)
@@ -80,6 +88,10 @@ class Entitlements:
             for index, template in enumerate(settings.templates):
                 if template.agents_allowed:
                     yield Problem(f"templates[{index}].agentsAllowed", as_shown(True), needs)
+
+
+def _words(release: tuple[int, int, int]) -> str:
+    return ".".join(map(str, release))
 
 
 def _licensed(template: Template) -> Iterator[tuple[str, Any, str, str]]:

@@ -16,6 +16,7 @@ from components.boundary.credentials import HIDDEN
 from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
 from components.coder.entitlements import ACCESS_LISTS, Entitlements
 from components.errors import OperatorError
+from components.releases import Number
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
 
@@ -35,12 +36,14 @@ class Known:
         organization_id: id of the stack's organization.
         groups: id of each group by its name.
         access_lists: whether templates can have access lists there, which are licensed.
+        release: the deployment's release as numbers; None if it is none, or did not answer.
         problems: settings that do not fit the deployment; nothing may be declared if there is any.
     """
 
     organization_id: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     access_lists: bool = False
+    release: Number | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -75,7 +78,7 @@ def ask(api: CoderdApi, settings: Settings) -> Known:
         return Known(problems=(_unreachable(settings, str(error)),))
     except (KeyError, TypeError, AttributeError):
         return Known(problems=(_unreachable(settings, "does not answer as coderd does"),))
-    return Known(str(found["id"]), groups, access_lists, tuple(problems))
+    return Known(str(found["id"]), groups, access_lists, allowed.release, tuple(problems))
 
 
 def organization(api: CoderdApi, name: str | None) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import logql, uids
 from components.dashboards.agent_firewall_operations import WORKSPACE_LINK, operations
+from components.dashboards.agent_firewall_records import SESSION, records
 from components.dashboards.context import DashboardContext
 from components.dashboards.layout import Section, build_dashboard, choice, textbox
 from components.dashboards.links import by_cell
@@ -34,8 +35,9 @@ _REQUEST_COLUMNS = {
     AuditField.TEMPLATE_ID.label: "Template",
     AuditField.TEMPLATE_VERSION_ID.label: "Template version",
 }
+_OF_IDS = ("Template", "Template version")
 _FILTER_LINKS = {
-    shown: by_cell(UID, variable)
+    shown: by_cell(UID, variable, of_id=shown in _OF_IDS)
     for shown, variable in {
         "Domain": "domain",
         "Owner": "owner",
@@ -174,6 +176,7 @@ def _policy_health(context: DashboardContext) -> Section:
                 unit=Unit.PERCENT,
                 thresholds=limits,
                 maximum=1,
+                of_ids=True,
             ),
             timeseries_panel(
                 "Deny rate by template version",
@@ -183,6 +186,7 @@ def _policy_health(context: DashboardContext) -> Section:
                 unit=Unit.PERCENT,
                 thresholds=limits,
                 maximum=1,
+                of_ids=True,
             ),
             table_panel(
                 "First-seen denied domains",
@@ -218,6 +222,7 @@ def _requests(context: DashboardContext) -> Section:
                 loki_lines(recent(AuditDecision.DENY)),
                 columns=_REQUEST_COLUMNS,
                 links={**_FILTER_LINKS, **WORKSPACE_LINK},
+                of_ids=_OF_IDS,
             ),
             table_panel(
                 "Recent allowed requests",
@@ -225,6 +230,7 @@ def _requests(context: DashboardContext) -> Section:
                 loki_lines(recent(AuditDecision.ALLOW)),
                 columns={**_REQUEST_COLUMNS, AuditField.MATCHED_RULE.label: "Rule"},
                 links={**_FILTER_LINKS, **WORKSPACE_LINK},
+                of_ids=_OF_IDS,
             ),
         ],
     )
@@ -246,6 +252,11 @@ def build(context: DashboardContext) -> Dashboard:
             textbox("owner", "Owner", f"User name of the workspace's owner. {hint}"),
             textbox("template_id", "Template", f"Id of the template. {hint}"),
             textbox("template_version_id", "Template version", f"Id of the version. {hint}"),
+            textbox(
+                SESSION,
+                "Session",
+                "Id of the firewall session whose requests are listed. Follow one in a table.",
+            ),
             choice(
                 "lookback",
                 "Lookback",
@@ -258,6 +269,7 @@ def build(context: DashboardContext) -> Dashboard:
             _audit_overview(context),
             _policy_health(context),
             _requests(context),
+            records(context),
             operations(context),
         ],
     )

@@ -40,6 +40,15 @@ def operations(context: DashboardContext) -> Section:
                 "Batches of audit logs that agents sent to coderd over the range.",
                 promql(aggregate("sum", increase(forwarded)), instant=True),
                 unit=Unit.WHOLE,
+                width=3,
+            ),
+            stat_panel(
+                "Batches forwarded in all",
+                "The same since each agent that reports now began. Falls when workspaces stop: "
+                "their counters end with them.",
+                promql(aggregate("sum", once(Metrics.BATCHES_FORWARDED)), instant=True),
+                unit=Unit.WHOLE,
+                width=3,
             ),
             stat_panel(
                 "Batches dropped",
@@ -73,11 +82,13 @@ def operations(context: DashboardContext) -> Section:
                 promql(aggregate("count", unprotected).or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE)],
+                width=3,
             ),
             stat_panel(
                 "Firewall sessions",
                 "Confined processes that started in the range, from boundary_sessions.",
                 sql_rows(_session_count()),
+                width=3,
             ),
             timeseries_panel(
                 "Forwarded batches by workspace",
@@ -159,13 +170,8 @@ def operations(context: DashboardContext) -> Section:
 
 
 def _session_count() -> Select:
-    session, agent = BoundarySessions("s"), WorkspaceAgents("a")
-    return Select(
-        {"sessions": "COUNT(*)"},
-        session,
-        [Join(agent, session.workspace_agent_id, agent.id)],
-        [in_range(session.started_at)],
-    )
+    session = BoundarySessions("s")
+    return Select({"sessions": "COUNT(*)"}, session, where=[in_range(session.started_at)])
 
 
 def _recent_sessions() -> Select:
@@ -173,13 +179,14 @@ def _recent_sessions() -> Select:
     return Select(
         {
             "started": session.started_at,
-            "agent": agent.name,
+            # A workspace that is deleted takes its agent's row along; what ran in it stays told.
+            "agent": f"COALESCE({agent.name}, {session.workspace_agent_id}::text)",
             "process": session.confined_process_name,
             "updated": session.updated_at,
             "session": session.id,
         },
         session,
-        [Join(agent, session.workspace_agent_id, agent.id)],
+        [Join(agent, session.workspace_agent_id, agent.id, outer=True)],
         [in_range(session.started_at)],
         order_by=["-started"],
         limit=200,

@@ -1,6 +1,6 @@
 """AI Gateway: what models were asked, by whom, at what cost, and with which tools.
 
-coderd exports only the providers' health as metrics; all usage is in its PostgreSQL.
+Who asked what is in coderd's PostgreSQL alone; metrics tell how the gateway itself fares.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import logql, uids
 from components.dashboards.ai_gateway_queries import (
+    CHOSEN_INTERCEPTION,
     INTERCEPTION,
     PROVIDER,
     interceptions,
     over_time,
     ranking,
 )
+from components.dashboards.ai_gateway_requests import requests
+from components.dashboards.ai_gateway_sessions import sessions
 from components.dashboards.ai_gateway_tools import tools
-from components.dashboards.ai_gateway_usage import sessions, usage
+from components.dashboards.ai_gateway_usage import usage
 from components.dashboards.context import DashboardContext
-from components.dashboards.layout import Section, build_dashboard
+from components.dashboards.layout import Section, build_dashboard, textbox
 from components.dashboards.metrics import Metrics
 from components.dashboards.panel import Color, Threshold, Unit
 from components.dashboards.panels import (
@@ -28,7 +31,7 @@ from components.dashboards.panels import (
     table_panel,
     timeseries_panel,
 )
-from components.dashboards.promql import aggregate, at_least, select
+from components.dashboards.promql import aggregate, at_least, by_any_name, select
 from components.dashboards.queries import loki_lines, loki_metric, promql, sql_rows, sql_series
 
 UID = uids.AI_GATEWAY
@@ -36,8 +39,9 @@ TITLE = "AI Gateway"
 
 
 def _overview(context: DashboardContext) -> Section:
-    reload = select(Metrics.PROVIDERS_LAST_RELOAD)
-    success = select(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS)
+    info = by_any_name(Metrics.PROVIDER_INFO, select)
+    reload = by_any_name(Metrics.PROVIDERS_LAST_RELOAD, select)
+    success = by_any_name(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS, select)
     gateway_logs = logql.containing(context.coder_logs, "aibridged")
     activity = over_time(
         INTERCEPTION.started_at,
@@ -54,7 +58,7 @@ def _overview(context: DashboardContext) -> Section:
                 promql(
                     aggregate(
                         "count",
-                        aggregate("max", select(Metrics.PROVIDER_INFO), "provider_name"),
+                        aggregate("max", info, "provider_name"),
                     ).or_zero(),
                     instant=True,
                 ),
@@ -98,7 +102,7 @@ def _overview(context: DashboardContext) -> Section:
                 promql(
                     aggregate(
                         "max",
-                        select(Metrics.PROVIDER_INFO),
+                        info,
                         "provider_name",
                         "provider_type",
                         "status",
@@ -152,7 +156,14 @@ def build(context: DashboardContext) -> Dashboard:
             "tools. The cost is an estimate from Coder's list of prices."
         ),
         context=context,
-        sections=[_overview(context), usage(), sessions(), tools()],
+        variables=[
+            textbox(
+                CHOSEN_INTERCEPTION,
+                "Interception",
+                "Id of the interception whose prompt is shown in full. Follow one in a table.",
+            ),
+        ],
+        sections=[_overview(context), usage(), requests(), sessions(), tools()],
         time_from="now-24h",
         refresh="5m",
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.dashboards import sql
+from components.dashboards import sql, uids
+from components.dashboards.links import by_cell
+from components.dashboards.panel import Unit
 from components.dashboards.sql import Join, Select, Sql, in_range
 from components.dashboards.tables import (
     Column,
@@ -18,7 +20,13 @@ from components.dashboards.tables import (
 
 PROMPT_CHARACTERS = 300
 ROWS = 200
+SPENDERS = 100
 TOP = 20
+
+CHOSEN_INTERCEPTION = "interception"
+"""Variable of the dashboard: the id of the interception whose prompt is read in full."""
+TO_PROMPT = {"interception": by_cell(uids.AI_GATEWAY, CHOSEN_INTERCEPTION)}
+"""Links of a table that has the column."""
 
 # One alias for each table: every query here reads a table once at most.
 INTERCEPTION = Interceptions("i")
@@ -42,14 +50,17 @@ ALL_TOKENS = sql.total(
     TOKENS.cache_read_input_tokens,
     TOKENS.cache_write_input_tokens,
 )
-COST = sql.usd(
-    [
-        (TOKENS.input_tokens, _PRICE.input_price),
-        (TOKENS.output_tokens, _PRICE.output_price),
-        (TOKENS.cache_read_input_tokens, _PRICE.cache_read_price),
-        (TOKENS.cache_write_input_tokens, _PRICE.cache_write_price),
-    ]
-)
+_PRICED = [
+    (TOKENS.input_tokens, _PRICE.input_price),
+    (TOKENS.output_tokens, _PRICE.output_price),
+    (TOKENS.cache_read_input_tokens, _PRICE.cache_read_price),
+    (TOKENS.cache_write_input_tokens, _PRICE.cache_write_price),
+]
+COST = sql.usd(_PRICED)
+COST_OF_RESPONSE = sql.usd_of_row(_PRICED)
+SPLIT: Mapping[str, Sql] = {"input": INPUT, "output": OUTPUT, "cache": CACHE}
+"""Tokens by kind, so that a sum that grew says by what."""
+TOKEN_UNITS = {"cost": Unit.USD, **dict.fromkeys(SPLIT, Unit.SHORT)}
 COUNT = f"COUNT(DISTINCT {INTERCEPTION.id})"
 
 WITH_USER = Join(_USER, _USER.id, INTERCEPTION.initiator_id, outer=True)

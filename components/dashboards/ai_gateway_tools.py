@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from components.dashboards import sql
 from components.dashboards.ai_gateway_queries import (
+    CHOSEN_INTERCEPTION,
+    COUNT,
     INTERCEPTION,
     PROMPT,
     PROMPT_CHARACTERS,
+    PROVIDER,
     ROWS,
+    TO_PROMPT,
     TOOL,
     TOP,
     USER_NAME,
@@ -23,6 +27,7 @@ from components.dashboards.panels import (
     timeseries_panel,
 )
 from components.dashboards.queries import sql_rows, sql_series
+from components.dashboards.sql import Join, Select
 
 
 def tools() -> Section:
@@ -30,56 +35,67 @@ def tools() -> Section:
     source = f"COALESCE({TOOL.server_url}, 'client')"
     kind = f"CASE WHEN {TOOL.injected} THEN 'injected' ELSE 'client' END"
     calls = "COUNT(*)"
-    calls_over_time = over_time(TOOL.created_at, {"calls": calls}, kind=kind)
-    prompts_over_time = over_time(PROMPT.created_at, {"prompts": "COUNT(*)"})
+    errors = f"COUNT({TOOL.invocation_error})"
+    calls_over_time = over_time(TOOL.created_at, {"calls": calls}, tool=TOOL.tool)
+    prompts_over_time = over_time(PROMPT.created_at, {"prompts": "COUNT(*)"}, provider=PROVIDER)
     return Section(
         "Tools, MCP and prompts",
         [
             timeseries_panel(
                 "Tool calls over time",
-                "Tool calls for each interval: injected from MCP servers by the gateway, or "
-                "brought by the client.",
+                "Calls of each tool for each interval. One that rises alone: an agent in a loop; "
+                "see who under Tool calls by user, model and tool.",
                 sql_series(
                     of_interception(
                         calls_over_time,
                         TOOL,
-                        group_by=("time", "kind"),
-                        order_by=("time", "kind"),
+                        group_by=("time", "tool"),
+                        order_by=("time", "tool"),
                     )
                 ),
                 bars=True,
                 stacked=True,
             ),
-            bar_gauge_panel(
+            table_panel(
                 "Top tools",
-                f"The {TOP} tools called most in the range. One you did not expect: see Recent "
-                "tool calls for who used it.",
+                f"The {TOP} tools called most in the range, those of the gateway (injected) and of "
+                "the client apart. Injected with errors: look at its MCP server.",
                 sql_rows(
                     of_interception(
-                        {"tool": TOOL.tool, "calls": calls},
+                        {
+                            "tool": TOOL.tool,
+                            "injected": TOOL.injected,
+                            "calls": calls,
+                            "errors": errors,
+                            "interceptions": COUNT,
+                        },
                         TOOL,
-                        group_by=("tool",),
-                        order_by=("-calls", "tool"),
+                        group_by=("tool", "injected"),
+                        order_by=("-calls", "tool", "injected"),
                         limit=TOP,
                     )
                 ),
+                width=12,
+                height=8,
             ),
             table_panel(
-                "Tool calls by user and model",
-                "Who called tools through which model. Many errors: the tool does not fit the "
+                "Tool calls by user, model and tool",
+                "Who called which tool through which model. Many errors: the tool does not fit the "
                 "model or its MCP server is down.",
                 sql_rows(
                     of_interception(
                         {
                             "user": USER_NAME,
+                            "provider": PROVIDER,
                             "model": INTERCEPTION.model,
+                            "tool": TOOL.tool,
                             "calls": calls,
-                            "errors": f"COUNT({TOOL.invocation_error})",
+                            "errors": errors,
                         },
                         TOOL,
                         WITH_USER,
-                        group_by=("user", "model"),
-                        order_by=("-calls", "user", "model"),
+                        group_by=("user", "provider", "model", "tool"),
+                        order_by=("-calls", "user", "provider", "model", "tool"),
                         limit=ROWS,
                     )
                 ),
@@ -93,13 +109,14 @@ def tools() -> Section:
                     of_interception(
                         {
                             "source": source,
+                            "injected": TOOL.injected,
                             "tools": f"COUNT(DISTINCT {TOOL.tool})",
                             "calls": calls,
-                            "errors": f"COUNT({TOOL.invocation_error})",
+                            "errors": errors,
                         },
                         TOOL,
-                        group_by=("source",),
-                        order_by=("-calls", "source"),
+                        group_by=("source", "injected"),
+                        order_by=("-calls", "source", "injected"),
                         limit=ROWS,
                     )
                 ),
@@ -120,14 +137,18 @@ def tools() -> Section:
             ),
             timeseries_panel(
                 "Prompts over time",
-                "Prompts of people for each interval; the steps an agent takes by itself are not "
-                "prompts.",
+                "Prompts of people for each interval by provider; the steps an agent takes by "
+                "itself are not prompts.",
                 sql_series(
                     of_interception(
-                        prompts_over_time, PROMPT, group_by=("time",), order_by=("time",)
+                        prompts_over_time,
+                        PROMPT,
+                        group_by=("time", "provider"),
+                        order_by=("time", "provider"),
                     )
                 ),
                 bars=True,
+                stacked=True,
                 width=8,
             ),
             bar_gauge_panel(
@@ -147,15 +168,17 @@ def tools() -> Section:
             ),
             table_panel(
                 "Recent prompts",
-                f"The newest {ROWS} prompts, their first {PROMPT_CHARACTERS} characters. Prompts "
-                "may hold personal data: grant this dashboard accordingly.",
+                f"The newest {ROWS} prompts, their first {PROMPT_CHARACTERS} characters. Follow an "
+                "interception to read its prompt in full below.",
                 sql_rows(
                     of_interception(
                         {
                             "time": PROMPT.created_at,
                             "user": USER_NAME,
+                            "provider": PROVIDER,
                             "model": INTERCEPTION.model,
                             "prompt": sql.truncated(PROMPT.prompt, PROMPT_CHARACTERS),
+                            "interception": INTERCEPTION.id,
                         },
                         PROMPT,
                         WITH_USER,
@@ -163,6 +186,29 @@ def tools() -> Section:
                         limit=ROWS,
                     )
                 ),
+                links=TO_PROMPT,
+            ),
+            table_panel(
+                "Prompt in full",
+                "The whole text of the interception chosen above, whenever it was; empty until one "
+                "is chosen. Prompts may hold personal data: grant this dashboard accordingly.",
+                sql_rows(_full_prompt()),
+                height=6,
             ),
         ],
+    )
+
+
+def _full_prompt() -> Select:
+    return Select(
+        {
+            "time": PROMPT.created_at,
+            "user": USER_NAME,
+            "model": INTERCEPTION.model,
+            "prompt": PROMPT.prompt,
+        },
+        PROMPT,
+        [Join(INTERCEPTION, INTERCEPTION.id, PROMPT.interception_id), WITH_USER],
+        [sql.is_chosen(INTERCEPTION.id, CHOSEN_INTERCEPTION)],
+        order_by=["time"],
     )

@@ -1,8 +1,9 @@
-"""The sections of the AI Gateway's dashboard on tokens, costs and sessions."""
+"""The section of the AI Gateway's dashboard on tokens and what they cost."""
 
 from __future__ import annotations
 
-from components.dashboards import sql
+from collections.abc import Mapping
+
 from components.dashboards.ai_gateway_queries import (
     ALL_TOKENS,
     CACHE,
@@ -13,13 +14,12 @@ from components.dashboards.ai_gateway_queries import (
     INPUT,
     INTERCEPTION,
     OUTPUT,
-    PROMPT,
-    PROMPT_CHARACTERS,
     PROVIDER,
-    ROWS,
+    SPENDERS,
+    SPLIT,
     STARTED,
+    TOKEN_UNITS,
     TOKENS,
-    TOOL,
     TOP,
     USER_NAME,
     WITH_PRICE,
@@ -129,18 +129,18 @@ def usage() -> Section:
             ),
             table_panel(
                 "Top users",
-                f"The {TOP} people with the highest estimated cost in the range. One far above "
-                "the others: look for a loop under Sessions.",
-                sql_rows(_spending("user", USER_NAME, WITH_USER)),
-                units={"cost": Unit.USD, "tokens": Unit.SHORT},
+                f"The {SPENDERS} people with the highest estimated cost in the range. One far "
+                "above the others: look for a loop under Sessions.",
+                sql_rows(_spending({"user": USER_NAME}, WITH_USER)),
+                units=TOKEN_UNITS,
                 width=12,
             ),
             table_panel(
                 "Cost by model",
-                "Interceptions, tokens and estimated cost of each model. Cost 0 with tokens: the "
-                "model has no price in ai_model_prices.",
-                sql_rows(_spending("model", INTERCEPTION.model)),
-                units={"cost": Unit.USD, "tokens": Unit.SHORT},
+                f"The {SPENDERS} models that cost most. Cost 0 with tokens: the model has no price "
+                "in ai_model_prices, and its use counts as free.",
+                sql_rows(_spending({"provider": PROVIDER, "model": INTERCEPTION.model})),
+                units=TOKEN_UNITS,
                 width=12,
             ),
             pie_panel(
@@ -176,145 +176,19 @@ def usage() -> Section:
     )
 
 
-def _spending(name: str, group: Sql, *joins: Join) -> Select:
-    return Select(
-        {name: group, "interceptions": COUNT, "tokens": ALL_TOKENS, "cost": COST},
-        INTERCEPTION,
-        [WITH_TOKENS, WITH_PRICE, *joins],
-        [STARTED],
-        group_by=[name],
-        order_by=["-cost", "-interceptions", name],
-        limit=TOP,
-    )
-
-
-def sessions() -> Section:
-    """Return the section on interceptions and sessions, the latest in tables."""
-    return Section(
-        "Intercepts and sessions",
-        [
-            table_panel(
-                "Recent interceptions",
-                f"The newest {ROWS} interceptions. No end: still running, or the replica that "
-                "served it went away.",
-                sql_rows(_recent_interceptions()),
-                units={"seconds": Unit.SECONDS},
-            ),
-            table_panel(
-                "Sessions",
-                f"The {ROWS} sessions used last in the range. Many interceptions in short time: "
-                "an agent in a loop; tell its user.",
-                sql_rows(_recent_sessions()),
-                units={"cost": Unit.USD, "tokens": Unit.SHORT},
-            ),
-            table_panel(
-                "Recent prompts by session",
-                f"The newest {ROWS} prompts with the session each belongs to.",
-                sql_rows(
-                    of_interception(
-                        {
-                            "time": PROMPT.created_at,
-                            "session": INTERCEPTION.session_id,
-                            "user": USER_NAME,
-                            "prompt": sql.truncated(PROMPT.prompt, PROMPT_CHARACTERS),
-                        },
-                        PROMPT,
-                        WITH_USER,
-                        order_by=("-time",),
-                        limit=ROWS,
-                    )
-                ),
-                width=12,
-            ),
-            table_panel(
-                "Recent tool calls",
-                f"The newest {ROWS} tool calls. An error is of a tool the gateway injected; look "
-                "at its MCP server.",
-                sql_rows(
-                    of_interception(
-                        {
-                            "time": TOOL.created_at,
-                            "user": USER_NAME,
-                            "model": INTERCEPTION.model,
-                            "tool": TOOL.tool,
-                            "server": TOOL.server_url,
-                            "injected": TOOL.injected,
-                            "error": TOOL.invocation_error,
-                        },
-                        TOOL,
-                        WITH_USER,
-                        order_by=("-time",),
-                        limit=ROWS,
-                    )
-                ),
-                width=12,
-            ),
-            table_panel(
-                "Token detail",
-                f"The newest {ROWS} responses and the tokens of each.",
-                sql_rows(
-                    of_interception(
-                        {
-                            "time": TOKENS.created_at,
-                            "user": USER_NAME,
-                            "provider": PROVIDER,
-                            "model": INTERCEPTION.model,
-                            "input": TOKENS.input_tokens,
-                            "output": TOKENS.output_tokens,
-                            "cache read": TOKENS.cache_read_input_tokens,
-                            "cache write": TOKENS.cache_write_input_tokens,
-                        },
-                        TOKENS,
-                        WITH_USER,
-                        order_by=("-time",),
-                        limit=ROWS,
-                    )
-                ),
-            ),
-        ],
-    )
-
-
-def _recent_interceptions() -> Select:
-    interception = INTERCEPTION
-    seconds = f"EXTRACT(EPOCH FROM {interception.ended_at} - {interception.started_at})"
+def _spending(groups: Mapping[str, Sql], *joins: Join) -> Select:
     return Select(
         {
-            "started": interception.started_at,
-            "user": USER_NAME,
-            "provider": PROVIDER,
-            "model": interception.model,
-            "client": interception.client,
-            "user agent": f"{interception.metadata} ->> 'request_user_agent'",
-            "credential": interception.credential_kind,
-            "seconds": seconds,
-            "session": interception.session_id,
-            "thread": interception.thread_root_id,
-        },
-        interception,
-        [WITH_USER],
-        [STARTED],
-        order_by=["-started"],
-        limit=ROWS,
-    )
-
-
-def _recent_sessions() -> Select:
-    return Select(
-        {
-            "session": INTERCEPTION.session_id,
-            "user": USER_NAME,
-            "client": INTERCEPTION.client,
-            "first": f"MIN({INTERCEPTION.started_at})",
-            "last": f"MAX({INTERCEPTION.started_at})",
+            **groups,
+            "sessions": f"COUNT(DISTINCT {INTERCEPTION.session_id})",
             "interceptions": COUNT,
-            "tokens": ALL_TOKENS,
+            **SPLIT,
             "cost": COST,
         },
         INTERCEPTION,
-        [WITH_TOKENS, WITH_PRICE, WITH_USER],
+        [WITH_TOKENS, WITH_PRICE, *joins],
         [STARTED],
-        group_by=["session", "user", "client"],
-        order_by=["-last", "session"],
-        limit=ROWS,
+        group_by=list(groups),
+        order_by=["-cost", "-interceptions", *groups],
+        limit=SPENDERS,
     )

@@ -100,28 +100,36 @@ def _pool() -> Section:
                 decimals=0,
                 no_value="no creation",
             ),
-            timeseries_panel(
-                "Pool capacity",
-                "Desired, running and eligible over time. Eligible at 0 while users create "
-                "workspaces: they wait for a full build.",
-                promql(_level(Metrics.PREBUILDS_DESIRED), "Desired"),
-                promql(_level(Metrics.PREBUILDS_RUNNING), "Running"),
-                promql(_level(Metrics.PREBUILDS_ELIGIBLE), "Eligible"),
-                colors=_POOL_COLORS,
-            ),
-            timeseries_panel(
-                "Pool operations",
-                "Prebuilds created, claimed and failed in each interval. Created without claimed, "
-                "again and again: the pool is rebuilt for nothing, look for template updates.",
-                promql(_added(Metrics.PREBUILDS_CREATED, "$__interval"), "Created"),
-                promql(_added(Metrics.PREBUILDS_CLAIMED, "$__interval"), "Claimed"),
-                promql(_added(Metrics.PREBUILDS_FAILED, "$__interval"), "Failed"),
-                bars=True,
-                colors=_OPERATION_COLORS,
-                interval="5m",
-            ),
+            _capacity("Pool capacity"),
+            _operations("Pool operations"),
             _presets(),
         ],
+    )
+
+
+def _capacity(title: str) -> Panel:
+    return timeseries_panel(
+        title,
+        "Desired, running and eligible over time. Eligible at 0 while users create workspaces: "
+        "they wait for a full build.",
+        promql(_level(Metrics.PREBUILDS_DESIRED), "Desired"),
+        promql(_level(Metrics.PREBUILDS_RUNNING), "Running"),
+        promql(_level(Metrics.PREBUILDS_ELIGIBLE), "Eligible"),
+        colors=_POOL_COLORS,
+    )
+
+
+def _operations(title: str) -> Panel:
+    return timeseries_panel(
+        title,
+        "Prebuilds created, claimed and failed in each interval. Created without claimed, again "
+        "and again: the pool is rebuilt for nothing, look for template updates.",
+        promql(_added(Metrics.PREBUILDS_CREATED, "$__interval"), "Created"),
+        promql(_added(Metrics.PREBUILDS_CLAIMED, "$__interval"), "Claimed"),
+        promql(_added(Metrics.PREBUILDS_FAILED, "$__interval"), "Failed"),
+        bars=True,
+        colors=_OPERATION_COLORS,
+        interval="5m",
     )
 
 
@@ -155,6 +163,46 @@ def _presets() -> Panel:
         },
         links=_FILTER_LINKS,
         height=7,
+    )
+
+
+def _each_preset() -> Section:
+    """Return the row that Grafana repeats for each chosen preset."""
+    totals = {
+        "created": (
+            Metrics.PREBUILDS_CREATED,
+            "Prebuilds made since the deployment began. Far above claimed: ask for fewer.",
+        ),
+        "claimed": (
+            Metrics.PREBUILDS_CLAIMED,
+            "Workspaces that took one since the deployment began, without waiting for a build.",
+        ),
+        "failed": (
+            Metrics.PREBUILDS_FAILED,
+            "Prebuilds that failed since the deployment began. Read the build's log in Coder.",
+        ),
+        "regular": (
+            Metrics.WORKSPACE_CREATIONS,
+            "Workspaces made without one since the deployment began: the pool was empty then.",
+        ),
+    }
+    return Section(
+        "Preset $preset",
+        [
+            *(
+                stat_panel(
+                    f"$preset: {name} in all",
+                    description,
+                    promql(_level(metric), instant=True),
+                    unit=Unit.WHOLE,
+                    width=6,
+                )
+                for name, (metric, description) in totals.items()
+            ),
+            _capacity("$preset: capacity"),
+            _operations("$preset: operations"),
+        ],
+        repeat="preset",
     )
 
 
@@ -232,6 +280,6 @@ def build(context: DashboardContext) -> Dashboard:
                 context,
             ),
         ],
-        sections=[_pool(), _use()],
+        sections=[_pool(), _use(), _each_preset()],
         time_from="now-24h",
     )

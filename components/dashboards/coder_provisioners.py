@@ -237,6 +237,7 @@ def _resources(context: DashboardContext) -> Section:
 
 def _logs(context: DashboardContext) -> Section:
     lines = logql.containing(context.coder_namespace_logs, LOGGER)
+    pod = context.label(StreamLabel.POD)
     return Section(
         "Logs",
         [
@@ -244,8 +245,8 @@ def _logs(context: DashboardContext) -> Section:
                 "Provisioner log events",
                 "Lines a second by pod that name provisionerd. A burst: read them below.",
                 loki_metric(
-                    logql.total(logql.rate(lines), StreamLabel.POD),
-                    "{{pod}}",
+                    logql.total(logql.rate(lines), pod),
+                    "{{" + pod + "}}",
                 ),
                 unit=Unit.PER_SECOND,
                 width=24,

@@ -30,7 +30,8 @@ _TOOLS = {
     # The operator names Prometheus' pods; the others' begin with the name of their chart.
     "Prometheus": "=~prometheus-.+-[0-9]+",
     "Loki": "=~(.+-)?loki-.+",
-    "Promtail": "=~(.+-)?promtail-.+",
+    # Promtail ended in March 2026, Grafana Agent before it; Alloy took their place.
+    "Log collectors": "=~(.+-)?(promtail|alloy|grafana-agent)-.+",
 }
 _BUILD_COLORS = {
     "succeeded": Color.GREEN,
@@ -200,8 +201,8 @@ def _observability() -> Section:
     lost = {
         "Prometheus": "figures and alerts have a gap; look at its pod and its volume.",
         "Loki": "the audit of requests is not kept; look at its pod and its volume.",
-        "Promtail": "a node's logs, audit lines among them, arrive late or never; find the pod "
-        "beside.",
+        "Log collectors": "a node's logs, audit lines among them, arrive late or never; find the "
+        "pod beside.",
     }
     return Section(
         "Observability",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from components.dashboards import kubernetes, logql, uids
+from components.dashboards.coder_workspace_connection import WORKSPACE, connection
 from components.dashboards.coder_workspaces import AGENT_STATUS_COLORS
 from components.dashboards.coder_workspaces_builds import STATUS_COLORS, TRANSITION_COLORS
 from components.dashboards.context import DashboardContext
@@ -34,6 +35,8 @@ TITLE = "Workspace Detail"
 
 POD_PREFIX = "coder-"
 """What stands before the workspace's id in the name of its pod, as the template makes it."""
+HOME_SUFFIX = "-home"
+"""What stands behind the pod's name in the name of the claim of its home, likewise."""
 
 # coderd/database/queries: workspace_agent_lifecycle_state.
 LIFECYCLE_COLORS = {
@@ -48,21 +51,19 @@ LIFECYCLE_COLORS = {
     "off": Color.YELLOW,
 }
 
-_WORKSPACE = {"workspace_name": chosen("workspace_name")}
-_BOTH = {**_WORKSPACE, "template_name": chosen("template_name")}
+_BOTH = {**WORKSPACE, "template_name": chosen("template_name")}
 _LOG_FILTERS = {
     "workspace_name": "${workspace_name:regex}",
     "template_name": "${template_name:regex}",
 }
-_NAMED = "{{username}}/{{workspace_name}}"
 
 
 def _workspace() -> Section:
     startup = once(Metrics.AGENT_STARTUP_SCRIPT, **_BOTH)
     failed = once(Metrics.AGENT_STARTUP_SCRIPT, **_BOTH, success="false")
-    latency = once(Metrics.AGENT_LATENCIES, **_WORKSPACE, preferred="true")
-    connected = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE, status="connected")
-    not_ready = once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE, lifecycle_state="!=ready")
+    latency = once(Metrics.AGENT_LATENCIES, **WORKSPACE, preferred="true")
+    connected = once(Metrics.AGENT_CONNECTIONS, **WORKSPACE, status="connected")
+    not_ready = once(Metrics.AGENT_CONNECTIONS, **WORKSPACE, lifecycle_state="!=ready")
     builds_failed = rounded(events(Metrics.WORKSPACE_BUILDS, status="failed", **_BOTH))
     return Section(
         "Workspace",
@@ -113,8 +114,8 @@ def _workspace() -> Section:
             ),
             stat_panel(
                 "Failed builds",
-                "Builds of the chosen workspaces that failed in the range. Read the provisioners' "
-                "log below, and the build's own log in Coder.",
+                "Builds of the chosen workspaces that failed in the range. Read Build log "
+                "below, and the build's own log in Coder.",
                 promql(builds_failed.or_zero(), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.RED)],
@@ -123,7 +124,7 @@ def _workspace() -> Section:
                 "Agents",
                 "How coderd sees each agent. Connected and ready is good; timeout: it never "
                 "reported; disconnected: it did, and its pod or the network is gone.",
-                promql(once(Metrics.AGENT_CONNECTIONS, **_WORKSPACE), instant=True),
+                promql(once(Metrics.AGENT_CONNECTIONS, **WORKSPACE), instant=True),
                 columns={
                     "username": "Owner",
                     "workspace_name": "Workspace",
@@ -155,59 +156,12 @@ def _workspace() -> Section:
     )
 
 
-def _connection() -> Section:
-    sessions = {
-        "VS Code": Metrics.AGENT_SESSIONS_VSCODE,
-        "JetBrains": Metrics.AGENT_SESSIONS_JETBRAINS,
-        "SSH": Metrics.AGENT_SESSIONS_SSH,
-        "Web terminal": Metrics.AGENT_SESSIONS_PTY,
-    }
-    received = once(Metrics.AGENT_RX_BYTES, **_WORKSPACE)
-    sent = once(Metrics.AGENT_TX_BYTES, **_WORKSPACE)
-    by = ("username", "workspace_name")
-    return Section(
-        "Connection",
-        [
-            timeseries_panel(
-                "Latency by relay",
-                "From the agent to each relay it knows. All rise together: the workspace's node "
-                "or its network; one alone: that relay.",
-                promql(
-                    aggregate(
-                        "max", once(Metrics.AGENT_LATENCIES, **_WORKSPACE), *by, "derp_region"
-                    ),
-                    _NAMED + ": {{derp_region}}",
-                ),
-                unit=Unit.SECONDS,
-                width=8,
-            ),
-            timeseries_panel(
-                "Traffic",
-                "Bytes a second through coderd's tunnels, as the agent counts them each minute; "
-                "what a confined agent fetches is not among it. Much sent while nobody has a "
-                "session: see who holds a token.",
-                promql(aggregate("sum", received, *by) / 60, "received: " + _NAMED),
-                promql(aggregate("sum", sent, *by) / 60, "sent: " + _NAMED),
-                unit=Unit.BYTES_PER_SECOND,
-                width=8,
-            ),
-            timeseries_panel(
-                "Sessions",
-                "Open sessions by the program they come from. None for days in a running "
-                "workspace: it may be stopped, see the template's autostop.",
-                *(
-                    promql(aggregate("sum", once(metric, **_WORKSPACE)).or_zero(), name)
-                    for name, metric in sessions.items()
-                ),
-                stacked=True,
-                width=8,
-            ),
-        ],
-    )
-
-
 def _resources(context: DashboardContext) -> Section:
     containers = kubernetes.workspace_containers(context, chosen("pod"))
+    homes = {
+        "namespace": context.workspaces_namespace,
+        "persistentvolumeclaim": chosen("pod") + HOME_SUFFIX,
+    }
     return Section(
         "Resources of the chosen pod",
         [
@@ -217,12 +171,20 @@ def _resources(context: DashboardContext) -> Section:
                 "Cores in use against what the pod requests and may use. At the limit: the "
                 "workspace is throttled, its owner may choose a larger size.",
                 containers,
+                width=8,
             ),
             kubernetes.memory_panel(
                 "Memory",
                 "Working set against what the pod requests and may use. At the limit the "
                 "container is killed, and with it what ran inside.",
                 containers,
+                width=8,
+            ),
+            kubernetes.volume_panel(
+                "Home volume",
+                "What the home holds of what it can. Full: builds and the agent's log fail with "
+                "`no space left`; its owner deletes caches, or makes a workspace with more.",
+                homes,
             ),
             kubernetes.restarts_panel(
                 "Restarts",
@@ -315,17 +277,18 @@ def _builds() -> Section:
 
 
 def _logs(context: DashboardContext) -> Section:
-    pods = logql.stream(
+    pods = context.stream(
         {StreamLabel.NAMESPACE: context.workspaces_namespace}, {StreamLabel.POD: "${pod:regex}"}
     )
     return Section(
         "Logs",
         [
             logs_panel(
-                "Provisioners' log",
-                "What provisioners in coderd logged about builds of the chosen workspaces. "
-                "Terraform's own errors are in the build's log in Coder.",
+                "Build log",
+                "What provisioners in coderd logged about builds of the chosen workspaces, in the "
+                "order of time. Terraform's own errors are in the build's log in Coder.",
                 loki_lines(logql.about(context.coder_logs, "provisionerd", **_LOG_FILTERS)),
+                oldest_first=True,
                 width=12,
             ),
             logs_panel(
@@ -369,7 +332,7 @@ def build(context: DashboardContext) -> Dashboard:
         ],
         sections=[
             _workspace(),
-            _connection(),
+            connection(),
             _resources(context),
             _builds(),
             _logs(context),

@@ -81,7 +81,7 @@ def _now(context: DashboardContext) -> Section:
             stat_panel(
                 "Latest build failed",
                 "Workspaces whose latest build failed: their owners are stuck. Read Failed "
-                "builds by template version, then the provisioners' log below.",
+                "builds by template version, then Build log below.",
                 promql(_workspaces(status="failed"), instant=True),
                 base=Color.GREEN,
                 thresholds=[Threshold(1, Color.ORANGE), Threshold(5, Color.RED)],
@@ -279,9 +279,10 @@ def _logs(context: DashboardContext) -> Section:
         "Logs",
         [
             logs_panel(
-                "Provisioners' log",
+                "Build log",
                 "What provisioners in coderd logged about builds of the chosen workspaces and "
-                "templates. Terraform's own errors are in the build's log in Coder.",
+                "templates, in the order of time. Terraform's own errors are in the build's log in "
+                "Coder.",
                 loki_lines(
                     logql.about(
                         context.coder_logs,
@@ -290,6 +291,7 @@ def _logs(context: DashboardContext) -> Section:
                         template_name="${template_name:regex}",
                     )
                 ),
+                oldest_first=True,
             )
         ],
     )

@@ -1,9 +1,8 @@
 """Dashboards: one labelled ConfigMap for each, which Grafana's sidecar loads."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pulumi
 from pulumi_kubernetes.core.v1 import ConfigMap
@@ -13,7 +12,8 @@ from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
 from components.errors import refuse
-from components.syntax import FOLDER, is_folder
+from components.observability.loki import label_problems
+from components.syntax import FOLDER, is_folder, is_subdomain
 
 CONFIG_MAP_LIMIT = 1024 * 1024
 """Bytes of data that Kubernetes allows in a ConfigMap."""
@@ -25,6 +25,7 @@ class DashboardsArgs:
 
     Attributes:
         namespace: Grafana's namespace, in which its sidecar looks for ConfigMaps.
+        name_prefix: Begins the name of each ConfigMap; its dashboard's uid follows.
         dashboards: Uids; all of the catalogue if not given.
         folder: The folder in Grafana.
         coder_namespace: Namespace of coderd.
@@ -34,11 +35,17 @@ class DashboardsArgs:
         prometheus_uid: Uid of the Prometheus data source.
         loki_uid: Uid of the Loki data source.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
+        firewall_records: Whether Coder's database has boundary_logs and what leads there, as
+            newer releases do; without it the dashboard says so in their place.
+        names: What people call a template or a version, by its id; other ids are shown as they are.
+        loki_labels: What Loki calls a stream label, where its collector names it otherwise:
+            `{"node_name": "node"}`.
         loki_selector: Value by Loki stream label of coderd's log, beside its namespace. The
             labels there are: app, namespace, pod, container, node_name.
     """
 
-    namespace: str = "monitoring"
+    namespace: pulumi.Input[str] = "monitoring"
+    name_prefix: str = "dashboard-"
     dashboards: tuple[str, ...] = tuple(CATALOGUE)
     folder: str = "Coder"
     coder_namespace: str = "coder"
@@ -49,6 +56,9 @@ class DashboardsArgs:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     loki_selector: Mapping[str, str] = field(default_factory=dict)
+    loki_labels: Mapping[str, str] = field(default_factory=dict)
+    firewall_records: bool = False
+    names: pulumi.Input[Mapping[str, str]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what does not exist.
@@ -63,6 +73,8 @@ class DashboardsArgs:
         ]
         if len(set(self.dashboards)) != len(self.dashboards):
             problems.append("each dashboard may be named once")
+        if not is_subdomain(f"{self.name_prefix}x"):
+            problems.append(f"no Kubernetes name begins with {self.name_prefix!r}")
         if not is_folder(self.folder):
             problems.append(f"folder {self.folder!r} {FOLDER}")
         for label, value in self.loki_selector.items():
@@ -72,6 +84,7 @@ class DashboardsArgs:
                 )
             elif any(each in value for each in "`$\n"):
                 problems.append(f"no backtick, $ or line end may stand in {label}={value!r}")
+        problems += label_problems(self.loki_labels)
         refuse("dashboards", problems)
 
     @property
@@ -85,21 +98,26 @@ class DashboardsArgs:
             prometheus_uid=self.prometheus_uid,
             loki_uid=self.loki_uid,
             postgres_uid=self.postgres_uid,
+            stream_labels={StreamLabel(k): v for k, v in sorted(self.loki_labels.items())},
             coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
             dashboards=self.dashboards,
+            firewall_records=self.firewall_records,
         )
 
     def render(self) -> dict[str, str]:
-        """Return the JSON of each dashboard by uid.
+        """Return the JSON of each dashboard by uid, ids of templates and versions as they are.
 
         Raises:
             ValueError: A dashboard is larger than a ConfigMap may be.
         """
-        rendered = {uid: CATALOGUE[uid].json(self.context) for uid in self.dashboards}
-        for uid, text in rendered.items():
-            if len(text.encode()) >= CONFIG_MAP_LIMIT:
-                raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
-        return rendered
+        return {uid: self.rendered(uid, {}) for uid in self.dashboards}
+
+    def rendered(self, uid: str, names: Mapping[str, str]) -> str:
+        """Return the JSON of one dashboard with what is known of names; raises as `render`."""
+        text = CATALOGUE[uid].json(replace(self.context, names=names))
+        if len(text.encode()) >= CONFIG_MAP_LIMIT:
+            raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
+        return text
 
 
 class Dashboards(pulumi.ComponentResource):
@@ -115,11 +133,15 @@ class Dashboards(pulumi.ComponentResource):
         self, name: str, args: DashboardsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("firewalledcoder:index:Dashboards", name, None, opts)
-        for uid, text in args.render().items():
+        for uid, plain in args.render().items():
+            text: pulumi.Input[str] = plain
+            # Only where an id is shown: the others stay known in a preview, whatever is not.
+            if args.names is not None and args.rendered(uid, {"id": "name"}) != plain:
+                text = pulumi.Output.from_input(args.names).apply(partial(args.rendered, uid))
             ConfigMap(
                 f"{name}-{uid}",
                 metadata=ObjectMetaArgs(
-                    name=f"dashboard-{uid}",
+                    name=f"{args.name_prefix}{uid}",
                     namespace=args.namespace,
                     labels={"grafana_dashboard": "1"},
                     annotations={"grafana_folder": args.folder},

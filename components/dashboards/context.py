@@ -23,8 +23,12 @@ class DashboardContext:
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
         coder_stream: Further labels of coderd's log streams in Loki, so that a query reads
             fewer of them; the namespace is always compared.
+        stream_labels: What the stack's Loki calls a label, where it is another name.
         dashboards: Uids of the dashboards the stack gets; None: all. A link to another is left
             out.
+        names: What people call the templates and versions that logs name by id, by that id; one
+            that is not among them is shown as it is.
+        firewall_records: Whether Coder keeps the firewall's requests in its database too.
     """
 
     coder_namespace: str = "coder"
@@ -35,23 +39,41 @@ class DashboardContext:
     loki_uid: str = "loki"
     postgres_uid: str = "aibridge-postgres"
     coder_stream: Mapping[StreamLabel, str] = field(default_factory=dict)
+    stream_labels: Mapping[StreamLabel, str] = field(default_factory=dict)
     dashboards: tuple[str, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    firewall_records: bool = False
 
     def has(self, uid: str) -> bool:
         """Whether the stack gets a dashboard."""
         return self.dashboards is None or uid in self.dashboards
 
+    def label(self, label: StreamLabel) -> str:
+        """Return what the stack's Loki calls a label."""
+        return self.stream_labels.get(label, label.value)
+
+    def stream(
+        self,
+        labels: Mapping[StreamLabel, str],
+        patterns: Mapping[StreamLabel, str] | None = None,
+    ) -> str:
+        """Return a stream selector under the names of the stack's Loki; as `logql.stream`."""
+        return logql.stream(
+            {self.label(label): value for label, value in labels.items()},
+            {self.label(label): pattern for label, pattern in (patterns or {}).items()},
+        )
+
     @property
     def coder_logs(self) -> str:
         """The stream selector of coderd's log."""
-        return logql.stream({StreamLabel.NAMESPACE: self.coder_namespace, **self.coder_stream})
+        return self.stream({StreamLabel.NAMESPACE: self.coder_namespace, **self.coder_stream})
 
     @property
     def coder_namespace_logs(self) -> str:
         """The stream selector of all logs beside coderd's, external provisioners' among them."""
-        return logql.stream({StreamLabel.NAMESPACE: self.coder_namespace})
+        return self.stream({StreamLabel.NAMESPACE: self.coder_namespace})
 
     @property
     def workspace_logs(self) -> str:
         """The stream selector of the workspaces' logs."""
-        return logql.stream({StreamLabel.NAMESPACE: self.workspaces_namespace})
+        return self.stream({StreamLabel.NAMESPACE: self.workspaces_namespace})

@@ -125,6 +125,22 @@ def memory_panel(title: str, description: str, containers: Matchers, *, width: i
     )
 
 
+def volume_panel(title: str, description: str, claims: Matchers, *, width: int = 8) -> Panel:
+    """Return what volumes hold, by claim, against what the largest of them can hold."""
+    used = aggregate("max", select(Metrics.VOLUME_USED, **claims), "persistentvolumeclaim")
+    capacity = aggregate("max", select(Metrics.VOLUME_CAPACITY, **claims))
+    return timeseries_panel(
+        title,
+        description,
+        promql(used, "{{persistentvolumeclaim}}"),
+        promql(capacity, "Capacity"),
+        unit=Unit.BYTES,
+        colors={"Capacity": Color.RED},
+        dashed=["Capacity"],
+        width=width,
+    )
+
+
 def restarts_panel(
     title: str, description: str, containers: Matchers, *, width: int = 4, height: int = 8
 ) -> Panel:

@@ -24,10 +24,18 @@ GRID_COLUMNS = 24
 
 @dataclass(frozen=True)
 class Section:
-    """A row of the dashboard: a heading and its panels, laid out from left to right."""
+    """A row of the dashboard: a heading and its panels, laid out from left to right.
+
+    Attributes:
+        title: The heading.
+        panels: In their order.
+        repeat: A variable, for each chosen value of which Grafana makes the row once; titles may
+            name the value, as `$preset`.
+    """
 
     title: str
     panels: Sequence[Panel]
+    repeat: str = ""
 
 
 def textbox(name: str, label: str, description: str) -> builders.TextBoxVariable:
@@ -115,7 +123,8 @@ def build_dashboard(
     )
     seen: set[int] = set()
     for section in sections:
-        builder.with_row(builders.Row(section.title).id(_claim(f"row {section.title}", seen)))
+        row = builders.Row(section.title).id(_claim(f"row {section.title}", seen))
+        builder.with_row(row.repeat(section.repeat) if section.repeat else row)
         used = 0
         for panel in section.panels:
             if used + panel.width > GRID_COLUMNS:

@@ -11,7 +11,9 @@ def to(uid: str) -> str:
     return f"/d/{uid}?${{__url_time_range}}"
 
 
-def by_cell(uid: str, variable: str, *, prefix: str = "", keep: str = "") -> str:
+def by_cell(
+    uid: str, variable: str, *, prefix: str = "", keep: str = "", of_id: bool = False
+) -> str:
     """Return the link to a dashboard with one variable set to the text of a cell.
 
     Args:
@@ -19,9 +21,11 @@ def by_cell(uid: str, variable: str, *, prefix: str = "", keep: str = "") -> str
         variable: One of its variables.
         prefix: What stands before the cell's text in the variable's value.
         keep: A variable that both dashboards have, whose values go along.
+        of_id: The cell may show a name in place of its id; the id is meant.
     """
     kept = f"&${{{keep}:queryparam}}" if keep else ""
-    return f"{to(uid)}{kept}&var-{variable}={prefix}${{__value.text:percentencode}}"
+    value = "raw" if of_id else "text"
+    return f"{to(uid)}{kept}&var-{variable}={prefix}${{__value.{value}:percentencode}}"
 
 
 def leads_to(url: str) -> str:

@@ -14,13 +14,12 @@ from components.dashboards.log_fields import (
     AuditDecision,
     AuditField,
     BuildField,
-    StreamLabel,
     UrlPart,
 )
 from components.dashboards.promql import QueryError
 
-Field = AuditField | BuildField | UrlPart | StreamLabel
-"""What a line may be grouped by."""
+Field = AuditField | BuildField | UrlPart | str
+"""What a line may be grouped by: a field, or a stream label as the stack's Loki names it."""
 
 FILTERS: Mapping[str, AuditField | UrlPart] = {
     "domain": UrlPart.DOMAIN,
@@ -39,13 +38,11 @@ URL_PATTERN = (
 """RE2 over a URL. Scheme, user, port, query and fragment stay out of `domain` and `path`."""
 
 
-def stream(
-    labels: Mapping[StreamLabel, str], patterns: Mapping[StreamLabel, str] | None = None
-) -> str:
+def stream(labels: Mapping[str, str], patterns: Mapping[str, str] | None = None) -> str:
     """Return a stream selector with one comparison for each label.
 
     Args:
-        labels: Value by label.
+        labels: Value by label, as the stack's Loki names it.
         patterns: RE2 over the whole value by label.
 
     Raises:
@@ -170,7 +167,7 @@ def newest(pipeline: str, over: str) -> str:
 
 
 def _label(field: Field) -> str:
-    return field.label if isinstance(field, AuditField | BuildField) else field.value
+    return field.label if isinstance(field, AuditField | BuildField) else str(field)
 
 
 def _raw(text: str) -> str:

@@ -2,7 +2,7 @@
 
 Queries are built from these values alone, so a name that does not exist is an attribute error
 in Python and an error of the type checker, not an empty panel. Source: `scripts/metricsdocgen` of
-Coder (from which its Prometheus page is made), kube-state-metrics and cAdvisor.
+Coder (from which its Prometheus page is made), kube-state-metrics, cAdvisor and kubelet.
 """
 
 from __future__ import annotations
@@ -35,12 +35,21 @@ class Metric:
         shared: It is one number, whichever replica of coderd reports it: each reads it from the
             database, or the one that an agent is connected to passes it on. A sum over replicas
             would count it as often as there are replicas, and a rollout would make it new.
+        former: Its name in earlier releases, empty if it had none. For some releases the same
+            process exports both, alike; a query reads either, and never adds them up.
     """
 
     name: str
     kind: MetricKind
     own_labels: frozenset[str] = frozenset()
     shared: bool = False
+    former: str = ""
+
+    @property
+    def names(self) -> tuple[Metric, ...]:
+        """The metric under each of its names, the newest first."""
+        former = (replace(self, name=self.former, former=""),) if self.former else ()
+        return (replace(self, former=""), *former)
 
     @property
     def labels(self) -> frozenset[str]:
@@ -64,12 +73,19 @@ def _shared(metric: Metric) -> Metric:
     return replace(metric, shared=True)
 
 
+def _gateway(metric: Metric) -> Metric:
+    """Return a metric of the AI Gateway's, whose prefix was `coder_aibridged_` until 2.36."""
+    return replace(metric, former=metric.name.replace("coder_ai_gateway_", "coder_aibridged_"))
+
+
 _AGENT = ("username", "workspace_name", "agent_name")
 # coderd adds these to what an agent reports, unless told to aggregate by fewer
 # (CODER_PROMETHEUS_AGGREGATE_AGENT_STATS_BY; coderd/prometheusmetrics/aggregator.go).
 _REPORTED = (*_AGENT, "template_name")
 _PRESET = ("organization_name", "template_name", "preset_name")
 _CONTAINER = ("namespace", "pod", "container")
+_BREAKER = ("endpoint", "model", "provider")
+_CLAIM = ("namespace", "persistentvolumeclaim")
 
 
 class Metrics:
@@ -88,13 +104,56 @@ class Metrics:
         _counter("agent_boundary_log_proxy_logs_dropped_total", *_REPORTED, "reason")
     )
 
-    # AI Gateway.
-    PROVIDER_INFO = _gauge(
-        "coder_aibridged_provider_info", "provider_name", "provider_type", "status"
+    # AI Gateway, in coderd and alone; budgets are kept in coderd, and came after the new names.
+    PROVIDER_INFO = _gateway(
+        _gauge("coder_ai_gateway_provider_info", "provider_name", "provider_type", "status")
     )
-    PROVIDERS_LAST_RELOAD = _gauge("coder_aibridged_providers_last_reload_timestamp_seconds")
-    PROVIDERS_LAST_RELOAD_SUCCESS = _gauge(
-        "coder_aibridged_providers_last_reload_success_timestamp_seconds"
+    PROVIDERS_LAST_RELOAD = _gateway(
+        _gauge("coder_ai_gateway_providers_last_reload_timestamp_seconds")
+    )
+    PROVIDERS_LAST_RELOAD_SUCCESS = _gateway(
+        _gauge("coder_ai_gateway_providers_last_reload_success_timestamp_seconds")
+    )
+    INTERCEPTIONS = _gateway(
+        _counter(
+            "coder_ai_gateway_interceptions_total",
+            *("client", "initiator_id", "method", "model", "provider", "route", "status"),
+        )
+    )
+    INTERCEPTIONS_INFLIGHT = _gateway(
+        _gauge("coder_ai_gateway_interceptions_inflight", "model", "provider", "route")
+    )
+    INTERCEPTION_DURATION = _gateway(
+        _histogram("coder_ai_gateway_interceptions_duration_seconds", "model", "provider")
+    )
+    TOKENS = _gateway(
+        _counter(
+            "coder_ai_gateway_tokens_total", "client", "initiator_id", "model", "provider", "type"
+        )
+    )
+    INJECTED_TOOLS = _gateway(
+        _counter(
+            "coder_ai_gateway_injected_tool_invocations_total",
+            *("model", "name", "provider", "server"),
+        )
+    )
+    CLIENT_TOOLS = _gateway(
+        _counter("coder_ai_gateway_non_injected_tool_selections_total", "model", "name", "provider")
+    )
+    BREAKER_STATE = _gateway(_gauge("coder_ai_gateway_circuit_breaker_state", *_BREAKER))
+    BREAKER_TRIPS = _gateway(_counter("coder_ai_gateway_circuit_breaker_trips_total", *_BREAKER))
+    BREAKER_REJECTS = _gateway(
+        _counter("coder_ai_gateway_circuit_breaker_rejects_total", *_BREAKER)
+    )
+    BUDGET_BLOCKED_REQUESTS = _counter(
+        "coder_ai_gateway_cost_control_blocked_requests_total", "group_id"
+    )
+    BUDGET_BLOCKED_USERS = _shared(
+        _gauge("coder_ai_gateway_cost_control_blocked_users", "group_id")
+    )
+    UNPRICED_USAGE = _counter(
+        "coder_ai_gateway_cost_control_unpriced_token_usage_records_total",
+        *("model", "provider", "provider_type"),
     )
 
     # coderd.
@@ -175,7 +234,7 @@ class Metrics:
     AGENT_SESSIONS_SSH = _shared(_gauge("coderd_agentstats_session_count_ssh", *_AGENT))
     AGENT_SESSIONS_VSCODE = _shared(_gauge("coderd_agentstats_session_count_vscode", *_AGENT))
 
-    # kube-state-metrics and cAdvisor.
+    # kube-state-metrics, cAdvisor and kubelet.
     POD_REQUESTS = _gauge("kube_pod_container_resource_requests", *_CONTAINER, "resource", "unit")
     POD_LIMITS = _gauge("kube_pod_container_resource_limits", *_CONTAINER, "resource", "unit")
     POD_RESTARTS = _counter("kube_pod_container_status_restarts_total", *_CONTAINER)
@@ -186,6 +245,8 @@ class Metrics:
         "kube_pod_container_status_last_terminated_reason", *_CONTAINER, "reason"
     )
     POD_READY = _gauge("kube_pod_status_ready", "namespace", "pod", "condition")
+    VOLUME_USED = _gauge("kubelet_volume_stats_used_bytes", *_CLAIM)
+    VOLUME_CAPACITY = _gauge("kubelet_volume_stats_capacity_bytes", *_CLAIM)
     NAMESPACE_CREATED = _gauge("kube_namespace_created", "namespace")
     NETWORK_POLICY_CREATED = _gauge("kube_networkpolicy_created", "namespace", "networkpolicy")
     CONTAINER_CPU = _counter("container_cpu_usage_seconds_total", *_CONTAINER, "image")

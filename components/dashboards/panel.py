@@ -104,8 +104,13 @@ def assembled(
     as_table: bool = False,
     detail: str = "",
     links: Mapping[str, str] | None = None,
+    of_ids: Sequence[str] = (),
+    series_of_ids: bool = False,
 ) -> Panel:
-    """Return a panel: for a stack, `new` makes it and `finish` ends what all panels have."""
+    """Return a panel: for a stack, `new` makes it and `finish` ends what all panels have.
+
+    Columns `of_ids`, and the series with `series_of_ids`, show the names that the stack knows.
+    """
 
     def make(context: DashboardContext) -> PanelBuilder:
         builder: PanelBuilder = new()
@@ -117,6 +122,12 @@ def assembled(
         if detail and context.has(detail):
             link = builders.DashboardLink("Details").type(models.DashboardLinkType.LINK)
             builder.links([link.url(to(detail))])
+        for column in of_ids if context.names else ():
+            builder.override_by_name(
+                column, [models.DynamicConfigValue("mappings", _name_map(context.names))]
+            )
+        for number, name in context.names.items() if series_of_ids else ():
+            builder.override_by_name(number, [models.DynamicConfigValue("displayName", name)])
         for column, url in (links or {}).items():
             if context.has(leads_to(url)):
                 shown = {"title": f"Show {column}", "url": url}
@@ -138,6 +149,14 @@ def value_map(mappings: Mapping[str, tuple[str, Color]]) -> list[models.ValueMap
     options = {
         value: models.ValueMappingResult(text=text, color=color, index=index)
         for index, (value, (text, color)) in enumerate(mappings.items())
+    }
+    return [models.ValueMap(options=options)]
+
+
+def _name_map(names: Mapping[str, str]) -> list[models.ValueMapping]:
+    options = {
+        number: models.ValueMappingResult(text=name, index=index)
+        for index, (number, name) in enumerate(names.items())
     }
     return [models.ValueMap(options=options)]
 

@@ -16,16 +16,20 @@ from grafana_foundation_sdk.builders import (
     piechart,
     stat,
     table,
+    text,
     timeseries,
 )
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import piechart as piechart_models
+from grafana_foundation_sdk.models import text as text_models
 
+from components.dashboards.context import DashboardContext
 from components.dashboards.panel import (
     Color,
     Panel,
+    PanelBuilder,
     Threshold,
     Unit,
     assembled,
@@ -106,6 +110,7 @@ def timeseries_panel(
     colors: Mapping[str, Color] | None = None,
     dashed: Sequence[str] = (),
     interval: str = "",
+    of_ids: bool = False,
     width: int = 12,
     height: int = 8,
 ) -> Panel:
@@ -123,6 +128,7 @@ def timeseries_panel(
         colors: Colour by name of a series.
         dashed: Names of series that are limits, drawn as dashed lines without an area.
         interval: The least distance of two points, such as `5m`; Grafana's choice if empty.
+        of_ids: Whether series are named by ids of templates or versions; known names replace them.
         width: Columns of 24.
         height: Units of 30 pixels.
     """
@@ -168,7 +174,14 @@ def timeseries_panel(
             )
 
     return assembled(
-        timeseries.Panel, title, description, queries, finish, width=width, height=height
+        timeseries.Panel,
+        title,
+        description,
+        queries,
+        finish,
+        width=width,
+        height=height,
+        series_of_ids=of_ids,
     )
 
 
@@ -240,6 +253,8 @@ def table_panel(
     links: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
     colors: Mapping[str, Mapping[str, Color]] | None = None,
+    mappings: Mapping[str, Mapping[str, tuple[str, Color]]] | None = None,
+    of_ids: Sequence[str] = (),
     width: int = 24,
     height: int = 9,
 ) -> Panel:
@@ -253,6 +268,9 @@ def table_panel(
             `Value #A`, of the second in `Value #B`.
         units: Unit by column name shown.
         colors: Colour of a cell by its text, by column name shown.
+        mappings: Text and colour in place of a cell's value, by column name shown.
+        of_ids: Names of columns shown that hold ids of templates or versions; known names replace
+            them.
         links: Link by column name shown, from links.py.
         columns: Name shown by name in the data, in order; columns not named are left out. For
             log lines the names are those of labels, beside `Time`.
@@ -294,8 +312,11 @@ def table_panel(
             )
         for name, unit in (units or {}).items():
             panel.override_by_name(name, [models.DynamicConfigValue("unit", unit)])
-        for name, by_text in (colors or {}).items():
-            texts = {text: (text, color) for text, color in by_text.items()}
+        shown = {
+            name: {text: (text, color) for text, color in by_text.items()}
+            for name, by_text in (colors or {}).items()
+        }
+        for name, texts in {**shown, **(mappings or {})}.items():
             panel.override_by_name(
                 name,
                 [
@@ -314,16 +335,44 @@ def table_panel(
         height=height,
         as_table=True,
         links=links,
+        of_ids=of_ids,
     )
 
 
-def logs_panel(
-    title: str, description: str, query: Query, *, width: int = 24, height: int = 10
+def text_panel(
+    title: str, description: str, markdown: str, *, width: int = 24, height: int = 4
 ) -> Panel:
-    """Return a panel of log lines, newest first."""
+    """Return a panel of words, where there is nothing to ask."""
+
+    def make(_: DashboardContext) -> PanelBuilder:
+        panel: PanelBuilder = (
+            text.Panel()
+            .title(title)
+            .description(description)
+            .span(width)
+            .height(height)
+            .mode(text_models.TextMode.MARKDOWN)
+            .content(markdown)
+        )
+        return panel
+
+    return Panel(make, title, width, ())
+
+
+def logs_panel(
+    title: str,
+    description: str,
+    query: Query,
+    *,
+    oldest_first: bool = False,
+    width: int = 24,
+    height: int = 10,
+) -> Panel:
+    """Return a panel of the newest log lines, the newest of them first or last."""
+    order = common_models.LogsSortOrder
 
     def finish(panel: logs.Panel) -> None:
         panel.show_time(True).wrap_log_message(True).enable_log_details(True)
-        panel.sort_order(common_models.LogsSortOrder.DESCENDING)
+        panel.sort_order(order.ASCENDING if oldest_first else order.DESCENDING)
 
     return assembled(logs.Panel, title, description, [query], finish, width=width, height=height)

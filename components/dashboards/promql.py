@@ -6,7 +6,7 @@ aggregation has already dropped fails here and not as an empty panel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -98,8 +98,11 @@ def select(metric: Metric, suffix: str = "", **matchers: str) -> Expression:
             is compared for equality.
 
     Raises:
-        QueryError: The metric has no such label, or the suffix does not fit its type.
+        QueryError: The metric has no such label or had another name, or the suffix does not fit
+            its type.
     """
+    if metric.former:
+        raise QueryError(f"{metric.name} was {metric.former}: read it by_any_name()")
     histogram = metric.kind is MetricKind.HISTOGRAM
     if histogram != (suffix in {"_bucket", "_sum", "_count"}) or (suffix and not histogram):
         raise QueryError(f"{metric.name} is a {metric.kind}: the suffix {suffix!r} does not fit")
@@ -111,6 +114,18 @@ def select(metric: Metric, suffix: str = "", **matchers: str) -> Expression:
         parts.append(f"{label}{operator or '='}{_quote(value.removeprefix(operator))}")
     selector = "{" + ", ".join(parts) + "}" if parts else ""
     return Expression(f"{metric.name}{suffix}{selector}", labels)
+
+
+def by_any_name(metric: Metric, expression: Callable[[Metric], Expression]) -> Expression:
+    """Return an expression of a metric that earlier releases export under another name.
+
+    Where a process exports both, alike, the newer name's series are taken and the others left.
+
+    Args:
+        metric: A metric of the model.
+        expression: Returns what is asked of it under one name, such as its rate.
+    """
+    return either(*(expression(named) for named in metric.names))
 
 
 def once(metric: Metric, **matchers: str) -> Expression:
@@ -152,14 +167,23 @@ def added(
     """
     if metric.kind is MetricKind.GAUGE:
         raise QueryError(f"{metric.name} is a gauge: it counts nothing")
+
+    def of(named: Metric) -> Expression:
+        return _grown(named, suffix, over, memory, matchers)
+
+    return aggregate("sum", by_any_name(metric, of), *by)
+
+
+def _grown(
+    metric: Metric, suffix: str, over: Duration, memory: Duration, matchers: Mapping[str, str]
+) -> Expression:
     now = select(metric, suffix, **matchers)
     then = f"last_over_time({now}[{memory}] offset {over})" if memory else f"{now} offset {over}"
     before = Expression(then, now.labels)
     if metric.shared:
         own = sorted(metric.own_labels)
         now, before = aggregate("max", now, *own), aggregate("max", before, *own)
-    grown = Expression(f"{now} - {before} >= 0 or {now}", now.labels)
-    return aggregate("sum", grown, *by)
+    return Expression(f"{now} - {before} >= 0 or {now}", now.labels)
 
 
 def events(
@@ -184,11 +208,14 @@ def events(
         raise QueryError(f"{metric.name} is a gauge: it counts nothing")
     if metric.shared:
         raise QueryError(f"every replica reports the same {metric.name}: use added()")
-    series = select(metric, suffix, **matchers)
-    grown = increase(series, over)
-    born = f"(min_over_time({series}[{over}]) unless {series} offset {over})"
-    each = Expression(f"{grown} + {born} or {grown} or {born}", series.labels)
-    return aggregate("sum", each, *by)
+
+    def of(named: Metric) -> Expression:
+        series = select(named, suffix, **matchers)
+        grown = increase(series, over)
+        born = f"(min_over_time({series}[{over}]) unless {series} offset {over})"
+        return Expression(f"{grown} + {born} or {grown} or {born}", series.labels)
+
+    return aggregate("sum", by_any_name(metric, of), *by)
 
 
 def label_values(metric: Metric, label: str, **matchers: str) -> str:
@@ -223,6 +250,17 @@ def peak(expression: Expression, over: Duration = "$__range") -> Expression:
     return Expression(text, expression.labels)
 
 
+def total_over_time(
+    expression: Expression, step: Duration, over: Duration = "$__range"
+) -> Expression:
+    """Return the sum of an expression's values over a duration, one each `step`.
+
+    For gauges that tell what came in since the last of them, as those of agents' traffic do.
+    """
+    text = f"sum_over_time({_operand(expression)}[{over}:{step}])"
+    return Expression(text, expression.labels)
+
+
 def aggregate(operation: Aggregation, inner: Expression, *by: str) -> Expression:
     """Aggregate over all labels but `by`.
 
@@ -245,7 +283,7 @@ def histogram_quantile(
     quantile: float, metric: Metric, *by: str, over: Duration = "$__rate_interval", **match: str
 ) -> Expression:
     """Estimate a quantile of a histogram's observations over a duration."""
-    buckets = rate(select(metric, "_bucket", **match), over)
+    buckets = by_any_name(metric, lambda named: rate(select(named, "_bucket", **match), over))
     return quantile_of(quantile, aggregate("sum", buckets, "le", *by))
 
 
@@ -323,6 +361,8 @@ def either(first: Expression, *others: Expression) -> Expression:
     """
     for other in others:
         _require(first.labels, other.labels, other.text)
+    if not others:
+        return first
     return Expression(" or ".join(map(_operand, (first, *others))), first.labels)
 
 

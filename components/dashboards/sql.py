@@ -41,8 +41,26 @@ def usd(parts: Sequence[tuple[Column, Column]]) -> str:
 
     A missing price costs 0. numeric keeps the products exact and out of bigint's bounds.
     """
-    products = " + ".join(f"{tokens}::numeric * COALESCE({price}, 0)" for tokens, price in parts)
-    return f"COALESCE(SUM({products}), 0) / 1e12"
+    return f"COALESCE(SUM({_priced(parts)}), 0) / 1e12"
+
+
+def usd_of_row(parts: Sequence[tuple[Column, Column]]) -> str:
+    """Return the cost in USD of one row alone; as `usd`."""
+    return f"({_priced(parts)}) / 1e12"
+
+
+def _priced(parts: Sequence[tuple[Column, Column]]) -> str:
+    return " + ".join(f"{tokens}::numeric * COALESCE({price}, 0)" for tokens, price in parts)
+
+
+def distinct(column: Column) -> str:
+    """Return the different texts of a column over rows, in order, as one text."""
+    return f"STRING_AGG(DISTINCT {column}, ', ' ORDER BY {column})"
+
+
+def is_chosen(column: Column, variable: str) -> str:
+    """Keep rows whose id is what a reader typed or followed; with nothing chosen, none."""
+    return f"{column}::text = ${{{variable}:sqlstring}}"
 
 
 @dataclass(frozen=True)

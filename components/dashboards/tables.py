@@ -57,6 +57,9 @@ class Table:
     COLUMN_GRANT: ClassVar[bool] = False
     """Whether the role may read only the columns named here, as the others hold credentials."""
 
+    OPTIONAL: ClassVar[bool] = False
+    """Whether Coder's earlier releases, which are served too, lack the table."""
+
     def __init__(self, alias: str) -> None:
         self.alias = alias
 
@@ -93,6 +96,8 @@ class Interceptions(Table):
     client = _Declared("character varying")
     metadata = _Declared("jsonb")
     credential_kind = _Declared("credential_kind")
+    agent_firewall_session_id = _Declared(_UUID)
+    agent_firewall_sequence_number = _Declared("integer")
 
 
 class TokenUsages(Table):
@@ -154,10 +159,30 @@ class BoundarySessions(Table):
 
     NAME = "boundary_sessions"
     id = _Declared(_UUID)
+    owner_id = _Declared(_UUID)
     workspace_agent_id = _Declared(_UUID)
     confined_process_name = _Declared(_TEXT)
     started_at = _Declared(_TIME)
     updated_at = _Declared(_TIME)
+
+
+class BoundaryLogs(Table):
+    """One request of a session, numbered in it; `matched_rule` is null where none let it through.
+
+    An interception holds the number of its own request, as the firewall sends both along.
+    """
+
+    NAME = "boundary_logs"
+    OPTIONAL = True
+    id = _Declared(_UUID)
+    session_id = _Declared(_UUID)
+    owner_id = _Declared(_UUID)
+    sequence_number = _Declared("integer")
+    captured_at = _Declared(_TIME)
+    proto = _Declared(_TEXT)
+    method = _Declared(_TEXT)
+    detail = _Declared(_TEXT)
+    matched_rule = _Declared(_TEXT)
 
 
 class Users(Table):
@@ -206,6 +231,7 @@ GRANTED_TABLES: tuple[type[Table], ...] = (
     ToolUsages,
     ModelThoughts,
     BoundarySessions,
+    BoundaryLogs,
     ModelPrices,
     Users,
     WorkspaceAgents,

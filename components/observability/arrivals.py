@@ -41,7 +41,10 @@ class Arrival:
 _QUEUE: Final = "coder/coder#21869, of February 2026"
 _LOST_LINES: Final = "coder/coder#22521, of March 2026"
 _SESSIONS: Final = "coder/coder#22470, of March 2026"
+_RECORDS: Final = "migration 511, on main of August 2026; not looked for in earlier releases"
 _DUMP: Final = "coderd/database/dump.sql of 2.34; not looked for in 2.31 to 2.33"
+_GATEWAY: Final = "docs/ai-coder/ai-gateway/monitoring of 2.36: both names from 2.35 on"
+_BUDGETS: Final = "docs/ai-coder/ai-governance, cost control, of 2.36"
 _DOCS: Final = "scripts/metricsdocgen of 2.34; not looked for in 2.31 to 2.33"
 
 
@@ -49,15 +52,41 @@ def _columns(table: str, release: Release, source: str, *names: str) -> tuple[Ar
     return tuple(Arrival(f"{table}.{name}", release, source) for name in names)
 
 
+_PROVIDERS: Final = (
+    "provider_info",
+    "providers_last_reload_timestamp_seconds",
+    "providers_last_reload_success_timestamp_seconds",
+)
+_REQUESTS: Final = (
+    "interceptions_total",
+    "interceptions_inflight",
+    "interceptions_duration_seconds",
+    "tokens_total",
+    "injected_tool_invocations_total",
+    "non_injected_tool_selections_total",
+    "circuit_breaker_state",
+    "circuit_breaker_trips_total",
+    "circuit_breaker_rejects_total",
+)
+
 ARRIVALS: Final[tuple[Arrival, ...]] = (
     Arrival("coderd_provisioner_job_queue_wait_seconds", Release(2, 31), _QUEUE),
     Arrival("agent_boundary_log_proxy_batches_forwarded_total", Release(2, 32), _LOST_LINES),
     Arrival("agent_boundary_log_proxy_batches_dropped_total", Release(2, 32), _LOST_LINES),
     Arrival("agent_boundary_log_proxy_logs_dropped_total", Release(2, 32), _LOST_LINES),
-    Arrival("coder_aibridged_provider_info", Release(2, 34), _DOCS),
-    Arrival("coder_aibridged_providers_last_reload_timestamp_seconds", Release(2, 34), _DOCS),
-    Arrival(
-        "coder_aibridged_providers_last_reload_success_timestamp_seconds", Release(2, 34), _DOCS
+    *(Arrival(f"coder_aibridged_{name}", Release(2, 34), _DOCS) for name in _PROVIDERS),
+    *(
+        Arrival(f"coder_ai_gateway_{name}", Release(2, 35), _GATEWAY)
+        for name in (*_PROVIDERS, *_REQUESTS)
+    ),
+    *(Arrival(f"coder_aibridged_{name}", Release(2, 35), _GATEWAY) for name in _REQUESTS),
+    *(
+        Arrival(f"coder_ai_gateway_cost_control_{name}", Release(2, 36), _BUDGETS)
+        for name in (
+            "blocked_requests_total",
+            "blocked_users",
+            "unpriced_token_usage_records_total",
+        )
     ),
     *_columns("aibridge_interceptions", Release(2, 32), _SESSIONS, "session_id"),
     *_columns(
@@ -66,6 +95,20 @@ ARRIVALS: Final[tuple[Arrival, ...]] = (
         _DUMP,
         *("provider_name", "thread_root_id", "client", "credential_kind"),
     ),
+    *_columns(
+        "aibridge_interceptions",
+        Release(2, 38),
+        _RECORDS,
+        *("agent_firewall_session_id", "agent_firewall_sequence_number"),
+    ),
+    *_columns(
+        "boundary_logs",
+        Release(2, 38),
+        _RECORDS,
+        *("id", "session_id", "owner_id", "sequence_number", "captured_at"),
+        *("proto", "method", "detail", "matched_rule"),
+    ),
+    *_columns("boundary_sessions", Release(2, 38), _RECORDS, "owner_id"),
     *_columns(
         "aibridge_token_usages",
         Release(2, 34),

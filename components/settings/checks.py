@@ -16,10 +16,11 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN, form_of
+from components.boundary.releases import LATEST
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
-from components.observability.loki import tenant_problem
+from components.observability.loki import label_problems, tenant_problem
 from components.settings.coder import Coder, GitLab
 from components.settings.grafana import Grafana
 from components.settings.mcp import McpServerSettings
@@ -158,6 +159,9 @@ def _templates(parts: Parts) -> Iterator[Problem]:
                 '"NET_ADMIN"',
                 "only the jail nsjail needs NET_ADMIN; set firewall.jail: nsjail or remove it",
             )
+        release = parts.workspaces.boundary_version if parts.workspaces else LATEST
+        for name, right in template.firewall.problems(release) if template.firewall else ():
+            yield Problem(f"{key}.firewall.{name}", as_shown(True), right)
         if template.gitlab is not None and ids and template.gitlab not in ids:
             yield Problem(
                 f"{key}.gitlab",
@@ -185,8 +189,8 @@ def _servers(parts: Parts) -> Iterator[Problem]:
     for index, server in enumerate(parts.servers):
         if server is None:
             continue
-        if problem := syntax.endpoint_problem(server.url, confidential=True):
-            yield Problem(f"mcpServers[{index}].url", as_shown(server.url), problem)
+        for key, value, right in server.problems():
+            yield Problem(f"mcpServers[{index}].{key}", as_shown(value) if value else "", right)
 
 
 def _secrets(parts: Parts) -> Iterator[Problem]:
@@ -205,6 +209,8 @@ def _secrets(parts: Parts) -> Iterator[Problem]:
     for server in filter(None, parts.servers):
         key = key_of(("secrets", "mcp", server.slug))
         known = parts.keys.get(server.slug)
+        if server.auth_type != "api_key":
+            continue
         if server.slug not in parts.keys or (known is not None and not known.get_secret_value()):
             yield Problem(key, "", missing(("secrets", "mcp", server.slug)))
         elif known is not None and (problem := authorization_problem(known.get_secret_value())):
@@ -234,6 +240,9 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
         )
     if problem := ca_problem(grafana.database_ssl_mode, grafana.database_ca_file):
         yield Problem("grafana.databaseCaFile", as_shown(grafana.database_ca_file or ""), problem)
+    for problem in label_problems(grafana.loki_labels):
+        named = ", ".join(f"{label}: {name}" for label, name in grafana.loki_labels.items())
+        yield Problem("grafana.lokiLabels", as_shown(named), problem)
     if problem := tenant_problem(grafana.loki_tenant, grafana.loki_url):
         yield Problem("grafana.lokiTenant", as_shown(grafana.loki_tenant or ""), problem)
     uids = {
@@ -262,6 +271,15 @@ def _choices(parts: Parts) -> Iterator[Problem]:
                 str(choice.default),
                 f"must be one of the options {', '.join(map(str, choice.options))}",
             )
+
+
+def _wiring(parts: Parts) -> Iterator[Problem]:
+    shared = parts.workspaces
+    if shared is None:
+        return
+    if problem := shared.wiring_problem():
+        key, value, words = problem
+        yield Problem(f"workspaces.{key}", as_shown(value), words)
 
 
 def _claude_policy(parts: Parts) -> Iterator[Problem]:
@@ -317,6 +335,7 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _secrets,
     _grafana,
     _choices,
+    _wiring,
     _claude_policy,
     _switched,
 )

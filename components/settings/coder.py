@@ -55,7 +55,9 @@ class Kubernetes(Section):
         None, description="Context in the kubeconfig (KUBECONFIG); the current one if unset."
     )
     force_conflicts: bool = Field(
-        False, description="Take over fields that another field manager owns."
+        False,
+        description="Take over fields of coderd's Deployment, and labels of the workspaces' "
+        "namespace, that another field manager owns.",
     )
 
 

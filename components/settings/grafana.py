@@ -69,6 +69,13 @@ class Grafana(Section):
     loki_tenant: str | None = Field(
         None, description="Loki's tenant, sent as X-Scope-OrgID; two as a|b. No secret."
     )
+    loki_labels: dict[LokiLabel, str] = Field(
+        default_factory=no_map,
+        description="What Loki calls a stream label, if otherwise: {node_name: node}.",
+    )
+    firewall_records: bool = Field(
+        False, description="Coder's database has boundary_logs; docs/dashboards.md says since when."
+    )
     loki_selector: dict[LokiLabel, LokiValue] = Field(
         default_factory=no_map, description="More stream labels of coderd's log."
     )

@@ -134,9 +134,19 @@ class Settings(Section):
         every = dict.fromkeys(self.policy_of(template) for template in self.templates)
         policies = [policy for policy in every if policy is not None]
         release = release_doubt(self.workspaces.boundary_version) if policies else ""
+        opened = [
+            Finding(
+                "warning",
+                None,
+                f"template {template.name}: firewall.useRealDns has names looked up outside of the "
+                "jail, in which an agent can send data to whoever answers for them",
+            )
+            for template in self.templates
+            if (walls := self.firewall_of(template)) is not None and walls.use_real_dns
+        ]
         found = (finding for policy in policies for finding in audit(policy))
         doubts = dict.fromkeys(finding for finding in found if finding.rule in own)
-        return (*([Finding("warning", None, release)] if release else []), *doubts)
+        return (*([Finding("warning", None, release)] if release else []), *opened, *doubts)
 
     def floating(self) -> tuple[str, ...]:
         """Return what may be another thing tomorrow although nothing here changed."""

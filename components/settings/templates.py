@@ -1,10 +1,12 @@
 """The sections `templates` and `firewall`: each template, and the emergency switch of all."""
 
 import datetime
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.boundary.releases import key_problem
 from components.settings.policy import PolicySettings
 from components.settings.section import Section, no_list, no_map
 from components.settings.types import (
@@ -28,6 +30,34 @@ class TemplateFirewall(Section):
     )
     log_level: Literal["error", "warn", "info", "debug"] = Field("warn", description="Boundary's.")
     proxy_port: int = Field(8087, ge=1, le=65535, description="Port of Boundary's proxy.")
+    use_real_dns: bool = Field(
+        False, description="nsjail looks names up outside, by which data can leave. From v0.7.0."
+    )
+    no_user_namespace: bool = Field(
+        False, description="nsjail without a user namespace, but SYS_ADMIN. From v0.8.1."
+    )
+    seccomp_unconfined: bool = Field(
+        False, description="The container has no seccomp profile: nsjail on Bottlerocket."
+    )
+    session_correlation: bool = Field(
+        False, description="The AI Gateway is told each request's session. After v0.9.0."
+    )
+
+    def problems(self, release: str) -> Iterator[tuple[str, str]]:
+        """Yield the keys that are on and the jail or Boundary's `release` has not, and why."""
+        for key, written, nsjail_alone in (
+            ("useRealDns", "use_real_dns", True),
+            ("noUserNamespace", "no_user_namespace", True),
+            ("seccompUnconfined", "seccomp_unconfined", True),
+            ("sessionCorrelation", "session_correlation", False),
+        ):
+            if not getattr(self, written):
+                continue
+            if nsjail_alone and self.jail != "nsjail":
+                yield key, "the jail landjail has no use for it: remove it, or set jail: nsjail"
+            correlation = written == "session_correlation"
+            if problem := key_problem(f"{written}_enabled" if correlation else written, release):
+                yield key, f"{problem} (workspaces.boundaryVersion)"
 
 
 class Access(Section):

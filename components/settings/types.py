@@ -162,10 +162,7 @@ Image = Annotated[
 Release = Annotated[str, _is(releases.is_release, "must be a release such as 1.3.1")]
 ClaudeCodeRelease = Annotated[
     str,
-    _is(
-        releases.is_claude_code_module,
-        "must be 4.7.0 or a later 4: 5.0 drops what Coder Tasks needs",
-    ),
+    _is(releases.is_claude_code_module, f"must be {releases.CLAUDE_CODE_MODULES}"),
 ]
 CoderProviderRelease = Annotated[
     str, _is(releases.is_coder_provider, "must be 2.13.0 or newer: it brought what Tasks need")

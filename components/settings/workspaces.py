@@ -1,11 +1,22 @@
 """The section `workspaces`: what all templates of the stack share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from components.claude_code import ClaudePolicy
-from components.releases import BOUNDARY, CODER_PROVIDER, KUBERNETES_PROVIDER
+from components.programs import Program, program_problem, wiring_problem
+from components.releases import (
+    BOUNDARY,
+    CLAUDE_CODE,
+    CLAUDE_CODE_MODULES,
+    CODE_SERVER,
+    CODER_PROVIDER,
+    KUBERNETES_PROVIDER,
+    MODULE_5_SINCE,
+    Number,
+    wiring_of,
+)
 from components.settings.section import Section, no_map
 from components.settings.types import (
     AgentVariables,
@@ -44,8 +55,22 @@ class Resources(Section):
 class Modules(Section):
     """Versions of the Terraform modules from Coder's registry."""
 
-    claude_code: ClaudeCodeRelease = Field("4.7.3", description="4.7.0 or a later 4.")
-    code_server: Release = Field("1.3.1", description="Any release.")
+    claude_code: ClaudeCodeRelease | None = Field(
+        None, description=f"{CLAUDE_CODE_MODULES}; if unset, that of claudeCode.module."
+    )
+    code_server: Release = Field(CODE_SERVER, description="Any release.")
+
+
+class ClaudeCode(Section):
+    """How Claude Code comes into a workspace, and which one."""
+
+    module: Literal[4, 5] | None = Field(
+        None,
+        description="Wiring: 4 (chat, Tasks) or 5. Unset: 5 for Coder 2.37 and newer, else 4.",
+    )
+    program: Program | None = Field(
+        None, description="A Claude Code of the image or of your own; its installer's if unset."
+    )
 
 
 class Providers(Section):
@@ -70,7 +95,12 @@ class Workspaces(Section):
     resources: Resources = Field(
         Resources.model_construct(), description="Sizes an owner may choose from."
     )
-    tasks: bool = Field(True, description="Coder Tasks wiring; deprecated as of Coder 2.34.")
+    claude_code: ClaudeCode = Field(
+        ClaudeCode.model_construct(), description="How Claude Code comes into a workspace."
+    )
+    tasks: bool = Field(
+        False, description="Coder Tasks, where Coder has them: 2.35 at most by default. Module 4."
+    )
     claude_policy: ClaudePolicy | None = Field(
         None, description="Managed settings of Claude Code in every template; none if unset."
     )
@@ -79,6 +109,9 @@ class Workspaces(Section):
     )
     boundary_version: BoundaryRelease = Field(
         BOUNDARY, description="Release of Boundary; latest is another one without notice."
+    )
+    boundary: Program | None = Field(
+        None, description="A Boundary of that release in the image or of your own; else GitHub's."
     )
     modules: Modules = Field(
         Modules.model_construct(), description="Versions of the registry's modules."
@@ -89,3 +122,42 @@ class Workspaces(Section):
     provisioner_tags: dict[str, str] = Field(
         default_factory=no_map, description="Which provisioners build the templates, by their tags."
     )
+
+    def claude_code_module(self, coder: Number | None) -> str:
+        """Return the release of the module claude-code that the templates get.
+
+        What the stack says decides: the module's release, its wiring, or Tasks, which only wiring
+        4 has. Else Coder's release decides; one that is not known counts as new.
+
+        Args:
+            coder: the deployment's release.
+        """
+        if self.modules.claude_code is not None:
+            return self.modules.claude_code
+        if self.claude_code.module is not None:
+            return CLAUDE_CODE[self.claude_code.module]
+        old = coder is not None and coder < MODULE_5_SINCE
+        return CLAUDE_CODE[4 if self.tasks or old else 5]
+
+    def wiring_problem(self, coder: Number | None = None) -> tuple[str, object, str] | None:
+        """Return the key, value and words of what does not go together; None if all does.
+
+        Args:
+            coder: the deployment's release, which decides where the stack does not.
+        """
+        module, release = self.claude_code.module, self.modules.claude_code
+        if module and release and wiring_of(release) != module:
+            return (
+                "modules.claudeCode",
+                release,
+                f"is no release of module {module}, which claudeCode.module names: leave one out",
+            )
+        program = self.claude_code.program
+        if problem := program_problem(program):
+            return "claudeCode.program.path", program and program.path, problem
+        wiring = wiring_of(self.claude_code_module(coder))
+        if self.tasks and wiring == 5:
+            return "tasks", True, "module 5 has no Tasks: remove it, or set claudeCode.module: 4"
+        if problem := wiring_problem(wiring, self.boundary, program):
+            return "boundary", self.boundary and self.boundary.title, problem
+        return None

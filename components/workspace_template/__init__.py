@@ -2,10 +2,7 @@
 
 from components.workspace_template.args import (
     AutoStop,
-    Firewall,
     GroupAccess,
-    ModuleVersions,
-    ProviderVersions,
     Schedule,
     SizeChoice,
     Sizes,
@@ -13,6 +10,7 @@ from components.workspace_template.args import (
 )
 from components.workspace_template.component import WorkspaceTemplate
 from components.workspace_template.render import RenderedTemplate, render
+from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 
 __all__ = [
     "AutoStop",

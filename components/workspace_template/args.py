@@ -4,46 +4,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 import pulumi
 
-from components import releases, syntax
+from components import syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
 from components.claude_code import ClaudePolicy, tasks_problem
 from components.errors import ArgsError, refuse
+from components.programs import Program
+from components.workspace_template.wiring import (
+    Firewall,
+    ModuleVersions,
+    ProviderVersions,
+    firewall_problems,
+    version_problems,
+    wiring_problems,
+)
 
-JailType = Literal["landjail", "nsjail"]
 PortShareLevel = Literal["owner", "authenticated", "organization", "public"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Role = Literal["admin", "use"]
 
-PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
-
 _PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _STACK_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-
-
-@dataclass(frozen=True)
-class Firewall:
-    """Boundary switched on for a template.
-
-    Args:
-        config: the text of Boundary's configuration file, from boundary.render_config.
-        jail_type: `landjail` (Landlock, Linux 6.7 or newer) or `nsjail` (network namespace; the
-            workspace's container gets NET_ADMIN).
-        policy: the rules behind `config`, from Policy.to_json; kept in the stack's state so that
-            the next preview can say what changes for people.
-        boundary_version: release of the standalone binary, such as `v0.9.0`. With `latest` the
-            same template is another firewall as soon as there is a newer one.
-    """
-
-    config: str
-    jail_type: JailType = "landjail"
-    policy: Sequence[Mapping[str, str]] = ()
-    boundary_version: str = releases.BOUNDARY
 
 
 @dataclass(frozen=True)
@@ -66,32 +52,6 @@ class Sizes:
     cpu: SizeChoice = SizeChoice((2, 4, 8), 4)
     memory: SizeChoice = SizeChoice((4, 8, 16), 8)
     disk_size: SizeChoice = SizeChoice((10, 20, 50), 20)
-
-
-@dataclass(frozen=True)
-class ModuleVersions:
-    """Versions of the modules from registry.coder.com.
-
-    Args:
-        claude_code: 4.7 or a later 4; 5.0 renames enable_aibridge and drops task_app_id.
-        code_server: any release.
-    """
-
-    claude_code: str = "4.7.3"
-    code_server: str = "1.3.1"
-
-
-@dataclass(frozen=True)
-class ProviderVersions:
-    """Versions of the Terraform providers, exactly as Terraform is to install them.
-
-    Args:
-        coder: coder/coder; 2.13 brought what tasks.tf reads of a Task.
-        kubernetes: hashicorp/kubernetes.
-    """
-
-    coder: str = releases.CODER_PROVIDER
-    kubernetes: str = releases.KUBERNETES_PROVIDER
 
 
 @dataclass(frozen=True)
@@ -149,7 +109,7 @@ class WorkspaceTemplateArgs:
     """One template of a Coder deployment.
 
     Args:
-        stack: name of the stack; the template is rendered under build/templates/STACK/NAME.
+        stack: name of the stack.
         name: the template's name in Coder, part of URLs.
         namespace: Kubernetes namespace of the workspaces.
         image: container image of a workspace.
@@ -161,8 +121,9 @@ class WorkspaceTemplateArgs:
         gitlab_external_auth_id: id of GitLab among coderd's external authentication providers.
         sizes: what an owner can choose.
         git_credentials: the agent's key may ask Coder for the owner's GitLab token and ssh key.
-        tasks: wire Coder Tasks. Deprecated by Coder as of 2.34.
+        tasks: wire Coder Tasks, which only module 4 has. Gone from Coder as of 2.38.
         claude_policy: managed settings of Claude Code, None for none.
+        claude_program: a Claude Code in the image or at an address, None for its installer's.
         agent_variables: the stack's own agent variables; see AgentEnv for what is refused.
         module_versions: versions of the modules from Coder's registry.
         provider_versions: versions of the Terraform providers.
@@ -179,7 +140,10 @@ class WorkspaceTemplateArgs:
             (Coder 2.37 or newer). None: not with a firewall, else Coder's own default, yes.
         deprecation_message: shown to people and stops new workspaces.
         provisioner_tags: which provisioners may build the template.
-        project_root: directory of Pulumi.yaml, in which the coderd provider runs.
+        directory: where the rendered template goes, relative to the project's root;
+            build/templates/STACK/NAME if empty. What else is in it is removed; a directory with
+            files and no template is refused.
+        project_root: directory of Pulumi.yaml, in which programs and the coderd provider run.
     """
 
     stack: str
@@ -189,27 +153,29 @@ class WorkspaceTemplateArgs:
     firewall: Firewall | None
     display_name: str = ""
     description: str = ""
-    icon: str = "/icon/claude.svg"
+    icon: pulumi.Input[str] = "/icon/claude.svg"
     use_kubeconfig: bool = False
     gitlab_external_auth_id: str = "gitlab"
     sizes: Sizes = Sizes()
     git_credentials: bool = True
-    tasks: bool = True
+    tasks: bool = False
     claude_policy: ClaudePolicy | None = None
+    claude_program: Program | None = None
     agent_variables: Mapping[str, str] = field(default_factory=dict)
-    module_versions: ModuleVersions = ModuleVersions()
-    provider_versions: ProviderVersions = ProviderVersions()
+    module_versions: ModuleVersions = field(default_factory=ModuleVersions)
+    provider_versions: ProviderVersions = field(default_factory=ProviderVersions)
     access: tuple[GroupAccess, ...] | None = None
     schedule: Schedule = Schedule()
     organization_id: pulumi.Input[str] | None = None
     max_port_share_level: PortShareLevel | None = None
-    require_active_version: bool | None = None
-    cancel_workspace_jobs: bool | None = None
-    classic_parameter_flow: bool | None = None
+    require_active_version: pulumi.Input[bool] | None = None
+    cancel_workspace_jobs: pulumi.Input[bool] | None = None
+    classic_parameter_flow: pulumi.Input[bool] | None = None
     agents_allowed: bool | None = None
-    deprecation_message: str | None = None
+    deprecation_message: pulumi.Input[str] | None = None
     provisioner_tags: Mapping[str, str] = field(default_factory=dict)
-    project_root: Path = PROJECT_ROOT
+    directory: str = ""
+    project_root: Path = Path()
 
     def __post_init__(self) -> None:
         refuse(f"template {self.name!r}", self._problems())
@@ -245,6 +211,8 @@ class WorkspaceTemplateArgs:
             found.append(f"the description is longer than {syntax.DESCRIPTION_LENGTH} characters")
         if not _STACK_NAME.match(self.stack):
             found.append(f"stack {self.stack!r} is no stack name")
+        if problem := _directory_problem(self.directory):
+            found.append(f"directory {self.directory!r} {problem}")
         if not syntax.is_label(self.namespace):
             found.append(f"namespace {self.namespace!r} is no Kubernetes namespace")
         if not syntax.is_image(self.image):
@@ -256,16 +224,30 @@ class WorkspaceTemplateArgs:
                 f"port share level {self.max_port_share_level!r} is not one of "
                 + ", ".join(_PORT_SHARE_LEVELS)
             )
-        found += _firewall_problems(self.firewall)
+        found += firewall_problems(self.firewall)
         if problem := tasks_problem(self.claude_policy, tasks=self.tasks):
             found.append(problem)
+        found += wiring_problems(
+            self.module_versions, self.firewall, self.claude_program, tasks=self.tasks
+        )
         found += _size_problems(self.sizes)
-        found += _version_problems(self.module_versions, self.provider_versions)
+        found += version_problems(self.module_versions, self.provider_versions)
         found += _access_problems(self.access or ())
         found += _schedule_problems(self.schedule)
         if not self.firewall or self.firewall.jail_type in JAIL_TYPES:
             found += _agent_env_problems(self)
         return found
+
+
+def _directory_problem(directory: str) -> str:
+    path = PurePosixPath(directory)
+    if path.is_absolute():
+        return "is absolute: another machine would make another template of it"
+    if ".." in path.parts:
+        return "leads out of the project"
+    if directory and not path.parts:
+        return "is the project itself, whose other files would be removed"
+    return ""
 
 
 def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:
@@ -274,22 +256,6 @@ def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:
     except ArgsError as error:
         return error.problems
     return ()
-
-
-def _firewall_problems(firewall: Firewall | None) -> list[str]:
-    if firewall is None:
-        return []
-    found = []
-    if firewall.jail_type not in JAIL_TYPES:
-        found.append(f"jail type {firewall.jail_type!r} is not one of {', '.join(JAIL_TYPES)}")
-    if not firewall.config.strip():
-        found.append("the firewall's configuration is empty, with which Boundary does not start")
-    if not releases.is_boundary(firewall.boundary_version):
-        found.append(
-            f"boundary version {firewall.boundary_version!r} is no release such as v0.9.0, "
-            "nor latest"
-        )
-    return found
 
 
 def _size_problems(sizes: Sizes) -> list[str]:
@@ -302,22 +268,6 @@ def _size_problems(sizes: Sizes) -> list[str]:
             found.append(f"{what} options {choice.options} name a size twice")
         if choice.default not in choice.options:
             found.append(f"{what} default {choice.default} is not among {choice.options}")
-    return found
-
-
-def _version_problems(versions: ModuleVersions, providers: ProviderVersions) -> list[str]:
-    found = []
-    if not releases.is_claude_code_module(versions.claude_code):
-        found.append(
-            f"module claude-code {versions.claude_code!r} is not 4.7.0 or a later 4: "
-            "5.0 drops task_app_id and renames enable_aibridge"
-        )
-    if not releases.is_release(versions.code_server):
-        found.append(f"module code-server {versions.code_server!r} is no version such as 1.3.1")
-    if not releases.is_coder_provider(providers.coder):
-        found.append(f"provider coder {providers.coder!r} is not 2.13.0 or newer")
-    if not releases.is_kubernetes_provider(providers.kubernetes):
-        found.append(f"provider kubernetes {providers.kubernetes!r} is not 2.23.0 or newer")
     return found
 
 

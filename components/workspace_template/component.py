@@ -99,6 +99,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "agentsAllowed": args.lets_agents_in,
                 "claudePolicy": list(args.claude_policy.statements()) if args.claude_policy else [],
                 "pins": dict(rendered.pins),
+                "tasks": args.tasks,
                 # Reviews read from the state what is deployed now.
                 "policy": self.policy,
                 "agentEnv": self.agent_env,

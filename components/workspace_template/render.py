@@ -13,17 +13,20 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from components.workspace_template.args import (
-    ModuleVersions,
-    ProviderVersions,
-    WorkspaceTemplateArgs,
-)
+from components import releases
+from components.errors import refuse
+from components.programs import Program
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.wiring import ModuleVersions, ProviderVersions
 
 SOURCE: Final = Path(__file__).parent / "terraform"
 BUILD: Final = PurePosixPath("build/templates")
 
+AGENT_ENV: Final = "agent_env.json"
+"""The first file of every template, by name, and so the first to be written."""
 _TASKS: Final = "tasks.tf"
 _WITHOUT_TASKS: Final = "without_tasks.tf"
+_WIRINGS: Final = {4: "claude_code_4.tf", 5: "claude_code_5.tf"}
 _OF_FIREWALL: Final = frozenset(
     {
         "claude_in_jail.sh",
@@ -33,6 +36,7 @@ _OF_FIREWALL: Final = frozenset(
         "write_boundary_config.sh",
     }
 )
+_INSTALL_SCRIPT: Final = "install_programs.sh"
 _MANAGED_SCRIPT: Final = "write_managed_settings.sh"
 _PROVIDERS: Final = {"coder": "coder/coder", "kubernetes": "hashicorp/kubernetes"}
 
@@ -63,9 +67,16 @@ class RenderedTemplate:
 
         Raises:
             OSError: the directory cannot be written.
+            ArgsError: it holds files, and no template: whatever else is in a template's is removed.
         """
         directory = root / self.directory
         directory.mkdir(parents=True, exist_ok=True)
+        others = sorted(each.name for each in directory.iterdir() if each.name[0] != ".")
+        if others and AGENT_ENV not in others:
+            refuse(
+                "template",
+                [f"directory {self.directory} holds {others[0]} and no template: name another"],
+            )
         for entry in directory.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -78,15 +89,16 @@ class RenderedTemplate:
 
 def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
     """Render a template; nothing is written and nothing but the HCL source is read."""
-    files = {
-        name: content
-        for name, content in _source().items()
-        if name != (_WITHOUT_TASKS if args.tasks else _TASKS)
-        and (args.firewall is not None or name not in _OF_FIREWALL)
-        and (args.claude_policy is not None or name != _MANAGED_SCRIPT)
+    left_out = {
+        _WITHOUT_TASKS if args.tasks else _TASKS,
+        *(name for wiring, name in _WIRINGS.items() if wiring != args.module_versions.wiring),
+        *(_OF_FIREWALL if args.firewall is None else ()),
+        *(() if args.claude_policy else (_MANAGED_SCRIPT,)),
+        *(() if _installs(args) else (_INSTALL_SCRIPT,)),
     }
+    files = {name: content for name, content in _source().items() if name not in left_out}
     files["sizes.json"] = _json(asdict(args.sizes))
-    files["agent_env.json"] = args.agent_env.to_json().encode()
+    files[AGENT_ENV] = args.agent_env.to_json().encode()
     if args.claude_policy is not None:
         files["managed-settings.json"] = args.claude_policy.to_json().encode()
     if overridden := _versions(args):
@@ -101,12 +113,17 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
     }
     if args.firewall is not None:
         files["boundary.yaml"] = args.firewall.config.encode()
-        variables["boundary_version"] = args.firewall.boundary_version
+        variables["boundary_version"] = releases.boundary_tag(args.firewall.boundary_version)
         variables["jail_type"] = args.firewall.jail_type
+        variables |= _program("boundary", args.firewall.program)
+        for name in ("no_user_namespace", "seccomp_unconfined"):
+            if getattr(args.firewall, name):
+                variables[name] = "true"
+    variables |= _program("claude", args.claude_program)
     files = dict(sorted(files.items()))
     variables = dict(sorted(variables.items()))
     return RenderedTemplate(
-        directory=BUILD / args.stack / args.name,
+        directory=PurePosixPath(args.directory or BUILD / args.stack / args.name),
         files=files,
         variables=variables,
         digest=_digest(files, variables, args.provisioner_tags),
@@ -119,10 +136,23 @@ def _source() -> Mapping[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(SOURCE.iterdir()) if path.is_file()}
 
 
+def _installs(args: WorkspaceTemplateArgs) -> bool:
+    """Whether the template fetches or records a program itself, which no module does then."""
+    own_claude = args.claude_program is not None and args.claude_program.url is not None
+    if args.firewall is None:
+        return own_claude
+    return own_claude or args.module_versions.wiring == 5 or args.firewall.program is not None
+
+
+def _program(name: str, program: Program | None) -> dict[str, str]:
+    given = program.model_dump(exclude_none=True) if program else {}
+    return {f"{name}_{key}": value for key, value in given.items()}
+
+
 def _versions(args: WorkspaceTemplateArgs) -> dict[str, Any]:
     """Return the versions that are not the HCL's own; an override file changes literals."""
     overridden: dict[str, Any] = {}
-    if args.module_versions != ModuleVersions():
+    if args.module_versions != ModuleVersions(releases.CLAUDE_CODE[args.module_versions.wiring]):
         modules = asdict(args.module_versions).items()
         overridden["module"] = {name: {"version": version} for name, version in modules}
     if args.provider_versions != ProviderVersions():
@@ -138,10 +168,15 @@ def _versions(args: WorkspaceTemplateArgs) -> dict[str, Any]:
 
 def _pins(args: WorkspaceTemplateArgs) -> dict[str, str]:
     providers, modules = args.provider_versions, args.module_versions
+    own = {
+        "Boundary's program": args.firewall.program if args.firewall else None,
+        "Claude Code's program": args.claude_program,
+    }
     return {
         "image": args.image,
         **({"Boundary": args.firewall.boundary_version} if args.firewall else {}),
-        "module claude-code": modules.claude_code,
+        **{name: program.title for name, program in own.items() if program},
+        releases.CLAUDE_CODE_PIN: modules.claude_code,
         "module code-server": modules.code_server,
         "provider coder/coder": providers.coder,
         "provider hashicorp/kubernetes": providers.kubernetes,

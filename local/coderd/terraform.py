@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from local.coderd.expressions import code, expressions
+
 MAX_ARCHIVE_BYTES: Final = 10 << 20
 """The largest unpacked file; Untar in coder's provisionersdk/archive.go."""
 
@@ -26,14 +28,6 @@ _FILE: Final = re.compile(
     r'(?<![\w.])(?:file|templatefile|filebase64)\(\s*"\$\{path\.module\}/([^"$]+)"'
 )
 _CONDITION: Final = re.compile(r"\$\{\s*var\.(\w+)\s*\?")
-_TEMPLATE: Final = re.compile(
-    r"""(?:\$\$\{|%%\{|\\.)|(?P<enter_code>[$%]\{)|(?P<leave>")|(?P<text>.)""", re.DOTALL
-)
-_CODE: Final = re.compile(
-    r"""(?P<heredoc><<-?\s*(?P<word>\w+)\n)|(?P<enter_template>")|(?P<enter_code>\{)|(?P<leave>\})"""
-    r"""|(?P<code>.)""",
-    re.DOTALL,
-)
 
 
 class ArchiveError(Exception):
@@ -71,7 +65,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TemplatePlan:
     """What an import found: errors, or what the template is made of."""
 
     errors: tuple[Diagnostic, ...] = ()
@@ -116,7 +110,7 @@ def unpack(archive: bytes) -> dict[str, bytes]:
     return files
 
 
-def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> Plan:
+def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> TemplatePlan:
     """Check a template's files.
 
     Args:
@@ -127,7 +121,7 @@ def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> Plan:
         name: files[name] for name in sorted(files) if "/" not in name and name.endswith(".tf")
     }
     if not sources and not any("/" not in name and name.endswith(".tf.json") for name in files):
-        return Plan(
+        return TemplatePlan(
             errors=(
                 Diagnostic(
                     "No configuration files",
@@ -144,7 +138,7 @@ def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> Plan:
             module.errors.append(parsed)
         else:
             _collect(module, name, parsed)
-            texts[name] = list(_code(parsed))
+            texts[name] = list(code(parsed))
     variables = tuple(_variable(name, body) for (name,), body in module.of("variable").items())
     known = {item.name: values.get(item.name, item.default) for item in variables}
     if not module.errors:
@@ -154,9 +148,9 @@ def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> Plan:
             _check_files(module, name, pieces, source, names=files.keys(), known=known)
     _check_values(module, variables, values)
     if module.errors:
-        return Plan(errors=tuple(module.errors))
+        return TemplatePlan(errors=tuple(module.errors))
     missing = tuple(item.name for item in variables if item.required and item.name not in values)
-    return Plan(
+    return TemplatePlan(
         missing=missing,
         variables=variables,
         external_auth=tuple(_external_auth(module, known)),
@@ -235,60 +229,11 @@ def _bare(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _code(value: Any) -> Iterator[str]:
-    """The text of every expression in a parsed tree."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _code(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _code(item)
-    elif isinstance(value, str):
-        yield value
-
-
-def _expressions(text: str) -> str:
-    """The code in a value, with the text of strings left out but not what they interpolate."""
-    quoted = text.startswith('"') and not text.startswith('"<<')
-    inside = [_CODE if quoted else _TEMPLATE]
-    found: list[str] = []
-    at = 0
-    while at < len(text):
-        token = inside[-1].match(text, at)
-        if token is None:
-            break
-        at = token.end()
-        match token.lastgroup:
-            case "heredoc":
-                body, at = _heredoc(text, token)
-                found.append(_expressions(f'"<<{body}'))
-            case "enter_code":
-                inside.append(_CODE)
-                found.append(" {")
-            case "enter_template":
-                inside.append(_TEMPLATE)
-                found.append('"')
-            case "leave" if len(inside) > 1:
-                inside.pop()
-                found.append(f" {token[0]}")
-            case "code":
-                found.append(token[0])
-    return "".join(found)
-
-
-def _heredoc(text: str, opening: re.Match[str]) -> tuple[str, int]:
-    word = re.escape(opening["word"])
-    end = re.compile(rf"^\s*{word}\s*$", re.MULTILINE).search(text, opening.end())
-    if end is None:
-        return text[opening.end() :], len(text)
-    return text[opening.end() : end.start()], end.end()
-
-
 def _check_references(module: _Module, file: str, pieces: list[str], source: str) -> None:
     prefixes = {kind.partition("_")[0] for kind, _ in module.of("resource")}
     seen: set[str] = set()
     for piece in pieces:
-        code = _expressions(piece)
+        code = expressions(piece)
         for match in _REFERENCE.finditer(code):
             problem = _undeclared(module, *match.groups())
             if problem and match[0] not in seen:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +28,8 @@ from urllib.parse import urlsplit
 from local.workspace import names
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
+# Where module 4 is called, which starts Claude Code; module 5 starts nothing.
+_MODULE_4: Final = "claude_code_4.tf"
 _END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 
@@ -36,9 +40,15 @@ _CLAUDE: Final = """\
 echo "stand-in for Claude Code"
 while :; do sleep 1; done
 """
-# In place of a name server that knows the access URL's host; Boundary's stand-in does the same.
+# In place of a name server that knows the access URL's host; Boundary's stand-in does the same. And
+# of GitHub, for a template that fetches Boundary's release itself.
 _CURL: Final = """\
 #!/bin/sh
+for address; do :; done
+case $address in https://github.com/coder/boundary/releases/*)
+  while [ "$1" != -o ]; do shift; done
+  exec cp "{release}" "$2"
+esac
 [ -n "$http_proxy" ] && exec {curl} "$@"
 exec {curl} --connect-to "${{LOCAL_WORKSPACE_CODERD%%=*}}:${{LOCAL_WORKSPACE_CODERD#*=}}" "$@"
 """
@@ -89,7 +99,7 @@ class Workspace:
     def start(
         self, files: Mapping[str, bytes], variables: Mapping[str, str], coderd: Coderd
     ) -> None:
-        """Lay it out as the template says, and start Claude Code as its module does.
+        """Lay it out as the template says, and start Claude Code if its module does.
 
         Args:
             files: the template version's.
@@ -103,18 +113,23 @@ class Workspace:
             folder.mkdir(parents=True, exist_ok=True)
         _write(programs / "claude", _CLAUDE)
         _write(programs / "hostname", _HOSTNAME)
-        _write(programs / "curl", _CURL.format(curl=shutil.which("curl") or "/usr/bin/curl"))
+        release = self.folder / "boundary.tar.gz"
+        curl = _CURL.format(curl=shutil.which("curl") or "/usr/bin/curl", release=release)
+        _write(programs / "curl", curl)
         # A login shell begins with a PATH of the system's own.
         (self.home / ".profile").write_text(f'PATH="{programs}:$PATH"\n')
-        if confined:
+        starts_claude = _MODULE_4 in files
+        if confined and starts_claude:
             _write(programs / "boundary", _boundary())
+        elif confined:
+            _pack(release, "boundary-linux-any", _boundary())
         environment = self._environment(files, confined, coderd)
         kept = self.folder / "environment.json"
         kept.touch(mode=0o600)
         kept.write_text(json.dumps(environment))
         if confined:
-            _run_policy_scripts(files, environment)
-        if not confined:
+            _run_policy_scripts(files, variables, environment)
+        if not confined or not starts_claude:
             # Workspaces of this machine see each other's processes, which those of pods do not.
             return
         command = ["boundary", "--", "claude"]
@@ -169,7 +184,7 @@ class Workspace:
         config = self.home / ".config" / "coder_boundary" / "config.yaml"
         return {
             **{name: entry.get("value", "") for name, entry in given.items()},
-            "CLAUDE_API_KEY": coderd.token,
+            "CLAUDE_API_KEY" if _MODULE_4 in files else "ANTHROPIC_AUTH_TOKEN": coderd.token,
             "ANTHROPIC_BASE_URL": f"{coderd.access_url}/api/v2/aibridge/anthropic",
             **({"BOUNDARY_CONFIG": str(config)} if confined else {}),
             "HOME": str(self.home),
@@ -195,21 +210,40 @@ def _boundary() -> str:
     return f'#!/bin/sh\nPYTHONPATH="{_ROOT}" exec {stand_in}\n'
 
 
-def _run_policy_scripts(files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:
+def _run_policy_scripts(
+    files: Mapping[str, bytes], variables: Mapping[str, str], environment: Mapping[str, str]
+) -> None:
     """Run what boundary.tf makes of the template's scripts; managed settings are left out."""
     policy = files["boundary.yaml"]
+    installs = _MODULE_4 not in files
     wrapper = (
         files["claude_in_jail.sh"]
         .replace(b"@POLICY_SHA256@", hashlib.sha256(policy).hexdigest().encode())
         .replace(b"@SETTINGS_SHA256@", b"")
     )
+    put = (
+        files["put_claude_in_jail.sh"]
+        .replace(b"@WRAPPER_BASE64@", base64.b64encode(wrapper))
+        .replace(b"@RECORD_NAME@", b".boundary" if installs else b"")
+        .replace(b"@OWN_CLAUDE@", b"")
+    )
+    release = f"boundary_release='{variables.get('boundary_version', '')}'\n".encode()
     script = b"\n".join(
         [
-            files["put_claude_in_jail.sh"].replace(b"@WRAPPER_BASE64@", base64.b64encode(wrapper)),
+            put,
+            *([release + files["install_programs.sh"]] if installs else []),
             files["write_boundary_config.sh"].replace(b"@CONFIG_BASE64@", base64.b64encode(policy)),
         ]
     )
     subprocess.run(["bash", "-s"], input=script, env=environment, check=True, capture_output=True)
+
+
+def _pack(archive: Path, name: str, text: str) -> None:
+    """Write an archive as Boundary's makers release it: one program."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(text.encode()), 0o755
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.addfile(member, io.BytesIO(text.encode()))
 
 
 def _write(path: Path, text: str) -> None:

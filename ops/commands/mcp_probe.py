@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
 from components.errors import OperatorError
 from components.settings.mcp import McpServerSettings
 from ops import mcp_probe as probes
 from ops import project, stacks, terminal
 from ops.verification import plan
+
+_WORDS = {
+    True: "[green]passed[/green]",
+    False: "[red]failed[/red]",
+    None: "[yellow]not checked[/yellow]",
+}
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a server said: whether Coder will take it (None: not asked), and lines to show."""
+
+    slug: str
+    passed: bool | None
+    lines: tuple[str, ...]
 
 
 def mcp_probe(
@@ -21,30 +37,44 @@ def mcp_probe(
         list[str] | None,
         typer.Option("--server", metavar="SLUG", help="This server alone; may be given again."),
     ] = None,
+    url: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--url",
+            metavar="SLUG=URL",
+            help="Ask a server there instead, as through kubectl port-forward.",
+        ),
+    ] = None,
 ) -> None:
-    """Ask STACK's MCP servers what Coder will ask them, with the stack's own keys.
+    """Ask STACK's MCP servers what Coder will ask them, and for their tools.
 
-    Exit status: 0 when Coder will take every one, else 1.
+    Exit status: 0 when Coder will take every one and each allowed tool exists, 1 when not, 3 when
+    one could not be asked because each person proves who they are.
     """
     from ops import engine
 
     with terminal.reported():
-        _servers(stack, server or ())
+        servers = _servers(stack, server or (), url or ())
         with engine.session(stack, terminal.progress) as ready:
             results = [
-                _probe(each, ready.stack.get_config(
-                    f"{project.PROJECT}:secrets.mcp.{each.slug}", path=True
-                ).value)
-                for each in _servers(stack, server or ())
+                _ask(settings, elsewhere, ready.stack.get_config(
+                    f"{project.PROJECT}:secrets.mcp.{settings.slug}", path=True
+                ).value if settings.auth_type == "api_key" else None)
+                for settings, elsewhere in servers
             ]  # fmt: skip
-    for slug, accepted, said in results:
-        word = "[green]passed[/green]" if accepted else "[red]failed[/red]"
-        terminal.console.print(f"  {word}      {slug:<26} ", end="")
-        terminal.console.print(said, markup=False, soft_wrap=True)
-    raise typer.Exit(0 if all(accepted for _, accepted, _ in results) else 1)
+    for result in results:
+        first, *more = result.lines
+        terminal.console.print(f"  {_WORDS[result.passed]}      {result.slug:<26} ", end="")
+        terminal.console.print(first, markup=False, soft_wrap=True)
+        for line in more:
+            terminal.console.print(f"    {line}", markup=False, soft_wrap=True)
+    outcomes = {result.passed for result in results}
+    raise typer.Exit(1 if False in outcomes else 3 if None in outcomes else 0)
 
 
-def _servers(stack: str, only: Sequence[str]) -> list[McpServerSettings]:
+def _servers(
+    stack: str, only: Sequence[str], urls: Sequence[str]
+) -> list[tuple[McpServerSettings, str | None]]:
     settings = stacks.settings(stack)
     try:
         servers = plan.mcp_servers(settings, stack, only)
@@ -52,15 +82,53 @@ def _servers(stack: str, only: Sequence[str]) -> list[McpServerSettings]:
         raise OperatorError(str(error)) from None
     if not servers:
         raise OperatorError(f"stack {stack} has no MCP servers")
-    return servers
+    elsewhere = _elsewhere(urls, {each.slug for each in servers})
+    return [(each, elsewhere.get(each.slug)) for each in servers]
 
 
-def _probe(server: McpServerSettings, key: str) -> tuple[str, bool, str]:
-    headers = {"Authorization": authorization_value(key)}
-    if server.read_only:
-        headers[READ_ONLY_HEADER] = "true"
+def _elsewhere(urls: Sequence[str], slugs: set[str]) -> Mapping[str, str]:
+    found = {}
+    for text in urls:
+        slug, _, url = text.partition("=")
+        if not url or slug not in slugs:
+            raise OperatorError(
+                f"--url {text}: must be SLUG=URL, with one of {', '.join(sorted(slugs))}"
+            )
+        found[slug] = url
+    return found
+
+
+def _ask(server: McpServerSettings, elsewhere: str | None, key: str | None) -> _Outcome:
+    if server.personal:
+        why = f"each person proves who they are (authType {server.auth_type}): try it in a chat"
+        return _Outcome(server.slug, None, (why,))
+    url, headers = elsewhere or server.url, server.headers(key)
     try:
-        result = probes.probe(server.url, headers)
+        result = probes.probe(url, headers)
+        if not result.accepted:
+            return _Outcome(server.slug, False, (str(result),))
+        there = probes.tools(url, headers)
     except probes.ProbeError as error:
-        return server.slug, False, str(error)
-    return server.slug, result.accepted, str(result)
+        forward = _port_forward(server) if server.in_cluster and not elsewhere else ()
+        return _Outcome(server.slug, False, (str(error), *forward))
+    missing = [tool for tool in server.tools if tool not in there]
+    allowed = [f"allowed: {', '.join(tool for tool in there if tool in server.tools)}"]
+    if not server.tools:
+        allowed = ["every tool is allowed: mcpServers.tools would name those that agents may call"]
+    absent = [f"allowed and not there: {', '.join(missing)}"] if missing else []
+    others = [tool for tool in there if tool not in server.tools]
+    return _Outcome(
+        server.slug,
+        not missing,
+        (str(result), *absent, *allowed, *([f"others: {', '.join(others)}"] if others else [])),
+    )
+
+
+def _port_forward(server: McpServerSettings) -> tuple[str]:
+    parts = urlsplit(server.url)
+    name, namespace = (parts.hostname or "").split(".")[:2]
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return (
+        f"it is a Service of the cluster: `kubectl -n {namespace} port-forward service/{name} "
+        f"8000:{port}`, then --url {server.slug}={parts.scheme}://127.0.0.1:8000{parts.path}",
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from components import arguments, kubeconfig
+from components import kubeconfig
 from components.settings.model import Settings
 from ops import engine, project, stacks
 from ops.verification import plan, services
@@ -18,6 +18,7 @@ from ops.verification.cluster import Cluster
 from ops.verification.deployment import Deployment
 from ops.verification.mcp import Server
 from ops.verification.session import Context
+from program.plan import dashboards
 
 TOKEN: Final = "CODER_SESSION_TOKEN"  # noqa: S105  the name of a variable
 
@@ -111,8 +112,6 @@ def context(asked: Asked, reached: Access, deployment: Deployment) -> Context:
         servers=[
             Server(each, keys.get(each.slug)) for each in plan.mcp_servers(settings, asked.stack)
         ],
-        services=services.connected(
-            there, arguments.dashboards(settings).context, deployment.redaction
-        ),
+        services=services.connected(there, dashboards(settings).context, deployment.redaction),
         cluster=Cluster(partial(kubeconfig.client, settings.kubernetes.context)),
     )

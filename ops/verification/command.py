@@ -28,7 +28,7 @@ from ops.verification.deployment import Deployment
 from ops.verification.model import SIGNING_KEY, Failed, Group, Outcome, Result
 from ops.verification.redaction import Redaction
 from ops.verification.run import Run, ended_by
-from ops.verification.state import State, StateError
+from ops.verification.state import RunState, StateError
 
 NOT_CHECKED: Final = 3
 _STYLES: Final = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.NOT_CHECKED: "yellow"}
@@ -156,7 +156,7 @@ def _run(
     stack: str, reached: Access, console: Console, groups: Sequence[Group], resume: bool
 ) -> Run:
     # What the results depend on: the settings, without secrets.
-    state = State(project.ROOT, stack, reached.settings.model_dump_json(exclude={"secrets"}))
+    state = RunState(project.ROOT, stack, reached.settings.model_dump_json(exclude={"secrets"}))
     if resume:
         console.print(f"{state.resume()} checks passed in the run that is resumed")
     wanted = set(groups)

@@ -28,7 +28,7 @@ _TYPED_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class JailAnswer:
     """What came of a request inside the jail.
 
     Attributes:
@@ -179,6 +179,8 @@ class Jail:
                 "see who started it; what a person with a shell can do is in docs/verify.md",
             )
         jailed = [fields for fields in processes if fields[1] == "jailed"]
+        if not jailed and self._facts.values().get("starts_claude") == "":
+            return "none runs, as module 5 starts none; jail.typed starts one"
         if not jailed:
             raise NotChecked(
                 "no Claude Code runs in the workspace by itself",
@@ -272,14 +274,14 @@ class Jail:
             raise Failed(f"GET /v1/models gets {shown}", "see the AI Gateway's providers in Coder")
         return "GET /v1/models gets 200"
 
-    def _answers(self) -> list[Answer]:
+    def _answers(self) -> list[JailAnswer]:
         answers = []
         for number, status, _, body, decisions, rule in self._jailed.of("request"):
             said = decisions.split()
             decision = said[-1] if said else ""
             if not decision and body.startswith(BLOCKED):
                 decision = "DENY"
-            answers.append(Answer(self._asked[int(number)], decision, status, rule))
+            answers.append(JailAnswer(self._asked[int(number)], decision, status, rule))
         return answers
 
 

@@ -12,7 +12,6 @@ from typing import Final
 from pydantic import BaseModel
 
 from components.coder.api import RefusedError
-from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
 from components.dashboards import logql
 from components.settings.mcp import McpServerSettings
 from ops import mcp_probe
@@ -45,8 +44,7 @@ class Server:
     @property
     def headers(self) -> dict[str, str]:
         """What Coder sends it."""
-        headers = {"Authorization": authorization_value(self.key)} if self.key else {}
-        return {**headers, READ_ONLY_HEADER: "true"} if self.settings.read_only else headers
+        return self.settings.headers(self.key)
 
 
 class _Registered(BaseModel):
@@ -167,6 +165,13 @@ class Mcp:
         return "coderd has not skipped it in 24 hours"
 
     def _needs_key(self) -> None:
+        if self._server.settings.personal:
+            raise NotChecked(
+                f"each person logs in to it (authType {self._server.settings.auth_type})",
+                "choose the server in a chat of Coder's and call one of its tools",
+            )
+        if self._server.settings.auth_type == "none":
+            return
         if self._server.key is None:
             raise NotChecked(
                 "its key is not known here: the stack's secrets were not read",

@@ -21,7 +21,7 @@ _BATCH: Final = 20
 _SHOWN: Final = 3
 _POINTS: Final = {"intervalMs": 60_000, "maxDataPoints": 100}
 # Grafana's own, which its backend fills in; a dashboard's variables are its frontend's to fill in.
-_VARIABLE: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$([A-Za-z]\w*)")
+_VARIABLE: Final = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$([A-Za-z]\w*)")
 
 _READABLE: Final = """
 SELECT c.relname AS relation, a.attname AS name
@@ -127,6 +127,8 @@ def role(grafana: Grafana, postgres: str) -> str:
     whole = {table.NAME for table in GRANTED_TABLES if not table.COLUMN_GRANT}
     names = ", ".join(f"'{table}'" for table in granted)
     there = _by_table(ask.rows(_COLUMNS.format(tables=names)))
+    for absent in {table.NAME for table in GRANTED_TABLES if table.OPTIONAL} - there.keys():
+        del granted[absent]
     readable = _by_table(ask.rows(_READABLE))
     wrong = [
         f"{table} is written to" for table in sorted(set(ask.rows(_WRITABLE).column("relation")))
@@ -268,7 +270,9 @@ def _first_values(dashboard: Mapping[str, Any]) -> dict[str, str]:
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:
     def value(found: re.Match[str]) -> str:
-        name = found[1] or found[2]
+        name = found[1] or found[3]
+        if name in variables and found[2] == "sqlstring":
+            return "'" + variables[name].replace("'", "''") + "'"
         return variables.get(name, found[0])
 
     return _VARIABLE.sub(value, text)

@@ -148,11 +148,17 @@ class Preflight:
         return "agents_allowed is false"
 
     def _kernel(self) -> str:
-        jails = {
-            walls.jail
+        confined = [
+            walls
             for each in self._confined
             if (walls := self.settings.firewall_of(each)) is not None
-        }
+        ]
+        jails = {walls.jail for walls in confined}
+        # nsjail does what Bottlerocket's seccomp profile forbids, but not with SYS_ADMIN.
+        held = any(
+            walls.jail == "nsjail" and not (walls.seccomp_unconfined or walls.no_user_namespace)
+            for walls in confined
+        )
         if not jails:
             raise NotChecked("no template has a firewall", "nothing to do")
         nodes = _asked(self.cluster.nodes)
@@ -166,8 +172,11 @@ class Preflight:
                 wrong.append(f"{node.name} has Linux {node.kernel}; landjail needs 6.7")
             if "nsjail" in jails and "Fargate" in node.image:
                 wrong.append(f"{node.name} is Fargate, which nsjail does not run on")
-            if "nsjail" in jails and "Bottlerocket" in node.image:
-                wrong.append(f"{node.name} is Bottlerocket; nsjail needs its seccomp unconfined")
+            if held and "Bottlerocket" in node.image:
+                wrong.append(
+                    f"{node.name} is Bottlerocket, on which nsjail needs "
+                    "firewall.seccompUnconfined, or firewall.noUserNamespace"
+                )
         if wrong:
             more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
             raise Failed(
@@ -238,10 +247,10 @@ class Preflight:
                 f"{', '.join(floating)}: the same template may be another one tomorrow",
                 "name a release",
             )
-        modules = workspaces.modules
+        module = workspaces.claude_code_module(self.deployment.known(self.settings).release)
         return (
-            f"Boundary {workspaces.boundary_version}, claude-code {modules.claude_code}, "
-            f"code-server {modules.code_server}, {workspaces.image}"
+            f"Boundary {workspaces.boundary_version}, claude-code {module}, "
+            f"code-server {workspaces.modules.code_server}, {workspaces.image}"
         )
 
 

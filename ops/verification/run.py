@@ -27,7 +27,7 @@ from ops.verification.model import (
     journal,
 )
 from ops.verification.redaction import Redaction
-from ops.verification.state import State
+from ops.verification.state import RunState
 from ops.verification.terminal import TerminalError
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Run:
 
     def __init__(
         self,
-        state: State,
+        state: RunState,
         redaction: Redaction,
         *,
         progress: Callable[[Result], None] = lambda _: None,

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from components import arguments
 from components.settings.model import Settings
 from components.settings.templates import Template
 from ops.verification import audit, catalogue, observability, path
@@ -23,6 +22,7 @@ from ops.verification.plan import Target
 from ops.verification.preflight import Preflight
 from ops.verification.run import Run
 from ops.verification.services import Services
+from program.plan import alerts
 
 _OF_WORKSPACES: Final = ("audit.denials", "audit.metrics")
 """Checks of the audit that belong to a workspace and are made while it is there."""
@@ -139,7 +139,7 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
         "audit.role": lambda: observability.role(services.needs_grafana, grafana.postgres_uid),
         "audit.coderd": lambda: audit.coderd_log(context.deployment, visits, ids),
         "audit.alerts": lambda: observability.alerts(
-            arguments.alerts(settings), services.prometheus, services.grafana_rules
+            alerts(settings), services.prometheus, services.grafana_rules
         ),
     }
     run.parallel([partial(run.take, check, "", step) for check, step in steps.items()])

@@ -44,7 +44,7 @@ class Leftover:
         return f"{self.owner}/{self.name}"
 
 
-class State:
+class RunState:
     """The state of one stack's run.
 
     Args:

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.coder.variables import AUDIT
-from components.coderd_env import AUDIT_VARIABLES, CoderdEnv, CoderdEnvArgs, EnvVar
+from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironment, CoderdEnvironmentArgs, EnvVar
 from components.errors import ArgsError
 from tests.components.recording import Recorder, record
 
@@ -17,18 +17,18 @@ PATCH = "kubernetes:apps/v1:DeploymentPatch"
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 
 
-def args(**given: Any) -> CoderdEnvArgs:
+def args(**given: Any) -> CoderdEnvironmentArgs:
     standard: dict[str, Any] = {
         "namespace": "coder",
         "secret_name": "coder-env",
         "variables": [EnvVar("A", "1")],
     }
-    return CoderdEnvArgs(**{**standard, **given})
+    return CoderdEnvironmentArgs(**{**standard, **given})
 
 
 def declare(**given: Any) -> Recorder:
     def program() -> dict[str, pulumi.Output[Any]]:
-        CoderdEnv("env", args(**given))
+        CoderdEnvironment("env", args(**given))
         return {}
 
     return record(program, {TOKEN: {"hex": "0123456789abcdef"}})[0]

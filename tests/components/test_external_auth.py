@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from components.coder.clone_urls import clone_url_regex
-from components.coderd_env import CoderdEnv, CoderdEnvArgs
+from components.coderd_env import CoderdEnvironment, CoderdEnvironmentArgs
 from components.errors import ArgsError
 from components.external_auth import (
     GitLabExternalAuth,
@@ -106,11 +106,11 @@ def test_several_providers_share_one_secret_where_a_chart_refers_to_it() -> None
 
 
 def test_credentials_stand_in_secrets_alone() -> None:
-    """With the CoderdEnv that takes the variables."""
+    """With the CoderdEnvironment that takes the variables."""
 
     def program() -> dict[str, pulumi.Output[Any]]:
         auth = GitLabExternalAuth("auth", args(secret_name="coder-external-auth"))
-        CoderdEnv("env", CoderdEnvArgs("coder", auth.variables, "coder-env"))
+        CoderdEnvironment("env", CoderdEnvironmentArgs("coder", auth.variables, "coder-env"))
         return {"callbacks": pulumi.Output.from_input(auth.callback_urls)}
 
     recorder, outputs = record(program, {"random:index/randomId:RandomId": {"hex": "00"}})

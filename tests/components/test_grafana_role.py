@@ -6,9 +6,9 @@ from components.grafana_role import GrafanaRole, GrafanaRoleArgs, RoleJob, role_
 from tests.components.recording import record
 
 
-def role(args):
+def role(args, **credentials):
     def program():
-        made = GrafanaRole("grafana-role", args)
+        made = GrafanaRole("grafana-role", args, **credentials)
         return {"script": made.script, "job": made.job}
 
     recorder, outputs = record(program, {"random:index/randomId:RandomId": {"hex": "0badcafe"}})
@@ -33,8 +33,8 @@ def test_without_a_job_the_script_is_there_for_the_databases_owner():
 
 
 def test_a_new_password_is_a_new_job():
-    args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"), password="s3cret")
-    recorder, _, _ = role(args)
+    args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"))
+    recorder, _, _ = role(args, password="s3cret")
     (made,) = recorder.of("Job")
     annotations = made["spec"]["template"]["metadata"]["annotations"]
     assert annotations["firewalled-coder/database-password-rotation"] == "0badcafe"

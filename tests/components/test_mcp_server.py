@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -15,12 +16,18 @@ from components.mcp_server import (
     GITHUB_URL,
     McpServer,
     McpServerArgs,
+    OAuth2Client,
     authorization,
 )
 from tests.components.recording import Recorder, record
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 KEY = "ghp-key-of-the-test"
+
+
+CLIENT = OAuth2Client(
+    "coder", "https://l.example/authorize", "https://l.example/token", scopes=("read", "issues")
+)
 
 
 def args(**given: Any) -> McpServerArgs:
@@ -57,7 +64,7 @@ def test_one_header_is_an_api_key() -> None:
     assert inputs == {
         "slug": "github",
         "displayName": "GitHub",
-        "url": "https://api.githubcopilot.com/mcp/",
+        "url": "https://api.githubcopilot.com/mcp/readonly",
         "transport": "streamable_http",
         "authType": "api_key",
         "apiKeyHeader": "Authorization",
@@ -193,6 +200,14 @@ def test_a_key_that_cannot_be_sent(key: str) -> None:
         ({"headers": {"X-Key": ""}}, "has no value"),
         ({"tool_allow_list": ("a",), "tool_deny_list": ("a",)}, "both allowed and denied"),
         ({"tool_allow_list": ("",)}, "a tool has no name"),
+        ({"auth_type": "basic"}, "headers, oauth2, user_oidc"),
+        ({"auth_type": "oauth2", "headers": {"K": "s3cr3t"}}, "no headers of one's own"),
+        ({"auth_type": "user_oidc", "url": "http://a.example.com/mcp"}, "in clear; use https"),
+        ({"oauth2": CLIENT}, "oauth2 is for auth_type oauth2"),
+        (
+            {"auth_type": "oauth2", "oauth2": replace(CLIENT, token_url="http://l.example/t")},
+            "token_url 'http://l.example/t' would send",
+        ),
     ],
 )
 def test_refused(given: dict[str, Any], message: str) -> None:
@@ -204,3 +219,42 @@ def test_refused(given: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/mcp", "http://localhost/mcp"])
 def test_this_machine_needs_no_https(url: str) -> None:
     assert args(url=url, headers={"K": "v"}).url == url
+
+
+def test_a_service_of_the_cluster_needs_no_https() -> None:
+    url = "http://mcp.tools.svc:8080/mcp"
+    assert args(url=url, headers={"K": "v"}, in_cluster=True).url == url
+
+
+def test_each_person_logs_in_at_the_servers_own() -> None:
+    inputs = server(
+        auth_type="oauth2",
+        oauth2=lambda: replace(CLIENT, client_secret=pulumi.Output.secret(KEY)),
+    )
+    assert inputs["authType"] == "oauth2"
+    assert inputs["oauth2ClientId"] == "coder"
+    assert inputs["oauth2AuthUrl"] == "https://l.example/authorize"
+    assert inputs["oauth2TokenUrl"] == "https://l.example/token"
+    assert inputs["oauth2Scopes"] == "read issues"
+    assert revealed(inputs["oauth2ClientSecretWo"]) == KEY
+    assert inputs["oauth2ClientSecretWoVersion"] == 7
+    assert not {"apiKeyHeader", "customHeadersWo", "oauth2RevocationUrl"} & inputs.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [
+        ({"auth_type": "user_oidc"}, set()),
+        # Coder asks the server where people log in.
+        ({"auth_type": "oauth2"}, set()),
+        # A public client.
+        (
+            {"auth_type": "oauth2", "oauth2": replace(CLIENT, scopes=())},
+            {"oauth2ClientId", "oauth2AuthUrl", "oauth2TokenUrl"},
+        ),
+    ],
+)
+def test_nothing_secret_goes_to_coder(given: dict[str, Any], keys: set[str]) -> None:
+    inputs = server(**given)
+    assert inputs["authType"] == given["auth_type"]
+    assert {key for key in inputs if key.startswith(("oauth2", "apiKey", "custom"))} == keys

@@ -141,6 +141,13 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ("grafana.lokiSelector", {"team": "x"}, "unknown stream label; there are app, namespace"),
         ("grafana.lokiSelector", {"app": "a`b"}, "must hold no backtick"),
         ("grafana.lokiTenant", "a b", 'lokiTenant = "a b": must be up to 150 of letters'),
+        ("grafana", {"lokiLabels": {"logger": "x"}}, "unknown stream label; there are app,"),
+        (
+            "grafana",
+            {"lokiLabels": {"pod": "my-pod"}},
+            "grafana.lokiLabels = \"pod: my-pod\": pod cannot be called 'my-pod'",
+        ),
+        ("grafana", {"lokiLabels": {"pod": "app"}}, "app and pod are both called 'app'"),
         ("verify", {"lokiTenant": "a b"}, "must be up to 150 of letters"),
         ("grafana", {"lokiUrl": None, "lokiTenant": "a"}, "and there is none: lokiUrl is null"),
         *(
@@ -165,6 +172,41 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
             "mcpServers",
             [{"slug": "a", "displayName": "G", "url": "http://a.example.com/"}],
             'mcpServers[0].url = "http://a.example.com/": would send the key in clear; use https',
+        ),
+        (
+            "mcpServers",
+            [{"slug": "a", "displayName": "G", "url": "http://a.b.example/", "inCluster": True}],
+            'mcpServers[0].url = "http://a.b.example/": is no Service of a cluster, such as',
+        ),
+        (
+            "mcpServers",
+            [{"slug": "a", "displayName": "G", "url": "https://a/", "authType": "user_oidc"}],
+            'mcpServers[0].readOnly = "true": Coder sends no header of ours with authType',
+        ),
+        (
+            "mcpServers",
+            [
+                {
+                    "slug": "a",
+                    "displayName": "G",
+                    "url": "https://a/readonly",
+                    "authType": "oauth2",
+                    "oauth2": {"clientId": "c", "authUrl": "https://l/", "tokenUrl": "http://l/t"},
+                }
+            ],
+            'mcpServers[0].oauth2.tokenUrl = "http://l/t": would send the key in clear; use https',
+        ),
+        (
+            "mcpServers",
+            [
+                {
+                    "slug": "a",
+                    "displayName": "G",
+                    "url": "https://a/",
+                    "oauth2": {"clientId": "c", "authUrl": "https://l/", "tokenUrl": "https://l/t"},
+                }
+            ],
+            "mcpServers[0].oauth2: is for authType oauth2, and this is api_key",
         ),
         (
             "externalAuth.providers",

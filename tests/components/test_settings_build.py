@@ -12,30 +12,22 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import pulumi
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components import arguments, external_auth
-from components.alerts.component import Alerts
 from components.coder.lookup import Known
-from components.coderd_env import CoderdEnv
 from components.dashboards.catalogue import CATALOGUE
-from components.dashboards.component import Dashboards
-from components.datasources import DataSources, object_name
-from components.external_auth import GitLabExternalAuth
-from components.grafana_role import GrafanaRole
-from components.mcp_server import McpServer
-from components.network.component import WorkspaceNetworkPolicy
+from components.datasources import object_name
 from components.network.manifests import network_policies
-from components.network.namespace import WorkspaceNamespace
 from components.settings.load import load
 from components.settings.model import Settings
 from components.settings.problems import SettingsError
-from components.workspace_template import WorkspaceTemplate, render
+from components.workspace_template import render
+from program import declare, plan
 from tests.components.recording import Recorder, record
 
 FULL: dict[str, Any] = {
@@ -214,33 +206,13 @@ def known_to(stack: Settings) -> Known:
     return Known("organization-id", groups, access_lists=True)
 
 
-def declare(stack: Settings, root: Path) -> Recorder:
+def declared(stack: Settings, root: Path) -> Recorder:
     """Declare all that the program declares; raises what a component raises."""
-    known = known_to(stack)
 
     def program() -> dict[str, Any]:
-        login = arguments.external_auth(stack)
-        if login is not None:
-            variables = arguments.coderd_env(
-                "dev", stack, GitLabExternalAuth("external-auth", login)
-            )
-            if variables is not None:
-                CoderdEnv("coderd", variables)
-        if (namespace := arguments.workspace_namespace(stack)) is not None:
-            WorkspaceNamespace("workspace-namespace", namespace)
-        if (network := arguments.network_policy(stack)) is not None:
-            WorkspaceNetworkPolicy("network", network)
-        for template in stack.templates:
-            args = arguments.workspace_template("dev", stack, template, known, root)
-            WorkspaceTemplate(template.name, args)
-        for server in stack.mcp_servers:
-            McpServer(server.slug, arguments.mcp_server(stack, server, known.organization_id))
-        sources = DataSources("data-sources", arguments.data_sources(stack))
-        role = arguments.grafana_role(stack, sources)
-        if role is not None:
-            GrafanaRole("grafana-role", role)
-        Dashboards("dashboards", arguments.dashboards(stack))
-        Alerts("alerts", arguments.alerts(stack))
+        args = plan.plan("dev", stack, known_to(stack), root)
+        options = pulumi.ResourceOptions()
+        declare.declare(args, options, options)
         return {}
 
     made = {
@@ -327,29 +299,18 @@ def build(stack: Settings, section: str, root: Path) -> None:
     """Make the arguments that a section reaches, and what is written from them."""
 
     async def made() -> None:
-        known = known_to(stack)
-        login = arguments.external_auth(stack)
-        if login is not None:
-            variables = [
-                each
-                for provider in login.providers
-                for each in external_auth.provider_variables(provider)
-            ]
-            arguments.coderd_env("dev", stack, SimpleNamespace(variables=variables))
-        for template in stack.templates:
-            render(arguments.workspace_template("dev", stack, template, known, root))
-        for server in stack.mcp_servers:
-            arguments.mcp_server(stack, server, known.organization_id)
-        arguments.workspace_namespace(stack)
-        if (network := arguments.network_policy(stack)) is not None:
-            check_blocks(network_policies(network))
+        args = plan.plan("dev", stack, known_to(stack), root)
+        for template in args.templates.values():
+            render(template)
+        if args.network_policy is not None:
+            check_blocks(network_policies(args.network_policy))
         if section in WITHOUT_GRAFANA:
             return
-        for uid in arguments.data_sources(stack).provisioning():
+        for uid in args.data_sources.provisioning():
             assert re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", object_name(uid))
-        arguments.alerts(stack).grafana_file()
-        arguments.alerts(stack).prometheus_rules()
-        CATALOGUE["agent-firewall"].json(arguments.dashboards(stack).context)
+        args.alerts.grafana_file()
+        args.alerts.prometheus_rules()
+        CATALOGUE["agent-firewall"].json(args.dashboards.context)
 
     asyncio.run(made())
 
@@ -386,12 +347,12 @@ def test_what_load_accepts_every_component_can_be_declared_of(
         stack = load("dev", made)
     except SettingsError:
         return
-    check_objects(declare(stack, tmp_path_factory.getbasetemp() / "build"))
+    check_objects(declared(stack, tmp_path_factory.getbasetemp() / "build"))
 
 
 def test_settings_that_hold_something_everywhere_are_accepted(tmp_path: Path) -> None:
     stack = load("dev", {**FULL, "secrets": secrets(FULL)})
-    recorder = declare(stack, tmp_path)
+    recorder = declared(stack, tmp_path)
     check_objects(recorder)
     kinds = {each.typ.rpartition(":")[2] for each in recorder.registered}
     assert kinds >= {"Template", "AgentsMcpServer", "DeploymentPatch", "Job", "PrometheusRule"}

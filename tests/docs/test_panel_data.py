@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from components.dashboards.catalogue import CATALOGUE
-from components.dashboards.context import DashboardContext
 from docs import panel_data
 from docs.panel_data import END, START, Data
 from tests.components.dashboards import (
     coder_figures,
+    gateway_figures,
     grafana,
     metric_figures,
     prometheus,
@@ -19,7 +19,7 @@ from tests.components.dashboards import (
     workspace_figures,
 )
 
-DASHBOARDS = [json.loads(spec.json(DashboardContext())) for spec in CATALOGUE.values()]
+DASHBOARDS = [json.loads(spec.json(panel_data.CONTEXT)) for spec in CATALOGUE.values()]
 PANELS = {
     (dashboard["uid"], panel["title"]): panel
     for dashboard in DASHBOARDS
@@ -28,6 +28,7 @@ PANELS = {
 }
 FIGURES = {
     **metric_figures.EXPECTED,
+    **gateway_figures.EXPECTED,
     **coder_figures.EXPECTED,
     **workspace_figures.EXPECTED,
 }
@@ -62,6 +63,14 @@ def test_every_panel_has_something_to_show(shown, key):
             assert data.rows
 
 
+def _repeated(title: str, each: series_deployment.Series) -> bool:
+    """Whether a panel shows a series: those of one preset alone, if it is made for each."""
+    return "$preset" not in title or each.labels.get("preset_name") in {
+        None,
+        panel_data.REPEATED["preset"],
+    }
+
+
 def test_single_numbers_are_the_figures_of_the_samples(shown):
     numbers = of_type("stat", "prometheus")
     numbers = [key for key in numbers if key[0] not in panel_data.CHOSEN]
@@ -74,9 +83,10 @@ def test_single_numbers_are_the_figures_of_the_samples(shown):
             series_deployment.END,
             panel_data.INTERVAL,
             series_deployment.STEP,
-            panel_data.variables(dashboard),
+            panel_data.variables_of(PANELS[uid, title], panel_data.variables(dashboard)),
         )
-        expected = FIGURES[uid, title, "A"](metric_figures.Figures(everything, view))
+        shown_of = [each for each in everything if _repeated(title, each)]
+        expected = FIGURES[uid, title, "A"](metric_figures.Figures(shown_of, view))
         if PANELS[uid, title]["fieldConfig"]["defaults"]["unit"] == "dateTimeFromNow":
             later = (END - series_deployment.END).total_seconds() * 1000
             expected = {k: v + later for k, v in expected.items()}

@@ -7,12 +7,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from components import arguments
 from components.alerts.component import AlertsArgs
 from components.dashboards.catalogue import CATALOGUE
 from components.grafana_role import role_sql
 from ops import dashboards, stacks
 from ops.cli import app
+from program import plan
 
 
 def run(*arguments: object):
@@ -26,8 +26,8 @@ def test_every_dashboard_and_the_roles_sql_are_written_for_the_stack(stack, tmp_
     assert done.exit_code == 0, done.output
     written = {file.name: file.read_text(encoding="utf-8") for file in directory.iterdir()}
     settings = stacks.settings(stack)
-    expected = arguments.dashboards(settings).render()
-    alerts = arguments.alerts(settings)
+    expected = plan.dashboards(settings).render()
+    alerts = plan.alerts(settings)
     assert yaml.safe_load(written.pop("prometheus-rule.yaml")) == alerts.prometheus_rule()
     assert yaml.safe_load(written["grafana-alerts.yaml"]) == alerts.grafana_rules()
     assert written == {
@@ -41,7 +41,7 @@ def test_every_dashboard_and_the_roles_sql_are_written_for_the_stack(stack, tmp_
 
 
 def test_the_files_are_those_of_the_stacks_own_names(tmp_path):
-    args = arguments.dashboards(stacks.settings("local"))
+    args = plan.dashboards(stacks.settings("local"))
     mine = dataclasses.replace(
         args, coder_namespace="coder-prod", loki_uid="loki-prod", dashboards=("agent-firewall",)
     )

@@ -17,7 +17,7 @@ from ops import deployed, engine, git, history, plan, preview, terminal, up
 from ops.assessment import StackPreview
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks", "stacks")
+CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "program", "sdks", "stacks")
 
 
 def quiet(_: str) -> None:

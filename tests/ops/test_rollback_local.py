@@ -20,7 +20,7 @@ from ops.hosted import Host, hosted
 from tests.ops.api_proxy import through
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "sdks")
+CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "program", "sdks")
 HCL = "components/workspace_template/terraform/main.tf"
 
 

@@ -23,12 +23,13 @@ from ops.cli import app
 from ops.project import ROOT
 from ops.verification.cluster import Cluster
 from ops.verification.evidence import DATA
-from ops.verification.state import State
+from ops.verification.state import RunState
 
 pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
-SUBJECTS = ("firewalled", "firewalled as a Task", "firewalled for developer")
-OPEN = ("claude-code", "claude-code as a Task", "claude-code for developer")
+SUBJECTS = ("firewalled", "firewalled for developer")
+OPEN = ("claude-code", "claude-code for developer")
+TASKS = {"workspaces": {"tasks": True}}
 JAIL = ("started", "policy", "claude", "typed", "allowed", "denied", "gateway", "tcp", "bind")
 SERVICES = ("GRAFANA", "LOKI", "PROMETHEUS")
 
@@ -79,13 +80,18 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
     """Return what runs the command on an environment of this module's own."""
     runs = tmp_path_factory.mktemp("runs")
 
-    def verify(environment: Environment, *arguments: str) -> Ended:
+    def verify(
+        environment: Environment, *arguments: str, changes: Mapping[str, Any] | None = None
+    ) -> Ended:
         with pytest.MonkeyPatch.context() as patch:
             for name in ("CODER_SESSION_TOKEN", *(f"{s}_{k}" for s in SERVICES
                                                   for k in ("URL", "TOKEN"))):  # fmt: skip
                 patch.delenv(name, raising=False)
-            patch.setattr(engine, "session", partial(engine.session, state=environment.state))
-            patch.setattr("ops.verification.command.State", lambda _, *rest: State(runs, *rest))
+            session = partial(engine.session, state=environment.state, changes=changes)
+            patch.setattr(engine, "session", session)
+            patch.setattr(
+                "ops.verification.command.RunState", lambda _, *rest: RunState(runs, *rest)
+            )
             return CliRunner().invoke(app, ["verify", *arguments])
 
     return verify
@@ -205,6 +211,19 @@ def test_the_groups_that_are_asked_for_are_those_that_are_made(
     assert {check.partition(".")[0] for check, _ in of(results, "passed")} == {
         "preflight", "path", "mcp",
     }  # fmt: skip
+
+
+def test_tasks_where_a_stack_wants_them(whole: Whole, verify: Verify) -> None:
+    """With them comes module 4, which starts Claude Code with the workspace."""
+    up(whole.environment, TASKS)
+    ended = verify(whole.environment, "local", "--json", "--template", "firewalled",
+                   "--group", "jail", "--group", "path", changes=TASKS)  # fmt: skip
+    results = checks(ended)
+    for check in ("built", "agent", "inside", "deleted"):
+        assert results[f"path.{check}", "firewalled as a Task"]["outcome"] == "passed", results
+    for check in JAIL if LANDLOCK else ():
+        assert results[f"jail.{check}", "firewalled as a Task"]["outcome"] == "passed", results
+    assert ended.exit_code == (0 if LANDLOCK else 3), ended.output
 
 
 def test_a_template_whose_firewall_is_off(whole: Whole, verify: Verify) -> None:

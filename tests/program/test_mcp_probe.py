@@ -1,5 +1,6 @@
 """`mcp-probe` on a stack that is up, with the secrets of its own configuration."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from typer.testing import CliRunner
 
+from components.mcp_server import GITHUB_READ_ONLY_TOOLS
 from ops import engine, project, stacks
 from ops.cli import app
 from ops.engine import Session
@@ -25,6 +27,10 @@ class _McpServer(BaseHTTPRequestHandler):
         if self.headers["Authorization"] != f"Bearer {self.key}":
             return self._answer(401)
         type(self).seen += (self.headers.get("X-MCP-Readonly", ""),)
+        if b'"tools/list"' in body:
+            tools = [{"name": name} for name in GITHUB_READ_ONLY_TOOLS]
+            answer = {"jsonrpc": "2.0", "id": 2, "result": {"tools": tools}}
+            return self._answer(200, json.dumps(answer).encode())
         if b'"initialize"' not in body:
             return self._answer(self.notified)
         return self._answer(
@@ -89,6 +95,7 @@ def test_a_server_is_asked_with_the_stacks_own_key(
     monkeypatch.setattr(_McpServer, "key", key.value)
     status, said = probe()
     assert (status, "202: Coder takes it" in said) == (0, True)
+    assert f"allowed: {', '.join(GITHUB_READ_ONLY_TOOLS)}" in said
     assert set(_McpServer.seen) == {"true"}
     monkeypatch.setattr(_McpServer, "notified", 204)
     status, said = probe()

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pulumi import automation
 
-from components import arguments
 from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS
 from components.network.reach import network_change
 from local.environment import Environment
 from ops import stacks
 from ops.engine import Session
+from program import plan
 from tests.components.network.cilium import definition
 from tests.components.network.semantics import Cluster, Pod, types
 
@@ -57,7 +57,7 @@ def changes(session: Session, *, refresh: bool = False) -> dict[str, int]:
 def test_what_the_api_server_stored_decides_as_what_was_declared(stack: Session, ask: Ask) -> None:
     found = stored(ask)
     assert set(found) == {POLICY} == set(stack.stack.outputs()["networkPolicies"].value)
-    declared = arguments.network_policy(stacks.settings("local"))
+    declared = plan.network_policy(stacks.settings("local"))
     assert declared is not None
     names = ("coder", "coder-workspaces", "kube-system", "packages", "shop")
     namespaces = {name: {"kubernetes.io/metadata.name": name} for name in names}

@@ -12,13 +12,37 @@ locals {
     local.managed ? filesha256("${path.module}/managed-settings.json") : "",
   ) : ""
 
+  # What is not its makers': empty for that.
+  boundary_source = "${var.boundary_path}${var.boundary_url}"
+  own_claude = (
+    var.claude_url != "" ? "$HOME/.local/share/firewalled-coder/programs/claude" : var.claude_path
+  )
+
+  # Where no module does that.
+  installs        = fileexists("${path.module}/install_programs.sh")
+  brings_boundary = var.firewall && !local.module_brings_boundary
+  install_scripts = local.installs ? [join("\n", concat(
+    [for name, value in {
+      boundary_release = local.brings_boundary && local.boundary_source == "" ? var.boundary_version : ""
+      boundary_path    = local.brings_boundary ? var.boundary_path : ""
+      boundary_url     = local.brings_boundary ? var.boundary_url : ""
+      boundary_sha256  = local.brings_boundary ? var.boundary_sha256 : ""
+      claude_url       = var.claude_url
+      claude_sha256    = var.claude_sha256
+    } : "${name}='${value}'"],
+    [file("${path.module}/install_programs.sh")],
+  ))] : []
+
   # Base64 carries a file through the shell byte for byte, whatever it contains.
-  boundary_scripts = var.firewall ? [
-    replace(
+  jail_scripts = var.firewall ? [
+    replace(replace(replace(
       file("${path.module}/put_claude_in_jail.sh"),
-      "@WRAPPER_BASE64@",
-      base64encode(local.claude_in_jail),
+      "@WRAPPER_BASE64@", base64encode(local.claude_in_jail)),
+      "@RECORD_NAME@", local.brings_boundary ? ".boundary" : ""),
+      "@OWN_CLAUDE@", local.own_claude,
     ),
+  ] : []
+  boundary_scripts = var.firewall ? [
     replace(
       file("${path.module}/write_boundary_config.sh"),
       "@CONFIG_BASE64@",
@@ -36,9 +60,12 @@ locals {
     ),
   ] : []
 
-  # Runs before Claude Code is installed, so that no agent process starts without its policies.
-  policy_scripts = concat(local.boundary_scripts, local.managed_scripts)
-  policy_script  = length(local.policy_scripts) > 0 ? join("\n", local.policy_scripts) : null
+  # Runs before Claude Code is installed, so that no agent process starts without its policies. The
+  # `claude` that starts nothing without a Boundary and a policy is there first.
+  policy_scripts = concat(
+    local.jail_scripts, local.install_scripts, local.boundary_scripts, local.managed_scripts,
+  )
+  policy_script = length(local.policy_scripts) > 0 ? join("\n", local.policy_scripts) : null
 
   # What the agent tells coderd of who is in the jail; alerts read it from coderd's database. The
   # first line makes it sh, whatever the user's shell is.
@@ -52,6 +79,10 @@ locals {
     ),
   ])] : []
 
-  # nsjail makes a network namespace of its own; Landlock needs no capability.
-  capabilities = var.firewall && var.jail_type == "nsjail" ? ["NET_ADMIN"] : []
+  # nsjail makes a network namespace of its own; Landlock needs no capability. Without a user
+  # namespace around it the kernel asks for SYS_ADMIN.
+  nsjail       = var.firewall && var.jail_type == "nsjail"
+  capabilities = local.nsjail ? concat(["NET_ADMIN"], var.no_user_namespace ? ["SYS_ADMIN"] : []) : []
+  # Bottlerocket's profile forbids what nsjail does.
+  seccomp = local.nsjail && var.seccomp_unconfined ? ["Unconfined"] : []
 }

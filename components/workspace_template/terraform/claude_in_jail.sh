@@ -5,6 +5,10 @@
 
 config=@CONFIG@
 policy=@POLICY_SHA256@
+# Which Boundary is this workspace's, and its sha256; empty where the module brings one.
+record=@RECORD@
+# The Claude Code of the stack's own, empty for the one that is found.
+own=@PROGRAM@
 # Of Claude Code's managed settings, empty where the template has none.
 managed=@SETTINGS_SHA256@
 managed_settings=/etc/claude-code/managed-settings.json
@@ -20,6 +24,10 @@ refuse() {
 # The program that others call claude: on PATH, or where its installers put it.
 claude_program() {
   local path="$PATH:$HOME/.local/bin:/usr/local/bin:$HOME/.claude/local" directory program IFS=:
+  if [[ $own ]]; then
+    [[ -f $own && -x $own ]] && printf '%s\n' "$own"
+    return
+  fi
   set -f
   for directory in $path; do
     program=$directory/claude
@@ -158,8 +166,20 @@ program=$(claude_program) \
   || refuse 'Claude Code is not installed yet; the startup script in the agent'\''s logs does that' 127
 in_jail && exec "$program" "$@"
 
-boundary=$(PATH="$PATH:/usr/local/bin" type -P boundary) \
+# A variable of that name may be around.
+recorded='' boundary=''
+if [[ $record ]]; then
+  read -r recorded boundary 2> /dev/null < "$record"
+else
+  boundary=$(PATH="$PATH:/usr/local/bin" type -P boundary)
+fi
+[[ $boundary ]] \
   || refuse 'Boundary is not installed yet; the startup script in the agent'\''s logs does that'
+if [[ $record ]]; then
+  sha256=$(sha256sum 2> /dev/null < "$boundary")
+  [[ ${sha256%% *} == "$recorded" ]] \
+    || refuse "$boundary is not the Boundary of this workspace; restart the workspace"
+fi
 sha256=$(sha256sum 2> /dev/null < "$config") || refuse "$config cannot be read; restart the workspace"
 [[ ${sha256%% *} == "$policy" ]] \
   || refuse "$config is not the policy of this workspace; restart the workspace"
@@ -172,7 +192,8 @@ fi
 
 # Nothing that is around widens the policy, silences the audit or moves the proxy.
 unset CHILD PROXY_PORT DISABLE_AUDIT_LOGS BOUNDARY_ALLOW BOUNDARY_JAIL_TYPE BOUNDARY_PPROF \
-  BOUNDARY_PPROF_PORT BOUNDARY_USE_REAL_DNS BOUNDARY_NO_USER_NAMESPACE
+  BOUNDARY_PPROF_PORT BOUNDARY_USE_REAL_DNS BOUNDARY_NO_USER_NAMESPACE \
+  BOUNDARY_SESSION_CORRELATION_ENABLED BOUNDARY_SESSION_ID_INJECT_TARGET
 export BOUNDARY_CONFIG=$config
 
 run=$(mktemp -d 2> /dev/null) || refuse "there is no room in ${TMPDIR:-/tmp}"

@@ -54,6 +54,13 @@ resource "kubernetes_pod_v1" "main" {
             add = capabilities.value
           }
         }
+
+        dynamic "seccomp_profile" {
+          for_each = local.seccomp
+          content {
+            type = seccomp_profile.value
+          }
+        }
       }
 
       env {

@@ -108,30 +108,8 @@ resource "coder_script" "policies" {
   script             = local.policy_script
   run_on_start       = true
   start_blocks_login = true
-  timeout            = 60
-}
-
-module "claude_code" {
-  source = "registry.coder.com/coder/claude-code/coder"
-  # 5.x drops task_app_id and renames enable_aibridge.
-  version = "4.7.3"
-
-  agent_id  = coder_agent.main.id
-  workdir   = local.home
-  ai_prompt = local.prompt
-  subdomain = true
-
-  # Sets ANTHROPIC_BASE_URL to Coder's AI Gateway and CLAUDE_API_KEY to the owner's session token, the
-  # only credential of Claude Code: no provider key enters a workspace.
-  enable_aibridge = true
-  report_tasks    = local.report_tasks
-
-  enable_boundary = var.firewall
-  # `coder boundary` checks the licence with a user's session, which an agent has not. The
-  # standalone binary needs none.
-  use_boundary_directly = var.firewall
-  boundary_version      = var.boundary_version
-  pre_install_script    = local.policy_script
+  # Programs are fetched in there, where a module does not do that.
+  timeout = local.installs ? 300 : 60
 }
 
 module "code_server" {

@@ -7,6 +7,11 @@ set -euo pipefail
 config="${BOUNDARY_CONFIG:-$HOME/.config/coder_boundary/config.yaml}"
 directory="${CODER_SCRIPT_BIN_DIR:-$HOME/.local/share/firewalled-coder/bin}"
 mark="# firewalled-coder: Claude Code starts in its jail"
+# Where install_programs.sh says which Boundary is this workspace's; empty if the module has its own.
+record="@RECORD_NAME@"
+record="${record:+$directory/$record}"
+# The Claude Code of the stack's own, empty for the one that is found.
+program="@OWN_CLAUDE@"
 
 umask 077
 mkdir -p "$directory"
@@ -22,9 +27,17 @@ wrapper="$(
 @WRAPPER_BASE64@
 END_OF_WRAPPER
 )"
-printf '%s%q%s\n' "${wrapper%%@CONFIG@*}" "$config" "${wrapper#*@CONFIG@}" > "$new"
+fill() { printf -v wrapper '%s%q%s' "${wrapper%%"$1"*}" "$2" "${wrapper#*"$1"}"; }
+fill @CONFIG@ "$config"
+fill @RECORD@ "$record"
+fill @PROGRAM@ "$program"
+printf '%s\n' "$wrapper" > "$new"
 chmod 755 "$new"
 mv -f "$new" "$directory/claude"
+# A folder by a name that is known before, for a module that is told where `claude` is.
+jailed="$HOME/.local/share/firewalled-coder/jailed"
+mkdir -p "$jailed"
+ln -sfn "$directory/claude" "$jailed/claude"
 
 # put_last FILE LINE: LINE with its mark ends FILE; what else is in it stays as it is.
 put_last() {

@@ -42,6 +42,18 @@ variable "jail_type" {
   }
 }
 
+variable "no_user_namespace" {
+  type        = bool
+  description = "nsjail makes no user namespace, for nodes that allow none; the container gets SYS_ADMIN."
+  default     = false
+}
+
+variable "seccomp_unconfined" {
+  type        = bool
+  description = "The container has no seccomp profile, as nsjail needs on Bottlerocket."
+  default     = false
+}
+
 variable "git_credentials" {
   type        = bool
   description = "The agent's key may ask Coder for the owner's GitLab token and private ssh key."
@@ -52,4 +64,70 @@ variable "boundary_version" {
   type        = string
   description = "The release of the standalone boundary binary; latest is whatever is newest at a start."
   default     = "v0.9.0"
+}
+
+variable "boundary_path" {
+  type        = string
+  description = "Absolute path of a Boundary in the image; empty for one from elsewhere."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9:/?&=.,_~%+@-]*$", var.boundary_path))
+    error_message = "boundary_path must hold nothing that a shell reads otherwise."
+  }
+}
+
+variable "boundary_url" {
+  type        = string
+  description = "Address of a Boundary, or of a .tar.gz that holds one; empty for one from elsewhere."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9:/?&=.,_~%+@-]*$", var.boundary_url))
+    error_message = "boundary_url must hold nothing that a shell reads otherwise."
+  }
+}
+
+variable "boundary_sha256" {
+  type        = string
+  description = "SHA-256 of the file at boundary_url."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9:/?&=.,_~%+@-]*$", var.boundary_sha256))
+    error_message = "boundary_sha256 must hold nothing that a shell reads otherwise."
+  }
+}
+
+variable "claude_path" {
+  type        = string
+  description = "Absolute path of a Claude Code in the image; empty for one from elsewhere."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9:/?&=.,_~%+@-]*$", var.claude_path))
+    error_message = "claude_path must hold nothing that a shell reads otherwise."
+  }
+}
+
+variable "claude_url" {
+  type        = string
+  description = "Address of a Claude Code, or of a .tar.gz that holds one; empty for its installer's."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9:/?&=.,_~%+@-]*$", var.claude_url))
+    error_message = "claude_url must hold nothing that a shell reads otherwise."
+  }
+}
+
+variable "claude_sha256" {
+  type        = string
+  description = "SHA-256 of the file at claude_url."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9:/?&=.,_~%+@-]*$", var.claude_sha256))
+    error_message = "claude_sha256 must hold nothing that a shell reads otherwise."
+  }
 }

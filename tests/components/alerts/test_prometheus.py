@@ -229,6 +229,41 @@ def test_a_refused_provider_fires_once_for_all_replicas():
     )
 
 
+@pytest.mark.parametrize("exported", [(0,), (1,), (0, 1)], ids=["new", "former", "both"])
+def test_an_alert_on_the_gateway_fires_once_under_whichever_names_it_exports(exported):
+    def named(metric: Metric, samples: Sequence[float | None], **labels: str) -> list[Series]:
+        assert metric.former
+        return [of(metric.names[number], samples, **labels) for number in exported]
+
+    refused = {"provider_name": "azure", "provider_type": "openai"}
+    check(
+        [
+            *named(Metrics.PROVIDER_INFO, steps((1, 30)), status="error", **refused),
+            *named(Metrics.PROVIDERS_LAST_RELOAD, steps((60, 30))),
+            *named(Metrics.PROVIDERS_LAST_RELOAD_SUCCESS, steps((0, 30))),
+        ],
+        at("AIGatewayProviderError", 20, refused),
+        at("AIGatewayReloadFailed", 20, {"namespace": "coder", "pod": POD_A}),
+    )
+
+
+def test_a_model_without_a_price_fires_while_it_is_used_and_an_hour_longer():
+    def used(samples: Sequence[float | None], model: str) -> Series:
+        labels = {"provider": "anthropic", "provider_type": "anthropic", "model": model}
+        return of(Metrics.UNPRICED_USAGE, samples, **labels)
+
+    name, told = "AIGatewayUnpricedUsage", {"provider": "anthropic", "model": "new"}
+    check(
+        [used(steps((None, 30), (1, 10), (4, 200)), "new")],
+        at(name, 29),
+        at(name, 45, told, value="4"),
+        at(name, 95, told, value="3"),
+        at(name, 101),
+    )
+    # One that was used before, and is no more.
+    check([used(steps((7, 240)), "new")], at(name, 61))
+
+
 def kube(metric: Metric, samples: Sequence[float | None], **labels: str) -> Series:
     """Return a series of kube-state-metrics, whose labels are the object's."""
     return Series(metric.name, {"job": "kube-state-metrics", **labels}, tuple(samples))

@@ -7,12 +7,12 @@ from typing import Any
 
 import yaml
 
-from components import arguments
 from components.alerts.catalogue import CATALOGUE
 from components.alerts.component import AlertsArgs
 from components.alerts.model import Thresholds
 from components.settings.load import load
 from components.settings.model import Settings
+from program import plan
 
 PAGE = Path(__file__).parents[3] / "docs" / "alerts.md"
 
@@ -38,7 +38,7 @@ def settings(**more: Any) -> Settings:
 
 
 def test_a_stack_that_says_nothing_has_every_alert_at_its_defaults() -> None:
-    args = arguments.alerts(settings())
+    args = plan.alerts(settings())
     assert args.alerts == tuple(CATALOGUE)
     assert args.thresholds == Thresholds()
     assert args.confined_templates == ("firewalled", "strict")
@@ -49,7 +49,7 @@ def test_everything_a_stack_says_arrives() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     said = yaml.safe_load(block)["firewalled-coder:alerts"]
     grafana = {"namespace": "observability", "folder": "AI", "lokiUid": "loki-1"}
-    args = arguments.alerts(
+    args = plan.alerts(
         settings(
             alerts={**said, "namespace": "prometheus"},
             grafana={**grafana, "dashboards": ["coderd"], "lokiSelector": {"app": "coder"}},
@@ -77,4 +77,4 @@ def test_everything_a_stack_says_arrives() -> None:
 def test_a_firewall_that_is_switched_off_is_not_expected_to_report() -> None:
     today = datetime.datetime.now(datetime.UTC).date()
     switch = {"state": "off", "reason": "incident", "until": str(today), "templates": ["strict"]}
-    assert arguments.alerts(settings(firewall=switch)).confined_templates == ("firewalled",)
+    assert plan.alerts(settings(firewall=switch)).confined_templates == ("firewalled",)

@@ -29,7 +29,7 @@ PROGRAM = """
 import json, sys, tempfile
 from pathlib import Path
 import pulumi_coderd
-from components import arguments
+from program import plan
 from components.coder import package
 from components.coder.lookup import Known
 from components.settings.load import load
@@ -42,7 +42,7 @@ known = Known("organization", {}, access_lists=True)
 def program():
     root = Path(tempfile.mkdtemp(dir=sys.argv[2]))
     for template in stack.templates:
-        args = arguments.workspace_template("dev", stack, template, known, root)
+        args = plan.workspace_template("dev", stack, template, known, root)
         WorkspaceTemplate(template.name, args)
     return {}
 

@@ -233,16 +233,17 @@ def _transaction_time(quantile: float) -> Callable[[Figures], Vector]:
     return lambda f: quantile_within(rates(f, f.of(Metrics.DB_TX_DURATION, "_bucket")), quantile)
 
 
-def _up(tool: str) -> Callable[[Figures], Vector]:
-    pods = [pod for _, _, _, pod in TARGETS if pod.startswith(tool)]
+def _up(*tools: str) -> Callable[[Figures], Vector]:
+    pods = [pod for _, _, _, pod in TARGETS if pod.startswith(tools)]
     return lambda f: group(last(f, of(f, Metrics.UP, pods)), how=min)
 
 
-def _up_by_pod(tool: str) -> Callable[[Figures], Vector]:
-    pods = [pod for _, _, _, pod in TARGETS if pod.startswith(tool)]
+def _up_by_pod(*tools: str) -> Callable[[Figures], Vector]:
+    pods = [pod for _, _, _, pod in TARGETS if pod.startswith(tools)]
     return lambda f: group(last(f, of(f, Metrics.UP, pods)), "pod", how=min)
 
 
+_COLLECTORS = ("promtail", "k8s-alloy")
 _TIMINGS, _QUEUE = Metrics.PROVISIONER_JOB_TIMINGS, Metrics.PROVISIONER_QUEUE_WAIT
 _SEND, _RECEIVE = Metrics.PUBSUB_SEND_LATENCY, Metrics.PUBSUB_RECEIVE_LATENCY
 _RUNNING = _workspaces(status="succeeded", workspace_transition="start")
@@ -332,8 +333,8 @@ EXPECTED: dict[Key, Callable[[Figures], Vector]] = {
     (STATUS, "Transaction time", "B"): _transaction_time(0.99),
     (STATUS, "Prometheus", "A"): _up("prometheus"),
     (STATUS, "Loki", "A"): _up("loki"),
-    (STATUS, "Promtail", "A"): _up("promtail"),
+    (STATUS, "Log collectors", "A"): _up(*_COLLECTORS),
     (STATUS, "Observability pods", "A"): _up_by_pod("prometheus"),
     (STATUS, "Observability pods", "B"): _up_by_pod("loki"),
-    (STATUS, "Observability pods", "C"): _up_by_pod("promtail"),
+    (STATUS, "Observability pods", "C"): _up_by_pod(*_COLLECTORS),
 }

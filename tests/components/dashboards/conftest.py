@@ -9,7 +9,7 @@ import pytest
 from components.grafana_role import role_sql
 from tests.components.dashboards import generated, generated_requests, grafana, postgres
 
-SCHEMA = Path(__file__).with_name("coder_schema.sql")
+SCHEMAS = ("coder_schema.sql", "coder_schema_records.sql")
 
 
 @pytest.fixture(scope="session")
@@ -18,14 +18,26 @@ def deployment() -> generated.Deployment:
 
 
 @pytest.fixture(scope="session")
-def view() -> grafana.View:
-    return grafana.View(generated_requests.START, generated_requests.END, interval=900)
+def chosen(deployment: generated.Deployment) -> dict[str, grafana.Value]:
+    """What a reader has chosen."""
+    return {
+        "interception": generated.long_prompt(deployment),
+        "session": generated.busy_session(deployment),
+    }
+
+
+@pytest.fixture(scope="session")
+def view(chosen: dict[str, grafana.Value]) -> grafana.View:
+    return grafana.View(
+        generated_requests.START, generated_requests.END, interval=900, variables=chosen
+    )
 
 
 @pytest.fixture(scope="session")
 def server(deployment: generated.Deployment) -> Iterator[postgres.Server]:
     with postgres.running() as server:
-        server.psql(SCHEMA.read_text(encoding="utf-8") + generated.inserts(deployment))
+        schemas = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCHEMAS)
+        server.psql("\n".join(schemas) + generated.inserts(deployment))
         yield server
 
 

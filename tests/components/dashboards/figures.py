@@ -73,11 +73,7 @@ class Figures:
 
     def spending(self, interceptions: list[Interception]) -> Row:
         used = self.tokens_of(interceptions)
-        return {
-            "interceptions": len(interceptions),
-            "tokens": sum(t.total for t in used),
-            "cost": self.cost(used),
-        }
+        return {"interceptions": len(interceptions), **split(used), "cost": self.cost(used)}
 
     def buckets(self, rows: Iterable, when: str, **by: Callable) -> dict[tuple, list]:
         groups: dict[tuple, list] = defaultdict(list)
@@ -122,13 +118,25 @@ def kinds(tokens: Iterable[Tokens]) -> Row:
     }
 
 
-def top_spending(f: Figures, name: str, key: Callable) -> list[Row]:
+def split(tokens: Iterable[Tokens]) -> Row:
+    of = kinds(tokens)
+    cache = of["cache read"] + of["cache write"]
+    return {"input": of["input"], "output": of["output"], "cache": cache}
+
+
+def top_spending(f: Figures, **by: Callable) -> list[Row]:
     rows = [
-        {name: group, **f.spending(members)}
-        for group, members in grouped(f.interceptions, key).items()
+        {
+            **dict(zip(by, group, strict=True)),
+            "sessions": len({i.session_id for i in members}),
+            **f.spending(members),
+        }
+        for group, members in grouped(
+            f.interceptions, lambda i: tuple(of(i) for of in by.values())
+        ).items()
     ]
-    rows.sort(key=lambda row: (-row["cost"], -row["interceptions"], row[name]))
-    return rows[:20]
+    rows.sort(key=lambda row: (-row["cost"], -row["interceptions"], *(row[name] for name in by)))
+    return rows[:100]
 
 
 def recent_sessions(f: Figures) -> list[Row]:
@@ -137,6 +145,7 @@ def recent_sessions(f: Figures) -> list[Row]:
             "session": session,
             "user": user,
             "client": client,
+            "models": ", ".join(sorted({i.model for i in members})),
             "first": min(i.started_at for i in members),
             "last": max(i.started_at for i in members),
             **f.spending(members),
@@ -160,15 +169,11 @@ def tool_groups(f: Figures, key: Callable) -> list[tuple]:
 
 def firewall_sessions(f: Figures) -> list[Row]:
     agents = {agent.id: agent.name for agent in f.data.agents}
-    seen = [
-        s
-        for s in f.data.sessions
-        if f.view.contains(s.started_at) and s.workspace_agent_id in agents
-    ]
+    seen = [s for s in f.data.sessions if f.view.contains(s.started_at)]
     return [
         {
             "started": s.started_at,
-            "agent": agents[s.workspace_agent_id],
+            "agent": agents.get(s.workspace_agent_id, s.workspace_agent_id),
             "process": s.confined_process_name,
             "updated": s.updated_at,
             "session": s.id,
@@ -225,8 +230,10 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Figures], list[Row]]] = {
             f.tokens, "created_at", model=lambda t: f.of(t).model
         ).items()
     ],
-    ("ai-gateway", "Top users"): lambda f: top_spending(f, "user", f.user),
-    ("ai-gateway", "Cost by model"): lambda f: top_spending(f, "model", lambda i: i.model),
+    ("ai-gateway", "Top users"): lambda f: top_spending(f, user=f.user),
+    ("ai-gateway", "Cost by model"): lambda f: top_spending(
+        f, provider=provider, model=lambda i: i.model
+    ),
     ("ai-gateway", "Token split"): lambda f: [kinds(f.tokens)],
     ("ai-gateway", "Interceptions by model"): lambda f: ranking(
         f.interceptions, lambda i: i.model, "model", "interceptions"
@@ -246,6 +253,7 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Figures], list[Row]]] = {
             "seconds": _started_seconds(i),
             "session": i.session_id,
             "thread": i.thread_root_id,
+            "interception": i.id,
         }
         for i in newest(f.interceptions, "started_at")
     ],
@@ -255,6 +263,8 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Figures], list[Row]]] = {
             "time": p.created_at,
             "session": f.of(p).session_id,
             "user": f.user(f.of(p)),
+            "provider": provider(f.of(p)),
+            "model": f.of(p).model,
             "prompt": p.prompt[:300],
         }
         for p in newest(f.prompts, "created_at")
@@ -266,8 +276,9 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Figures], list[Row]]] = {
             "model": f.of(t).model,
             "tool": t.tool,
             "server": t.server_url,
-            "injected": "t" if t.injected else "f",
+            "injected": t.injected,
             "error": t.invocation_error,
+            "session": f.of(t).session_id,
         }
         for t in newest(f.tools, "created_at")
     ],
@@ -278,35 +289,58 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Figures], list[Row]]] = {
             "provider": provider(f.of(t)),
             "model": f.of(t).model,
             **kinds([t]),
+            "cost": f.cost([t]),
+            "session": f.of(t).session_id,
         }
         for t in newest(f.tokens, "created_at")
     ],
     ("ai-gateway", "Tool calls over time"): lambda f: [
-        {"time": time, "kind": name, "calls": len(rows)}
-        for (time, name), rows in f.buckets(f.tools, "created_at", kind=kind).items()
+        {"time": time, "tool": name, "calls": len(rows)}
+        for (time, name), rows in f.buckets(f.tools, "created_at", tool=lambda t: t.tool).items()
     ],
-    ("ai-gateway", "Top tools"): lambda f: ranking(f.tools, lambda t: t.tool, "tool", "calls"),
-    ("ai-gateway", "Tool calls by user and model"): lambda f: [
-        {"user": user, "model": model, "calls": len(rows), "errors": errors}
-        for (user, model), rows, errors in tool_groups(
-            f, lambda t: (f.user(f.of(t)), f.of(t).model)
+    ("ai-gateway", "Top tools"): lambda f: [
+        {
+            "tool": tool,
+            "injected": injected,
+            "calls": len(rows),
+            "errors": errors,
+            "interceptions": len({t.interception_id for t in rows}),
+        }
+        for (tool, injected), rows, errors in tool_groups(f, lambda t: (t.tool, t.injected))[:20]
+    ],
+    ("ai-gateway", "Tool calls by user, model and tool"): lambda f: [
+        {
+            "user": user,
+            "provider": name,
+            "model": model,
+            "tool": tool,
+            "calls": len(rows),
+            "errors": errors,
+        }
+        for (user, name, model, tool), rows, errors in tool_groups(
+            f, lambda t: (f.user(f.of(t)), provider(f.of(t)), f.of(t).model, t.tool)
         )
     ],
     ("ai-gateway", "MCP servers and tool sources"): lambda f: [
         {
             "source": source,
+            "injected": injected,
             "tools": len({t.tool for t in rows}),
             "calls": len(rows),
             "errors": errors,
         }
-        for source, rows, errors in tool_groups(f, lambda t: t.server_url or "client")
+        for (source, injected), rows, errors in tool_groups(
+            f, lambda t: (t.server_url or "client", t.injected)
+        )
     ],
     ("ai-gateway", "Injected and client calls"): lambda f: [
         {"kind": name, "calls": len(rows)} for name, rows in sorted(grouped(f.tools, kind).items())
     ],
     ("ai-gateway", "Prompts over time"): lambda f: [
-        {"time": time, "prompts": len(rows)}
-        for (time,), rows in f.buckets(f.prompts, "created_at").items()
+        {"time": time, "provider": name, "prompts": len(rows)}
+        for (time, name), rows in f.buckets(
+            f.prompts, "created_at", provider=lambda p: provider(f.of(p))
+        ).items()
     ],
     ("ai-gateway", "Prompts by user"): lambda f: ranking(
         f.prompts, lambda p: f.user(f.of(p)), "user", "prompts"
@@ -315,10 +349,22 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Figures], list[Row]]] = {
         {
             "time": p.created_at,
             "user": f.user(f.of(p)),
+            "provider": provider(f.of(p)),
             "model": f.of(p).model,
             "prompt": p.prompt[:300],
+            "interception": p.interception_id,
         }
         for p in newest(f.prompts, "created_at")
+    ],
+    ("ai-gateway", "Prompt in full"): lambda f: [
+        {
+            "time": p.created_at,
+            "user": f.user(f.of(p)),
+            "model": f.of(p).model,
+            "prompt": p.prompt,
+        }
+        for p in f.data.prompts
+        if p.interception_id == f.view.variables["interception"]
     ],
 }
 """By dashboard and panel."""
@@ -331,6 +377,8 @@ def same(shown: str, expected: object) -> bool:
             return shown == ""
         case datetime():
             return datetime.fromisoformat(shown) == expected
+        case bool():
+            return shown == ("t" if expected else "f")
         case int() | Decimal():
             return Decimal(shown) == expected
         case Fraction():

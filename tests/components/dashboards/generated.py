@@ -7,10 +7,10 @@ interceptions without tokens, rows on both sides of the range, quotes, unicode, 
 import json
 import random
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tests.components.dashboards.generated_requests import START
+from tests.components.dashboards.generated_requests import START, URLS
 
 PROMPTS = (
     "Fix the failing test in 'settings.py'",
@@ -58,6 +58,8 @@ class Interception:
     thread_root_id: str | None
     credential_kind: str
     user_agent: str | None
+    agent_firewall_session_id: str | None = None
+    agent_firewall_sequence_number: int | None = None
 
     @property
     def session_id(self) -> str:
@@ -113,6 +115,20 @@ class Session:
     confined_process_name: str
     started_at: datetime
     updated_at: datetime
+    owner_id: str
+
+
+@dataclass(frozen=True)
+class Log:
+    id: str
+    session_id: str
+    owner_id: str
+    sequence_number: int
+    captured_at: datetime
+    proto: str
+    method: str
+    detail: str
+    matched_rule: str | None
 
 
 @dataclass
@@ -127,6 +143,7 @@ class Deployment:
     tools: list[Tool] = field(default_factory=list)
     agents: list[Agent] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
 
 
 def deployment(seed: int = 5) -> Deployment:
@@ -200,14 +217,61 @@ def deployment(seed: int = 5) -> Deployment:
         data.sessions.append(
             Session(
                 new_id(),
-                # A session whose agent is gone is on no dashboard.
+                # Of some sessions the agent is gone, with its workspace.
                 new_id() if number % 40 == 0 else rng.choice(data.agents).id,
                 rng.choice(["claude", "bash 'é\""]),
                 started,
                 started + timedelta(seconds=number),
+                gone if number % 50 == 0 else rng.choice(data.users).id,
             )
         )
+    _record_requests(data, rng)
     return data
+
+
+def _record_requests(data: Deployment, rng: random.Random) -> None:
+    """Give some sessions their requests, and some of these the prompts that came with them."""
+    asking = {prompt.interception_id for prompt in data.prompts}
+    places = {each.id: place for place, each in enumerate(data.interceptions)}
+    free = iter([*places])
+    for session in data.sessions[::9]:
+        # Requests to the gateway; between them is what the agent asked for then.
+        prompts = {0, rng.randrange(5, 9), rng.randrange(9, 14)}
+        for number in range(rng.choice((6, 17))):
+            if number in prompts:
+                place = places[next(free)]
+                data.interceptions[place] = replace(
+                    data.interceptions[place],
+                    agent_firewall_session_id=session.id,
+                    agent_firewall_sequence_number=number,
+                )
+            elif number == 3:
+                continue  # lost on its way
+            url, domain, _ = rng.choice(URLS)
+            data.logs.append(
+                Log(
+                    str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+                    session.id,
+                    session.owner_id,
+                    number,
+                    session.started_at + timedelta(seconds=number),
+                    "http",
+                    rng.choice(("GET", "POST")),
+                    url,
+                    rng.choice((None, f"domain={domain}")),
+                )
+            )
+    assert asking & {i.id for i in data.interceptions if i.agent_firewall_session_id}
+
+
+def busy_session(data: Deployment) -> str:
+    """Return a session with requests."""
+    return data.logs[-1].session_id
+
+
+def long_prompt(data: Deployment) -> str:
+    """Return an interception whose prompt is longer than what a table shows of it."""
+    return next(p.interception_id for p in data.prompts if len(p.prompt) > 300)
 
 
 def _distinct_moments(rng: random.Random, count: int) -> list[datetime]:
@@ -236,6 +300,7 @@ def inserts(data: Deployment) -> str:
                 *("id", "initiator_id", "provider", "provider_name", "model", "started_at"),
                 *("ended_at", "client", "client_session_id", "thread_root_id"),
                 *("credential_kind", "metadata"),
+                *("agent_firewall_session_id", "agent_firewall_sequence_number"),
             ),
             [
                 (
@@ -243,6 +308,7 @@ def inserts(data: Deployment) -> str:
                     *(i.ended_at, i.client, i.client_session_id, i.thread_root_id),
                     i.credential_kind,
                     json.dumps({"request_user_agent": i.user_agent} if i.user_agent else {}),
+                    *(i.agent_firewall_session_id, i.agent_firewall_sequence_number),
                 )
                 for i in data.interceptions
             ],
@@ -251,6 +317,7 @@ def inserts(data: Deployment) -> str:
         _insert_all("aibridge_user_prompts", data.prompts),
         _insert_all("aibridge_tool_usages", data.tools),
         _insert_all("boundary_sessions", data.sessions),
+        _insert_all("boundary_logs", data.logs),
     ]
     return "\n".join(statements)
 

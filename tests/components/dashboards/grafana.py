@@ -123,6 +123,8 @@ def _format(value: Value, form: str) -> str:
     if form == "regex":
         escaped = [escape_regex(v) for v in values]
         return escaped[0] if isinstance(value, str) else "(" + "|".join(escaped) + ")"
+    if form == "sqlstring":
+        return ",".join("'" + v.replace("'", "''") + "'" for v in values)
     if form == "raw":
         return ",".join(values)
     if form == "pipe":

@@ -8,7 +8,8 @@ Values are of a size that a small deployment has, for the pictures of docs/ show
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from components.dashboards.metrics import Metric, MetricKind, Metrics
 from tests.components.dashboards.series_deployment import (
@@ -18,6 +19,7 @@ from tests.components.dashboards.series_deployment import (
     PRESETS,
     PROVISIONER,
     REPLICAS,
+    STANDALONE,
     Labels,
     Series,
 )
@@ -31,6 +33,12 @@ CONTAINERS = (
     *(("coder-workspaces", agent.pod, "dev") for agent in AGENTS),
     # Of another team in the same cluster; on no dashboard.
     ("shop", "web-0", "nginx"),
+)
+CLAIMS = (
+    *(("coder-workspaces", f"{agent.pod}-home") for agent in AGENTS),
+    # Of a workspace's second volume, and of what is no workspace.
+    ("coder-workspaces", f"{AGENTS[0].pod}-cache"),
+    ("coder", "coder-db-1"),
 )
 PROVIDERS = (
     ("anthropic", "anthropic", "enabled"),
@@ -46,13 +54,16 @@ TARGETS = (
     ("loki", "10.0.2.2:3100", "monitoring", "loki-0"),
     ("promtail", "10.0.2.3:3101", "monitoring", "promtail-9xk2p"),
     ("promtail", "10.0.2.4:3101", "monitoring", "promtail-c7d4v"),
+    ("alloy", "10.0.2.5:12345", "monitoring", "k8s-alloy-logs-p2m7x"),
     ("web", "10.0.3.1:80", "shop", "web-0"),
+    ("coder-ai-gateway", "10.0.1.3:2112", "coder", STANDALONE),
 )
 
 # Labels that vary together, and the values they take together.
 _TOGETHER: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = (
     (("organization_name", "template_name", "preset_name"), PRESETS),
     (("provider_name", "provider_type", "status"), PROVIDERS),
+    (("namespace", "persistentvolumeclaim"), CLAIMS),
     (("resource", "unit"), (("cpu", "core"), ("memory", "byte"))),
     (("lifecycle_state", "status"), (("ready", "connected"), ("off", "disconnected"))),
 )
@@ -84,6 +95,16 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "template_version": ("v1", "v2"),
     "workspace_owner": ("ada", "mika", "o'brien", "zoe"),
     "networkpolicy": ("firewalled-coder-workspaces",),
+    "model": ("claude-opus-4-7", "claude-haiku-4-5"),
+    "provider": ("anthropic", "bedrock-us-gov-west-1"),
+    "provider_type": ("anthropic",),
+    "route": ("/v1/messages",),
+    "endpoint": ("/v1/messages",),
+    "client": ("Claude Code",),
+    "initiator_id": ("11111111-2222-4333-8444-555555555555",),
+    "name": ("search_issues",),
+    "server": ("gitlab",),
+    "group_id": ("66666666-7777-4888-8999-aaaaaaaaaaaa",),
 }
 _REASONS = ("OOMKilled", "Error", "Completed")
 _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -91,6 +112,8 @@ _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     Metrics.LOGS_DROPPED.name: {
         "reason": ("buffer_full", "forward_failed", "boundary_channel_full")
     },
+    Metrics.INTERCEPTIONS.name: {"status": ("completed", "failed"), "method": ("POST",)},
+    Metrics.TOKENS.name: {"type": ("input", "output", "cache_read_input_tokens")},
     Metrics.POD_TERMINATED_REASON.name: {"reason": _REASONS},
     Metrics.POD_LAST_TERMINATED_REASON.name: {"reason": _REASONS},
     **{name: {"namespace": ("coder-workspaces", "shop")} for name in CREATED},
@@ -103,8 +126,25 @@ _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def everything() -> list[Series]:
-    """Return the series of every metric of the model."""
-    return [series for metric in Metrics.all() for series in _series(metric)]
+    """Return the series of every metric of the model, under all of its names."""
+    return [
+        replace(series, name=series.name.replace(metric.name, named.name))
+        for metric in Metrics.all()
+        for series in _series(metric)
+        for named in metric.names
+        if not metric.former or named.name in _exported(metric, series.labels["pod"])
+    ]
+
+
+def _exported(metric: Metric, pod: str) -> tuple[str, ...]:
+    """Return under which of two names a process exports a metric, amid an update of coderd."""
+    names = {
+        REPLICAS[0]: (metric.name, metric.former),
+        REPLICAS[1]: (metric.former,),
+        # A gateway of its own came after the new names.
+        STANDALONE: (metric.name,),
+    }
+    return names[pod]
 
 
 def _series(metric: Metric) -> Iterator[Series]:
@@ -162,7 +202,7 @@ def _label_sets(metric: Metric) -> Iterator[dict[str, str]]:
         scraped = [
             dict(zip(("job", "instance", "namespace", "pod"), t, strict=True)) for t in TARGETS
         ]
-    elif per_container or metric.name.startswith("kube_"):
+    elif per_container or metric.name.startswith("kube"):
         scraped = [{"job": "kubelet", "instance": "10.0.9.9:10250"}]
     else:
         # What agents report is passed on by the replica each is connected to.
@@ -175,18 +215,20 @@ def _label_sets(metric: Metric) -> Iterator[dict[str, str]]:
                 "container": "coder",
                 "service": "coder-prometheus",
             }
-            for job, instance, namespace, pod in TARGETS[: _scraped(metric)]
+            for job, instance, namespace, pod in _scraped(metric)
         ]
     dimensions.append(scraped)
     for combination in itertools.product(*dimensions):
         yield {name: value for part in combination for name, value in part.items()}
 
 
-def _scraped(metric: Metric) -> int:
-    """Return how many of the first targets have the metric."""
+def _scraped(metric: Metric) -> Sequence[tuple[str, str, str, str]]:
+    """Return the targets that have the metric."""
+    if metric.former:
+        return [*TARGETS[:2], TARGETS[-1]]
     if metric.name.startswith("coderd_provisioner"):
-        return 3  # a provisioner in a pod of its own, too
-    return 1 if _reported(metric) else 2
+        return TARGETS[:3]  # a provisioner in a pod of its own, too
+    return TARGETS[: 1 if _reported(metric) else 2]
 
 
 def _distinct(

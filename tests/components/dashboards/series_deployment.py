@@ -84,6 +84,7 @@ DISCONNECTED: Mapping[str, tuple[int, int]] = {"ben": (152, 174), "mika": (204, 
 """Owners of agents that lost their connection, and from which sample to which."""
 REPLICAS = ("coder-7d9f8b6c5-2x9kq", "coder-7d9f8b6c5-8hmzt")
 PROVISIONER = "coder-provisioner-5c6d7-zk84t"
+STANDALONE = "coder-ai-gateway-5b7f9-q7wkd"
 PRESETS = (
     ("default", "firewalled", "small"),
     ("default", "firewalled", "large"),

@@ -15,6 +15,7 @@ from tests.components.dashboards.series_deployment import (
     PRESETS,
     PROVISIONER,
     REPLICAS,
+    STANDALONE,
     STEP,
     Labels,
     Series,
@@ -40,11 +41,14 @@ _GAUGES: Mapping[str, tuple[float, float]] = {  # lowest and highest, of what mo
     Metrics.AGENT_LATENCIES.name: (0.02, 0.09),
     Metrics.AGENT_RX_BYTES.name: (2e5, 2e6),
     Metrics.AGENT_TX_BYTES.name: (1e5, 1e6),
+    Metrics.VOLUME_USED.name: (2 * GIB, 9 * GIB),
 }
 _LEVELS: Mapping[str, tuple[int, int]] = {
     # The lowest and the highest value of what changes now and then.
     Metrics.LICENSE_ACTIVE_USERS.name: (38, 41),
     Metrics.PROVISIONER_JOBS.name: (0, 3),
+    Metrics.INTERCEPTIONS_INFLIGHT.name: (0, 2),
+    Metrics.BUDGET_BLOCKED_USERS.name: (1, 3),
     Metrics.PREBUILDS_RUNNING.name: (3, 4),
     Metrics.PREBUILDS_ELIGIBLE.name: (2, 3),
     Metrics.AGENT_SESSIONS_VSCODE.name: (0, 1),
@@ -55,6 +59,7 @@ _LEVELS: Mapping[str, tuple[int, int]] = {
 _CONSTANTS: Mapping[str, float] = {
     **dict.fromkeys(CREATED, 1.79e9),
     Metrics.LICENSE_LIMIT_USERS.name: 50,
+    Metrics.VOLUME_CAPACITY.name: 10 * GIB,
     Metrics.LICENSE_USER_LIMIT_ENABLED.name: 1,
     Metrics.PROVISIONER_DAEMONS.name: 3,
     Metrics.PROVIDER_INFO.name: 1,
@@ -66,6 +71,8 @@ _EVENTS: Mapping[str, float] = {  # the chance that a minute adds to a counter
     Metrics.PREBUILDS_CREATED.name: 0.12,
     Metrics.PREBUILDS_FAILED.name: 0.01,
     Metrics.WORKSPACE_CREATIONS.name: 0.03,
+    Metrics.BREAKER_TRIPS.name: 0.01,
+    Metrics.BREAKER_REJECTS.name: 0.05,
 }
 _REQUESTS: Mapping[str, float] = {"200": 1.0, "302": 0.05, "404": 0.03, "500": 0.002}
 """How often the API answers with a code, compared with 200."""
@@ -74,7 +81,9 @@ _REQUESTS: Mapping[str, float] = {"200": 1.0, "302": 0.05, "404": 0.03, "500": 0
 def samples_of(metric: Metric, labels: Labels, rng: random.Random) -> list[float | None]:
     name = metric.name
     if name in _GAUGES:
-        return list(_gauge(rng, *_GAUGES[name]))
+        values = _gauge(rng, *_GAUGES[name])
+        # There are no parts of bytes, and sums of whole numbers are exact in any order.
+        return [float(round(v)) for v in values] if "bytes" in name else list(values)
     if name in _LEVELS:
         return _level(rng, *_LEVELS[name])
     if name in _CONSTANTS:
@@ -104,6 +113,16 @@ def samples_of(metric: Metric, labels: Labels, rng: random.Random) -> list[float
             return _builds(labels, rng)
         case Metrics.WORKSPACE_LATEST_BUILD_STATUS:
             return _latest_builds(labels, rng)
+        case Metrics.INTERCEPTIONS:
+            return _counter(rng, 9 if labels["status"] == "completed" else 1)
+        case Metrics.TOKENS:
+            return _counter(rng, {"input": 4e4, "output": 6e3}.get(labels["type"], 2e5))
+        case Metrics.INJECTED_TOOLS | Metrics.CLIENT_TOOLS:
+            return _counter(rng, 4)
+        case Metrics.BREAKER_STATE:
+            return _breaker(labels)
+        case Metrics.BUDGET_BLOCKED_REQUESTS | Metrics.UNPRICED_USAGE:
+            return _late(labels, rng)
         case Metrics.API_REQUESTS:
             return _counter(rng, rng.uniform(10, 90) * _REQUESTS[labels["code"]])
         case Metrics.AGENT_CONNECTIONS:
@@ -226,6 +245,25 @@ def _latest_builds(labels: Labels, rng: random.Random) -> list[float | None]:
             return [0.0] * COUNT
 
 
+def _breaker(labels: Labels) -> list[float | None]:
+    """One breaker opens, tries again and stays half-open; those of other models stay closed."""
+    opens = labels["provider"] != "anthropic" and labels["model"] == "claude-opus-4-7"
+    changes = ((230, 0.5), (170, 1.0)) if opens and labels["pod"] != REPLICAS[0] else ()
+    return [next((state for at, state in changes if at <= index), 0.0) for index in range(COUNT)]
+
+
+def _late(labels: Labels, rng: random.Random) -> list[float | None]:
+    """A counter that the first event begins; of one replica and one model there is none."""
+    if labels["pod"] == REPLICAS[1] or labels.get("provider") == "anthropic":
+        return [None] * COUNT
+    born = rng.randrange(70, 130)
+    more = {born + at for at in (20, 21, 60, 104) if born + at < COUNT}
+    return [
+        None if index < born else float(1 + sum(at <= index for at in more))
+        for index in range(COUNT)
+    ]
+
+
 _NO_BUILD: Mapping[tuple[str, str], float] = {
     ("success", "STOP"): 0.2,
     ("success", "DESTROY"): 0.85,
@@ -268,7 +306,11 @@ def _losses(labels: Labels) -> list[float | None]:
 
 def _reloads(labels: Labels, *, succeeded: bool) -> list[float | None]:
     """The first replica's last reload failed; the second has had none for longer."""
-    attempts = {REPLICAS[0]: (60, 7_000, 12_000), REPLICAS[1]: (90, 6_000)}[labels["pod"]]
+    attempts = {
+        REPLICAS[0]: (60, 7_000, 12_000),
+        REPLICAS[1]: (90, 6_000),
+        STANDALONE: (50, 13_000),
+    }[labels["pod"]]
     marks = attempts[:2] if succeeded else attempts
     return [
         float(max((t for t in marks if t <= index * STEP), default=0)) or None
@@ -298,6 +340,7 @@ _MILLISECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 _OBSERVED: Mapping[str, Observed] = {
     Metrics.PROVISIONER_JOB_TIMINGS.name: Observed(_SECONDS, 40, 0.15, {"status": "failed"}),
     Metrics.PROVISIONER_QUEUE_WAIT.name: Observed(_SECONDS, 2, 0.05),
+    Metrics.INTERCEPTION_DURATION.name: Observed(_SECONDS, 7, 2),
     Metrics.PREBUILD_CLAIM_DURATION.name: Observed(_SECONDS, 9, 0.1),
     Metrics.WORKSPACE_CREATION_DURATION.name: Observed(_SECONDS, 90, 0.1),
     Metrics.DB_TX_DURATION.name: Observed(_MILLISECONDS, 0.004, 45, {"success": "false"}),

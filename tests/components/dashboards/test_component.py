@@ -2,6 +2,7 @@
 
 import json
 
+import pulumi
 import pytest
 
 from components.dashboards.catalogue import CATALOGUE
@@ -32,6 +33,52 @@ def test_each_dashboard_is_a_labelled_config_map_in_its_folder():
         (text,) = config_map["data"].values()
         assert json.loads(text)["uid"] == uid
         assert len(text.encode()) < 1024 * 1024
+
+
+def test_what_a_release_keeps_no_records_of_is_said_and_not_asked_for():
+    titles, asked = {}, {}
+    for there in (False, True):
+        text = DashboardsArgs(firewall_records=there).render()["agent-firewall"]
+        titles[there] = {panel["title"]: panel for panel in json.loads(text)["panels"]}
+        asked[there] = "boundary_logs AS" in text or "agent_firewall_session_id" in text
+    assert asked == {False: False, True: True}
+    instead = titles[False]["No records of requests"]
+    assert instead["type"] == "text"
+    assert "grafana.firewallRecords: true" in instead["options"]["content"]
+    assert "No records of requests" not in titles[True]
+
+
+def test_ids_show_as_the_names_that_the_stack_knows():
+    names = {"1111": "firewalled", "v2": "firewalled: 0a1b"}
+    recorder, _ = record(
+        lambda: {
+            "uids": Dashboards(
+                "grafana", DashboardsArgs(names=pulumi.Output.from_input(names))
+            ).uids
+        }
+    )
+    plain = DashboardsArgs().render()
+    shown = {}
+    for made in recorder.of("ConfigMap"):
+        ((file, text),) = made["data"].items()
+        shown[file.removesuffix(".json")] = text
+    assert {uid for uid in plain if shown[uid] != plain[uid]} == {"agent-firewall"}
+    panels = {p["title"]: p for p in json.loads(shown["agent-firewall"])["panels"]}
+    properties = {
+        (title, override["matcher"]["options"], prop["id"]): prop["value"]
+        for title, panel in panels.items()
+        for override in panel.get("fieldConfig", {}).get("overrides", [])
+        for prop in override["properties"]
+    }
+    for title in ("Recent denied requests", "Recent allowed requests"):
+        for column in ("Template", "Template version"):
+            (mapping,) = properties[title, column, "mappings"]
+            assert {k: v["text"] for k, v in mapping["options"].items()} == names
+            # What a cell shows is no id, by which the filter compares.
+            (link,) = properties[title, column, "links"]
+            assert "=${__value.raw:percentencode}" in link["url"]
+    for title in ("Deny rate by template", "Deny rate by template version"):
+        assert {k: properties[title, k, "displayName"] for k in names} == names
 
 
 def test_a_stack_may_choose_its_dashboards():

@@ -113,6 +113,27 @@ def test_the_tables_owner_may_run_it_without_being_a_superuser(server, role_pass
         server.psql("SELECT * FROM public.users", user="plain_ro", password="q")
 
 
+def test_a_release_without_a_table_that_came_later_grants_the_others_and_then_it_too(server):
+    older = [table for table in GRANTED_TABLES if not table.OPTIONAL]
+    (later,) = [table for table in GRANTED_TABLES if table.OPTIONAL]
+    copies = "".join(
+        f"CREATE TABLE older.{t.NAME} (LIKE public.{t.NAME} INCLUDING ALL);" for t in older
+    )
+    server.psql(f"CREATE SCHEMA older; {copies}")
+    script, password = role_sql("older_ro", schema="older"), {"AIGOV_DB_PASSWORD": "q"}
+    server.psql(script, environment=password)
+    for table in older:
+        columns = ", ".join(name for name, _ in table.columns())
+        query = f"SELECT {columns} FROM older.{table.NAME} LIMIT 1"
+        server.rows(query, user="older_ro", password="q")
+    server.psql(f"CREATE TABLE older.{later.NAME} (LIKE public.{later.NAME} INCLUDING ALL)")
+    query = f"SELECT * FROM older.{later.NAME}"
+    with pytest.raises(QueryFailed, match="permission denied"):
+        server.psql(query, user="older_ro", password="q")
+    server.psql(script, environment=password)
+    server.psql(query, user="older_ro", password="q")
+
+
 def test_the_password_is_in_no_message(server):
     broken = role_sql().replace("GRANT USAGE", "GRANT NOTHING")
     with pytest.raises(QueryFailed) as failed:

@@ -170,8 +170,8 @@ LINES: dict[tuple[str, str], Callable[[], list]] = {
     ("agent-firewall", "Boundary log stream"): lambda: events("boundary", "coder-workspaces", 0),
     ("ai-gateway", "Gateway log stream"): lambda: events("aibridged", "coder", 0),
     ("provisionerd", "Provisioner log stream"): lambda: events("provisionerd", "coder", 0),
-    ("workspaces", "Provisioners' log"): lambda: events("provisionerd", "coder", 0),
-    ("workspace-detail", "Provisioners' log"): lambda: events("provisionerd", "coder", 0),
+    ("workspaces", "Build log"): lambda: events("provisionerd", "coder", 0),
+    ("workspace-detail", "Build log"): lambda: events("provisionerd", "coder", 0),
     ("workspace-detail", "Workspace log"): lambda: [
         e for e in ENTRIES if e.labels["namespace"] == "coder-workspaces"
     ],
@@ -272,6 +272,17 @@ def test_log_streams_hold_the_lines_that_name_their_part(lines, key):
     assert [entry.line for entry in lines[key]] == [entry.line for entry in LINES[key]()]
 
 
+def test_a_build_is_read_in_the_order_of_time_and_all_else_from_the_newest():
+    orders = {
+        (uid, panel["title"]): panel["options"]["sortOrder"]
+        for uid, spec in CATALOGUE.items()
+        for panel in json.loads(spec.json(DashboardContext()))["panels"]
+        if panel["type"] == "logs"
+    }
+    assert {order for key, order in orders.items() if key[1] == "Build log"} == {"Ascending"}
+    assert {order for key, order in orders.items() if key[1] != "Build log"} == {"Descending"}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "keeps"),
     [
@@ -323,7 +334,7 @@ def test_every_audit_panel_honours_every_filter(name, value, keeps):
 def test_the_chosen_workspaces_and_templates_decide_which_builds_are_shown(variables, keeps):
     kept = [build.line for build in BUILDS if keeps(build.workspace)]
     for uid in ("workspaces", "workspace-detail"):
-        query = grafana.loki(TARGETS[uid, "Provisioners' log"]["expr"], view(**variables))
+        query = grafana.loki(TARGETS[uid, "Build log"]["expr"], view(**variables))
         grammar.check([query])
         (found,) = loki.lines([query], ENTRIES)
         assert [entry.line for entry in found] == kept

@@ -44,6 +44,17 @@ def test_every_panel_has_words_for_its_reader(dashboard):
             assert panel["description"].endswith("."), panel["title"]
 
 
+def test_a_title_names_the_variable_that_its_row_is_repeated_for(dashboard):
+    variables = {v["name"] for v in dashboard["templating"]["list"]}
+    repeat = None
+    for panel in dashboard["panels"]:
+        if panel["type"] == "row":
+            repeat = panel.get("repeat")
+            assert repeat is None or repeat in variables
+        assert ("$" in panel["title"]) == (repeat is not None), panel["title"]
+        assert repeat is None or f"${repeat}" in panel["title"]
+
+
 def test_every_number_has_a_unit(dashboard):
     for panel in dashboard["panels"]:
         if panel["type"] in {"stat", "timeseries", "bargauge", "piechart"}:

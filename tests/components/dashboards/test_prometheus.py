@@ -13,6 +13,7 @@ from components.dashboards.metrics import Metrics
 from tests.components.dashboards import (
     coder_figures,
     evaluator,
+    gateway_figures,
     grafana,
     metric_figures,
     prebuild_figures,
@@ -34,6 +35,7 @@ from tests.components.dashboards.prometheus import (
 
 EXPECTED = {
     **metric_figures.EXPECTED,
+    **gateway_figures.EXPECTED,
     **coder_figures.EXPECTED,
     **workspace_figures.EXPECTED,
 }
@@ -211,8 +213,8 @@ def test_a_rule_that_is_no_promql_is_found():
 
 @pytest.mark.parametrize("metric", list(Metrics.all()), ids=lambda m: m.name)
 def test_every_metric_of_the_model_has_series_with_its_labels(metric):
-    of = [s for s in SERIES if s.name.startswith(metric.name)]
-    assert of
+    assert all([s for s in SERIES if s.name.startswith(named.name)] for named in metric.names)
+    of = [s for s in SERIES for named in metric.names if s.name.startswith(named.name)]
     for each in of:
         assert metric.own_labels <= set(each.labels) <= metric.labels | {"le"}
         assert len(each.samples) == series.COUNT

@@ -55,6 +55,22 @@ def test_what_every_replica_reports_alike_is_taken_once():
         promql.once(Metrics.UP)
 
 
+def test_a_metric_of_two_names_is_read_by_either_and_never_added_up():
+    metric = Metrics.INTERCEPTIONS_INFLIGHT
+    new, former = (
+        "coder_ai_gateway_interceptions_inflight",
+        "coder_aibridged_interceptions_inflight",
+    )
+    assert [named.name for named in metric.names] == [new, former]
+    either = promql.by_any_name(metric, lambda named: select(named, model="m"))
+    assert str(aggregate("sum", either)) == f'sum({new}{{model="m"}} or {former}{{model="m"}})'
+    with pytest.raises(QueryError, match=f"{new} was {former}: read it by_any_name"):
+        select(metric)
+    alone = Metrics.BUDGET_BLOCKED_REQUESTS
+    assert alone.names == (alone,)
+    assert promql.by_any_name(alone, select) == select(alone)
+
+
 def test_a_new_series_counts_from_its_first_sample():
     assert str(promql.added(Metrics.WORKSPACE_BUILDS, "status", status="failed")) == (
         "sum by (status) ("

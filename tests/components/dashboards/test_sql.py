@@ -1,14 +1,16 @@
 """Every SQL query of every dashboard runs on PostgreSQL as grafana_ro and tells the truth."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
-from tests.components.dashboards import generated, generated_requests, grafana
-from tests.components.dashboards.figures import EXPECTED, Figures, same
+from tests.components.dashboards import generated_requests, grafana
+from tests.components.dashboards.figures import Figures, same
+from tests.components.dashboards.sql_figures import EXPECTED
 
 ROLE = "grafana_ro"
 
@@ -16,7 +18,7 @@ ROLE = "grafana_ro"
 def sql_targets() -> dict[tuple[str, str], dict]:
     found = {}
     for uid, spec in CATALOGUE.items():
-        for panel in json.loads(spec.json(DashboardContext()))["panels"]:
+        for panel in json.loads(spec.json(DashboardContext(firewall_records=True)))["panels"]:
             for target in panel.get("targets", []):
                 if "rawSql" in target:
                     assert (uid, panel["title"]) not in found
@@ -25,7 +27,7 @@ def sql_targets() -> dict[tuple[str, str], dict]:
 
 
 TARGETS = sql_targets()
-FIRST_VIEW = grafana.View(generated_requests.START, generated_requests.END)
+NOTHING_CHOSEN = {"interception": "", "session": ""}
 
 
 def test_every_sql_panel_has_figures_to_be_held_against():
@@ -53,22 +55,31 @@ def test_the_figures_are_those_of_the_rows(server, role_password, deployment, vi
 @pytest.mark.parametrize("key", TARGETS, ids=" / ".join)
 def test_a_range_without_rows_is_no_error(server, role_password, deployment, key):
     later = generated_requests.END + timedelta(days=30)
-    view = grafana.View(later, later + timedelta(hours=1))
+    view = grafana.View(later, later + timedelta(hours=1), variables=NOTHING_CHOSEN)
     for row in check(server, role_password, key, deployment, view):
         assert set(row.values()) == {0}
 
 
-def test_the_range_and_the_interval_decide_what_is_shown(server, role_password, deployment):
-    hour = grafana.View(
-        generated_requests.START, generated_requests.START + timedelta(hours=1), interval=60
-    )
+def test_the_range_and_the_interval_decide_what_is_shown(server, role_password, deployment, view):
+    until = generated_requests.START + timedelta(hours=1)
+    hour = replace(view, end=until, interval=60)
     for key in TARGETS:
         check(server, role_password, key, deployment, hour)
 
 
-def test_series_have_the_format_and_the_time_grafana_needs():
+@pytest.mark.parametrize("typed", ["", "nothing", "x' OR 'a' = 'a", "%", "' || i.id::text || '"])
+def test_what_is_typed_is_compared_and_no_sql(server, role_password, view, typed):
+    asked = {key: target for key, target in TARGETS.items() if ":sqlstring}" in target["rawSql"]}
+    assert asked
+    for target in asked.values():
+        names = dict.fromkeys(view.variables, typed)
+        sql = grafana.postgres(target["rawSql"], replace(view, variables=names))
+        assert server.rows(sql, user=ROLE, password=role_password) == []
+
+
+def test_series_have_the_format_and_the_time_grafana_needs(deployment, view):
     for key, target in TARGETS.items():
-        columns = list(EXPECTED[key](Figures(generated.deployment(), FIRST_VIEW))[0])
+        columns = list(EXPECTED[key](Figures(deployment, view))[0])
         series = "$__timeGroup(" in target["rawSql"]
         assert target["format"] == ("time_series" if series else "table"), key
         assert not series or columns[0] == "time", key

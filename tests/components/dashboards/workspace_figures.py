@@ -22,6 +22,7 @@ from tests.components.dashboards.prebuild_figures import (
     prebuilds,
 )
 from tests.components.dashboards.prometheus import Vector, key
+from tests.components.dashboards.series_deployment import AGENTS
 
 
 def ended(f: Figures, metric: Metric, *by: str, where: Where = everything, **match: str) -> Vector:
@@ -230,6 +231,35 @@ def workspaces() -> Panels:
     }
 
 
+def moved(metric: Metric) -> Callable[[Figures], Vector]:
+    """Return the bytes of the range, a sample a minute; both replicas report each agent alike."""
+
+    def added_up(f: Figures) -> Vector:
+        agents: dict[tuple, list[float]] = {}
+        for each in f.of(metric):
+            samples = [value for _, value in each.window(f.view.seconds, f.view.end)]
+            own = {name: each.labels[name] for name in metric.own_labels}
+            seen = agents.setdefault(key(**own), samples)
+            assert seen == samples
+        return {key(): sum(map(sum, agents.values()))}
+
+    return added_up
+
+
+def homes(f: Figures, metric: Metric) -> Vector:
+    """Return what is said of the claims of the chosen pods' homes, by claim."""
+    pods = f.view.variables["pod"]
+    wanted = {f"{agent.pod}-home" for agent in AGENTS if pods in ([".*"], [agent.pod])}
+    values = [
+        (each.labels, value)
+        for each in f.of(metric)
+        if each.labels["persistentvolumeclaim"] in wanted
+        and IN_WORKSPACES(each.labels)
+        and (value := each.seen(f.view.end)) is not None
+    ]
+    return grouped(values, ["persistentvolumeclaim"])
+
+
 def detail() -> Panels:
     def of(title: str, *figures: Callable[[Figures], Vector]) -> Panels:
         return {
@@ -300,6 +330,13 @@ def detail() -> Panels:
             lambda f: largest(f, Metrics.POD_REQUESTS, "memory"),
             lambda f: largest(f, Metrics.POD_LIMITS, "memory"),
         ),
+        **of(
+            "Home volume",
+            lambda f: homes(f, Metrics.VOLUME_USED),
+            lambda f: {key(): max(homes(f, Metrics.VOLUME_CAPACITY).values())},
+        ),
+        **of("Received in the range", moved(Metrics.AGENT_RX_BYTES)),
+        **of("Sent in the range", moved(Metrics.AGENT_TX_BYTES)),
         **of("Restarts", lambda f: restarts(f, f.view.seconds)),
         **of("Terminations", terminations),
         **of("Last terminations", last_terminations),

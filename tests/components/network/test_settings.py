@@ -9,7 +9,6 @@ import hcl2
 import pytest
 import yaml
 
-from components import arguments
 from components.network.args import (
     TEMPLATE_LABEL,
     WORKSPACE_LABELS,
@@ -23,6 +22,7 @@ from components.settings.load import load
 from components.settings.model import Settings
 from components.settings.network import without_policy
 from components.settings.problems import SettingsError
+from program import plan
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,22 +54,22 @@ def wrong(**more: Any) -> list[str]:
 
 
 def test_beside_a_firewall_there_is_a_policy_that_needs_no_setting() -> None:
-    args = arguments.network_policy(settings())
+    args = plan.network_policy(settings())
     assert args == WorkspaceNetworkPolicyArgs(
         namespace="coder-workspaces",
         coderd=Coderd(namespace="coder-dev", access_port=8443),
         proxy_ports={"firewalled": 8087, "strict": 9000},
     )
-    assert arguments.workspace_namespace(settings()) is None
-    assert arguments.alerts(settings()).network_policies == ("firewalled-coder-workspaces",)
+    assert plan.workspace_namespace(settings()) is None
+    assert plan.alerts(settings()).network_policies == ("firewalled-coder-workspaces",)
 
 
 def test_without_a_firewall_there_is_one_if_it_is_asked_for() -> None:
     plain = [{"name": "claude-code"}]
-    assert arguments.network_policy(settings(templates=plain)) is None
-    assert arguments.alerts(settings(templates=plain)).network_policies == ()
+    assert plan.network_policy(settings(templates=plain)) is None
+    assert plan.alerts(settings(templates=plain)).network_policies == ()
     asked = settings(templates=plain, network={"enabled": True})
-    assert arguments.network_policy(asked) is not None
+    assert plan.network_policy(asked) is not None
 
 
 def switched_off(*templates: str) -> dict[str, Any]:
@@ -81,20 +81,20 @@ def switched_off(*templates: str) -> dict[str, Any]:
 def test_the_emergency_switch_leaves_the_policy_and_takes_its_names_along() -> None:
     """What Boundary no longer confines, names would confine all the same."""
     by_name = {"network": {"byName": True}}
-    on = arguments.network_policy(settings(**by_name))
+    on = plan.network_policy(settings(**by_name))
     assert on is not None
     assert set(on.by_name) == {"firewalled", "strict"}
     assert on.by_name["firewalled"] == settings().policy_of(settings().templates[0])
-    some = arguments.network_policy(settings(**by_name, **switched_off("strict")))
+    some = plan.network_policy(settings(**by_name, **switched_off("strict")))
     assert some is not None
     assert set(some.by_name) == {"firewalled"}
-    all_off = arguments.network_policy(settings(**by_name, **switched_off()))
+    all_off = plan.network_policy(settings(**by_name, **switched_off()))
     assert all_off is not None
     assert all_off.by_name == {}
     # Running workspaces keep their jail, and so its port.
     assert all_off.proxy_ports == on.proxy_ports
-    plain = arguments.network_policy(settings(**switched_off()))
-    assert plain == arguments.network_policy(settings())
+    plain = plan.network_policy(settings(**switched_off()))
+    assert plain == plan.network_policy(settings())
 
 
 def test_no_policy_beside_a_firewall_has_a_reason_that_is_said() -> None:
@@ -102,7 +102,7 @@ def test_no_policy_beside_a_firewall_has_a_reason_that_is_said() -> None:
         "network.reason: required with enabled: false beside a firewall: why there is no policy"
     ]
     off = settings(network={"enabled": False, "reason": "the mesh does it"})
-    assert arguments.network_policy(off) is None
+    assert plan.network_policy(off) is None
     assert without_policy(off) == "the mesh does it"
     assert without_policy(settings()) == ""
     plain = settings(templates=[{"name": "open"}], network={"enabled": False})
@@ -119,7 +119,7 @@ def test_everything_a_stack_says_arrives() -> None:
     given = settings(
         network=network, workspaceNamespace=namespace, kubernetes={"forceConflicts": 1}
     )
-    assert arguments.network_policy(given) == WorkspaceNetworkPolicyArgs(
+    assert plan.network_policy(given) == WorkspaceNetworkPolicyArgs(
         coderd=Coderd(
             namespace="ingress-nginx",
             pod_labels={"app.kubernetes.io/name": "ingress-nginx"},
@@ -140,9 +140,9 @@ def test_everything_a_stack_says_arrives() -> None:
             ),
         ),
         proxy_ports={"firewalled": 8087, "strict": 9000},
-        by_name=arguments.network_policy(settings(network={"byName": True})).by_name,  # type: ignore[union-attr]
+        by_name=plan.network_policy(settings(network={"byName": True})).by_name,  # type: ignore[union-attr]
     )
-    args = arguments.workspace_namespace(given)
+    args = plan.workspace_namespace(given)
     assert args is not None
     assert args.pod_security == PodSecurity(warn="restricted", audit="restricted")
     assert (args.quota, args.limits) == (Quota(60, 240, 480), Limits(8, 16, 100))

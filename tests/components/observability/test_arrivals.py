@@ -32,7 +32,8 @@ def columns() -> dict[str, str]:
 
 def of_coder() -> list[Metric]:
     """The metrics that coderd exports, its own and its agents'."""
-    return [each for each in Metrics.all() if re.match(r"(coderd?|agent)_", each.name)]
+    everything = [named for metric in Metrics.all() for named in metric.names]
+    return [each for each in everything if re.match(r"(coderd?|agent)_", each.name)]
 
 
 def named_columns() -> dict[str, str]:

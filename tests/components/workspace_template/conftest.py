@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.workspace_template import Firewall, WorkspaceTemplateArgs
+from components.workspace_template import Firewall, ModuleVersions, WorkspaceTemplateArgs
 from tests.components.workspace_template.planning import plan, terraform
 
 __all__ = ["plan", "template_args", "terraform"]
@@ -20,7 +20,7 @@ log_dir: /tmp/boundary_logs
 
 @pytest.fixture
 def template_args(tmp_path: Path) -> Callable[..., WorkspaceTemplateArgs]:
-    """Arguments of the template `firewalled`, some of them given by the test."""
+    """Arguments of the template `firewalled` on a Coder of June, some given by the test."""
 
     def make(**given: Any) -> WorkspaceTemplateArgs:
         return WorkspaceTemplateArgs(
@@ -30,6 +30,8 @@ def template_args(tmp_path: Path) -> Callable[..., WorkspaceTemplateArgs]:
                 "namespace": "coder-workspaces",
                 "image": "codercom/enterprise-base:ubuntu-noble-20260601",
                 "firewall": Firewall(CONFIG),
+                "tasks": True,
+                "module_versions": ModuleVersions("4.7.3"),
                 "project_root": tmp_path,
                 **given,
             }

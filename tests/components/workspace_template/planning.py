@@ -29,6 +29,10 @@ BUILD = {
     "CODER_WORKSPACE_TEMPLATE_NAME": "firewalled",
     "CODER_WORKSPACE_OWNER_SESSION_TOKEN": SESSION_TOKEN,
 }
+TASK = {
+    "CODER_TASK_ID": "99999999-2222-4333-8444-555555555555",
+    "CODER_TASK_PROMPT": "fix the build",
+}
 PROBE = """
 output "claude_code" {
   value = module.claude_code.inputs
@@ -39,6 +43,7 @@ output "code_server" {
 output "container" {
   value = {
     capabilities   = local.capabilities
+    seccomp        = local.seccomp
     cpu            = local.cpu
     memory         = local.memory
     memory_request = local.memory_request
@@ -117,7 +122,7 @@ def install_modules(directory: Path, versions: ModuleVersions) -> None:
                 "Key": key,
                 "Source": f"registry.coder.com/coder/{name}/coder",
                 "Version": version,
-                "Dir": str(MODULES / name),
+                "Dir": str(MODULES / (f"{name}-5" if version.startswith("5.") else name)),
             }
         )
     (directory / ".terraform" / "modules").mkdir(parents=True)

@@ -60,19 +60,25 @@ exit 0
 """
 
 
-def put_script(policy: bytes, settings: bytes | None = None) -> str:
+def put_script(
+    policy: bytes, settings: bytes | None = None, *, installed: bool = False, own: str = ""
+) -> str:
     """What the HCL makes of the files; test_terraform.py holds it to the same.
 
     Args:
         policy: Boundary's.
         settings: the managed settings of Claude Code, None for none.
+        installed: whether the template puts Boundary there itself.
+        own: the stack's own Claude Code, empty for the one that is found.
     """
     wrapper = (SOURCE / "claude_in_jail.sh").read_bytes()
     wrapper = wrapper.replace(b"@POLICY_SHA256@", sha256(policy).hexdigest().encode())
     digest = b"" if settings is None else sha256(settings).hexdigest().encode()
     wrapper = wrapper.replace(b"@SETTINGS_SHA256@", digest)
     put = (SOURCE / "put_claude_in_jail.sh").read_text()
-    return put.replace("@WRAPPER_BASE64@", base64.b64encode(wrapper).decode())
+    put = put.replace("@WRAPPER_BASE64@", base64.b64encode(wrapper).decode())
+    put = put.replace("@RECORD_NAME@", ".boundary" if installed else "")
+    return put.replace("@OWN_CLAUDE@", own)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components.errors import ArgsError
+from components.programs import Program
 from components.workspace_template import (
     AutoStop,
     Firewall,
@@ -17,6 +18,7 @@ from components.workspace_template import (
     WorkspaceTemplateArgs,
 )
 
+IN_IMAGE = Program(path="/opt/boundary")
 Make = Callable[..., WorkspaceTemplateArgs]
 
 
@@ -40,6 +42,12 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"firewall": Firewall("a: 1", jail_type="chroot")}, "landjail, nsjail"),  # type: ignore[arg-type]
         ({"provider_versions": ProviderVersions(coder="2.12.9")}, "not 2.13.0 or newer"),
         ({"provider_versions": ProviderVersions(kubernetes=">= 3")}, "not 2.23.0 or newer"),
+        ({"firewall": Firewall("a: 1", no_user_namespace=True)}, "for the jail nsjail alone"),
+        ({"firewall": Firewall("a: 1", seccomp_unconfined=True)}, "for the jail nsjail alone"),
+        (
+            {"firewall": Firewall("use_real_dns: true\n", "nsjail", boundary_version="v0.6.0")},
+            "use_real_dns needs Boundary v0.7.0",
+        ),
         ({"description": "x" * 128}, "longer than 127 characters"),
         ({"image": "foo@bar"}, "is no image reference"),
         ({"firewall": Firewall("a: 1", boundary_version="main")}, "no release such as v0.9.0"),
@@ -47,7 +55,11 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"sizes": Sizes(cpu=SizeChoice((), 2))}, "cpu options"),
         ({"sizes": Sizes(memory=SizeChoice((4, 4), 4))}, "name a size twice"),
         ({"sizes": Sizes(disk_size=SizeChoice((10, 20), 50))}, "disk_size default 50 is not among"),
-        ({"module_versions": ModuleVersions(claude_code="5.0.0")}, "drops task_app_id"),
+        ({"module_versions": ModuleVersions(claude_code="5.3.9")}, "5.4.0 or a later 5"),
+        ({"module_versions": ModuleVersions(claude_code="6.0.0")}, "5.4.0 or a later 5"),
+        ({"module_versions": ModuleVersions(claude_code="5.4.0")}, "module 5 has no Tasks"),
+        ({"claude_program": IN_IMAGE}, "has to end in /claude"),
+        ({"firewall": Firewall("a: 1", program=IN_IMAGE)}, "GitHub's Boundary alone"),
         ({"module_versions": ModuleVersions(claude_code="4.6.9")}, "4.7.0 or a later 4"),
         ({"module_versions": ModuleVersions(code_server="~> 1.3")}, "no version such as"),
         ({"access": (GroupAccess("a"), GroupAccess("a", "admin"))}, "'a' has two roles"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.claude_code import ClaudePolicy
+from components.errors import ArgsError
 from components.workspace_template import (
     Firewall,
     ModuleVersions,
@@ -136,6 +137,17 @@ def test_digest_stays_without_new_content(template_args: Make, given: dict[str, 
 
 def test_directory_is_by_stack_and_template(template_args: Make) -> None:
     assert str(render(template_args()).directory) == "build/templates/dev/firewalled"
+
+
+def test_write_refuses_a_directory_that_is_somebody_elses(
+    template_args: Make, tmp_path: Path
+) -> None:
+    rendered = render(template_args(directory="docs"))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("mine")
+    with pytest.raises(ArgsError, match=r"directory docs holds page\.md and no template"):
+        rendered.write(tmp_path)
+    assert [each.name for each in (tmp_path / "docs").iterdir()] == ["page.md"]
 
 
 def test_write_removes_what_is_foreign_and_leaves_what_is_right(

@@ -26,6 +26,7 @@ from components.workspace_template.render import SOURCE
 from tests.components.workspace_template.planning import (
     BUILD,
     MODULES,
+    TASK,
     Make,
     Plan,
     Run,
@@ -71,6 +72,9 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
         "ai_prompt": "",
         "report_tasks": True,
         "subdomain": True,
+        "install_claude_code": True,
+        "claude_binary_path": "$HOME/.local/bin",
+        "disable_autoupdater": False,
     }
     assert agent_env(planned) == {
         "BOUNDARY_CONFIG": "/home/coder/.config/coder_boundary/config.yaml",
@@ -102,6 +106,13 @@ def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Pl
     assert resources(planned, "coder_agent")[0]["api_key_scope"] == "no_user_data"
     assert agent_env(planned)["BOUNDARY_JAIL_TYPE"] == "nsjail"
     assert outputs(planned, "claude_code")["boundary_version"] == "v0.9.0"
+
+
+def test_nsjail_on_nodes_that_hold_it_back(plan: Plan) -> None:
+    held = Firewall("allowlist: []\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True)
+    container = outputs(plan(firewall=held), "container")
+    assert container["capabilities"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert container["seccomp"] == ["Unconfined"]
 
 
 def test_agent(plan: Plan, template_args: Make) -> None:
@@ -190,12 +201,6 @@ def test_code_server(plan: Plan) -> None:
         "order": 1,
         "subdomain": True,
     }
-
-
-TASK = {
-    "CODER_TASK_ID": "99999999-2222-4333-8444-555555555555",
-    "CODER_TASK_PROMPT": "fix the build",
-}
 
 
 def test_a_task_prompt_goes_before_the_parameter(plan: Plan) -> None:
@@ -308,12 +313,20 @@ def test_container() -> None:
         "security_context": {
             "run_as_user": 1000,
             "allow_privilege_escalation": True,
-            "dynamic": {
-                "capabilities": {
-                    "for_each": "${length(local.capabilities) > 0 ? [local.capabilities] : []}",
-                    "content": {"add": "${capabilities.value}"},
-                }
-            },
+            "dynamic": [
+                {
+                    "capabilities": {
+                        "for_each": "${length(local.capabilities) > 0 ? [local.capabilities] : []}",
+                        "content": {"add": "${capabilities.value}"},
+                    }
+                },
+                {
+                    "seccomp_profile": {
+                        "for_each": "${local.seccomp}",
+                        "content": {"type": "${seccomp_profile.value}"},
+                    }
+                },
+            ],
         },
         "env": [
             {"name": "CODER_AGENT_TOKEN", "value": "${coder_agent.main.token}"},

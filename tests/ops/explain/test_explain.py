@@ -226,7 +226,7 @@ def git(root: Path, *arguments: str) -> None:
 
 
 def test_against_a_commit_reads_its_own_code_and_settings(root: Path) -> None:
-    for folder in ("components", "ops"):
+    for folder in ("components", "ops", "program"):
         shutil.copytree(ROOT / folder, root / folder)
     catalogue = root / "components" / "boundary" / "groups.py"
     now = catalogue.read_text()

@@ -12,7 +12,12 @@ import pytest
 
 from components.boundary import Contract, Expectation, Policy, PolicyRule, Rule, render_config
 from components.coder.api import Coderd
-from components.workspace_template import Firewall, WorkspaceTemplateArgs, render
+from components.workspace_template import (
+    Firewall,
+    ModuleVersions,
+    WorkspaceTemplateArgs,
+    render,
+)
 from local.coderd import Coderd as LocalCoderd
 from ops.verification import plan
 
@@ -51,6 +56,8 @@ def upload(client: httpx.Client, name: str, firewall: Firewall | None) -> None:
             namespace="coder-workspaces",
             image="codercom/enterprise-base:ubuntu-noble-20260601",
             firewall=firewall,
+            # It starts Claude Code with the workspace; the stack `local` has module 5.
+            module_versions=ModuleVersions("4.7.3"),
         )
     )
     content = io.BytesIO()

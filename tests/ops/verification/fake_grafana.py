@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 
-from components import arguments
 from ops import stacks
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
@@ -14,6 +13,7 @@ from ops.verification.clients.prometheus import Prometheus
 from ops.verification.clients.service import Place, Service
 from ops.verification.redaction import Redaction
 from ops.verification.services import Services
+from program import plan
 
 Answer = Callable[[httpx.Request], httpx.Response]
 Row = Mapping[str, Any]
@@ -85,7 +85,7 @@ class FakeGrafana:
 def services(loki: Answer | None = None, prometheus: Answer | None = None) -> Services:
     """The services of the stack dev, as far as they answer."""
     return Services(
-        arguments.dashboards(stacks.settings("dev")).context,
+        plan.dashboards(stacks.settings("dev")).context,
         loki=Loki(service(loki)) if loki else None,
         prometheus=Prometheus(service(prometheus)) if prometheus else None,
     )

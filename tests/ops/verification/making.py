@@ -12,7 +12,7 @@ from ops.verification.deployment import Deployment
 from ops.verification.model import Outcome, Result
 from ops.verification.redaction import Redaction
 from ops.verification.run import Clock, Run
-from ops.verification.state import State
+from ops.verification.state import RunState
 from tests.ops.verification.fake_coderd import TOKEN, URL
 
 
@@ -47,7 +47,7 @@ class Making:
     def run(self, **options: Any) -> Run:
         options.setdefault("clock", self.time.clock())
         return Run(
-            State(self.folder, "dev", "basis"),
+            RunState(self.folder, "dev", "basis"),
             Redaction([TOKEN]),
             progress=self.told.append,
             says=self.said.append,

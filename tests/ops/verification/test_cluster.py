@@ -149,6 +149,40 @@ def test_kernels(tmp_path: Path, nodes: list[Any], outcome: Outcome, detail: str
     assert detail in result.detail
 
 
+BOTTLEROCKET = "Bottlerocket OS 1.48.0 (aws-k8s-1.36)"
+
+
+@pytest.mark.parametrize(
+    ("walls", "image", "outcome", "detail"),
+    [
+        ({}, BOTTLEROCKET, Outcome.FAILED, "is Bottlerocket, on which nsjail needs firewall."),
+        ({"seccomp_unconfined": True}, BOTTLEROCKET, Outcome.PASSED, "1 nodes"),
+        ({"no_user_namespace": True}, BOTTLEROCKET, Outcome.PASSED, "1 nodes"),
+        ({}, "Amazon Linux 2023", Outcome.PASSED, "1 nodes"),
+        ({"seccomp_unconfined": True}, "Fargate", Outcome.FAILED, "nsjail does not run on"),
+    ],
+)
+def test_nodes_that_hold_nsjail_back(
+    tmp_path: Path, walls: dict[str, bool], image: str, outcome: Outcome, detail: str
+) -> None:
+    found = settings()
+    templates = [
+        each.model_copy(
+            update={"firewall": each.firewall.model_copy(update={"jail": "nsjail", **walls})}
+        )
+        for each in found.templates
+        if each.firewall is not None
+    ]
+    # Any kernel will do for a network namespace.
+    cluster = Server([node("a", "5.10.1", image)]).cluster()
+    making = Making(tmp_path)
+    run = making.run(chosen=lambda each: each == "preflight.kernel")
+    Preflight(run, deployment(FakeCoderd()), found, templates, cluster).look()
+    result = making.results["preflight.kernel"]
+    assert result.outcome is outcome, result
+    assert detail in result.detail
+
+
 @pytest.mark.parametrize(
     ("daemons", "outcome", "detail"),
     [

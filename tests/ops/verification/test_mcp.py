@@ -123,6 +123,20 @@ def test_a_key_that_is_refused(look: Look) -> None:
     assert {seen[check].outcome for check in ("mcp.handshake", "mcp.tools")} == {Outcome.FAILED}
 
 
+@pytest.mark.parametrize("auth", ["oauth2", "user_oidc"])
+def test_who_proves_who_they_are_is_not_asked_for(look: Look, auth: str) -> None:
+    seen = look(authType=auth, readOnly=False)
+    for check in ("mcp.handshake", "mcp.tools"):
+        assert seen[check].outcome is Outcome.NOT_CHECKED
+        assert "in a chat" in seen[check].next_step
+
+
+def test_a_server_without_a_key_is_asked_without(look: Look, little: LittleServer) -> None:
+    seen = look(authType="none", key=None)
+    assert seen["mcp.handshake"].outcome is Outcome.FAILED, "the little server wants one"
+    assert "authorization" not in little.requests[0][1]
+
+
 def test_a_key_that_is_not_known(look: Look) -> None:
     seen = look(key=None)
     for check in ("mcp.handshake", "mcp.tools"):

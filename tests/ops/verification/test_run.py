@@ -17,7 +17,7 @@ from ops.verification.clients.errors import UnreachableError
 from ops.verification.model import Failed, Interrupted, NotChecked, Outcome, note
 from ops.verification.redaction import Redaction
 from ops.verification.run import Clock, Run
-from ops.verification.state import RESUMABLE, Leftover, State, StateError
+from ops.verification.state import RESUMABLE, Leftover, RunState, StateError
 from ops.verification.terminal import TerminalError
 from tests.ops.verification.fake_coderd import TOKEN
 from tests.ops.verification.making import Making
@@ -172,9 +172,9 @@ def test_a_run_on_another_basis_or_too_old_is_not_resumed(
 ) -> None:
     making.run().take("path.owner", "a", lambda: "known")
     with pytest.raises(StateError, match="the settings have changed since that run"):
-        State(making.folder, "dev", "other settings").resume()
+        RunState(making.folder, "dev", "other settings").resume()
     with pytest.raises(StateError, match="there is no run to resume"):
-        State(making.folder, "usgov", "basis").resume()
+        RunState(making.folder, "usgov", "basis").resume()
 
     class Later(datetime):
         @classmethod
@@ -183,15 +183,15 @@ def test_a_run_on_another_basis_or_too_old_is_not_resumed(
 
     monkeypatch.setattr("ops.verification.state.datetime", Later)
     with pytest.raises(StateError, match="is too old: run it anew"):
-        State(making.folder, "dev", "basis").resume()
+        RunState(making.folder, "dev", "basis").resume()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 99}'])
 def test_a_state_that_cannot_be_read_is_none(making: Making, content: str) -> None:
-    state = State(making.folder, "dev", "basis")
+    state = RunState(making.folder, "dev", "basis")
     state.path.parent.mkdir(parents=True)
     state.path.write_text(content)
-    assert State(making.folder, "dev", "basis").leftovers == []
+    assert RunState(making.folder, "dev", "basis").leftovers == []
     with pytest.raises(StateError, match="there is no run to resume"):
         state.resume()
 
@@ -202,7 +202,7 @@ def test_the_state_is_for_this_user_alone(making: Making) -> None:
     assert run.state.path.stat().st_mode & 0o077 == 0
     assert [path.name for path in run.state.path.parent.iterdir()] == ["dev.json"]
     run.state.close(complete=True)
-    assert State(making.folder, "dev", "basis").leftovers == [Leftover("admin", "verify-1")]
+    assert RunState(making.folder, "dev", "basis").leftovers == [Leftover("admin", "verify-1")]
 
 
 # Being ended ------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ import sys, time
 from pathlib import Path
 from ops.verification.redaction import Redaction
 from ops.verification.run import Clock, Run, ended_by
-from ops.verification.state import Leftover, State
+from ops.verification.state import Leftover, RunState
 
 def waits():
     run.clock.wait(60)
@@ -223,7 +223,7 @@ def deletes():
     run.state.gone(Leftover("admin", "verify-1"))
     return "gone"
 
-state = State(Path(sys.argv[1]), "dev", "basis")
+state = RunState(Path(sys.argv[1]), "dev", "basis")
 run = Run(state, Redaction(), says=lambda text: print(text, flush=True))
 with ended_by(run):
     state.making(Leftover("admin", "verify-1"))
@@ -254,7 +254,7 @@ def test_an_interrupted_run_deletes_what_it_made(making: Making, number: signal.
     assert "ending: what was made is being deleted" in said
     assert "path.built not checked the run was interrupted" in said
     assert "path.deleted passed gone" in said
-    assert State(making.folder, "dev", "basis").leftovers == []
+    assert RunState(making.folder, "dev", "basis").leftovers == []
 
 
 def test_a_second_interrupt_leaves_it_and_says_what_deletes_it(making: Making) -> None:
@@ -267,14 +267,14 @@ def test_a_second_interrupt_leaves_it_and_says_what_deletes_it(making: Making) -
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "left: admin/verify-1; `python -m ops verify STACK --clean` deletes it" in said
-    assert State(making.folder, "dev", "basis").leftovers == [Leftover("admin", "verify-1")]
+    assert RunState(making.folder, "dev", "basis").leftovers == [Leftover("admin", "verify-1")]
 
 
 def test_a_killed_run_leaves_nothing_unknown(making: Making) -> None:
     process = start(making.folder, 60)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    assert State(making.folder, "dev", "basis").leftovers == [Leftover("admin", "verify-1")]
+    assert RunState(making.folder, "dev", "basis").leftovers == [Leftover("admin", "verify-1")]
 
 
 def test_signals_are_as_before(making: Making) -> None:

@@ -1,4 +1,4 @@
-# The interface of registry.coder.com/coder/claude-code/coder 4.7: its variables with their types and
+# The interface of registry.coder.com/coder/claude-code/coder 4.7 to 4.9: its variables with their types and
 # defaults, so that a plan refuses an input which the module does not take.
 
 terraform {
@@ -170,6 +170,11 @@ variable "claude_md_path" {
 variable "claude_binary_path" {
   type    = string
   default = "$HOME/.local/bin"
+
+  validation {
+    condition     = var.claude_binary_path == "$HOME/.local/bin" || !var.install_claude_code
+    error_message = "Another claude_binary_path needs install_claude_code to be false."
+  }
 }
 
 variable "install_via_npm" {
@@ -233,5 +238,8 @@ output "inputs" {
     boundary_version      = var.boundary_version
     use_boundary_directly = var.use_boundary_directly
     enable_aibridge       = var.enable_aibridge
+    install_claude_code   = var.install_claude_code
+    claude_binary_path    = var.claude_binary_path
+    disable_autoupdater   = var.disable_autoupdater
   }
 }

@@ -1,4 +1,4 @@
-"""What a stack's settings say reaches the components' arguments."""
+"""What a stack's settings say reaches the components' plan."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from components import arguments
 from components.coder.lookup import Known
 from components.settings.load import load
 from components.workspace_template import (
@@ -15,6 +14,7 @@ from components.workspace_template import (
     ProviderVersions,
     WorkspaceTemplateArgs,
 )
+from program import plan
 
 
 def declared(
@@ -40,7 +40,7 @@ def declared(
     )
     groups = {"engineering": "id-e", "platform": "id-p"}
     known = Known("organization-id", groups, access_lists=licensed)
-    return arguments.workspace_template("dev", settings, settings.templates[0], known, Path("/x"))
+    return plan.workspace_template("dev", settings, settings.templates[0], known, Path("/x"))
 
 
 def test_what_is_not_said_is_left_to_coder() -> None:

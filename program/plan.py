@@ -1,10 +1,16 @@
-"""Turns a stack's settings into the arguments of the components, one function a component."""
+"""Turns a stack's settings into the Args of every component, before anything is declared.
+
+A field of Args that settings have under the same name is taken from them as it is; what has
+another name, or is made of several settings, is named here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pulumi
 
@@ -13,17 +19,16 @@ from components.alerts.component import RUNBOOK, AlertsArgs
 from components.alerts.model import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
-from components.coder.mcp_headers import READ_ONLY_HEADER
-from components.coderd_env import AUDIT_VARIABLES, CoderdEnvArgs
+from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironmentArgs
 from components.dashboards.component import DashboardsArgs
-from components.datasources import DataSources, DataSourcesArgs
+from components.datasources import DataSourcesArgs
 from components.external_auth import (
-    GitLabExternalAuth,
     GitLabExternalAuthArgs,
     GitLabProvider,
+    login_variables,
 )
 from components.grafana_role import GrafanaRoleArgs, RoleJob
-from components.mcp_server import McpServerArgs, authorization
+from components.mcp_server import McpServerArgs, OAuth2Client
 from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
@@ -43,6 +48,67 @@ from components.workspace_template import (
     WorkspaceTemplateArgs,
 )
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class StackArgs:
+    """The Args of every component of a stack; None for what the stack does not declare.
+
+    Attributes:
+        external_auth: GitLab as the external login.
+        coderd: coderd's variables, the external login's and the audit log's.
+        workspace_namespace: the workspaces' namespace.
+        network_policy: what workspaces reach at all.
+        templates: by name.
+        mcp_servers: by slug.
+        data_sources: Grafana's data sources.
+        grafana_role: the database role with which Grafana reads.
+        dashboards: the dashboards.
+        alerts: the alerts.
+    """
+
+    external_auth: GitLabExternalAuthArgs | None
+    coderd: CoderdEnvironmentArgs | None
+    workspace_namespace: WorkspaceNamespaceArgs | None
+    network_policy: WorkspaceNetworkPolicyArgs | None
+    templates: Mapping[str, WorkspaceTemplateArgs]
+    mcp_servers: Mapping[str, McpServerArgs]
+    data_sources: DataSourcesArgs
+    grafana_role: GrafanaRoleArgs | None
+    dashboards: DashboardsArgs
+    alerts: AlertsArgs
+
+
+def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
+    """Return the Args of every component of a stack.
+
+    Args:
+        stack: its name.
+        settings: its settings, as `load` has accepted them.
+        known: what the Coder deployment has of what they name.
+        root: the project's root, below which templates are rendered.
+    """
+    login = external_auth(settings)
+    return StackArgs(
+        external_auth=login,
+        coderd=coderd_environment(stack, settings, login),
+        workspace_namespace=workspace_namespace(settings),
+        network_policy=network_policy(settings),
+        templates={
+            template.name: workspace_template(stack, settings, template, known, root)
+            for template in settings.templates
+        },
+        mcp_servers={
+            server.slug: mcp_server(settings, server, known.organization_id)
+            for server in settings.mcp_servers
+        },
+        data_sources=data_sources(settings),
+        grafana_role=grafana_role(settings),
+        dashboards=dashboards(settings),
+        alerts=alerts(settings),
+    )
+
 
 def workspace_template(
     stack: str,
@@ -54,15 +120,10 @@ def workspace_template(
     """Return the arguments of one template."""
     shared = settings.workspaces
     sizes = shared.resources
-    return WorkspaceTemplateArgs(
+    return _taken(
+        WorkspaceTemplateArgs,
+        (template, shared, known),
         stack=stack,
-        name=template.name,
-        display_name=template.display_name,
-        description=template.description,
-        icon=template.icon,
-        namespace=shared.namespace,
-        image=shared.image,
-        use_kubeconfig=shared.use_kubeconfig,
         firewall=firewall(settings, template),
         gitlab_external_auth_id=template.gitlab or settings.external_auth.providers[0].id,
         sizes=Sizes(
@@ -70,24 +131,17 @@ def workspace_template(
             memory=SizeChoice(tuple(sizes.memory.options), sizes.memory.default),
             disk_size=SizeChoice(tuple(sizes.disk.options), sizes.disk.default),
         ),
-        git_credentials=template.git_credentials,
-        tasks=shared.tasks,
-        claude_policy=shared.claude_policy,
         agent_variables={**shared.agent_env, **template.agent_env},
         access=_access(template, known),
         schedule=_schedule(template.lifetime),
-        organization_id=known.organization_id,
         require_active_version=template.require_active_version or None,
-        module_versions=ModuleVersions(
-            claude_code=shared.modules.claude_code, code_server=shared.modules.code_server
+        module_versions=_taken(
+            ModuleVersions, (shared.modules,), claude_code=shared.claude_code_module(known.release)
         ),
-        provider_versions=ProviderVersions(
-            coder=shared.providers.coder, kubernetes=shared.providers.kubernetes
-        ),
-        max_port_share_level=template.max_port_share_level,
+        claude_program=shared.claude_code.program,
+        provider_versions=_taken(ProviderVersions, (shared.providers,)),
         agents_allowed=template.lets_agents_in,
         deprecation_message=template.deprecation_message or None,
-        provisioner_tags=shared.provisioner_tags,
         project_root=project_root,
     )
 
@@ -104,10 +158,18 @@ def firewall(settings: Settings, template: Template) -> Firewall | None:
             jail_type=confined.jail,
             log_level=confined.log_level,
             proxy_port=confined.proxy_port,
+            use_real_dns=confined.use_real_dns,
+            no_user_namespace=confined.no_user_namespace,
+            correlate_with=(
+                boundary.host_of(settings.coder.access_url) if confined.session_correlation else ""
+            ),
         ),
         jail_type=confined.jail,
         policy=policy.to_json(),
         boundary_version=settings.workspaces.boundary_version,
+        program=settings.workspaces.boundary,
+        no_user_namespace=confined.no_user_namespace,
+        seccomp_unconfined=confined.seccomp_unconfined,
     )
 
 
@@ -116,19 +178,18 @@ def external_auth(settings: Settings) -> GitLabExternalAuthArgs | None:
 
     None where the login is somebody else's.
     """
-    if settings.coder.variables == "none":
+    coder, credentials = settings.coder, settings.secrets.external_auth
+    if coder.variables == "none":
         return None
-    credentials = settings.secrets.external_auth
-    return GitLabExternalAuthArgs(
-        namespace=settings.coder.namespace,
-        access_url=settings.coder.access_url,
-        secret_name=(variables.CREDENTIALS_SECRET if settings.coder.variables == "chart" else None),
+    return _taken(
+        GitLabExternalAuthArgs,
+        (coder,),
+        secret_name=variables.CREDENTIALS_SECRET if coder.variables == "chart" else None,
         providers=[
-            GitLabProvider(
+            _taken(
+                GitLabProvider,
+                (provider,),
                 index=index,
-                id=provider.id,
-                host=provider.host,
-                display_name=provider.display_name,
                 client_id=_secret(credentials[provider.id].client_id.get_secret_value()),
                 client_secret=_secret(credentials[provider.id].client_secret.get_secret_value()),
             )
@@ -137,21 +198,22 @@ def external_auth(settings: Settings) -> GitLabExternalAuthArgs | None:
     )
 
 
-def coderd_env(stack: str, settings: Settings, login: GitLabExternalAuth) -> CoderdEnvArgs | None:
+def coderd_environment(
+    stack: str, settings: Settings, login: GitLabExternalAuthArgs | None
+) -> CoderdEnvironmentArgs | None:
     """Return the arguments of coderd's variables, the external login's and the audit log's.
 
     None where the stack sets none.
     """
     coder = settings.coder
-    if coder.variables not in {"patch", "secret"}:
+    if login is None or coder.variables not in {"patch", "secret"}:
         return None
-    return CoderdEnvArgs(
-        namespace=coder.namespace,
-        deployment=coder.deployment,
-        container=coder.container,
+    return _taken(
+        CoderdEnvironmentArgs,
+        (coder,),
         secret_name=variables.secret_name(stack),
         patch=coder.variables == "patch",
-        variables=[*login.variables, *(AUDIT_VARIABLES if coder.audit_logging else ())],
+        variables=[*login_variables(login), *(AUDIT_VARIABLES if coder.audit_logging else ())],
         skip_await=not coder.wait_for_rollout,
         force=settings.kubernetes.force_conflicts,
     )
@@ -164,92 +226,69 @@ def network_policy(settings: Settings) -> WorkspaceNetworkPolicyArgs | None:
 
 def workspace_namespace(settings: Settings) -> WorkspaceNamespaceArgs | None:
     """Return the arguments of the workspaces' namespace, None where the stack leaves it alone."""
-    wanted = settings.workspace_namespace
-    return None if wanted is None else wanted.args(surroundings(settings))
+    section = settings.workspace_namespace
+    return None if section is None else section.args(surroundings(settings))
 
 
 def dashboards(settings: Settings) -> DashboardsArgs:
     """Return the arguments of the dashboards."""
-    grafana = settings.grafana
-    return DashboardsArgs(
-        namespace=grafana.namespace,
-        dashboards=tuple(grafana.dashboards),
-        folder=grafana.folder,
+    return _taken(
+        DashboardsArgs,
+        (settings.grafana,),
         coder_namespace=settings.coder.namespace,
         coder_deployment=settings.coder.deployment,
         coder_container=settings.coder.container,
         workspaces_namespace=settings.workspaces.namespace,
-        prometheus_uid=grafana.prometheus_uid,
-        loki_uid=grafana.loki_uid,
-        postgres_uid=grafana.postgres_uid,
-        loki_selector=grafana.loki_selector,
     )
 
 
 def alerts(settings: Settings) -> AlertsArgs:
     """Return the arguments of the alerts."""
-    wanted, grafana = settings.alerts, settings.grafana
+    section, grafana = settings.alerts, settings.grafana
     network = network_policy(settings)
-    return AlertsArgs(
-        alerts=tuple(wanted.rules),
-        evaluator=wanted.evaluator,
-        namespace=wanted.namespace,
-        rule_labels=wanted.rule_labels,
+    policies = network_policies(network) if network else ()
+    return _taken(
+        AlertsArgs,
+        (section,),
+        alerts=tuple(section.rules),
         grafana_namespace=grafana.namespace,
         folder=grafana.folder,
-        labels=wanted.labels,
-        runbook=wanted.runbook_url or RUNBOOK,
-        grafana_url=(wanted.grafana_url or "").rstrip("/"),
+        runbook=section.runbook_url or RUNBOOK,
+        grafana_url=(section.grafana_url or "").rstrip("/"),
         dashboards=tuple(grafana.dashboards),
         queries=dashboards(settings).context,
-        thresholds=Thresholds(**wanted.thresholds.model_dump()),
+        thresholds=_taken(Thresholds, (section.thresholds,)),
         confined_templates=tuple(
             template.name
             for template in settings.templates
             if settings.firewall_of(template) is not None
         ),
-        network_policies=tuple(
-            policy["metadata"]["name"] for policy in (network_policies(network) if network else ())
-        ),
+        network_policies=tuple(policy["metadata"]["name"] for policy in policies),
     )
 
 
 def data_sources(settings: Settings) -> DataSourcesArgs:
     """Return the arguments of the data sources."""
     grafana = settings.grafana
-    return DataSourcesArgs(
-        namespace=grafana.namespace,
-        database_host=grafana.database_host,
-        database=grafana.database,
-        loki_url=grafana.loki_url,
-        prometheus_url=grafana.prometheus_url,
-        prometheus_uid=grafana.prometheus_uid,
-        loki_uid=grafana.loki_uid,
-        loki_tenant=grafana.loki_tenant,
-        postgres_uid=grafana.postgres_uid,
+    return _taken(
+        DataSourcesArgs,
+        (grafana,),
         ssl_mode=grafana.database_ssl_mode,
         ca_file=grafana.database_ca_file,
+        # The role's name is the component's own, settings have who makes it under that name.
+        database_role=DataSourcesArgs.database_role,
     )
 
 
-def grafana_role(settings: Settings, sources: DataSources) -> GrafanaRoleArgs | None:
+def grafana_role(settings: Settings) -> GrafanaRoleArgs | None:
     """Return the arguments of the database role, None where something else makes it."""
     role = settings.grafana.database_role
     if role.delivery == "none":
         return None
-    job = None
-    if role.delivery == "job" and role.admin_url_secret:
-        job = RoleJob(
-            admin_url_secret=role.admin_url_secret,
-            admin_url_key=role.admin_url_key,
-            image=role.image,
-            skip_await=not role.wait,
-        )
+    job = role.delivery == "job" and role.admin_url_secret
     return GrafanaRoleArgs(
         namespace=settings.grafana.namespace,
-        job=job,
-        password_secret=sources.password_secret,
-        password=sources.password,
+        job=_taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
     )
 
 
@@ -257,20 +296,39 @@ def mcp_server(
     settings: Settings, server: McpServerSettings, organization_id: str | None
 ) -> McpServerArgs:
     """Return the arguments of one MCP server."""
-    headers: Mapping[str, pulumi.Input[str]] = {
-        "Authorization": authorization(settings.secrets.mcp[server.slug].get_secret_value()),
-        **({READ_ONLY_HEADER: "true"} if server.read_only else {}),
-    }
-    return McpServerArgs(
-        slug=server.slug,
-        display_name=server.display_name,
-        url=server.url,
-        headers=headers,
+    secret = settings.secrets.mcp.get(server.slug) if server.takes_secret else None
+    key = secret.get_secret_value() if secret else None
+    return _taken(
+        McpServerArgs,
+        (server,),
+        auth_type=server.auth_type if server.personal else "headers",
+        headers=server.headers(key),
+        oauth2=server.oauth2
+        and _taken(
+            OAuth2Client,
+            (server.oauth2,),
+            client_secret=key,
+            scopes=tuple(server.oauth2.scopes),
+        ),
         tool_allow_list=tuple(server.tools),
-        availability=server.availability,
-        description=server.description,
         organization_id=organization_id,
     )
+
+
+def _taken(args: type[T], sections: tuple[object, ...], **more: Any) -> T:
+    """Return Args whose fields the first section that has one of the same name tells.
+
+    Args:
+        args: a dataclass.
+        sections: parts of the settings.
+        more: fields that no section has, or has in another form.
+    """
+    for field in fields(args):  # type: ignore[arg-type]
+        section = next((each for each in sections if hasattr(each, field.name)), None)
+        if field.name not in more and section is not None:
+            value = getattr(section, field.name)
+            more[field.name] = tuple(value) if isinstance(value, list) else value
+    return args(**more)
 
 
 def _secret(value: str) -> pulumi.Output[str]:

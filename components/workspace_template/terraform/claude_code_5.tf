@@ -1,0 +1,44 @@
+# Claude Code by module 5 of Coder's registry, which installs it and starts nothing: no Boundary, no
+# chat, no Tasks. The template's own `claude` puts it in its jail, whoever starts it.
+
+locals {
+  module_brings_boundary = false
+
+  # What an owner's shell, whichever it is, makes of the app; a session that is there is joined.
+  claude_app = join("; ", [
+    "p=\"$(echo ${base64encode(local.prompt)} | base64 -d)\"",
+    "set -- \"$(command -v claude)\"",
+    "if [ -z \"$1\" ]; then echo Claude Code is not installed yet; exec sleep 5; fi",
+    "if [ -n \"$p\" ]; then set -- \"$1\" -- \"$p\"; fi",
+    "cd",
+    "if command -v tmux > /dev/null; then exec tmux new-session -A -s claude-code \"$@\"; fi",
+    "exec \"$@\"",
+  ])
+}
+
+module "claude_code" {
+  source  = "registry.coder.com/coder/claude-code/coder"
+  version = "5.4.0"
+
+  agent_id = coder_agent.main.id
+  workdir  = local.home
+
+  # Sets ANTHROPIC_BASE_URL to Coder's AI Gateway and ANTHROPIC_AUTH_TOKEN to the owner's session
+  # token, the only credential of Claude Code: no provider key enters a workspace.
+  enable_ai_gateway = true
+
+  # A program of the stack's own stays the one that it is.
+  install_claude_code = local.own_claude == ""
+  claude_binary_path  = local.own_claude != "" ? dirname(local.own_claude) : "$HOME/.local/bin"
+  disable_autoupdater = local.own_claude != ""
+
+  pre_install_script = local.policy_script
+}
+
+resource "coder_app" "claude_code" {
+  agent_id     = coder_agent.main.id
+  slug         = "claude-code"
+  display_name = "Claude Code"
+  icon         = "/icon/claude.svg"
+  command      = "sh -c '${local.claude_app}'"
+}

@@ -1,0 +1,1 @@
+"""What makes this repository a program: settings in, the components declared, outputs out."""

@@ -1,0 +1,135 @@
+"""The package's components on Pulumi's mocks, given what a program in another language gives."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import package
+from components.coderd_env import EnvVar, _checked
+from components.errors import ArgsError
+from components.package.coder import CoderdEnvironment, GitLabExternalAuth
+from components.package.mcp_server import McpServer
+from components.package.observability import Alerts, Dashboards
+from components.package.workspace_template import WorkspaceTemplate
+from tests.components.recording import Recorder, record
+
+GITLAB = {
+    "index": 0.0,
+    "id": "gitlab",
+    "host": "gitlab.example.com",
+    "client_id": "id",
+    "client_secret": "s3cret",
+}
+MADE = {
+    "random:index/randomId:RandomId": {"hex": "0123456789abcdef"},
+    "random:index/randomInteger:RandomInteger": {"result": 7},
+}
+
+
+def declared(component: Any, *given: Mapping[str, Any]) -> tuple[Recorder, list[dict[str, Any]]]:
+    """Declare a component once with each of the arguments; return their attributes, too."""
+    made = []
+
+    def program() -> dict[str, pulumi.Output[Any]]:
+        made.extend(component(f"x{place}", each) for place, each in enumerate(given))
+        return {}
+
+    recorder, _ = record(program, MADE)
+    return recorder, [vars(each) for each in made]
+
+
+def names(recorder: Recorder, kind: str) -> list[str]:
+    """Sorted: resources register side by side."""
+    return sorted(each["metadata"]["name"] for each in recorder.of(kind))
+
+
+def test_a_component_has_the_type_of_its_name() -> None:
+    login = {"namespace": "coder", "access_url": "https://c.example.com", "providers": [GITLAB]}
+    variable = {"name": "A", "value": "1"}
+    env = {"namespace": "coder", "secret_name": "s", "variables": [variable]}
+    server = {"slug": "a", "display_name": "A", "url": "https://a.example.com"}
+    for component, given in (
+        (GitLabExternalAuth, login),
+        (CoderdEnvironment, env),
+        (McpServer, server),
+        (Dashboards, {"dashboards": ["agent-firewall"]}),
+        (Alerts, {}),
+    ):
+        recorder, _ = declared(component, given)
+        tokens = {each.typ for each in recorder.registered}
+        assert f"{package.NAME}:index:{component.__name__}" in tokens
+
+
+def test_two_stand_in_one_namespace() -> None:
+    only = {"dashboards": ["agent-firewall"]}
+    recorder, _ = declared(Dashboards, {**only, "name_prefix": "a-"}, {**only, "name_prefix": "b-"})
+    assert names(recorder, "ConfigMap") == ["a-agent-firewall", "b-agent-firewall"]
+    recorder, _ = declared(Alerts, {"group": "a"}, {"group": "b"})
+    assert names(recorder, "ConfigMap") == ["alerts-a", "alerts-b"]
+    assert names(recorder, "PrometheusRule") == ["a", "b"]
+
+
+def test_what_a_login_hands_on_is_set_once_it_is_known() -> None:
+    def program() -> dict[str, pulumi.Output[Any]]:
+        login = GitLabExternalAuth(
+            "login",
+            {"namespace": "coder", "access_url": "https://c.example.com", "providers": [GITLAB]},  # type: ignore[typeddict-item]
+        )
+        assert isinstance(login.variables, pulumi.Output)
+        made = CoderdEnvironment(
+            "env", {"namespace": "coder", "secret_name": "s", "variables": login.variables}
+        )
+        return {"names": made.names}
+
+    recorder, outputs = record(program, MADE)
+    (secret,) = recorder.of("Secret")
+    data = {
+        name: base64.b64decode(value).decode() for name, value in secret["data"]["value"].items()
+    }
+    assert data["CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"] == "s3cret"
+    assert data["CODER_EXTERNAL_AUTH_0_ID"] == "gitlab"
+    assert outputs["names"] == sorted(data)
+    assert len(recorder.of("DeploymentPatch")) == 1
+
+
+def test_a_variable_that_is_set_twice_is_refused_once_it_is_known() -> None:
+    with pytest.raises(ArgsError, match="A is set 2 times"):
+        _checked([EnvVar("A", "1"), EnvVar("A", "2")])
+
+
+def test_a_key_of_a_server_is_a_bearer_token() -> None:
+    recorder, _ = declared(
+        McpServer,
+        {
+            "slug": "a",
+            "display_name": "A",
+            "url": "https://a.example.com",
+            "authorization": "k",
+            "tool_allow_list": ["b", "a"],
+        },
+    )
+    (server,) = recorder.of("AgentsMcpServer")
+    assert server["apiKeyHeader"] == "Authorization"
+    assert server["apiKeyValueWo"]["value"] == "Bearer k"
+    assert server["toolAllowLists"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("firewall", "told"),
+    [
+        ({"coder_url": "https://c.example.com", "groups": ["none"]}, "unknown group 'none'"),
+        ({"coder_url": "https://c.example.com", "proxy_port": 0.0}, "greater than or equal to 1"),
+        ({"coder_url": "https://c.example.com", "jail_type": "cell"}, "'landjail' or 'nsjail'"),
+        (
+            {"coder_url": "https://c.example.com", "rules": [{"rule": "domain=*", "why": "x"}]},
+            "opens every host|every host",
+        ),
+    ],
+)
+def test_a_firewall_that_cannot_be_is_refused(firewall: dict[str, Any], told: str) -> None:
+    given = {"name": "a", "namespace": "b", "image": "registry.example.com/c:1"}
+    with pytest.raises(ArgsError, match=told):
+        declared(WorkspaceTemplate, {**given, "firewall": firewall})
