@@ -43,7 +43,7 @@ class Node:
         """Settle the pods that are there, and for two seconds those that change."""
         pods = self._client.get("/api/v1/pods").raise_for_status().json()
         for pod in pods["items"]:
-            self.settle(pod)
+            self.settle(pod, again=True)
         since = {"watch": "1", "resourceVersion": pods["metadata"]["resourceVersion"]}
         params = {**since, "timeoutSeconds": str(_WATCH_SECONDS)}
         with self._client.stream("GET", "/api/v1/pods", params=params) as answer:
@@ -53,8 +53,14 @@ class Node:
                 if event["type"] in ("ADDED", "MODIFIED"):
                     self.settle(event["object"])
 
-    def settle(self, pod: Object) -> None:
-        """Bring a pod one step on."""
+    def settle(self, pod: Object, *, again: bool = False) -> None:
+        """Bring a pod one step on.
+
+        Args:
+            pod: as it is.
+            again: say once more what it waits for: who waits for a rollout hears of changes alone,
+                and may begin to listen after the first.
+        """
         metadata, spec = pod["metadata"], pod["spec"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
         if metadata.get("deletionTimestamp"):
@@ -65,7 +71,8 @@ class Node:
             self._ask("POST", f"{path}/binding", {"metadata": metadata, "target": target})
         else:
             status = self.status(pod)
-            if _shown(status) != _shown(pod["status"]):
+            waits = any("waiting" in each["state"] for each in status.get("containerStatuses", ()))
+            if _shown(status) != _shown(pod["status"]) or (again and waits):
                 self._ask("PATCH", f"{path}/status", {"status": status})
 
     def status(self, pod: Object) -> Object:
