@@ -255,7 +255,7 @@ def _take_patches(deployment: Deployment, state: StackState, unfinished: Left) -
         there = live.get((kind, identifier))
         if manager is None or there is None or manager not in settling.managers(there):
             continue
-        outputs = {**resource["inputs"], "__fieldManager": manager}
+        outputs = {**resource["inputs"], settling.OWNER_KEY: manager}
         state.put({**resource, "id": identifier, "outputs": outputs})
         said.append(f"the patch of {kind.rpartition(':')[2]} {identifier}{_MADE}")
     return said

@@ -24,7 +24,8 @@ _PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a
 _ID: Final = "random:index/randomId:RandomId"
 _BCRYPT_BYTES: Final = 72
 _MANAGER: Final = "pulumi-kubernetes-"
-_RECORDED: Final = "__fieldManager"  # where pulumi-kubernetes keeps it in its outputs
+OWNER_KEY: Final = "__fieldManager"
+"""Where pulumi-kubernetes records, among its outputs, by which name it owns an object."""
 
 
 def password(state: StackState, shown: Mapping[str, Resource]) -> Iterator[str]:
@@ -116,7 +117,7 @@ def owner(live: Mapping[str, Any]) -> dict[str, str]:
     then. An object that it created without applying has the bare name, which it gives up itself.
     """
     names = [name for name in managers(live) if name.startswith(_MANAGER)]
-    return {_RECORDED: names[-1]} if names else {}
+    return {OWNER_KEY: names[-1]} if names else {}
 
 
 def owners(state: StackState) -> None:
@@ -126,7 +127,7 @@ def owners(state: StackState) -> None:
         state: changed in place.
     """
     for resource in state.resources.values():
-        recorded = resource.get("outputs", {}).get(_RECORDED)
+        recorded = resource.get("outputs", {}).get(OWNER_KEY)
         if recorded is not None and recorded not in managers(resource["outputs"]):
             resource["outputs"] |= owner(resource["outputs"])
 
