@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pulumi
 
 from components import placement
@@ -19,11 +21,13 @@ def look(stack: str, settings: Settings) -> Known:
     Raises:
         SettingsError: everything of them that does not fit what is there, at once.
     """
-    known = look_up(settings)
     closes_network = network_policy(settings) is not None
-    with Cluster(settings.kubernetes.context) as cluster:
+    # Both are asked at once: they know nothing of each other, and either may be far away.
+    with ThreadPoolExecutor(1) as aside, Cluster(settings.kubernetes.context) as cluster:
+        asked = aside.submit(look_up, settings)
         coderd = deployment.look_up(stack, settings, cluster)
         missing = placement.look_up(settings, cluster, closes_network=closes_network)
+        known = asked.result()
     refuse(stack, (*known.problems, *coderd.problems, *missing, *package.problems(settings)))
     for warning in coderd.warnings:
         pulumi.log.warn(warning)
