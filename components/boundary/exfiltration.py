@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Final, Literal
 
@@ -257,8 +257,17 @@ def exfiltration_report(policy: Policy, own: Own | None = None) -> Report:
     return Report(entries[0].grade if entries else "A", tuple(entries), notes)
 
 
+def _folded(rule: Rule) -> Rule:
+    """Return a rule by which upper case stands for lower: servers take either.
+
+    Programs send hosts in lower case; an agent that wants out sends what the rule matches.
+    """
+    labels = tuple(label.lower() for label in rule.labels)
+    return rule if labels == rule.labels else replace(rule, labels=labels)
+
+
 def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
-    rule = policy_rule.rule
+    rule = _folded(policy_rule.rule)
     reading = all(_reads(part) for part in parts(rule))
     # Every host is Coder's too, whatever its name.
     coder = own.coder or frozenset({"coder"} if rule.any_host else ())
@@ -285,6 +294,7 @@ def _reads(part: Part) -> bool:
 
 
 def _pushes(rule: Rule, gitlab: frozenset[str]) -> bool:
+    rule = _folded(rule)
     return any(rule.matches_host(host.split(".")) for host in gitlab) and not all(
         map(_reads, parts(rule))
     )

@@ -21,6 +21,7 @@ def test_the_table_names_each_host_once_as_a_rule_does() -> None:
     ("rule", "expected"),
     [
         ("domain=*.ubuntu.com", "E"),
+        ("domain=GIST.github.com", "E"),
         ("domain=archive.ubuntu.com", "A"),
         ("domain=bucket.s3.amazonaws.com", "E"),
         ("domain=*.com", "E"),
@@ -65,6 +66,10 @@ OWN = Own(frozenset({"coder.example.com"}), frozenset({"gitlab.example.com"}))
         ("domain=*.coder.example.com", "H"),
         ("domain=registry.coder.example.com", "A"),
         ("domain=other.example.com", "A"),
+        # Boundary compares the host as it is sent, and an agent sends it as the rule has it.
+        ("domain=CODER.example.com", "H"),
+        ("domain=*.Example.com", "H"),
+        ("method=POST domain=Coder.EXAMPLE.com path=/api/v2/users/me/keys/tokens", "H"),
     ],
 )
 def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected: str) -> None:
@@ -97,6 +102,7 @@ def test_the_own_hosts_are_those_that_the_groups_name() -> None:
         ("domain=gitlab.example.com", True),
         ("method=POST domain=gitlab.example.com path=/*/*/git-receive-pack", True),
         ("method=PUT domain=*.example.com path=/x", True),
+        ("domain=GitLab.example.com", True),
         ("method=GET,HEAD domain=gitlab.example.com", False),
         ("method=POST domain=gitlab.example.com path=/*/*/*/git-upload-pack", False),
         ("domain=gitlab.com", False),
