@@ -15,7 +15,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
-from components.boundary.credentials import HIDDEN, form_of
+from components.boundary.credentials import HIDDEN, form_of, names_credential
 from components.boundary.releases import LATEST
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
@@ -33,6 +33,8 @@ from components.settings.workspaces import Workspaces
 LONGEST_OFF: Final = datetime.timedelta(days=7)
 # URLs that a contract denies may well pretend to have a user.
 _CONTRACT: Final = frozenset({"mustAllow", "mustDeny"})
+# Maps whose names are a stack's own; the agents' variables are checked as their component does.
+_NAMED: Final = frozenset({"labels", "ruleLabels", "provisionerTags"})
 
 T = TypeVar("T")
 
@@ -344,7 +346,8 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
 def credentials(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Find what looks like a credential anywhere but under `secrets`, in plain data."""
     for location, text in _texts((), {k: v for k, v in values.items() if k != "secrets"}):
-        form = form_of(text)
+        named = location[-2:-1] and location[-2] in _NAMED and names_credential(location[-1], text)
+        form = form_of(text) or ("by its name a credential" if named else None)
         if form and not _CONTRACT.intersection(location):
             yield Problem(
                 key_of(location),
