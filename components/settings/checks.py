@@ -346,7 +346,8 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
 def credentials(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Find what looks like a credential anywhere but under `secrets`, in plain data."""
     for location, text in _texts((), {k: v for k, v in values.items() if k != "secrets"}):
-        named = location[-2:-1] and location[-2] in _NAMED and names_credential(location[-1], text)
+        named = location[-2:-1] and location[-2] in _NAMED
+        named = named and names_credential(str(location[-1]), text)
         form = form_of(text) or ("by its name a credential" if named else None)
         if form and not _CONTRACT.intersection(location):
             yield Problem(
