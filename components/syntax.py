@@ -41,6 +41,10 @@ _IMAGE: Final = re.compile(
     re.ASCII,
 )
 # grafana/grafana pkg/util/shortid_generator.go: IsValidShortUID and IsShortUIDTooLong.
+# Tags that projects give to whatever is newest of theirs.
+_MOVING: Final = frozenset(
+    {"", "latest", "main", "master", "edge", "nightly", "dev", "stable", "current", "rolling"}
+)
 _GRAFANA_UID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 # Its built-in data source, and what computes expressions under its name of today and the former.
 _GRAFANAS_OWN: Final = frozenset({"grafana", "__expr__", "-100"})
@@ -94,10 +98,10 @@ def is_image(text: str) -> bool:
 
 
 def is_floating_image(text: str) -> bool:
-    """Whether the reference of an image names none in particular: without tag, or `latest`."""
+    """Whether an image's reference names none in particular: without a tag, or one that moves."""
     name, _, digest = text.partition("@")
     _, _, tag = name.rpartition("/")[2].partition(":")
-    return not digest and tag in {"", "latest"}
+    return not digest and tag in _MOVING
 
 
 def is_grafana_uid(text: str) -> bool:

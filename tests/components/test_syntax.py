@@ -45,6 +45,13 @@ def test_an_image_that_no_runtime_pulls(reference: str) -> None:
     assert not syntax.is_image(reference)
 
 
+@pytest.mark.parametrize("tag", ["", ":latest", ":main", ":edge", ":nightly", ":stable"])
+def test_an_image_that_moves(tag: str) -> None:
+    assert syntax.is_floating_image(f"reg.example.com:5000/base{tag}")
+    assert not syntax.is_floating_image(f"reg.example.com:5000/base{tag}@sha256:{DIGEST}")
+    assert not syntax.is_floating_image("reg.example.com:5000/main:1.2.3")
+
+
 @pytest.mark.parametrize("host", ["a:\u0664\u0664\u0663", "a:65536", "a:0", "a:"])
 def test_a_host_with_a_port_that_is_none(host: str) -> None:
     assert not syntax.is_host(host)
