@@ -11,7 +11,7 @@ The grade is that of the worst host reached:
 | E | object storage, paste, messages, tunnels: anyone may receive, without review |
 | F | the hosts of G by GET, HEAD or OPTIONS: anyone's server receives what stands in URLs |
 | G | every host, or every one below a suffix such as `com`, where anyone registers one |
-| H | Coder's API: an agent can leave the firewall |
+| H | Coder's API, the cluster's or the node's credentials: an agent can leave the firewall |
 """
 
 from __future__ import annotations

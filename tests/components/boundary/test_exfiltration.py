@@ -90,6 +90,29 @@ def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected
     assert not report.excess(WORST)
 
 
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("domain=169.254.169.254", "H"),
+        ("method=GET domain=169.254.169.254 path=/latest/meta-data/*", "H"),
+        ("method=GET domain=metadata.google.internal", "H"),
+        ("method=GET domain=*.internal", "H"),
+        ("domain=169.254.170.2", "H"),
+        ("method=GET domain=kubernetes.default.svc", "H"),
+        ("domain=*.default.svc.cluster.local", "H"),
+        ("domain=localhost", "H"),
+        ("method=POST domain=127.0.0.1 path=/message", "H"),
+        ("method=GET domain=localhost", "A"),
+        ("domain=metadata.example.com", "A"),
+        # A pattern of every host is graded by what it is.
+        ("method=GET domain=*", "F"),
+        ("method=GET", "F"),
+    ],
+)
+def test_what_lets_an_agent_leave_beside_coder_is_the_worst(rule: str, expected: str) -> None:
+    assert grade(rule) == expected
+
+
 def test_an_own_host_that_no_rule_can_name_is_none_that_a_rule_reaches_by_name() -> None:
     own = Own.of(["https://coder.test:8443/x", "https://[::1]:8080", "10.0.0.1:80"], ["git.test"])
     assert own == Own(frozenset({"coder.test", "10.0.0.1"}), frozenset({"git.test"}))
