@@ -349,7 +349,7 @@ def credentials(values: Mapping[str, Any]) -> Iterator[Problem]:
         named = location[-2:-1] and location[-2] in _NAMED
         named = named and names_credential(str(location[-1]), text)
         form = form_of(text) or ("by its name a credential" if named else None)
-        if form and not _CONTRACT.intersection(location):
+        if form and not (location[-1] == "url" and _CONTRACT.intersection(location)):
             yield Problem(
                 key_of(location),
                 HIDDEN,
