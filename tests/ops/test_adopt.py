@@ -311,6 +311,10 @@ def test_what_was_made_by_hand_is_taken_over(world: World) -> None:
         assert "template open: its version v1 has the stack's content and stays" in world.said
         assert done.differing == (NAMES, "open-template: update versions")
         assert world.everything() == before
+        # Their maker owns them until somebody takes them, once.
+        with pytest.raises(automation.CommandError, match='conflict with "by-hand"'):
+            ready.stack.up()
+        ready.stack.workspace.env_vars["PULUMI_K8S_ENABLE_PATCH_FORCE"] = "true"
         ready.stack.up()
         assert changing(ready) == {}
         after = {each["id"]: each["name"] for each in world.everything()["open"][1]}
