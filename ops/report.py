@@ -326,9 +326,13 @@ def _alert(change: AlertChange) -> str:
 
 def _panel_lines(panels: Panels) -> list[str]:
     if panels.op == "create":
-        return [f"- {_code(panels.dashboard)}: new, {len(panels.added)} panels"]
+        count = "" if panels.only_names is not None else f", {len(panels.added)} panels"
+        return [f"- {_code(panels.dashboard)}: new{count}"]
     if panels.op == "delete":
         return [f"- {_code(panels.dashboard)}: **deleted**"]
+    if panels.only_names is not None:
+        what = "the names" if panels.only_names else "panels that the update shows, and the names"
+        return [f"- {_code(panels.dashboard)}: {what} of new versions"]
     lines = [f"- {_code(panels.dashboard)}"]
     lines += [f"  - new panel {_code(title)}" for title in panels.added]
     lines += [f"  - panel {_code(title)} **removed**" for title in panels.removed]

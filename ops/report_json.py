@@ -63,6 +63,8 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
                 "removed": list(each.removed),
                 "changed": {title: list(parts) for title, parts in each.changed},
                 "settings": list(each.settings),
+                # None where the panels tell.
+                "onlyNames": each.only_names,
             }
             for each in preview.dashboards
         ],
