@@ -38,9 +38,11 @@ class Panels:
 def panels(step: Step) -> Panels:
     """Return what a step on a dashboard's ConfigMap changes of the dashboard."""
     old, new = _dashboard(step.old), _dashboard(step.new)
-    if UNKNOWN in ((step.new.get("data") or {}).values()):
+    files = step.new.get("data") or {}
+    if UNKNOWN in files.values():
         same = step.op == "update" and _content(step.old) == _content(step.new)
-        return Panels(str(old.get("title") or step.name), op=step.op, only_names=same)
+        title = old.get("title") or _title(next(iter(files))) or step.name
+        return Panels(str(title), op=step.op, only_names=same)
     before, after = _by_title(old), _by_title(new)
     changed = tuple(
         (title, tuple(sorted(_parts(before[title], after[title]))))
@@ -56,6 +58,14 @@ def panels(step: Step) -> Panels:
         settings=tuple(sorted(key for key in rest if old and new and old.get(key) != new.get(key))),
         op=step.op,
     )
+
+
+def _title(file: str) -> str | None:
+    # Grafana's models are much to read for the one who shows no dashboard.
+    from components.dashboards.catalogue import CATALOGUE  # noqa: PLC0415
+
+    spec = CATALOGUE.get(file.removesuffix(".json"))
+    return spec.title if spec else None
 
 
 def _content(inputs: Mapping[str, Any]) -> object:
