@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import network
+from ops import coder_agents, network
 from ops.alerting import AlertChange
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, Change, Step
@@ -193,14 +193,11 @@ def _told(reaches: Iterable[TemplateReach]) -> list[tuple[str, TemplateReach]]:
 def _reach(reach: TemplateReach) -> list[str]:
     if not reach.after:
         return ["- the template goes; its agents reach nothing"]
-    return [*_firewall(reach), *_agents(reach), *network.lines(reach.network, reach.by_name)]
-
-
-def _agents(reach: TemplateReach) -> list[str]:
-    if reach.lets_agents_in:
-        why = "their tools run outside of the jail"
-        return [f"- ⚠️ **Coder's own agents reach every host from here**: {why}"]
-    return ["- Coder's own agents may no longer use it"] if reach.keeps_agents_out else []
+    return [
+        *_firewall(reach),
+        *coder_agents.lines(reach),
+        *network.lines(reach.network, reach.by_name),
+    ]
 
 
 def _firewall(reach: TemplateReach) -> list[str]:

@@ -102,6 +102,18 @@ def test_coders_own_agents_let_in(assess: Assess) -> None:
     assert "- `firewalled`: `agentsAllowed`\n" in text
 
 
+def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:
+    templates = committed("templates")
+    templates[0]["agentsAllowed"] = "isolated"
+    found = assess({"templates": templates})
+    text = report.to_markdown([found])
+    assert found.verdict == "changes"
+    assert "- Coder's own agents use it from a pod of their own, which reaches **Coder" in text
+    assert "- that pod reaches only (2):\n" in text
+    assert "every host" not in text
+    assert "- `firewalled`: `agentsAllowed`, a new version\n" in text
+
+
 def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
     with engine.session("local", quiet, state=environment.state) as ready:
         path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"
