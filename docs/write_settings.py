@@ -68,7 +68,7 @@ def _rows(
         yield from _rows(f"{path}.<name>", additional, definitions, required)
         return
     unset = "required" if required else _default(place)
-    yield f"| `{path}` | {_kind(found, definitions)} | {unset} | {_cell(about)} |"
+    yield f"| `{path}` | {_kinds(place, definitions)} | {unset} | {_cell(about)} |"
 
 
 def _resolved(place: Schema, definitions: Mapping[str, Schema]) -> Schema:
@@ -77,6 +77,13 @@ def _resolved(place: Schema, definitions: Mapping[str, Schema]) -> Schema:
             return _resolved(option, definitions)
     reference = place.get("$ref")
     return definitions[str(reference).rsplit("/", 1)[1]] if reference else place
+
+
+def _kinds(place: Schema, definitions: Mapping[str, Schema]) -> str:
+    options = [each for each in place.get("anyOf", ()) if each.get("type") != "null"]
+    return ", ".join(
+        _kind(_resolved(each, definitions), definitions) for each in options or [place]
+    )
 
 
 def _kind(found: Schema, definitions: Mapping[str, Schema]) -> str:

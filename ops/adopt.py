@@ -195,21 +195,36 @@ def _importing(program: Any, wanted: Iterable[Candidate]) -> Callable[[], None]:
     ids = {(each.step.type, each.step.name): each.id for each in wanted}
 
     def change(given: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-        options = given.opts
+        options, props = given.opts, given.props
         found = ids.get((given.type_, given.name))
         if found is not None:
             # The engine refuses an import that differs; the next preview shows what does.
             as_found = pulumi.ResourceOptions(import_=found, ignore_changes=["*"])
             options = pulumi.ResourceOptions.merge(options, as_found)
+            props = {key: _alone(value) for key, value in given.props.items()}
         # What it waits for may be missing, and need not be there for the state to learn of it.
         options.depends_on = None
-        return pulumi.ResourceTransformationResult(given.props, options)
+        return pulumi.ResourceTransformationResult(props, options)
 
     def run() -> None:
         pulumi.runtime.register_stack_transformation(change)
         program()
 
     return run
+
+
+def _alone(value: Any) -> Any:
+    """Return an input that depends on no resource: an import does not use it, the state keeps it.
+
+    A state in which a resource depends on one that stands nowhere is refused by the engine.
+    """
+    if isinstance(value, pulumi.Output):
+        return pulumi.Output(
+            set(), value.future(with_unknowns=True), value.is_known(), value.is_secret()
+        )
+    if isinstance(value, Mapping):
+        return {key: _alone(each) for key, each in value.items()}
+    return value
 
 
 def _settle(

@@ -21,6 +21,7 @@ from components.boundary import (
     printable,
     shown,
 )
+from components.coder_agents import AgentsAllowed
 from components.settings.model import Settings
 from components.settings.templates import Template
 from ops.traffic import InputError, Request
@@ -39,7 +40,8 @@ class Confinement:
         contract: what the stack demands of the policy.
         highest_grade: the worst exfiltration grade that the stack accepts.
         own: the deployment's own hosts.
-        agents: whether Coder's own agents, whom no policy holds, may use the templates.
+        agents: whether and from where Coder's own agents, whom no policy holds, may use the
+            templates.
     """
 
     templates: tuple[str, ...]
@@ -48,7 +50,7 @@ class Confinement:
     contract: Contract
     highest_grade: Grade
     own: Own
-    agents: bool = False
+    agents: AgentsAllowed = False
 
     @property
     def title(self) -> str:
@@ -83,7 +85,8 @@ def _confinement(settings: Settings, template: Template) -> Confinement:
         switch = settings.firewall
         reason = f"the firewall is switched off until {switch.until}: {switch.reason}"
     contract = settings.contract_of(wanted)
-    agents = template.lets_agents_in is not False
+    said = template.lets_agents_in
+    agents = True if said is None else said
     return Confinement((), policy, reason, contract, wanted.highest_grade, settings.own, agents)
 
 

@@ -111,6 +111,7 @@ class StackPreview:
                 by_name=network.by_name(self.policies, name, self.new.get(name)),
                 old_agents=old.get(name),
                 new_agents=new.get(name),
+                agents_network=network.agents_change(self.policies, name),
             )
             for name in names
         ]

@@ -11,9 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from components.boundary import WORST, Finding, Grade, Report, audit, exfiltration_report
+from components.coder_agents import ISOLATED
 from ops.answers import Confinement
 
-_AGENTS: Final = "Coder's own agents reach every host from here"
+_AGENTS: Final = (
+    "Coder's own agents reach every host from here: their tools run outside of the jail"
+)
+_ISOLATED: Final = (
+    "Coder's own agents have a pod of their own, which reaches Coder alone and the cluster's DNS"
+)
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,10 @@ def shown(assessed: Assessed) -> RenderableType:
     if assessed.report.notes:
         parts.append(Text("What it opens besides", style="bold"))
         parts += [Text(f"{each.rule.rule.text}: {each.why}") for each in assessed.report.notes]
-    if confinement.agents:
-        parts.append(Text(f"{_AGENTS}: their tools run outside of the jail", style="bold"))
+    if confinement.agents == ISOLATED:
+        parts.append(Text(_ISOLATED))
+    elif confinement.agents:
+        parts.append(Text(_AGENTS, style="bold"))
     if assessed.findings:
         parts.append(Text("Findings", style="bold"))
         parts += [Text(f"{each.severity}: {each}") for each in assessed.findings]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components.boundary import Policy
-from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS
+from components.network.args import AGENTS_LABELS, TEMPLATE_LABEL, WORKSPACE_LABELS
 from components.network.names import Translation, translate
 from components.network.reach import NetworkChange, Reached, network_change
 from ops.changes import Step
@@ -25,11 +25,20 @@ def change(policies: Iterable[Step], template: str) -> NetworkChange:
         policies: every policy of the stack, those that do not change too, for they add up.
         template: its name.
     """
+    return _change(policies, {**WORKSPACE_LABELS, TEMPLATE_LABEL: template})
+
+
+def agents_change(policies: Iterable[Step], template: str) -> NetworkChange:
+    """Return the same for the pods that a template gives Coder's own agents."""
+    return _change(policies, {**AGENTS_LABELS, TEMPLATE_LABEL: template})
+
+
+def _change(policies: Iterable[Step], labels: Mapping[str, str]) -> NetworkChange:
     policies = tuple(policies)
     return network_change(
         [step.old for step in policies if step.op != "create"],
         [step.new for step in policies if step.op != "delete"],
-        {**WORKSPACE_LABELS, TEMPLATE_LABEL: template},
+        labels,
     )
 
 
@@ -57,6 +66,14 @@ def lines(found: NetworkChange, named: Translation | None) -> list[str]:
         said += _listed("the network opens", found.opened)
         said += _listed("the network closes", found.closed)
     return said + (_by_name(named) if named else [])
+
+
+def agents_lines(found: NetworkChange) -> list[str]:
+    """Return the change for the pods of Coder's own agents, which have a policy afterwards."""
+    if not found.before:
+        return _listed("that pod reaches only", found.opened)
+    opened = _listed("the network opens to the pod of Coder's own agents", found.opened)
+    return opened + _listed("the network closes to the pod of Coder's own agents", found.closed)
 
 
 def _listed(title: str, found: Sequence[Reached]) -> list[str]:

@@ -7,12 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.changes import Step
+from components.dashboards.uids import CONTENT
+from ops.changes import UNKNOWN, Step
 
 
 @dataclass(frozen=True)
 class Panels:
-    """What changes in one dashboard: panels by title, and settings besides them."""
+    """What changes in one dashboard: panels by title, and settings besides them.
+
+    Attributes:
+        dashboard: its title.
+        added: titles of new panels.
+        removed: titles of panels that go.
+        changed: titles of panels that change, each with what of it.
+        settings: what changes besides panels.
+        op: the engine's word for the step.
+        only_names: nothing but the names of templates and versions, which the update makes; None
+            where that is told from the panels.
+    """
 
     dashboard: str
     added: tuple[str, ...] = ()
@@ -20,11 +32,17 @@ class Panels:
     changed: tuple[tuple[str, tuple[str, ...]], ...] = ()
     settings: tuple[str, ...] = ()
     op: str = "update"
+    only_names: bool | None = None
 
 
 def panels(step: Step) -> Panels:
     """Return what a step on a dashboard's ConfigMap changes of the dashboard."""
     old, new = _dashboard(step.old), _dashboard(step.new)
+    files = step.new.get("data") or {}
+    if UNKNOWN in files.values():
+        same = step.op == "update" and _content(step.old) == _content(step.new)
+        title = old.get("title") or _title(next(iter(files))) or step.name
+        return Panels(str(title), op=step.op, only_names=same)
     before, after = _by_title(old), _by_title(new)
     changed = tuple(
         (title, tuple(sorted(_parts(before[title], after[title]))))
@@ -40,6 +58,18 @@ def panels(step: Step) -> Panels:
         settings=tuple(sorted(key for key in rest if old and new and old.get(key) != new.get(key))),
         op=step.op,
     )
+
+
+def _title(file: str) -> str | None:
+    # Grafana's models are much to read for the one who shows no dashboard.
+    from components.dashboards.catalogue import CATALOGUE  # noqa: PLC0415
+
+    spec = CATALOGUE.get(file.removesuffix(".json"))
+    return spec.title if spec else None
+
+
+def _content(inputs: Mapping[str, Any]) -> object:
+    return ((inputs.get("metadata") or {}).get("annotations") or {}).get(CONTENT)
 
 
 def _dashboard(inputs: Mapping[str, Any]) -> dict[str, Any]:

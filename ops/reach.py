@@ -15,6 +15,7 @@ from components.boundary import (
     compare,
     exfiltration_report,
 )
+from components.coder_agents import ISOLATED, AgentsAllowed
 from components.network.names import Translation
 from components.network.reach import NetworkChange
 
@@ -54,8 +55,9 @@ class TemplateReach:
         own: the deployment's own hosts.
         network: what the network policy changes for its workspaces.
         by_name: what of the policy Cilium holds them to as well, None where it does not.
-        old_agents: whether Coder's own agents may use it now; None if nobody said.
-        new_agents: whether they may afterwards.
+        old_agents: whether and from where Coder's own agents may use it now; None if nobody said.
+        new_agents: the same afterwards.
+        agents_network: what the network policy changes for their pods, where they have some.
     """
 
     template: str
@@ -66,8 +68,9 @@ class TemplateReach:
     own: Own = field(default_factory=Own)
     network: NetworkChange = field(default_factory=NetworkChange)
     by_name: Translation | None = None
-    old_agents: bool | None = None
-    new_agents: bool | None = None
+    old_agents: AgentsAllowed | None = None
+    new_agents: AgentsAllowed | None = None
+    agents_network: NetworkChange = field(default_factory=NetworkChange)
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -99,8 +102,41 @@ class TemplateReach:
     @property
     def lets_agents_in(self) -> bool:
         """Whether Coder's own agents, whose tools run outside of the jail, pass the firewall."""
-        there = self.old is not None and self.old_agents
-        return self.after and self.new is not None and bool(self.new_agents) and not there
+        now, then = self._isolated
+        there = self.old is not None and bool(self.old_agents) and not now
+        passes = self.new is not None and bool(self.new_agents) and not then
+        return self.after and passes and not there
+
+    @property
+    def isolates_agents(self) -> bool:
+        """Whether Coder's own agents get a pod of their own, kept to Coder, and have none now."""
+        now, then = self._isolated
+        return self.after and then and not now
+
+    @property
+    def frees_agents(self) -> bool:
+        """Whether pods of Coder's own agents that run lose the policy that keeps them to Coder."""
+        now, _ = self._isolated
+        return self.after and now and not self.agents_network.after
+
+    @property
+    def drops_projects(self) -> bool:
+        """Whether the claims that workspaces share with Coder's own agents are deleted."""
+        goes = self.old_agents == ISOLATED and self.new_agents != ISOLATED
+        return self.before and self.after and goes
+
+    @property
+    def agents_reach(self) -> NetworkChange:
+        """What changes for the pods of Coder's own agents; nothing where they have none."""
+        _, then = self._isolated
+        return self.agents_network if self.after and then else NetworkChange()
+
+    @property
+    def _isolated(self) -> tuple[bool, bool]:
+        """Whether they have a pod of their own before and after; without a policy it is none."""
+        policy = self.agents_network
+        now = self.old_agents == ISOLATED and policy.before
+        return now, self.new_agents == ISOLATED and policy.after
 
     @property
     def keeps_agents_out(self) -> bool:
@@ -117,6 +153,8 @@ class TemplateReach:
             or (not self.before and self.new is None)
             or bool(self.comparison.opened)
             or self.lets_agents_in
+            or self.frees_agents
+            or self.agents_reach.opens
             or self.network.opens
         )
 
@@ -129,6 +167,10 @@ class TemplateReach:
             or not self.comparison.empty
             or self.lets_agents_in
             or self.keeps_agents_out
+            or self.isolates_agents
+            or self.frees_agents
+            or self.drops_projects
+            or self.agents_reach.changed
             or self.network.changed
         )
 

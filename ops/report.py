@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import network
+from ops import coder_agents, network
 from ops.alerting import AlertChange
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, Change, Step
@@ -193,14 +193,11 @@ def _told(reaches: Iterable[TemplateReach]) -> list[tuple[str, TemplateReach]]:
 def _reach(reach: TemplateReach) -> list[str]:
     if not reach.after:
         return ["- the template goes; its agents reach nothing"]
-    return [*_firewall(reach), *_agents(reach), *network.lines(reach.network, reach.by_name)]
-
-
-def _agents(reach: TemplateReach) -> list[str]:
-    if reach.lets_agents_in:
-        why = "their tools run outside of the jail"
-        return [f"- ⚠️ **Coder's own agents reach every host from here**: {why}"]
-    return ["- Coder's own agents may no longer use it"] if reach.keeps_agents_out else []
+    return [
+        *_firewall(reach),
+        *coder_agents.lines(reach),
+        *network.lines(reach.network, reach.by_name),
+    ]
 
 
 def _firewall(reach: TemplateReach) -> list[str]:
@@ -326,9 +323,13 @@ def _alert(change: AlertChange) -> str:
 
 def _panel_lines(panels: Panels) -> list[str]:
     if panels.op == "create":
-        return [f"- {_code(panels.dashboard)}: new, {len(panels.added)} panels"]
+        count = "" if panels.only_names is not None else f", {len(panels.added)} panels"
+        return [f"- {_code(panels.dashboard)}: new{count}"]
     if panels.op == "delete":
         return [f"- {_code(panels.dashboard)}: **deleted**"]
+    if panels.only_names is not None:
+        what = "the names" if panels.only_names else "panels that the update shows, and the names"
+        return [f"- {_code(panels.dashboard)}: {what} of new versions"]
     lines = [f"- {_code(panels.dashboard)}"]
     lines += [f"  - new panel {_code(title)}" for title in panels.added]
     lines += [f"  - panel {_code(title)} **removed**" for title in panels.removed]

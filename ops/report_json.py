@@ -63,6 +63,8 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
                 "removed": list(each.removed),
                 "changed": {title: list(parts) for title, parts in each.changed},
                 "settings": list(each.settings),
+                # None where the panels tell.
+                "onlyNames": each.only_names,
             }
             for each in preview.dashboards
         ],
@@ -97,6 +99,7 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
         ],
         "closed": [_host_json(found) for found in reach.comparison.closed],
         "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
+        "coderAgentsNetwork": network.to_json(reach.agents_reach, None),
         "network": network.to_json(reach.network, reach.by_name),
     }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.coder.lookup import EVERYONE
+from components.coder_agents import AgentsAllowed
 from components.releases import CLAUDE_CODE_PIN, wiring_of
 from ops.changes import Change, differences
 from ops.markdown import code
@@ -20,14 +21,15 @@ class Registered:
         access: role by group of who may use or administer it; None: its list is not the stack's,
             which a state of an earlier release does not tell from one that is.
         pins: release by name of what it takes from elsewhere; empty if that is not recorded.
-        agents_allowed: whether Coder's own agents may use it; None: left to Coder, or not recorded.
+        agents_allowed: whether and from where Coder's own agents may use it; None: left to Coder,
+            or not recorded.
         claude_policy: what Claude Code's managed settings say, one thing each.
         tasks: whether Coder's Tasks may be of it; None: not recorded.
     """
 
     access: Mapping[str, str] | None
     pins: Mapping[str, str]
-    agents_allowed: bool | None = None
+    agents_allowed: AgentsAllowed | None = None
     claude_policy: tuple[str, ...] = ()
     tasks: bool | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pulumi
@@ -19,7 +20,7 @@ from components.mcp_server import McpServer
 from components.network.component import WorkspaceNetworkPolicy
 from components.network.namespace import WorkspaceNamespace
 from components.settings.model import Settings
-from components.workspace_template import WorkspaceTemplate
+from components.workspace_template import WorkspaceTemplate, WorkspaceTemplateArgs
 from program.plan import StackArgs
 
 A = TypeVar("A")
@@ -81,7 +82,8 @@ def declare(
         if args.grafana_role
         else None
     )
-    dashboards = Dashboards("dashboards", args.dashboards, on_cluster)
+    named = replace(args.dashboards, names=_names(args.templates, templates))
+    dashboards = Dashboards("dashboards", named, on_cluster)
     alerts = Alerts("alerts", args.alerts, on_cluster)
     return {
         "callbackUrls": login.callback_urls if login else {},
@@ -100,6 +102,23 @@ def declare(
         "databaseRole": {"script": role.script, "job": role.job} if role else None,
         "alerts": alerts.names,
     }
+
+
+def _names(
+    args: Mapping[str, WorkspaceTemplateArgs], made: Mapping[str, WorkspaceTemplate]
+) -> pulumi.Output[Mapping[str, str]]:
+    """Return what people call the stack's templates and their versions, by Coder's ids of them."""
+    ids = [
+        (known.template_id, known.active_version_id, args[name].name, known.version_name)
+        for name, known in made.items()
+    ]
+    return pulumi.Output.all(*(pulumi.Output.all(*each) for each in ids)).apply(
+        lambda known: {
+            key: called
+            for template, version, *names in known
+            for key, called in zip((template, version), names, strict=True)
+        }
+    )
 
 
 def _made(

@@ -19,6 +19,7 @@ from components.alerts.component import RUNBOOK, AlertsArgs
 from components.alerts.model import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
+from components.coder_agents import ISOLATED
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironmentArgs
 from components.dashboards.component import DashboardsArgs
 from components.datasources import DataSourcesArgs
@@ -262,6 +263,9 @@ def alerts(settings: Settings) -> AlertsArgs:
             template.name
             for template in settings.templates
             if settings.firewall_of(template) is not None
+        ),
+        isolated_templates=tuple(
+            template.name for template in settings.templates if template.lets_agents_in == ISOLATED
         ),
         network_policies=tuple(policy["metadata"]["name"] for policy in policies),
     )

@@ -47,6 +47,7 @@ class AlertsArgs:
         queries: Where the data is.
         thresholds: When to fire.
         confined_templates: Names of the templates with a firewall.
+        isolated_templates: Names of those that give Coder's own agents a pod of their own.
         network_policies: Names of the NetworkPolicies in the workspaces' namespace.
     """
 
@@ -64,6 +65,7 @@ class AlertsArgs:
     queries: DashboardContext = field(default_factory=DashboardContext)
     thresholds: Thresholds = field(default_factory=Thresholds)
     confined_templates: tuple[str, ...] = ()
+    isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -104,7 +106,11 @@ class AlertsArgs:
     def chosen(self) -> list[Alert]:
         """Return the alerts there is something to watch for."""
         context = AlertContext(
-            self.queries, self.thresholds, self.confined_templates, self.network_policies
+            self.queries,
+            self.thresholds,
+            self.confined_templates,
+            self.isolated_templates,
+            self.network_policies,
         )
         built = (CATALOGUE[name](context) for name in self.alerts)
         return [alert for alert in built if alert is not None]

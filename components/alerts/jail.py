@@ -105,10 +105,12 @@ def watch_silent(context: AlertContext) -> Alert | None:
 
 def agents_allowed(context: AlertContext) -> Alert | None:
     """Coder's own agents may use a template with a firewall, from outside of the jail."""
-    if not context.confined_templates:
+    isolated = context.isolated_templates
+    confined = [name for name in context.confined_templates if name not in isolated]
+    if not confined:
         return None
     table = Templates("t")
-    names = ", ".join(f"'{name}'" for name in context.confined_templates)
+    names = ", ".join(f"'{name}'" for name in confined)
     # The column came with Coder 2.37: asked for by name, an older database would refuse the query.
     allowed = f"(to_jsonb({table.alias}) ->> 'agents_allowed')::boolean"
     query = Select(

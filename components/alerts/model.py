@@ -60,12 +60,14 @@ class AlertContext:
         queries: Where the data is.
         thresholds: When to fire.
         confined_templates: Names of the templates whose agents run behind the firewall.
+        isolated_templates: Names of those that give Coder's own agents a pod of their own.
         network_policies: Names of the workspaces' NetworkPolicies.
     """
 
     queries: DashboardContext = field(default_factory=DashboardContext)
     thresholds: Thresholds = field(default_factory=Thresholds)
     confined_templates: tuple[str, ...] = ()
+    isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
 
 

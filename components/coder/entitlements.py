@@ -87,7 +87,8 @@ class Entitlements:
             # An older Coder answers without the field, which the provider takes for false.
             for index, template in enumerate(settings.templates):
                 if template.agents_allowed:
-                    yield Problem(f"templates[{index}].agentsAllowed", as_shown(True), needs)
+                    shown = as_shown(template.agents_allowed)
+                    yield Problem(f"templates[{index}].agentsAllowed", shown, needs)
 
 
 def _words(release: tuple[int, int, int]) -> str:

@@ -1,5 +1,6 @@
 """Dashboards: one labelled ConfigMap for each, which Grafana's sidecar loads."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,6 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
+from components.dashboards.uids import CONTENT
 from components.errors import refuse
 from components.observability.loki import label_problems
 from components.syntax import FOLDER, is_folder, is_subdomain
@@ -135,16 +137,18 @@ class Dashboards(pulumi.ComponentResource):
         super().__init__("firewalledcoder:index:Dashboards", name, None, opts)
         for uid, plain in args.render().items():
             text: pulumi.Input[str] = plain
+            annotations = {"grafana_folder": args.folder}
             # Only where an id is shown: the others stay known in a preview, whatever is not.
             if args.names is not None and args.rendered(uid, {"id": "name"}) != plain:
                 text = pulumi.Output.from_input(args.names).apply(partial(args.rendered, uid))
+                annotations[CONTENT] = hashlib.sha256(plain.encode()).hexdigest()
             ConfigMap(
                 f"{name}-{uid}",
                 metadata=ObjectMetaArgs(
                     name=f"{args.name_prefix}{uid}",
                     namespace=args.namespace,
                     labels={"grafana_dashboard": "1"},
-                    annotations={"grafana_folder": args.folder},
+                    annotations=annotations,
                 ),
                 data={f"{uid}.json": text},
                 opts=pulumi.ResourceOptions(parent=self),

@@ -1,7 +1,7 @@
 """Uids of the dashboards there are, each a part of its URL that never changes.
 
-Names alone, so that settings can be read without Grafana's SDK, and so that dashboards can link
-to each other.
+Names alone, and that of an annotation: settings can be read without Grafana's SDK, and dashboards
+can link to each other.
 """
 
 from __future__ import annotations
@@ -29,3 +29,6 @@ UIDS: Final = (
     WORKSPACE_DETAIL,
 )
 """All of them, in the order of the catalogue."""
+
+CONTENT: Final = "firewalled-coder/content-sha256"
+"""Annotation: digest of a dashboard without the names in it, which a preview may not know yet."""

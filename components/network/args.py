@@ -26,8 +26,12 @@ WORKSPACE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {"app.kubernetes.io/name": "coder-workspace"}
 )
 """What a workspace's pod is known by: workspace_template/terraform/main.tf sets it."""
+AGENTS_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"app.kubernetes.io/name": "coder-agents"}
+)
+"""What the pod of Coder's own agents is known by: terraform/coder_agents.tf sets it."""
 TEMPLATE_LABEL: Final = "firewalled-coder/template"
-"""Label of a workspace's pod with the name of its template, set in the same place."""
+"""Label of either pod with the name of its template, set in the same places."""
 OUTSIDE: Final = "outside"
 """Every public address, where a CIDR may stand."""
 WEB: Final = (443, 80)
@@ -63,7 +67,7 @@ class Coderd:
         pod_labels: theirs.
         ports: on which those pods listen; 8080 and 8443 are those of Coder's chart.
         addresses: CIDRs or addresses behind the access URL that are not public, such as an
-            internal load balancer's.
+            internal load balancer's; public ones too for isolated agents, who reach no other.
         access_port: port of the access URL, for `addresses`.
     """
 
@@ -110,6 +114,10 @@ class WorkspaceNetworkPolicyArgs:
             port on any address, past Boundary, so that nothing may open it.
         by_name: egress policy of each template whose pods reach hosts by their names only, which
             takes Cilium.
+        isolated_agents: whether a template gives Coder's own agents a pod of their own, which
+            reaches coderd and the cluster's DNS alone.
+        agents_host: host of the access URL, where Cilium is to let those pods look up and reach
+            that name alone; empty without Cilium.
     """
 
     namespace: str = "coder-workspaces"
@@ -119,6 +127,8 @@ class WorkspaceNetworkPolicyArgs:
     cluster_ranges: Sequence[str] = ()
     proxy_ports: Mapping[str, int] = field(default_factory=dict)
     by_name: Mapping[str, Policy] = field(default_factory=dict)
+    isolated_agents: bool = False
+    agents_host: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what is no policy, or leaves open what it is there to close.

@@ -13,6 +13,8 @@ from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import (
     CILIUM_KIND,
     CILIUM_VERSION,
+    PREFIX,
+    cilium_agents_policy,
     cilium_policies,
     network_policies,
 )
@@ -39,18 +41,21 @@ class WorkspaceNetworkPolicy(pulumi.ComponentResource):
         super().__init__("firewalledcoder:index:WorkspaceNetworkPolicy", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         plain = network_policies(args)
-        for suffix, manifest in zip(("workspaces", "web"), plain, strict=False):
+        for manifest in plain:
             spec: Any = manifest["spec"]
             NetworkPolicy(
-                f"{name}-{suffix}",
+                f"{name}-{manifest['metadata']['name'].removeprefix(PREFIX)}",
                 metadata=ObjectMetaArgs(**manifest["metadata"]),
                 spec=spec,
                 opts=child,
             )
-        named = cilium_policies(args)
-        for template, manifest in named.items():
+        named = {f"{name}-{key}": each for key, each in cilium_policies(args).items()}
+        if agents := cilium_agents_policy(args):
+            # No template is called so.
+            named[f"{name}_agents"] = agents
+        for resource, manifest in named.items():
             CustomResource(
-                f"{name}-{template}",
+                resource,
                 api_version=CILIUM_VERSION,
                 kind=CILIUM_KIND,
                 metadata=ObjectMetaArgs(**manifest["metadata"]),

@@ -2,7 +2,8 @@
 
 A NetworkPolicy only ever allows, and policies that select the same pod add up. So what some pods
 are not to have is in a policy that does not select them: with names by Cilium, DNS and the ports
-outside are a policy of their own, which leaves those templates out.
+outside are a policy of their own, which leaves those templates out. The pods of Coder's own agents
+are selected by one of their own alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final, Literal
 from components.boundary import Policy
 from components.network.addresses import METADATA, Network, Networks, outside, within
 from components.network.args import (
+    AGENTS_LABELS,
     OUTSIDE,
     TEMPLATE_LABEL,
     WEB,
@@ -24,8 +26,11 @@ from components.network.args import (
 from components.network.names import translate
 from components.network.values import Ports, network_of, ports_of
 
-NAME: Final = "firewalled-coder-workspaces"
-WEB_NAME: Final = "firewalled-coder-web"
+PREFIX: Final = "firewalled-coder-"
+"""Of the name of every policy."""
+NAME: Final = f"{PREFIX}workspaces"
+WEB_NAME: Final = f"{PREFIX}web"
+AGENTS_NAME: Final = f"{PREFIX}agents"
 REASONS: Final = "firewalled-coder/reasons"
 """Annotation of a policy: why each of its egress rules is there, a JSON list in their order."""
 CILIUM_VERSION: Final = "cilium.io/v2"
@@ -94,19 +99,30 @@ class Way:
 
 
 def network_policies(args: WorkspaceNetworkPolicyArgs) -> tuple[Manifest, ...]:
-    """Return the NetworkPolicies: one, and with names by Cilium a second for the other pods."""
+    """Return the NetworkPolicies.
+
+    One of every workspace; with names by Cilium a second of the other workspaces; one of the pods
+    of Coder's own agents, if there are any.
+    """
     dns, web = list(_dns(args)), _outside(args, WEB, "the web")
     coderd, allowed = list(_coderd(args)), list(_allowed(args))
     everybody: Manifest = {"matchLabels": dict(WORKSPACE_LABELS)}
     if not args.by_name:
-        return (_policy(args, NAME, everybody, [*dns, *coderd, web, *allowed]),)
-    not_by_name = {"key": TEMPLATE_LABEL, "operator": "NotIn", "values": sorted(args.by_name)}
-    # Also pods that were made before they had a label of their template.
-    rest = {**everybody, "matchExpressions": [not_by_name]}
-    return (
-        _policy(args, NAME, everybody, [*coderd, *allowed]),
-        _policy(args, WEB_NAME, rest, [*dns, web]),
-    )
+        found = [_policy(args, NAME, everybody, [*dns, *coderd, web, *allowed])]
+    else:
+        not_by_name = {"key": TEMPLATE_LABEL, "operator": "NotIn", "values": sorted(args.by_name)}
+        # Also pods that were made before they had a label of their template.
+        rest = {**everybody, "matchExpressions": [not_by_name]}
+        found = [
+            _policy(args, NAME, everybody, [*coderd, *allowed]),
+            _policy(args, WEB_NAME, rest, [*dns, web]),
+        ]
+    if args.isolated_agents:
+        agents: Manifest = {"matchLabels": dict(AGENTS_LABELS)}
+        # What the stack opens to workspaces is not for them.
+        ways = coderd if args.agents_host else [*dns, *coderd]
+        found.append(_policy(args, AGENTS_NAME, agents, ways))
+    return tuple(found)
 
 
 def _policy(
@@ -180,26 +196,59 @@ def cilium_policies(args: WorkspaceNetworkPolicyArgs) -> dict[str, Manifest]:
     before whatever allows.
     """
     return {
-        template: {
-            "apiVersion": CILIUM_VERSION,
-            "kind": CILIUM_KIND,
-            "metadata": {"name": f"{NAME}-{template.lower()}", "namespace": args.namespace},
-            "spec": {
-                "endpointSelector": {"matchLabels": {**WORKSPACE_LABELS, TEMPLATE_LABEL: template}},
-                "egress": [*_cilium_dns(args), *_cilium_hosts(policy)],
-                "egressDeny": [{"toCIDR": list(map(str, METADATA)), "toPorts": [_CILIUM_WEB]}],
-            },
-        }
+        template: _cilium(
+            args,
+            f"{NAME}-{template.lower()}",
+            {**WORKSPACE_LABELS, TEMPLATE_LABEL: template},
+            [*_cilium_dns(args, {"matchPattern": "*"}), *_cilium_hosts(policy)],
+            _CILIUM_WEB,
+        )
         for template, policy in sorted(args.by_name.items())
     }
 
 
-_CILIUM_WEB: Final[Manifest] = {
-    "ports": [{"port": str(port), "protocol": "TCP"} for port in WEB],
-}
+def cilium_agents_policy(args: WorkspaceNetworkPolicyArgs) -> Manifest | None:
+    """Return the CiliumNetworkPolicy of the pods of Coder's own agents, None without names.
+
+    They look up the host of the access URL and no other name, so none carries data away.
+    """
+    if not (args.isolated_agents and args.agents_host):
+        return None
+    host = {"matchName": args.agents_host}
+    ports = _cilium_ports(args.coderd.access_port)
+    to_coderd = {"toFQDNs": [host], "toPorts": [ports]}
+    egress = [*_cilium_dns(args, host), to_coderd]
+    return _cilium(args, f"{AGENTS_NAME}-by-name", AGENTS_LABELS, egress, ports)
 
 
-def _cilium_dns(args: WorkspaceNetworkPolicyArgs) -> Iterator[Manifest]:
+def _cilium(
+    args: WorkspaceNetworkPolicyArgs,
+    name: str,
+    labels: Mapping[str, str],
+    egress: Sequence[Manifest],
+    named: Manifest,
+) -> Manifest:
+    """Return a policy; `named` are the ports on which a name may resolve to any address."""
+    return {
+        "apiVersion": CILIUM_VERSION,
+        "kind": CILIUM_KIND,
+        "metadata": {"name": name, "namespace": args.namespace},
+        "spec": {
+            "endpointSelector": {"matchLabels": dict(labels)},
+            "egress": list(egress),
+            "egressDeny": [{"toCIDR": list(map(str, METADATA)), "toPorts": [named]}],
+        },
+    }
+
+
+def _cilium_ports(*ports: int) -> Manifest:
+    return {"ports": [{"port": str(port), "protocol": "TCP"} for port in ports]}
+
+
+_CILIUM_WEB: Final = _cilium_ports(*WEB)
+
+
+def _cilium_dns(args: WorkspaceNetworkPolicyArgs, names: Manifest) -> Iterator[Manifest]:
     for way in _dns(args):
         ports = [
             {"port": str(port.first), "protocol": protocol}
@@ -215,7 +264,7 @@ def _cilium_dns(args: WorkspaceNetworkPolicyArgs) -> Iterator[Manifest]:
                     "toCIDR": [str(each.network) for each in way.peers if isinstance(each, Block)]
                 }
             ),
-            "toPorts": [{"ports": ports, "rules": {"dns": [{"matchPattern": "*"}]}}],
+            "toPorts": [{"ports": ports, "rules": {"dns": [names]}}],
         }
 
 

@@ -76,7 +76,8 @@ class WorkspaceNamespaceArgs:
         quota: for all of it; None for no ResourceQuota.
         limits: for one container and one claim; None for no LimitRange.
         net_admin: templates whose pods add NET_ADMIN, as the jail nsjail needs.
-        largest: what the largest workspace takes, which quota and limits have to allow.
+        largest: what a pod of the largest workspace takes, which quota and limits have to allow.
+        pods: how many pods, each with a claim, a workspace has at most.
         force: take over labels that another field manager owns.
     """
 
@@ -86,6 +87,7 @@ class WorkspaceNamespaceArgs:
     limits: Limits | None = None
     net_admin: tuple[str, ...] = ()
     largest: Limits | None = None
+    pods: int = 1
     force: bool = False
 
     def __post_init__(self) -> None:
@@ -133,10 +135,11 @@ def _faults(args: WorkspaceNamespaceArgs) -> Iterator[Fault]:
     if not _VERSION.fullmatch(security.version):
         right = "must be latest, or a release of Kubernetes such as v1.34"
         yield Fault("pod_security.version", f'"{security.version}"', right)
-    bounds = {"quota": args.quota, "limits": args.limits}
-    for name, least in (("pods", 1), *(vars(args.largest).items() if args.largest else ())):
-        for place, bound in bounds.items():
-            value = getattr(bound, name, None)
+    # A quota is of all pods together, a limit of each.
+    bounds = {"quota": (args.quota, args.pods), "limits": (args.limits, 1)}
+    for name, one in (("pods", 1), *(vars(args.largest).items() if args.largest else ())):
+        for place, (bound, count) in bounds.items():
+            value, least = getattr(bound, name, None), one * count
             if value is not None and value < least:
                 right = f"must be {least} or more, which the largest workspace takes"
                 yield Fault(f"{place}.{name}", str(value), right)

@@ -12,6 +12,7 @@ from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from components.boundary import Policy
+from components.coder_agents import ISOLATED
 from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
 from components.network.namespace_args import (
     Level,
@@ -20,7 +21,7 @@ from components.network.namespace_args import (
     Quota,
     WorkspaceNamespaceArgs,
 )
-from components.network.values import Fault, NetworkArgsError
+from components.network.values import Fault, NetworkArgsError, address_of
 from components.settings.section import Section, no_list, no_map
 from components.syntax import LAST_PORT
 
@@ -38,12 +39,14 @@ class TemplatePart:
         proxy_port: of Boundary, also while the firewall is switched off; None without a firewall.
         net_admin: whether its pods add that capability.
         policy: what confines it now.
+        isolated_agents: whether Coder's own agents use it from a pod of their own.
     """
 
     name: str
     proxy_port: int | None = None
     net_admin: bool = False
     policy: Policy | None = None
+    isolated_agents: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,21 @@ class Surroundings:
     def confined(self) -> bool:
         """Whether a template has a firewall, switched on or off."""
         return any(template.proxy_port is not None for template in self.templates)
+
+    @property
+    def isolated_agents(self) -> bool:
+        """Whether a template gives Coder's own agents a pod of their own."""
+        return any(template.isolated_agents for template in self.templates)
+
+    @property
+    def access_name(self) -> str:
+        """The host name of the access URL, empty for an address."""
+        host = urlsplit(self.access_url).hostname or ""
+        try:
+            address_of(host)
+        except ValueError:
+            return host
+        return ""
 
     @property
     def access_port(self) -> int:
@@ -113,7 +131,7 @@ class CoderdSettings(Section):
     addresses: list[str] = Field(
         default_factory=no_list,
         description="CIDRs or addresses behind the access URL that are not public, such as an "
-        "internal load balancer's.",
+        "internal load balancer's; public ones too where agentsAllowed is isolated.",
     )
 
 
@@ -198,6 +216,8 @@ class NetworkSettings(Section):
                 for template in around.templates
                 if self.by_name and template.policy is not None
             },
+            isolated_agents=around.isolated_agents,
+            agents_host=around.access_name if self.by_name and around.isolated_agents else "",
         )
 
 
@@ -258,6 +278,7 @@ class NamespaceSettings(Section):
             limits=limits,
             net_admin=tuple(each.name for each in around.templates if each.net_admin),
             largest=around.largest,
+            pods=2 if around.isolated_agents else 1,
             force=around.force,
         )
 
@@ -266,6 +287,13 @@ def faults(
     network: NetworkSettings, namespace: NamespaceSettings | None, around: Surroundings
 ) -> Iterator[Fault]:
     """Yield what is wrong with the two sections; a fault's place is the setting's key."""
+    for index, template in enumerate(around.templates):
+        if template.isolated_agents and not network.is_on(around):
+            right = (
+                "needs the network policy that keeps their pod to Coder, and this stack has none: "
+                "set network.enabled: true, or agentsAllowed: false"
+            )
+            yield Fault(f"templates[{index}].agentsAllowed", f'"{ISOLATED}"', right)
     for section, settings in (("network", network), ("workspaceNamespace", namespace)):
         try:
             if settings is not None:

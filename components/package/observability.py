@@ -127,6 +127,8 @@ class AlertsInputs(TypedDict):
     """When to fire."""
     confined_templates: NotRequired[list[str]]
     """Names of the templates with a firewall."""
+    isolated_templates: NotRequired[list[str]]
+    """Names of those that give the agents of Coder itself a pod of their own."""
     network_policies: NotRequired[list[str]]
     """Names of the NetworkPolicies in the namespace of the workspaces."""
 

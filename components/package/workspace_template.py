@@ -265,6 +265,9 @@ class WorkspaceTemplate(workspace_template.WorkspaceTemplate):
         args: WorkspaceTemplateInputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        if not isinstance(args.get("agents_allowed"), bool | None):
+            # Their pod would reach every host: the policy that keeps it to Coder is not served.
+            refuse("WorkspaceTemplate", ["agentsAllowed: must be true or false"])
         inputs = build(
             workspace_template.WorkspaceTemplateArgs,
             args,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -92,11 +93,16 @@ class Parts:
         )
 
 
+# Making one costs more than what it is for.
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
 def _part(kind: type[T], value: Any) -> T | None:
     try:
-        return TypeAdapter(kind).validate_python(value)
+        part: T = _adapter(kind).validate_python(value)
     except ValidationError:
         return None
+    return part
 
 
 def _entries(kind: type[T], value: Any) -> list[T | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.boundary import PolicyError
+from components.coder_agents import ISOLATED
 from components.network.namespace_args import Limits
 from components.network.settings import Surroundings, TemplatePart, faults
 from components.settings.model import Settings
@@ -23,6 +24,7 @@ def surroundings(settings: Settings) -> Surroundings:
                 proxy_port=template.firewall.proxy_port if template.firewall else None,
                 net_admin=template.firewall is not None and template.firewall.jail == "nsjail",
                 policy=settings.policy_of(template),
+                isolated_agents=template.lets_agents_in == ISOLATED,
             )
             for template in settings.templates
         ],

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components import coder_agents
 from components.boundary.releases import key_problem
 from components.settings.policy import PolicySettings
 from components.settings.section import Section, no_list, no_map
 from components.settings.types import (
+    AgentsAllowed,
     AgentVariables,
     DisplayName,
     ExternalAuthId,
@@ -100,8 +102,10 @@ class Template(Section):
         None, description="Id of its external login; the first if unset."
     )
     git_credentials: bool = Field(True, description="Its agents get their owner's GitLab token.")
-    agents_allowed: bool | None = Field(
-        None, description="Coder's own agents may use it. Unset: not with a firewall, else yes."
+    agents_allowed: AgentsAllowed | None = Field(
+        None,
+        description="Coder's own agents may use it; isolated: from a pod of their own, which "
+        "reaches Coder alone. Unset: not with a firewall, else yes.",
     )
     capabilities: list[Literal["NET_ADMIN"]] = Field(
         default_factory=no_list, description="Capabilities of the container; nsjail has NET_ADMIN."
@@ -126,15 +130,9 @@ class Template(Section):
     )
 
     @property
-    def lets_agents_in(self) -> bool | None:
-        """Whether Coder's own agents may use it; None: Coder's default, which is yes.
-
-        Their tools run outside of the jail, so a firewall keeps them out, also while it is
-        switched off.
-        """
-        if self.agents_allowed is None and self.firewall is not None:
-            return False
-        return self.agents_allowed
+    def lets_agents_in(self) -> coder_agents.AgentsAllowed | None:
+        """Whether and from where Coder's own agents may use it; None: Coder's default, yes."""
+        return coder_agents.allowed(self.agents_allowed, confined=self.firewall is not None)
 
 
 class FirewallSwitch(Section):

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
-from components import releases, syntax
+from components import coder_agents, releases, syntax
 from components.agent_env import AgentEnv
 from components.alerts.names import NAMES as ALERTS
 from components.boundary import NAMES, Rule, RuleError
@@ -91,6 +98,17 @@ def _hours(value: float) -> float:
     if 0 < value < 1 / 60:
         raise ValueError("must be 0, which is never, or a minute at least: 0.0167")
     return value
+
+
+def _agents_allowed(
+    value: Any, validate: ValidatorFunctionWrapHandler
+) -> coder_agents.AgentsAllowed:
+    try:
+        found: coder_agents.AgentsAllowed = validate(value)
+    except ValidationError:
+        # Of a union every option says what is wrong.
+        raise ValueError(f"must be true, false or {coder_agents.ISOLATED}") from None
+    return found
 
 
 def _database_host(value: str) -> bool:
@@ -213,6 +231,7 @@ LokiValue = Annotated[
     str, _is(_quotable, "must hold no backtick, no $ and no line end, nor nothing")
 ]
 KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
+AgentsAllowed = Annotated[coder_agents.AgentsAllowed, WrapValidator(_agents_allowed)]
 AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]
 Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
 Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), AfterValidator(_hours)]

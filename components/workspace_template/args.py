@@ -12,6 +12,7 @@ import pulumi
 from components import syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
 from components.claude_code import ClaudePolicy, tasks_problem
+from components.coder_agents import ISOLATED, AgentsAllowed, allowed
 from components.errors import ArgsError, refuse
 from components.programs import Program
 from components.workspace_template.wiring import (
@@ -137,7 +138,9 @@ class WorkspaceTemplateArgs:
         cancel_workspace_jobs: owners may cancel a build. None leaves Coder's default.
         classic_parameter_flow: the creation form without dynamic parameters.
         agents_allowed: Coder Agents, whose tools run outside of the jail, may use the template
-            (Coder 2.37 or newer). None: not with a firewall, else Coder's own default, yes.
+            (Coder 2.37 or newer). `isolated`: by an agent in a pod of its own, which the network
+            policy of WorkspaceNetworkPolicyArgs.isolated_agents keeps to coderd. None: not with a
+            firewall, else Coder's own default, yes.
         deprecation_message: shown to people and stops new workspaces.
         provisioner_tags: which provisioners may build the template.
         directory: where the rendered template goes, relative to the project's root;
@@ -171,7 +174,7 @@ class WorkspaceTemplateArgs:
     require_active_version: pulumi.Input[bool] | None = None
     cancel_workspace_jobs: pulumi.Input[bool] | None = None
     classic_parameter_flow: pulumi.Input[bool] | None = None
-    agents_allowed: bool | None = None
+    agents_allowed: AgentsAllowed | None = None
     deprecation_message: pulumi.Input[str] | None = None
     provisioner_tags: Mapping[str, str] = field(default_factory=dict)
     directory: str = ""
@@ -181,11 +184,9 @@ class WorkspaceTemplateArgs:
         refuse(f"template {self.name!r}", self._problems())
 
     @property
-    def lets_agents_in(self) -> bool | None:
-        """Whether Coder Agents may use the template; None leaves it to Coder."""
-        if self.agents_allowed is None and self.firewall is not None:
-            return False
-        return self.agents_allowed
+    def lets_agents_in(self) -> AgentsAllowed | None:
+        """Whether and from where Coder Agents may use it; None leaves it to Coder."""
+        return allowed(self.agents_allowed, confined=self.firewall is not None)
 
     @property
     def agent_env(self) -> AgentEnv:
@@ -224,6 +225,8 @@ class WorkspaceTemplateArgs:
                 f"port share level {self.max_port_share_level!r} is not one of "
                 + ", ".join(_PORT_SHARE_LEVELS)
             )
+        if self.agents_allowed not in (None, True, False, ISOLATED):
+            found.append(f"agents_allowed {self.agents_allowed!r} is not True, False or {ISOLATED}")
         found += firewall_problems(self.firewall)
         if problem := tasks_problem(self.claude_policy, tasks=self.tasks):
             found.append(problem)

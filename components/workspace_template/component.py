@@ -111,7 +111,7 @@ def _agents_allowed(args: WorkspaceTemplateArgs) -> dict[str, bool]:
     # Packages of coder/coderd before 0.0.25 do not know the argument.
     if args.lets_agents_in is None or not hasattr(coderd.Template, "agents_allowed"):
         return {}
-    return {"agents_allowed": args.lets_agents_in}
+    return {"agents_allowed": bool(args.lets_agents_in)}
 
 
 def _acl(args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:

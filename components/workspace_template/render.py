@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from components import releases
+from components.coder_agents import ISOLATED
 from components.errors import refuse
 from components.programs import Program
 from components.workspace_template.args import WorkspaceTemplateArgs
@@ -26,6 +27,8 @@ AGENT_ENV: Final = "agent_env.json"
 """The first file of every template, by name, and so the first to be written."""
 _TASKS: Final = "tasks.tf"
 _WITHOUT_TASKS: Final = "without_tasks.tf"
+_CODER_AGENTS: Final = frozenset({"coder_agents.tf", "coder_agents_kubernetes.tf"})
+_WITHOUT_CODER_AGENTS: Final = frozenset({"without_coder_agents.tf"})
 _WIRINGS: Final = {4: "claude_code_4.tf", 5: "claude_code_5.tf"}
 _OF_FIREWALL: Final = frozenset(
     {
@@ -91,6 +94,7 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
     """Render a template; nothing is written and nothing but the HCL source is read."""
     left_out = {
         _WITHOUT_TASKS if args.tasks else _TASKS,
+        *(_WITHOUT_CODER_AGENTS if args.lets_agents_in == ISOLATED else _CODER_AGENTS),
         *(name for wiring, name in _WIRINGS.items() if wiring != args.module_versions.wiring),
         *(_OF_FIREWALL if args.firewall is None else ()),
         *(() if args.claude_policy else (_MANAGED_SCRIPT,)),

@@ -48,6 +48,11 @@ class _Daemon(BaseModel):
     spec: dict[str, Any]
 
 
+class _Policy(BaseModel):
+    metadata: dict[str, Any]
+    spec: dict[str, Any]
+
+
 class _Page(BaseModel):
     class Metadata(BaseModel):
         rest: str = Field("", alias="continue")
@@ -112,6 +117,11 @@ class Cluster:
             Daemon(each.metadata.name, tuple(_args(each.spec)))
             for each in self._listed(_Daemon, "/apis/apps/v1/daemonsets")
         ]
+
+    def network_policies(self, namespace: str) -> list[dict[str, Any]]:
+        """Return the NetworkPolicies of a namespace, whoever made them; raises ClusterError."""
+        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+        return [each.model_dump() for each in self._listed(_Policy, path)]
 
     def _listed(self, kind: type[Item], path: str) -> list[Item]:
         """Return every item of a list, page by page."""

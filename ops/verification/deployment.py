@@ -90,6 +90,7 @@ class Agent(_Answer):
     """A workspace's agent."""
 
     id: str
+    name: str
     status: str
     lifecycle_state: str
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from components.coder.api import RefusedError
 from components.coder.lookup import UnknownOrganizationError
+from components.coder_agents import is_chat_agent
 from ops.verification.catalogue import of
 from ops.verification.deployment import (
     Deployment,
@@ -55,7 +56,7 @@ class Visit:
         template_id: id of the template, once it is known.
         workspace_id: id of the workspace, once it is made.
         build_id: id of its first build, once it ended.
-        agent_id: id of its agent, once it is connected and ready.
+        agent_id: id of its agent, once it is connected and ready; not of that for Coder's own.
     """
 
     def __init__(self, run: Run, deployment: Deployment, target: Target) -> None:
@@ -217,8 +218,9 @@ class Visit:
         for workspace in self._workspaces():
             agents = workspace.latest_build.agents
             states = {(agent.status, agent.lifecycle_state) for agent in agents}
-            if states == {("connected", "ready")}:
-                self.agent_id = agents[0].id
+            people = [agent for agent in agents if not is_chat_agent(agent.name)]
+            if people and states == {("connected", "ready")}:
+                self.agent_id = people[0].id
                 return f"{len(agents)} agent{'s' if len(agents) > 1 else ''} connected and ready"
             if states:
                 seen = "the agent is " + ", ".join(f"{s}, {life}" for s, life in sorted(states))

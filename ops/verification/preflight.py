@@ -13,10 +13,12 @@ import httpx
 
 from components.boundary.releases import LATEST
 from components.coder.api import verification
+from components.coder_agents import ISOLATED
 from components.kubeconfig import ClusterError
 from components.settings.model import Settings
 from components.settings.templates import Template
 from components.syntax import is_floating_image, is_image
+from ops.verification import isolation
 from ops.verification.cluster import Cluster, Daemon
 from ops.verification.deployment import BuildInfo, Deployment, User
 from ops.verification.deployment import Template as DeployedTemplate
@@ -79,7 +81,7 @@ class Preflight:
         if answers:
             self.run.take("preflight.licence", "", self._licence)
             self.run.take("preflight.token", "", self._token)
-            for template in self._confined:
+            for template in self._watched:
                 self.run.take("preflight.agents", template.name, partial(self._agents, template))
         self.run.take("preflight.kernel", "", self._kernel)
         self.run.take("preflight.network", "", self._network)
@@ -96,6 +98,13 @@ class Preflight:
     @property
     def _confined(self) -> list[Template]:
         return [each for each in self.templates if self.settings.firewall_of(each) is not None]
+
+    @property
+    def _watched(self) -> list[Template]:
+        confined = self._confined
+        return [
+            each for each in self.templates if each in confined or each.lets_agents_in == ISOLATED
+        ]
 
     def _coder(self) -> str:
         build = self.deployment.get(BuildInfo, "/api/v2/buildinfo")
@@ -139,6 +148,8 @@ class Preflight:
             raise Failed(f"there is no template {template.name!r}", "bring the stack up")
         if deployed.agents_allowed is None:
             return "this Coder has no agents_allowed, which came with 2.37"
+        if template.lets_agents_in == ISOLATED:
+            return isolation.isolated(self.cluster, self.settings, template)
         if deployed.agents_allowed:
             raise Failed(
                 "Coder's own agents may use it; their tools run outside of the jail and reach "

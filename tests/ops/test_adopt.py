@@ -27,6 +27,10 @@ def metadata(namespace: str, name: str) -> dict[str, Any]:
     return {"metadata": {"namespace": namespace, "name": name}}
 
 
+NAMES = 'dashboards-agent-firewall: update data["agent-firewall.json"]'
+"""Its tables name the version that up will upload."""
+
+
 def test_the_plan_looks_for_what_would_be_created() -> None:
     found = adopt.plan(
         [
@@ -185,6 +189,8 @@ def test_another_content_and_other_credentials_are_changes_and_no_rotation_is_hi
             "coderd-variables": "update",
             "coderd-deployment": "create",
             "open-template": "update",
+            # It names the version that up will upload.
+            "dashboards-agent-firewall": "update",
         }
         assert any("differs in variable workspace_image" in line for line in world.said)
         assert world.everything() == before
@@ -241,9 +247,13 @@ def test_a_version_that_the_provider_does_not_know_again_is_left_to_up(
     monkeypatch.setattr(templates, "memory", lambda *_: "{}")
     with world.session() as ready:
         done = world.adopt(ready)
-        assert done.differing == ("open-template: update versions", "open-version: replace")
+        assert done.differing == (NAMES, "open-template: update versions", "open-version: replace")
         assert any("does not know its running version again" in line for line in world.said)
-        assert changing(ready) == {"open-template": "update", "open-version": "replace"}
+        assert changing(ready) == {
+            "dashboards-agent-firewall": "update",
+            "open-template": "update",
+            "open-version": "replace",
+        }
         ready.stack.up()
         assert changing(ready) == {}
 
@@ -299,8 +309,12 @@ def test_what_was_made_by_hand_is_taken_over(world: World) -> None:
         done = world.adopt(ready)
         assert set(done.taken) == world.made
         assert "template open: its version v1 has the stack's content and stays" in world.said
-        assert done.differing == ("open-template: update versions",)
+        assert done.differing == (NAMES, "open-template: update versions")
         assert world.everything() == before
+        # Their maker owns them until somebody takes them, once.
+        with pytest.raises(automation.CommandError, match='conflict with "by-hand"'):
+            ready.stack.up()
+        ready.stack.workspace.env_vars["PULUMI_K8S_ENABLE_PATCH_FORCE"] = "true"
         ready.stack.up()
         assert changing(ready) == {}
         after = {each["id"]: each["name"] for each in world.everything()["open"][1]}

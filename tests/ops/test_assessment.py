@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
+from components.dashboards.uids import CONTENT
 from ops.assessment import StackPreview
-from ops.changes import SECRET, Change, Step
+from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.panel_changes import Panels
 from ops.template_changes import AccessChange, Registered, access_lines
 from ops.tokens import SECRET as SECRET_TYPE
@@ -175,6 +176,22 @@ def test_a_dashboard_is_compared_by_panel() -> None:
         changed=(("Denied", ("place", "queries")), ("In", ("options",))),
         settings=("refresh",),
     )
+
+
+def test_names_that_the_update_makes_are_no_panels_that_go() -> None:
+    def named(document: dict[str, Any], content: str) -> dict[str, Any]:
+        return {**document, "metadata": {"annotations": {CONTENT: content}}}
+
+    old = named(dashboard({"id": 1, "title": "Denied"}), "a")
+    unknown = {"data": {"firewall.json": UNKNOWN}}
+    assert panels(old, named(unknown, "a")) == Panels("Firewall", only_names=True)
+    assert panels(old, named(unknown, "b")) == Panels("Firewall", only_names=False)
+    assert panels({}, named(unknown, "a"), "create") == Panels(
+        "thing", op="create", only_names=False
+    )
+    # As a release before this annotation left it: what else changes is not known.
+    plain = dashboard({"id": 1, "title": "Denied"})
+    assert panels(plain, named(unknown, "a")).only_names is False
 
 
 def test_two_panels_of_one_title_are_told_apart() -> None:

@@ -24,7 +24,8 @@ COMMITTED: dict[str, Any] = {
 }
 
 
-AGENT_FIREWALL = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
+# One that no other preview here changes: who took a field keeps it.
+CONTROL_PLANE = "/api/v1/namespaces/monitoring/configmaps/dashboard-coderd"
 
 
 def quiet(_: str) -> None:
@@ -87,7 +88,8 @@ def test_one_rule(assess: Assess) -> None:
     assert f"**`firewalled`**\n\n- newly reached (1):\n{host}" in text
     assert "- `firewalled`: a new version\n" in text
     assert "claude-code" not in text
-    assert "Resources: 1 to replace (marks of new versions), 1 to update" in text
+    assert "Resources: 1 to replace (marks of new versions), 2 to update" in text
+    assert "#### Dashboards\n\n- `Agent Firewall`: the names of new versions\n" in text
 
 
 def test_coders_own_agents_let_in(assess: Assess) -> None:
@@ -98,6 +100,18 @@ def test_coders_own_agents_let_in(assess: Assess) -> None:
     assert found.verdict == "opens"
     assert "**`firewalled`**\n\n- ⚠️ **Coder's own agents reach every host from here**" in text
     assert "- `firewalled`: `agentsAllowed`\n" in text
+
+
+def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:
+    templates = committed("templates")
+    templates[0]["agentsAllowed"] = "isolated"
+    found = assess({"templates": templates})
+    text = report.to_markdown([found])
+    assert found.verdict == "changes"
+    assert "- Coder's own agents use it from a pod of their own, which reaches **Coder" in text
+    assert "- that pod reaches only (2):\n" in text
+    assert "every host" not in text
+    assert "- `firewalled`: `agentsAllowed`, a new version\n" in text
 
 
 def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
@@ -154,9 +168,9 @@ def test_an_agent_variable_and_a_second_login(assess: Assess) -> None:
 
 
 def put(environment: Environment, manager: str | None, file: str, content: str) -> None:
-    """Write the Agent Firewall dashboard's content as `manager`, or as whoever wrote it last."""
+    """Write the content of the dashboard of coderd as `manager`, or as whoever wrote it last."""
     with environment.cluster.client() as client:
-        there = client.get(AGENT_FIREWALL).raise_for_status().json()
+        there = client.get(CONTROL_PLANE).raise_for_status().json()
         owner = there["metadata"]["managedFields"][0]["manager"]
         changed = {
             "apiVersion": "v1",
@@ -168,7 +182,7 @@ def put(environment: Environment, manager: str | None, file: str, content: str) 
             "data": {file: content},
         }
         client.patch(
-            AGENT_FIREWALL,
+            CONTROL_PLANE,
             params={"fieldManager": manager or owner, "force": "true"},
             content=json.dumps(changed),
             headers={"Content-Type": "application/apply-patch+yaml"},
@@ -179,7 +193,7 @@ def put(environment: Environment, manager: str | None, file: str, content: str) 
 def by_hand(environment: Environment) -> Iterator[Callable[[str | None], str]]:
     """Change a panel on the cluster as a field manager; returns its title."""
     with environment.cluster.client() as client:
-        ((file, content),) = client.get(AGENT_FIREWALL).raise_for_status().json()["data"].items()
+        ((file, content),) = client.get(CONTROL_PLANE).raise_for_status().json()["data"].items()
 
     def by_hand(manager: str | None) -> str:
         dashboard = json.loads(content)
@@ -210,7 +224,7 @@ def test_a_field_that_another_manager_took_is_named(
     by_hand("kubectl-client")
     found = assess(refresh=True)
     assert found.verdict == "fails"
-    assert "dashboards-agent-firewall" in found.failure
+    assert "dashboards-coderd" in found.failure
     assert "kubectl-client" in found.failure
 
 
@@ -262,7 +276,8 @@ def test_a_stack_that_is_not_there_yet(first: StackPreview) -> None:
     assert first.verdict == "opens"
     assert "new, **without a firewall**: agents reach **every host**" in text
     assert "new, confined by 180 rules" in text
-    assert "- `Agent Firewall`: new, " in text
+    assert "- `Agent Firewall`: new\n" in text
+    assert "- `AI Gateway`: new, " in text
     assert set(first.counted) == {"create"}
     assert len(text.encode()) < report.LIMIT
 

@@ -68,6 +68,30 @@ def test_up_makes_everything_and_a_second_changes_nothing(
     assert changes(stack.stack.up()) == {}
 
 
+def test_dashboards_show_the_names_of_templates_and_versions(
+    stack: Session, environment: Environment
+) -> None:
+    made = stack.stack.outputs()["templates"].value
+    named = {
+        key: name
+        for template, each in made.items()
+        for key, name in ((each["id"], template), (each["activeVersionId"], each["versionName"]))
+    }
+    path = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
+    text = coderd.get(environment, path)["data"]["agent-firewall.json"]
+    panel = next(
+        each for each in json.loads(text)["panels"] if each["title"] == "Recent denied requests"
+    )
+    properties = {
+        (override["matcher"]["options"], each["id"]): each["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        for each in override["properties"]
+    }
+    for column in ("Template", "Template version"):
+        (mapping,) = properties[column, "mappings"]
+        assert {key: value["text"] for key, value in mapping["options"].items()} == named
+
+
 def test_one_rule_changes_one_template_version(
     stack: Session, open_stack: Any, committed: Callable[[str, str], Any]
 ) -> None:
@@ -78,6 +102,8 @@ def test_one_rule_changes_one_template_version(
     assert {name for name, _ in found if not name.startswith("firewalled-coder-")} == {
         "firewalled-version",
         "firewalled-template",
+        # Its tables show the version's name.
+        "dashboards-agent-firewall",
     }
     assert ("firewalled-template", "update") in found
 

@@ -108,16 +108,18 @@ def test_access_is_everyones_where_the_stack_names_no_groups() -> None:
     [
         ({}, False),
         ({"agentsAllowed": True}, True),
+        ({"agentsAllowed": "isolated"}, "isolated"),
         ({"firewall": None}, None),
         ({"firewall": None, "agentsAllowed": False}, False),
     ],
 )
 @pytest.mark.parametrize("state", ["on", "off"])
 def test_coders_own_agents_stay_out_while_the_firewall_is_switched_off(
-    given: dict[str, Any], allowed: bool | None, state: str
+    given: dict[str, Any], allowed: bool | str | None, state: str
 ) -> None:
     switch = {"state": state}
     if state == "off":
         switch |= {"reason": "r", "until": str(datetime.now(UTC).date()), "who": "w"}
     args = declared({}, given, switch=switch)
-    assert args.agents_allowed is allowed
+    assert args.agents_allowed == allowed
+    assert type(args.agents_allowed) is type(allowed)

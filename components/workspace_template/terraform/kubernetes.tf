@@ -88,12 +88,30 @@ resource "kubernetes_pod_v1" "main" {
         name       = "home"
         mount_path = local.home
       }
+
+      dynamic "volume_mount" {
+        for_each = local.project_claims
+        content {
+          name       = "project"
+          mount_path = local.project
+        }
+      }
     }
 
     volume {
       name = "home"
       persistent_volume_claim {
         claim_name = kubernetes_persistent_volume_claim_v1.home.metadata[0].name
+      }
+    }
+
+    dynamic "volume" {
+      for_each = local.project_claims
+      content {
+        name = "project"
+        persistent_volume_claim {
+          claim_name = volume.value
+        }
       }
     }
 

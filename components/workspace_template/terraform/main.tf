@@ -12,7 +12,8 @@ data "coder_external_auth" "gitlab" {
 }
 
 locals {
-  home = "/home/coder"
+  home    = "/home/coder"
+  project = "${local.home}/project"
 
   prompt = local.task_prompt != "" ? local.task_prompt : data.coder_parameter.ai_prompt.value
 

@@ -13,7 +13,9 @@ from tests.components.dashboards import postgres
 from tests.components.dashboards.prometheus import Vector
 
 SCHEMA = Path(__file__).parents[1] / "dashboards" / "coder_schema.sql"
-ARGS = AlertsArgs(confined_templates=("firewalled", "other"))
+ARGS = AlertsArgs(
+    confined_templates=("firewalled", "other", "isolated"), isolated_templates=("isolated",)
+)
 LINE = "{} outside, 1 jailed, policy {} (ada/dev)"
 
 
@@ -130,6 +132,7 @@ def test_agents_fire_where_a_template_with_a_firewall_lets_them(database: Databa
             ("firewalled", "true", "true"),
             ("other", "false", "false"),
             ("open", "false", "true"),
+            ("isolated", "false", "true"),
         ):
             column = ", agents_allowed"
             database.server.psql(templates.format(column, name, deleted, f", {allowed}"))

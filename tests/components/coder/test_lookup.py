@@ -258,13 +258,17 @@ def test_a_deployment_that_does_not_answer_is_one_clear_problem(answer: Any, mes
 
 
 @pytest.mark.parametrize(("version", "allowed"), [("v2.36.9", False), ("v2.37.0", True)])
+@pytest.mark.parametrize(("said", "shown"), [(True, "true"), ("isolated", '"isolated"')])
 def test_that_agents_may_use_a_template_needs_a_release_that_has_them(
-    version: str, allowed: bool
+    version: str, allowed: bool, said: object, shown: str
 ) -> None:
-    given = settings(templates=[{"name": "a"}, {"name": "b", "agentsAllowed": True}])
+    given = settings(
+        templates=[{"name": "a"}, {"name": "b", "agentsAllowed": said}], network={"enabled": True}
+    )
     found = problems(ask(FakeCoderd(version=version).api, given))
     assert (found == []) is allowed
-    assert allowed or found[0].startswith("templates[1].agentsAllowed = true: needs Coder 2.37.0")
+    told = f"templates[1].agentsAllowed = {shown}: needs Coder 2.37.0"
+    assert allowed or found[0].startswith(told)
     # That they may not holds on every release.
     given = settings(templates=[{"name": "a", "agentsAllowed": False}])
     assert problems(ask(FakeCoderd(version=version).api, given)) == []

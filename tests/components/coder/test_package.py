@@ -90,11 +90,13 @@ def test_the_package_of_the_provider_0_0_13_lacks_servers_and_makes_templates(
     assert found["templates"] == ["firewalled"]
 
 
+@pytest.mark.parametrize(("said", "shown"), [(True, "true"), ("isolated", '"isolated"')])
 def test_a_package_without_agents_allowed_refuses_it_where_it_is_named(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, said: object, shown: str
 ) -> None:
     monkeypatch.delattr(pulumi_coderd.Template, "agents_allowed")
-    template = {**VALUES["templates"][0], "agentsAllowed": True}
+    template = {**VALUES["templates"][0], "agentsAllowed": said}
     stack = load("dev", {**VALUES, "templates": [template]})
     (problem,) = map(str, package.problems(stack))
-    assert problem.startswith("templates[0].agentsAllowed = true: needs the provider coder/coderd")
+    told = f"templates[0].agentsAllowed = {shown}: needs the provider coder/coderd"
+    assert problem.startswith(told)

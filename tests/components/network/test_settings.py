@@ -215,3 +215,72 @@ def test_the_template_gives_its_pods_the_labels_that_policies_select() -> None:
     }
     assert WORKSPACE_LABELS.items() <= labels.items()
     assert labels[TEMPLATE_LABEL] == "${data.coder_workspace.me.template_name}"
+
+
+ISOLATED = {"name": "firewalled", "firewall": {}, "agentsAllowed": "isolated"}
+
+
+def test_isolated_agents_have_a_policy_of_their_own_while_the_firewall_is_off_too() -> None:
+    day = datetime.datetime.now(datetime.UTC).date()
+    off = {"state": "off", "reason": "r", "until": str(day), "who": "w"}
+    for switch in ({}, off):
+        args = plan.network_policy(settings(templates=[ISOLATED], firewall=switch))
+        assert args is not None
+        assert args.isolated_agents
+        assert args.agents_host == ""
+        named = plan.network_policy(
+            settings(templates=[ISOLATED], firewall=switch, network={"byName": True})
+        )
+        assert named is not None
+        assert named.agents_host == "coder.example.com"
+    without = plan.network_policy(settings(network={"byName": True}))
+    assert without is not None
+    assert (without.isolated_agents, without.agents_host) == (False, "")
+
+
+def test_an_address_as_access_url_is_no_name() -> None:
+    found = settings(
+        coder={"accessUrl": "https://203.0.113.7"},
+        templates=[ISOLATED],
+        network={"byName": True, "coderd": {"addresses": ["203.0.113.7"]}},
+    )
+    args = plan.network_policy(found)
+    assert args is not None
+    assert args.agents_host == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "network"),
+    [
+        (ISOLATED, {"enabled": False, "reason": "the mesh does it"}),
+        ({"name": "claude-code", "agentsAllowed": "isolated"}, {}),
+    ],
+)
+def test_isolated_agents_without_a_network_policy_are_refused(
+    template: dict[str, Any], network: dict[str, Any]
+) -> None:
+    (problem,) = wrong(templates=[template], network=network)
+    assert problem == (
+        'templates[0].agentsAllowed = "isolated": needs the network policy that keeps their pod to '
+        "Coder, and this stack has none: set network.enabled: true, or agentsAllowed: false"
+    )
+    assert settings(templates=[template], network={"enabled": True})
+
+
+@pytest.mark.parametrize("value", ["Isolated", "yes please", 2, [], {}])
+def test_what_agents_allowed_may_be_is_told_once(value: object) -> None:
+    (problem,) = wrong(templates=[{**ISOLATED, "agentsAllowed": value}])
+    assert problem.startswith("templates[0].agentsAllowed = ")
+    assert problem.endswith(": must be true, false or isolated")
+
+
+def test_a_quota_has_room_for_both_pods_and_both_claims() -> None:
+    quota = {"pods": 1, "cpu": 8, "memory": 32, "storage": 50}
+    section = {"quota": quota, "limits": {"cpu": 8}}
+    assert settings(workspaceNamespace=section)
+    found = wrong(templates=[ISOLATED], workspaceNamespace=section)
+    assert [each.split(":")[0] for each in found] == [
+        "workspaceNamespace.quota.pods = 1",
+        "workspaceNamespace.quota.cpu = 8",
+        "workspaceNamespace.quota.storage = 50",
+    ]

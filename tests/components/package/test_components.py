@@ -133,3 +133,9 @@ def test_a_firewall_that_cannot_be_is_refused(firewall: dict[str, Any], told: st
     given = {"name": "a", "namespace": "b", "image": "registry.example.com/c:1"}
     with pytest.raises(ArgsError, match=told):
         declared(WorkspaceTemplate, {**given, "firewall": firewall})
+
+
+def test_a_pod_of_coders_own_agents_is_refused_where_nobody_makes_its_policy() -> None:
+    given = {"name": "a", "namespace": "b", "image": "registry.example.com/c:1"}
+    with pytest.raises(ArgsError, match="agentsAllowed: must be true or false"):
+        declared(WorkspaceTemplate, {**given, "agents_allowed": "isolated"})

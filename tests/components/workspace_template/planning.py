@@ -89,7 +89,8 @@ def plan(terraform: Run, template_args: Make, tmp_path: Path) -> Plan:
         args = template_args(**given)
         rendered = render(args)
         directory = rendered.write(tmp_path)
-        (directory / "kubernetes.tf").unlink()
+        for kubernetes in directory.glob("*kubernetes.tf"):
+            kubernetes.unlink()
         (directory / "providers.tf").write_text(
             'terraform {\n  required_providers {\n    coder = { source = "coder/coder" }\n  }\n}\n'
         )

@@ -38,6 +38,7 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"image": ""}, "no image reference"),
         ({"gitlab_external_auth_id": "git lab"}, "no id of coderd"),
         ({"max_port_share_level": "everyone"}, "owner, authenticated, organization, public"),
+        ({"agents_allowed": "Isolated"}, "is not True, False or isolated"),
         ({"firewall": Firewall(" \n")}, "configuration is empty"),
         ({"firewall": Firewall("a: 1", jail_type="chroot")}, "landjail, nsjail"),  # type: ignore[arg-type]
         ({"provider_versions": ProviderVersions(coder="2.12.9")}, "not 2.13.0 or newer"),

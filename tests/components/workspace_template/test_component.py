@@ -189,6 +189,7 @@ def test_access_is_by_the_ids_of_groups(template_args: Make) -> None:
     [
         ({}, False),
         ({"agents_allowed": True}, True),
+        ({"agents_allowed": "isolated"}, True),
         ({"firewall": None}, None),
         ({"firewall": None, "agents_allowed": False}, False),
         ({"firewall": None, "agents_allowed": True}, True),

@@ -337,6 +337,12 @@ def test_container() -> None:
             "limits": {"cpu": "${local.cpu}", "memory": "${local.memory}Gi"},
         },
         "volume_mount": {"name": "home", "mount_path": "${local.home}"},
+        "dynamic": {
+            "volume_mount": {
+                "for_each": "${local.project_claims}",
+                "content": {"name": "project", "mount_path": "${local.project}"},
+            }
+        },
     }
 
 

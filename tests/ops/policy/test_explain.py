@@ -128,3 +128,10 @@ def test_the_report_tells_that_coders_own_agents_are_outside(root: Path) -> None
     assert told in " ".join(run("--report")[1].split())
     (template,) = json.loads(run("--report", "--json")[1])["templates"]
     assert template["coderAgents"] is True
+    document["config"]["firewalled-coder:templates"][0]["agentsAllowed"] = "isolated"
+    (root / STACK).write_text(yaml.safe_dump(document, sort_keys=False))
+    said = " ".join(run("--report")[1].split())
+    assert told not in said
+    assert "Coder's own agents have a pod of their own, which reaches Coder alone" in said
+    (template,) = json.loads(run("--report", "--json")[1])["templates"]
+    assert template["coderAgents"] == "isolated"

@@ -30,6 +30,7 @@ class FakeCoderd:
             ({"status": "succeeded"}, "running"),
         ]
         self.agents = [("connecting", "created"), ("connected", "starting"), ("connected", "ready")]
+        self.agent_names = ["main"]
         self.delete_job = {"status": "running"}
         self.gone_after = 2
         self.cancelable = True
@@ -149,7 +150,11 @@ class FakeCoderd:
             job, status, agents = self.delete_job, "deleting", []
         else:
             job, status = self.builds[0]
-            agents = [{"id": "agent-1", **self.agent()}] if job["status"] == "succeeded" else []
+            built = self.agent_names if job["status"] == "succeeded" else []
+            agents = [
+                {"id": f"agent-{number}", "name": name, **self.agent()}
+                for number, name in enumerate(built, 1)
+            ]
             if len(self.builds) > 1:
                 self.builds.pop(0)
             elif len(self.agents) > 1:

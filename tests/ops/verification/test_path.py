@@ -60,6 +60,14 @@ def test_up_to_a_ready_agent_and_gone_again(making: Making) -> None:
     assert making.run().state.leftovers == []
 
 
+def test_the_agent_of_coders_own_agents_is_not_the_one_looked_into(making: Making) -> None:
+    fake = FakeCoderd()
+    fake.agent_names = ["dev-Coderd-Chat", "main"]
+    visit = walk(making, fake)
+    assert visit.agent_id == "agent-2"
+    assert making.results["path.agent"].detail == "2 agents connected and ready"
+
+
 def test_an_admin_walks_for_an_owner(making: Making) -> None:
     fake = FakeCoderd()
     visit = walk(making, fake, replace(TARGET, owner="dana"))
