@@ -117,6 +117,7 @@ def test_exactly_the_plan_is_applied_and_once(world: World, tmp_path: Path) -> N
         "firewalled changed",
         "firewalled-template changed",
         "firewalled-version changed",
+        "dashboards-agent-firewall changed",
     }
     assert f"(update {made.number} by ada@example.com: up at {commit[:12]})" in said
 
