@@ -15,7 +15,7 @@ from components import boundary
 from ops import coder_agents, network
 from ops.alerting import AlertChange
 from ops.assessment import StackPreview, Verdict
-from ops.changes import SECRET, Change, Step
+from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import Coderd, is_login
 from ops.markdown import LINE
 from ops.markdown import cell as _cell
@@ -355,6 +355,12 @@ def _details(preview: StackPreview) -> list[str]:
     return [_clip(_visible(line)) for line in lines]
 
 
+def _length(text: str | None) -> str:
+    if text is None:
+        return "nothing"
+    return text if text in (SECRET, UNKNOWN) else f"{len(text)} characters"
+
+
 def _step_lines(step: Step) -> list[str]:
     changes = step.changes
     if not changes and step.touched:
@@ -362,10 +368,7 @@ def _step_lines(step: Step) -> list[str]:
     lines = []
     for change in changes:
         if _long(change.old) or _long(change.new):
-            sizes = " to ".join(
-                "nothing" if each is None else f"{len(each)} characters"
-                for each in (change.old, change.new)
-            )
+            sizes = " to ".join(map(_length, (change.old, change.new)))
             lines.append(f"    {change.path}: {sizes}")
             continue
         lines.append(f"    {change.path}")

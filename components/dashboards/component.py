@@ -116,7 +116,9 @@ class DashboardsArgs:
 
     def rendered(self, uid: str, names: Mapping[str, str]) -> str:
         """Return the JSON of one dashboard with what is known of names; raises as `render`."""
-        text = CATALOGUE[uid].json(replace(self.context, names=names))
+        # By name: ids are new with each version, and the way here may lose an order.
+        ordered = dict(sorted(names.items(), key=lambda each: (each[1], each[0])))
+        text = CATALOGUE[uid].json(replace(self.context, names=ordered))
         if len(text.encode()) >= CONFIG_MAP_LIMIT:
             raise ValueError(f"dashboard {uid}: {len(text.encode())} bytes exceed 1 MiB")
         return text

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from components.boundary import Contract, Policy
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
+from components.settings.network import surroundings
 from components.settings.templates import Template
 
 
@@ -122,6 +123,7 @@ def _target(
         external_auth=template.gitlab or settings.external_auth.providers[0].id,
         parameters=dict(parameters),
         firewall=_firewall(settings, template),
+        network_policy=settings.network.is_on(surroundings(settings)),
         access_url=settings.coder.access_url,
         seconds=minutes * 60,
     )

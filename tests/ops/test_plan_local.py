@@ -103,7 +103,7 @@ def test_exactly_the_plan_is_applied_and_once(world: World, tmp_path: Path) -> N
     commit = world.rule("one.example.org")
     assert world.plan(tmp_path / "plan").verdict == "opens"
     assert world.hosts() == set()
-    assert world.up(tmp_path / "plan") == {"replace": 1, "update": 1}
+    assert world.up(tmp_path / "plan") == {"replace": 1, "update": 2}
     assert world.hosts() == {"domain=one.example.org"}
     with world.opened() as ready:
         made = history.of(ready.stack)[0]
@@ -117,6 +117,7 @@ def test_exactly_the_plan_is_applied_and_once(world: World, tmp_path: Path) -> N
         "firewalled changed",
         "firewalled-template changed",
         "firewalled-version changed",
+        "dashboards-agent-firewall changed",
     }
     assert f"(update {made.number} by ada@example.com: up at {commit[:12]})" in said
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from components.boundary import Policy, PolicyRule, Rule
 from ops import report
 from ops.assessment import StackPreview
-from ops.changes import Step
+from ops.changes import UNKNOWN, Step
 from ops.template_changes import Registered
 from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, TEMPLATE
 
@@ -380,3 +380,9 @@ def test_what_changes_of_claude_codes_own_policy() -> None:
             "removed": ["deny Bash(curl *)", "allow Read"],
         }
     }
+
+
+def test_a_long_value_that_is_not_known_yet_is_said_so() -> None:
+    changed = step("update", CONFIG_MAP, {"data": {"a": "x" * 2000}}, {"data": {"a": UNKNOWN}})
+    text = report.to_markdown([StackPreview("dev", steps=(changed,))])
+    assert "    data.a: 2000 characters to [known after the update]\n" in text
