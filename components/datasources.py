@@ -90,6 +90,8 @@ class DataSourcesArgs:
             yield f"Loki's tenant {masked(self.loki_tenant or '')!r} {problem}"
         if problem := ca_problem(self.ssl_mode, self.ca_file):
             yield problem
+        if not syntax.is_database(self.database):
+            yield f"database {self.database!r} is no name of one: printable, up to 63 bytes"
         if ":" not in self.database_host or not syntax.is_host(self.database_host):
             yield f"database host {masked(self.database_host)!r} is not like db.example.com:5432"
 

@@ -23,22 +23,31 @@ DESCRIPTION_LENGTH: Final = 127
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 # coder/coder codersdk/name.go: UsernameValidRegex, for templates and external logins as well.
+# Of those it refuses two, which are routes of its pages.
+_ROUTES: Final = frozenset({"new", "create"})
 _CODER_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\Z")
 _SLUG: Final = re.compile(r"(?=.{1,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _HOST_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST: Final = re.compile(
-    rf"(?P<name>(?=.{{1,253}}(?::|\Z)){_HOST_LABEL}(?:\.{_HOST_LABEL})*)(?::(?P<port>\d{{1,5}}))?\Z"
+    rf"(?P<name>(?=.{{1,253}}(?::|\Z)){_HOST_LABEL}(?:\.{_HOST_LABEL})*)(?::(?P<port>[0-9]{{1,5}}))?\Z"
 )
-# github.com/distribution/reference: [host[:port]/]path[:tag][@digest].
+# github.com/distribution/reference: [host[:port]/]path[:tag][@digest]; the digests are those of
+# github.com/opencontainers/go-digest, without which nothing is pulled.
 _PART: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _IMAGE: Final = re.compile(
-    rf"(?=.{{1,255}}(?:[:@]|\Z))(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::\d{{1,5}})?/)?{_PART}(?:/{_PART})*"
+    rf"(?=.{{1,255}}(?:[:@]|\Z))(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::(?P<port>\d{{1,5}}))?/)?{_PART}(?:/{_PART})*"
     r"(?::\w[\w.-]{0,127})?"
-    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z",
+    r"(?:@(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?\Z",
     re.ASCII,
 )
 # grafana/grafana pkg/util/shortid_generator.go: IsValidShortUID and IsShortUIDTooLong.
+# Tags that projects give to whatever is newest of theirs.
+_MOVING: Final = frozenset(
+    {"", "latest", "main", "master", "edge", "nightly", "dev", "stable", "current", "rolling"}
+)
 _GRAFANA_UID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+# Its built-in data source, and what computes expressions under its name of today and the former.
+_GRAFANAS_OWN: Final = frozenset({"grafana", "__expr__", "-100"})
 
 
 def is_label(text: str) -> bool:
@@ -53,7 +62,7 @@ def is_subdomain(text: str) -> bool:
 
 def is_coder_name(text: str) -> bool:
     """Whether Coder takes `text` as a template's name: 32 characters, single hyphens inside."""
-    return _CODER_NAME.match(text) is not None
+    return _CODER_NAME.match(text) is not None and text not in _ROUTES
 
 
 def is_external_auth_id(text: str) -> bool:
@@ -84,23 +93,30 @@ def host_name(text: str) -> str:
 
 def is_image(text: str) -> bool:
     """Whether a container runtime takes `text` as the reference of an image."""
-    return _IMAGE.match(text) is not None
+    match = _IMAGE.match(text)
+    return match is not None and 0 < int(match["port"] or 443) <= LAST_PORT
 
 
 def is_floating_image(text: str) -> bool:
-    """Whether the reference of an image names none in particular: without tag, or `latest`."""
+    """Whether an image's reference names none in particular: without a tag, or one that moves."""
     name, _, digest = text.partition("@")
     _, _, tag = name.rpartition("/")[2].partition(":")
-    return not digest and tag in {"", "latest"}
+    return not digest and tag in _MOVING
 
 
 def is_grafana_uid(text: str) -> bool:
     """Whether Grafana takes `text` as the uid of a data source: 40 of letters, digits, _ and -."""
-    return _GRAFANA_UID.match(text) is not None
+    return _GRAFANA_UID.match(text) is not None and text not in _GRAFANAS_OWN
+
+
+def is_database(text: str) -> bool:
+    """Whether PostgreSQL knows a database by the whole of `text`: it cuts a name at 63 bytes."""
+    return text.isprintable() and 0 < len(text.encode()) <= 63
 
 
 FOLDER = (
-    "must be the title of one folder: printable, up to 255 bytes, without / and \\, and not . or .."
+    "must be the title of one folder: printable, up to 255 bytes, without / and \\, and not . or "
+    ".. or General, which is Grafana's own"
 )
 
 
@@ -111,7 +127,8 @@ def is_folder(text: str) -> bool:
     the whole for alerts, and an absolute one leads away from where Grafana reads.
     """
     plain = text.isprintable() and text == text.strip() and not set(text) & set("/\\")
-    return plain and text not in {"", ".", ".."} and len(text.encode()) <= 255
+    taken = {"", ".", "..", "general"}
+    return plain and text.lower() not in taken and len(text.encode()) <= 255
 
 
 def origin_problem(url: str) -> str | None:

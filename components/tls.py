@@ -36,6 +36,16 @@ def _way_out(why: str) -> str:
     if "issuer" not in why and "self-signed" not in why and "self signed" not in why:
         return ""
     file = os.environ.get(VARIABLE)
-    if file is not None and not Path(file).is_file():
+    if file is None:
+        return f"; {VARIABLE} names a file with more authorities"
+    if not Path(file).is_file():
         return f"; {VARIABLE} names {file or 'nothing'}, which is no file"
-    return f"; {VARIABLE} names a file with more authorities"
+    holds = "does not hold that authority" if _holds_any(file) else "holds no certificate in PEM"
+    return f"; {VARIABLE} names {file}, which {holds}"
+
+
+def _holds_any(file: str) -> bool:
+    try:
+        return b"-----BEGIN CERTIFICATE-----" in Path(file).read_bytes()
+    except OSError:
+        return False

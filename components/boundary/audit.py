@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from components.boundary.coverage import Cover, parts
+from components.boundary.coverage import Cover, Pattern, parts
 from components.boundary.names import open_labels
 from components.boundary.policy import STACK, Policy
 from components.boundary.rule import WILDCARD, Rule, parsed
@@ -81,7 +81,8 @@ def _alone(rule: Rule) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 rule.text,
-                f"upper case in {label!r} never matches: clients send hosts in lower case",
+                f"upper case in {label!r}: programs send hosts in lower case, which it never"
+                " matches; an agent sends what it likes",
             )
             break
     for method in rule.methods:
@@ -100,12 +101,13 @@ def _alone(rule: Rule) -> Iterator[Finding]:
             )
             break
     for pattern in rule.paths:
-        fixed = "/".join(pattern[:-1])
-        if pattern[-1:] == (WILDCARD,) and fixed.strip(f"{WILDCARD}/"):
+        if place := _left(pattern):
+            fixed = "/".join(pattern[:place])
+            asked = "/".join((fixed, "..", *(pattern[place + 1 :] or ("x",))))
             yield Finding(
                 "warning",
                 rule.text,
-                f"dot segments leave /{fixed}/: Boundary compares /{fixed}/../x as it is, and what"
+                f"dot segments leave /{fixed}/: Boundary compares /{asked} as it is, and what"
                 " stands behind it may resolve that to another path; name whole paths",
             )
             break
@@ -118,3 +120,9 @@ def _alone(rule: Rule) -> Iterator[Finding]:
         )
     if WILDCARD in rule.methods and len(rule.methods) > 1:
         yield Finding("warning", rule.text, "a method beside * says nothing")
+
+
+def _left(pattern: Pattern) -> int:
+    """Return the place of the first wildcard after a fixed segment, 0 if there is none."""
+    fixed = next((at for at, segment in enumerate(pattern) if segment != WILDCARD), len(pattern))
+    return pattern.index(WILDCARD, fixed) if WILDCARD in pattern[fixed:] else 0

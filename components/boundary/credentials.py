@@ -17,7 +17,7 @@ HIDDEN: Final = "[secret]"
 # What a word of a name ends in that gives a credential away wherever it stands: PGPASSWORD, too.
 _WORDS: Final = (
     *("TOKEN", "SECRET", "PASSWORD", "PASSWD"),
-    *("PASSPHRASE", "PASSCODE", "CREDENTIAL", "APIKEY"),
+    *("PASSPHRASE", "PASSCODE", "PASSKEY", "CREDENTIAL", "APIKEY"),
 )
 # These mean one only at the end of a name: AUTH_URL and PASS_THROUGH hold none.
 _LAST_WORDS: Final = frozenset(
@@ -28,7 +28,9 @@ _KEYS: Final = frozenset(
     {
         *("ACCESS", "ACCOUNT", "ADMIN", "API", "APP", "AUTH", "DEPLOY", "ENCRYPTION", "HMAC"),
         *("LICENCE", "LICENSE", "MASTER", "PRIVATE", "SAS", "SECRET", "SERVICE", "SHARED"),
-        *("SIGNING", "SSH"),
+        *("SESSION", "SIGNING", "SSH", "STORAGE"),
+        # Whose key it is.
+        *("ANTHROPIC", "AWS", "AZURE", "CODER", "GEMINI", "GITHUB", "GITLAB", "OPENAI", "STRIPE"),
     }
 )
 # What a name ends in that says where a credential is, or how it is used.
@@ -46,6 +48,8 @@ _COUNTED: Final = frozenset(
 )
 _SHELLS_OWN: Final = frozenset({"PWD", "OLDPWD"})
 _SWITCH: Final = re.compile(r"(?i)(true|false|yes|no|on|off|none|always|never|\d{1,9})?\Z")
+# A variable with its value, as `env` and Compose write it.
+_ASSIGNED: Final = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
 _SPLIT: Final = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -209,25 +213,52 @@ def _is_secret_field(match: re.Match[str]) -> bool:
     return names_credential(match["name"], match["value"])
 
 
-def without(value: Any) -> Any:
+def without(value: Any, *, named: bool = False) -> Any:
     """Return plain data with its credentials replaced, by the name of a key and by form.
 
-    A mapping of `name` and `value` says by the one what the other is.
+    A mapping of `name` and `value` says by the one what the other is, and so does NAME=value.
+
+    Args:
+        value: the data.
+        named: whether it stands under the name of a credential: then all of it is one, but for what
+            says by its own name where one is, such as secretName.
     """
     if isinstance(value, Mapping):
-        named = isinstance(value.get("name"), str) and names_credential(value["name"])
+        by_name = isinstance(value.get("name"), str) and names_credential(value["name"])
         return {
-            _shown_key(key): (
-                HIDDEN
-                if isinstance(each, str)
-                and (names_credential(str(key), each) or (named and key == "value"))
-                else without(each)
+            _shown_key(key): without(
+                each,
+                named=_names(str(key), each)
+                or (by_name and key == "value")
+                or (named and not _says_where(str(key))),
             )
             for key, each in value.items()
         }
     if isinstance(value, list | tuple):
-        return [without(each) for each in value]
-    return masked(value) if isinstance(value, str) else value
+        return [without(each, named=named) for each in value]
+    if named and (isinstance(value, str) or _is_number(value)):
+        return HIDDEN
+    return _without_value(masked(value)) if isinstance(value, str) else value
+
+
+def _names(key: str, value: Any) -> bool:
+    # What a number counts has many names: of those only the plainest is one's of a credential.
+    if _is_number(value):
+        return names_credential(key) and _SPLIT.split(key)[-1].upper().endswith(_WORDS)
+    return names_credential(key, value if isinstance(value, str) else None)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _says_where(key: str) -> bool:
+    return _SPLIT.split(key)[-1].upper() in _ABOUT | {"KEY", "MODE"}
+
+
+def _without_value(text: str) -> str:
+    match = _ASSIGNED.fullmatch(text)
+    return f"{match['name']}={HIDDEN}" if match and names_credential(*match.groups()) else text
 
 
 def _shown_key(key: Any) -> Any:

@@ -9,22 +9,24 @@ The grade is that of the worst host reached:
 | C | telemetry and models: the vendor receives, and an account of one's own can read |
 | D | code hosts and package registries: anyone may publish under an account |
 | E | object storage, paste, messages, tunnels: anyone may receive, without review |
-| F | every host by GET, HEAD or OPTIONS: anyone's server receives what stands in URLs |
-| G | every host |
-| H | Coder's API: an agent can leave the firewall |
+| F | the hosts of G by GET, HEAD or OPTIONS: anyone's server receives what stands in URLs |
+| G | every host, or every one below a suffix such as `com`, where anyone registers one |
+| H | Coder's API, the cluster's or the node's credentials: an agent can leave the firewall |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from components.boundary.build import PolicyError, host_of
+from components.boundary.catalogue import CATALOGUE
 from components.boundary.coverage import Part, overlaps_host, parts
 from components.boundary.leaving import READING, leaving
+from components.boundary.names import open_labels
 from components.boundary.policy import Policy, PolicyRule
 from components.boundary.rule import WILDCARD, Rule
 
@@ -257,8 +259,17 @@ def exfiltration_report(policy: Policy, own: Own | None = None) -> Report:
     return Report(entries[0].grade if entries else "A", tuple(entries), notes)
 
 
+def _folded(rule: Rule) -> Rule:
+    """Return a rule by which upper case stands for lower: servers take either.
+
+    Programs send hosts in lower case; an agent that wants out sends what the rule matches.
+    """
+    labels = tuple(label.lower() for label in rule.labels)
+    return rule if labels == rule.labels else replace(rule, labels=labels)
+
+
 def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
-    rule = policy_rule.rule
+    rule = _folded(policy_rule.rule)
     reading = all(_reads(part) for part in parts(rule))
     # Every host is Coder's too, whatever its name.
     coder = own.coder or frozenset({"coder"} if rule.any_host else ())
@@ -268,6 +279,12 @@ def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
     if rule.any_host:
         why = "anyone's server receives what stands in a URL" if reading else "every host there is"
         return Entry(policy_rule, "F" if reading else "G", (WILDCARD,), why)
+    # The hosts of the catalogue's wildcards are known, and the list of suffixes takes a moment.
+    if policy_rule.group not in CATALOGUE and (anyones := _anyones(rule.labels)):
+        grade, below = anyones
+        why = f"anyone may register a host below {below}"
+        read: Grade = "F" if grade == "G" else "B"
+        return Entry(policy_rule, read if reading else grade, (rule.host,), why)
     reached = _reached(rule.labels)
     if not reached:
         return None
@@ -285,9 +302,23 @@ def _reads(part: Part) -> bool:
 
 
 def _pushes(rule: Rule, gitlab: frozenset[str]) -> bool:
+    rule = _folded(rule)
     return any(rule.matches_host(host.split(".")) for host in gitlab) and not all(
         map(_reads, parts(rule))
     )
+
+
+@lru_cache(maxsize=1024)
+def _anyones(labels: tuple[str, ...]) -> tuple[Grade, str] | None:
+    """Return what a wildcard over hosts that anyone registers costs, and below which name."""
+    if WILDCARD not in labels:
+        return None
+    host = ".".join(labels)
+    for grade, domains in (("G", True), ("E", False)):
+        named = open_labels(host, domains=domains)
+        if WILDCARD in labels[-named:]:
+            return cast("Grade", grade), ".".join(labels[1 - named :])
+    return None
 
 
 # A review grades the same hosts several times: of the policy before, after, and of what opens.

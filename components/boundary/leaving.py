@@ -1,4 +1,4 @@
-"""How an agent leaves its firewall through Coder itself, and the contract that denies it.
+"""How an agent leaves its firewall, above all through Coder itself, and the contract against it.
 
 The owner's session token is in the agent's environment: what its owner may do in Coder, an agent
 may do whose policy lets the request through. A request of the table makes or starts what runs
@@ -98,6 +98,30 @@ DOORS: Final = (
     *_doors(_APPS, "POST,PUT,PATCH /@*/*/apps/*"),
 )
 
+_NODE: Final = "the node's metadata service gives an agent credentials of the node or pod"
+_BESIDE: Final = "an agent speaks to what runs beside its jail, and does what it is told"
+_CLUSTER: Final = "an agent speaks to the cluster's API with the rights of its pod"
+
+# The hosts are those by which clouds document their metadata services, and Kubernetes its API.
+_ELSEWHERE: Final = tuple(
+    (tuple(host.split(".")), why)
+    for why, hosts in (
+        (
+            _NODE,
+            "169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 metadata"
+            " metadata.google.internal instance-data.ec2.internal",
+        ),
+        (
+            _CLUSTER,
+            "kubernetes kubernetes.default kubernetes.default.svc"
+            " kubernetes.default.svc.cluster.local",
+        ),
+    )
+    for host in hosts.split()
+)
+_OWN_POD: Final = (("localhost",), ("127", "0", "0", "1"))
+_LAST_LABELS: Final = {labels[-1] for labels in (*(each for each, _ in _ELSEWHERE), *_OWN_POD)}
+
 # By these an agent may write and stays where it is.
 _KEPT: Final = tuple(
     map(
@@ -118,7 +142,15 @@ def leaving(part: Part, coder_hosts: Iterable[str]) -> str:
     """Return how an agent leaves by a part of a rule, empty if it does not.
 
     A request that writes to Coder's API is one by which it leaves, unless it is known to be none.
+    Others are those for credentials of the node, for the cluster, and for what runs in the pod
+    outside the jail. A pattern of every host is no way of its own: it is graded as that.
     """
+    if part.host and part.host[-1] in _LAST_LABELS:
+        for labels, why in _ELSEWHERE:
+            if overlaps_host(part.host, labels):
+                return why
+        if part.method not in READING and any(overlaps_host(part.host, pod) for pod in _OWN_POD):
+            return _BESIDE
     for host in sorted(coder_hosts):
         labels = tuple(host.split("."))
         if overlaps_host(part.host, labels) and (why := _by_coder(part)):

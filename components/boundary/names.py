@@ -59,18 +59,23 @@ def as_sent(url: str) -> str:
     )
 
 
-def open_labels(host: str) -> int:
+def open_labels(host: str, *, domains: bool = False) -> int:
     """Return how many labels of `host`, from the right, must be named to name one owner.
 
     That is the public suffix, below which anyone may register, and the label before it; for a
     suffix itself all of it.
+
+    Args:
+        host: the host, or a pattern of hosts.
+        domains: count the suffixes of domains alone, not those of hosters such as github.io; below
+            a suffix that nobody knows, such as `internal`, nobody registers any.
     """
-    suffix = _suffixes().publicsuffix(host.lower()) or ""
-    return min(len(suffix.split(".")) + 1, len(host.split(".")))
+    suffix = _suffixes(domains).publicsuffix(host.lower())
+    return min(len(suffix.split(".")) + 1, len(host.split("."))) if suffix else 1
 
 
 @cache
-def _suffixes() -> PublicSuffixList:
+def _suffixes(domains: bool) -> PublicSuffixList:
     from publicsuffixlist import PublicSuffixList  # noqa: PLC0415  it reads 10,000 suffixes
 
-    return PublicSuffixList()
+    return PublicSuffixList(only_icann=domains, accept_unknown=not domains)

@@ -95,7 +95,11 @@ def examine(stack: str, settings: Settings, deployment: Deployment) -> Found:
     setter = settings.coder.variables
     if setter == "chart":
         return _of_chart(settings, container)
-    told = [*_winning(settings, container), *_sources(stack, settings, container)]
+    told = [
+        *_winning(settings, container),
+        *_together(settings, container),
+        *_sources(stack, settings, container),
+    ]
     if setter == "patch":
         told += _patched(deployment, names.index(name))
     missing = setter == "secret" and not _names(container, variables.secret_name(stack))
@@ -151,6 +155,38 @@ def _winning(settings: Settings, container: Container) -> Iterator[str]:
                 else ", or set coder.auditLogging: false"
             )
         )
+
+
+def _together(settings: Settings, container: Container) -> Iterator[str]:
+    """Say with which logins of the container's `env` coderd would not start beside the stack's.
+
+    It wants their numbers without gaps, and each id once; a login without an id has its type for
+    one (coderd/externalauth and cli/server.go of coder/coder).
+    """
+    providers = settings.external_auth.providers
+    ids = {provider.id: index for index, provider in enumerate(providers)}
+    theirs = {n: each for n, each in container.variables.items() if each.owners != (FIELD_MANAGER,)}
+    logins = {name: at for name in theirs if (at := variables.any_login(name))}
+    numbers = set(range(len(providers)))
+    way_out = (
+        f"Set it otherwise in {_VALUES}, or leave the login to the chart by coder.variables: chart"
+    )
+    for name, (prefix, number, part) in sorted(logins.items(), key=lambda login: login[1]):
+        is_id = part == "ID" or (part == "TYPE" and (prefix, number, "ID") not in logins.values())
+        own = prefix == variables.PREFIX and number < len(providers)
+        by, value = _by(theirs[name].owners), theirs[name].value
+        if is_id and value in ids and not own:
+            yield (
+                f"{name}, set by {by}, is {value}, as is the stack's login number {ids[value]}: "
+                f"coderd does not start with two of one id. {way_out}"
+            )
+        elif prefix == variables.PREFIX and number not in numbers and number - 1 not in numbers:
+            yield (
+                f"{name}, set by {by}, comes after a number that is missing: coderd does not start "
+                f"with a gap. {way_out}"
+            )
+        if prefix == variables.PREFIX:
+            numbers.add(number)
 
 
 def _sources(stack: str, settings: Settings, container: Container) -> Iterator[str]:

@@ -30,6 +30,8 @@ def authorization_problem(key: str) -> str | None:
         return "holds no key"
     if not all(word.isascii() and word.isprintable() for word in words):
         return "holds what HTTP cannot carry: ASCII alone, and no control characters"
+    if words[0].lower() in {"bearer", "basic"} and len(words) > 2:
+        return f"holds white space after {words[0]}, where one key stands"
     if len(words) > 1 and not HEADER_NAME.match(words[0]):
         return "holds white space, but no scheme of HTTP stands before it, such as Bearer or Basic"
     return None

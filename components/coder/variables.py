@@ -49,20 +49,31 @@ CREDENTIALS_SECRET: Final = "coder-external-auth"  # noqa: S105  the name of a S
 SCOPES: Final = ("read_user", "read_repository", "write_repository")
 """What coderd may do in GitLab for a person."""
 
-_LOGIN: Final = re.compile(r"CODER_EXTERNAL_AUTH_(?P<index>\d+)_(?P<part>[A-Z_]+)\Z")
+PREFIX: Final = "CODER_EXTERNAL_AUTH_"
+"""What the variables of an external login begin with."""
+
+# The second is of old; coderd reads it beside the first, from 0 again.
+_ANY_LOGIN: Final = re.compile(rf"({PREFIX}|CODER_GITAUTH_)(\d+)_([A-Z_]+)\Z")
+_LOGIN: Final = re.compile(rf"{PREFIX}(?P<index>\d+)_(?P<part>[A-Z_]+)\Z")
 _SECRET_PREFIX: Final = "firewalled-coder-env-"  # noqa: S105  of the name of a Secret
 _NAME_LENGTH: Final = 253
 
 
 def login_name(index: int, part: str) -> str:
     """Return the name of a variable of external login number `index`, such as its CLIENT_ID."""
-    return f"CODER_EXTERNAL_AUTH_{index}_{part}"
+    return f"{PREFIX}{index}_{part}"
 
 
 def login_part(name: str) -> tuple[int, str] | None:
     """Return number and part of a variable of an external login, None for another's."""
     match = _LOGIN.match(name)
     return (int(match["index"]), match["part"]) if match else None
+
+
+def any_login(name: str) -> tuple[str, int, str] | None:
+    """Return prefix, number and part of a variable of an external login, the former name too."""
+    match = _ANY_LOGIN.match(name)
+    return (match[1], int(match[2]), match[3]) if match else None
 
 
 def login(id: str, host: str, display_name: str, scopes: tuple[str, ...]) -> dict[str, str]:

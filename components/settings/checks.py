@@ -16,7 +16,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
-from components.boundary.credentials import HIDDEN, form_of
+from components.boundary.credentials import HIDDEN
 from components.boundary.releases import LATEST
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
@@ -32,8 +32,6 @@ from components.settings.templates import FirewallSwitch, Template
 from components.settings.workspaces import Workspaces
 
 LONGEST_OFF: Final = datetime.timedelta(days=7)
-# URLs that a contract denies may well pretend to have a user.
-_CONTRACT: Final = frozenset({"mustAllow", "mustDeny"})
 
 T = TypeVar("T")
 
@@ -345,32 +343,6 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _claude_policy,
     _switched,
 )
-
-
-def credentials(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Find what looks like a credential anywhere but under `secrets`, in plain data."""
-    for location, text in _texts((), {k: v for k, v in values.items() if k != "secrets"}):
-        form = form_of(text)
-        if form and not _CONTRACT.intersection(location):
-            yield Problem(
-                key_of(location),
-                HIDDEN,
-                f"holds {form}, which everybody who may read the settings could read; secrets "
-                "stand under `secrets`, encrypted",
-            )
-
-
-def _texts(
-    location: tuple[str | int, ...], value: Any
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if isinstance(value, str):
-        yield location, value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _texts((*location, str(key)), each)
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _texts((*location, index), each)
 
 
 def policies(settings: Settings, proven: bool) -> list[Problem]:

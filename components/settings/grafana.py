@@ -9,6 +9,7 @@ from components.observability.database import SslMode
 from components.settings.section import Section, no_map
 from components.settings.types import (
     DashboardUid,
+    Database,
     DatabaseHost,
     Endpoint,
     GrafanaFolder,
@@ -49,7 +50,7 @@ class Grafana(Section):
         "coder-db-rw.coder.svc:5432",
         description="host:port of Coder's PostgreSQL as Grafana reaches it.",
     )
-    database: str = Field("coder", min_length=1, description="Name of that database.")
+    database: Database = Field("coder", description="Name of that database.")
     database_ssl_mode: SslMode = Field("require", description="Of Grafana's connection to it.")
     database_ca_file: str | None = Field(
         None, description="Path in Grafana's pod of the CA for verify-ca and verify-full."

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from components.boundary.credentials import HIDDEN
 from components.settings import network as settings_network
-from components.settings.checks import Parts, credentials, policies, relations
+from components.settings.checks import Parts, policies, relations
+from components.settings.credentials import credentials
 from components.settings.model import Settings
 from components.settings.problems import PROJECT, Problem, SettingsError, problems_of
 

@@ -86,7 +86,7 @@ def problems_of(
     problems = []
     for found in error.errors(include_url=False):
         place = (*location, *found["loc"])
-        value = "" if found["type"] == "missing" else _value(found["type"], place, found["input"])
+        value = "" if found["type"] == "missing" else _value(model, place, found["input"])
         if found["type"] == "missing":
             right = missing(place)
         elif found["type"] == "extra_forbidden":
@@ -131,11 +131,12 @@ def as_shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-def _value(kind: str, location: Sequence[str | int], value: Any) -> str:
+def _value(model: type[BaseModel], location: Sequence[str | int], value: Any) -> str:
     name = str(location[-1]) if location else ""
     # A key that is known says by its name nothing of what stands there: adminUrlSecret is a name.
-    unknown = kind == "extra_forbidden" and names_credential(name)
-    if unknown or (location and location[0] == "secrets"):
+    if location and location[0] == "secrets":
+        return HIDDEN
+    if names_credential(name) and name not in _known(model, location[:-1]):
         return HIDDEN
     return as_shown(value)
 

@@ -91,7 +91,7 @@ def _agent_variables(value: dict[str, str]) -> dict[str, str]:
 
 def _quotable(value: str) -> bool:
     # Grafana takes a dollar for the beginning of a variable.
-    return not any(each in value for each in "`$\n")
+    return value.isprintable() and value != "" and not any(each in value for each in "`$")
 
 
 def _hours(value: float) -> float:
@@ -136,7 +136,8 @@ TemplateName = Annotated[
     str,
     _is(
         syntax.is_coder_name,
-        "must be letters and digits in groups joined by single hyphens, up to 32",
+        "must be letters and digits in groups joined by single hyphens, up to 32, and not new or "
+        "create",
     ),
 ]
 ExternalAuthId = Annotated[
@@ -211,7 +212,13 @@ AlertLabel = Annotated[
 GrafanaFolder = Annotated[str, _is(syntax.is_folder, syntax.FOLDER)]
 GrafanaUid = Annotated[
     str,
-    _is(syntax.is_grafana_uid, "must be a uid of Grafana: up to 40 of letters, digits, _ and -"),
+    _is(
+        syntax.is_grafana_uid,
+        "must be a uid of Grafana: up to 40 of letters, digits, _ and -, and none of its own",
+    ),
+]
+Database = Annotated[
+    str, _is(syntax.is_database, "must be the name of a database: printable, up to 63 bytes")
 ]
 LokiLabel = Annotated[
     str,
@@ -220,7 +227,9 @@ LokiLabel = Annotated[
         f"unknown stream label; there are {', '.join(StreamLabel)}",
     ),
 ]
-LokiValue = Annotated[str, _is(_quotable, "must hold no backtick, no $ and no line end")]
+LokiValue = Annotated[
+    str, _is(_quotable, "must hold no backtick, no $ and no line end, nor nothing")
+]
 KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
 AgentsAllowed = Annotated[coder_agents.AgentsAllowed, WrapValidator(_agents_allowed)]
 AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]

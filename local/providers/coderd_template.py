@@ -37,6 +37,8 @@ from local.providers.coderd_versions import META, NO_ID, Importer
 from local.providers.wire import UNKNOWN, Properties, plain
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*")
+# codersdk.NameValid: routes of its pages.
+_ROUTES: Final = ("new", "create")
 _CHOICES: Final = {
     "maxPortShareLevel": ("owner", "authenticated", "organization", "public"),
     "corsBehavior": ("simple", "passthru"),
@@ -110,7 +112,9 @@ class TemplateKind:
         given = plain(new)
         failures: Failures = []
         name = given.get("name")
-        if isinstance(name, str) and not (len(name) <= 32 and _NAME.fullmatch(name)):
+        if name in _ROUTES:
+            failures.append(("name", f"cannot use {name!r} as a name"))
+        elif isinstance(name, str) and not (len(name) <= 32 and _NAME.fullmatch(name)):
             failures.append(
                 (
                     "name",

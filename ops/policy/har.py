@@ -11,6 +11,7 @@ from ops.traffic import InputError, Traffic, request
 
 # Boundary decides what is asked inside a tunnel, and is not asked about the tunnel itself.
 _TUNNELS: Final = "CONNECT of a tunnel, about which Boundary's rules are not asked"
+_NO_REQUEST: Final = "without a request"
 _NO_METHOD: Final = "without a method, as a browser's WebSocket"
 _INSIDE: Final = "of a scheme that does not leave the browser"
 _SENT: Final = ("http://", "https://", "ws://", "wss://")
@@ -33,8 +34,10 @@ def from_text(text: str, where: str) -> Traffic:
     passed: Counter[str] = Counter()
     for place, entry in enumerate(entries):
         at = f"{where}, log.entries[{place}].request"
-        method, url = _asked(entry, at)
-        if not url.lower().startswith(_SENT) and method != "CONNECT":
+        method, url = _asked(entry)
+        if not url:
+            passed[_NO_REQUEST] += 1
+        elif not url.lower().startswith(_SENT) and method != "CONNECT":
             passed[_INSIDE] += 1
         elif not method:
             passed[_NO_METHOD] += 1
@@ -49,9 +52,8 @@ def from_text(text: str, where: str) -> Traffic:
     return Traffic(tuple(found), tuple(f"{where}: passed over {each}" for each in said))
 
 
-def _asked(entry: Any, where: str) -> tuple[str, str]:
+def _asked(entry: Any) -> tuple[str, str]:
+    """Return method and URL, empty where none stands."""
     asked = entry.get("request") if isinstance(entry, Mapping) else None
     method, url = (asked.get(k) if isinstance(asked, Mapping) else None for k in ("method", "url"))
-    if not isinstance(url, str) or not isinstance(method, str | None):
-        raise InputError(f"{where}: must have the texts method and url")
-    return method or "", url
+    return (method if isinstance(method, str) else ""), (url if isinstance(url, str) else "")

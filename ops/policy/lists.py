@@ -14,7 +14,7 @@ from ops.traffic import InputError, Request, Traffic, request
 _LINE: Final = re.compile(r"(?:(?P<method>[A-Z][A-Z-]*)[ \t]+)?(?P<url>\S+)(?:[ \t]+HTTP/[0-9.]+)?")
 _COMMENT: Final = re.compile(r"(?:\A|\s)#.*")
 # What marks an element of a list in Markdown and YAML.
-_BULLET: Final = re.compile(r"[-*+][ \t]+")
+_BULLET: Final = re.compile(r"\A[-*+][ \t]+")
 _QUOTES: Final = "\"'`"
 _NETWORK: Final = re.compile(r"[0-9a-fA-F.:]+/[0-9]{1,3}")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -62,7 +62,7 @@ def _entries(text: str, where: str) -> list[tuple[str, str]]:
             return list(_of_json(document, where))
     found = []
     for number, line in enumerate(text.splitlines(), start=1):
-        entry = _BULLET.sub("", _COMMENT.sub("", line).strip(), count=1)
+        entry = _BULLET.sub("", _COMMENT.sub("", line).strip())
         entry = entry.removesuffix(",").strip().strip(_QUOTES).strip()
         if entry:
             found.append((f"{where}, line {number}", entry))

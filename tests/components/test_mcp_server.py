@@ -170,7 +170,21 @@ def test_a_scheme_is_said_once(key: str, header: str) -> None:
     assert authorization_value(header) == header
 
 
-@pytest.mark.parametrize("key", ["", " ", "Bearer", "basic ", "a\x07b", "schlüssel", "a@b c"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        " ",
+        "Bearer",
+        "basic ",
+        "a\x07b",
+        "schlüssel",
+        "a@b c",
+        "Bearer Bearer x1",
+        "Basic a b",
+        "bearer x y",
+    ],
+)
 def test_a_key_that_cannot_be_sent(key: str) -> None:
     problem = authorization_problem(key)
     assert problem

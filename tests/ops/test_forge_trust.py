@@ -74,6 +74,25 @@ def test_a_file_that_is_not_there_is_named(
         )
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "which holds no certificate in PEM"),
+        ("\x00\x01", "which holds no certificate in PEM"),
+        ("server.crt", "which does not hold that authority"),
+    ],
+)
+def test_a_file_without_the_authority_is_named(
+    authority: Path, monkeypatch: pytest.MonkeyPatch, content: str, said: str
+) -> None:
+    file = authority / "authorities.pem"
+    given = authority / content
+    file.write_text(given.read_text() if content.endswith(".crt") else content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with serving(ForgeServer("gitlab"), context(authority)) as server:
+        assert f"SSL_CERT_FILE names {file}, {said}" in refusal(server.url)
+
+
 def test_another_name_in_the_certificate_is_not_called_an_unknown_authority() -> None:
     error = ssl.SSLCertVerificationError(
         1,

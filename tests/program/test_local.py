@@ -127,7 +127,7 @@ def test_doubtful_rules_and_an_open_firewall_are_warnings_of_the_engine(
     with open_stack(changes={"firewall": switch}) as session:
         session.stack.preview(on_event=on_event)
     doubtful, off = said
-    assert "rule 'domain=New.example': upper case in 'New' never matches" in doubtful
+    assert "rule 'domain=New.example': upper case in 'New': programs send" in doubtful
     assert f"the firewall is off: a drill, by ada, until {until}" in off
 
 

@@ -57,6 +57,7 @@ PASSWORD = "hunter2hunter2"
         *("MYSQL_PWD", "API_KEY", "APIKEYS", "apiKey", "api-key", "clientSecret", "TOKEN_2"),
         *("SSH_KEY", "SIGNING_KEYS", "AWS_ACCESS_KEY_ID", "VAULT_SECRET_ID", "SENTRY_DSN"),
         *("Authorization", "credentials", "Cookie", "PGPASSWORD", "SECRET"),
+        *("OPENAI_KEY", "GITHUB_KEY", "CODER_KEY", "SESSION_KEY", "STORAGE_KEY", "PASSKEY"),
     ],
 )
 def test_names_of_credentials(name: str) -> None:
@@ -70,6 +71,7 @@ def test_names_of_credentials(name: str) -> None:
         *("PATH", "PWD", "OLDPWD", "GIT_AUTHOR_NAME", "SSH_AUTH_SOCK", "PGSSLKEY_DIR", "COMPASS"),
         *("CODER_EXTERNAL_AUTH_0_TOKEN_URL", "GITHUB_TOKEN_FILE", "secretName", "secretKeyRef"),
         *("patchFieldManager", "authType", "apiKeyHeader", "", "_", "2"),
+        *("CACHE_KEY", "PRIMARY_KEY", "PUBLIC_KEY", "SORT_KEYS", "KEY", "partitionKey"),
     ],
 )
 def test_names_of_settings(name: str) -> None:
@@ -148,6 +150,39 @@ def test_plain_data_loses_its_credentials_by_key_and_by_form() -> None:
         {"name": "LANG", "value": "C"},
     ]
     assert clean["list"] == [HIDDEN, "plain", 7, None]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"password": {"value": PASSWORD}},
+        {"a": {"tokens": [PASSWORD, {"b": PASSWORD}]}},
+        {"GITHUB_TOKEN": {"secure": PASSWORD}},
+        [f"GITHUB_TOKEN={PASSWORD}", f"npm_config__auth={PASSWORD}"],
+        {"env": f"DB_PASSWORD={PASSWORD}"},
+        {"password": 4711081547},
+        {"pins": {"passwords": [4711081547]}},
+    ],
+)
+def test_whatever_stands_under_the_name_of_a_credential_is_one(given: object) -> None:
+    shown = json.dumps(without(given))
+    assert PASSWORD not in shown
+    assert "4711081547" not in shown
+    assert HIDDEN in shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"secret": {"secretName": "coder-tls", "optional": True, "defaultMode": 420}},
+        {"imagePullSecrets": [{"name": "registry"}]},
+        {"secretKeyRef": {"name": "db", "key": "url"}},
+        {"automountServiceAccountToken": False, "secret": None},
+        ["LANG=C", "domain=a.com", "DISABLE_AUTH=true"],
+    ],
+)
+def test_what_says_where_a_credential_is_stays(given: object) -> None:
+    assert without(given) == given
 
 
 @given(st.text(max_size=40), st.sampled_from(sorted(TOKENS)), st.text(max_size=40))

@@ -21,9 +21,19 @@ def test_the_table_names_each_host_once_as_a_rule_does() -> None:
     ("rule", "expected"),
     [
         ("domain=*.ubuntu.com", "E"),
+        ("domain=GIST.github.com", "E"),
         ("domain=archive.ubuntu.com", "A"),
         ("domain=bucket.s3.amazonaws.com", "E"),
-        ("domain=*.com", "E"),
+        # Who registers a host below one of these receives what is sent there.
+        ("domain=*.com", "G"),
+        ("domain=*.co.uk path=/a", "G"),
+        ("domain=x.*.com", "G"),
+        ("method=GET domain=*.com", "F"),
+        ("method=GET,HEAD domain=*.co.uk", "F"),
+        ("method=GET domain=*.*.net", "F"),
+        ("domain=*.github.io", "E"),
+        ("method=GET domain=*.github.io", "B"),
+        ("domain=*.a.co.uk", "A"),
         ("domain=test.pypi.org", "D"),
         ("domain=pypi.org", "A"),
         ("domain=api.anthropic.com", "C"),
@@ -65,6 +75,10 @@ OWN = Own(frozenset({"coder.example.com"}), frozenset({"gitlab.example.com"}))
         ("domain=*.coder.example.com", "H"),
         ("domain=registry.coder.example.com", "A"),
         ("domain=other.example.com", "A"),
+        # Boundary compares the host as it is sent, and an agent sends it as the rule has it.
+        ("domain=CODER.example.com", "H"),
+        ("domain=*.Example.com", "H"),
+        ("method=POST domain=Coder.EXAMPLE.com path=/api/v2/users/me/keys/tokens", "H"),
     ],
 )
 def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected: str) -> None:
@@ -74,6 +88,29 @@ def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected
     assert report.grade == expected
     assert bool(report.excess("G")) is (expected == "H")
     assert not report.excess(WORST)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("domain=169.254.169.254", "H"),
+        ("method=GET domain=169.254.169.254 path=/latest/meta-data/*", "H"),
+        ("method=GET domain=metadata.google.internal", "H"),
+        ("method=GET domain=*.internal", "H"),
+        ("domain=169.254.170.2", "H"),
+        ("method=GET domain=kubernetes.default.svc", "H"),
+        ("domain=*.default.svc.cluster.local", "H"),
+        ("domain=localhost", "H"),
+        ("method=POST domain=127.0.0.1 path=/message", "H"),
+        ("method=GET domain=localhost", "A"),
+        ("domain=metadata.example.com", "A"),
+        # A pattern of every host is graded by what it is.
+        ("method=GET domain=*", "F"),
+        ("method=GET", "F"),
+    ],
+)
+def test_what_lets_an_agent_leave_beside_coder_is_the_worst(rule: str, expected: str) -> None:
+    assert grade(rule) == expected
 
 
 def test_an_own_host_that_no_rule_can_name_is_none_that_a_rule_reaches_by_name() -> None:
@@ -97,6 +134,7 @@ def test_the_own_hosts_are_those_that_the_groups_name() -> None:
         ("domain=gitlab.example.com", True),
         ("method=POST domain=gitlab.example.com path=/*/*/git-receive-pack", True),
         ("method=PUT domain=*.example.com path=/x", True),
+        ("domain=GitLab.example.com", True),
         ("method=GET,HEAD domain=gitlab.example.com", False),
         ("method=POST domain=gitlab.example.com path=/*/*/*/git-upload-pack", False),
         ("domain=gitlab.com", False),

@@ -163,12 +163,33 @@ def test_findings_name_what_was_surely_not_meant() -> None:
     assert "shadowed" in reasons["method=GET domain=b.a.com"]
     assert "duplicate" in reasons["domain=*.a.com"]
     assert "upper case" in reasons["domain=GitHub.com"]
+    assert "an agent sends what it likes" in reasons["domain=GitHub.com"]
     assert "'get' never matches GET" in reasons["method=get domain=c.com"]
     slash = reasons["path=/,/a,/b=c/ domain=e.com"]
     assert "drops the slash at the end of /b=c/: it matches /b=c and not /b=c/" in slash
     assert "a method beside *" in reasons["method=GET,* domain=f.com"]
     assert len(reasons) == 7
     assert "percent escape" in reasons["domain=d.com path=/a%20b"]
+
+
+@pytest.mark.parametrize(
+    ("path", "left", "asked"),
+    [
+        ("/a/*", "/a/", "/a/../x"),
+        ("/a/b/*", "/a/b/", "/a/b/../x"),
+        ("/a/*/b", "/a/", "/a/../b"),
+        ("/*/a/*/*/b/c", "/*/a/", "/*/a/../*/b/c"),
+        ("/a/*/b/*", "/a/", "/a/../b/*"),
+    ],
+)
+def test_a_wildcard_that_dot_segments_leave_is_a_finding(path: str, left: str, asked: str) -> None:
+    (finding,) = audit(with_rules(f"domain=a.com path={path}", groups=()))
+    assert f"dot segments leave {left}: Boundary compares {asked} as it is" in finding.reason
+
+
+@pytest.mark.parametrize("path", ["/*", "/*/*/info/refs", "/a/b", "/*/b"])
+def test_where_no_fixed_folder_stands_before_a_wildcard_there_is_none_to_leave(path: str) -> None:
+    assert not audit(with_rules(f"domain=a.com path={path}", groups=()))
 
 
 @pytest.mark.parametrize(

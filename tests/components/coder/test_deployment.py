@@ -102,6 +102,56 @@ def test_what_an_earlier_patch_of_the_stack_set_goes_with_the_update() -> None:
     assert "by firewalled-coder and helm" in one(document(env, ours=[*env][:1], shared=[*env][1:]))
 
 
+@pytest.mark.parametrize("setter", ["patch", "secret"])
+@pytest.mark.parametrize(
+    ("chart", "said"),
+    [
+        (
+            {"CODER_EXTERNAL_AUTH_1_ID": literal("gitlab")},
+            "CODER_EXTERNAL_AUTH_1_ID, set by helm, is gitlab, as is the stack's login number 0",
+        ),
+        # Without an id its type is the id.
+        (
+            {"CODER_EXTERNAL_AUTH_1_TYPE": literal("gitlab")},
+            "CODER_EXTERNAL_AUTH_1_TYPE, set by helm, is gitlab, as is the stack's login number 0",
+        ),
+        # The prefix of old, which coderd reads beside.
+        (
+            {"CODER_GITAUTH_0_ID": literal("gitlab")},
+            "CODER_GITAUTH_0_ID, set by helm, is gitlab, as is the stack's login number 0",
+        ),
+        (
+            {"CODER_EXTERNAL_AUTH_2_ID": literal("github")},
+            "CODER_EXTERNAL_AUTH_2_ID, set by helm, comes after a number that is missing",
+        ),
+    ],
+)
+def test_logins_of_the_chart_with_which_coderd_would_not_start(
+    chart: dict[str, Any], said: str, setter: str
+) -> None:
+    (problem,) = told(document(chart), variables=setter)
+    assert said in problem
+    assert "coderd does not start" in problem
+    assert "coder.variables: chart" in problem
+
+
+def test_logins_of_the_chart_that_go_on_from_the_stacks() -> None:
+    chart = {
+        "CODER_EXTERNAL_AUTH_1_ID": literal("github"),
+        "CODER_EXTERNAL_AUTH_1_TYPE": literal("gitlab"),
+        "CODER_EXTERNAL_AUTH_2_ID": reference("logins", "id"),
+        "CODER_GITAUTH_0_ID": literal("azure"),
+    }
+    assert told(document(chart)) == []
+    # What an earlier patch of the stack set goes with the update.
+    assert (
+        told(
+            document({"CODER_EXTERNAL_AUTH_3_ID": literal("b")}, ours=["CODER_EXTERNAL_AUTH_3_ID"])
+        )
+        == []
+    )
+
+
 def test_a_variable_of_nobody_on_record() -> None:
     found = document({"CODER_LOGGING_HUMAN": literal("x")})
     found["metadata"]["managedFields"] = []

@@ -62,6 +62,25 @@ def test_a_missing_method_is_one_that_is_empty() -> None:
     assert len(traffic.requests) == len(traffic.passed) == 1
 
 
+def test_an_entry_that_holds_no_request_refuses_none_of_the_others() -> None:
+    asked = {"method": "GET", "url": "https://a/"}
+    text = json.dumps(
+        {"log": {"entries": [{"request": asked}, {"request": None}, {}, None, {"request": "x"}]}}
+    )
+    traffic = har.from_text(text, "file")
+    assert [each.url for each in traffic.requests] == ["https://a/"]
+    assert traffic.passed == ("file: passed over 4 without a request",)
+    traffic = har.from_text(
+        archive(asked, {"method": "GET", "url": None}, {"method": "GET"}, {**asked, "method": 1}),
+        "file",
+    )
+    assert len(traffic.requests) == 1
+    assert traffic.passed == (
+        "file: passed over 2 without a request",
+        "file: passed over 1 without a method, as a browser's WebSocket",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -69,8 +88,8 @@ def test_a_missing_method_is_one_that_is_empty() -> None:
             archive({"method": "CONNECT", "url": "a:443"}),
             "left the browser; passed over: 1 CONNECT",
         ),
-        (archive({"method": 1, "url": "https://a/"}), r"entries\[0\].request: must have the texts"),
-        (archive({"method": "GET"}), r"entries\[0\].request: must have the texts"),
+        (archive({"method": 1, "url": "https://a/"}), "passed over: 1 without a method"),
+        (archive({"method": "GET"}), "passed over: 1 without a request"),
         (archive(), "holds no request that left the browser$"),
     ],
 )

@@ -58,6 +58,9 @@ def test_utf_16_is_read(tmp_path: Path, marked: bool, order: str) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        # A bullet begins a line; what ends a path is none.
+        ("GET https://a.com/c- HTTP/1.1", ["https://a.com/c-"]),
+        ("POST https://a.com/b* HTTP/1.1\n- go.dev", ["https://a.com/b*", "go.dev"]),
         ("https://a.b/#part  # why", ["https://a.b/#part"]),
         ("https://a.b/?q=#x\n#https://c.d/\n\t# e", ["https://a.b/?q=#x"]),
         ("- pypi.org\n- 'go.dev'\n", ["pypi.org", "go.dev"]),

@@ -42,10 +42,17 @@ def test_what_is_open_is_closed(name: str, room: int) -> None:
         "~~~ a`b\n",
         "a `<details>` in code\n\n",
         "   ```text\n    ```\n",
+        "- item\n\n  ```text\n",
+        "<!-- a marker\n",
+        "<!-- one --> and <!-- another\n",
+        "<pre>\n",
+        "  <PRE class='a'>text</pre> <script>\n",
     ],
 )
 def test_every_kind_of_opening(opening: str) -> None:
-    found = cut(opening + "line\n" * 400, 600)
+    # As the lines of a list's item stand.
+    indent = "  " if opening.startswith("- ") else ""
+    found = cut(opening + f"{indent}line\n" * 400, 600)
     assert size(found) <= 600
     assert "line\n" in found
     is_outside(found)
@@ -58,6 +65,11 @@ def test_one_line_that_is_too_long_is_cut_inside(line: str) -> None:
     assert line[:100] in found
     assert "The rest of this line and 1 lines are left out here." in found
     is_outside(found)
+
+
+@pytest.mark.parametrize("line", ["<!-- " + "x" * 5000, "<pre>" + "x" * 5000])
+def test_no_line_is_cut_inside_that_would_hide_what_follows(line: str) -> None:
+    is_outside(cut(f"# Report\n\n{line}\nthe last", 1000))
 
 
 def test_a_comment_of_one_line_is_not_empty() -> None:

@@ -14,6 +14,7 @@ from tests.local.providers.coderd.engine import MAIN, Engine, version
     [
         ({"name": "a_b"}, "name", "is no template name"),
         ({"name": "a" * 33}, "name", "is no template name"),
+        ({"name": "new"}, "name", "cannot use 'new' as a name"),
         ({"name": 1}, "name", "must be a string"),
         ({"nmae": "a"}, "nmae", "is not an input"),
         ({"defaultTtlMs": 1.5}, "defaultTtlMs", "must be a whole number"),
