@@ -33,6 +33,9 @@ resource "kubernetes_pod_v1" "main" {
   }
 
   spec {
+    # Nothing in a workspace asks the cluster, and an agent is to have no credential for it.
+    automount_service_account_token = false
+
     security_context {
       run_as_user = 1000
       fs_group    = 1000

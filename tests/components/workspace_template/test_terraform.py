@@ -293,6 +293,7 @@ def test_pod() -> None:
     }
     spec = pod["spec"]
     assert spec["security_context"] == {"run_as_user": 1000, "fs_group": 1000}
+    assert spec["automount_service_account_token"] is False
     assert spec["volume"] == {
         "name": "home",
         "persistent_volume_claim": {
