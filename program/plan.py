@@ -16,7 +16,7 @@ import pulumi
 
 from components import boundary
 from components.alerts.component import RUNBOOK, AlertsArgs
-from components.alerts.model import Thresholds
+from components.alerts.thresholds import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironmentArgs
@@ -36,17 +36,14 @@ from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
 from components.settings.templates import Lifetime, Template
-from components.workspace_template import (
+from components.workspace_template.args import (
     AutoStop,
-    Firewall,
     GroupAccess,
-    ModuleVersions,
-    ProviderVersions,
     Schedule,
-    SizeChoice,
-    Sizes,
     WorkspaceTemplateArgs,
 )
+from components.workspace_template.values import SizeChoice, Sizes
+from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 
 T = TypeVar("T")
 

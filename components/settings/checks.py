@@ -29,6 +29,7 @@ from components.settings.problems import Problem, as_shown, key_of, missing
 from components.settings.secrets import ClientCredentials
 from components.settings.templates import FirewallSwitch, Template
 from components.settings.workspaces import Workspaces
+from components.workspace_template.values import dormancy_problem
 
 LONGEST_OFF: Final = datetime.timedelta(days=7)
 # URLs that a contract denies may well pretend to have a user.
@@ -177,11 +178,12 @@ def _templates(parts: Parts) -> Iterator[Problem]:
                         "also under admin, who may use it anyway: name it once",
                     )
         lifetime = template.lifetime
-        if lifetime.delete_dormant_after_hours and not lifetime.dormant_after_hours:
+        dormant, delete = lifetime.dormant_after_hours, lifetime.delete_dormant_after_hours
+        if problem := dormancy_problem(dormant, delete):
             yield Problem(
                 f"{key}.lifetime.deleteDormantAfterHours",
-                f"{lifetime.delete_dormant_after_hours:g}",
-                "needs dormantAfterHours: no workspace becomes dormant without it",
+                f"{delete:g}",
+                f"needs dormantAfterHours: {problem}",
             )
 
 
@@ -263,14 +265,8 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
 def _choices(parts: Parts) -> Iterator[Problem]:
     if parts.workspaces is None:
         return
-    sizes = parts.workspaces.resources
-    for name, choice in (("cpu", sizes.cpu), ("memory", sizes.memory), ("disk", sizes.disk)):
-        if choice.default not in choice.options:
-            yield Problem(
-                f"workspaces.resources.{name}.default",
-                str(choice.default),
-                f"must be one of the options {', '.join(map(str, choice.options))}",
-            )
+    for key, value, right in parts.workspaces.resources.default_problems():
+        yield Problem(f"workspaces.resources.{key}", str(value), right)
 
 
 def _wiring(parts: Parts) -> Iterator[Problem]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from components import releases, syntax
 from components.agent_env import AgentEnv
-from components.alerts.names import NAMES as ALERTS
+from components.alerts import names as alerts
 from components.boundary import NAMES, Rule, RuleError
 from components.dashboards.log_fields import StreamLabel
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.errors import ArgsError
 from components.labels import label_problem
-from components.observability.loki import tenant_problem
+from components.observability.database import is_database_host
+from components.observability.loki import is_selectable, tenant_problem
 
 T = TypeVar("T")
 
-_ALERT_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MOST_HOURS: Final = 2_500_000
-_MOST_MINUTES: Final = 43_200
 
 
 def _is(check: Callable[[str], bool], right: str) -> AfterValidator:
@@ -64,10 +62,6 @@ def _rule(value: str) -> str:
     return value
 
 
-def _alert_label(value: str) -> bool:
-    return _ALERT_LABEL.match(value) is not None and value not in {"severity", "alertname"}
-
-
 def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
     if problem := label_problem(value):
         raise ValueError(problem)
@@ -82,19 +76,10 @@ def _agent_variables(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _quotable(value: str) -> bool:
-    # Grafana takes a dollar for the beginning of a variable.
-    return not any(each in value for each in "`$\n")
-
-
 def _hours(value: float) -> float:
     if 0 < value < 1 / 60:
         raise ValueError("must be 0, which is never, or a minute at least: 0.0167")
     return value
-
-
-def _database_host(value: str) -> bool:
-    return ":" in value and syntax.is_host(value)
 
 
 def no_duplicates(values: list[T]) -> list[T]:
@@ -151,7 +136,7 @@ Host = Annotated[
 DatabaseHost = Annotated[
     str,
     _is(
-        _database_host,
+        is_database_host,
         f"must be host:port such as coder-db-rw.coder.svc:5432, port up to {syntax.LAST_PORT}",
     ),
 ]
@@ -181,15 +166,8 @@ DashboardUid = Annotated[
     # For editors; the validator's message names what there is.
     WithJsonSchema({"type": "string", "enum": list(DASHBOARDS)}),
 ]
-AlertName = Annotated[str, _one_of(ALERTS, "alert")]
-AlertLabel = Annotated[
-    str,
-    _is(
-        _alert_label,
-        "must be letters, digits and _, not beginning with a digit, and not severity or "
-        "alertname, which are the alerts' own",
-    ),
-]
+AlertName = Annotated[str, _one_of(alerts.NAMES, "alert")]
+AlertLabel = Annotated[str, _is(alerts.is_label, alerts.LABEL)]
 GrafanaFolder = Annotated[str, _is(syntax.is_folder, syntax.FOLDER)]
 GrafanaUid = Annotated[
     str,
@@ -202,11 +180,8 @@ LokiLabel = Annotated[
         f"unknown stream label; there are {', '.join(StreamLabel)}",
     ),
 ]
-LokiValue = Annotated[str, _is(_quotable, "must hold no backtick, no $ and no line end")]
+LokiValue = Annotated[str, _is(is_selectable, "must hold no backtick, no $ and no line end")]
 KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
 AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]
-Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
 Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), AfterValidator(_hours)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
 GroupOfPeople = Annotated[str, Field(min_length=1)]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
