@@ -10,17 +10,8 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from components.boundary import (
-    Contract,
-    Decision,
-    Grade,
-    Miss,
-    Own,
-    Policy,
-    nearest,
-    printable,
-    shown,
-)
+from components import boundary
+from components.boundary import Contract, Decision, Grade, Own, Policy, printable, shown
 from components.settings.model import Settings
 from components.settings.templates import Template
 from ops.traffic import InputError, Request
@@ -118,12 +109,12 @@ class Explanation:
         return "ALLOW" if self.allowed else "DENY"
 
     @cached_property
-    def nearest(self) -> tuple[Miss, ...]:
+    def nearest(self) -> tuple[boundary.Miss, ...]:
         """The rules that come nearest to allowing a denied request."""
         policy = self.confinement.policy
         if self.allowed or policy is None:
             return ()
-        return nearest(policy, self.request.method, self.request.url)
+        return boundary.nearest(policy, self.request.method, self.request.url)
 
     @property
     def reason(self) -> str:

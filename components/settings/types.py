@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final, TypeVar
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from components import releases, syntax
 from components.agent_env import AgentEnv
 from components.alerts import names as alerts
 from components.boundary import NAMES, Rule, RuleError
+from components.checked import Checked
 from components.dashboards.log_fields import StreamLabel
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.errors import ArgsError
@@ -23,16 +24,16 @@ T = TypeVar("T")
 _MOST_HOURS: Final = 2_500_000
 
 
-def _is(check: Callable[[str], bool], right: str) -> AfterValidator:
+def _is(check: Callable[[str], bool], right: str) -> Checked:
     def validate(value: str) -> str:
         if not check(value):
             raise ValueError(right)
         return value
 
-    return AfterValidator(validate)
+    return Checked(validate)
 
 
-def _one_of(names: Sequence[str], what: str) -> AfterValidator:
+def _one_of(names: Sequence[str], what: str) -> Checked:
     return _is(names.__contains__, f"unknown {what}; there are {', '.join(names)}")
 
 
@@ -92,10 +93,10 @@ def no_duplicates(values: list[T]) -> list[T]:
     return values
 
 
-NoDuplicates: Final = AfterValidator(no_duplicates)
-Url = Annotated[str, AfterValidator(_url)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Tenant = Annotated[str, AfterValidator(_tenant)]
+NoDuplicates: Final = Checked(no_duplicates)
+Url = Annotated[str, Checked(_url)]
+Endpoint = Annotated[str, Checked(_endpoint)]
+Tenant = Annotated[str, Checked(_tenant)]
 KubernetesName = Annotated[
     str, _is(syntax.is_label, "must be a Kubernetes name: up to 63 of a-z, 0-9 and - inside")
 ]
@@ -158,7 +159,7 @@ KubernetesProviderRelease = Annotated[
 BoundaryRelease = Annotated[
     str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
 ]
-RuleText = Annotated[str, AfterValidator(_rule)]
+RuleText = Annotated[str, Checked(_rule)]
 GroupName = Annotated[str, _one_of(NAMES, "group")]
 DashboardUid = Annotated[
     str,
@@ -181,7 +182,7 @@ LokiLabel = Annotated[
     ),
 ]
 LokiValue = Annotated[str, _is(is_selectable, "must hold no backtick, no $ and no line end")]
-KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
-AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]
-Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), AfterValidator(_hours)]
+KubernetesLabels = Annotated[dict[str, str], Checked(_kubernetes_labels)]
+AgentVariables = Annotated[dict[str, str], Checked(_agent_variables)]
+Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), Checked(_hours)]
 GroupOfPeople = Annotated[str, Field(min_length=1)]
