@@ -7,7 +7,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 
-class Checked:
+class CheckedBy:
     """Metadata of an annotated type: the check runs on what the type has taken.
 
     As pydantic's AfterValidator for a function of the value alone, whose signature pydantic then

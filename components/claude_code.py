@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from components.boundary.credentials import form_of
-from components.checked import Checked
+from components.checked import CheckedBy
 
 MANAGED_SETTINGS: Final = "/etc/claude-code/managed-settings.json"
 """Where Claude Code reads them on Linux."""
@@ -53,8 +53,8 @@ def _once(value: list[str]) -> list[str]:
 
 
 Rules = Annotated[
-    list[Annotated[str, Checked(_rule), Checked(_without_credential)]],
-    Checked(_once),
+    list[Annotated[str, CheckedBy(_rule), CheckedBy(_without_credential)]],
+    CheckedBy(_once),
 ]
 
 
@@ -75,7 +75,7 @@ class Hook(_Model):
 
     event: Event = Field(description="When it runs.")
     matcher: str = Field("", description="Its tools, as a regular expression; all if empty.")
-    command: Annotated[str, Checked(_without_credential)] = Field(
+    command: Annotated[str, CheckedBy(_without_credential)] = Field(
         min_length=1,
         description="A shell command; its exit status 2 stops what was to happen.",
     )

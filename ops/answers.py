@@ -13,7 +13,7 @@ from rich.text import Text
 from components import boundary
 from components.boundary import Contract, Decision, Grade, Own, Policy, printable, shown
 from components.settings.model import Settings
-from components.settings.templates import Template
+from components.settings.templates import TemplateSettings
 from ops.traffic import InputError, Request
 
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}
@@ -67,7 +67,7 @@ def confinements(settings: Settings, wanted: Sequence[str] = ()) -> tuple[Confin
     return tuple(replace(each, templates=tuple(names)) for each, names in names_of.items())
 
 
-def _confinement(settings: Settings, template: Template) -> Confinement:
+def _confinement(settings: Settings, template: TemplateSettings) -> Confinement:
     policy, wanted = settings.policy_of(template), settings.policy_settings_of(template)
     reason = "" if policy is not None else "the template has no firewall"
     if policy is None and template.firewall is not None:

@@ -35,7 +35,7 @@ from components.network.namespace_args import WorkspaceNamespaceArgs
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
-from components.settings.templates import Lifetime, Template
+from components.settings.templates import Lifetime, TemplateSettings
 from components.workspace_template.args import (
     AutoStop,
     GroupAccess,
@@ -110,7 +110,7 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
 def workspace_template(
     stack: str,
     settings: Settings,
-    template: Template,
+    template: TemplateSettings,
     known: Known,
     project_root: Path,
 ) -> WorkspaceTemplateArgs:
@@ -143,7 +143,7 @@ def workspace_template(
     )
 
 
-def firewall(settings: Settings, template: Template) -> Firewall | None:
+def firewall(settings: Settings, template: TemplateSettings) -> Firewall | None:
     """Return how the template is confined, None without a firewall."""
     confined = settings.firewall_of(template)
     policy = settings.policy_of(template)
@@ -332,7 +332,7 @@ def _secret(value: str) -> pulumi.Output[str]:
     return pulumi.Output.secret(value)
 
 
-def _access(template: Template, known: Known) -> tuple[GroupAccess, ...] | None:
+def _access(template: TemplateSettings, known: Known) -> tuple[GroupAccess, ...] | None:
     if not known.access_lists:
         return None
     if template.access is None:

@@ -66,7 +66,7 @@ class AlertThresholds(Section):
     )
 
 
-class Alerts(Section):
+class AlertsSettings(Section):
     """Alerts on the audit, the policy and the AI Gateway."""
 
     rules: Annotated[list[AlertName], NoDuplicates] = Field(

@@ -74,7 +74,7 @@ class GitLab(Section):
     )
 
 
-class ExternalAuth(Section):
+class ExternalAuthSettings(Section):
     """External login; the order of the providers is their index in coderd's environment."""
 
     providers: list[GitLab] = Field(min_length=1, description="GitLab instances, in order.")

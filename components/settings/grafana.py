@@ -39,7 +39,7 @@ class DatabaseRole(Section):
     wait: bool = Field(True, description="Wait until the Job has ended.")
 
 
-class Grafana(Section):
+class GrafanaSettings(Section):
     """Dashboards and data sources."""
 
     namespace: KubernetesName = Field(

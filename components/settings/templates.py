@@ -68,7 +68,7 @@ class TemplateFirewall(Section):
                 yield key, f"{problem} (workspaces.boundaryVersion)"
 
 
-class Access(Section):
+class TemplateAccess(Section):
     """Who may use or administer a template, by the names of Coder's groups."""
 
     use: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
@@ -95,7 +95,7 @@ class Lifetime(Section):
     )
 
 
-class Template(Section):
+class TemplateSettings(Section):
     """One workspace template."""
 
     name: TemplateName = Field(description="Name in Coder.")
@@ -121,7 +121,7 @@ class Template(Section):
     agent_env: AgentVariables = Field(
         default_factory=no_map, description="Variables besides the stack's."
     )
-    access: Access | None = Field(
+    access: TemplateAccess | None = Field(
         None, description="None: everyone in the organization may use it. Licensed."
     )
     lifetime: Lifetime = Field(

@@ -11,7 +11,7 @@ from components import releases, syntax
 from components.agent_env import AgentEnv
 from components.alerts import names as alerts
 from components.boundary import NAMES, Rule, RuleError
-from components.checked import Checked
+from components.checked import CheckedBy
 from components.dashboards.log_fields import StreamLabel
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.errors import ArgsError
@@ -24,16 +24,16 @@ T = TypeVar("T")
 _MOST_HOURS: Final = 2_500_000
 
 
-def _is(check: Callable[[str], bool], right: str) -> Checked:
+def _is(check: Callable[[str], bool], right: str) -> CheckedBy:
     def validate(value: str) -> str:
         if not check(value):
             raise ValueError(right)
         return value
 
-    return Checked(validate)
+    return CheckedBy(validate)
 
 
-def _one_of(names: Sequence[str], what: str) -> Checked:
+def _one_of(names: Sequence[str], what: str) -> CheckedBy:
     return _is(names.__contains__, f"unknown {what}; there are {', '.join(names)}")
 
 
@@ -93,10 +93,10 @@ def no_duplicates(values: list[T]) -> list[T]:
     return values
 
 
-NoDuplicates: Final = Checked(no_duplicates)
-Url = Annotated[str, Checked(_url)]
-Endpoint = Annotated[str, Checked(_endpoint)]
-Tenant = Annotated[str, Checked(_tenant)]
+NoDuplicates: Final = CheckedBy(no_duplicates)
+Url = Annotated[str, CheckedBy(_url)]
+Endpoint = Annotated[str, CheckedBy(_endpoint)]
+Tenant = Annotated[str, CheckedBy(_tenant)]
 KubernetesName = Annotated[
     str, _is(syntax.is_label, "must be a Kubernetes name: up to 63 of a-z, 0-9 and - inside")
 ]
@@ -159,7 +159,7 @@ KubernetesProviderRelease = Annotated[
 BoundaryRelease = Annotated[
     str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
 ]
-RuleText = Annotated[str, Checked(_rule)]
+RuleText = Annotated[str, CheckedBy(_rule)]
 GroupName = Annotated[str, _one_of(NAMES, "group")]
 DashboardUid = Annotated[
     str,
@@ -182,7 +182,7 @@ LokiLabel = Annotated[
     ),
 ]
 LokiValue = Annotated[str, _is(is_selectable, "must hold no backtick, no $ and no line end")]
-KubernetesLabels = Annotated[dict[str, str], Checked(_kubernetes_labels)]
-AgentVariables = Annotated[dict[str, str], Checked(_agent_variables)]
-Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), Checked(_hours)]
+KubernetesLabels = Annotated[dict[str, str], CheckedBy(_kubernetes_labels)]
+AgentVariables = Annotated[dict[str, str], CheckedBy(_agent_variables)]
+Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), CheckedBy(_hours)]
 GroupOfPeople = Annotated[str, Field(min_length=1)]

@@ -97,7 +97,7 @@ class Providers(Section):
     )
 
 
-class Workspaces(Section):
+class WorkspacesSettings(Section):
     """What all templates of the stack share."""
 
     namespace: KubernetesName = Field(NAMESPACE, description="Namespace of workspaces.")
