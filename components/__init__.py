@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from components.alerts.component import Alerts, AlertsArgs
-    from components.alerts.model import Thresholds
+    from components.alerts.thresholds import Thresholds
     from components.boundary import ExtraRule, Policy, PolicyError, build_policy, render_config
     from components.claude_code import ClaudePolicy, Hook
     from components.coderd_env import (
@@ -37,11 +37,10 @@ if TYPE_CHECKING:
         AutoStop,
         GroupAccess,
         Schedule,
-        SizeChoice,
-        Sizes,
         WorkspaceTemplateArgs,
     )
     from components.workspace_template.component import WorkspaceTemplate
+    from components.workspace_template.values import SizeChoice, Sizes
     from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 
 VERSION: Final = "0.1.0"
@@ -49,7 +48,7 @@ VERSION: Final = "0.1.0"
 
 _NAMES: Final = {
     "components.alerts.component": ("Alerts", "AlertsArgs"),
-    "components.alerts.model": ("Thresholds",),
+    "components.alerts.thresholds": ("Thresholds",),
     "components.boundary": (
         "ExtraRule",
         "Policy",
@@ -83,11 +82,10 @@ _NAMES: Final = {
         "AutoStop",
         "GroupAccess",
         "Schedule",
-        "SizeChoice",
-        "Sizes",
         "WorkspaceTemplateArgs",
     ),
     "components.workspace_template.component": ("WorkspaceTemplate",),
+    "components.workspace_template.values": ("SizeChoice", "Sizes"),
     "components.workspace_template.wiring": ("Firewall", "ModuleVersions", "ProviderVersions"),
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}

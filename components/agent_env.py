@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 
+from components.boundary.config import JailType
 from components.boundary.credentials import form_of, names_credential
 from components.errors import refuse
 
@@ -19,7 +20,7 @@ BOUNDARY_CONFIG: Final = "BOUNDARY_CONFIG"
 BOUNDARY_JAIL_TYPE: Final = "BOUNDARY_JAIL_TYPE"
 BOUNDARY_CONFIG_PATH: Final = "/home/coder/.config/coder_boundary/config.yaml"
 
-JAIL_TYPES: Final = ("landjail", "nsjail")
+JAIL_TYPES: Final[tuple[str, ...]] = get_args(JailType)
 
 # POSIX.1-2017, 8.1: what a shell can export.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

@@ -8,10 +8,11 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from components.boundary.credentials import form_of
+from components.checked import CheckedBy
 
 MANAGED_SETTINGS: Final = "/etc/claude-code/managed-settings.json"
 """Where Claude Code reads them on Linux."""
@@ -52,9 +53,14 @@ def _once(value: list[str]) -> list[str]:
 
 
 Rules = Annotated[
-    list[Annotated[str, AfterValidator(_rule), AfterValidator(_without_credential)]],
-    AfterValidator(_once),
+    list[Annotated[str, CheckedBy(_rule), CheckedBy(_without_credential)]],
+    CheckedBy(_once),
 ]
+
+
+def _nothing() -> list[Any]:
+    # `list` has a signature in C, which takes Python longer to read than all of the fields.
+    return []
 
 
 class _Model(BaseModel):
@@ -69,7 +75,7 @@ class Hook(_Model):
 
     event: Event = Field(description="When it runs.")
     matcher: str = Field("", description="Its tools, as a regular expression; all if empty.")
-    command: Annotated[str, AfterValidator(_without_credential)] = Field(
+    command: Annotated[str, CheckedBy(_without_credential)] = Field(
         min_length=1,
         description="A shell command; its exit status 2 stops what was to happen.",
     )
@@ -79,14 +85,14 @@ class Hook(_Model):
 class ClaudePolicy(_Model):
     """Managed settings of Claude Code: above a person's, a repository's and the command line's."""
 
-    allow: Rules = Field(default_factory=list, description="What it does without asking.")
-    ask: Rules = Field(default_factory=list, description="What it asks for each time.")
-    deny: Rules = Field(default_factory=list, description="What it never does.")
+    allow: Rules = Field(default_factory=_nothing, description="What it does without asking.")
+    ask: Rules = Field(default_factory=_nothing, description="What it asks for each time.")
+    deny: Rules = Field(default_factory=_nothing, description="What it never does.")
     only_these_rules: bool = Field(False, description="Rules of people and repositories are void.")
     bypass: bool = Field(
         False, description="People may start it without permissions; Tasks of module 4 do."
     )
-    hooks: list[Hook] = Field(default_factory=list, description="Commands that it runs.")
+    hooks: list[Hook] = Field(default_factory=_nothing, description="Commands that it runs.")
     only_these_hooks: bool = Field(False, description="Hooks of people and repositories are void.")
     telemetry: bool = Field(False, description="It reports its use and errors to Anthropic.")
 

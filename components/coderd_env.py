@@ -18,6 +18,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.boundary.credentials import HIDDEN, form_of, names_credential
+from components.coder.chart import CONTAINER, DEPLOYMENT
 from components.coder.variables import ANNOTATION, AUDIT, FIELD_MANAGER
 from components.errors import refuse
 from components.rotation import rotation_token
@@ -69,8 +70,8 @@ class CoderdEnvironmentArgs:
     variables: Sequence[EnvVar] | pulumi.Output[Sequence[EnvVar]]
     secret_name: pulumi.Input[str]
     patch: bool = True
-    deployment: pulumi.Input[str] = "coder"
-    container: pulumi.Input[str] = "coder"
+    deployment: pulumi.Input[str] = DEPLOYMENT
+    container: pulumi.Input[str] = CONTAINER
     skip_await: bool = False
     force: bool = False
     field_manager: str = FIELD_MANAGER

@@ -23,7 +23,8 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components import syntax
 from components.boundary.credentials import masked
 from components.errors import refuse
-from components.observability.database import SslMode, ca_problem
+from components.observability import grafana_defaults
+from components.observability.database import SslMode, ca_problem, is_database_host
 from components.observability.loki import TENANT_HEADER, tenant_problem
 from components.observability.provisioning import ORGANIZATION, literal
 
@@ -32,8 +33,9 @@ PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
 POSTGRES_MAJOR_VERSION = 15
 LOKI_MAX_LINES = 1000
 DATABASE_NAME = "AI Gateway DB"
-POSTGRES_UID = "aibridge-postgres"
-_FIRST_UIDS = frozenset({"loki", "prometheus", POSTGRES_UID})
+_FIRST_UIDS = frozenset(
+    {grafana_defaults.LOKI_UID, grafana_defaults.PROMETHEUS_UID, grafana_defaults.POSTGRES_UID}
+)
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,16 @@ class DataSourcesArgs:
     """
 
     database_host: str
-    namespace: str = "monitoring"
-    database: str = "coder"
-    database_role: str = "grafana_ro"
-    loki_url: str | None = "http://loki.monitoring.svc:3100"
+    namespace: str = grafana_defaults.NAMESPACE
+    database: str = grafana_defaults.DATABASE
+    database_role: str = grafana_defaults.ROLE
+    loki_url: str | None = grafana_defaults.LOKI_URL
     prometheus_url: str | None = None
-    loki_uid: str = "loki"
+    loki_uid: str = grafana_defaults.LOKI_UID
     loki_tenant: str | None = None
-    postgres_uid: str = POSTGRES_UID
-    prometheus_uid: str = "prometheus"
-    ssl_mode: SslMode = "require"
+    postgres_uid: str = grafana_defaults.POSTGRES_UID
+    prometheus_uid: str = grafana_defaults.PROMETHEUS_UID
+    ssl_mode: SslMode = grafana_defaults.SSL_MODE
     ca_file: str | None = None
 
     def __post_init__(self) -> None:
@@ -92,7 +94,7 @@ class DataSourcesArgs:
             yield problem
         if not syntax.is_database(self.database):
             yield f"database {self.database!r} is no name of one: printable, up to 63 bytes"
-        if ":" not in self.database_host or not syntax.is_host(self.database_host):
+        if not is_database_host(self.database_host):
             yield f"database host {masked(self.database_host)!r} is not like db.example.com:5432"
 
     def provisioning(self) -> dict[str, str]:

@@ -38,7 +38,7 @@ class GitLabProvider:
     host: str
     client_id: pulumi.Input[str] = field(repr=False)
     client_secret: pulumi.Input[str] = field(repr=False)
-    display_name: str = "GitLab"
+    display_name: str = variables.GITLAB_NAME
     scopes: tuple[str, ...] = variables.SCOPES
 
 

@@ -34,9 +34,9 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.dashboards.tables import GRANTED_TABLES, Table
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
+from components.observability import grafana_defaults
 from components.rotation import rotation_token
 
-ROLE = "grafana_ro"
 CONNECTION_LIMIT = 10
 STATEMENT_TIMEOUT_SECONDS = 30
 SCRIPT = "grafana-ro-sql"
@@ -44,7 +44,7 @@ ROTATION_ANNOTATION = "firewalled-coder/database-password-rotation"
 _FILE = "grafana_ro.sql"
 
 
-def role_sql(role: str = ROLE, schema: str = "public") -> str:
+def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
     """Return the psql script that makes the role what it should be, whatever it was before.
 
     It runs as the owner of Coder's tables with the right to create roles, needs psql 14 or newer,
@@ -109,8 +109,8 @@ class RoleJob:
     """
 
     admin_url_secret: str
-    admin_url_key: str = "url"
-    image: str = "docker.io/library/postgres:15"
+    admin_url_key: str = grafana_defaults.ADMIN_URL_KEY
+    image: str = grafana_defaults.ROLE_IMAGE
     skip_await: bool = False
 
 
@@ -125,7 +125,7 @@ class GrafanaRoleArgs:
         job_name: Name of the Job.
     """
 
-    namespace: str = "monitoring"
+    namespace: str = grafana_defaults.NAMESPACE
     job: RoleJob | None = None
     script_name: str = SCRIPT
     job_name: str = "grafana-ro-role"

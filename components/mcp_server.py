@@ -6,20 +6,30 @@ one header needs `custom_headers`. Keys are write-only: sent to Coder, kept in n
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pulumi
 import pulumi_coderd as coderd
 
 from components import syntax
 from components.boundary.credentials import masked
+from components.coder.mcp_access import (
+    AVAILABILITY,
+    Availability,
+    client_problem,
+    login_problems,
+)
 from components.coder.mcp_headers import HEADER_NAME, authorization_value
 from components.errors import refuse
 from components.rotation import rotation_version
 
-Availability = Literal["force_on", "default_on", "default_off"]
 Transport = Literal["streamable_http", "sse"]
 AuthType = Literal["headers", "oauth2", "user_oidc"]
+_CHOICES: Final = {
+    "availability": get_args(Availability),
+    "transport": get_args(Transport),
+    "auth_type": get_args(AuthType),
+}
 
 GITHUB_URL: Final = "https://api.githubcopilot.com/mcp/readonly"
 """GitHub's own server, with no tool that writes."""
@@ -35,9 +45,6 @@ GITHUB_READ_ONLY_TOOLS: Final = (
     "list_pull_requests",
     "list_commits",
 )
-_AVAILABILITIES: Final = ("force_on", "default_on", "default_off")
-_AUTH_TYPES: Final = ("headers", "oauth2", "user_oidc")
-_TRANSPORTS: Final = ("streamable_http", "sse")
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class McpServerArgs:
     in_cluster: bool = False
     tool_allow_list: tuple[str, ...] = ()
     tool_deny_list: tuple[str, ...] = ()
-    availability: Availability = "default_off"
+    availability: Availability = AVAILABILITY
     enabled: pulumi.Input[bool] = True
     transport: Transport = "streamable_http"
     description: pulumi.Input[str] = ""
@@ -116,16 +123,13 @@ class McpServerArgs:
             yield "the slug takes a-z and 0-9 in groups joined by single hyphens, up to 63"
         if isinstance(self.display_name, str) and not self.display_name.strip():
             yield "the display name is empty"
-        if self.availability not in _AVAILABILITIES:
-            yield f"availability {self.availability!r} is not one of {', '.join(_AVAILABILITIES)}"
-        if self.transport not in _TRANSPORTS:
-            yield f"transport {self.transport!r} is not one of {', '.join(_TRANSPORTS)}"
-        if self.auth_type not in _AUTH_TYPES:
-            yield f"auth_type {self.auth_type!r} is not one of {', '.join(_AUTH_TYPES)}"
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                yield f"{name} {value!r} is not one of {', '.join(choices)}"
         if self.headers and self.auth_type != "headers":
             yield f"Coder sends no headers of one's own with auth_type {self.auth_type}"
-        if self.oauth2 is not None and self.auth_type != "oauth2":
-            yield f"oauth2 is for auth_type oauth2, and this is {self.auth_type}"
+        if self.oauth2 and (problem := client_problem(self.auth_type, key="auth_type")):
+            yield f"oauth2 {problem}"
         yield from self._url_problems()
         yield from _header_problems(self.headers)
         for tool in sorted(set(self.tool_allow_list) & set(self.tool_deny_list)):
@@ -135,16 +139,14 @@ class McpServerArgs:
 
     def _url_problems(self) -> Iterator[str]:
         confidential = bool(self.headers) or self.auth_type != "headers"
-        urls = [("URL", self.url, confidential and not self.in_cluster)]
-        if client := self.oauth2:
-            urls += [("auth_url", client.auth_url, True), ("token_url", client.token_url, True)]
-            if client.revocation_url is not None:
-                urls.append(("revocation_url", client.revocation_url, True))
-        for name, url, secret in urls:
-            # A value of another resource is not known yet.
-            if isinstance(url, str) and (
-                problem := syntax.endpoint_problem(url, confidential=secret)
-            ):
+        secret = confidential and not self.in_cluster
+        # A value of another resource is not known yet.
+        if isinstance(self.url, str) and (
+            problem := syntax.endpoint_problem(self.url, confidential=secret)
+        ):
+            yield f"URL {masked(self.url)!r} {problem}"
+        if self.oauth2 is not None:
+            for name, url, problem in login_problems(self.oauth2):
                 yield f"{name} {masked(url)!r} {problem}"
 
 

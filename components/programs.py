@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from components.checked import CheckedBy
 from components.syntax import endpoint_problem
 
 # What a shell reads as it is written.
@@ -43,13 +44,13 @@ class Program(BaseModel):
         extra="forbid", frozen=True, alias_generator=to_camel, defer_build=True
     )
 
-    path: Annotated[str, AfterValidator(_path)] | None = Field(
+    path: Annotated[str, CheckedBy(_path)] | None = Field(
         None, description="Absolute path in the image."
     )
-    url: Annotated[str, AfterValidator(_url)] | None = Field(
+    url: Annotated[str, CheckedBy(_url)] | None = Field(
         None, description="Address of the program, or of a .tar.gz that holds it under its name."
     )
-    sha256: Annotated[str, AfterValidator(_sha256)] | None = Field(
+    sha256: Annotated[str, CheckedBy(_sha256)] | None = Field(
         None, description="Of the file at the address; another one is never run."
     )
 

@@ -8,7 +8,7 @@ _VALID_DAYS = 3650
 _FILES = ("ca.crt", "server.crt", "server.key", "service-account.key")
 
 
-def ensure(directory: Path) -> None:
+def ensure(directory: Path, *names: str) -> None:
     """Make what is missing in `directory`: ca.crt, server.crt, server.key, service-account.key.
 
     The server certificate holds for 127.0.0.1 and localhost, as server and as client: etcd and
@@ -18,6 +18,7 @@ def ensure(directory: Path) -> None:
 
     Args:
         directory: existing directory, readable by the user alone.
+        names: host names for which the server certificate holds besides.
     """
     if all((directory / name).is_file() for name in _FILES):
         return
@@ -91,7 +92,7 @@ def ensure(directory: Path) -> None:
             x509.SubjectAlternativeName(
                 [
                     x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")),
-                    x509.DNSName("localhost"),
+                    *map(x509.DNSName, ("localhost", *names)),
                 ]
             ),
             critical=False,

@@ -10,20 +10,11 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from components.boundary import (
-    Contract,
-    Decision,
-    Grade,
-    Miss,
-    Own,
-    Policy,
-    nearest,
-    printable,
-    shown,
-)
+from components import boundary
+from components.boundary import Contract, Decision, Grade, Own, Policy, printable, shown
 from components.coder_agents import AgentsAllowed
 from components.settings.model import Settings
-from components.settings.templates import Template
+from components.settings.templates import TemplateSettings
 from ops.traffic import InputError, Request
 
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}
@@ -78,7 +69,7 @@ def confinements(settings: Settings, wanted: Sequence[str] = ()) -> tuple[Confin
     return tuple(replace(each, templates=tuple(names)) for each, names in names_of.items())
 
 
-def _confinement(settings: Settings, template: Template) -> Confinement:
+def _confinement(settings: Settings, template: TemplateSettings) -> Confinement:
     policy, wanted = settings.policy_of(template), settings.policy_settings_of(template)
     reason = "" if policy is not None else "the template has no firewall"
     if policy is None and template.firewall is not None:
@@ -121,12 +112,12 @@ class Explanation:
         return "ALLOW" if self.allowed else "DENY"
 
     @cached_property
-    def nearest(self) -> tuple[Miss, ...]:
+    def nearest(self) -> tuple[boundary.Miss, ...]:
         """The rules that come nearest to allowing a denied request."""
         policy = self.confinement.policy
         if self.allowed or policy is None:
             return ()
-        return nearest(policy, self.request.method, self.request.url)
+        return boundary.nearest(policy, self.request.method, self.request.url)
 
     @property
     def reason(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.boundary import Contract, Policy
 from components.boundary.credentials import HIDDEN
+from components.coder.variables import GITLAB_ID
 from components.settings.load import load
 from components.settings.model import Settings
 from components.settings.problems import Problem, SettingsError
@@ -74,7 +75,7 @@ def _all_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "coderToken": HIDDEN,
         "externalAuth": {
-            str(each.get("id", "gitlab")): pair
+            str(each.get("id", GITLAB_ID)): pair
             for each in (providers if isinstance(providers, list) else ())
             if isinstance(each, Mapping)
         },

@@ -20,7 +20,8 @@ from components.mcp_server import McpServer
 from components.network.component import WorkspaceNetworkPolicy
 from components.network.namespace import WorkspaceNamespace
 from components.settings.model import Settings
-from components.workspace_template import WorkspaceTemplate, WorkspaceTemplateArgs
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.component import WorkspaceTemplate
 from program.plan import StackArgs
 
 A = TypeVar("A")

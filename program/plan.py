@@ -16,7 +16,7 @@ import pulumi
 
 from components import boundary
 from components.alerts.component import RUNBOOK, AlertsArgs
-from components.alerts.model import Thresholds
+from components.alerts.thresholds import Thresholds
 from components.coder import variables
 from components.coder.lookup import EVERYONE, Known
 from components.coder_agents import ISOLATED
@@ -36,18 +36,15 @@ from components.network.namespace_args import WorkspaceNamespaceArgs
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
-from components.settings.templates import Lifetime, Template
-from components.workspace_template import (
+from components.settings.templates import Lifetime, TemplateSettings
+from components.workspace_template.args import (
     AutoStop,
-    Firewall,
     GroupAccess,
-    ModuleVersions,
-    ProviderVersions,
     Schedule,
-    SizeChoice,
-    Sizes,
     WorkspaceTemplateArgs,
 )
+from components.workspace_template.values import SizeChoice, Sizes
+from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 
 T = TypeVar("T")
 
@@ -114,7 +111,7 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
 def workspace_template(
     stack: str,
     settings: Settings,
-    template: Template,
+    template: TemplateSettings,
     known: Known,
     project_root: Path,
 ) -> WorkspaceTemplateArgs:
@@ -147,7 +144,7 @@ def workspace_template(
     )
 
 
-def firewall(settings: Settings, template: Template) -> Firewall | None:
+def firewall(settings: Settings, template: TemplateSettings) -> Firewall | None:
     """Return how the template is confined, None without a firewall."""
     confined = settings.firewall_of(template)
     policy = settings.policy_of(template)
@@ -339,7 +336,7 @@ def _secret(value: str) -> pulumi.Output[str]:
     return pulumi.Output.secret(value)
 
 
-def _access(template: Template, known: Known) -> tuple[GroupAccess, ...] | None:
+def _access(template: TemplateSettings, known: Known) -> tuple[GroupAccess, ...] | None:
     if not known.access_lists:
         return None
     if template.access is None:

@@ -1,8 +1,8 @@
 """Alerts: a PrometheusRule for what Prometheus evaluates, a ConfigMap for what Grafana does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import yaml
@@ -10,13 +10,16 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components import syntax
 from components.alerts import grafana, prometheus
 from components.alerts.catalogue import CATALOGUE
-from components.alerts.model import Alert, AlertContext, Thresholds
-from components.dashboards.catalogue import CATALOGUE as DASHBOARDS
+from components.alerts.model import Alert, AlertContext
+from components.alerts.names import EVALUATOR, LABEL, NAMES, RULE_LABELS, Evaluator, is_label
+from components.alerts.thresholds import Thresholds
 from components.dashboards.context import DashboardContext
+from components.dashboards.uids import UIDS
 from components.errors import refuse
-from components.syntax import FOLDER, is_folder, is_label
+from components.observability import grafana_defaults
 
 GROUP = "firewalled-coder"
 RULE_VERSION, RULE_KIND = "monitoring.coreos.com/v1", "PrometheusRule"
@@ -51,17 +54,17 @@ class AlertsArgs:
         network_policies: Names of the NetworkPolicies in the workspaces' namespace.
     """
 
-    alerts: tuple[str, ...] = tuple(CATALOGUE)
-    evaluator: Literal["prometheus", "grafana"] = "prometheus"
+    alerts: tuple[str, ...] = NAMES
+    evaluator: Evaluator = EVALUATOR
     group: str = GROUP
-    namespace: pulumi.Input[str] = "monitoring"
-    rule_labels: Mapping[str, str] = field(default_factory=dict)
-    grafana_namespace: pulumi.Input[str] = "monitoring"
-    folder: str = "Coder"
+    namespace: pulumi.Input[str] = grafana_defaults.NAMESPACE
+    rule_labels: Mapping[str, str] = field(default_factory=lambda: dict(RULE_LABELS))
+    grafana_namespace: pulumi.Input[str] = grafana_defaults.NAMESPACE
+    folder: str = grafana_defaults.FOLDER
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str = RUNBOOK
     grafana_url: str = ""
-    dashboards: tuple[str, ...] = tuple(DASHBOARDS)
+    dashboards: tuple[str, ...] = UIDS
     queries: DashboardContext = field(default_factory=DashboardContext)
     thresholds: Thresholds = field(default_factory=Thresholds)
     confined_templates: tuple[str, ...] = ()
@@ -82,25 +85,14 @@ class AlertsArgs:
         ]
         if len(set(self.alerts)) != len(self.alerts):
             problems.append("each alert may be named once")
-        if "severity" in self.labels or "alertname" in self.labels:
-            problems.append("the labels severity and alertname are the alerts' own")
-        if not is_label(self.group):
+        problems += [f"label {name!r} {LABEL}" for name in self.labels if not is_label(name)]
+        if not syntax.is_label(self.group):
             problems.append(f"group {self.group!r} is no Kubernetes name")
         elif len({grafana.uid(name, self.group) for name in CATALOGUE}) < len(CATALOGUE):
             problems.append(f"group {self.group!r} is too long: Grafana's uids have 40 characters")
-        if not is_folder(self.folder):
-            problems.append(f"folder {self.folder!r} {FOLDER}")
-        limits = self.thresholds
-        for each in fields(limits):
-            value = getattr(limits, each.name)
-            if each.name.endswith(("_minutes", "_hours")) and value < 1:
-                problems.append(f"{each.name} is {value}; it must be 1 or more")
-            elif value < 0:
-                problems.append(f"{each.name} is {value}; it must be 0 or more")
-        if not 0 < limits.deny_share < 1:
-            problems.append(f"deny_share is {limits.deny_share}; it must be between 0 and 1")
-        if limits.deny_growth < 1:
-            problems.append(f"deny_growth is {limits.deny_growth}; it must be 1 or more")
+        if not syntax.is_folder(self.folder):
+            problems.append(f"folder {self.folder!r} {syntax.FOLDER}")
+        problems += self.thresholds.problems()
         refuse("alerts", problems)
 
     def chosen(self) -> list[Alert]:

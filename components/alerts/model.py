@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from components.alerts.thresholds import Thresholds
 from components.dashboards.context import DashboardContext
 from components.dashboards.layout import panel_id
 from components.dashboards.queries import Query
@@ -16,40 +17,6 @@ class Severity(StrEnum):
 
     CRITICAL = "critical"
     WARNING = "warning"
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """When the alerts fire. Minutes and hours are whole, shares are between 0 and 1.
-
-    Attributes:
-        silent_minutes: Agents forwarded audit batches for this long and no audit line came.
-        unreported_minutes: Workspaces of a template with a firewall run, and no agent of them
-            reports its audit counters.
-        loss_minutes: Over how long lost batches and lines are counted.
-        dropped_batches: So many lost batches are accepted in that time.
-        dropped_logs: So many lost audit lines are accepted in that time.
-        deny_minutes: Over how long denials are counted.
-        deny_share: The denied share of a template version's requests that is too much.
-        deny_requests: With fewer requests a share says nothing.
-        deny_growth: A spike is this many times what the template was denied before.
-        deny_baseline_hours: How long before is.
-        reload_minutes: So long a failed reload of the gateway's providers is accepted.
-        provider_minutes: So long a provider that was refused is accepted.
-    """
-
-    silent_minutes: int = 15
-    unreported_minutes: int = 30
-    loss_minutes: int = 15
-    dropped_batches: float = 0
-    dropped_logs: float = 0
-    deny_minutes: int = 15
-    deny_share: float = 0.3
-    deny_requests: int = 20
-    deny_growth: float = 2.0
-    deny_baseline_hours: int = 24
-    reload_minutes: int = 10
-    provider_minutes: int = 10
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _built(
         for name in groups
         if name not in NAMES
     ]
-    rules: list[PolicyRule] = []
+    rules: dict[str, PolicyRule] = {}
     chosen = [group for group in CATALOGUE.values() if group.name in groups]
     chosen += [group for name, members in SETS.items() if name in groups for group in members]
     for group in chosen:
@@ -86,10 +86,15 @@ def _built(
             hosts = gitlab_hosts if "{gitlab_host}" in template else ("",)
             for gitlab_host in hosts:
                 text = template.format(coder_host=coder_host, gitlab_host=gitlab_host)
-                _add(rules, problems, text, group.name, group.why)
+                # The stack's GitLab may be one of the catalogue's hosts: the same rule twice says
+                # nothing.
+                if rule := _rule(problems, text, group.name):
+                    rules.setdefault(rule.text, PolicyRule(rule, group.name, group.why))
+    stacks_own: list[PolicyRule] = []
     for added in extra:
-        _add(rules, problems, added.rule, STACK, added.why)
-    policy = Policy(rules)
+        if rule := _rule(problems, added.rule, STACK):
+            stacks_own.append(PolicyRule(rule, STACK, added.why))
+    policy = Policy([*rules.values(), *stacks_own])
     if not accept_everything:
         problems += [str(finding) for finding in audit(policy) if finding.severity == "error"]
     if problems:
@@ -97,14 +102,9 @@ def _built(
     return policy
 
 
-def _add(rules: list[PolicyRule], problems: list[str], text: str, group: str, why: str) -> None:
+def _rule(problems: list[str], text: str, group: str) -> Rule | None:
     try:
-        rule = Rule.parse(text)
+        return Rule.parse(text)
     except RuleError as error:
         problems.append(f"group {group}: {error}")
-        return
-    entry = PolicyRule(rule, group, why)
-    # The stack's GitLab may be one of the catalogue's hosts: the same rule twice says nothing.
-    if group != STACK and any(known.rule.text == text for known in rules):
-        return
-    rules.append(entry)
+        return None

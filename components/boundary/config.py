@@ -14,6 +14,11 @@ from components.boundary.releases import key_problem
 JailType = Literal["landjail", "nsjail"]
 LogLevel = Literal["error", "warn", "info", "debug"]
 
+JAIL_TYPE: Final[JailType] = "landjail"
+"""Landlock, which needs no capability."""
+LOG_LEVEL: Final[LogLevel] = "warn"
+PROXY_PORT: Final = 8087
+
 _KEY: Final = re.compile(r"^([a-z_]+):", re.MULTILINE)
 
 
@@ -26,8 +31,8 @@ def render_config(
     *,
     jail_type: JailType,
     log_dir: str = "/tmp/boundary_logs",  # noqa: S108  the deployed folder inside a workspace
-    log_level: LogLevel = "warn",
-    proxy_port: int = 8087,
+    log_level: LogLevel = LOG_LEVEL,
+    proxy_port: int = PROXY_PORT,
     use_real_dns: bool = False,
     no_user_namespace: bool = False,
     correlate_with: str = "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -59,7 +60,7 @@ class _Form(NamedTuple):
     what: str
     literals: tuple[str, ...]
     ending: re.Pattern[str] | None
-    pattern: re.Pattern[str]
+    text: str
 
     def may_be_in(self, text: str) -> bool:
         """Tell in a hundredth of the time that a search takes whether it is worth one."""
@@ -67,11 +68,21 @@ class _Form(NamedTuple):
             return self.ending.search(text) is not None
         return any(literal in text for literal in self.literals)
 
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What it looks like."""
+        return _compiled(self.text)
+
+
+# Few texts are worth a search, and most commands meet none: compiled when one is there.
+@cache
+def _compiled(text: str) -> re.Pattern[str]:
+    # Where a word goes on, no credential begins.
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{text})")
+
 
 def _form(what: str, literals: str, pattern: str, *, ending: str = "") -> _Form:
-    # Where a word goes on, no credential begins.
-    whole = re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})")
-    return _Form(what, tuple(literals.split()), re.compile(ending) if ending else None, whole)
+    return _Form(what, tuple(literals.split()), re.compile(ending) if ending else None, pattern)
 
 
 _FORMS: Final = (

@@ -151,11 +151,13 @@ def leaving(part: Part, coder_hosts: Iterable[str]) -> str:
                 return why
         if part.method not in READING and any(overlaps_host(part.host, pod) for pod in _OWN_POD):
             return _BESIDE
+    # Most rules name one host of somebody else's, which is no app either.
+    apps = part.method not in READING and any(map(_names_app, part.host))
     for host in sorted(coder_hosts):
         labels = tuple(host.split("."))
         if overlaps_host(part.host, labels) and (why := _by_coder(part)):
             return why
-        if part.method not in READING and _reaches_apps(part.host, (WILDCARD, *labels)):
+        if apps and _reaches_apps(part.host, (WILDCARD, *labels)):
             return _APPS
     return ""
 
@@ -190,8 +192,11 @@ def _reaches_apps(host: Pattern, below: Pattern) -> bool:
     The first label of such a host is names joined by `--`.
     """
     named = host[: max(len(host) - len(below) + 1, 0)]
-    app = any(WILDCARD in label or "--" in label for label in named)
-    return app and overlaps_host(host, below)
+    return any(map(_names_app, named)) and overlaps_host(host, below)
+
+
+def _names_app(label: str) -> bool:
+    return WILDCARD in label or "--" in label
 
 
 # What the shipped contract tries: an id is as good as any other.

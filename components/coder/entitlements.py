@@ -15,7 +15,7 @@ from typing import Any, Final
 from components.releases import AGENTS_SINCE, TASKS_UNTIL
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
-from components.settings.templates import Template
+from components.settings.templates import TemplateSettings
 
 SCHEDULING: Final = "advanced_template_scheduling"
 ACTIVE_VERSION: Final = "access_control"
@@ -95,7 +95,7 @@ def _words(release: tuple[int, int, int]) -> str:
     return ".".join(map(str, release))
 
 
-def _licensed(template: Template) -> Iterator[tuple[str, Any, str, str]]:
+def _licensed(template: TemplateSettings) -> Iterator[tuple[str, Any, str, str]]:
     """Yield the licensed settings that a template has: key, value, feature, its name in words."""
     lifetime = template.lifetime
     for key, value in (

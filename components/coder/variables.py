@@ -46,6 +46,12 @@ CREDENTIALS: Final = ("CLIENT_ID", "CLIENT_SECRET")
 CREDENTIALS_SECRET: Final = "coder-external-auth"  # noqa: S105  the name of a Secret
 """Secret of the login's credentials alone, for a chart that refers to it."""
 
+GITLAB_ID: Final = "gitlab"
+"""Id of GitLab among coderd's external logins."""
+
+GITLAB_NAME: Final = "GitLab"
+"""Name on the button of that login."""
+
 SCOPES: Final = ("read_user", "read_repository", "write_repository")
 """What coderd may do in GitLab for a person."""
 

@@ -9,13 +9,16 @@ import pulumi
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components.coder import chart
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
-from components.dashboards.uids import CONTENT
+from components.dashboards.uids import CONTENT, UIDS
 from components.errors import refuse
-from components.observability.loki import label_problems
+from components.observability import grafana_defaults
+from components.observability.loki import is_selectable, label_problems
 from components.syntax import FOLDER, is_folder, is_subdomain
+from components.workspace_template.values import NAMESPACE
 
 CONFIG_MAP_LIMIT = 1024 * 1024
 """Bytes of data that Kubernetes allows in a ConfigMap."""
@@ -46,17 +49,17 @@ class DashboardsArgs:
             labels there are: app, namespace, pod, container, node_name.
     """
 
-    namespace: pulumi.Input[str] = "monitoring"
+    namespace: pulumi.Input[str] = grafana_defaults.NAMESPACE
     name_prefix: str = "dashboard-"
-    dashboards: tuple[str, ...] = tuple(CATALOGUE)
-    folder: str = "Coder"
-    coder_namespace: str = "coder"
-    coder_deployment: str = "coder"
-    coder_container: str = "coder"
-    workspaces_namespace: str = "coder-workspaces"
-    prometheus_uid: str = "prometheus"
-    loki_uid: str = "loki"
-    postgres_uid: str = "aibridge-postgres"
+    dashboards: tuple[str, ...] = UIDS
+    folder: str = grafana_defaults.FOLDER
+    coder_namespace: str = chart.NAMESPACE
+    coder_deployment: str = chart.DEPLOYMENT
+    coder_container: str = chart.CONTAINER
+    workspaces_namespace: str = NAMESPACE
+    prometheus_uid: str = grafana_defaults.PROMETHEUS_UID
+    loki_uid: str = grafana_defaults.LOKI_UID
+    postgres_uid: str = grafana_defaults.POSTGRES_UID
     loki_selector: Mapping[str, str] = field(default_factory=dict)
     loki_labels: Mapping[str, str] = field(default_factory=dict)
     firewall_records: bool = False
@@ -84,7 +87,7 @@ class DashboardsArgs:
                 problems.append(
                     f"Loki has no stream label {label!r}; it has {', '.join(StreamLabel)}"
                 )
-            elif any(each in value for each in "`$\n"):
+            elif not is_selectable(value):
                 problems.append(f"no backtick, $ or line end may stand in {label}={value!r}")
         problems += label_problems(self.loki_labels)
         refuse("dashboards", problems)

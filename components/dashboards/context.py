@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from components.coder import chart
 from components.dashboards import logql
 from components.dashboards.log_fields import StreamLabel
+from components.observability import grafana_defaults
+from components.workspace_template.values import NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,13 @@ class DashboardContext:
         firewall_records: Whether Coder keeps the firewall's requests in its database too.
     """
 
-    coder_namespace: str = "coder"
-    coder_deployment: str = "coder"
-    coder_container: str = "coder"
-    workspaces_namespace: str = "coder-workspaces"
-    prometheus_uid: str = "prometheus"
-    loki_uid: str = "loki"
-    postgres_uid: str = "aibridge-postgres"
+    coder_namespace: str = chart.NAMESPACE
+    coder_deployment: str = chart.DEPLOYMENT
+    coder_container: str = chart.CONTAINER
+    workspaces_namespace: str = NAMESPACE
+    prometheus_uid: str = grafana_defaults.PROMETHEUS_UID
+    loki_uid: str = grafana_defaults.LOKI_UID
+    postgres_uid: str = grafana_defaults.POSTGRES_UID
     coder_stream: Mapping[StreamLabel, str] = field(default_factory=dict)
     stream_labels: Mapping[StreamLabel, str] = field(default_factory=dict)
     dashboards: tuple[str, ...] | None = None

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from components.boundary import Policy
+from components.coder import chart
 from components.labels import label_problem
 from components.network.addresses import METADATA, WORLD, Network, covers
 from components.network.values import (
@@ -21,6 +22,7 @@ from components.network.values import (
     ports_of,
 )
 from components.syntax import is_label
+from components.workspace_template.values import NAMESPACE
 
 WORKSPACE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {"app.kubernetes.io/name": "coder-workspace"}
@@ -71,11 +73,9 @@ class Coderd:
         access_port: port of the access URL, for `addresses`.
     """
 
-    namespace: str = "coder"
-    pod_labels: Mapping[str, str] = field(
-        default_factory=lambda: {"app.kubernetes.io/name": "coder"}
-    )
-    ports: Sequence[int] = (8080, 8443)
+    namespace: str = chart.NAMESPACE
+    pod_labels: Mapping[str, str] = field(default_factory=lambda: dict(chart.POD_LABELS))
+    ports: Sequence[int] = chart.PORTS
     addresses: Sequence[str] = ()
     access_port: int = 443
 
@@ -120,7 +120,7 @@ class WorkspaceNetworkPolicyArgs:
             that name alone; empty without Cilium.
     """
 
-    namespace: str = "coder-workspaces"
+    namespace: str = NAMESPACE
     dns: Dns = field(default_factory=Dns)
     coderd: Coderd = field(default_factory=Coderd)
     allow: Sequence[Opening] = ()

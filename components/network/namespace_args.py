@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from components.network.values import Fault, NetworkArgsError
+from components.workspace_template.values import NAMESPACE
 
 _LABEL: Final = "pod-security.kubernetes.io"
 _VERSION: Final = re.compile(r"latest|v1\.\d+")
 
 Level = Literal["privileged", "baseline", "restricted"]
+LEVEL: Final[Level] = "baseline"
+"""The strictest that lets the stack's own workspaces start, without a jail that needs more."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class PodSecurity:
     """
 
     enforce: Level | None = None
-    warn: Level = "baseline"
-    audit: Level = "baseline"
+    warn: Level = LEVEL
+    audit: Level = LEVEL
     version: str = "latest"
 
 
@@ -81,7 +84,7 @@ class WorkspaceNamespaceArgs:
         force: take over labels that another field manager owns.
     """
 
-    namespace: str = "coder-workspaces"
+    namespace: str = NAMESPACE
     pod_security: PodSecurity = PodSecurity()
     quota: Quota | None = None
     limits: Limits | None = None
@@ -104,7 +107,7 @@ class WorkspaceNamespaceArgs:
     @property
     def enforced(self) -> Level:
         """The level that is enforced."""
-        return self.pod_security.enforce or ("privileged" if self.net_admin else "baseline")
+        return self.pod_security.enforce or ("privileged" if self.net_admin else LEVEL)
 
     @property
     def labels(self) -> dict[str, str]:

@@ -99,12 +99,12 @@ class Surroundings:
 class DnsSettings(Section):
     """Where the cluster answers DNS."""
 
-    namespace: str = Field("kube-system", description="Namespace of the pods that answer DNS.")
+    namespace: str = Field(Dns.namespace, description="Namespace of the pods that answer DNS.")
     pod_labels: dict[str, str] = Field(
         default_factory=lambda: dict(Dns().pod_labels), description="Labels of those pods."
     )
     ports: list[Port] = Field(
-        [53], description="Ports on which those pods listen; 5353 on OpenShift."
+        list(Dns().ports), description="Ports on which those pods listen; 5353 on OpenShift."
     )
     addresses: list[str] = Field(
         default_factory=no_list,
@@ -233,9 +233,13 @@ class PodSecuritySettings(Section):
         None,
         description="Refuses pods beyond it; if unset baseline, with the jail nsjail privileged.",
     )
-    warn: Level = Field("baseline", description="Warns whoever makes a pod beyond it.")
-    audit: Level = Field("baseline", description="Notes such pods in the API server's audit log.")
-    version: str = Field("latest", description="Of the standards: latest, or such as v1.34.")
+    warn: Level = Field(PodSecurity.warn, description="Warns whoever makes a pod beyond it.")
+    audit: Level = Field(
+        PodSecurity.audit, description="Notes such pods in the API server's audit log."
+    )
+    version: str = Field(
+        PodSecurity.version, description="Of the standards: latest, or such as v1.34."
+    )
 
 
 class QuotaSettings(Section):

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from components.syntax import is_host
+
 SslMode = Literal["disable", "require", "verify-ca", "verify-full"]
+
+
+def is_database_host(text: str) -> bool:
+    """Whether `text` is host:port, as Grafana's data source of PostgreSQL takes it."""
+    return ":" in text and is_host(text)
 
 
 def ca_problem(mode: SslMode, ca_file: str | None) -> str | None:

@@ -26,6 +26,12 @@ def tenant_problem(tenant: str | None, url: str | None) -> str | None:
     return "must be up to 150 of letters, digits and ! - _ . * ' ( ), several joined by |"
 
 
+def is_selectable(value: str) -> bool:
+    """Whether a query on a dashboard can ask for the value of a label."""
+    # Backticks quote it, and Grafana takes a dollar for the beginning of a variable.
+    return value != "" and value.isprintable() and not any(each in value for each in "`$")
+
+
 _LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _TAKEN: Final = frozenset(
     {

@@ -4,11 +4,14 @@ from typing import Final, NotRequired, TypedDict
 
 import pulumi
 
-from components import boundary, releases, workspace_template
+from components import boundary, releases
 from components.errors import ArgsError, refuse
 from components.package.inputs import build, model
 from components.programs import Program
 from components.settings.templates import TemplateFirewall
+from components.workspace_template import component
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.wiring import Firewall
 
 # Names of settings by those of inputs.
 _JAIL: Final = {
@@ -256,7 +259,7 @@ class WorkspaceTemplateInputs(TypedDict):
     """Which provisioners may build the template."""
 
 
-class WorkspaceTemplate(workspace_template.WorkspaceTemplate):
+class WorkspaceTemplate(component.WorkspaceTemplate):
     """A Coder template in which Claude Code runs behind the agent firewall."""
 
     def __init__(
@@ -269,7 +272,7 @@ class WorkspaceTemplate(workspace_template.WorkspaceTemplate):
             # Their pod would reach every host: the policy that keeps it to Coder is not served.
             refuse("WorkspaceTemplate", ["agentsAllowed: must be true or false"])
         inputs = build(
-            workspace_template.WorkspaceTemplateArgs,
+            WorkspaceTemplateArgs,
             args,
             stack=pulumi.get_stack(),
             firewall=_firewall(args.get("firewall")),
@@ -278,7 +281,7 @@ class WorkspaceTemplate(workspace_template.WorkspaceTemplate):
         super().__init__(name, inputs, opts)
 
 
-def _firewall(given: FirewallInputs | None) -> workspace_template.Firewall | None:
+def _firewall(given: FirewallInputs | None) -> Firewall | None:
     if given is None:
         return None
     try:
@@ -307,7 +310,7 @@ def _firewall(given: FirewallInputs | None) -> workspace_template.Firewall | Non
         correlate_with=boundary.host_of(given["coder_url"]) if jail.session_correlation else "",
     )
     return build(
-        workspace_template.Firewall,
+        Firewall,
         given,
         config=config,
         jail_type=jail.jail,

@@ -23,13 +23,14 @@ from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
 from components.observability.loki import label_problems, tenant_problem
 from components.settings.coder import Coder, GitLab
-from components.settings.grafana import Grafana
+from components.settings.grafana import GrafanaSettings
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown, key_of, missing
 from components.settings.secrets import ClientCredentials
-from components.settings.templates import FirewallSwitch, Template
-from components.settings.workspaces import Workspaces
+from components.settings.templates import FirewallSwitch, TemplateSettings
+from components.settings.workspaces import WorkspacesSettings
+from components.workspace_template.values import dormancy_problem
 
 LONGEST_OFF: Final = datetime.timedelta(days=7)
 
@@ -45,10 +46,10 @@ class Parts:
 
     coder: Coder | None = None
     providers: Sequence[GitLab | None] = ()
-    workspaces: Workspaces | None = None
-    templates: Sequence[Template | None] = ()
+    workspaces: WorkspacesSettings | None = None
+    templates: Sequence[TemplateSettings | None] = ()
     firewall: FirewallSwitch | None = None
-    grafana: Grafana | None = None
+    grafana: GrafanaSettings | None = None
     servers: Sequence[McpServerSettings | None] = ()
     token: SecretStr | None = None
     logins: Mapping[str, ClientCredentials | None] = field(default_factory=dict)
@@ -77,10 +78,10 @@ class Parts:
         return cls(
             coder=_part(Coder, values.get("coder")),
             providers=_entries(GitLab, _mapping(values.get("externalAuth")).get("providers")),
-            workspaces=_part(Workspaces, values.get("workspaces", {})),
-            templates=_entries(Template, values.get("templates")),
+            workspaces=_part(WorkspacesSettings, values.get("workspaces", {})),
+            templates=_entries(TemplateSettings, values.get("templates")),
             firewall=_part(FirewallSwitch, values.get("firewall", {})),
-            grafana=_part(Grafana, values.get("grafana", {})),
+            grafana=_part(GrafanaSettings, values.get("grafana", {})),
             servers=_entries(McpServerSettings, values.get("mcpServers")),
             token=_part(SecretStr, secrets.get("coderToken")),
             logins={
@@ -181,11 +182,12 @@ def _templates(parts: Parts) -> Iterator[Problem]:
                         "also under admin, who may use it anyway: name it once",
                     )
         lifetime = template.lifetime
-        if lifetime.delete_dormant_after_hours and not lifetime.dormant_after_hours:
+        dormant, delete = lifetime.dormant_after_hours, lifetime.delete_dormant_after_hours
+        if problem := dormancy_problem(dormant, delete):
             yield Problem(
                 f"{key}.lifetime.deleteDormantAfterHours",
-                f"{lifetime.delete_dormant_after_hours:g}",
-                "needs dormantAfterHours: no workspace becomes dormant without it",
+                f"{delete:g}",
+                f"needs dormantAfterHours: {problem}",
             )
 
 
@@ -267,14 +269,8 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
 def _choices(parts: Parts) -> Iterator[Problem]:
     if parts.workspaces is None:
         return
-    sizes = parts.workspaces.resources
-    for name, choice in (("cpu", sizes.cpu), ("memory", sizes.memory), ("disk", sizes.disk)):
-        if choice.default not in choice.options:
-            yield Problem(
-                f"workspaces.resources.{name}.default",
-                str(choice.default),
-                f"must be one of the options {', '.join(map(str, choice.options))}",
-            )
+    for key, value, right in parts.workspaces.resources.default_problems():
+        yield Problem(f"workspaces.resources.{key}", str(value), right)
 
 
 def _wiring(parts: Parts) -> Iterator[Problem]:

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from components.coder.variables import Setter
+from components.coder import chart
+from components.coder.variables import GITLAB_ID, GITLAB_NAME, Setter
 from components.settings.section import Section
 from components.settings.types import (
     DisplayName,
@@ -25,9 +26,11 @@ class Coder(Section):
         min_length=1,
         description="Name of the organization; the deployment's default one if unset.",
     )
-    namespace: KubernetesName = Field("coder", description="Namespace of coderd.")
-    deployment: KubernetesName = Field("coder", description="Deployment of coderd.")
-    container: KubernetesName = Field("coder", description="Container of coderd in its pod.")
+    namespace: KubernetesName = Field(chart.NAMESPACE, description="Namespace of coderd.")
+    deployment: KubernetesName = Field(chart.DEPLOYMENT, description="Deployment of coderd.")
+    container: KubernetesName = Field(
+        chart.CONTAINER, description="Container of coderd in its pod."
+    )
     wait_for_rollout: bool = Field(
         True, description="Wait until coderd has restarted with its new variables."
     )
@@ -64,14 +67,14 @@ class Kubernetes(Section):
 class GitLab(Section):
     """One GitLab instance that people must have logged in to."""
 
-    id: ExternalAuthId = Field("gitlab", description="Id of the provider in Coder.")
+    id: ExternalAuthId = Field(GITLAB_ID, description="Id of the provider in Coder.")
     host: Host = Field(description="Host of the GitLab instance.")
     display_name: DisplayName = Field(
-        "GitLab", min_length=1, description="Name on Coder's login button."
+        GITLAB_NAME, min_length=1, description="Name on Coder's login button."
     )
 
 
-class ExternalAuth(Section):
+class ExternalAuthSettings(Section):
     """External login; the order of the providers is their index in coderd's environment."""
 
     providers: list[GitLab] = Field(min_length=1, description="GitLab instances, in order.")

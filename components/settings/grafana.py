@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.dashboards.uids import UIDS as DASHBOARDS
+from components.observability import grafana_defaults
 from components.observability.database import SslMode
 from components.settings.section import Section, no_map
 from components.settings.types import (
@@ -32,16 +33,20 @@ class DatabaseRole(Section):
     admin_url_secret: KubernetesName | None = Field(
         None, description="Secret in Grafana's namespace with the owner's connection URL; for job."
     )
-    admin_url_key: str = Field("url", min_length=1, description="Key in that Secret.")
-    image: Image = Field("docker.io/library/postgres:15", description="Has psql 14 or newer.")
+    admin_url_key: str = Field(
+        grafana_defaults.ADMIN_URL_KEY, min_length=1, description="Key in that Secret."
+    )
+    image: Image = Field(grafana_defaults.ROLE_IMAGE, description="Has psql 14 or newer.")
     wait: bool = Field(True, description="Wait until the Job has ended.")
 
 
-class Grafana(Section):
+class GrafanaSettings(Section):
     """Dashboards and data sources."""
 
-    namespace: KubernetesName = Field("monitoring", description="Namespace of Grafana.")
-    folder: GrafanaFolder = Field("Coder", description="Folder in Grafana.")
+    namespace: KubernetesName = Field(
+        grafana_defaults.NAMESPACE, description="Namespace of Grafana."
+    )
+    folder: GrafanaFolder = Field(grafana_defaults.FOLDER, description="Folder in Grafana.")
     dashboards: Annotated[list[DashboardUid], NoDuplicates] = Field(
         default_factory=lambda: list(DASHBOARDS),
         description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
@@ -50,8 +55,10 @@ class Grafana(Section):
         "coder-db-rw.coder.svc:5432",
         description="host:port of Coder's PostgreSQL as Grafana reaches it.",
     )
-    database: Database = Field("coder", description="Name of that database.")
-    database_ssl_mode: SslMode = Field("require", description="Of Grafana's connection to it.")
+    database: Database = Field(grafana_defaults.DATABASE, description="Name of that database.")
+    database_ssl_mode: SslMode = Field(
+        grafana_defaults.SSL_MODE, description="Of Grafana's connection to it."
+    )
     database_ca_file: str | None = Field(
         None, description="Path in Grafana's pod of the CA for verify-ca and verify-full."
     )
@@ -59,14 +66,16 @@ class Grafana(Section):
         DatabaseRole.model_construct(), description="Who makes the role that reads it."
     )
     loki_url: Endpoint | None = Field(
-        "http://loki.monitoring.svc:3100", description="Loki; null: its data source is there."
+        grafana_defaults.LOKI_URL, description="Loki; null: its data source is there."
     )
     prometheus_url: Endpoint | None = Field(
         None, description="Prometheus; null: kube-prometheus-stack brings its data source."
     )
-    prometheus_uid: GrafanaUid = Field("prometheus", description="Data source uid.")
-    loki_uid: GrafanaUid = Field("loki", description="Data source uid.")
-    postgres_uid: GrafanaUid = Field("aibridge-postgres", description="Data source uid.")
+    prometheus_uid: GrafanaUid = Field(
+        grafana_defaults.PROMETHEUS_UID, description="Data source uid."
+    )
+    loki_uid: GrafanaUid = Field(grafana_defaults.LOKI_UID, description="Data source uid.")
+    postgres_uid: GrafanaUid = Field(grafana_defaults.POSTGRES_UID, description="Data source uid.")
     loki_tenant: str | None = Field(
         None, description="Loki's tenant, sent as X-Scope-OrgID; two as a|b. No secret."
     )

@@ -5,8 +5,15 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
 from components import syntax
+from components.coder.mcp_access import (
+    AVAILABILITY,
+    Availability,
+    client_problem,
+    login_problems,
+)
 from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
 from components.settings.section import Section, no_list
 from components.settings.types import (
@@ -55,9 +62,7 @@ class McpServerSettings(Section):
     tools: Annotated[list[Annotated[str, Field(min_length=1)]], NoDuplicates] = Field(
         default_factory=no_list, description="Tools allowed; all if empty."
     )
-    availability: Literal["force_on", "default_on", "default_off"] = Field(
-        "default_off", description="Whether chats start with it."
-    )
+    availability: Availability = Field(AVAILABILITY, description="Whether chats start with it.")
 
     @property
     def takes_secret(self) -> bool:
@@ -98,13 +103,11 @@ class McpServerSettings(Section):
                 self.url,
                 "is no Service of a cluster, such as http://mcp.tools.svc:8080/mcp",
             )
-        if self.oauth2 is not None and self.auth_type != "oauth2":
-            yield "oauth2", "", f"is for authType oauth2, and this is {self.auth_type}"
-        for name in ("auth_url", "token_url", "revocation_url"):
-            url = getattr(self.oauth2, name, None)
-            if url and (problem := syntax.endpoint_problem(url, confidential=True)):
-                head, _, tail = name.partition("_")
-                yield f"oauth2.{head}{tail.title()}", url, problem
+        if self.oauth2 is not None:
+            if problem := client_problem(self.auth_type, key="authType"):
+                yield "oauth2", "", problem
+            for name, url, problem in login_problems(self.oauth2):
+                yield f"oauth2.{to_camel(name)}", url, problem
         if self.personal and self._says_read_only:
             yield (
                 "readOnly",

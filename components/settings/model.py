@@ -23,16 +23,16 @@ from components.boundary import (
 from components.boundary.releases import LATEST, release_doubt
 from components.network.settings import NamespaceSettings, NetworkSettings
 from components.releases import BOUNDARY
-from components.settings.alerts import Alerts
-from components.settings.coder import Coder, ExternalAuth, Kubernetes
-from components.settings.grafana import Grafana
+from components.settings.alerts import AlertsSettings
+from components.settings.coder import Coder, ExternalAuthSettings, Kubernetes
+from components.settings.grafana import GrafanaSettings
 from components.settings.mcp import McpServerSettings
 from components.settings.policy import PolicySettings
 from components.settings.secrets import Secrets
 from components.settings.section import Section, no_list
-from components.settings.templates import FirewallSwitch, Template, TemplateFirewall
+from components.settings.templates import FirewallSwitch, TemplateFirewall, TemplateSettings
 from components.settings.verify import VerifySettings
-from components.settings.workspaces import Workspaces
+from components.settings.workspaces import WorkspacesSettings
 from components.syntax import is_floating_image
 
 
@@ -41,11 +41,13 @@ class Settings(Section):
 
     coder: Coder = Field(description="The Coder deployment.")
     kubernetes: Kubernetes = Field(Kubernetes.model_construct(), description="The cluster.")
-    external_auth: ExternalAuth = Field(description="GitLab as the required external login.")
-    workspaces: Workspaces = Field(
-        Workspaces.model_construct(), description="What all templates share."
+    external_auth: ExternalAuthSettings = Field(
+        description="GitLab as the required external login."
     )
-    templates: list[Template] = Field(min_length=1, description="The workspace templates.")
+    workspaces: WorkspacesSettings = Field(
+        WorkspacesSettings.model_construct(), description="What all templates share."
+    )
+    templates: list[TemplateSettings] = Field(min_length=1, description="The workspace templates.")
     policy: PolicySettings = Field(
         default_factory=PolicySettings.model_construct, description="Egress policy."
     )
@@ -58,11 +60,12 @@ class Settings(Section):
     workspace_namespace: NamespaceSettings | None = Field(
         None, description="Pod Security, quota and limits of workspaces.namespace; none if unset."
     )
-    grafana: Grafana = Field(
-        default_factory=Grafana.model_construct, description="Dashboards, data sources."
+    grafana: GrafanaSettings = Field(
+        default_factory=GrafanaSettings.model_construct, description="Dashboards, data sources."
     )
-    alerts: Alerts = Field(
-        default_factory=Alerts.model_construct, description="Alerts, and who evaluates them."
+    alerts: AlertsSettings = Field(
+        default_factory=AlertsSettings.model_construct,
+        description="Alerts, and who evaluates them.",
     )
     mcp_servers: list[McpServerSettings] = Field(
         default_factory=no_list, description="MCP servers for agents."
@@ -82,17 +85,17 @@ class Settings(Section):
     )
     secrets: Secrets = Field(description="Secrets, encrypted.")
 
-    def firewall_of(self, template: Template) -> TemplateFirewall | None:
+    def firewall_of(self, template: TemplateSettings) -> TemplateFirewall | None:
         """Return how `template` is confined now, the emergency switch considered."""
         switch = self.firewall
         off = switch.state == "off" and (not switch.templates or template.name in switch.templates)
         return None if off else template.firewall
 
-    def policy_settings_of(self, template: Template) -> PolicySettings:
+    def policy_settings_of(self, template: TemplateSettings) -> PolicySettings:
         """Return the policy settings that hold for `template`."""
         return template.policy or self.policy
 
-    def policy_of(self, template: Template) -> Policy | None:
+    def policy_of(self, template: TemplateSettings) -> Policy | None:
         """Return the policy that confines `template`, None without a firewall.
 
         Raises PolicyError when the policy cannot be built.

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components import coder_agents
+from components.boundary.config import JAIL_TYPE, LOG_LEVEL, PROXY_PORT, JailType, LogLevel
 from components.boundary.releases import key_problem
 from components.settings.policy import PolicySettings
 from components.settings.section import Section, no_list, no_map
@@ -19,19 +20,26 @@ from components.settings.types import (
     Hours,
     NoDuplicates,
     TemplateName,
+)
+from components.syntax import DESCRIPTION_LENGTH, LAST_PORT
+from components.workspace_template.values import (
+    FEWEST_WEEKS,
+    GIT_CREDENTIALS,
+    ICON,
+    MOST_WEEKS,
+    PortShareLevel,
     Weekday,
 )
-from components.syntax import DESCRIPTION_LENGTH
 
 
 class TemplateFirewall(Section):
     """How a template's agents are confined."""
 
-    jail: Literal["landjail", "nsjail"] = Field(
-        "landjail", description="landjail (Landlock, no capability) or nsjail (needs NET_ADMIN)."
+    jail: JailType = Field(
+        JAIL_TYPE, description="landjail (Landlock, no capability) or nsjail (needs NET_ADMIN)."
     )
-    log_level: Literal["error", "warn", "info", "debug"] = Field("warn", description="Boundary's.")
-    proxy_port: int = Field(8087, ge=1, le=65535, description="Port of Boundary's proxy.")
+    log_level: LogLevel = Field(LOG_LEVEL, description="Boundary's.")
+    proxy_port: int = Field(PROXY_PORT, ge=1, le=LAST_PORT, description="Port of Boundary's proxy.")
     use_real_dns: bool = Field(
         False, description="nsjail looks names up outside, by which data can leave. From v0.7.0."
     )
@@ -62,7 +70,7 @@ class TemplateFirewall(Section):
                 yield key, f"{problem} (workspaces.boundaryVersion)"
 
 
-class Access(Section):
+class TemplateAccess(Section):
     """Who may use or administer a template, by the names of Coder's groups."""
 
     use: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
@@ -84,10 +92,12 @@ class Lifetime(Section):
     stop_days: Annotated[list[Weekday], NoDuplicates] = Field(
         default_factory=no_list, description="Days of a required stop."
     )
-    stop_every_weeks: int = Field(1, ge=1, le=16, description="Weeks between required stops.")
+    stop_every_weeks: int = Field(
+        FEWEST_WEEKS, ge=FEWEST_WEEKS, le=MOST_WEEKS, description="Weeks between required stops."
+    )
 
 
-class Template(Section):
+class TemplateSettings(Section):
     """One workspace template."""
 
     name: TemplateName = Field(description="Name in Coder.")
@@ -95,13 +105,15 @@ class Template(Section):
     description: str = Field(
         "", max_length=DESCRIPTION_LENGTH, description="One line that people see."
     )
-    icon: str = Field("/icon/claude.svg", description="Path or URL of its icon.")
+    icon: str = Field(ICON, description="Path or URL of its icon.")
     firewall: TemplateFirewall | None = Field(None, description="None: no firewall.")
     policy: PolicySettings | None = Field(None, description="In place of the stack's policy.")
     gitlab: ExternalAuthId | None = Field(
         None, description="Id of its external login; the first if unset."
     )
-    git_credentials: bool = Field(True, description="Its agents get their owner's GitLab token.")
+    git_credentials: bool = Field(
+        GIT_CREDENTIALS, description="Its agents get their owner's GitLab token."
+    )
     agents_allowed: AgentsAllowed | None = Field(
         None,
         description="Coder's own agents may use it; isolated: from a pod of their own, which "
@@ -113,7 +125,7 @@ class Template(Section):
     agent_env: AgentVariables = Field(
         default_factory=no_map, description="Variables besides the stack's."
     )
-    access: Access | None = Field(
+    access: TemplateAccess | None = Field(
         None, description="None: everyone in the organization may use it. Licensed."
     )
     lifetime: Lifetime = Field(
@@ -122,8 +134,8 @@ class Template(Section):
     require_active_version: bool = Field(
         False, description="Workspaces start on the active version only."
     )
-    max_port_share_level: Literal["owner", "authenticated", "organization", "public"] | None = (
-        Field(None, description="How widely an owner may share a port; Coder's own if unset.")
+    max_port_share_level: PortShareLevel | None = Field(
+        None, description="How widely an owner may share a port; Coder's own if unset."
     )
     deprecation_message: str = Field(
         "", description="Shown to people; with one, nobody can make new workspaces."

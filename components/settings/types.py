@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import (
-    AfterValidator,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -17,31 +15,31 @@ from pydantic import (
 
 from components import coder_agents, releases, syntax
 from components.agent_env import AgentEnv
-from components.alerts.names import NAMES as ALERTS
+from components.alerts import names as alerts
 from components.boundary import NAMES, Rule, RuleError
+from components.checked import CheckedBy
 from components.dashboards.log_fields import StreamLabel
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.errors import ArgsError
 from components.labels import label_problem
-from components.observability.loki import tenant_problem
+from components.observability.database import is_database_host
+from components.observability.loki import is_selectable, tenant_problem
 
 T = TypeVar("T")
 
-_ALERT_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MOST_HOURS: Final = 2_500_000
-_MOST_MINUTES: Final = 43_200
 
 
-def _is(check: Callable[[str], bool], right: str) -> AfterValidator:
+def _is(check: Callable[[str], bool], right: str) -> CheckedBy:
     def validate(value: str) -> str:
         if not check(value):
             raise ValueError(right)
         return value
 
-    return AfterValidator(validate)
+    return CheckedBy(validate)
 
 
-def _one_of(names: Sequence[str], what: str) -> AfterValidator:
+def _one_of(names: Sequence[str], what: str) -> CheckedBy:
     return _is(names.__contains__, f"unknown {what}; there are {', '.join(names)}")
 
 
@@ -71,10 +69,6 @@ def _rule(value: str) -> str:
     return value
 
 
-def _alert_label(value: str) -> bool:
-    return _ALERT_LABEL.match(value) is not None and value not in {"severity", "alertname"}
-
-
 def _kubernetes_labels(value: dict[str, str]) -> dict[str, str]:
     if problem := label_problem(value):
         raise ValueError(problem)
@@ -87,11 +81,6 @@ def _agent_variables(value: dict[str, str]) -> dict[str, str]:
     except ArgsError as error:
         raise ValueError("; ".join(error.problems)) from None
     return value
-
-
-def _quotable(value: str) -> bool:
-    # Grafana takes a dollar for the beginning of a variable.
-    return value.isprintable() and value != "" and not any(each in value for each in "`$")
 
 
 def _hours(value: float) -> float:
@@ -111,10 +100,6 @@ def _agents_allowed(
     return found
 
 
-def _database_host(value: str) -> bool:
-    return ":" in value and syntax.is_host(value)
-
-
 def no_duplicates(values: list[T]) -> list[T]:
     """Refuse a list that names something twice."""
     seen: list[T] = []
@@ -125,10 +110,10 @@ def no_duplicates(values: list[T]) -> list[T]:
     return values
 
 
-NoDuplicates: Final = AfterValidator(no_duplicates)
-Url = Annotated[str, AfterValidator(_url)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Tenant = Annotated[str, AfterValidator(_tenant)]
+NoDuplicates: Final = CheckedBy(no_duplicates)
+Url = Annotated[str, CheckedBy(_url)]
+Endpoint = Annotated[str, CheckedBy(_endpoint)]
+Tenant = Annotated[str, CheckedBy(_tenant)]
 KubernetesName = Annotated[
     str, _is(syntax.is_label, "must be a Kubernetes name: up to 63 of a-z, 0-9 and - inside")
 ]
@@ -170,7 +155,7 @@ Host = Annotated[
 DatabaseHost = Annotated[
     str,
     _is(
-        _database_host,
+        is_database_host,
         f"must be host:port such as coder-db-rw.coder.svc:5432, port up to {syntax.LAST_PORT}",
     ),
 ]
@@ -192,7 +177,7 @@ KubernetesProviderRelease = Annotated[
 BoundaryRelease = Annotated[
     str, _is(releases.is_boundary, "must be a release such as v0.9.0, or latest")
 ]
-RuleText = Annotated[str, AfterValidator(_rule)]
+RuleText = Annotated[str, CheckedBy(_rule)]
 GroupName = Annotated[str, _one_of(NAMES, "group")]
 DashboardUid = Annotated[
     str,
@@ -200,15 +185,8 @@ DashboardUid = Annotated[
     # For editors; the validator's message names what there is.
     WithJsonSchema({"type": "string", "enum": list(DASHBOARDS)}),
 ]
-AlertName = Annotated[str, _one_of(ALERTS, "alert")]
-AlertLabel = Annotated[
-    str,
-    _is(
-        _alert_label,
-        "must be letters, digits and _, not beginning with a digit, and not severity or "
-        "alertname, which are the alerts' own",
-    ),
-]
+AlertName = Annotated[str, _one_of(alerts.NAMES, "alert")]
+AlertLabel = Annotated[str, _is(alerts.is_label, alerts.LABEL)]
 GrafanaFolder = Annotated[str, _is(syntax.is_folder, syntax.FOLDER)]
 GrafanaUid = Annotated[
     str,
@@ -228,13 +206,10 @@ LokiLabel = Annotated[
     ),
 ]
 LokiValue = Annotated[
-    str, _is(_quotable, "must hold no backtick, no $ and no line end, nor nothing")
+    str, _is(is_selectable, "must hold no backtick, no $ and no line end, nor nothing")
 ]
-KubernetesLabels = Annotated[dict[str, str], AfterValidator(_kubernetes_labels)]
+KubernetesLabels = Annotated[dict[str, str], CheckedBy(_kubernetes_labels)]
 AgentsAllowed = Annotated[coder_agents.AgentsAllowed, WrapValidator(_agents_allowed)]
-AgentVariables = Annotated[dict[str, str], AfterValidator(_agent_variables)]
-Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
-Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), AfterValidator(_hours)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+AgentVariables = Annotated[dict[str, str], CheckedBy(_agent_variables)]
+Hours = Annotated[float, Field(ge=0, le=_MOST_HOURS, allow_inf_nan=False), CheckedBy(_hours)]
 GroupOfPeople = Annotated[str, Field(min_length=1)]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]

@@ -1,5 +1,6 @@
 """The section `workspaces`: what all templates of the stack share."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,6 +30,13 @@ from components.settings.types import (
     NoDuplicates,
     Release,
 )
+from components.workspace_template.values import (
+    IMAGE,
+    NAMESPACE,
+    SizeChoice,
+    Sizes,
+    default_problem,
+)
 
 
 class Choice(Section):
@@ -39,17 +47,24 @@ class Choice(Section):
     )
     default: int = Field(gt=0, description="What is chosen if the owner does not.")
 
+    @classmethod
+    def of(cls, choice: SizeChoice) -> "Choice":
+        """Return the section that says what a template offers where a stack says nothing."""
+        return cls.model_construct(options=list(choice.options), default=choice.default)
+
 
 class Resources(Section):
     """Sizes of a workspace."""
 
-    cpu: Choice = Field(Choice.model_construct(options=[2, 4, 8], default=4), description="Cores.")
-    memory: Choice = Field(
-        Choice.model_construct(options=[4, 8, 16], default=8), description="Memory in GiB."
-    )
-    disk: Choice = Field(
-        Choice.model_construct(options=[10, 20, 50], default=20), description="Home in GiB."
-    )
+    cpu: Choice = Field(Choice.of(Sizes.cpu), description="Cores.")
+    memory: Choice = Field(Choice.of(Sizes.memory), description="Memory in GiB.")
+    disk: Choice = Field(Choice.of(Sizes.disk_size), description="Home in GiB.")
+
+    def default_problems(self) -> Iterator[tuple[str, int, str]]:
+        """Yield key, value and fault of what is chosen if the owner does not."""
+        for name, choice in (("cpu", self.cpu), ("memory", self.memory), ("disk", self.disk)):
+            if problem := default_problem(choice.options, choice.default):
+                yield f"{name}.default", choice.default, problem
 
 
 class Modules(Section):
@@ -82,13 +97,11 @@ class Providers(Section):
     )
 
 
-class Workspaces(Section):
+class WorkspacesSettings(Section):
     """What all templates of the stack share."""
 
-    namespace: KubernetesName = Field("coder-workspaces", description="Namespace of workspaces.")
-    image: Image = Field(
-        "codercom/enterprise-base:ubuntu-noble-20260601", description="Image of a workspace."
-    )
+    namespace: KubernetesName = Field(NAMESPACE, description="Namespace of workspaces.")
+    image: Image = Field(IMAGE, description="Image of a workspace.")
     use_kubeconfig: bool = Field(
         False, description="The provisioner uses its own kubeconfig, not its service account."
     )

@@ -5,16 +5,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import Final, get_args
 
 import pulumi
 
 from components import syntax
 from components.agent_env import JAIL_TYPES, AgentEnv
 from components.claude_code import ClaudePolicy, tasks_problem
+from components.coder.variables import GITLAB_ID
 from components.coder_agents import ISOLATED, AgentsAllowed, allowed
 from components.errors import ArgsError, refuse
 from components.programs import Program
+from components.workspace_template.values import (
+    FEWEST_WEEKS,
+    GIT_CREDENTIALS,
+    ICON,
+    MOST_WEEKS,
+    PortShareLevel,
+    Role,
+    Sizes,
+    Weekday,
+    dormancy_problem,
+    size_problems,
+)
 from components.workspace_template.wiring import (
     Firewall,
     ModuleVersions,
@@ -24,35 +37,7 @@ from components.workspace_template.wiring import (
     wiring_problems,
 )
 
-PortShareLevel = Literal["owner", "authenticated", "organization", "public"]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-Role = Literal["admin", "use"]
-
-_PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _STACK_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-
-
-@dataclass(frozen=True)
-class SizeChoice:
-    """The sizes that an owner can choose from.
-
-    Args:
-        options: whole numbers above zero, in the order in which they are offered.
-        default: the one chosen at first.
-    """
-
-    options: tuple[int, ...]
-    default: int
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes of a workspace: cores, GB of memory, GB of home disk."""
-
-    cpu: SizeChoice = SizeChoice((2, 4, 8), 4)
-    memory: SizeChoice = SizeChoice((4, 8, 16), 8)
-    disk_size: SizeChoice = SizeChoice((10, 20, 50), 20)
 
 
 @dataclass(frozen=True)
@@ -75,7 +60,7 @@ class AutoStop:
     """Days on which every workspace is stopped in its owner's quiet hours, each `weeks` weeks."""
 
     days: tuple[Weekday, ...]
-    weeks: int = 1
+    weeks: int = FEWEST_WEEKS
 
 
 @dataclass(frozen=True)
@@ -156,11 +141,11 @@ class WorkspaceTemplateArgs:
     firewall: Firewall | None
     display_name: str = ""
     description: str = ""
-    icon: pulumi.Input[str] = "/icon/claude.svg"
+    icon: pulumi.Input[str] = ICON
     use_kubeconfig: bool = False
-    gitlab_external_auth_id: str = "gitlab"
-    sizes: Sizes = Sizes()
-    git_credentials: bool = True
+    gitlab_external_auth_id: str = GITLAB_ID
+    sizes: Sizes = field(default_factory=Sizes)
+    git_credentials: bool = GIT_CREDENTIALS
     tasks: bool = False
     claude_policy: ClaudePolicy | None = None
     claude_program: Program | None = None
@@ -220,10 +205,10 @@ class WorkspaceTemplateArgs:
             found.append(f"image {self.image!r} is no image reference such as HOST/NAME:TAG")
         if not syntax.is_external_auth_id(self.gitlab_external_auth_id):
             found.append(f"external auth id {self.gitlab_external_auth_id!r} is no id of coderd")
-        if self.max_port_share_level not in (None, *_PORT_SHARE_LEVELS):
+        if self.max_port_share_level not in (None, *get_args(PortShareLevel)):
             found.append(
                 f"port share level {self.max_port_share_level!r} is not one of "
-                + ", ".join(_PORT_SHARE_LEVELS)
+                + ", ".join(get_args(PortShareLevel))
             )
         if self.agents_allowed not in (None, True, False, ISOLATED):
             found.append(f"agents_allowed {self.agents_allowed!r} is not True, False or {ISOLATED}")
@@ -233,7 +218,7 @@ class WorkspaceTemplateArgs:
         found += wiring_problems(
             self.module_versions, self.firewall, self.claude_program, tasks=self.tasks
         )
-        found += _size_problems(self.sizes)
+        found += size_problems(self.sizes)
         found += version_problems(self.module_versions, self.provider_versions)
         found += _access_problems(self.access or ())
         found += _schedule_problems(self.schedule)
@@ -261,19 +246,6 @@ def _agent_env_problems(args: WorkspaceTemplateArgs) -> Sequence[str]:
     return ()
 
 
-def _size_problems(sizes: Sizes) -> list[str]:
-    found = []
-    for what in ("cpu", "memory", "disk_size"):
-        choice: SizeChoice = getattr(sizes, what)
-        if not choice.options or any(option < 1 for option in choice.options):
-            found.append(f"{what} options {choice.options} are not whole numbers above zero")
-        if len(set(choice.options)) < len(choice.options):
-            found.append(f"{what} options {choice.options} name a size twice")
-        if choice.default not in choice.options:
-            found.append(f"{what} default {choice.default} is not among {choice.options}")
-    return found
-
-
 def _access_problems(access: Sequence[GroupAccess]) -> list[str]:
     found = []
     names = [entry.group_id for entry in access]
@@ -284,7 +256,7 @@ def _access_problems(access: Sequence[GroupAccess]) -> list[str]:
     found += [
         f"role {entry.role!r} of group {entry.group_id!r} is neither admin nor use"
         for entry in access
-        if entry.role not in ("admin", "use")
+        if entry.role not in get_args(Role)
     ]
     return found
 
@@ -301,15 +273,18 @@ def _schedule_problems(schedule: Schedule) -> list[str]:
         span: timedelta | None = getattr(schedule, what)
         if span is not None and (span < timedelta() or span % timedelta(milliseconds=1)):
             found.append(f"{what} {span} is not a whole number of milliseconds, zero or more")
-    if schedule.delete_dormant_after and not schedule.dormant_after:
-        found.append("delete_dormant_after needs dormant_after: no workspace becomes dormant")
+    if problem := dormancy_problem(schedule.dormant_after, schedule.delete_dormant_after):
+        found.append(f"delete_dormant_after needs dormant_after: {problem}")
     if schedule.auto_stop:
         found += _day_problems("auto_stop", schedule.auto_stop.days)
-        if not 1 <= schedule.auto_stop.weeks <= 16:
-            found.append(f"auto_stop weeks {schedule.auto_stop.weeks} is not from 1 to 16")
+        weeks = schedule.auto_stop.weeks
+        if not FEWEST_WEEKS <= weeks <= MOST_WEEKS:
+            found.append(f"auto_stop weeks {weeks} is not from {FEWEST_WEEKS} to {MOST_WEEKS}")
     found += _day_problems("auto_start_days", schedule.auto_start_days or ())
     return found
 
 
 def _day_problems(what: str, days: Sequence[str]) -> list[str]:
-    return [f"{what}: {day!r} is no day of the week" for day in days if day not in _WEEKDAYS]
+    return [
+        f"{what}: {day!r} is no day of the week" for day in days if day not in get_args(Weekday)
+    ]

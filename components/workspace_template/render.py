@@ -107,22 +107,22 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         files["managed-settings.json"] = args.claude_policy.to_json().encode()
     if overridden := _versions(args):
         files["versions_override.tf.json"] = _json(overridden)
+    firewall = args.firewall
     variables = {
-        "firewall": _bool(args.firewall is not None),
+        "firewall": _bool(firewall is not None),
         "git_credentials": _bool(args.git_credentials),
         "gitlab_external_auth_id": args.gitlab_external_auth_id,
         "namespace": args.namespace,
+        "no_user_namespace": _bool(firewall is not None and firewall.no_user_namespace),
+        "seccomp_unconfined": _bool(firewall is not None and firewall.seccomp_unconfined),
         "use_kubeconfig": _bool(args.use_kubeconfig),
         "workspace_image": args.image,
     }
-    if args.firewall is not None:
-        files["boundary.yaml"] = args.firewall.config.encode()
-        variables["boundary_version"] = releases.boundary_tag(args.firewall.boundary_version)
-        variables["jail_type"] = args.firewall.jail_type
-        variables |= _program("boundary", args.firewall.program)
-        for name in ("no_user_namespace", "seccomp_unconfined"):
-            if getattr(args.firewall, name):
-                variables[name] = "true"
+    if firewall is not None:
+        files["boundary.yaml"] = firewall.config.encode()
+        variables["boundary_version"] = releases.boundary_tag(firewall.boundary_version)
+        variables["jail_type"] = firewall.jail_type
+        variables |= _program("boundary", firewall.program)
     variables |= _program("claude", args.claude_program)
     files = dict(sorted(files.items()))
     variables = dict(sorted(variables.items()))

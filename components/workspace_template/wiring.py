@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from components import releases
 from components.agent_env import JAIL_TYPES
-from components.boundary.config import unread_keys
+from components.boundary.config import JAIL_TYPE, JailType, unread_keys
 from components.programs import Program, program_problem, wiring_problem
-
-JailType = Literal["landjail", "nsjail"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Firewall:
     """
 
     config: str
-    jail_type: JailType = "landjail"
+    jail_type: JailType = JAIL_TYPE
     policy: Sequence[Mapping[str, str]] = ()
     boundary_version: str = releases.BOUNDARY
     program: Program | None = None

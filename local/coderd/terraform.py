@@ -149,7 +149,8 @@ def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> TemplatePlan:
     _check_values(module, variables, values)
     if module.errors:
         return TemplatePlan(errors=tuple(module.errors))
-    missing = tuple(item.name for item in variables if item.required and item.name not in values)
+    # An empty value is none (coderd/provisionerdserver, UpdateJob).
+    missing = tuple(item.name for item in variables if item.required and not values.get(item.name))
     return TemplatePlan(
         missing=missing,
         variables=variables,
@@ -322,7 +323,7 @@ def _variable(name: str, body: Mapping[str, Any]) -> Variable:
     return Variable(
         name=name,
         type=re.sub(r"^\$\{|\}$", "", kind) if isinstance(kind, str) else "string",
-        required="default" not in body,
+        required=default is None,  # `null` is none (provisioner/terraform, parse.go)
         default=_literal(default, {}),
         description=_literal(body.get("description"), {}) or "",
         sensitive=body.get("sensitive") is True,

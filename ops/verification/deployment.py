@@ -69,7 +69,7 @@ class Job(_Answer):
         return f"{self.status}: {error}" if error else self.status
 
 
-class Template(_Answer):
+class DeployedTemplate(_Answer):
     """A template; `agents_allowed` is None before Coder 2.37."""
 
     id: str

@@ -11,7 +11,7 @@ from typing import Any, Final
 from components.alerts.component import AlertsArgs
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.tables import GRANTED_TABLES
-from components.grafana_role import ROLE
+from components.observability.grafana_defaults import ROLE
 from ops.verification.clients.errors import NotFoundError
 from ops.verification.clients.grafana import Frame, Grafana, QueryResult
 from ops.verification.clients.prometheus import Prometheus, Rule

@@ -12,11 +12,11 @@ from components.coder.lookup import UnknownOrganizationError
 from components.coder_agents import is_chat_agent
 from ops.verification.catalogue import of
 from ops.verification.deployment import (
+    DeployedTemplate,
     Deployment,
     ExternalAuth,
     Made,
     Task,
-    Template,
     User,
     Users,
     Version,
@@ -136,7 +136,9 @@ class Visit:
     def _template(self) -> str:
         organization = organization_of(self.deployment, self.target.organization)
         path = f"/api/v2/organizations/{organization}/templates"
-        by_name = {each.name: each for each in self.deployment.get(tuple[Template, ...], path)}
+        by_name = {
+            each.name: each for each in self.deployment.get(tuple[DeployedTemplate, ...], path)
+        }
         if self.target.template not in by_name:
             names = ", ".join(sorted(by_name)) or "none"
             raise Failed(

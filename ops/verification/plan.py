@@ -10,7 +10,7 @@ from components.boundary import Contract, Policy
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
-from components.settings.templates import Template
+from components.settings.templates import TemplateSettings
 
 
 class PlanError(Exception):
@@ -112,7 +112,7 @@ def mcp_servers(
 
 
 def _target(
-    settings: Settings, template: Template, parameters: Mapping[str, str], minutes: float
+    settings: Settings, template: TemplateSettings, parameters: Mapping[str, str], minutes: float
 ) -> Target:
     return Target(
         subject=template.name,
@@ -133,14 +133,14 @@ def _name() -> str:
     return f"verify-{secrets.token_hex(4)}"
 
 
-def _firewall(settings: Settings, template: Template) -> Firewall | None:
+def _firewall(settings: Settings, template: TemplateSettings) -> Firewall | None:
     walls, policy = settings.firewall_of(template), settings.policy_of(template)
     if walls is None or policy is None:
         return None
     return Firewall(walls.jail, policy, settings.policy_settings_of(template).contract)
 
 
-def chosen(templates: Sequence[Template], only: Sequence[str]) -> list[Template]:
+def chosen(templates: Sequence[TemplateSettings], only: Sequence[str]) -> list[TemplateSettings]:
     """Return the templates of these names, or all if there is none; raises PlanError."""
     by_name = {template.name: template for template in templates}
     for name in only:

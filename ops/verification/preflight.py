@@ -16,12 +16,11 @@ from components.coder.api import verification
 from components.coder_agents import ISOLATED
 from components.kubeconfig import ClusterError
 from components.settings.model import Settings
-from components.settings.templates import Template
+from components.settings.templates import TemplateSettings
 from components.syntax import is_floating_image, is_image
 from ops.verification import isolation
 from ops.verification.cluster import Cluster, Daemon
-from ops.verification.deployment import BuildInfo, Deployment, User
-from ops.verification.deployment import Template as DeployedTemplate
+from ops.verification.deployment import BuildInfo, DeployedTemplate, Deployment, User
 from ops.verification.model import Failed, NotChecked, note
 from ops.verification.path import organization_of
 from ops.verification.run import Run
@@ -71,7 +70,7 @@ class Preflight:
     run: Run
     deployment: Deployment
     settings: Settings
-    templates: Sequence[Template]
+    templates: Sequence[TemplateSettings]
     cluster: Cluster
     transport: httpx.BaseTransport | None = None
 
@@ -96,11 +95,11 @@ class Preflight:
         return answers
 
     @property
-    def _confined(self) -> list[Template]:
+    def _confined(self) -> list[TemplateSettings]:
         return [each for each in self.templates if self.settings.firewall_of(each) is not None]
 
     @property
-    def _watched(self) -> list[Template]:
+    def _watched(self) -> list[TemplateSettings]:
         confined = self._confined
         return [
             each for each in self.templates if each in confined or each.lets_agents_in == ISOLATED
@@ -139,7 +138,7 @@ class Preflight:
         without = f"; it may not {', '.join(lacking)}" if lacking else ""
         return f"it may {', '.join(name for name in _RIGHTS if name not in lacking)}{without}"
 
-    def _agents(self, template: Template) -> str:
+    def _agents(self, template: TemplateSettings) -> str:
         organization = organization_of(self.deployment, self.settings.coder.organization)
         path = f"/api/v2/organizations/{organization}/templates"
         by_name = {t.name: t for t in self.deployment.get(tuple[DeployedTemplate, ...], path)}

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from components.settings.model import Settings
-from components.settings.templates import Template
+from components.settings.templates import TemplateSettings
 from ops import git
-from ops.verification.deployment import BuildInfo, Deployment, User, Version
-from ops.verification.deployment import Template as DeployedTemplate
+from ops.verification.deployment import BuildInfo, DeployedTemplate, Deployment, User, Version
 from ops.verification.evidence import Evidence
 from ops.verification.path import organization_of
 from ops.verification.run import Run
@@ -37,7 +36,9 @@ def policy_of(archive: bytes) -> bytes | None:
     return None
 
 
-def versions(deployment: Deployment, settings: Settings, templates: Sequence[Template]) -> Versions:
+def versions(
+    deployment: Deployment, settings: Settings, templates: Sequence[TemplateSettings]
+) -> Versions:
     """Return the active version of each template: its name, id and the digest of its policy.
 
     Raises:
@@ -65,7 +66,7 @@ def evidence(
     deployment: Deployment,
     stack: str,
     settings: Settings,
-    templates: Sequence[Template],
+    templates: Sequence[TemplateSettings],
     *,
     root: Path,
     times: tuple[str, str],

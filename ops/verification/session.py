@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from components.settings.model import Settings
-from components.settings.templates import Template
+from components.settings.templates import TemplateSettings
 from ops.verification import audit, catalogue, observability, path
 from ops.verification.audit import Audit, Seen
 from ops.verification.cluster import Cluster
@@ -44,7 +44,7 @@ class Context:
 
     settings: Settings
     deployment: Deployment
-    templates: Sequence[Template]
+    templates: Sequence[TemplateSettings]
     targets: Sequence[Target]
     servers: Sequence[Server]
     services: Services

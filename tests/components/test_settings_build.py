@@ -26,7 +26,7 @@ from components.network.manifests import network_policies
 from components.settings.load import load
 from components.settings.model import Settings
 from components.settings.problems import SettingsError
-from components.workspace_template import render
+from components.workspace_template.render import render
 from program import declare, plan
 from tests.components.recording import Recorder, record
 

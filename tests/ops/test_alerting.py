@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from components.alerts.component import AlertsArgs
-from components.alerts.model import Thresholds
+from components.alerts.thresholds import Thresholds
 from ops import report
 from ops.alerting import AlertChange, alert_changes
 from ops.assessment import StackPreview

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from components.workspace_template import ModuleVersions, WorkspaceTemplateArgs, render
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.render import render
+from components.workspace_template.wiring import ModuleVersions
 from ops.template_changes import Registered, wiring_lines
 
 

@@ -167,7 +167,7 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
         program["packages"] = packages
         (project / "Pulumi.yaml").write_text(yaml.safe_dump(program, sort_keys=False))
         refused = pulumi("preview", status=1)
-        assert "cpu default 3 is not among (2, 4)" in refused
+        assert "cpu default 3 must be one of the options 2, 4" in refused
         assert "Traceback" not in refused
     finally:
         pulumi("destroy", "--yes")

@@ -8,12 +8,8 @@ import pytest
 
 from components.coder.lookup import Known
 from components.settings.load import load
-from components.workspace_template import (
-    GroupAccess,
-    ModuleVersions,
-    ProviderVersions,
-    WorkspaceTemplateArgs,
-)
+from components.workspace_template.args import GroupAccess, WorkspaceTemplateArgs
+from components.workspace_template.wiring import ModuleVersions, ProviderVersions
 from program import plan
 
 

@@ -1,69 +1,61 @@
-# Every value comes from the stack, as a template variable of the version. The defaults are those
-# of `coder templates push` by hand.
+# Every value comes from the stack, as a template variable of the version, and no default stands
+# here: one that may be empty is not needed by every template.
 
 variable "use_kubeconfig" {
   type        = bool
   description = "Use the provisioner's ~/.kube/config. Leave false if the provisioner runs in the cluster of the workspaces."
-  default     = false
 }
 
 variable "namespace" {
   type        = string
   description = "The Kubernetes namespace of the workspaces. It must exist."
-  default     = "coder-workspaces"
 }
 
 variable "workspace_image" {
   type        = string
   description = "The container image of a workspace."
-  default     = "codercom/enterprise-base:ubuntu-noble-20260601"
 }
 
 variable "gitlab_external_auth_id" {
   type        = string
   description = "The id of GitLab among coderd's external authentication providers."
-  default     = "gitlab"
 }
 
 variable "firewall" {
   type        = bool
   description = "Run Claude Code inside Coder Boundary."
-  default     = true
 }
 
 variable "jail_type" {
   type        = string
-  description = "How Boundary confines a process: landjail (Landlock, no capability) or nsjail (network namespace, NET_ADMIN)."
-  default     = "landjail"
+  description = "How Boundary confines a process: landjail (Landlock, no capability) or nsjail (network namespace, NET_ADMIN); empty without the firewall."
+  default     = ""
 
   validation {
-    condition     = contains(["landjail", "nsjail"], var.jail_type)
-    error_message = "jail_type must be landjail or nsjail."
+    condition     = contains(["", "landjail", "nsjail"], var.jail_type)
+    error_message = "jail_type must be landjail, nsjail, or empty without the firewall."
   }
 }
 
 variable "no_user_namespace" {
   type        = bool
   description = "nsjail makes no user namespace, for nodes that allow none; the container gets SYS_ADMIN."
-  default     = false
 }
 
 variable "seccomp_unconfined" {
   type        = bool
   description = "The container has no seccomp profile, as nsjail needs on Bottlerocket."
-  default     = false
 }
 
 variable "git_credentials" {
   type        = bool
   description = "The agent's key may ask Coder for the owner's GitLab token and private ssh key."
-  default     = true
 }
 
 variable "boundary_version" {
   type        = string
-  description = "The release of the standalone boundary binary; latest is whatever is newest at a start."
-  default     = "v0.9.0"
+  description = "The release of the standalone boundary binary; latest is whatever is newest at a start; empty without the firewall."
+  default     = ""
 }
 
 variable "boundary_path" {

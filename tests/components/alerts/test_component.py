@@ -5,7 +5,7 @@ import yaml
 
 from components.alerts.catalogue import CATALOGUE
 from components.alerts.component import Alerts, AlertsArgs
-from components.alerts.model import Thresholds
+from components.alerts.thresholds import Thresholds
 from tests.components.recording import record
 
 
@@ -63,11 +63,26 @@ def test_a_stack_may_choose_its_alerts():
     [
         ({"alerts": ("AuditSilent",)}, "'AuditSilent' is no alert; there are BoundaryAuditSilent"),
         ({"alerts": ("BoundaryDenySpike",) * 2}, "each alert may be named once"),
-        ({"labels": {"severity": "page"}}, "severity and alertname are the alerts' own"),
-        ({"thresholds": Thresholds(loss_minutes=0)}, "loss_minutes is 0; it must be 1 or more"),
-        ({"thresholds": Thresholds(dropped_batches=-1)}, "dropped_batches is -1; it must be 0"),
-        ({"thresholds": Thresholds(deny_share=30)}, "deny_share is 30; it must be between 0 and 1"),
-        ({"thresholds": Thresholds(deny_growth=0.5)}, "deny_growth is 0.5; it must be 1 or more"),
+        ({"labels": {"severity": "page"}}, "label 'severity' must be letters, digits and _"),
+        ({"labels": {"9": "page"}}, "label '9' must be letters, digits and _"),
+        (
+            {"thresholds": Thresholds(loss_minutes=0)},
+            "loss_minutes is 0; it must be greater than or equal to 1",
+        ),
+        (
+            {"thresholds": Thresholds(deny_minutes=43_201)},
+            "43201; it must be less than or equal to",
+        ),
+        ({"thresholds": Thresholds(deny_requests=0.5)}, "0.5; it must be a valid integer"),
+        (
+            {"thresholds": Thresholds(dropped_batches=-1)},
+            "-1; it must be greater than or equal to 0",
+        ),
+        ({"thresholds": Thresholds(deny_share=30)}, "deny_share is 30; it must be less than 1"),
+        (
+            {"thresholds": Thresholds(deny_growth=0.5)},
+            "deny_growth is 0.5; it must be greater than or equal",
+        ),
         ({"folder": "AI/Gov"}, "folder 'AI/Gov' must be the title of one folder"),
     ],
 )

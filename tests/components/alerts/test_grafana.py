@@ -9,7 +9,7 @@ import pytest
 
 from components.alerts import grafana as provisioned
 from components.alerts.component import GROUP, AlertsArgs
-from components.alerts.model import Thresholds
+from components.alerts.thresholds import Thresholds
 from components.dashboards.context import DashboardContext
 from components.dashboards.metrics import Metrics
 from tests.components.dashboards import (

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from components.alerts.component import AlertsArgs
-from components.alerts.model import Thresholds
+from components.alerts.thresholds import Thresholds
 from components.dashboards.metrics import Metric, Metrics
 from tests.components.dashboards import series, series_deployment
 from tests.components.dashboards.grafana import View

@@ -9,7 +9,7 @@ import yaml
 
 from components.alerts.catalogue import CATALOGUE
 from components.alerts.component import AlertsArgs
-from components.alerts.model import Thresholds
+from components.alerts.thresholds import Thresholds
 from components.settings.load import load
 from components.settings.model import Settings
 from program import plan

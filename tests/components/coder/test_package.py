@@ -33,7 +33,7 @@ from program import plan
 from components.coder import package
 from components.coder.lookup import Known
 from components.settings.load import load
-from components.workspace_template import WorkspaceTemplate
+from components.workspace_template.component import WorkspaceTemplate
 from tests.components.recording import record
 
 stack = load("dev", json.loads(sys.argv[1]))

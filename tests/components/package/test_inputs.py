@@ -13,14 +13,9 @@ from components.dashboards.log_fields import StreamLabel
 from components.errors import ArgsError
 from components.mcp_server import McpServerArgs
 from components.package.inputs import build
-from components.workspace_template import (
-    AutoStop,
-    ModuleVersions,
-    Schedule,
-    SizeChoice,
-    Sizes,
-    WorkspaceTemplateArgs,
-)
+from components.workspace_template.args import AutoStop, Schedule, WorkspaceTemplateArgs
+from components.workspace_template.values import SizeChoice, Sizes
+from components.workspace_template.wiring import ModuleVersions
 
 TEMPLATE = {"name": "a", "namespace": "b", "image": "registry.example.com/c:1"}
 
@@ -102,7 +97,7 @@ def test_what_is_wrong_with_a_template_is_told(given: dict[str, Any], told: str)
 
 
 def test_a_template_goes_where_it_is_told() -> None:
-    from components.workspace_template import render
+    from components.workspace_template.render import render
 
     assert str(render(template(directory="out/x")).directory) == "out/x"
     assert str(render(template()).directory) == "build/templates/dev/a"

@@ -26,7 +26,7 @@ from components.package.mcp_server import McpServerInputs
 from components.package.observability import AlertsInputs, DashboardsInputs
 from components.package.serve import PackageProvider
 from components.package.workspace_template import WorkspaceTemplateInputs
-from components.workspace_template import WorkspaceTemplateArgs
+from components.workspace_template.args import WorkspaceTemplateArgs
 from ops.project import ROOT
 
 PAIRS = {

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.workspace_template import Firewall, ModuleVersions, WorkspaceTemplateArgs
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.wiring import Firewall, ModuleVersions
 from tests.components.workspace_template.planning import plan, terraform
 
 __all__ = ["plan", "template_args", "terraform"]

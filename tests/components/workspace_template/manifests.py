@@ -13,8 +13,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from components.workspace_template import render
-from components.workspace_template.render import SOURCE
+from components.workspace_template.render import SOURCE, render
 from tests.components.workspace_template.planning import BUILD, Make, Plan, Run
 
 KUBERNETES = SOURCE / "coder_agents_kubernetes.tf"

@@ -6,17 +6,14 @@ import pytest
 
 from components.errors import ArgsError
 from components.programs import Program
-from components.workspace_template import (
+from components.workspace_template.args import (
     AutoStop,
-    Firewall,
     GroupAccess,
-    ModuleVersions,
-    ProviderVersions,
     Schedule,
-    SizeChoice,
-    Sizes,
     WorkspaceTemplateArgs,
 )
+from components.workspace_template.values import SizeChoice, Sizes
+from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 
 IN_IMAGE = Program(path="/opt/boundary")
 Make = Callable[..., WorkspaceTemplateArgs]
@@ -55,7 +52,10 @@ Make = Callable[..., WorkspaceTemplateArgs]
         ({"sizes": Sizes(cpu=SizeChoice((0, 2), 2))}, "not whole numbers above zero"),
         ({"sizes": Sizes(cpu=SizeChoice((), 2))}, "cpu options"),
         ({"sizes": Sizes(memory=SizeChoice((4, 4), 4))}, "name a size twice"),
-        ({"sizes": Sizes(disk_size=SizeChoice((10, 20), 50))}, "disk_size default 50 is not among"),
+        (
+            {"sizes": Sizes(disk_size=SizeChoice((10, 20), 50))},
+            "disk_size default 50 must be one of the options",
+        ),
         ({"module_versions": ModuleVersions(claude_code="5.3.9")}, "5.4.0 or a later 5"),
         ({"module_versions": ModuleVersions(claude_code="6.0.0")}, "5.4.0 or a later 5"),
         ({"module_versions": ModuleVersions(claude_code="5.4.0")}, "module 5 has no Tasks"),

@@ -9,7 +9,8 @@ import pytest
 from components.agent_env import AgentEnv
 from components.coder_agents import is_chat_agent
 from components.network.args import AGENTS_LABELS, TEMPLATE_LABEL, WORKSPACE_LABELS
-from components.workspace_template import ModuleVersions, render
+from components.workspace_template.render import render
+from components.workspace_template.wiring import ModuleVersions
 from tests.components.workspace_template.manifests import (
     ISOLATED,
     KUBERNETES,

@@ -5,15 +5,15 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.workspace_template import (
+from components.workspace_template.args import (
     AutoStop,
-    Firewall,
     GroupAccess,
     Schedule,
-    WorkspaceTemplate,
     WorkspaceTemplateArgs,
-    render,
 )
+from components.workspace_template.component import WorkspaceTemplate
+from components.workspace_template.render import render
+from components.workspace_template.wiring import Firewall
 from tests.components.recording import Recorder, record
 
 Make = Callable[..., WorkspaceTemplateArgs]

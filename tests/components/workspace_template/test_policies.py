@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from components.claude_code import ClaudePolicy
-from components.workspace_template import Firewall, render
+from components.workspace_template.render import render
+from components.workspace_template.wiring import Firewall
 from tests.components.workspace_template.planning import (
     SESSION_TOKEN,
     Make,

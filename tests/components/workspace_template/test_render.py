@@ -11,16 +11,10 @@ import pytest
 
 from components.claude_code import ClaudePolicy
 from components.errors import ArgsError
-from components.workspace_template import (
-    Firewall,
-    ModuleVersions,
-    ProviderVersions,
-    SizeChoice,
-    Sizes,
-    WorkspaceTemplateArgs,
-    render,
-)
-from components.workspace_template.render import SOURCE
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.render import SOURCE, render
+from components.workspace_template.values import SizeChoice, Sizes
+from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 
 Make = Callable[..., WorkspaceTemplateArgs]
 BOUNDARY = {
@@ -55,6 +49,8 @@ def test_firewall_on(template_args: Make) -> None:
         "gitlab_external_auth_id": "gitlab",
         "jail_type": "landjail",
         "namespace": "coder-workspaces",
+        "no_user_namespace": "false",
+        "seccomp_unconfined": "false",
         "use_kubeconfig": "false",
         "workspace_image": "codercom/enterprise-base:ubuntu-noble-20260601",
     }

@@ -14,15 +14,9 @@ from typing import Any
 import hcl2
 import pytest
 
-from components.workspace_template import (
-    Firewall,
-    ModuleVersions,
-    ProviderVersions,
-    SizeChoice,
-    Sizes,
-    render,
-)
-from components.workspace_template.render import SOURCE
+from components.workspace_template.render import SOURCE, render
+from components.workspace_template.values import SizeChoice, Sizes
+from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 from tests.components.workspace_template.planning import (
     BUILD,
     MODULES,
@@ -89,8 +83,7 @@ def test_firewall_off(plan: Plan) -> None:
     assert (given["enable_boundary"], given["use_boundary_directly"]) == (False, False)
     assert given["pre_install_script"] is None
     assert resources(planned, "coder_script") == []
-    # Said by nobody, so the HCL's own; nothing installs it.
-    assert given["boundary_version"] == "v0.9.0"
+    assert given["boundary_version"] == ""  # nothing installs it
     assert given["enable_aibridge"] is True
     assert agent_env(planned) == {
         "LANG": "C.UTF-8",

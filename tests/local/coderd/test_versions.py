@@ -68,6 +68,9 @@ def test_missing_values_and_unknown_logins_fail_the_import(api: httpx.Client) ->
     missing = imported(api, {"main.tf": GOOD})["job"]
     assert (missing["status"], missing["error_code"]) == ("failed", "REQUIRED_TEMPLATE_VARIABLES")
     assert missing["error"].endswith("need values: image")
+    assert imported(api, {"main.tf": GOOD}, {"image": ""})["job"]["error"] == missing["error"]
+    null = GOOD.replace("type = string", "type = string\n  default = null")
+    assert imported(api, {"main.tf": null})["job"]["error"] == missing["error"]
     login = (
         'variable "id" {\n  default = "gitlub"\n}\ndata "coder_external_auth" "a" {\n  id = %s\n}'
     )

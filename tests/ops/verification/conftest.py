@@ -12,12 +12,9 @@ import pytest
 
 from components.boundary import Contract, Expectation, Policy, PolicyRule, Rule, render_config
 from components.coder.api import Coderd
-from components.workspace_template import (
-    Firewall,
-    ModuleVersions,
-    WorkspaceTemplateArgs,
-    render,
-)
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.render import render
+from components.workspace_template.wiring import Firewall, ModuleVersions
 from local.coderd import Coderd as LocalCoderd
 from ops.verification import plan
 
