@@ -25,10 +25,21 @@ MODULE_5_SINCE: Final[Number] = (2, 37, 0)
 """Coder from which on templates get module 5 unless the stack says otherwise."""
 AGENTS_SINCE: Final[Number] = (2, 37, 0)
 """Coder Agents, their MCP servers, and whether they may use a template."""
+FIREWALL_RECORDS_SINCE: Final[Number] = (2, 35, 0)
+"""The firewall's own records: boundary_logs, owners of sessions, an interception's session.
+
+Inferred: Coder merged them after 2.34 (2 June 2026) and mended them for 2.35 (7 July 2026); its
+documentation names no release.
+"""
 TASKS_UNTIL: Final[Number] = (2, 38, 0)
 """The first Coder without Tasks; 2.36 and 2.37 have them with CODER_ENABLE_AI_TASKS=true alone."""
 
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
+
+
+def words(release: Number) -> str:
+    """Return a release as people write it: 2.37.0."""
+    return ".".join(map(str, release))
 
 
 def is_release(text: str) -> bool:

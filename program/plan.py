@@ -33,6 +33,7 @@ from components.mcp_server import McpServerArgs, OAuth2Client
 from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
+from components.releases import Number
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
@@ -105,8 +106,8 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
             for server in settings.mcp_servers
         },
         data_sources=data_sources(settings),
-        grafana_role=grafana_role(settings),
-        dashboards=dashboards(settings),
+        grafana_role=grafana_role(settings, known.release),
+        dashboards=dashboards(settings, known.release),
         alerts=alerts(settings),
     )
 
@@ -231,8 +232,13 @@ def workspace_namespace(settings: Settings) -> WorkspaceNamespaceArgs | None:
     return None if section is None else section.args(surroundings(settings))
 
 
-def dashboards(settings: Settings) -> DashboardsArgs:
-    """Return the arguments of the dashboards."""
+def dashboards(settings: Settings, coder: Number | None = None) -> DashboardsArgs:
+    """Return the arguments of the dashboards.
+
+    Args:
+        settings: the stack's.
+        coder: the deployment's release; None if it is not known, or nobody asked.
+    """
     return _taken(
         DashboardsArgs,
         (settings.grafana,),
@@ -240,6 +246,7 @@ def dashboards(settings: Settings) -> DashboardsArgs:
         coder_deployment=settings.coder.deployment,
         coder_container=settings.coder.container,
         workspaces_namespace=settings.workspaces.namespace,
+        firewall_records=settings.grafana.has_firewall_records(coder),
     )
 
 
@@ -284,8 +291,11 @@ def data_sources(settings: Settings) -> DataSourcesArgs:
     )
 
 
-def grafana_role(settings: Settings) -> GrafanaRoleArgs | None:
-    """Return the arguments of the database role, None where something else makes it."""
+def grafana_role(settings: Settings, coder: Number | None = None) -> GrafanaRoleArgs | None:
+    """Return the arguments of the database role, None where something else makes it.
+
+    Arguments as for `dashboards`.
+    """
     role = settings.grafana.database_role
     if role.delivery == "none":
         return None
@@ -293,6 +303,7 @@ def grafana_role(settings: Settings) -> GrafanaRoleArgs | None:
     return GrafanaRoleArgs(
         namespace=settings.grafana.namespace,
         job=_taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
+        firewall_records=settings.grafana.has_firewall_records(coder),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.releases import AGENTS_SINCE, TASKS_UNTIL
+from components.releases import AGENTS_SINCE, TASKS_UNTIL, words
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
 from components.settings.templates import Template
@@ -76,11 +76,11 @@ class Entitlements:
             yield Problem(
                 "workspaces.tasks",
                 as_shown(True),
-                f"Coder has no Tasks from {_words(TASKS_UNTIL)} on, and {settings.coder.api} runs "
+                f"Coder has no Tasks from {words(TASKS_UNTIL)} on, and {settings.coder.api} runs "
                 f"{self.version}: remove it",
             )
         if self.release is not None and self.release < AGENTS_SINCE:
-            since = _words(AGENTS_SINCE)
+            since = words(AGENTS_SINCE)
             needs = f"needs Coder {since} or newer; {settings.coder.api} runs {self.version}"
             for index, server in enumerate(settings.mcp_servers):
                 yield Problem(f"mcpServers[{index}]", as_shown(server.slug), needs)
@@ -89,10 +89,6 @@ class Entitlements:
                 if template.agents_allowed:
                     shown = as_shown(template.agents_allowed)
                     yield Problem(f"templates[{index}].agentsAllowed", shown, needs)
-
-
-def _words(release: tuple[int, int, int]) -> str:
-    return ".".join(map(str, release))
 
 
 def _licensed(template: Template) -> Iterator[tuple[str, Any, str, str]]:

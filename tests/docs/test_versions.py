@@ -35,6 +35,7 @@ def test_what_coder_has_since_when() -> None:
         assert f"{words(first)} and newer" in table
     assert "`agentsAllowed`" in table[f"{words(releases.AGENTS_SINCE)} and newer"][0]
     assert "module 5" in table[f"{words(releases.MODULE_5_SINCE)} and newer"][0]
+    assert "records" in table[f"{words(releases.FIREWALL_RECORDS_SINCE)} and newer"][0]
     assert "no Tasks" in table[f"{words(releases.TASKS_UNTIL)} and newer"][0]
 
 
