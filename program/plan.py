@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pulumi
 
 from components import boundary
+from components.ai_gateway import AiGatewayPricesArgs, AiGatewayProviderArgs
 from components.alerts.component import RUNBOOK, AlertsArgs
 from components.alerts.model import Thresholds
 from components.coder import variables
@@ -49,6 +50,7 @@ from components.workspace_template import (
     Sizes,
     WorkspaceTemplateArgs,
 )
+from program import ai_gateway
 
 T = TypeVar("T")
 
@@ -64,6 +66,8 @@ class StackArgs:
         network_policy: what workspaces reach at all.
         templates: by name.
         mcp_servers: by slug.
+        ai_providers: providers of Coder's AI Gateway, by name.
+        ai_prices: what its models cost.
         data_sources: Grafana's data sources.
         grafana_role: the database role with which Grafana reads.
         dashboards: the dashboards.
@@ -76,6 +80,8 @@ class StackArgs:
     network_policy: WorkspaceNetworkPolicyArgs | None
     templates: Mapping[str, WorkspaceTemplateArgs]
     mcp_servers: Mapping[str, McpServerArgs]
+    ai_providers: Mapping[str, AiGatewayProviderArgs]
+    ai_prices: AiGatewayPricesArgs | None
     data_sources: DataSourcesArgs
     grafana_role: GrafanaRoleArgs | None
     dashboards: DashboardsArgs
@@ -105,6 +111,8 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
             server.slug: mcp_server(settings, server, known.organization_id)
             for server in settings.mcp_servers
         },
+        ai_providers=ai_gateway.providers(settings),
+        ai_prices=ai_gateway.prices(settings),
         data_sources=data_sources(settings),
         grafana_role=grafana_role(settings, known.release),
         dashboards=dashboards(settings, known.release),
