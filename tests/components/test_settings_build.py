@@ -250,6 +250,8 @@ def declared(stack: Settings, root: Path) -> Recorder:
     made = {
         "random:index/randomPassword:RandomPassword": {"result": "p"},
         "random:index/randomInteger:RandomInteger": {"result": 7},
+        # By its id a dashboard names a version.
+        "coderd:index/template:Template": {"versions": [{"id": "version-id"}]},
     }
     return record(program, made)[0]
 
