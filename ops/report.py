@@ -296,9 +296,8 @@ def _settings(changes: Iterable[Change]) -> list[str]:
 
 
 def _coderd(found: Coderd) -> list[str]:
-    restarts = ["- coderd **restarts**: its pods get the variables as they are then"]
     return [
-        *(restarts if found.restarts else ()),
+        *["- coderd **restarts**: its pods get the variables as they are then"] * found.restarts,
         *(
             f"- ⚠️ coderd reads Secret {_code(name)} only when it starts, and the stack does not "
             "restart it: **the chart has to roll out** after this, as by `kubectl rollout restart`"
