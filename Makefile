@@ -21,7 +21,8 @@ help:
 	@echo "make clean   end every process the local stack started and remove its state"
 
 # The environment is made anew when what it is made of changes.
-$(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py sdks/coderd/pyproject.toml)
+$(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py sdks/coderd/pyproject.toml) \
+		sdks/schema/coderd.json
 	@echo "installing the Python packages into $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt

@@ -8,6 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from components.ai_gateway import (
+        AiGatewayPrices,
+        AiGatewayPricesArgs,
+        AiGatewayProvider,
+        AiGatewayProviderArgs,
+        Bedrock,
+        ModelPrice,
+    )
     from components.alerts.component import Alerts, AlertsArgs
     from components.alerts.thresholds import Thresholds
     from components.boundary import ExtraRule, Policy, PolicyError, build_policy, render_config
@@ -47,6 +55,14 @@ VERSION: Final = "0.1.0"
 """Of the package, without the v of its tag."""
 
 _NAMES: Final = {
+    "components.ai_gateway": (
+        "AiGatewayPrices",
+        "AiGatewayPricesArgs",
+        "AiGatewayProvider",
+        "AiGatewayProviderArgs",
+        "Bedrock",
+        "ModelPrice",
+    ),
     "components.alerts.component": ("Alerts", "AlertsArgs"),
     "components.alerts.thresholds": ("Thresholds",),
     "components.boundary": (
@@ -93,10 +109,15 @@ _MODULES: Final = {name: module for module, names in _NAMES.items() for name in 
 __all__ = [
     "AUDIT_VARIABLES",
     "VERSION",
+    "AiGatewayPrices",
+    "AiGatewayPricesArgs",
+    "AiGatewayProvider",
+    "AiGatewayProviderArgs",
     "Alerts",
     "AlertsArgs",
     "ArgsError",
     "AutoStop",
+    "Bedrock",
     "ClaudePolicy",
     "CoderdEnvironment",
     "CoderdEnvironmentArgs",
@@ -117,6 +138,7 @@ __all__ = [
     "Hook",
     "McpServer",
     "McpServerArgs",
+    "ModelPrice",
     "ModuleVersions",
     "OAuth2Client",
     "Policy",

@@ -123,12 +123,15 @@ class GrafanaRoleArgs:
         job: Runs the script; None: the owner of the database does, by hand.
         script_name: Name of the script's ConfigMap.
         job_name: Name of the Job.
+        firewall_records: Whether dashboards read the firewall's own records, whose table the
+            script grants once it is there: the Job runs again when it comes.
     """
 
     namespace: str = grafana_defaults.NAMESPACE
     job: RoleJob | None = None
     script_name: str = SCRIPT
     job_name: str = "grafana-ro-role"
+    firewall_records: bool = False
 
 
 class GrafanaRole(pulumi.ComponentResource):
@@ -172,6 +175,8 @@ class GrafanaRole(pulumi.ComponentResource):
             changed: dict[str, pulumi.Input[str]] = {
                 "firewalled-coder/sql-sha256": hashlib.sha256(role_sql().encode()).hexdigest()
             }
+            if args.firewall_records:
+                changed["firewalled-coder/firewall-records"] = "true"
             if password is not None:
                 changed[ROTATION_ANNOTATION] = rotation_token(
                     f"{name}-password-rotation", {"password": password}, parent=self

@@ -25,10 +25,29 @@ MODULE_5_SINCE: Final[Number] = (2, 37, 0)
 """Coder from which on templates get module 5 unless the stack says otherwise."""
 AGENTS_SINCE: Final[Number] = (2, 37, 0)
 """Coder Agents, their MCP servers, and whether they may use a template."""
+AI_PROVIDERS_SINCE: Final[Number] = (2, 34, 0)
+"""The AI Gateway's providers by Coder's API, not by its variables."""
+BEDROCK_ROLE_SINCE: Final[Number] = (2, 35, 0)
+"""A provider's IAM role for AWS Bedrock; an older Coder drops it in silence."""
+BEDROCK_PROTOCOL_SINCE: Final[Number] = (2, 36, 0)
+"""A provider's protocol for AWS Bedrock; an older Coder drops it in silence."""
+AI_PRICES_SINCE: Final[Number] = (2, 37, 0)
+"""Prices of models by Coder's API; with a licence for the AI Gateway."""
+FIREWALL_RECORDS_SINCE: Final[Number] = (2, 35, 0)
+"""The firewall's own records: boundary_logs, owners of sessions, an interception's session.
+
+Inferred: Coder merged them after 2.34 (2 June 2026) and mended them for 2.35 (7 July 2026); its
+documentation names no release.
+"""
 TASKS_UNTIL: Final[Number] = (2, 38, 0)
 """The first Coder without Tasks; 2.36 and 2.37 have them with CODER_ENABLE_AI_TASKS=true alone."""
 
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
+
+
+def words(release: Number) -> str:
+    """Return a release as people write it: 2.37.0."""
+    return ".".join(map(str, release))
 
 
 def is_release(text: str) -> bool:

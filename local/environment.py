@@ -150,6 +150,10 @@ class Environment:
         for server in config.get(f"{PREFIX}mcpServers") or ():
             if server.get("authType", "api_key") == "api_key":
                 wanted[f"secrets.mcp.{server.get('slug')}"] = secrets.token_hex(16)
+        gateway = config.get(f"{PREFIX}aiGateway") or {}
+        for provider in gateway.get("providers") or ():
+            for part in ("apiKey", "accessKey", "accessKeySecret"):
+                wanted[f"secrets.aiProviders.{provider.get('name')}.{part}"] = secrets.token_hex(16)
         return {path: value for path, value in wanted.items() if not _has(there, path)}
 
     def _locate(self, progress: tools.Progress) -> tuple[plugins.Located, ...]:

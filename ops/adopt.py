@@ -23,10 +23,13 @@ from ops.adoption import templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
 from ops.state import StackState
 from ops.steps import ForeseenStep, observe
-from ops.tokens import DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, TEMPLATE
+from ops.tokens import AI_PROVIDER, DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, TEMPLATE
 
 # All that an import reads of a custom resource.
 _METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
+# What holds a key that nobody can read again: its type, its name in words, its property's.
+_KEYED: Final = ((MCP_SERVER, "MCP server", "slug"), (AI_PROVIDER, "AI provider", "name"))
+_VERSION: Final = "credentialsWoVersion"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def plan(steps: Iterable[ForeseenStep]) -> AdoptionPlan:
             candidates.append(Candidate(step, f"template {step.inputs['name']}"))
         elif step.type == MCP_SERVER:
             candidates.append(Candidate(step, f"MCP server {step.inputs['slug']}"))
+        elif step.type == AI_PROVIDER:
+            candidates.append(Candidate(step, f"AI provider {step.inputs['name']}"))
         elif is_object(step.type):
             kind = step.type.rpartition(":")[2]
             candidates.append(Candidate(step, f"{kind} {step.object_id}"))
@@ -168,10 +173,11 @@ def look(
     candidates, patched = tuple(candidates), tuple(patched)
     kinds = {each.step.type for each in candidates}
     existing = None
-    if kinds & {TEMPLATE, MCP_SERVER}:
+    if kinds & {TEMPLATE, MCP_SERVER, AI_PROVIDER}:
         existing = Existing(deployment.api, deployment.settings.coder.organization)
     templates = existing.templates() if existing and TEMPLATE in kinds else {}
     servers = existing.servers() if existing and MCP_SERVER in kinds else {}
+    providers = existing.ai_providers() if existing and AI_PROVIDER in kinds else {}
     wanted = [
         (each.step.type, each.step.object_id) for each in candidates if is_object(each.step.type)
     ]
@@ -185,6 +191,9 @@ def look(
         if step.type == MCP_SERVER:
             server = servers.get(step.inputs["slug"])
             return f"{existing.organization}/{server}" if existing and server else None
+        if step.type == AI_PROVIDER:
+            provider = providers.get(step.inputs["name"])
+            return str(provider["id"]) if provider else None
         return step.object_id if (step.type, step.object_id) in there else None
 
     return [replace(each, id=identity(each.step)) for each in candidates], live
@@ -289,16 +298,23 @@ def _edit(
     }
     settling.owners(state)
     said = [*settling.password(state, shown), *settling.rotation(state, pods, same)]
-    for resource in state.of_type(MCP_SERVER):
-        step = steps.get(resource["urn"])
-        if step and step.op == "update":
-            settling.inputs(resource, step)
-            if any(each.endswith("WoVersion") for each in step.diffs):
-                said.append(
-                    f"MCP server {resource['outputs']['slug']}: its key cannot be read; up sends "
-                    "the one in the settings once more"
-                )
+    for kind, label, name in _KEYED:
+        for resource in state.of_type(kind):
+            step = steps.get(resource["urn"])
+            if step and step.op == "update":
+                settling.inputs(resource, step)
+                if _sends_key(step):
+                    said.append(
+                        f"{label} {resource['outputs'][name]}: its key cannot be read; up sends "
+                        "the one in the settings once more"
+                    )
     return said
+
+
+def _sends_key(step: ForeseenStep) -> bool:
+    """Whether an update sends what is write-only, whose version an import does not bring."""
+    within = step.inputs.get("settings") if "settings" in step.diffs else None
+    return any(each.endswith("WoVersion") for each in step.diffs) or _VERSION in str(within)
 
 
 def _finish(

@@ -224,6 +224,10 @@ class Existing:
         path = f"/api/experimental/organizations/{self.organization}/mcp-servers"
         return {str(each["slug"]): str(each["id"]) for each in self._get(path) or []}
 
+    def ai_providers(self) -> dict[str, dict[str, Any]]:
+        """Return the AI Gateway's providers by name; none before Coder 2.34."""
+        return {str(each["name"]): each for each in self._get("/api/v2/ai/providers") or []}
+
     def access(self, template: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
         """Return a template's access list as its provider writes it: groups and users with roles.
 

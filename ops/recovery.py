@@ -23,7 +23,7 @@ from ops.adoption import templates
 from ops.existing import Existing, ExistingError
 from ops.state import Resource, StackState
 from ops.steps import ForeseenStep, object_id, observe
-from ops.tokens import MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE
+from ops.tokens import AI_PROVIDER, MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE
 
 _CODERD: Final = "coderd:"
 # What pulumi-kubernetes calls itself in the objects that it makes.
@@ -178,19 +178,28 @@ def _foreign(deployment: Deployment, state: StackState, candidate: Candidate) ->
             f"is there already, made by {template['created_by_name']} at "
             f"{template['created_at'][:16]}Z with version {version.name}, and not by this stack"
         )
-    if step.type == MCP_SERVER:
-        organization, _, identifier = str(candidate.id).partition("/")
-        path = f"/api/experimental/organizations/{organization}/mcp-servers/{identifier}"
-        server = _ask(deployment, path)
-        if (server["url"], server["display_name"]) == (
-            step.inputs.get("url"),
-            step.inputs.get("displayName"),
-        ):
-            return ""
-        return "is there already with another address or name, and is not what was being made"
+    if step.type in (MCP_SERVER, AI_PROVIDER):
+        return _other(deployment, candidate)
     live = deployment.objects([(step.type, step.object_id)])[step.type, step.object_id]
     others = sorted(each for each in set(settling.managers(live)) if not each.startswith(_MANAGER))
     return f"is there already, with fields of {', '.join(others)}" if others else ""
+
+
+def _other(deployment: Deployment, candidate: Candidate) -> str:
+    """Return why an MCP server or AI provider is not what was being made; "" if it is."""
+    inputs = candidate.step.inputs
+    if candidate.step.type == AI_PROVIDER:
+        found = _ask(deployment, f"/api/v2/ai/providers/{candidate.id}")
+        same = (found["type"], found["base_url"]) == (inputs.get("type"), inputs.get("baseUrl"))
+        return (
+            "" if same else "is there already with another type or address, made by somebody else"
+        )
+    organization, _, identifier = str(candidate.id).partition("/")
+    path = f"/api/experimental/organizations/{organization}/mcp-servers/{identifier}"
+    found = _ask(deployment, path)
+    if (found["url"], found["display_name"]) == (inputs.get("url"), inputs.get("displayName")):
+        return ""
+    return "is there already with another address or name, and is not what was being made"
 
 
 def _me(deployment: Deployment) -> str:
@@ -228,6 +237,8 @@ def _take(
         if each.step.type == MCP_SERVER:
             organization, _, identifier = identifier.partition("/")
             known = {"organizationId": organization, "id": identifier}
+        elif each.step.type == AI_PROVIDER:
+            known = {"id": identifier}
         else:
             key = each.step.type, each.step.object_id
             known = settling.owner(deployment.objects([key])[key])

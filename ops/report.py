@@ -17,6 +17,7 @@ from ops.alerting import AlertChange
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import Coderd, is_login
+from ops.gateway_changes import gateway_lines
 from ops.markdown import LINE
 from ops.markdown import cell as _cell
 from ops.markdown import clip as _clip
@@ -119,6 +120,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
         ("Agent variables", _variables(preview)),
         ("MCP servers", [line for step in preview.servers for line in _server(step)]),
+        ("AI Gateway", list(gateway_lines(preview.steps, _settings))),
         ("coderd", _coderd(preview.coderd)),
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
@@ -294,9 +296,8 @@ def _settings(changes: Iterable[Change]) -> list[str]:
 
 
 def _coderd(found: Coderd) -> list[str]:
-    restarts = ["- coderd **restarts**: its pods get the variables as they are then"]
     return [
-        *(restarts if found.restarts else ()),
+        *["- coderd **restarts**: its pods get the variables as they are then"] * found.restarts,
         *(
             f"- ⚠️ coderd reads Secret {_code(name)} only when it starts, and the stack does not "
             "restart it: **the chart has to roll out** after this, as by `kubectl rollout restart`"

@@ -71,6 +71,9 @@ def _all_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
     login = values.get("externalAuth")
     providers = login.get("providers") if isinstance(login, Mapping) else None
     servers = values.get("mcpServers")
+    gateway = values.get("aiGateway")
+    models = gateway.get("providers") if isinstance(gateway, Mapping) else None
+    every = {"apiKey": HIDDEN, "accessKey": HIDDEN, "accessKeySecret": HIDDEN}
     pair = {"clientId": HIDDEN, "clientSecret": HIDDEN}
     return {
         "coderToken": HIDDEN,
@@ -82,6 +85,11 @@ def _all_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
         "mcp": {
             str(each.get("slug")): HIDDEN
             for each in (servers if isinstance(servers, list) else ())
+            if isinstance(each, Mapping)
+        },
+        "aiProviders": {
+            str(each.get("name")): every
+            for each in (models if isinstance(models, list) else ())
             if isinstance(each, Mapping)
         },
     }

@@ -177,6 +177,9 @@ def _show(
     if values.get("mcpServers"):
         console.print("\n[bold]MCP servers[/bold]")
         console.print(f"  {', '.join(sorted(values['mcpServers']))}")
+    if values.get("aiProviders"):
+        console.print("\n[bold]AI Gateway[/bold]")
+        console.print(f"  {', '.join(sorted(values['aiProviders']))}")
     console.print("\n[bold]Try next[/bold]")
     console.print(f"  python -m ops preview {stack}")
     console.print(f"  python -m ops explain {stack} https://registry.npmjs.org/")

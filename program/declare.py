@@ -10,6 +10,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
+from components.ai_gateway import AiGatewayPrices, AiGatewayProvider
 from components.alerts.component import Alerts
 from components.coderd_env import CoderdEnvironment
 from components.dashboards.component import Dashboards
@@ -71,6 +72,10 @@ def declare(
         name: WorkspaceTemplate(name, each, after_network) for name, each in args.templates.items()
     }
     servers = {slug: McpServer(slug, each, on_coder) for slug, each in args.mcp_servers.items()}
+    providers = {
+        name: AiGatewayProvider(name, each, on_coder) for name, each in args.ai_providers.items()
+    }
+    _made(AiGatewayPrices, "ai-prices", args.ai_prices, on_coder)
     sources = DataSources("data-sources", args.data_sources, on_cluster)
     role = (
         GrafanaRole(
@@ -98,6 +103,7 @@ def declare(
         },
         "networkPolicies": network.names if network else [],
         "mcpServers": {slug: server.server_id for slug, server in servers.items()},
+        **_only_with("aiProviders", {n: each.provider_id for n, each in providers.items()}),
         "dashboards": dashboards.uids,
         "dataSources": sources.uids,
         "databaseRole": {"script": role.script, "job": role.job} if role else None,
@@ -120,6 +126,11 @@ def _names(
             for key, called in zip((template, version), names, strict=True)
         }
     )
+
+
+def _only_with(output: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an output that a stack without any of it does not have."""
+    return {output: values} if values else {}
 
 
 def _made(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pulumi
 
 from components import boundary
+from components.ai_gateway import AiGatewayPricesArgs, AiGatewayProviderArgs
 from components.alerts.component import RUNBOOK, AlertsArgs
 from components.alerts.thresholds import Thresholds
 from components.coder import variables
@@ -33,6 +34,7 @@ from components.mcp_server import McpServerArgs, OAuth2Client
 from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
+from components.releases import Number
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
@@ -45,6 +47,7 @@ from components.workspace_template.args import (
 )
 from components.workspace_template.values import SizeChoice, Sizes
 from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
+from program import ai_gateway
 
 T = TypeVar("T")
 
@@ -60,6 +63,8 @@ class StackArgs:
         network_policy: what workspaces reach at all.
         templates: by name.
         mcp_servers: by slug.
+        ai_providers: providers of Coder's AI Gateway, by name.
+        ai_prices: what its models cost.
         data_sources: Grafana's data sources.
         grafana_role: the database role with which Grafana reads.
         dashboards: the dashboards.
@@ -72,6 +77,8 @@ class StackArgs:
     network_policy: WorkspaceNetworkPolicyArgs | None
     templates: Mapping[str, WorkspaceTemplateArgs]
     mcp_servers: Mapping[str, McpServerArgs]
+    ai_providers: Mapping[str, AiGatewayProviderArgs]
+    ai_prices: AiGatewayPricesArgs | None
     data_sources: DataSourcesArgs
     grafana_role: GrafanaRoleArgs | None
     dashboards: DashboardsArgs
@@ -101,9 +108,11 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
             server.slug: mcp_server(settings, server, known.organization_id)
             for server in settings.mcp_servers
         },
+        ai_providers=ai_gateway.providers(settings),
+        ai_prices=ai_gateway.prices(settings),
         data_sources=data_sources(settings),
-        grafana_role=grafana_role(settings),
-        dashboards=dashboards(settings),
+        grafana_role=grafana_role(settings, known.release),
+        dashboards=dashboards(settings, known.release),
         alerts=alerts(settings),
     )
 
@@ -228,8 +237,13 @@ def workspace_namespace(settings: Settings) -> WorkspaceNamespaceArgs | None:
     return None if section is None else section.args(surroundings(settings))
 
 
-def dashboards(settings: Settings) -> DashboardsArgs:
-    """Return the arguments of the dashboards."""
+def dashboards(settings: Settings, coder: Number | None = None) -> DashboardsArgs:
+    """Return the arguments of the dashboards.
+
+    Args:
+        settings: the stack's.
+        coder: the deployment's release; None if it is not known, or nobody asked.
+    """
     return _taken(
         DashboardsArgs,
         (settings.grafana,),
@@ -237,6 +251,7 @@ def dashboards(settings: Settings) -> DashboardsArgs:
         coder_deployment=settings.coder.deployment,
         coder_container=settings.coder.container,
         workspaces_namespace=settings.workspaces.namespace,
+        firewall_records=settings.grafana.has_firewall_records(coder),
     )
 
 
@@ -281,8 +296,11 @@ def data_sources(settings: Settings) -> DataSourcesArgs:
     )
 
 
-def grafana_role(settings: Settings) -> GrafanaRoleArgs | None:
-    """Return the arguments of the database role, None where something else makes it."""
+def grafana_role(settings: Settings, coder: Number | None = None) -> GrafanaRoleArgs | None:
+    """Return the arguments of the database role, None where something else makes it.
+
+    Arguments as for `dashboards`.
+    """
     role = settings.grafana.database_role
     if role.delivery == "none":
         return None
@@ -290,6 +308,7 @@ def grafana_role(settings: Settings) -> GrafanaRoleArgs | None:
     return GrafanaRoleArgs(
         namespace=settings.grafana.namespace,
         job=_taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
+        firewall_records=settings.grafana.has_firewall_records(coder),
     )
 
 

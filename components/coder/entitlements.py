@@ -12,7 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.releases import AGENTS_SINCE, TASKS_UNTIL
+from components.releases import (
+    AGENTS_SINCE,
+    AI_PRICES_SINCE,
+    AI_PROVIDERS_SINCE,
+    BEDROCK_PROTOCOL_SINCE,
+    BEDROCK_ROLE_SINCE,
+    TASKS_UNTIL,
+    Number,
+    words,
+)
+from components.settings.ai_gateway import AiGateway
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown
 from components.settings.templates import TemplateSettings
@@ -21,6 +31,7 @@ SCHEDULING: Final = "advanced_template_scheduling"
 ACTIVE_VERSION: Final = "access_control"
 ACCESS_LISTS: Final = "template_rbac"
 PORT_SHARING: Final = "control_shared_ports"
+AI_GATEWAY: Final = "aibridge"
 
 _RELEASE: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -50,7 +61,7 @@ class Entitlements:
         )
 
     @property
-    def release(self) -> tuple[int, int, int] | None:
+    def release(self) -> Number | None:
         """The release as numbers; None of a build between releases, which may have anything."""
         match = _RELEASE.match(self.version)
         if match is None:
@@ -76,12 +87,11 @@ class Entitlements:
             yield Problem(
                 "workspaces.tasks",
                 as_shown(True),
-                f"Coder has no Tasks from {_words(TASKS_UNTIL)} on, and {settings.coder.api} runs "
+                f"Coder has no Tasks from {words(TASKS_UNTIL)} on, and {settings.coder.api} runs "
                 f"{self.version}: remove it",
             )
         if self.release is not None and self.release < AGENTS_SINCE:
-            since = _words(AGENTS_SINCE)
-            needs = f"needs Coder {since} or newer; {settings.coder.api} runs {self.version}"
+            needs = self._needs(settings, AGENTS_SINCE)
             for index, server in enumerate(settings.mcp_servers):
                 yield Problem(f"mcpServers[{index}]", as_shown(server.slug), needs)
             # An older Coder answers without the field, which the provider takes for false.
@@ -89,10 +99,37 @@ class Entitlements:
                 if template.agents_allowed:
                     shown = as_shown(template.agents_allowed)
                     yield Problem(f"templates[{index}].agentsAllowed", shown, needs)
+        yield from self._gateway_problems(settings)
+
+    def _gateway_problems(self, settings: Settings) -> Iterator[Problem]:
+        gateway = settings.ai_gateway
+        for key, value, since in _of_gateway(gateway):
+            if self.release is not None and self.release < since:
+                yield Problem(f"aiGateway.{key}", as_shown(value), self._needs(settings, since))
+        if gateway.prices and AI_GATEWAY not in self.features:
+            yield Problem(
+                "aiGateway.prices",
+                as_shown(", ".join(price.label for price in gateway.prices)),
+                f"needs a Coder licence with the AI Gateway (feature {AI_GATEWAY}), which "
+                f"{settings.coder.api} has not; remove them, or add the licence first",
+            )
+
+    def _needs(self, settings: Settings, since: Number) -> str:
+        runs = f"{settings.coder.api} runs {self.version}"
+        return f"needs Coder {words(since)} or newer; {runs}"
 
 
-def _words(release: tuple[int, int, int]) -> str:
-    return ".".join(map(str, release))
+def _of_gateway(gateway: AiGateway) -> Iterator[tuple[str, str, Number]]:
+    """Yield what needs a release: key below aiGateway, its value, the first release with it."""
+    for index, provider in enumerate(gateway.providers):
+        key = f"providers[{index}]"
+        yield key, provider.name, AI_PROVIDERS_SINCE
+        if provider.bedrock and provider.bedrock.role_arn:
+            yield f"{key}.bedrock.roleArn", provider.bedrock.role_arn, BEDROCK_ROLE_SINCE
+        if provider.bedrock and provider.bedrock.protocol == "mantle":
+            yield f"{key}.bedrock.protocol", provider.bedrock.protocol, BEDROCK_PROTOCOL_SINCE
+    for index, price in enumerate(gateway.prices):
+        yield f"prices[{index}]", price.label, AI_PRICES_SINCE
 
 
 def _licensed(template: TemplateSettings) -> Iterator[tuple[str, Any, str, str]]:

@@ -1,7 +1,8 @@
 """The section of the agent firewall's dashboard on the requests that Coder keeps in its database.
 
 Loki has every request; the database ties them to sessions, and sessions to the prompts that the AI
-Gateway recorded. Coder's earlier releases have no such table: the section says so in its place.
+Gateway recorded. Coder's earlier releases have no such table: the section says in its place which
+release brings it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from components.dashboards.tables import (
     Users,
     WorkspaceAgents,
 )
+from components.releases import FIREWALL_RECORDS_SINCE, words
 
 SESSION = "session"
 """Variable of the dashboard: the id of the session whose requests are listed."""
@@ -52,11 +54,13 @@ def records(context: DashboardContext) -> Section:
                 text_panel(
                     "No records of requests",
                     "What would be here, and what is missing for it.",
-                    "Newer releases of Coder keep each request of a session in the table "
-                    "`boundary_logs`, from which this row lists a session's requests, and those "
-                    "that a prompt caused. Where the table is there, set "
-                    "`grafana.firewallRecords: true` for the stack. Until then the requests above, "
-                    "from Loki, are all there is.",
+                    f"Coder {words(FIREWALL_RECORDS_SINCE)} and newer keep each request of a "
+                    "session in the table `boundary_logs`, from which this row lists a session's "
+                    "requests, and those that a prompt caused. When this dashboard was written, "
+                    "this Coder was older, or its release was not known. After an upgrade bring "
+                    "the stack up again; where the table is there already, set "
+                    "`grafana.firewallRecords: true`. Until then the requests above, from Loki, "
+                    "are all there is.",
                 )
             ],
         )

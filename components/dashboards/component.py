@@ -41,7 +41,8 @@ class DashboardsArgs:
         loki_uid: Uid of the Loki data source.
         postgres_uid: Uid of the data source of Coder's PostgreSQL.
         firewall_records: Whether Coder's database has boundary_logs and what leads there, as
-            newer releases do; without it the dashboard says so in their place.
+            `releases.FIREWALL_RECORDS_SINCE` and newer do; without it the dashboard says so in
+            their place.
         names: What people call a template or a version, by its id; other ids are shown as they are.
         loki_labels: What Loki calls a stream label, where its collector names it otherwise:
             `{"node_name": "node"}`.

@@ -7,6 +7,7 @@ from typing import Final
 
 import pulumi
 
+from components.package.ai_gateway import AiGatewayPrices, AiGatewayProvider
 from components.package.coder import CoderdEnvironment, GitLabExternalAuth
 from components.package.mcp_server import McpServer
 from components.package.observability import Alerts, Dashboards
@@ -16,6 +17,8 @@ NAME: Final = "firewalledcoder"
 """Of the package, first in the type of every component."""
 
 COMPONENTS: Final[list[type[pulumi.ComponentResource]]] = [
+    AiGatewayPrices,
+    AiGatewayProvider,
     Alerts,
     CoderdEnvironment,
     Dashboards,

@@ -39,7 +39,7 @@ class DashboardsInputs(TypedDict):
     loki_labels: NotRequired[dict[str, str]]
     """What Loki calls a stream label, where its collector names it otherwise."""
     firewall_records: NotRequired[bool]
-    """Whether Coder's database has the firewall's own records, as newer releases do."""
+    """Whether Coder's database has the firewall's own records, as 2.35.0 and newer do."""
     names: NotRequired[pulumi.Input[dict[str, str]]]
     """What people call a template or a version, by its id; other ids are shown as they are."""
 

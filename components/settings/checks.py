@@ -74,23 +74,21 @@ class Parts:
     @classmethod
     def salvaged(cls, values: Mapping[str, Any]) -> Parts:
         """Return the parts of plain data, by top-level key, that are well-formed by themselves."""
-        secrets = _mapping(values.get("secrets"))
+        secrets = mapping(values.get("secrets"))
         return cls(
-            coder=_part(Coder, values.get("coder")),
-            providers=_entries(GitLab, _mapping(values.get("externalAuth")).get("providers")),
-            workspaces=_part(WorkspacesSettings, values.get("workspaces", {})),
-            templates=_entries(TemplateSettings, values.get("templates")),
-            firewall=_part(FirewallSwitch, values.get("firewall", {})),
-            grafana=_part(GrafanaSettings, values.get("grafana", {})),
-            servers=_entries(McpServerSettings, values.get("mcpServers")),
-            token=_part(SecretStr, secrets.get("coderToken")),
+            coder=part(Coder, values.get("coder")),
+            providers=entries(GitLab, mapping(values.get("externalAuth")).get("providers")),
+            workspaces=part(WorkspacesSettings, values.get("workspaces", {})),
+            templates=entries(TemplateSettings, values.get("templates")),
+            firewall=part(FirewallSwitch, values.get("firewall", {})),
+            grafana=part(GrafanaSettings, values.get("grafana", {})),
+            servers=entries(McpServerSettings, values.get("mcpServers")),
+            token=part(SecretStr, secrets.get("coderToken")),
             logins={
-                key: _part(ClientCredentials, each)
-                for key, each in _mapping(secrets.get("externalAuth")).items()
+                key: part(ClientCredentials, each)
+                for key, each in mapping(secrets.get("externalAuth")).items()
             },
-            keys={
-                key: _part(SecretStr, each) for key, each in _mapping(secrets.get("mcp")).items()
-            },
+            keys={key: part(SecretStr, each) for key, each in mapping(secrets.get("mcp")).items()},
         )
 
 
@@ -98,19 +96,22 @@ class Parts:
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
-def _part(kind: type[T], value: Any) -> T | None:
+def part(kind: type[T], value: Any) -> T | None:
+    """Return plain data as its type; None if it is not well-formed."""
     try:
-        part: T = _adapter(kind).validate_python(value)
+        found: T = _adapter(kind).validate_python(value)
     except ValidationError:
         return None
-    return part
+    return found
 
 
-def _entries(kind: type[T], value: Any) -> list[T | None]:
-    return [_part(kind, each) for each in value] if isinstance(value, list) else []
+def entries(kind: type[T], value: Any) -> list[T | None]:
+    """Return the entries of a list as their type, None for one that is not well-formed."""
+    return [part(kind, each) for each in value] if isinstance(value, list) else []
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return plain data that should be a map, an empty one if it is none."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -127,20 +128,21 @@ def relations(parts: Parts, today: datetime.date) -> list[Problem]:
 
 
 def _unique(parts: Parts) -> Iterator[Problem]:
-    yield from _twice("templates[{}].name", parts.templates, lambda each: each.name)
-    yield from _twice("mcpServers[{}].slug", parts.servers, lambda each: each.slug)
+    yield from twice("templates[{}].name", parts.templates, lambda each: each.name)
+    yield from twice("mcpServers[{}].slug", parts.servers, lambda each: each.slug)
     key = "externalAuth.providers[{}]"
-    yield from _twice(f"{key}.id", parts.providers, lambda each: each.id)
-    yield from _twice(f"{key}.host", parts.providers, lambda each: each.host, by=syntax.host_name)
+    yield from twice(f"{key}.id", parts.providers, lambda each: each.id)
+    yield from twice(f"{key}.host", parts.providers, lambda each: each.host, by=syntax.host_name)
 
 
-def _twice(
+def twice(
     key: str,
     entries: Sequence[T | None],
     value: Callable[[T], str],
     *,
     by: Callable[[str], str] = str.lower,
 ) -> Iterator[Problem]:
+    """Yield the entries whose value an earlier one has."""
     seen: set[str] = set()
     for index, entry in enumerate(entries):
         if entry is None:
@@ -201,17 +203,17 @@ def _servers(parts: Parts) -> Iterator[Problem]:
 
 def _secrets(parts: Parts) -> Iterator[Problem]:
     if parts.token is not None:
-        yield from _secret(("secrets", "coderToken"), parts.token)
+        yield from secret_problems(("secrets", "coderToken"), parts.token)
     # Whoever sets coderd's variables has the credentials.
     elsewhere = parts.coder is not None and parts.coder.variables == "none"
     for provider in () if elsewhere else filter(None, parts.providers):
         place = ("secrets", "externalAuth", provider.id)
         if provider.id not in parts.logins:
-            yield from _secret((*place, "clientId"), None)
-            yield from _secret((*place, "clientSecret"), None)
+            yield from secret_problems((*place, "clientId"), None)
+            yield from secret_problems((*place, "clientSecret"), None)
         elif login := parts.logins[provider.id]:
-            yield from _secret((*place, "clientId"), login.client_id)
-            yield from _secret((*place, "clientSecret"), login.client_secret)
+            yield from secret_problems((*place, "clientId"), login.client_id)
+            yield from secret_problems((*place, "clientSecret"), login.client_secret)
     for server in filter(None, parts.servers):
         key = key_of(("secrets", "mcp", server.slug))
         known = parts.keys.get(server.slug)
@@ -223,7 +225,8 @@ def _secrets(parts: Parts) -> Iterator[Problem]:
             yield Problem(key, HIDDEN, problem)
 
 
-def _secret(location: tuple[str, ...], secret: SecretStr | None) -> Iterator[Problem]:
+def secret_problems(location: tuple[str, ...], secret: SecretStr | None) -> Iterator[Problem]:
+    """Yield what is wrong with a secret that the stack needs."""
     text = secret.get_secret_value() if secret is not None else ""
     if not text:
         yield Problem(key_of(location), "", missing(location))
@@ -275,9 +278,7 @@ def _choices(parts: Parts) -> Iterator[Problem]:
 
 def _wiring(parts: Parts) -> Iterator[Problem]:
     shared = parts.workspaces
-    if shared is None:
-        return
-    if problem := shared.wiring_problem():
+    if shared is not None and (problem := shared.wiring_problem()):
         key, value, words = problem
         yield Problem(f"workspaces.{key}", as_shown(value), words)
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.observability import grafana_defaults
 from components.observability.database import SslMode
+from components.releases import FIREWALL_RECORDS_SINCE, Number, words
 from components.settings.section import Section, no_map
 from components.settings.types import (
     DashboardUid,
@@ -83,9 +84,25 @@ class GrafanaSettings(Section):
         default_factory=no_map,
         description="What Loki calls a stream label, if otherwise: {node_name: node}.",
     )
-    firewall_records: bool = Field(
-        False, description="Coder's database has boundary_logs; docs/dashboards.md says since when."
+    firewall_records: bool | None = Field(
+        None,
+        description="Coder's database has the firewall's own records (boundary_logs); unset, "
+        f"Coder's release decides: {words(FIREWALL_RECORDS_SINCE)} and newer.",
     )
     loki_selector: dict[LokiLabel, LokiValue] = Field(
         default_factory=no_map, description="More stream labels of coderd's log."
     )
+
+    def has_firewall_records(self, coder: Number | None) -> bool:
+        """Return whether dashboards read the firewall's own records from Coder's database.
+
+        What the stack says decides, else Coder's release. One that is not known counts as without
+        them: a panel that asks for a table that is not there shows an error, and one that does not
+        ask says what to do.
+
+        Args:
+            coder: the deployment's release; None if it is not known, or nobody asked.
+        """
+        if self.firewall_records is not None:
+            return self.firewall_records
+        return coder is not None and coder >= FIREWALL_RECORDS_SINCE

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.boundary.credentials import HIDDEN
+from components.settings import ai_gateway_checks
 from components.settings import network as settings_network
+from components.settings.ai_gateway_checks import GatewayParts
 from components.settings.checks import Parts, policies, relations
 from components.settings.credentials import credentials
 from components.settings.model import Settings
@@ -42,6 +44,8 @@ def load(
         )
     parts = Parts.of(settings) if settings is not None else Parts.salvaged(values)
     problems += relations(parts, datetime.datetime.now(datetime.UTC).date())
+    gateway = GatewayParts.of(settings) if settings is not None else GatewayParts.salvaged(values)
+    problems += ai_gateway_checks.relations(gateway)
     problems += credentials(values)
     if settings is not None and not problems:
         problems += policies(settings, proven)
@@ -96,9 +100,8 @@ def json_schema() -> dict[str, Any]:
         "description": "Encrypted by pulumi config set --secret.",
     }
     definitions = inner.pop("$defs")
-    definitions["ClientCredentials"]["properties"] = dict.fromkeys(
-        definitions["ClientCredentials"]["properties"], secure
-    )
+    for pair in ("ClientCredentials", "AiCredentials"):
+        definitions[pair]["properties"] = dict.fromkeys(definitions[pair]["properties"], secure)
     definitions["Secrets"]["properties"]["coderToken"] = secure
     for section in ("mcp", "verify"):
         definitions["Secrets"]["properties"][section]["additionalProperties"] = secure

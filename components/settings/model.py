@@ -23,6 +23,7 @@ from components.boundary import (
 from components.boundary.releases import LATEST, release_doubt
 from components.network.settings import NamespaceSettings, NetworkSettings
 from components.releases import BOUNDARY
+from components.settings.ai_gateway import AiGateway
 from components.settings.alerts import AlertsSettings
 from components.settings.coder import Coder, ExternalAuthSettings, Kubernetes
 from components.settings.grafana import GrafanaSettings
@@ -69,6 +70,10 @@ class Settings(Section):
     )
     mcp_servers: list[McpServerSettings] = Field(
         default_factory=no_list, description="MCP servers for agents."
+    )
+    ai_gateway: AiGateway = Field(
+        default_factory=AiGateway.model_construct,
+        description="Providers and prices of Coder's AI Gateway.",
     )
     verify: VerifySettings = Field(
         default_factory=VerifySettings.model_construct,

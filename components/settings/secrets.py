@@ -13,6 +13,14 @@ class ClientCredentials(Section):
     client_secret: SecretStr = Field(description="Application secret.")
 
 
+class AiCredentials(Section):
+    """What a provider of models takes; `aiGateway.providers[].credential` says which."""
+
+    api_key: SecretStr | None = Field(None, description="API key.")
+    access_key: SecretStr | None = Field(None, description="Id of an AWS access key.")
+    access_key_secret: SecretStr | None = Field(None, description="AWS secret access key.")
+
+
 class Secrets(Section):
     """Every secret of the stack; each set by `pulumi config set --secret --path`."""
 
@@ -22,6 +30,9 @@ class Secrets(Section):
     )
     mcp: dict[str, SecretStr] = Field(
         default_factory=no_map, description="Authorization header by the slug of the MCP server."
+    )
+    ai_providers: dict[str, AiCredentials] = Field(
+        default_factory=no_map, description="By the name of the AI Gateway's provider."
     )
     verify: dict[Service, SecretStr] = Field(
         default_factory=no_map, description="Tokens with which verify asks, by service."

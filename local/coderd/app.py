@@ -13,6 +13,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from local.coderd import (
+    ai_prices,
+    ai_providers,
     deployment,
     gateway,
     groups,
@@ -55,6 +57,11 @@ _V2: Final[Sequence[tuple[str, str, Handler]]] = (
     ("DELETE", "/groups/{group}", groups.delete_group),
     ("GET", "/external-auth", people.list_external_auth),
     ("GET", "/external-auth/{provider}", people.get_external_auth),
+    ("GET", "/ai/providers", ai_providers.list_providers),
+    ("POST", "/ai/providers", ai_providers.create_provider),
+    ("GET", "/ai/providers/{provider}", ai_providers.get_provider),
+    ("PATCH", "/ai/providers/{provider}", ai_providers.update_provider),
+    ("DELETE", "/ai/providers/{provider}", ai_providers.delete_provider),
     ("GET", "/audit", people.list_audit),
     ("GET", "/experiments", deployment.experiments),
     ("POST", "/authcheck", people.check_authority),
@@ -89,6 +96,8 @@ _V2: Final[Sequence[tuple[str, str, Handler]]] = (
     ("GET", "/users/{user}/workspace/{name}", workspaces.get_workspace_by_name),
 )
 _EXPERIMENTAL: Final[Sequence[tuple[str, str, Handler]]] = (
+    ("GET", "/ai/model-prices", ai_prices.list_prices),
+    ("POST", "/ai/model-prices", ai_prices.upsert_prices),
     ("GET", "/organizations/{organization}/mcp-servers", mcp.list_servers),
     ("POST", "/organizations/{organization}/mcp-servers", mcp.create_server),
     ("GET", "/organizations/{organization}/mcp-servers/{server}", mcp.get_server),

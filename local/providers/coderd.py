@@ -27,6 +27,8 @@ from local.providers.base import (
     ProviderError,
     Resource,
 )
+from local.providers.coderd_ai_price import AiModelPriceKind
+from local.providers.coderd_ai_provider import AiProviderKind
 from local.providers.coderd_client import BridgedError, Client, client_error
 from local.providers.coderd_functions import FUNCTIONS
 from local.providers.coderd_group import GroupKind
@@ -38,6 +40,9 @@ from local.providers.wire import UNKNOWN, Properties, Secret, has_unknown, plain
 _ENVIRONMENT: Final = {"url": "CODER_URL", "token": "CODER_SESSION_TOKEN"}
 # Releases that earlier commits name, in the states that they left and when a rollback runs them.
 _EARLIER: Final = ("0.0.23",)
+# The last release known to lack AiModelPrice; with a package of a later one it is served too.
+_BEFORE_PRICES: Final = (0, 0, 30)
+_PRICE: Final = "coderd:index/aiModelPrice:AiModelPrice"
 
 
 class CoderdProvider(Provider):
@@ -58,6 +63,7 @@ class CoderdProvider(Provider):
             "coderd:index/template:Template": TemplateKind(self, root),
             "coderd:index/group:Group": GroupKind(self),
             "coderd:index/agentsMcpServer:AgentsMcpServer": AgentsMcpServerKind(self),
+            "coderd:index/aiProvider:AiProvider": AiProviderKind(self),
         }
 
     # The provider itself
@@ -78,6 +84,9 @@ class CoderdProvider(Provider):
                 asked["version"] = words[1]
         served = [carried, {"url": carried["url"]}]
         served += [{**carried, "version": version} for version in _EARLIER]
+        if asked and _is_later(asked.get("version")):
+            served.append({**carried, "version": asked["version"]})
+            self._kinds[_PRICE] = AiModelPriceKind(self, self._tell)
         if asked not in served:
             wanted = carried["url"].partition("/")[2]
             raise ProviderError(
@@ -215,6 +224,10 @@ class CoderdProvider(Provider):
             )
         return FUNCTIONS[token](self, plain(given))
 
+    def _tell(self, urn: str, message: str) -> None:
+        # The server says how only once it has the provider.
+        self.warn(urn, message)
+
     def _kind(self, call: Call) -> Kind:
         try:
             return self._kinds[call.type]
@@ -224,6 +237,11 @@ class CoderdProvider(Provider):
                 f"{', '.join(sorted(self._kinds))}",
                 grpc.StatusCode.UNIMPLEMENTED,
             ) from None
+
+
+def _is_later(version: Any) -> bool:
+    numbers = str(version).split(".")
+    return all(map(str.isdecimal, numbers)) and tuple(map(int, numbers)) > _BEFORE_PRICES
 
 
 def _config(given: Mapping[str, Any]) -> Properties:

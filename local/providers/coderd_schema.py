@@ -9,6 +9,8 @@ from typing import Any, Final
 from local.providers.wire import UNKNOWN, Properties, Secret, plain
 
 SCHEMA: Final = Path(__file__).resolve().parent.parent.parent / "sdks" / "schema" / "coderd.json"
+LATER: Final = SCHEMA.with_name("ai_model_price.json")
+"""What a release of the provider after 0.0.30 has besides."""
 
 Failures = list[tuple[str, str]]
 
@@ -26,9 +28,14 @@ def schema() -> Mapping[str, Any]:
     return loaded
 
 
+@cache
+def _resources() -> Mapping[str, Any]:
+    return {**schema()["resources"], **json.loads(LATER.read_text())}
+
+
 def check_resource(type: str, given: Mapping[str, Any]) -> tuple[Properties, Failures]:
     """The inputs of a resource without nulls, and what is wrong with them by the schema."""
-    described = schema()["resources"][type]
+    described = _resources()[type]
     # Without a name the bridge makes one up, which no program here wants.
     named = ["name"] if "name" in described["inputProperties"] else []
     required = dict.fromkeys([*named, *described.get("requiredInputs", ())])

@@ -41,6 +41,16 @@ def test_a_new_password_is_a_new_job():
     assert "s3cret" not in str([each.inputs for each in recorder.registered])
 
 
+def test_the_job_runs_again_when_coder_gets_a_table_that_it_grants():
+    def annotations(records):
+        args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"), firewall_records=records)
+        (made,) = role(args)[0].of("Job")
+        return made["spec"]["template"]["metadata"]["annotations"]
+
+    before, after = annotations(records=False), annotations(records=True)
+    assert after == {**before, "firewalled-coder/firewall-records": "true"}
+
+
 def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone():
     made, config_map = job()
     assert config_map["data"] == {"grafana_ro.sql": role_sql()}

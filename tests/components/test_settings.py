@@ -59,7 +59,7 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
     ("path", "value", "message"),
     [
         ("coder.acessUrl", "x", 'coder.acessUrl = "x": unknown key; known here: accessUrl'),
-        ("nonsense", 1, "nonsense = 1: unknown key; known here: alerts, coder, externalAuth"),
+        ("nonsense", 1, "nonsense = 1: unknown key; known here: aiGateway, alerts, coder"),
         ("coder.accessUrl", "coder.example.com", "must be a URL such as"),
         ("coder.accessUrl", "https://coder.example.com/path", "no path, query"),
         ("coder.waitForRollout", "perhaps", "must be true or false"),

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_coderd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.ai_gateway import PRICE
 from components.coder.lookup import Known
 from components.dashboards.catalogue import CATALOGUE
 from components.datasources import object_name
@@ -76,6 +78,19 @@ FULL: dict[str, Any] = {
     "mcpServers": [
         {"slug": "github", "displayName": "GitHub", "url": "https://a.example/", "tools": ["x"]}
     ],
+    "aiGateway": {
+        "providers": [
+            {"name": "claude", "type": "anthropic", "baseUrl": "https://api.anthropic.com"},
+            {
+                "name": "aws",
+                "type": "bedrock",
+                "baseUrl": "https://bedrock.example.com",
+                "credential": "aws_keys",
+                "bedrock": {"region": "r", "protocol": "mantle"},
+            },
+        ],
+        "prices": [{"providerType": "anthropic", "model": "claude-x", "inputPrice": 3000000}],
+    },
     "network": {
         "dns": {"addresses": ["169.254.20.10"]},
         "coderd": {"addresses": ["10.0.0.1"]},
@@ -186,11 +201,14 @@ def secrets(made: Mapping[str, Any]) -> dict[str, Any]:
         providers = made["externalAuth"]["providers"]
         ids = [each.get("id", "gitlab") for each in providers]
         slugs = [each["slug"] for each in made.get("mcpServers", ())]
+        models = [each["name"] for each in made["aiGateway"]["providers"]]
         login = {"clientId": "i", "clientSecret": "s"}
+        keys = {"apiKey": "k", "accessKey": "i", "accessKeySecret": "s"}
         return {
             "coderToken": "t",
             "externalAuth": {str(each): login for each in ids},
             "mcp": {str(each): "k" for each in slugs},
+            "aiProviders": {str(each): keys for each in models},
         }
     return {"coderToken": "t"}
 
@@ -206,6 +224,20 @@ def known_to(stack: Settings) -> Known:
     return Known("organization-id", groups, access_lists=True)
 
 
+class AiModelPrice(pulumi.CustomResource):
+    """As a package of a later provider has it; the committed one is refused before."""
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions, **given: Any) -> None:
+        super().__init__("coderd:index/aiModelPrice:AiModelPrice", name, given, opts)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _later_package() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi_coderd, PRICE, AiModelPrice, raising=False)
+        yield
+
+
 def declared(stack: Settings, root: Path) -> Recorder:
     """Declare all that the program declares; raises what a component raises."""
 
@@ -218,6 +250,8 @@ def declared(stack: Settings, root: Path) -> Recorder:
     made = {
         "random:index/randomPassword:RandomPassword": {"result": "p"},
         "random:index/randomInteger:RandomInteger": {"result": 7},
+        # By its id a dashboard names a version.
+        "coderd:index/template:Template": {"versions": [{"id": "version-id"}]},
     }
     return record(program, made)[0]
 
@@ -291,7 +325,7 @@ def changed(path: Path_, value: Any) -> dict[str, Any]:
 # What a section reaches; drawing dashboards is what takes the time.
 WITHOUT_GRAFANA = {
     *("externalAuth", "templates", "policy", "mcpServers", "kubernetes", "firewall"),
-    *("network", "workspaceNamespace"),
+    *("network", "workspaceNamespace", "aiGateway"),
 }
 
 
@@ -356,3 +390,4 @@ def test_settings_that_hold_something_everywhere_are_accepted(tmp_path: Path) ->
     check_objects(recorder)
     kinds = {each.typ.rpartition(":")[2] for each in recorder.registered}
     assert kinds >= {"Template", "AgentsMcpServer", "DeploymentPatch", "Job", "PrometheusRule"}
+    assert kinds >= {"AiProvider", "AiModelPrice"}

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from components import releases
+from components.ai_gateway import BEFORE_PRICES
 from components.boundary.releases import KEYS_SINCE
+from components.coder.package import AI_PROVIDER_RELEASE
 from components.coder.package import RELEASE as CODERD
 from components.settings.templates import TemplateFirewall
 from ops.project import ROOT
@@ -35,6 +37,11 @@ def test_what_coder_has_since_when() -> None:
         assert f"{words(first)} and newer" in table
     assert "`agentsAllowed`" in table[f"{words(releases.AGENTS_SINCE)} and newer"][0]
     assert "module 5" in table[f"{words(releases.MODULE_5_SINCE)} and newer"][0]
+    assert "records" in table[f"{words(releases.FIREWALL_RECORDS_SINCE)} and newer"][0]
+    assert "prices" in table[f"{words(releases.AI_PRICES_SINCE)} and newer"][0]
+    gateway = table[f"{words(releases.AI_PROVIDERS_SINCE)} and newer"][0]
+    for later in (releases.BEDROCK_ROLE_SINCE, releases.BEDROCK_PROTOCOL_SINCE):
+        assert words(later) in gateway
     assert "no Tasks" in table[f"{words(releases.TASKS_UNTIL)} and newer"][0]
 
 
@@ -50,6 +57,18 @@ def test_what_is_pinned_by_default() -> None:
         assert table[name][0] == release
     assert rows("Claude Code's module")["default release"] == list(releases.CLAUDE_CODE.values())
     assert section("Boundary").startswith(f"\nDefault {releases.BOUNDARY}.")
+
+
+def test_what_the_ai_gateway_needs() -> None:
+    page = (ROOT / "docs" / "ai-gateway.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `p")]
+    needed = [[cell.strip() for cell in row.strip("|").split("|")][1:3] for row in rows]
+    assert needed == [
+        [words(releases.AI_PROVIDERS_SINCE), AI_PROVIDER_RELEASE],
+        [words(releases.BEDROCK_ROLE_SINCE), AI_PROVIDER_RELEASE],
+        [words(releases.BEDROCK_PROTOCOL_SINCE), AI_PROVIDER_RELEASE],
+        [words(releases.AI_PRICES_SINCE), f"newer than {BEFORE_PRICES}"],
+    ]
 
 
 @pytest.mark.parametrize(

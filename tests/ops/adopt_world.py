@@ -99,6 +99,8 @@ def labels(ready: engine.Session) -> set[str]:
         if kind in {"Template", "AgentsMcpServer"}:
             inputs = each["inputs"]
             found.add(f"template {inputs['name']}" if kind == "Template" else "MCP server notes")
+        elif kind == "AiProvider":
+            found.add(f"AI provider {each['inputs']['name']}")
         elif each["type"].startswith("kubernetes:") and not kind.endswith("Patch"):
             found.add(f"{kind} {each['id']}")
     assert {"template open", "Secret monitoring/aigov-grafana-db"} < found

@@ -60,3 +60,24 @@ def test_shipped_stacks_carry_the_contract_of_the_demonstration(name: str) -> No
     assert "https://example.com/" in denied
     (policy,) = stacks.policies(name).values()
     assert contract.check(policy) == ()
+
+
+def test_a_provider_of_the_ai_gateway_is_read_without_its_secrets(root: Path) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    document = yaml.safe_load(path.read_text())
+    providers = [
+        {"name": "claude", "type": "anthropic", "baseUrl": "https://api.anthropic.com"},
+        {
+            "name": "aws",
+            "type": "bedrock",
+            "baseUrl": "https://bedrock.example.com",
+            "credential": "aws_keys",
+            "bedrock": {"region": "us-east-1"},
+        },
+    ]
+    document["config"]["firewalled-coder:aiGateway"] = {"providers": providers}
+    path.write_text(yaml.safe_dump(document))
+    assert [each.name for each in stacks.settings("dev", root).ai_gateway.providers] == [
+        "claude",
+        "aws",
+    ]

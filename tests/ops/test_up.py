@@ -97,6 +97,7 @@ class Stack:
             "callbackUrls": {"gitlab": "https://coder.example/callback"},
             "dashboards": ["agent-firewall"],
             "mcpServers": {"github": "id"},
+            "aiProviders": {"claude": "id"},
         }
         return SimpleNamespace(
             summary=summary, outputs={key: OutputValue(each, False) for key, each in now.items()}

@@ -7,6 +7,7 @@ from . import _utilities
 import typing
 # Export this package's modules as members:
 from .agents_mcp_server import *
+from .ai_provider import *
 from .get_group import *
 from .get_organization import *
 from .get_template import *
@@ -33,6 +34,14 @@ _utilities.register(
   "fqn": "pulumi_coderd",
   "classes": {
    "coderd:index/agentsMcpServer:AgentsMcpServer": "AgentsMcpServer"
+  }
+ },
+ {
+  "pkg": "coderd",
+  "mod": "index/aiProvider",
+  "fqn": "pulumi_coderd",
+  "classes": {
+   "coderd:index/aiProvider:AiProvider": "AiProvider"
   }
  },
  {

@@ -15,6 +15,10 @@ else:
 from . import _utilities
 
 __all__ = [
+    'AiProviderSettingsArgs',
+    'AiProviderSettingsArgsDict',
+    'AiProviderSettingsBedrockArgs',
+    'AiProviderSettingsBedrockArgsDict',
     'TemplateAclArgs',
     'TemplateAclArgsDict',
     'TemplateAclGroupArgs',
@@ -30,6 +34,150 @@ __all__ = [
     'TemplateVersionTfVarArgs',
     'TemplateVersionTfVarArgsDict',
 ]
+
+class AiProviderSettingsArgsDict(TypedDict):
+    bedrock: NotRequired[pulumi.Input[Optional['AiProviderSettingsBedrockArgsDict']]]
+
+@pulumi.input_type
+class AiProviderSettingsArgs:
+    def __init__(__self__, *,
+                 bedrock: pulumi.Input[Optional['AiProviderSettingsBedrockArgs']] = None):
+        if bedrock is not None:
+            pulumi.set(__self__, "bedrock", bedrock)
+
+    @_builtins.property
+    @pulumi.getter
+    def bedrock(self) -> pulumi.Input[Optional['AiProviderSettingsBedrockArgs']]:
+        return pulumi.get(self, "bedrock")
+
+    @bedrock.setter
+    def bedrock(self, value: pulumi.Input[Optional['AiProviderSettingsBedrockArgs']]):
+        pulumi.set(self, "bedrock", value)
+
+
+class AiProviderSettingsBedrockArgsDict(TypedDict):
+    access_key_secret_wo: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    access_key_wo: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    credentials_wo_version: NotRequired[pulumi.Input[Optional[_builtins.float]]]
+    external_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    model: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    protocol: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    region: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    role_arn: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    small_fast_model: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+
+@pulumi.input_type
+class AiProviderSettingsBedrockArgs:
+    def __init__(__self__, *,
+                 access_key_secret_wo: pulumi.Input[Optional[_builtins.str]] = None,
+                 access_key_wo: pulumi.Input[Optional[_builtins.str]] = None,
+                 credentials_wo_version: pulumi.Input[Optional[_builtins.float]] = None,
+                 external_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 model: pulumi.Input[Optional[_builtins.str]] = None,
+                 protocol: pulumi.Input[Optional[_builtins.str]] = None,
+                 region: pulumi.Input[Optional[_builtins.str]] = None,
+                 role_arn: pulumi.Input[Optional[_builtins.str]] = None,
+                 small_fast_model: pulumi.Input[Optional[_builtins.str]] = None):
+        if access_key_secret_wo is not None:
+            pulumi.set(__self__, "access_key_secret_wo", access_key_secret_wo)
+        if access_key_wo is not None:
+            pulumi.set(__self__, "access_key_wo", access_key_wo)
+        if credentials_wo_version is not None:
+            pulumi.set(__self__, "credentials_wo_version", credentials_wo_version)
+        if external_id is not None:
+            pulumi.set(__self__, "external_id", external_id)
+        if model is not None:
+            pulumi.set(__self__, "model", model)
+        if protocol is not None:
+            pulumi.set(__self__, "protocol", protocol)
+        if region is not None:
+            pulumi.set(__self__, "region", region)
+        if role_arn is not None:
+            pulumi.set(__self__, "role_arn", role_arn)
+        if small_fast_model is not None:
+            pulumi.set(__self__, "small_fast_model", small_fast_model)
+
+    @_builtins.property
+    @pulumi.getter(name="accessKeySecretWo")
+    def access_key_secret_wo(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "access_key_secret_wo")
+
+    @access_key_secret_wo.setter
+    def access_key_secret_wo(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "access_key_secret_wo", value)
+
+    @_builtins.property
+    @pulumi.getter(name="accessKeyWo")
+    def access_key_wo(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "access_key_wo")
+
+    @access_key_wo.setter
+    def access_key_wo(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "access_key_wo", value)
+
+    @_builtins.property
+    @pulumi.getter(name="credentialsWoVersion")
+    def credentials_wo_version(self) -> pulumi.Input[Optional[_builtins.float]]:
+        return pulumi.get(self, "credentials_wo_version")
+
+    @credentials_wo_version.setter
+    def credentials_wo_version(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "credentials_wo_version", value)
+
+    @_builtins.property
+    @pulumi.getter(name="externalId")
+    def external_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "external_id")
+
+    @external_id.setter
+    def external_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "external_id", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def model(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "model")
+
+    @model.setter
+    def model(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "model", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def protocol(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "protocol")
+
+    @protocol.setter
+    def protocol(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "protocol", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def region(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "region")
+
+    @region.setter
+    def region(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "region", value)
+
+    @_builtins.property
+    @pulumi.getter(name="roleArn")
+    def role_arn(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "role_arn")
+
+    @role_arn.setter
+    def role_arn(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "role_arn", value)
+
+    @_builtins.property
+    @pulumi.getter(name="smallFastModel")
+    def small_fast_model(self) -> pulumi.Input[Optional[_builtins.str]]:
+        return pulumi.get(self, "small_fast_model")
+
+    @small_fast_model.setter
+    def small_fast_model(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "small_fast_model", value)
+
 
 class TemplateAclArgsDict(TypedDict):
     groups: pulumi.Input[Sequence[pulumi.Input['TemplateAclGroupArgsDict']]]

@@ -16,6 +16,8 @@ from . import _utilities
 from . import outputs
 
 __all__ = [
+    'AiProviderSettings',
+    'AiProviderSettingsBedrock',
     'TemplateAcl',
     'TemplateAclGroup',
     'TemplateAclUser',
@@ -29,6 +31,123 @@ __all__ = [
     'GetTemplateAclUserResult',
     'GetTemplateAutoStopRequirementResult',
 ]
+
+@pulumi.output_type
+class AiProviderSettings(dict):
+    def __init__(__self__, *,
+                 bedrock: Optional['outputs.AiProviderSettingsBedrock'] = None):
+        if bedrock is not None:
+            pulumi.set(__self__, "bedrock", bedrock)
+
+    @_builtins.property
+    @pulumi.getter
+    def bedrock(self) -> Optional['outputs.AiProviderSettingsBedrock']:
+        return pulumi.get(self, "bedrock")
+
+
+@pulumi.output_type
+class AiProviderSettingsBedrock(dict):
+    @staticmethod
+    def __key_warning(key: str):
+        suggest = None
+        if key == "accessKeySecretWo":
+            suggest = "access_key_secret_wo"
+        elif key == "accessKeyWo":
+            suggest = "access_key_wo"
+        elif key == "credentialsWoVersion":
+            suggest = "credentials_wo_version"
+        elif key == "externalId":
+            suggest = "external_id"
+        elif key == "roleArn":
+            suggest = "role_arn"
+        elif key == "smallFastModel":
+            suggest = "small_fast_model"
+
+        if suggest:
+            pulumi.log.warn(f"Key '{key}' not found in AiProviderSettingsBedrock. Access the value via the '{suggest}' property getter instead.")
+
+    def __getitem__(self, key: str) -> Any:
+        AiProviderSettingsBedrock.__key_warning(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default = None) -> Any:
+        AiProviderSettingsBedrock.__key_warning(key)
+        return super().get(key, default)
+
+    def __init__(__self__, *,
+                 access_key_secret_wo: Optional[_builtins.str] = None,
+                 access_key_wo: Optional[_builtins.str] = None,
+                 credentials_wo_version: Optional[_builtins.float] = None,
+                 external_id: Optional[_builtins.str] = None,
+                 model: Optional[_builtins.str] = None,
+                 protocol: Optional[_builtins.str] = None,
+                 region: Optional[_builtins.str] = None,
+                 role_arn: Optional[_builtins.str] = None,
+                 small_fast_model: Optional[_builtins.str] = None):
+        if access_key_secret_wo is not None:
+            pulumi.set(__self__, "access_key_secret_wo", access_key_secret_wo)
+        if access_key_wo is not None:
+            pulumi.set(__self__, "access_key_wo", access_key_wo)
+        if credentials_wo_version is not None:
+            pulumi.set(__self__, "credentials_wo_version", credentials_wo_version)
+        if external_id is not None:
+            pulumi.set(__self__, "external_id", external_id)
+        if model is not None:
+            pulumi.set(__self__, "model", model)
+        if protocol is not None:
+            pulumi.set(__self__, "protocol", protocol)
+        if region is not None:
+            pulumi.set(__self__, "region", region)
+        if role_arn is not None:
+            pulumi.set(__self__, "role_arn", role_arn)
+        if small_fast_model is not None:
+            pulumi.set(__self__, "small_fast_model", small_fast_model)
+
+    @_builtins.property
+    @pulumi.getter(name="accessKeySecretWo")
+    def access_key_secret_wo(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "access_key_secret_wo")
+
+    @_builtins.property
+    @pulumi.getter(name="accessKeyWo")
+    def access_key_wo(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "access_key_wo")
+
+    @_builtins.property
+    @pulumi.getter(name="credentialsWoVersion")
+    def credentials_wo_version(self) -> Optional[_builtins.float]:
+        return pulumi.get(self, "credentials_wo_version")
+
+    @_builtins.property
+    @pulumi.getter(name="externalId")
+    def external_id(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "external_id")
+
+    @_builtins.property
+    @pulumi.getter
+    def model(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "model")
+
+    @_builtins.property
+    @pulumi.getter
+    def protocol(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "protocol")
+
+    @_builtins.property
+    @pulumi.getter
+    def region(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "region")
+
+    @_builtins.property
+    @pulumi.getter(name="roleArn")
+    def role_arn(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "role_arn")
+
+    @_builtins.property
+    @pulumi.getter(name="smallFastModel")
+    def small_fast_model(self) -> Optional[_builtins.str]:
+        return pulumi.get(self, "small_fast_model")
+
 
 @pulumi.output_type
 class TemplateAcl(dict):

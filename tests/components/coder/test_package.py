@@ -90,6 +90,30 @@ def test_the_package_of_the_provider_0_0_13_lacks_servers_and_makes_templates(
     assert found["templates"] == ["firewalled"]
 
 
+GATEWAY = {
+    "providers": [
+        {"name": "anthropic", "type": "anthropic", "baseUrl": "https://api.anthropic.com"},
+        {"name": "vercel", "type": "vercel", "baseUrl": "https://ai.example", "credential": "none"},
+    ],
+    "prices": [{"providerType": "anthropic", "model": "claude-x", "inputPrice": 3000000}],
+}
+
+
+def test_the_ai_gateway_needs_what_the_package_may_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {**VALUES["secrets"], "aiProviders": {"anthropic": {"apiKey": "k"}}}
+    stack = load("dev", {**VALUES, "aiGateway": GATEWAY, "secrets": secrets})
+    (price,) = map(str, package.problems(stack))
+    assert price.startswith(
+        'aiGateway.prices = "anthropic/claude-x": needs the provider coder/coderd newer than '
+        "0.0.30, with ai_model_price; the installed package pulumi_coderd is of 0.0.25"
+    )
+    monkeypatch.delattr(pulumi_coderd, "AiProvider")
+    provider, _ = map(str, package.problems(stack))
+    assert provider.startswith(
+        'aiGateway.providers = "anthropic, vercel": needs the provider coder/coderd 0.0.20 or newer'
+    )
+
+
 @pytest.mark.parametrize(("said", "shown"), [(True, "true"), ("isolated", '"isolated"')])
 def test_a_package_without_agents_allowed_refuses_it_where_it_is_named(
     monkeypatch: pytest.MonkeyPatch, said: object, shown: str

@@ -45,6 +45,7 @@ def test_what_a_release_keeps_no_records_of_is_said_and_not_asked_for():
     instead = titles[False]["No records of requests"]
     assert instead["type"] == "text"
     assert "grafana.firewallRecords: true" in instead["options"]["content"]
+    assert "Coder 2.35.0 and newer" in instead["options"]["content"]
     assert "No records of requests" not in titles[True]
 
 

@@ -15,11 +15,13 @@ from pydantic import BaseModel
 
 import components
 from components import package
+from components.ai_gateway import AiGatewayPricesArgs, AiGatewayProviderArgs
 from components.alerts.component import AlertsArgs
 from components.coderd_env import CoderdEnvironmentArgs
 from components.dashboards.component import DashboardsArgs
 from components.external_auth import GitLabExternalAuthArgs
 from components.mcp_server import McpServerArgs
+from components.package.ai_gateway import AiGatewayPricesInputs, AiGatewayProviderInputs
 from components.package.coder import CoderdEnvironmentInputs, GitLabExternalAuthInputs
 from components.package.inputs import SDK_NAMES
 from components.package.mcp_server import McpServerInputs
@@ -30,6 +32,8 @@ from components.workspace_template.args import WorkspaceTemplateArgs
 from ops.project import ROOT
 
 PAIRS = {
+    AiGatewayPricesInputs: AiGatewayPricesArgs,
+    AiGatewayProviderInputs: AiGatewayProviderArgs,
     AlertsInputs: AlertsArgs,
     CoderdEnvironmentInputs: CoderdEnvironmentArgs,
     DashboardsInputs: DashboardsArgs,

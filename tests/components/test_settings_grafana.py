@@ -1,0 +1,63 @@
+"""The firewall's own records in Coder's database: the stack says so, else Coder's release."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.coder.lookup import Known
+from components.releases import Number
+from components.settings.load import load
+from components.settings.model import Settings
+from program import plan
+
+ROLE = {"delivery": "job", "adminUrlSecret": "coder-db-owner"}
+
+
+def settings(**grafana: Any) -> Settings:
+    return load(
+        "gov",
+        {
+            # Without credentials a plan has no Output, which needs Pulumi's mocks.
+            "coder": {"accessUrl": "https://coder.example.com", "variables": "none"},
+            "externalAuth": {"providers": [{"host": "gitlab.example.com"}]},
+            "templates": [{"name": "a", "firewall": {}}],
+            "grafana": {"databaseRole": ROLE, **grafana},
+            "secrets": {
+                "coderToken": "t",
+                "externalAuth": {"gitlab": {"clientId": "i", "clientSecret": "s"}},
+            },
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("coder", "said", "there"),
+    [
+        ((2, 34, 9), None, False),
+        ((2, 35, 0), None, True),
+        ((2, 38, 5), None, True),
+        # A build between releases, or nobody asked: a panel that errs says less than one in words.
+        (None, None, False),
+        ((2, 34, 0), True, True),
+        (None, True, True),
+        ((2, 38, 5), False, False),
+    ],
+)
+def test_the_stack_decides_and_else_coders_release(
+    coder: Number | None, said: bool | None, there: bool, tmp_path: Path
+) -> None:
+    found = settings(**({} if said is None else {"firewallRecords": said}))
+    args = plan.plan("gov", found, Known(release=coder), tmp_path)
+    text = args.dashboards.render()["agent-firewall"]
+    titles = {panel["title"] for panel in json.loads(text)["panels"]}
+    assert ("Sessions and their requests" in titles) is there
+    assert ("No records of requests" in titles) is not there
+    assert args.grafana_role is not None
+    assert args.grafana_role.firewall_records is there
+
+
+def test_where_nobody_asks_no_panel_asks_for_a_table_that_may_not_be_there() -> None:
+    assert plan.dashboards(settings()).firewall_records is False
+    assert plan.dashboards(settings(firewallRecords=True)).firewall_records is True
