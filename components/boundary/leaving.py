@@ -145,16 +145,18 @@ def leaving(part: Part, coder_hosts: Iterable[str]) -> str:
     Others are those for credentials of the node, for the cluster, and for what runs in the pod
     outside the jail. A pattern of every host is no way of its own: it is graded as that.
     """
+    coder = [tuple(host.split(".")) for host in sorted(coder_hosts)]
     if part.host and part.host[-1] in _LAST_LABELS:
         for labels, why in _ELSEWHERE:
             if overlaps_host(part.host, labels):
                 return why
-        if part.method not in READING and any(overlaps_host(part.host, pod) for pod in _OWN_POD):
+        # A Coder that is tried on one machine is judged by its paths, as any other.
+        beside = part.method not in READING and part.host not in coder
+        if beside and any(overlaps_host(part.host, pod) for pod in _OWN_POD):
             return _BESIDE
     # Most rules name one host of somebody else's, which is no app either.
     apps = part.method not in READING and any(map(_names_app, part.host))
-    for host in sorted(coder_hosts):
-        labels = tuple(host.split("."))
+    for labels in coder:
         if overlaps_host(part.host, labels) and (why := _by_coder(part)):
             return why
         if apps and _reaches_apps(part.host, (WILDCARD, *labels)):

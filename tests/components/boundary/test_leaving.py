@@ -38,6 +38,19 @@ def test_what_claude_code_asks_of_the_gateway_is_allowed_under_both_names() -> N
             assert "*" not in decision.rule.rule.text
 
 
+def test_a_coder_of_this_machine_is_judged_by_its_paths() -> None:
+    here = build_policy(["coder"], coder_host="127.0.0.1", gitlab_hosts=["gitlab.example.com"])
+    url = "http://127.0.0.1:3000/api/v2/ai-gateway/anthropic/v1/messages"
+    assert here.decide("POST", url).allowed
+    for method, path, leaves in (
+        ("POST", "/api/v2/ai-gateway/anthropic/v1/messages", False),
+        ("POST", "/api/v2/users/me/keys/tokens", True),
+    ):
+        part = Part(method, ("127", "0", "0", "1"), tuple(path.strip("/").split("/")))
+        assert bool(leaving(part, ["127.0.0.1"])) is leaves
+        assert leaving(part, [HOST]), "another's Coder: what runs in the pod beside the jail"
+
+
 def test_the_hosts_that_claude_code_asks_for_itself_are_in_the_catalogue() -> None:
     hosts = {
         each["target"].removesuffix(":443") for each in recorded() if each["method"] == "CONNECT"
