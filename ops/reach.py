@@ -177,8 +177,13 @@ class TemplateReach:
     @cached_property
     def grades(self) -> tuple[str, str]:
         """The exfiltration grade before and after, `-` where there is no policy."""
+        old, new = (report.grade if report else "-" for report in self._reports)
+        return old, new
+
+    @cached_property
+    def _reports(self) -> tuple[boundary.Report | None, boundary.Report | None]:
         old, new = (
-            exfiltration_report(policy, self.own).grade if policy is not None else "-"
+            exfiltration_report(policy, self.own) if policy is not None else None
             for policy in (self.old, self.new)
         )
         return old, new
@@ -189,8 +194,12 @@ class TemplateReach:
         old, new = self.grades
         grade = f"{old} → {new}" if self.old is not None else new
         change = (f"exfiltration grade {grade} (A: no host where anyone may receive)",)
-        leaves = ("⛔ **an agent can leave the firewall**, through Coder itself",)
-        return (change if old != new else ()) + (leaves if new == boundary.WORST else ())
+        report = self._reports[1]
+        ways = (
+            [each.why for each in report.entries if each.grade == boundary.WORST] if report else []
+        )
+        leaves = tuple(f"⛔ **an agent can leave the firewall**: {why}" for why in ways[:1])
+        return (change if old != new else ()) + leaves
 
 
 def _judged(found: boundary.Reach, reasons: set[str], own: Own) -> Opened:

@@ -21,7 +21,7 @@ def policy(*rules: str) -> Policy:
     return Policy([PolicyRule(Rule.parse(rule), "extra", "test") for rule in rules])
 
 
-RULES = policy("domain=a.example", "method=GET domain=*.b.example", "domain=localhost")
+RULES = policy("domain=a.example", "method=GET domain=*.b.example", "domain=buildhost")
 
 
 def objects(args: Args | None) -> dict[str, dict[str, Any]]:
@@ -118,7 +118,7 @@ def test_names_say_what_they_cannot() -> None:
         "  - `every public address`: TCP 443, TCP 80; because: `the web`\n"
         "- by name, outside the jail too: 3 hosts, by TCP 443 and 80\n"
         "  - there with every method and path (1): `*.b.example`\n"
-        "  - not found by these names: `localhost`\n"
+        "  - not found by these names: `buildhost`\n"
     ) in said
 
 
@@ -185,7 +185,7 @@ def test_the_same_as_plain_data() -> None:
         "byName": {
             "hosts": 3,
             "everyMethodAndPath": ["*.b.example"],
-            "notFound": ["localhost"],
+            "notFound": ["buildhost"],
         },
     }
     assert other["network"]["byName"] is None

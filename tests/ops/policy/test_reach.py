@@ -23,7 +23,8 @@ def said(old: Policy, new: Policy, own: Own) -> str:
 def test_opening_coder_is_said_to_let_an_agent_leave(own: Own) -> None:
     text = said(policy("coder"), policy("coder", rules=("domain=*.example.com",)), own)
     assert "- exfiltration grade A → H (A: no host where anyone may receive)\n" in text
-    assert "- ⛔ **an agent can leave the firewall**, through Coder itself\n" in text
+    why = "an agent makes itself a token, which outlives the workspace"
+    assert f"- ⛔ **an agent can leave the firewall**: {why}\n" in text
     assert "⚠️ grade H: an agent makes itself a token, which outlives the workspace" in text
     still = said(
         policy("coder", rules=("domain=coder.example.com",)),
@@ -32,6 +33,12 @@ def test_opening_coder_is_said_to_let_an_agent_leave(own: Own) -> None:
     )
     assert "- ⛔ **an agent can leave the firewall**" in still
     assert "exfiltration grade" not in still
+
+
+def test_a_way_out_that_is_not_coder_is_named_as_what_it_is() -> None:
+    text = said(policy("coder"), policy("coder", rules=("domain=169.254.169.254",)), OWN)
+    why = "the node's metadata service gives an agent credentials of the node or pod"
+    assert f"- ⛔ **an agent can leave the firewall**: {why}\n" in text
 
 
 def test_the_deployments_host_counts_where_no_group_names_it() -> None:
