@@ -13,7 +13,7 @@ from components.coder import chart
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
-from components.dashboards.uids import CONTENT, UIDS
+from components.dashboards.uids import CONTENT, UIDS, WITH_IDS
 from components.errors import refuse
 from components.observability import grafana_defaults
 from components.observability.loki import is_selectable, label_problems
@@ -145,7 +145,7 @@ class Dashboards(pulumi.ComponentResource):
             text: pulumi.Input[str] = plain
             annotations = {"grafana_folder": args.folder}
             # Only where an id is shown: the others stay known in a preview, whatever is not.
-            if args.names is not None and args.rendered(uid, {"id": "name"}) != plain:
+            if args.names is not None and uid in WITH_IDS:
                 text = pulumi.Output.from_input(args.names).apply(partial(args.rendered, uid))
                 annotations[CONTENT] = hashlib.sha256(plain.encode()).hexdigest()
             ConfigMap(

@@ -30,5 +30,8 @@ UIDS: Final = (
 )
 """All of them, in the order of the catalogue."""
 
+WITH_IDS: Final = frozenset({AGENT_FIREWALL})
+"""Those that show ids of templates and versions, in place of which names can stand."""
+
 CONTENT: Final = "firewalled-coder/content-sha256"
 """Annotation: digest of a dashboard without the names in it, which a preview may not know yet."""

@@ -7,7 +7,7 @@ import pytest
 
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.component import Dashboards, DashboardsArgs
-from components.dashboards.uids import UIDS
+from components.dashboards.uids import UIDS, WITH_IDS
 from tests.components.recording import record
 
 
@@ -80,6 +80,13 @@ def test_ids_show_as_the_names_that_the_stack_knows():
             assert "=${__value.raw:percentencode}" in link["url"]
     for title in ("Deny rate by template", "Deny rate by template version"):
         assert {k: properties[title, k, "displayName"] for k in names} == names
+
+
+def test_every_dashboard_that_shows_ids_is_known_without_drawing_it_twice():
+    args = DashboardsArgs()
+    plain = args.render()
+    with_ids = {uid for uid in plain if args.rendered(uid, {"id": "name"}) != plain[uid]}
+    assert with_ids == WITH_IDS
 
 
 def test_a_stack_may_choose_its_dashboards():
