@@ -76,7 +76,7 @@ def refused(text: str) -> bool:
 def test_what_boundary_refuses_is_refused_and_what_it_takes_is_read() -> None:
     counted = {"refused": 0, "taken": 0, "fine": 0}
 
-    @settings(max_examples=2000, derandomize=True, deadline=None, database=None)
+    @settings(max_examples=3000, derandomize=True, deadline=None, database=None)
     @given(written)
     def compared(text: str) -> None:
         kind = "refused" if refused(text) else "taken" if reference.doubtful(text) else "fine"
@@ -102,7 +102,7 @@ def test_what_boundary_refuses_is_refused_and_what_it_takes_is_read() -> None:
 
     compared()
     # One in twenty is fine. Hypothesis draws on constants of the code: counts move with it.
-    assert min(counted.values()) >= 60, counted
+    assert min(counted.values()) >= 100, counted
 
 
 @settings(max_examples=500, derandomize=True, deadline=None, database=None)
