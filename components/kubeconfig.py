@@ -26,6 +26,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import yaml
 
+from components.connections import reading
 from components.errors import OperatorError
 from components.syntax import is_loopback
 
@@ -97,7 +98,7 @@ def client(context: str | None) -> httpx.Client:
 def get(asked: httpx.Client, path: str) -> httpx.Response:
     """Return the answer to a GET, whatever its status; raises ClusterError when there is none."""
     try:
-        return asked.get(path)
+        return reading(lambda: asked.get(path))
     except httpx.TimeoutException:
         raise ClusterError(f"{asked.base_url} does not answer in time") from None
     except (httpx.LocalProtocolError, UnicodeEncodeError):

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import truststore
 
+from components.connections import reading
 from components.errors import OperatorError
 from components.syntax import is_loopback
 from components.tls import certificate_problem
@@ -108,10 +109,12 @@ class CoderdApi:
             raise CoderdError(f"{self.url}{path} does not answer as coderd does") from None
 
     def _asked(self, method: str, path: str, **content: Any) -> httpx.Response:
+        def ask() -> httpx.Response:
+            url = f"{self.url}{path}"
+            return self._client.request(method, url, headers=self._headers, **content)
+
         try:
-            response = self._client.request(
-                method, f"{self.url}{path}", headers=self._headers, **content
-            )
+            response = reading(ask) if method == "GET" else ask()
         except httpx.InvalidURL:
             raise CoderdError(f"{self.url} is no URL") from None
         except httpx.TimeoutException:

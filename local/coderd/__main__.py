@@ -48,6 +48,8 @@ def main() -> None:
         port=arguments.port,
         log_level="warning",
         access_log=False,
+        # As coderd, which ends no idle connection.
+        timeout_keep_alive=3600,
         timeout_graceful_shutdown=2,
     )
 
