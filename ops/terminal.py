@@ -12,8 +12,9 @@ from rich.console import Console
 
 from components.errors import OperatorError
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# What is shown was said by others: `:key:` in a URL is a path and no picture of a key.
+console = Console(highlight=False, emoji=False)
+errors = Console(stderr=True, highlight=False, emoji=False)
 
 StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
 
