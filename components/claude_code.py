@@ -31,11 +31,11 @@ Event = Literal[
 ]
 
 # A tool, or one with what it is asked to do: Read, Bash(git push *), mcp__github__get_me.
-_RULE: Final = re.compile(r"(?:[A-Z][A-Za-z]*(?:\([^\n]+\))?|mcp__[A-Za-z0-9_-]+(?:\*)?)\Z")
+_RULE: Final = r"(?:[A-Z][A-Za-z]*(?:\([^\n]+\))?|mcp__[A-Za-z0-9_-]+(?:\*)?)\Z"
 
 
 def _rule(value: str) -> str:
-    if not _RULE.match(value):
+    if not re.match(_RULE, value):
         raise ValueError("a rule is a tool, such as Read, Bash(git push *) or mcp__github")
     return value
 

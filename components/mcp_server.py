@@ -19,7 +19,7 @@ from components.coder.mcp_access import (
     client_problem,
     login_problems,
 )
-from components.coder.mcp_headers import HEADER_NAME, authorization_value
+from components.coder.mcp_headers import authorization_value, is_header_name
 from components.errors import refuse
 from components.rotation import rotation_version
 
@@ -218,7 +218,7 @@ def _auth_type(headers: int) -> str:
 def _header_problems(headers: Mapping[str, pulumi.Input[str]]) -> Iterator[str]:
     seen: set[str] = set()
     for header, value in headers.items():
-        if not HEADER_NAME.match(header):
+        if not is_header_name(header):
             yield f"{header!r} is no header name"
         if header.lower() in seen:
             yield f"header {header!r} is there twice"

@@ -12,13 +12,13 @@ from components.checked import CheckedBy
 from components.syntax import endpoint_problem
 
 # What a shell reads as it is written.
-_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._+-]+)+\Z")
-_PLAIN_URL: Final = re.compile(r"[A-Za-z0-9:/?&=.,_~%+@\[\]-]+\Z")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
+_PATH: Final = r"(?:/[A-Za-z0-9._+-]+)+\Z"
+_PLAIN_URL: Final = r"[A-Za-z0-9:/?&=.,_~%+@\[\]-]+\Z"
+_SHA256: Final = r"[0-9a-f]{64}\Z"
 
 
 def _path(value: str) -> str:
-    if not _PATH.match(value) or {".", ".."} & set(value.split("/")):
+    if not re.match(_PATH, value) or {".", ".."} & set(value.split("/")):
         raise ValueError("must be an absolute path such as /opt/coder/bin/boundary")
     return value
 
@@ -26,13 +26,13 @@ def _path(value: str) -> str:
 def _url(value: str) -> str:
     if problem := endpoint_problem(value):
         raise ValueError(problem)
-    if not _PLAIN_URL.match(value):
+    if not re.match(_PLAIN_URL, value):
         raise ValueError("must hold letters, digits and : / ? & = . , _ ~ % + @ - alone")
     return value
 
 
 def _sha256(value: str) -> str:
-    if not _SHA256.match(value):
+    if not re.match(_SHA256, value):
         raise ValueError("must be 64 digits in lower case, as sha256sum prints them")
     return value
 

@@ -42,7 +42,7 @@ documentation names no release.
 TASKS_UNTIL: Final[Number] = (2, 38, 0)
 """The first Coder without Tasks; 2.36 and 2.37 have them with CODER_ENABLE_AI_TASKS=true alone."""
 
-_RELEASE: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
+_RELEASE: Final = r"(\d+)\.(\d+)\.(\d+)\Z"
 
 
 def words(release: Number) -> str:
@@ -52,7 +52,7 @@ def words(release: Number) -> str:
 
 def is_release(text: str) -> bool:
     """Return whether `text` is three numbers, such as 1.3.1."""
-    return _RELEASE.match(text) is not None
+    return re.match(_RELEASE, text) is not None
 
 
 CLAUDE_CODE_MODULES: Final = "4.7.0 or a later 4, or 5.4.0 or a later 5"
@@ -65,7 +65,7 @@ def is_claude_code_module(text: str) -> bool:
     5.0 renames enable_aibridge and drops Boundary and Coder Tasks; 5.4 is the first whose managed
     settings, gateway and scripts are those of the wiring.
     """
-    match = _RELEASE.match(text)
+    match = re.match(_RELEASE, text)
     number = (int(match[1]), int(match[2])) if match else (0, 0)
     return (4, 7) <= number < (5, 0) or (5, 4) <= number < (6, 0)
 
@@ -86,7 +86,7 @@ def is_kubernetes_provider(text: str) -> bool:
 
 
 def _is_at_least(text: str, least: tuple[int, int, int]) -> bool:
-    match = _RELEASE.match(text)
+    match = re.match(_RELEASE, text)
     return match is not None and (int(match[1]), int(match[2]), int(match[3])) >= least
 
 

@@ -21,7 +21,7 @@ DESCRIPTION_LENGTH: Final = 127
 
 # RFC 1123, which Kubernetes names namespaces and most objects by.
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-_SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
+_SUBDOMAIN: Final = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z"
 # coder/coder codersdk/name.go: UsernameValidRegex, for templates and external logins as well.
 # Of those it refuses two, which are routes of its pages.
 _ROUTES: Final = frozenset({"new", "create"})
@@ -34,18 +34,17 @@ _HOST: Final = re.compile(
 # github.com/distribution/reference: [host[:port]/]path[:tag][@digest]; the digests are those of
 # github.com/opencontainers/go-digest, without which nothing is pulled.
 _PART: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_IMAGE: Final = re.compile(
-    rf"(?=.{{1,255}}(?:[:@]|\Z))(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::(?P<port>\d{{1,5}}))?/)?{_PART}(?:/{_PART})*"
+_IMAGE: Final = (
+    rf"(?a)(?=.{{1,255}}(?:[:@]|\Z))(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::(?P<port>\d{{1,5}}))?/)?{_PART}(?:/{_PART})*"
     r"(?::\w[\w.-]{0,127})?"
-    r"(?:@(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?\Z",
-    re.ASCII,
+    r"(?:@(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?\Z"
 )
 # grafana/grafana pkg/util/shortid_generator.go: IsValidShortUID and IsShortUIDTooLong.
 # Tags that projects give to whatever is newest of theirs.
 _MOVING: Final = frozenset(
     {"", "latest", "main", "master", "edge", "nightly", "dev", "stable", "current", "rolling"}
 )
-_GRAFANA_UID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+_GRAFANA_UID: Final = r"[A-Za-z0-9_-]{1,40}\Z"
 # Its built-in data source, and what computes expressions under its name of today and the former.
 _GRAFANAS_OWN: Final = frozenset({"grafana", "__expr__", "-100"})
 
@@ -57,7 +56,7 @@ def is_label(text: str) -> bool:
 
 def is_subdomain(text: str) -> bool:
     """Whether Kubernetes takes `text` as the name of an object: 253 characters."""
-    return _SUBDOMAIN.match(text) is not None
+    return re.match(_SUBDOMAIN, text) is not None
 
 
 def is_coder_name(text: str) -> bool:
@@ -93,7 +92,7 @@ def host_name(text: str) -> str:
 
 def is_image(text: str) -> bool:
     """Whether a container runtime takes `text` as the reference of an image."""
-    match = _IMAGE.match(text)
+    match = re.match(_IMAGE, text)
     return match is not None and 0 < int(match["port"] or 443) <= LAST_PORT
 
 
@@ -106,7 +105,7 @@ def is_floating_image(text: str) -> bool:
 
 def is_grafana_uid(text: str) -> bool:
     """Whether Grafana takes `text` as the uid of a data source: 40 of letters, digits, _ and -."""
-    return _GRAFANA_UID.match(text) is not None and text not in _GRAFANAS_OWN
+    return re.match(_GRAFANA_UID, text) is not None and text not in _GRAFANAS_OWN
 
 
 def is_database(text: str) -> bool:

@@ -18,12 +18,12 @@ LABEL: Final = (
     "must be letters, digits and _, not beginning with a digit, and not severity or alertname, "
     "which are the alerts' own"
 )
-_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LABEL: Final = r"[A-Za-z_][A-Za-z0-9_]*\Z"
 
 
 def is_label(name: str) -> bool:
     """Whether a stack may give its alerts a label of this name; `LABEL` says which it may."""
-    return _LABEL.match(name) is not None and name not in {"severity", "alertname"}
+    return re.match(_LABEL, name) is not None and name not in {"severity", "alertname"}
 
 
 NAMES: Final = (

@@ -19,7 +19,7 @@ JAIL_TYPE: Final[JailType] = "landjail"
 LOG_LEVEL: Final[LogLevel] = "warn"
 PROXY_PORT: Final = 8087
 
-_KEY: Final = re.compile(r"^([a-z_]+):", re.MULTILINE)
+_KEY: Final = r"(?m)^([a-z_]+):"
 
 
 CORRELATED: Final = ("/api/v2/aibridge/*", "/api/v2/ai-gateway/*")
@@ -65,7 +65,7 @@ def render_config(
 
 def unread_keys(config: str, release: str) -> tuple[str, ...]:
     """Return what `release` of Boundary cannot read of a configuration, one key a line of words."""
-    keys = _KEY.findall(config)
+    keys = re.findall(_KEY, config)
     return tuple(f"{key} {problem}" for key in keys if (problem := key_problem(key, release)))
 
 

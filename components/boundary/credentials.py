@@ -48,9 +48,9 @@ _COUNTED: Final = frozenset(
     {"MAX", "MIN", "INPUT", "OUTPUT", "THINKING", "CONTEXT", "TOTAL", "NUM", "COMPLETION"}
 )
 _SHELLS_OWN: Final = frozenset({"PWD", "OLDPWD"})
-_SWITCH: Final = re.compile(r"(?i)(true|false|yes|no|on|off|none|always|never|\d{1,9})?\Z")
+_SWITCH: Final = r"(?i)(true|false|yes|no|on|off|none|always|never|\d{1,9})?\Z"
 # A variable with its value, as `env` and Compose write it.
-_ASSIGNED: Final = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
+_ASSIGNED: Final = r"(?s)(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)"
 _SPLIT: Final = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -182,7 +182,7 @@ def names_credential(name: str, value: str | None = None) -> bool:
         return True
     if any(key == "KEY" and before in _KEYS for before, key in pairwise(singular)):
         return True
-    return singular[-1] in _LAST_WORDS and not (value is not None and _SWITCH.match(value))
+    return singular[-1] in _LAST_WORDS and not (value is not None and re.match(_SWITCH, value))
 
 
 def form_of(text: str) -> str | None:
@@ -268,7 +268,7 @@ def _says_where(key: str) -> bool:
 
 
 def _without_value(text: str) -> str:
-    match = _ASSIGNED.fullmatch(text)
+    match = re.fullmatch(_ASSIGNED, text)
     return f"{match['name']}={HIDDEN}" if match and names_credential(*match.groups()) else text
 
 

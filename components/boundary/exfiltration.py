@@ -171,10 +171,10 @@ SINKS: tuple[Sink, ...] = tuple(
     Sink(host, grade, why) for grade, why, hosts in _TABLE for host in hosts.split()
 )
 
-_BY_LAST_LABEL: dict[str, tuple[Sink, ...]] = {}
+# The last two labels of every sink are names, so most of the table need not be looked at.
+_BY_DOMAIN: dict[tuple[str, ...], list[Sink]] = {}
 for _sink in SINKS:
-    _last = _sink.host.rpartition(".")[2]
-    _BY_LAST_LABEL[_last] = (*_BY_LAST_LABEL.get(_last, ()), _sink)
+    _BY_DOMAIN.setdefault(_sink.labels[-2:], []).append(_sink)
 
 
 @dataclass(frozen=True)
@@ -324,6 +324,6 @@ def _anyones(labels: tuple[str, ...]) -> tuple[Grade, str] | None:
 # A review grades the same hosts several times: of the policy before, after, and of what opens.
 @lru_cache(maxsize=16_384)
 def _reached(labels: tuple[str, ...]) -> tuple[Sink, ...]:
-    # No sink is a pattern in its last label, so most of the table need not be looked at.
-    there = SINKS if labels[-1] == WILDCARD else _BY_LAST_LABEL.get(labels[-1], ())
+    domain = labels[-2:]
+    there = SINKS if len(domain) < 2 or WILDCARD in domain else _BY_DOMAIN.get(domain, ())
     return tuple(sink for sink in there if overlaps_host(labels, sink.labels))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -172,6 +171,12 @@ def _by_coder(part: Part) -> str:
     return _UNKNOWN if not kept and _meet(part.path or _ANY, ("api", WILDCARD)) else ""
 
 
+def _fits(segment: str, place: str) -> bool:
+    """Whether a segment can stand at the `place` of a door: `*`, `@*` or the segment itself."""
+    beginning = place.removesuffix(WILDCARD)
+    return segment == place if beginning == place else segment.startswith(beginning)
+
+
 @cache
 def _meet(pattern: Pattern, door: Pattern) -> bool:
     """Whether a request for `door` can match `pattern`.
@@ -183,7 +188,7 @@ def _meet(pattern: Pattern, door: Pattern) -> bool:
         return not door and all(segment == WILDCARD for segment in pattern)
     if pattern == (WILDCARD,) or (pattern[0] == WILDCARD and _meet(pattern[1:], door)):
         return True
-    if WILDCARD not in (pattern[0], door[0]) and not fnmatchcase(pattern[0], door[0]):
+    if pattern[0] != WILDCARD and not _fits(pattern[0], door[0]):
         return False
     return _meet(pattern[1:], door[1:]) or (door == (WILDCARD,) and _meet(pattern[1:], door))
 

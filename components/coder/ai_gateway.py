@@ -50,10 +50,8 @@ PRICES: Final = ("input_price", "output_price", "cache_read_price", "cache_write
 LARGEST_PRICE: Final = 10**12
 """A million dollars for a million tokens; exact as the numbers that Pulumi sends."""
 
-_CANONICAL: Final = re.compile(
-    r"https://bedrock-runtime\.([a-z0-9-]+)\.amazonaws\.com/?\Z", re.IGNORECASE
-)
-_MODEL: Final = re.compile(r"(?!.*::)[!-~]+\Z")
+_CANONICAL: Final = r"(?i)https://bedrock-runtime\.([a-z0-9-]+)\.amazonaws\.com/?\Z"
+_MODEL: Final = r"(?!.*::)[!-~]+\Z"
 
 Problem = tuple[str, str, str]
 """A field, its value as text ("" to show none), and what is wrong or right."""
@@ -61,13 +59,13 @@ Problem = tuple[str, str, str]
 
 def bedrock_region(base_url: str) -> str:
     """Return the region that Bedrock's own URL names; "" of any other URL."""
-    match = _CANONICAL.match(base_url.strip())
+    match = re.match(_CANONICAL, base_url.strip())
     return match[1].lower() if match else ""
 
 
 def is_model(text: str) -> bool:
     """Whether `text` can be the name of a model: printable ASCII without a space."""
-    return _MODEL.match(text) is not None
+    return re.match(_MODEL, text) is not None
 
 
 def provider_problems(

@@ -8,8 +8,13 @@ from typing import Final
 READ_ONLY_HEADER: Final = "X-MCP-Readonly"
 """Servers that know it offer no tool that writes, whatever the key may do."""
 
-HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-"""RFC 9110, 5.1 and 5.6.2."""
+# RFC 9110, 5.1 and 5.6.2.
+_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
+
+
+def is_header_name(text: str) -> bool:
+    """Whether HTTP takes `text` as the name of a header, or of a scheme."""
+    return re.match(_NAME, text) is not None
 
 
 def authorization_value(key: str) -> str:
@@ -32,6 +37,6 @@ def authorization_problem(key: str) -> str | None:
         return "holds what HTTP cannot carry: ASCII alone, and no control characters"
     if words[0].lower() in {"bearer", "basic"} and len(words) > 2:
         return f"holds white space after {words[0]}, where one key stands"
-    if len(words) > 1 and not HEADER_NAME.match(words[0]):
+    if len(words) > 1 and not is_header_name(words[0]):
         return "holds white space, but no scheme of HTTP stands before it, such as Bearer or Basic"
     return None

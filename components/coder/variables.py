@@ -59,8 +59,8 @@ PREFIX: Final = "CODER_EXTERNAL_AUTH_"
 """What the variables of an external login begin with."""
 
 # The second is of old; coderd reads it beside the first, from 0 again.
-_ANY_LOGIN: Final = re.compile(rf"({PREFIX}|CODER_GITAUTH_)(\d+)_([A-Z_]+)\Z")
-_LOGIN: Final = re.compile(rf"{PREFIX}(?P<index>\d+)_(?P<part>[A-Z_]+)\Z")
+_ANY_LOGIN: Final = rf"({PREFIX}|CODER_GITAUTH_)(\d+)_([A-Z_]+)\Z"
+_LOGIN: Final = rf"{PREFIX}(?P<index>\d+)_(?P<part>[A-Z_]+)\Z"
 _SECRET_PREFIX: Final = "firewalled-coder-env-"  # noqa: S105  of the name of a Secret
 _NAME_LENGTH: Final = 253
 
@@ -72,13 +72,13 @@ def login_name(index: int, part: str) -> str:
 
 def login_part(name: str) -> tuple[int, str] | None:
     """Return number and part of a variable of an external login, None for another's."""
-    match = _LOGIN.match(name)
+    match = re.match(_LOGIN, name)
     return (int(match["index"]), match["part"]) if match else None
 
 
 def any_login(name: str) -> tuple[str, int, str] | None:
     """Return prefix, number and part of a variable of an external login, the former name too."""
-    match = _ANY_LOGIN.match(name)
+    match = re.match(_ANY_LOGIN, name)
     return (match[1], int(match[2]), match[3]) if match else None
 
 

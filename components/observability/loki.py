@@ -9,7 +9,7 @@ from typing import Final
 from components.dashboards.log_fields import AuditField, BuildField, StreamLabel, UrlPart
 
 TENANT_HEADER: Final = "X-Scope-OrgID"
-_TENANT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9!\-_.*'()]{1,150}")
+_TENANT: Final = r"(?!\.{1,2}\Z)[A-Za-z0-9!\-_.*'()]{1,150}"
 
 
 def tenant_problem(tenant: str | None, url: str | None) -> str | None:
@@ -21,7 +21,7 @@ def tenant_problem(tenant: str | None, url: str | None) -> str | None:
         return None
     if url is None:
         return "is a header of the data source made here, and there is none: lokiUrl is null"
-    if all(_TENANT.fullmatch(name) for name in tenant.split("|")):
+    if all(re.fullmatch(_TENANT, name) for name in tenant.split("|")):
         return None
     return "must be up to 150 of letters, digits and ! - _ . * ' ( ), several joined by |"
 
@@ -32,7 +32,7 @@ def is_selectable(value: str) -> bool:
     return value != "" and value.isprintable() and not any(each in value for each in "`$")
 
 
-_LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+_LABEL: Final = r"(?!__)[A-Za-z_][A-Za-z0-9_]*"
 _TAKEN: Final = frozenset(
     {
         *(field.label for field in (*AuditField, *BuildField)),
@@ -52,7 +52,7 @@ def label_problems(labels: Mapping[str, str]) -> Iterator[str]:
     for label, name in labels.items():
         if label not in set(StreamLabel):
             yield f"Loki has no stream label {label!r}; it has {', '.join(StreamLabel)}"
-        elif not _LABEL.fullmatch(name):
+        elif not re.fullmatch(_LABEL, name):
             syntax = "letters, digits and _, without a digit or __ first"
             yield f"{label} cannot be called {name!r}: a label is {syntax}"
         elif name in _TAKEN:
