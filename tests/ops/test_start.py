@@ -1,4 +1,4 @@
-"""What does not run the engine does not load its SDK: help, and explaining URLs."""
+"""What does not run the engine does not load its SDK: help, and explaining URLs, which is quick."""
 
 import subprocess
 import sys
@@ -10,6 +10,8 @@ from ops.project import ROOT
 
 # Longer to load than everything else together.
 SLOW = ("pulumi", "pulumi_kubernetes", "grpc", "grafana_foundation_sdk")
+# What reads installed packages, for plugins of pydantic that there are none of; pictures of words.
+NEEDLESS = ("importlib.metadata", "email", "zipfile", "rich._emoji_codes")
 RUN = f"""
 import runpy, sys
 sys.argv = ["ops", *sys.argv[1:]]
@@ -17,7 +19,7 @@ try:
     runpy.run_module("ops", run_name="__main__")
 except SystemExit as end:
     status = end.code
-print("loaded:", *sorted(set(sys.modules) & set({SLOW!r})), file=sys.stderr)
+print("loaded:", *sorted(set(sys.modules) & set({SLOW + NEEDLESS!r})), file=sys.stderr)
 sys.exit(status)
 """
 
@@ -37,7 +39,7 @@ def run(*arguments: str) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("command", [(), *[(name,) for name in NAMES]])
 def test_help_loads_no_engine(command: tuple[str, ...]) -> None:
     said, loaded = run(*command, "--help")
-    assert loaded == []
+    assert [module for module in loaded if module in SLOW] == []
     assert " ".join(("Usage: python -m ops", *command)) in said
 
 
@@ -49,7 +51,7 @@ def test_the_help_names_every_command() -> None:
 @pytest.mark.parametrize(
     "options", [(), ("--json",), ("--method", "HEAD")], ids=["table", "json", "method"]
 )
-def test_explaining_a_url_loads_no_engine(options: tuple[str, ...]) -> None:
+def test_explaining_a_url_loads_nothing_needless(options: tuple[str, ...]) -> None:
     said, loaded = run("explain", "dev", "https://github.com/", *options)
     assert loaded == []
     assert "domain=github.com" in said
@@ -65,4 +67,4 @@ def test_what_runs_the_engine_is_seen_to_load_it() -> None:
         text=True,
         check=True,
     )
-    assert done.stderr.split()[-1] == "pulumi"
+    assert "pulumi" in done.stderr.split()
