@@ -54,7 +54,7 @@ def verify(
     signer: str | None = None,
     as_json: bool = False,
 ) -> None:
-    """Prove that STACK's firewall holds: preflight, golden path, jail, audit, MCP.
+    """Prove that STACK's firewall holds: preflight, golden path, jail, agents, audit, MCP.
 
     Workspaces are built for it and deleted. The token is $CODER_SESSION_TOKEN or, without it, the
     stack's own. Exit status: 0 all passed, 1 one failed, 3 one could not be checked.

@@ -67,6 +67,11 @@ def _bind(target: str, seconds: float) -> str:
     return "bound"
 
 
+def _name(target: str, seconds: float) -> str:
+    socket.getaddrinfo(target, None)
+    return "resolved"
+
+
 def _asked(target: str, seconds: float, question: bytes) -> str:
     family, kind, _, _, address = _address(target, socket.SOCK_DGRAM)
     with socket.socket(family, kind) as client:
@@ -124,6 +129,7 @@ def _listen(target: str, seconds: float) -> str:
 _KINDS = {
     "tcp": _tcp,
     "bind": _bind,
+    "name": _name,
     "dns": _dns,
     "quic": _quic,
     "udp": lambda target, seconds: _asked(target, seconds, b"anyone"),
