@@ -16,6 +16,7 @@ from typing import Any, Final
 from ops.existing import Version
 from tests.conformance.cluster import Object, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates
+from tests.conformance.extras import Extras
 from tests.conformance.project import CommandFailedError, Project
 
 HOST: Final = "conformance.example.com"
@@ -33,6 +34,11 @@ class StepOutcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_RUN = "not run"
+    NOT_WALKED = "not walked"
+
+
+FAILURES: Final = frozenset({StepOutcome.FAILED, StepOutcome.NOT_RUN})
+"""With one of them the walk failed; what a deployment has not is not walked, and is told."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Walk:
         hosted: whether the engine can run the program without ops.
         bridged: whether the coderd provider is the real one. What stands in for it reads every
             directory below one root, where the real one is started anew in the one of a rollback.
+        extras: what is walked besides, where the deployment has it.
         brief: see only once, after the first up, that there is nothing to do.
     """
 
@@ -66,6 +73,7 @@ class Walk:
     cluster: OwnNamespace
     hosted: bool
     bridged: bool
+    extras: Extras
     brief: bool = False
     _pods: Object = field(default_factory=dict)
     _contents: dict[str, str] = field(default_factory=dict)
@@ -128,7 +136,8 @@ class Walk:
         there = self.cluster.objects()
         kinds = {each.partition(" ")[0] for each in there}
         _expect({"ConfigMap", "Secret"} <= kinds, f"the cluster has {sorted(there)}")
-        return f"2 templates, {len(there)} objects in the namespace"
+        more = self.extras.look()
+        return ", ".join([f"2 templates, {len(there)} objects in the namespace", *more])
 
     def nothing(self) -> str:
         """See that a second look finds nothing to do."""
@@ -146,7 +155,7 @@ class Walk:
     def change(self) -> str:
         """Change the policy, a variable and a text, and bring them up."""
         before = self._versions_now()
-        self.project.write(changed(self.coder))
+        self.project.write(self.extras.over(changed(self.coder), changed=True))
         self.project.commit("Change")
         report = self.project.preview(status=CHANGED, refresh=False)
         _expect(HOST in json.dumps(report["reach"]), "the report does not show the new host")
@@ -156,6 +165,7 @@ class Walk:
         _expect(before[policy] != after[policy], f"{policy} still has its first version")
         _expect(_holds(self._running(policy), HOST), f"{policy} does not hold the new rule")
         self._described(policy, AFTER)
+        self.extras.look(changed=True)
         self._settled()
         return "the new rule is in the running version; then nothing to do"
 
@@ -166,28 +176,35 @@ class Walk:
         self.coder.describe(template, BY_HAND)
         gone = min(each for each in self.cluster.objects() if each.startswith("ConfigMap "))
         self.cluster.delete_config_map(gone.removeprefix("ConfigMap "))
+        for name in self.extras.policies:
+            self.cluster.delete_network_policy(name)
+        found = ", ".join([gone, *(f"NetworkPolicy {name}" for name in self.extras.policies)])
+        creates = ["create"] * (1 + len(self.extras.policies))
         report = self.project.preview(status=CHANGED)
         shown = {each["urn"].rpartition("::")[2]: each["op"] for each in report["steps"]}
         _expect(
-            shown.pop(f"{policy}-template", "") == "update" and list(shown.values()) == ["create"],
-            f"template {policy} and {gone} drifted; shown with them: {shown}",
+            shown.pop(f"{policy}-template", "") == "update" and list(shown.values()) == creates,
+            f"template {policy} and {found} drifted; shown with them: {shown}",
         )
         self.project.ops("refresh", self.project.name)
         self.project.ops("up", self.project.name)
         self._described(policy, AFTER)
         _expect(gone in self.cluster.objects(), f"{gone} is missing")
+        self.extras.look(changed=True)
         self._settled()
-        return f"found: template {policy}, {gone}"
+        return f"found: template {policy}, {found}"
 
     def adopt(self) -> str:
         """Lose the state, and take over what is there."""
-        before = self._versions_now()
+        before, provider = self._versions_now(), self.extras.provider()
         lose_state(self.project)
         self.project.ops("adopt", self.project.name)
         self.project.ops("up", self.project.name)
         after = self._versions_now()
         anew = [name for name in before if before[name] != after[name]]
         _expect(not anew, f"made anew, template or version: {', '.join(anew)}")
+        _expect(self.extras.provider() == provider, "the AI provider was made anew")
+        self.extras.look(changed=True)
         self._settled()
         return "the same templates and versions; then nothing to do"
 
@@ -200,6 +217,7 @@ class Walk:
             _expect(_content(version) == content, f"{name} runs {version.name}, not {content}")
             _expect(not self.bridged or not _holds(version, HOST), f"{name} has the new rule")
         self._described(policy, BEFORE)
+        self.extras.look()
         self.project.git("checkout", "-q", "HEAD~1", "--", "stacks")
         self.project.commit("Go back in git as well")
         if self.bridged:
