@@ -19,7 +19,9 @@ def verify(
     ] = None,
     group: Annotated[
         list[Group] | None,
-        typer.Option("--group", help="Checks of this group alone; may be given again."),
+        typer.Option(
+            "--group", help="Checks of this group, with the path that it needs; may be given again."
+        ),
     ] = None,
     owner: Annotated[
         str | None, typer.Option(help="Another user for whom a workspace is made, too.")
