@@ -24,7 +24,7 @@ from ops.verification.terminal import Terminal, TerminalError
 _PUBLIC_TCP: Final = tuple(Probe("tcp", each) for each in ("1.1.1.1:443", "github.com:443"))
 """By address, and by a name, which some policies open."""
 _CLOSED: Final = frozenset({"timeout", "silent", "unreachable", "denied", "unresolved"})
-_SECONDS: Final = 120.0
+_SECONDS: Final = 180.0
 _SOURCE: Final = "coder_agents.tf"
 _POLICY: Final = (
     "see preflight.agents: where it passed, the policies are right, and the cluster's network "

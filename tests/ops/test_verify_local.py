@@ -227,6 +227,22 @@ def test_tasks_where_a_stack_wants_them(whole: Whole, verify: Verify) -> None:
     assert ended.exit_code == (0 if LANDLOCK else 3), ended.output
 
 
+def test_the_pod_of_coders_own_agents(whole: Whole, verify: Verify) -> None:
+    """Here it is a process of this machine, which proves nothing of its network."""
+    committed = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]
+    confined, open_one = committed[f"{PREFIX}templates"]
+    changes = {"templates": [confined, {**open_one, "agentsAllowed": "isolated"}]}
+    up(whole.environment, changes)
+    ended = verify(whole.environment, "local", "--json", "--template", open_one["name"],
+                   "--group", "agents", changes=changes)  # fmt: skip
+    results = checks(ended)
+    assert ended.exit_code == 0, ended.output
+    agent = results["path.agent", open_one["name"]]
+    assert (agent["outcome"], agent["detail"]) == ("passed", "2 agents connected and ready")
+    for check in (each for each in STOOD_IN if each.startswith("agents.")):
+        assert results[check, open_one["name"]]["stood_in"]
+
+
 def test_a_template_whose_firewall_is_off(whole: Whole, verify: Verify) -> None:
     """What is deployed decides, and not what the settings say."""
     committed = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]
