@@ -1,5 +1,6 @@
 """WorkspaceTemplate: a Coder template rendered from the HCL of this package."""
 
+import json
 from datetime import timedelta
 
 import pulumi
@@ -100,8 +101,9 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "claudePolicy": list(args.claude_policy.statements()) if args.claude_policy else [],
                 "pins": dict(rendered.pins),
                 "tasks": args.tasks,
-                # Reviews read from the state what is deployed now.
-                "policy": self.policy,
+                # Reviews read from the state what is deployed now. One text: the SDK serializes
+                # each part of a list by itself, and a hundred templates have 17,500 rules.
+                "policy": json.dumps(policy) if policy else "",
                 "agentEnv": self.agent_env,
             }
         )
