@@ -76,6 +76,8 @@ class Walk:
     extras: Extras
     brief: bool = False
     _pods: Object = field(default_factory=dict)
+    # What the cluster puts into every namespace.
+    _others: frozenset[str] = frozenset()
     _contents: dict[str, str] = field(default_factory=dict)
 
     def steps(self) -> Iterator[tuple[str, bool, Callable[[], str]]]:
@@ -117,7 +119,7 @@ class Walk:
 
     def preview(self) -> str:
         """Preview the stack before anything of it is there."""
-        self._pods = self.cluster.deployment()
+        self._pods, self._others = self.cluster.deployment(), frozenset(self.cluster.objects())
         report = self.project.preview(status=CHANGED, refresh=False)
         counted = report["resources"]
         _expect(set(counted) == {"create"}, f"nothing but creation was due: {counted}")
@@ -133,7 +135,7 @@ class Walk:
         _expect(not _holds(running[open_one], HOST), f"{open_one} holds a policy")
         self._contents = {name: _content(version) for name, version in running.items()}
         _expect(self.cluster.deployment() != self._pods, "coderd's Deployment has nothing new")
-        there = self.cluster.objects()
+        there = self.cluster.objects() - self._others
         kinds = {each.partition(" ")[0] for each in there}
         _expect({"ConfigMap", "Secret"} <= kinds, f"the cluster has {sorted(there)}")
         more = self.extras.look()
@@ -174,7 +176,8 @@ class Walk:
         policy = self.coder.templates[0]
         template = self.coder.template(self.facts.organization, policy)["id"]
         self.coder.describe(template, BY_HAND)
-        gone = min(each for each in self.cluster.objects() if each.startswith("ConfigMap "))
+        there = self.cluster.objects() - self._others
+        gone = min(each for each in there if each.startswith("ConfigMap "))
         self.cluster.delete_config_map(gone.removeprefix("ConfigMap "))
         for name in self.extras.policies:
             self.cluster.delete_network_policy(name)
@@ -228,7 +231,8 @@ class Walk:
         """Remove what the stack made; the rest is as it was."""
         self.project.ops("destroy", self.project.name, "--yes")
         _expect(not (left := self.coder.taken(self.facts.organization)), f"left: {left}")
-        _expect(not (objects := self.cluster.objects()), f"left: {sorted(objects)}")
+        objects = self.cluster.objects() - self._others
+        _expect(not objects, f"left: {sorted(objects)}")
         _expect(self.cluster.deployment() == self._pods, "coderd's Deployment is not as it was")
         return "nothing is left; the Deployment is as it was"
 
