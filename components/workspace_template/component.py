@@ -1,6 +1,7 @@
 """WorkspaceTemplate: a Coder template rendered from the HCL of this package."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pulumi
@@ -39,7 +40,21 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         name: str,
         args: WorkspaceTemplateArgs,
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
     ) -> None:
+        """Declare it.
+
+        Args:
+            name: of the component, and the beginning of its resources' names.
+            args: what it is.
+            opts: of the component.
+            after: what is there before Coder has the template, and goes after it. As depends_on
+                in opts it would hold back the version's name as well.
+
+        Raises:
+            OSError: The rendered template cannot be written.
+        """
         super().__init__("firewalledcoder:index:WorkspaceTemplate", name, None, opts)
         rendered = render(args)
         rendered.write(args.project_root)
@@ -76,7 +91,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             allow_user_auto_start=args.schedule.user_auto_start,
             allow_user_auto_stop=args.schedule.user_auto_stop,
             **_agents_allowed(args),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
         self.template_id = template.id
         self.active_version_id = template.versions.apply(lambda versions: versions[0].id)
