@@ -14,9 +14,6 @@ from pydantic.alias_generators import to_camel
 from components.boundary.credentials import form_of
 from components.checked import CheckedBy
 
-MANAGED_SETTINGS: Final = "/etc/claude-code/managed-settings.json"
-"""Where Claude Code reads them on Linux."""
-
 Event = Literal[
     "PreToolUse",
     "PostToolUse",

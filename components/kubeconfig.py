@@ -348,10 +348,9 @@ def _in_cluster() -> Access | None:
 def _tls(access: Access) -> ssl.SSLContext | bool:
     if not access.server.startswith("https:"):
         return False
-    made = ssl.create_default_context()
     try:
-        if access.authority:
-            made = ssl.create_default_context(cadata=access.authority)
+        # The machine's authorities are read, which takes a while, only where none is named.
+        made = ssl.create_default_context(cadata=access.authority or None)
         # Authorities that kubeadm makes have no key identifier, which Go does not ask for.
         made.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if access.insecure:

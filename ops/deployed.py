@@ -1,14 +1,14 @@
 """What a deployed stack says of its templates and of coderd, as components register it.
 
-Each WorkspaceTemplate registers its policy and the agent's variables, so they stand in its state.
-States of before have them in the stack's outputs, under the templates' names; one that an update
-left half way may have both.
+Each WorkspaceTemplate registers its policy, as JSON, and the agent's variables, so they stand in
+its state. States of before have the policy as a list, or both in the stack's outputs, under the
+templates' names; one that an update left half way may have more than one kind.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ def of(
     policies: dict[str, Policy | None] = {}
     for name, each in sorted(rules.items()):
         if unmasked is None or HIDDEN not in json.dumps(each):
-            policies[name] = Policy.from_json(each) if each else None
+            policies[name] = _policy(each)
             continue
         elsewhere = unmasked() if elsewhere is None else elsewhere
         if name in elsewhere:
@@ -82,6 +82,11 @@ def of(
         {name: dict(each) for name, each in sorted(variables.items())} if known else None,
         coderd,
     )
+
+
+def _policy(registered: str | Sequence[dict[str, str]]) -> Policy | None:
+    """Return what a template registered, None without a firewall; raises as Policy.from_json."""
+    return Policy.from_json(registered) if registered else None
 
 
 def of_stack(stack: automation.Stack) -> Deployed:

@@ -60,16 +60,16 @@ def declare(
         on_cluster: what is declared in the cluster.
         on_coder: what is declared in the Coder deployment.
     """
+    # First what others wait for: the engine takes one after the other.
+    network = _made(WorkspaceNetworkPolicy, "network", args.network_policy, on_cluster)
     login = _made(GitLabExternalAuth, "external-auth", args.external_auth, on_cluster)
     _made(CoderdEnvironment, "coderd", args.coderd, on_cluster)
     _made(WorkspaceNamespace, "workspace-namespace", args.workspace_namespace, on_cluster)
-    network = _made(WorkspaceNetworkPolicy, "network", args.network_policy, on_cluster)
     # What closes the network is there before a template that counts on it, and goes after it.
-    after_network = pulumi.ResourceOptions.merge(
-        on_coder, pulumi.ResourceOptions(depends_on=[network] if network else [])
-    )
+    closed = [network] if network else []
     templates = {
-        name: WorkspaceTemplate(name, each, after_network) for name, each in args.templates.items()
+        name: WorkspaceTemplate(name, each, on_coder, after=closed)
+        for name, each in args.templates.items()
     }
     servers = {slug: McpServer(slug, each, on_coder) for slug, each in args.mcp_servers.items()}
     providers = {

@@ -252,7 +252,12 @@ def exfiltration_report(policy: Policy, own: Own | None = None) -> Report:
 
     `own` adds to the hosts that the policy's groups name.
     """
-    hosts = Own.named_by(policy) | (own or Own())
+    return _report(policy, Own.named_by(policy) | (own or Own()))
+
+
+# Settings are held to their grade, and reviews show it again: of the same policies.
+@lru_cache(maxsize=64)
+def _report(policy: Policy, hosts: Own) -> Report:
     entries = [entry for rule in policy if (entry := _entry(rule, hosts)) is not None]
     entries.sort(key=lambda entry: entry.grade, reverse=True)
     notes = tuple(Note(entry, RUNNERS) for entry in policy if _pushes(entry.rule, hosts.gitlab))

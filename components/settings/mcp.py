@@ -92,7 +92,7 @@ class McpServerSettings(Section):
     def _says_read_only(self) -> bool:
         return self.read_only and not urlsplit(self.url).path.rstrip("/").endswith("/readonly")
 
-    def problems(self) -> Iterator[tuple[str, str, str]]:
+    def problems(self) -> Iterator[tuple[str, str | bool, str]]:
         """Yield what does not fit together: a key of the server, its value, what is right."""
         confidential = (self.personal or bool(self.headers("key"))) and not self.in_cluster
         if problem := syntax.endpoint_problem(self.url, confidential=confidential):
@@ -111,7 +111,7 @@ class McpServerSettings(Section):
         if self.personal and self._says_read_only:
             yield (
                 "readOnly",
-                "true",
+                True,
                 f"Coder sends no header of ours with authType {self.auth_type}: name a URL that "
                 "reads alone, which ends in /readonly, or use false",
             )

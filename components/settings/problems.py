@@ -72,6 +72,8 @@ _RIGHT: Final = {
     "date_type": "must be a date such as 2026-12-31",
 }
 
+_OF_A_KEY: Final = ("[key]",)
+
 
 def problems_of(
     error: ValidationError, model: type[BaseModel], location: Sequence[str | int] = ()
@@ -86,6 +88,9 @@ def problems_of(
     problems = []
     for found in error.errors(include_url=False):
         place = (*location, *found["loc"])
+        if place[-1:] == _OF_A_KEY:
+            # The key of a map is wrong, and stands before.
+            place = place[:-1]
         value = "" if found["type"] == "missing" else _value(model, place, found["input"])
         if found["type"] == "missing":
             right = missing(place)

@@ -1,5 +1,7 @@
 """WorkspaceTemplate: a Coder template rendered from the HCL of this package."""
 
+import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pulumi
@@ -38,7 +40,21 @@ class WorkspaceTemplate(pulumi.ComponentResource):
         name: str,
         args: WorkspaceTemplateArgs,
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
     ) -> None:
+        """Declare it.
+
+        Args:
+            name: of the component, and the beginning of its resources' names.
+            args: what it is.
+            opts: of the component.
+            after: what is there before Coder has the template, and goes after it. As depends_on
+                in opts it would hold back the version's name as well.
+
+        Raises:
+            OSError: The rendered template cannot be written.
+        """
         super().__init__("firewalledcoder:index:WorkspaceTemplate", name, None, opts)
         rendered = render(args)
         rendered.write(args.project_root)
@@ -75,7 +91,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
             allow_user_auto_start=args.schedule.user_auto_start,
             allow_user_auto_stop=args.schedule.user_auto_stop,
             **_agents_allowed(args),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
         self.template_id = template.id
         self.active_version_id = template.versions.apply(lambda versions: versions[0].id)
@@ -100,8 +116,9 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "claudePolicy": list(args.claude_policy.statements()) if args.claude_policy else [],
                 "pins": dict(rendered.pins),
                 "tasks": args.tasks,
-                # Reviews read from the state what is deployed now.
-                "policy": self.policy,
+                # Reviews read from the state what is deployed now. One text: the SDK serializes
+                # each part of a list by itself, and a hundred templates have 17,500 rules.
+                "policy": json.dumps(policy) if policy else "",
                 "agentEnv": self.agent_env,
             }
         )

@@ -19,7 +19,9 @@ def verify(
     ] = None,
     group: Annotated[
         list[Group] | None,
-        typer.Option("--group", help="Checks of this group alone; may be given again."),
+        typer.Option(
+            "--group", help="Checks of this group, with the path that it needs; may be given again."
+        ),
     ] = None,
     owner: Annotated[
         str | None, typer.Option(help="Another user for whom a workspace is made, too.")
@@ -58,7 +60,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Plain data for machines.")] = False,
 ) -> None:
-    """Prove that STACK's firewall holds: preflight, golden path, jail, audit, MCP.
+    """Prove that STACK's firewall holds: preflight, golden path, jail, agents, audit, MCP.
 
     Workspaces are built for it and deleted. The token is $CODER_SESSION_TOKEN or, without it, the
     stack's own. Exit status: 0 all passed, 1 one failed, 3 one could not be checked.

@@ -54,7 +54,7 @@ def verify(
     signer: str | None = None,
     as_json: bool = False,
 ) -> None:
-    """Prove that STACK's firewall holds: preflight, golden path, jail, audit, MCP.
+    """Prove that STACK's firewall holds: preflight, golden path, jail, agents, audit, MCP.
 
     Workspaces are built for it and deleted. The token is $CODER_SESSION_TOKEN or, without it, the
     stack's own. Exit status: 0 all passed, 1 one failed, 3 one could not be checked.
@@ -138,6 +138,13 @@ def status(results: Sequence[Result]) -> int:
     return NOT_CHECKED if Outcome.NOT_CHECKED in every or not every else 0
 
 
+def chosen(groups: Sequence[Group]) -> frozenset[Group]:
+    """Return the groups whose checks are made: those named, or all, with what they need."""
+    named = frozenset(groups or Group)
+    # The path makes the workspace that these look into.
+    return named | {Group.PATH} if named & {Group.JAIL, Group.AGENTS} else named
+
+
 @contextmanager
 def _named() -> Iterator[None]:
     """Say what was asked for wrongly as every command does."""
@@ -159,13 +166,13 @@ def _run(
     state = RunState(project.ROOT, stack, reached.settings.model_dump_json(exclude={"secrets"}))
     if resume:
         console.print(f"{state.resume()} checks passed in the run that is resumed")
-    wanted = set(groups)
+    wanted = chosen(groups)
     return Run(
         state,
         Redaction(reached.every_secret),
         progress=lambda result: console.print(line(result), soft_wrap=True),
         says=lambda text: terminal.errors.print(text, style="dim", markup=False, soft_wrap=True),
-        chosen=lambda check: not wanted or Group(check.partition(".")[0]) in wanted,
+        chosen=lambda check: Group(check.partition(".")[0]) in wanted,
         stood_in=reached.stood_in,
     )
 

@@ -27,6 +27,7 @@ class Group(StrEnum):
     PREFLIGHT = "preflight"
     PATH = "path"
     JAIL = "jail"
+    AGENTS = "agents"
     AUDIT = "audit"
     MCP = "mcp"
 

@@ -57,6 +57,7 @@ class Visit:
         workspace_id: id of the workspace, once it is made.
         build_id: id of its first build, once it ended.
         agent_id: id of its agent, once it is connected and ready; not of that for Coder's own.
+        chat_agent_id: id of that for Coder's own agents then, empty if there is none.
     """
 
     def __init__(self, run: Run, deployment: Deployment, target: Target) -> None:
@@ -69,6 +70,7 @@ class Visit:
         self.workspace_id = ""
         self.build_id = ""
         self.agent_id = ""
+        self.chat_agent_id = ""
         self._token_user = ""
         self._clock = run.clock
 
@@ -78,10 +80,19 @@ class Visit:
         return f"{self.owner or self.target.owner}/{self.target.workspace}"
 
     @property
+    def url(self) -> str:
+        """The URL by which it reaches coderd."""
+        return (self.target.access_url or self.deployment.url).rstrip("/")
+
+    @property
     def terminal(self) -> Terminal:
         """Terminals of its agent."""
+        return self.terminal_of(self.agent_id)
+
+    def terminal_of(self, agent_id: str) -> Terminal:
+        """Return the terminals of one of its agents."""
         return Terminal(
-            self.deployment.coderd, self.agent_id, clock=self._clock.now, check=self._clock.check
+            self.deployment.coderd, agent_id, clock=self._clock.now, check=self._clock.check
         )
 
     def build(self) -> None:
@@ -223,6 +234,8 @@ class Visit:
             people = [agent for agent in agents if not is_chat_agent(agent.name)]
             if people and states == {("connected", "ready")}:
                 self.agent_id = people[0].id
+                chat = [agent.id for agent in agents if is_chat_agent(agent.name)]
+                self.chat_agent_id = chat[0] if chat else ""
                 return f"{len(agents)} agent{'s' if len(agents) > 1 else ''} connected and ready"
             if states:
                 seen = "the agent is " + ", ".join(f"{s}, {life}" for s, life in sorted(states))
@@ -234,18 +247,7 @@ class Visit:
         )
 
     def _inside(self) -> str:
-        url = f"{(self.target.access_url or self.deployment.url).rstrip('/')}/api/v2/buildinfo"
-        ((status,),) = self.terminal.run(_INSIDE, {"url": url}).of("status")
-        if not status:
-            raise NotChecked(
-                "the image has no curl", f"in the workspace's terminal ask for {url} by other means"
-            )
-        if status != str(int(HTTPStatus.OK)):
-            raise Failed(
-                f"GET {url} gets {status if status.strip('0') else 'no answer'}",
-                "see what stands between the workspaces' pods and coderd",
-            )
-        return f"GET {url} gets 200"
+        return coderd_answers(self.terminal, self.url)
 
     def _deleted(self) -> str:
         by_hand = f"delete {self.name} by hand"
@@ -263,6 +265,22 @@ class Visit:
         """The workspace again and again, until its time is over."""
         for _ in self._clock.turns(self.target.seconds, _POLL_SECONDS):
             yield self.deployment.get(Workspace, f"/api/v2/workspaces/{self.workspace_id}")
+
+
+def coderd_answers(terminal: Terminal, url: str) -> str:
+    """Say that coderd answers a pod, outside of any jail; raises Failed, NotChecked."""
+    asked = f"{url}/api/v2/buildinfo"
+    ((status,),) = terminal.run(_INSIDE, {"url": asked}).of("status")
+    if not status:
+        raise NotChecked(
+            "the image has no curl", f"in the workspace's terminal ask for {asked} by other means"
+        )
+    if status != str(int(HTTPStatus.OK)):
+        raise Failed(
+            f"GET {asked} gets {status if status.strip('0') else 'no answer'}",
+            "see what stands between the workspaces' pods and coderd",
+        )
+    return f"GET {asked} gets 200"
 
 
 def organization_of(deployment: Deployment, name: str | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from components.boundary import Contract, Policy
+from components.coder_agents import ISOLATED
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
@@ -47,6 +48,7 @@ class Target:
         parameters: rich parameters of the build, such as cpu.
         firewall: what is promised of its jail, None without one.
         network_policy: whether the stack has a network policy for it.
+        isolates_agents: whether Coder's own agents have a pod of their own beside it.
         access_url: URL by which workspaces reach coderd.
         seconds: how long each of the build, the agent and the deletion may take.
     """
@@ -61,6 +63,7 @@ class Target:
     parameters: Mapping[str, str] = field(default_factory=dict)
     firewall: Firewall | None = None
     network_policy: bool = False
+    isolates_agents: bool = False
     access_url: str = ""
     seconds: float = 600.0
 
@@ -124,6 +127,7 @@ def _target(
         parameters=dict(parameters),
         firewall=_firewall(settings, template),
         network_policy=settings.network.is_on(surroundings(settings)),
+        isolates_agents=template.lets_agents_in == ISOLATED,
         access_url=settings.coder.access_url,
         seconds=minutes * 60,
     )

@@ -25,10 +25,15 @@ Versions = dict[str, dict[str, str]]
 
 def policy_of(archive: bytes) -> bytes | None:
     """Return the policy's file of a template version's archive, None if it has none."""
+    return member_of(archive, POLICY_FILE)
+
+
+def member_of(archive: bytes, name: str) -> bytes | None:
+    """Return a file of a template version's archive, None if it has none of that name."""
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             for member in tar:
-                if member.isfile() and member.name.removeprefix("./") == POLICY_FILE:
+                if member.isfile() and member.name.removeprefix("./") == name:
                     file = tar.extractfile(member)
                     return file.read() if file else None
     except tarfile.TarError:

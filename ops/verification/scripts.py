@@ -48,6 +48,11 @@ def facts() -> str:
     return _jail_state() + _file("facts.sh")
 
 
+def pod() -> str:
+    """Which pod it is, and what it is told of the cluster."""
+    return _file("pod.sh")
+
+
 def jail(asked: Sequence[Asked], probes: Sequence[Probe]) -> str:
     """Requests and probes inside a jail of its own.
 

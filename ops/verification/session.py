@@ -11,6 +11,7 @@ from typing import Final
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from ops.verification import audit, catalogue, observability, path
+from ops.verification.agents_pod import AgentsPod
 from ops.verification.audit import Audit, Seen
 from ops.verification.cluster import Cluster
 from ops.verification.deployment import Deployment
@@ -105,18 +106,27 @@ def _workspaces(run: Run, context: Context, visits: Sequence[Visit]) -> None:
     run.parallel([visit.build for visit in visits])
     ready = [visit for visit in visits if visit.agent_id]
     run.parallel([visit.look_inside for visit in ready])
+    if _wanted(run, Group.AGENTS):
+        isolating = [visit for visit in visits if visit.target.isolates_agents]
+        run.parallel([AgentsPod(run, visit).look for visit in isolating if visit in ready])
+        for visit in isolating:
+            # Nothing where it was looked at.
+            _leave_unmade(run, visit, _ids(Group.AGENTS))
     confined = [visit for visit in ready if visit.target.firewall]
     if not (_wanted(run, Group.JAIL) or run.wants(*_OF_WORKSPACES)):
         return
     for visit in visits:
         if visit.target.firewall and visit not in ready:
-            checks = [*_ids(Group.JAIL), *_OF_WORKSPACES]
-            run.leave(checks, visit.target.subject, "there is no workspace", "mend path first")
+            _leave_unmade(run, visit, [*_ids(Group.JAIL), *_OF_WORKSPACES])
     since = datetime.now(UTC)
     looks = run.parallel([partial(_jail, run, visit, ready) for visit in confined])
     run.parallel(
         [Audit(run, Seen(jail.visit, jail.denied, since), context.services).look for jail in looks]
     )
+
+
+def _leave_unmade(run: Run, visit: Visit, checks: Sequence[str]) -> None:
+    run.leave(checks, visit.target.subject, "there is no workspace", "mend path first")
 
 
 def _jail(run: Run, visit: Visit, ready: Sequence[Visit]) -> Jail:
@@ -147,10 +157,7 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
 
 def _finished(run: Run, visit: Visit) -> bool:
     """Whether everything about a workspace passed in the run that is resumed."""
-    groups = [Group.PATH, *([Group.JAIL] if visit.target.firewall else ())]
-    of_workspace = [check for group in groups for check in _ids(group)]
-    of_workspace += _OF_WORKSPACES if visit.target.firewall else ()
-    checks = [check for check in of_workspace if run.wants(check)]
+    checks = [check for check in _of(visit) if run.wants(check)]
     subject = visit.target.subject
     if all(run.kept(check, subject) for check in checks):
         run.leave(checks, subject, "", "")
@@ -162,14 +169,21 @@ def _finished(run: Run, visit: Visit) -> bool:
 
 def _leave_all(run: Run, visits: Sequence[Visit], context: Context, why: str) -> None:
     for visit in visits:
-        checks = [*_ids(Group.PATH)]
-        if visit.target.firewall:
-            checks += [*_ids(Group.JAIL), *_OF_WORKSPACES]
-        run.leave(checks, visit.target.subject, why, "mend that first")
+        run.leave(_of(visit), visit.target.subject, why, "mend that first")
     for server in context.servers:
         run.leave(_ids(Group.MCP), server.settings.slug, why, "mend that first")
     of_stack = [check for check in _ids(Group.AUDIT) if check not in _OF_WORKSPACES]
     run.leave(of_stack, "", why, "mend that first")
+
+
+def _of(visit: Visit) -> list[str]:
+    """Every check of a workspace."""
+    checks = _ids(Group.PATH)
+    if visit.target.firewall:
+        checks += [*_ids(Group.JAIL), *_OF_WORKSPACES]
+    if visit.target.isolates_agents:
+        checks += _ids(Group.AGENTS)
+    return checks
 
 
 def _ids(group: Group) -> list[str]:

@@ -7,7 +7,7 @@ leaves UDP and that port number on other hosts to the cluster's network policy.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,10 +22,14 @@ RESOLVERS: Final = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
 """Public name servers: what answers from there, a tunnel through DNS reaches."""
 METADATA: Final = ("169.254.169.254:80", "[fd00:ec2::254]:80")
 
+OPEN: Final = frozenset({"connected", "refused", "answered", "bound"})
+"""Outcomes of what is reached. A refusal comes from the other host."""
+
 _QUIC: Final = "1.1.1.1:443"
+PUBLIC_UDP: Final = (*(Probe("dns", f"{each}:53") for each in RESOLVERS), Probe("quic", _QUIC))
+"""What is tried of the internet by UDP."""
+
 _DENIED: Final = "denied"
-# A refusal comes from the other host: it was reached.
-_OPEN: Final = frozenset({"connected", "refused", "answered", "bound"})
 _LISTEN_SECONDS: Final = 600.0
 
 
@@ -59,7 +63,7 @@ class Sockets:
     @property
     def inside(self) -> list[Probe]:
         """What is tried inside the jail."""
-        return [self._direct, Probe("bind", "0"), *self._udp_probes, *self._metadata_probes,
+        return [self._direct, Probe("bind", "0"), *PUBLIC_UDP, *self._metadata_probes,
                 *self._peer_probes]  # fmt: skip
 
     @contextmanager
@@ -87,7 +91,7 @@ class Sockets:
     def look(self, jailed: Transcript, facts: Mapping[str, str]) -> None:
         """Take what was tried in the jail, and try the pod itself."""
         resolvers = [Probe("dns", f"{each}:53") for each in facts.get("resolvers", "").split()]
-        probes = [self._direct, *resolvers, *self._udp_probes, *self._metadata_probes,
+        probes = [self._direct, *resolvers, *PUBLIC_UDP, *self._metadata_probes,
                   *self._peer_probes]  # fmt: skip
         outside = self._visit.terminal.run(scripts.outside(probes), seconds=120)
         for where, kind, target, outcome in (*jailed.of("probe"), *outside.of("probe")):
@@ -120,10 +124,6 @@ class Sockets:
         parts = urlsplit(self._visit.target.access_url or self._visit.deployment.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return Probe("tcp", f"{parts.hostname}:{port}")
-
-    @property
-    def _udp_probes(self) -> list[Probe]:
-        return [*(Probe("dns", f"{each}:53") for each in RESOLVERS), Probe("quic", _QUIC)]
 
     @property
     def _metadata_probes(self) -> list[Probe]:
@@ -163,7 +163,7 @@ class Sockets:
         control = [each for each in self._resolvers if self._seen("outside", each) == "answered"]
         told = "the cluster's own name server answers" if control else "nor does any other"
         closed = f"no public name server answers, nor QUIC at {_QUIC}; {told}"
-        return self._promised(self._udp_probes, "UDP leaves the cluster", closed)
+        return self._promised(PUBLIC_UDP, "UDP leaves the cluster", closed)
 
     def _peers(self) -> str:
         if self._peer is None:
@@ -187,12 +187,12 @@ class Sockets:
             self._metadata_probes, "the pod reaches the metadata service", "no answer, nowhere"
         )
 
-    def _promised(self, probes: list[Probe], what: str, closed: str) -> str:
+    def _promised(self, probes: Sequence[Probe], what: str, closed: str) -> str:
         opened = [
             f"{where} {probe.kind} {probe.target} {seen}"
             for where in ("inside", "outside")
             for probe in probes
-            if (seen := self._seen(where, probe)) in _OPEN
+            if (seen := self._seen(where, probe)) in OPEN
         ]
         if not opened:
             return closed

@@ -141,7 +141,7 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         ("grafana.lokiSelector", {"team": "x"}, "unknown stream label; there are app, namespace"),
         ("grafana.lokiSelector", {"app": "a`b"}, "must hold no backtick"),
         ("grafana.lokiTenant", "a b", 'lokiTenant = "a b": must be up to 150 of letters'),
-        ("grafana", {"lokiLabels": {"logger": "x"}}, "unknown stream label; there are app,"),
+        ("grafana", {"lokiLabels": {"logger": "x"}}, 'lokiLabels.logger = "logger": unknown'),
         (
             "grafana",
             {"lokiLabels": {"pod": "my-pod"}},
@@ -181,7 +181,7 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         (
             "mcpServers",
             [{"slug": "a", "displayName": "G", "url": "https://a/", "authType": "user_oidc"}],
-            'mcpServers[0].readOnly = "true": Coder sends no header of ours with authType',
+            "mcpServers[0].readOnly = true: Coder sends no header of ours with authType",
         ),
         (
             "mcpServers",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.conformance.run import Run, RunOptions, RunRefusedError
-from tests.conformance.walk import StepOutcome
+from tests.conformance.walk import FAILURES, StepOutcome
 from toolchain import tools
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -47,10 +47,13 @@ def run(
     watched: Annotated[
         bool, typer.Option("--watched", help="A Grafana or Prometheus may load what is made.")
     ] = False,
+    prices: Annotated[
+        bool, typer.Option("--prices", help="Walk a price, which Coder cannot remove again.")
+    ] = False,
 ) -> None:
     """Walk over the deployment that CODER_URL, CODER_SESSION_TOKEN and KUBECONFIG name."""
     signal.signal(signal.SIGTERM, _terminated)
-    this = Run(RunOptions(name, organization, external_auth, context, watched), told)
+    this = Run(RunOptions(name, organization, external_auth, context, watched, prices), told)
     try:
         every, results, left = this.go()
     except (RunRefusedError, tools.ToolError) as error:
@@ -72,7 +75,7 @@ def run(
     console.print(table)
     if left:
         console.print(f"clean up with: {this.clean_up}", markup=False)
-    if left or any(result.outcome is not StepOutcome.PASSED for result in results):
+    if left or any(result.outcome in FAILURES for result in results):
         raise typer.Exit(1)
 
 

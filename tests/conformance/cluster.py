@@ -42,6 +42,7 @@ class OwnNamespace:
         self.name = name
         self._core = client.CoreV1Api(self._api)
         self._apps = client.AppsV1Api(self._api)
+        self._networking = client.NetworkingV1Api(self._api)
         self._custom = client.CustomObjectsApi(self._api)
 
     def version(self) -> str:
@@ -136,7 +137,7 @@ class OwnNamespace:
         return plain
 
     def objects(self) -> set[str]:
-        """Return the namespace's ConfigMaps, Secrets and PrometheusRules, by kind and name."""
+        """Return what the namespace has of the kinds that a stack declares, by kind and name."""
         found = {
             f"ConfigMap {each.metadata.name}"
             for each in self._core.list_namespaced_config_map(self.name).items
@@ -147,6 +148,7 @@ class OwnNamespace:
             for each in self._core.list_namespaced_secret(self.name).items
             if each.type != "kubernetes.io/service-account-token"
         }
+        found |= {f"NetworkPolicy {each['metadata']['name']}" for each in self.network_policies()}
         rules = self._custom_objects("prometheusrules")
         return found | {
             f"PrometheusRule {each['metadata']['name']}"
@@ -154,9 +156,18 @@ class OwnNamespace:
             if each["metadata"]["namespace"] == self.name
         }
 
+    def network_policies(self) -> list[Object]:
+        """Return the namespace's network policies, whoever made them."""
+        found = self._networking.list_namespaced_network_policy(self.name).items
+        return [self._api.sanitize_for_serialization(each) for each in found]
+
     def delete_config_map(self, name: str) -> None:
         """Delete one ConfigMap, as someone by hand does."""
         self._core.delete_namespaced_config_map(name, self.name)
+
+    def delete_network_policy(self, name: str) -> None:
+        """Delete one network policy, as someone by hand does."""
+        self._networking.delete_namespaced_network_policy(name, self.name)
 
     def delete(self) -> None:
         """Delete the namespace with all that is in it; raises NamespaceError while it is there."""

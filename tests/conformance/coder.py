@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from components.coder.api import TOKEN_HEADER, Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder.entitlements import Entitlements
 from ops.existing import Existing, Version
 
 MCP_SINCE = (2, 37)
@@ -22,6 +23,7 @@ class CoderFacts:
     organization: str
     login: str
     owner: bool
+    entitlements: Entitlements
 
     @property
     def has_servers(self) -> bool:
@@ -59,7 +61,8 @@ class OwnTemplates:
             login: id of an external login that coderd knows; the first if None.
         """
         with CoderdApi(self._where) as api:
-            version = str(api.get("/api/v2/buildinfo")["version"])
+            build = api.get("/api/v2/buildinfo")
+            entitlements = Entitlements.of(build, api.get("/api/v2/entitlements"))
             every = api.get("/api/v2/organizations")
             names = [each["name"] for each in every if organization or each.get("is_default")]
             if organization and organization not in names:
@@ -72,15 +75,22 @@ class OwnTemplates:
                     "refuses a version that names one it does not know"
                 )
             roles = {role["name"] for role in api.get("/api/v2/users/me")["roles"]}
-        return CoderFacts(version, organization or names[0], login or logins[0], "owner" in roles)
+        return CoderFacts(
+            str(build["version"]),
+            organization or names[0],
+            login or logins[0],
+            "owner" in roles,
+            entitlements,
+        )
 
     def taken(self, organization: str) -> list[str]:
         """Return what is there already of the walk's names; raises CoderdError."""
         with CoderdApi(self._where) as api:
             there = Existing(api, organization)
             found = [f"template {name}" for name in self.templates if name in there.templates()]
-            servers = there.servers()
-        return found + [f"MCP server {self.name}" for slug in servers if slug == self.name]
+            servers, providers = there.servers(), there.ai_providers()
+        found += [f"MCP server {self.name}" for slug in servers if slug == self.name]
+        return found + [f"AI provider {self.name}" for name in providers if name == self.name]
 
     def template(self, organization: str, name: str) -> dict[str, Any]:
         """Return one template; raises CoderdError."""
@@ -99,6 +109,17 @@ class OwnTemplates:
             raise CoderdError(f"template {name} has no version that can be read")
         return found
 
+    def provider(self) -> dict[str, Any] | None:
+        """Return our provider of the AI Gateway, None without one; raises CoderdError."""
+        with CoderdApi(self._where) as api:
+            return Existing(api, None).ai_providers().get(self.name)
+
+    def prices(self, type: str) -> list[dict[str, Any]]:
+        """Return the prices that were set for our model of a type; raises CoderdError."""
+        with CoderdApi(self._where) as api:
+            asked = {"provider": type, "model": self.name, "source": "custom"}
+            return list(api.get("/api/experimental/ai/model-prices", **asked))
+
     def describe(self, template: str, text: str) -> None:
         """Change a template's description, as someone in the web interface does."""
         self._send("PATCH", f"/api/v2/templates/{template}", {"description": text})
@@ -109,6 +130,7 @@ class OwnTemplates:
         with CoderdApi(self._where) as api:
             there = Existing(api, organization)
             templates, servers = there.templates(), there.servers()
+            providers = there.ai_providers()
         for name in self.templates:
             if name in templates:
                 self._send("DELETE", f"/api/v2/templates/{templates[name]['id']}")
@@ -117,6 +139,9 @@ class OwnTemplates:
             path = f"/api/experimental/organizations/{there.organization}/mcp-servers"
             self._send("DELETE", f"{path}/{servers[self.name]}")
             left.append(f"MCP server {self.name}")
+        if self.name in providers:
+            self._send("DELETE", f"/api/v2/ai/providers/{providers[self.name]['id']}")
+            left.append(f"AI provider {self.name}")
         return left
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:

@@ -24,7 +24,7 @@ from local.cluster import Cluster as LocalCluster
 from local.coderd import Coderd as LocalCoderd
 from ops import stacks
 from ops.project import PROJECT, ROOT
-from tests.conformance import parts, walk
+from tests.conformance import extras, parts, walk
 from tests.conformance.cluster import NamespaceError, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates
 from tests.conformance.project import CommandFailedError, Project
@@ -53,6 +53,7 @@ class RunOptions:
         login: id of an external login that coderd knows; the first if None.
         context: of the kubeconfig; its current one if None.
         watched: go on although Grafana or Prometheus would load what is made.
+        prices: walk a price, which stays in Coder.
         brief: as Walk's.
     """
 
@@ -61,6 +62,7 @@ class RunOptions:
     login: str | None = None
     context: str | None = None
     watched: bool = False
+    prices: bool = False
     brief: bool = False
 
 
@@ -124,7 +126,7 @@ class Run:
                 (self.folder / "run.json").write_text(json.dumps({"context": place.context}))
                 made = True
                 place.cluster.make()
-                self._lay_out(project, place)
+                more = self._lay_out(project, place)
                 results = walk.Walk(
                     project,
                     place.coder,
@@ -132,11 +134,16 @@ class Run:
                     place.cluster,
                     hosted=engine.hosted,
                     bridged="coderd" not in engine.stand_ins,
+                    extras=more,
                     brief=self.options.brief,
                 ).run(self.told)
                 destroyed = results[-1].outcome is walk.StepOutcome.PASSED
                 left = self._leave(project, place, destroyed=destroyed)
                 self._end(stack, left)
+                results += [
+                    walk.StepResult(extra, walk.StepOutcome.NOT_WALKED, why)
+                    for extra, why in more.missing.items()
+                ]
                 return every, results, left
             except BaseException:
                 left = self._leave(project, place) if made else []
@@ -233,7 +240,8 @@ class Run:
                 "--watched if that does no harm"
             )
 
-    def _lay_out(self, project: Project, place: Place) -> None:
+    def _lay_out(self, project: Project, place: Place) -> extras.Extras:
+        """Copy the program with the stack's settings; returns what is walked besides."""
         self.told("copying the program")
         settings = walk.settings(place.coder, place.facts, place.context)
         if not place.cluster.has_controllers():
@@ -241,7 +249,10 @@ class Run:
             settings["coder"]["waitForRollout"] = False
         if not place.cluster.has_rules():
             settings["alerts"]["evaluator"] = "grafana"
-        project.lay_out(ROOT, settings)
+        more = extras.of(
+            place.coder, place.facts, place.cluster, settings, keeps=self.options.prices
+        )
+        project.lay_out(ROOT, more.over(settings))
         login = f"externalAuth.{place.facts.login}"
         # The engine masks a secret's value wherever it stands, so none may be a word.
         values = {
@@ -251,6 +262,7 @@ class Run:
             **(
                 {f"mcp.{place.coder.name}": secrets.token_hex(16)} if settings["mcpServers"] else {}
             ),
+            **{key: secrets.token_hex(16) for key in more.secrets},
         }
         pairs = [
             part
@@ -259,6 +271,7 @@ class Run:
         ]
         project.pulumi("config", "set-all", "--stack", project.name, "--path", *pairs)
         project.commit("The stack")
+        return more
 
     def _leave(self, project: Project, place: Place, *, destroyed: bool = False) -> list[str]:
         """Remove all that is ours in what is there; return what could not be."""

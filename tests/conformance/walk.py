@@ -16,6 +16,7 @@ from typing import Any, Final
 from ops.existing import Version
 from tests.conformance.cluster import Object, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates
+from tests.conformance.extras import Extras
 from tests.conformance.project import CommandFailedError, Project
 
 HOST: Final = "conformance.example.com"
@@ -33,6 +34,11 @@ class StepOutcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_RUN = "not run"
+    NOT_WALKED = "not walked"
+
+
+FAILURES: Final = frozenset({StepOutcome.FAILED, StepOutcome.NOT_RUN})
+"""With one of them the walk failed; what a deployment has not is not walked, and is told."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Walk:
         hosted: whether the engine can run the program without ops.
         bridged: whether the coderd provider is the real one. What stands in for it reads every
             directory below one root, where the real one is started anew in the one of a rollback.
+        extras: what is walked besides, where the deployment has it.
         brief: see only once, after the first up, that there is nothing to do.
     """
 
@@ -66,8 +73,11 @@ class Walk:
     cluster: OwnNamespace
     hosted: bool
     bridged: bool
+    extras: Extras
     brief: bool = False
     _pods: Object = field(default_factory=dict)
+    # What the cluster puts into every namespace.
+    _others: frozenset[str] = frozenset()
     _contents: dict[str, str] = field(default_factory=dict)
 
     def steps(self) -> Iterator[tuple[str, bool, Callable[[], str]]]:
@@ -109,7 +119,7 @@ class Walk:
 
     def preview(self) -> str:
         """Preview the stack before anything of it is there."""
-        self._pods = self.cluster.deployment()
+        self._pods, self._others = self.cluster.deployment(), frozenset(self.cluster.objects())
         report = self.project.preview(status=CHANGED, refresh=False)
         counted = report["resources"]
         _expect(set(counted) == {"create"}, f"nothing but creation was due: {counted}")
@@ -125,10 +135,11 @@ class Walk:
         _expect(not _holds(running[open_one], HOST), f"{open_one} holds a policy")
         self._contents = {name: _content(version) for name, version in running.items()}
         _expect(self.cluster.deployment() != self._pods, "coderd's Deployment has nothing new")
-        there = self.cluster.objects()
+        there = self.cluster.objects() - self._others
         kinds = {each.partition(" ")[0] for each in there}
         _expect({"ConfigMap", "Secret"} <= kinds, f"the cluster has {sorted(there)}")
-        return f"2 templates, {len(there)} objects in the namespace"
+        more = self.extras.look()
+        return ", ".join([f"2 templates, {len(there)} objects in the namespace", *more])
 
     def nothing(self) -> str:
         """See that a second look finds nothing to do."""
@@ -146,7 +157,7 @@ class Walk:
     def change(self) -> str:
         """Change the policy, a variable and a text, and bring them up."""
         before = self._versions_now()
-        self.project.write(changed(self.coder))
+        self.project.write(self.extras.over(changed(self.coder), changed=True))
         self.project.commit("Change")
         report = self.project.preview(status=CHANGED, refresh=False)
         _expect(HOST in json.dumps(report["reach"]), "the report does not show the new host")
@@ -156,6 +167,7 @@ class Walk:
         _expect(before[policy] != after[policy], f"{policy} still has its first version")
         _expect(_holds(self._running(policy), HOST), f"{policy} does not hold the new rule")
         self._described(policy, AFTER)
+        self.extras.look(changed=True)
         self._settled()
         return "the new rule is in the running version; then nothing to do"
 
@@ -164,30 +176,38 @@ class Walk:
         policy = self.coder.templates[0]
         template = self.coder.template(self.facts.organization, policy)["id"]
         self.coder.describe(template, BY_HAND)
-        gone = min(each for each in self.cluster.objects() if each.startswith("ConfigMap "))
+        there = self.cluster.objects() - self._others
+        gone = min(each for each in there if each.startswith("ConfigMap "))
         self.cluster.delete_config_map(gone.removeprefix("ConfigMap "))
+        for name in self.extras.policies:
+            self.cluster.delete_network_policy(name)
+        found = ", ".join([gone, *(f"NetworkPolicy {name}" for name in self.extras.policies)])
+        creates = ["create"] * (1 + len(self.extras.policies))
         report = self.project.preview(status=CHANGED)
         shown = {each["urn"].rpartition("::")[2]: each["op"] for each in report["steps"]}
         _expect(
-            shown.pop(f"{policy}-template", "") == "update" and list(shown.values()) == ["create"],
-            f"template {policy} and {gone} drifted; shown with them: {shown}",
+            shown.pop(f"{policy}-template", "") == "update" and list(shown.values()) == creates,
+            f"template {policy} and {found} drifted; shown with them: {shown}",
         )
         self.project.ops("refresh", self.project.name)
         self.project.ops("up", self.project.name)
         self._described(policy, AFTER)
         _expect(gone in self.cluster.objects(), f"{gone} is missing")
+        self.extras.look(changed=True)
         self._settled()
-        return f"found: template {policy}, {gone}"
+        return f"found: template {policy}, {found}"
 
     def adopt(self) -> str:
         """Lose the state, and take over what is there."""
-        before = self._versions_now()
+        before, provider = self._versions_now(), self.extras.provider()
         lose_state(self.project)
         self.project.ops("adopt", self.project.name)
         self.project.ops("up", self.project.name)
         after = self._versions_now()
         anew = [name for name in before if before[name] != after[name]]
         _expect(not anew, f"made anew, template or version: {', '.join(anew)}")
+        _expect(self.extras.provider() == provider, "the AI provider was made anew")
+        self.extras.look(changed=True)
         self._settled()
         return "the same templates and versions; then nothing to do"
 
@@ -200,6 +220,7 @@ class Walk:
             _expect(_content(version) == content, f"{name} runs {version.name}, not {content}")
             _expect(not self.bridged or not _holds(version, HOST), f"{name} has the new rule")
         self._described(policy, BEFORE)
+        self.extras.look()
         self.project.git("checkout", "-q", "HEAD~1", "--", "stacks")
         self.project.commit("Go back in git as well")
         if self.bridged:
@@ -210,7 +231,8 @@ class Walk:
         """Remove what the stack made; the rest is as it was."""
         self.project.ops("destroy", self.project.name, "--yes")
         _expect(not (left := self.coder.taken(self.facts.organization)), f"left: {left}")
-        _expect(not (objects := self.cluster.objects()), f"left: {sorted(objects)}")
+        objects = self.cluster.objects() - self._others
+        _expect(not objects, f"left: {sorted(objects)}")
         _expect(self.cluster.deployment() == self._pods, "coderd's Deployment is not as it was")
         return "nothing is left; the Deployment is as it was"
 

@@ -1,8 +1,11 @@
 """What a state says of its templates and coderd, of this program and of those before it."""
 
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
 from ops import deployed
@@ -21,8 +24,8 @@ def test_components_say_what_is_deployed() -> None:
     found = deployed.of(
         [
             (STACK, {"templates": {"t": {}}}),
-            (component("t"), {"policy": POLICY.to_json(), "agentEnv": {"A": "b"}}),
-            (component("open"), {"policy": [], "agentEnv": {}}),
+            (component("t"), {"policy": json.dumps(POLICY.to_json()), "agentEnv": {"A": "b"}}),
+            (component("open"), {"policy": "", "agentEnv": {}}),
             (f"{BASE}firewalledcoder:index:WorkspaceTemplate$coderd:a:T::t-template", {}),
             (f"{BASE}firewalledcoder:index:CoderdEnv::coderd", {"variables": {"C": "d"}}),
         ]
@@ -30,6 +33,13 @@ def test_components_say_what_is_deployed() -> None:
     assert found.coderd == {"variables": {"C": "d"}}
     assert found.policies == {"t": POLICY, "open": None}
     assert found.agent_env == {"t": {"A": "b"}, "open": {}}
+
+
+def test_a_state_of_before_has_the_policy_as_a_list() -> None:
+    found = deployed.of(
+        [(component("t"), {"policy": POLICY.to_json()}), (component("open"), {"policy": []})]
+    )
+    assert found.policies == {"t": POLICY, "open": None}
 
 
 def test_a_state_of_before_has_it_in_the_stacks_outputs() -> None:
@@ -42,7 +52,7 @@ def test_a_state_of_before_has_it_in_the_stacks_outputs() -> None:
 def test_what_a_component_says_is_later_than_what_the_stack_said() -> None:
     # An update that failed half way leaves the stack's outputs as they were.
     old = {"policies": {"t": POLICY.to_json(), "u": POLICY.to_json()}, "agentEnv": {"t": {}}}
-    new = {"policy": OTHER.to_json(), "agentEnv": {"A": "b"}}
+    new = {"policy": json.dumps(OTHER.to_json()), "agentEnv": {"A": "b"}}
     found = deployed.of([(component("t"), new), (STACK, old)])
     assert found.policies == {"t": OTHER, "u": POLICY}
     assert found.agent_env == {"t": {"A": "b"}}
@@ -72,12 +82,16 @@ def test_a_state_is_read_with_its_secrets_as_they_are_kept() -> None:
     assert asked == [["stack", "export", "--stack", "dev"]]
 
 
-def test_a_policy_that_the_engine_masked_is_told_from_elsewhere() -> None:
+@pytest.mark.parametrize("registered", [json.dumps, list], ids=["text", "list"])
+def test_a_policy_that_the_engine_masked_is_told_from_elsewhere(
+    registered: Callable[[Any], Any],
+) -> None:
     # A client id "example" is masked in every host of that word too.
-    shown = json.loads(json.dumps(POLICY.to_json()).replace("example", "[secret]"))
+    masked = json.loads(json.dumps(POLICY.to_json()).replace("example", "[secret]"))
+    shown = registered(masked)
     resources = [
         (component("t"), {"policy": shown, "agentEnv": {"A": "[secret]"}}),
-        (component("u"), {"policy": OTHER.to_json()}),
+        (component("u"), {"policy": registered(OTHER.to_json())}),
         (component("gone"), {"policy": shown}),
         (component("open"), {"policy": []}),
     ]
@@ -90,5 +104,6 @@ def test_elsewhere_is_not_asked_without_need() -> None:
     def unmasked() -> dict[str, Policy | None]:
         raise AssertionError
 
-    found = deployed.of([(component("t"), {"policy": POLICY.to_json()})], unmasked)
+    registered = json.dumps(POLICY.to_json())
+    found = deployed.of([(component("t"), {"policy": registered})], unmasked)
     assert found.policies == {"t": POLICY}

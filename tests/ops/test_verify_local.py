@@ -118,7 +118,8 @@ def test_all_holds_on_the_stack_as_it_is(whole: Whole) -> None:
 def test_what_is_stood_in_is_told_and_nothing_else_is_left_out(whole: Whole) -> None:
     left = {check for check, _ in of(whole.checks, "not checked")}
     jail = set() if LANDLOCK else {f"jail.{name}" for name in JAIL}
-    assert left - jail == set(STOOD_IN)
+    # No template of this stack isolates Coder's own agents.
+    assert left - jail == {check for check in STOOD_IN if not check.startswith("agents.")}
     for (check, _), result in whole.checks.items():
         assert result["stood_in"] is (check in STOOD_IN), result
     assert "stood in on this machine" in whole.ended.stderr
@@ -224,6 +225,22 @@ def test_tasks_where_a_stack_wants_them(whole: Whole, verify: Verify) -> None:
     for check in JAIL if LANDLOCK else ():
         assert results[f"jail.{check}", "firewalled as a Task"]["outcome"] == "passed", results
     assert ended.exit_code == (0 if LANDLOCK else 3), ended.output
+
+
+def test_the_pod_of_coders_own_agents(whole: Whole, verify: Verify) -> None:
+    """Here it is a process of this machine, which proves nothing of its network."""
+    committed = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]
+    confined, open_one = committed[f"{PREFIX}templates"]
+    changes = {"templates": [confined, {**open_one, "agentsAllowed": "isolated"}]}
+    up(whole.environment, changes)
+    ended = verify(whole.environment, "local", "--json", "--template", open_one["name"],
+                   "--group", "agents", changes=changes)  # fmt: skip
+    results = checks(ended)
+    assert ended.exit_code == 0, ended.output
+    agent = results["path.agent", open_one["name"]]
+    assert (agent["outcome"], agent["detail"]) == ("passed", "2 agents connected and ready")
+    for check in (each for each in STOOD_IN if each.startswith("agents.")):
+        assert results[check, open_one["name"]]["stood_in"]
 
 
 def test_a_template_whose_firewall_is_off(whole: Whole, verify: Verify) -> None:

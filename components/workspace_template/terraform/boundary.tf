@@ -9,7 +9,7 @@ locals {
       filesha256("${path.module}/boundary.yaml"),
     ),
     "@SETTINGS_SHA256@",
-    local.managed ? filesha256("${path.module}/managed-settings.json") : "",
+    local.managed ? sha256(local.managed_file) : "",
   ) : ""
 
   # What is not its makers': empty for that.
@@ -50,13 +50,16 @@ locals {
     ),
   ] : []
 
-  # Claude Code's own policy, where the stack has one.
-  managed = fileexists("${path.module}/managed-settings.json")
+  # Claude Code's own policy, where the stack has one. The file's bytes are those that module 5 makes
+  # of its input, so that both may write it.
+  managed          = fileexists("${path.module}/managed-settings.json")
+  managed_settings = local.managed ? jsondecode(file("${path.module}/managed-settings.json")) : null
+  managed_file     = "${jsonencode(local.managed_settings)}\n"
   managed_scripts = local.managed ? [
     replace(
       file("${path.module}/write_managed_settings.sh"),
       "@SETTINGS_BASE64@",
-      filebase64("${path.module}/managed-settings.json"),
+      base64encode(local.managed_file),
     ),
   ] : []
 

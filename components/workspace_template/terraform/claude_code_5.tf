@@ -33,6 +33,8 @@ module "claude_code" {
   disable_autoupdater = local.own_claude != ""
 
   pre_install_script = local.policy_script
+  # Written by that script already, before anybody logs in; the module writes the same bytes again.
+  managed_settings = local.managed_settings
 }
 
 resource "coder_app" "claude_code" {

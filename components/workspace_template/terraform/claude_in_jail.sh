@@ -11,7 +11,7 @@ record=@RECORD@
 own=@PROGRAM@
 # Of Claude Code's managed settings, empty where the template has none.
 managed=@SETTINGS_SHA256@
-managed_settings=/etc/claude-code/managed-settings.json
+managed_settings=/etc/claude-code/managed-settings.d/10-coder.json
 
 mark='# firewalled-coder: the `claude` that comes first on PATH'
 signals=(HUP INT QUIT TERM USR1 USR2)

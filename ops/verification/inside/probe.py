@@ -6,6 +6,7 @@ Landlock gives; what a network policy drops shows as `timeout` or `silent`.
 """
 
 import errno
+import os
 import secrets
 import socket
 import struct
@@ -22,6 +23,8 @@ _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errn
 def main() -> None:
     """Try each, and tell."""
     seconds = float(sys.argv[1])
+    # Of the C library, which would ask a silent name server for a minute, search domains and all.
+    os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:2")
     for each in sys.argv[2:]:
         kind, _, target = each.partition("=")
         try:
@@ -65,6 +68,11 @@ def _bind(target: str, seconds: float) -> str:
         server.settimeout(seconds)
         server.bind(("", int(target or 0)))
     return "bound"
+
+
+def _name(target: str, seconds: float) -> str:
+    socket.getaddrinfo(target, None)
+    return "resolved"
 
 
 def _asked(target: str, seconds: float, question: bytes) -> str:
@@ -124,6 +132,7 @@ def _listen(target: str, seconds: float) -> str:
 _KINDS = {
     "tcp": _tcp,
     "bind": _bind,
+    "name": _name,
     "dns": _dns,
     "quic": _quic,
     "udp": lambda target, seconds: _asked(target, seconds, b"anyone"),

@@ -17,6 +17,9 @@ from typing import Any, Final
 
 from components.workspace_template.render import SOURCE
 
+MANAGED_SETTINGS: Final = Path("/etc/claude-code/managed-settings.d/10-coder.json")
+"""Where module 5 of Coder's registry writes those of Claude Code, and the template with both."""
+
 REAL: Final = os.environ.get("LOCAL_WORKSPACE_BOUNDARY") or shutil.which("boundary")
 """A real Boundary, for whoever has one and a kernel with Landlock."""
 

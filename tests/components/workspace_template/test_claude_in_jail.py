@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.components.workspace_template.sessions import (
+    MANAGED_SETTINGS,
     REAL,
     Sessions,
     put_script,
@@ -222,13 +223,13 @@ def test_boundarys_own_reason_is_told_in_one_line(recorded: Sessions) -> None:
 
 
 def test_other_managed_settings_than_the_templates_start_nothing(recorded: Sessions) -> None:
-    settings = recorded.folder / "managed-settings.json"
+    settings = recorded.folder / MANAGED_SETTINGS.name
     script = put_script(recorded.config.read_bytes(), b"{}\n")
     subprocess.run(["bash", "-c", script], env=recorded.variables, check=True)
     wrapper = recorded.first / "claude"
     text = wrapper.read_text()
-    assert text.count("=/etc/claude-code/managed-settings.json\n") == 1
-    wrapper.write_text(text.replace("/etc/claude-code/managed-settings.json", str(settings)))
+    assert text.count(f"={MANAGED_SETTINGS}\n") == 1
+    wrapper.write_text(text.replace(str(MANAGED_SETTINGS), str(settings)))
     for content in (None, "", '{"env": {}}'):
         if content is not None:
             settings.write_text(content)

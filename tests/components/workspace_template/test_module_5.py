@@ -57,6 +57,7 @@ def test_the_firewall_is_put_around_claude_by_the_template(plan: Plan, template_
         "install_claude_code": True,
         "claude_binary_path": "$HOME/.local/bin",
         "disable_autoupdater": False,
+        "managed_settings": None,
     }
     (own,) = resources(planned, "coder_script")
     assert (own["script"], own["start_blocks_login"], own["timeout"]) == (script, True, 300)

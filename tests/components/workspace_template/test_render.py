@@ -1,9 +1,11 @@
 import base64
 import json
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.render import SOURCE, render
 from components.workspace_template.values import SizeChoice, Sizes
 from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
+from tests.components.workspace_template.sessions import MANAGED_SETTINGS
 
 Make = Callable[..., WorkspaceTemplateArgs]
 BOUNDARY = {
@@ -240,10 +243,10 @@ def test_managed_settings_are_a_file_and_a_script(template_args: Make) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root it asks for sudo")
 def test_managed_settings_are_written_for_everybody_to_read(tmp_path: Path) -> None:
-    target = tmp_path / "etc" / "claude-code" / "managed-settings.json"
+    target = tmp_path / "etc" / "claude-code" / MANAGED_SETTINGS.name
     script = (SOURCE / "write_managed_settings.sh").read_text()
-    assert script.count("=/etc/claude-code/managed-settings.json\n") == 1
-    script = script.replace("/etc/claude-code/managed-settings.json", str(target))
+    assert script.count(f"={MANAGED_SETTINGS}\n") == 1
+    script = script.replace(str(MANAGED_SETTINGS), str(target))
     for content in (b"{}\n", b'{"a": "\xc3\xa9 $x"}\n'):
         encoded = base64.b64encode(content).decode()
         done = run(f"umask 077\n{script}".replace("@SETTINGS_BASE64@", encoded).encode(), tmp_path)
@@ -271,5 +274,18 @@ def test_without_root_managed_settings_are_written_with_sudo(tmp_path: Path) -> 
     assert done.returncode == 0
     first, second = (tmp_path / "said").read_text().splitlines()
     assert first.startswith("-n install -D -m 0644 /")
-    settings = "/etc/claude-code/managed-settings.json"
-    assert second == f"-n mv -f {settings}.new {settings} "
+    new = first.rpartition(" /")[2].rstrip()
+    assert re.fullmatch(rf"{MANAGED_SETTINGS}\.\d+", f"/{new}")
+    assert second == f"-n mv -f /{new} {MANAGED_SETTINGS} "
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root it asks for sudo")
+def test_managed_settings_are_written_by_several_scripts_at_once(tmp_path: Path) -> None:
+    target = tmp_path / "claude-code" / MANAGED_SETTINGS.name
+    script = (SOURCE / "write_managed_settings.sh").read_text().replace("@SETTINGS_BASE64@", "e30K")
+    script = script.replace(str(MANAGED_SETTINGS), str(target))
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: run(script.encode(), tmp_path), range(40)))
+    assert {each.returncode for each in done} == {0}
+    assert target.read_text() == "{}\n"
+    assert [each.name for each in target.parent.iterdir()] == [target.name]

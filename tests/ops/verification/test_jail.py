@@ -38,7 +38,7 @@ def archive(**files: bytes) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         for name, data in files.items():
-            member = tarfile.TarInfo(name.replace("_", "."))
+            member = tarfile.TarInfo(".".join(name.rsplit("_", 1)))
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     return content.getvalue()

@@ -60,3 +60,9 @@ def test_another_owner_gets_a_workspace_of_each_template() -> None:
 def test_a_template_that_the_stack_does_not_have_is_named() -> None:
     with pytest.raises(plan.PlanError, match="other"):
         plan.targets(settings(), ["other"])
+
+
+def test_a_template_that_isolates_coders_own_agents_has_their_pod_looked_at() -> None:
+    templates = [{"name": "open", "agentsAllowed": "isolated"}, {"name": "other"}]
+    found = plan.targets(settings(templates=templates, network={"enabled": True}))
+    assert [each.isolates_agents for each in found] == [True, False]

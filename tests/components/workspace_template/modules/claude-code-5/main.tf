@@ -162,5 +162,11 @@ output "inputs" {
     install_claude_code = var.install_claude_code
     claude_binary_path  = var.claude_binary_path
     disable_autoupdater = var.disable_autoupdater
+    managed_settings    = var.managed_settings
   }
+}
+
+# The bytes of managed-settings.d/10-coder.json: the module's script echoes what its HCL encodes.
+output "managed_file" {
+  value = var.managed_settings != null ? "${jsonencode(var.managed_settings)}\n" : null
 }
