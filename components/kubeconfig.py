@@ -46,7 +46,7 @@ class ClusterError(OperatorError):
 
 
 @dataclass(frozen=True)
-class Access:
+class ContextAccess:
     """What a kubeconfig says of one context: where the API server is and how to prove oneself.
 
     Attributes:
@@ -118,7 +118,7 @@ def message(answer: httpx.Response) -> str:
     return str(body.get("message", "")) if found else ""
 
 
-def find(context: str | None) -> Access:
+def find(context: str | None) -> ContextAccess:
     """Return what the kubeconfig says of a context; see client."""
     config = _config()
     if config is None:
@@ -190,7 +190,7 @@ def _entry(config: Mapping[str, Any], section: str, kind: str, name: str) -> Map
     return value if isinstance(value, Mapping) else {}
 
 
-def _access(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Access:
+def _access(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ContextAccess:
     server = str(cluster.get("server") or "")
     if not server:
         raise ClusterError("the kubeconfig names no server for the context")
@@ -199,7 +199,7 @@ def _access(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Access:
     headers, certificate = _credentials(user, cluster)
     if "://" not in server:
         server = f"{'https' if authority or insecure or certificate else 'http'}://{server}"
-    return Access(
+    return ContextAccess(
         server=server,
         authority=authority,
         insecure=insecure,
@@ -326,7 +326,7 @@ def _told(cluster: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in told.items() if value}, "config": config}
 
 
-def _in_cluster() -> Access | None:
+def _in_cluster() -> ContextAccess | None:
     """Return the access of a pod's service account, None outside of a pod."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST")
     port = os.environ.get("KUBERNETES_SERVICE_PORT")
@@ -338,14 +338,14 @@ def _in_cluster() -> Access | None:
     if not host or not port:
         return None
     named = f"[{host}]" if ":" in host else host
-    return Access(
+    return ContextAccess(
         server=f"https://{named}:{port}",
         authority=authority,
         headers=(("Authorization", f"Bearer {token}"),),
     )
 
 
-def _tls(access: Access) -> ssl.SSLContext | bool:
+def _tls(access: ContextAccess) -> ssl.SSLContext | bool:
     if not access.server.startswith("https:"):
         return False
     try:

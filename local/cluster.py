@@ -39,11 +39,11 @@ _START_SECONDS = 90.0
 _POLL_SECONDS = 0.05
 
 
-class ClusterError(OperatorError):
+class LocalClusterError(OperatorError):
     """The local cluster could not be found, started, ended or seeded."""
 
 
-class Cluster:
+class LocalCluster:
     """A cluster with all its state under one directory.
 
     Args:
@@ -71,11 +71,11 @@ class Cluster:
         """The API server's address.
 
         Raises:
-            ClusterError: the cluster was never started.
+            LocalClusterError: the cluster was never started.
         """
         ports = self._ports()
         if ports is None:
-            raise ClusterError("the local cluster was never started")
+            raise LocalClusterError("the local cluster was never started")
         return f"https://127.0.0.1:{ports['kube-apiserver']}"
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
@@ -89,7 +89,7 @@ class Cluster:
             progress: told in a few words what is being done.
 
         Raises:
-            ClusterError: a program cannot be found, built or started, or does not become ready.
+            LocalClusterError: a program cannot be found, built or started, or is never ready.
         """
         with self._lock():
             if self.running and self.seeded and self.kubeconfig.is_file():
@@ -113,8 +113,8 @@ class Cluster:
                 self._await_ready(ports[manager], "healthz", *self._controllers.daemons)
             except DaemonError as error:
                 self._stop()
-                raise ClusterError(str(error)) from None
-            except ClusterError:
+                raise LocalClusterError(str(error)) from None
+            except LocalClusterError:
                 self._stop()
                 raise
 
@@ -122,7 +122,7 @@ class Cluster:
         """End all processes and wait for it; what they stored stays on disk.
 
         Raises:
-            ClusterError: a process does not end.
+            LocalClusterError: a process does not end.
         """
         if not self.directory.is_dir():
             return
@@ -132,7 +132,7 @@ class Cluster:
     def _seed(self) -> None:
         """Create what a Coder deployment already has before this project comes to it.
 
-        What is there already is left as it is, whoever changed it. Raises ClusterError.
+        What is there already is left as it is, whoever changed it. Raises LocalClusterError.
         """
         with self.client() as client:
             for path, manifest in SEED:
@@ -141,12 +141,12 @@ class Cluster:
                         path, json=manifest, params={"fieldManager": FIELD_MANAGER}
                     )
                 except httpx.HTTPError as error:
-                    raise ClusterError(
+                    raise LocalClusterError(
                         f"the local API server at {self.url} does not answer: {error}"
                     ) from None
                 if answer.status_code not in (httpx.codes.CREATED, httpx.codes.CONFLICT):
                     name = manifest["metadata"]["name"]
-                    raise ClusterError(
+                    raise LocalClusterError(
                         f"the local API server refused {manifest['kind']} {name}: "
                         f"{_message(answer)}"
                     )
@@ -165,7 +165,7 @@ class Cluster:
         caller.
 
         Raises:
-            ClusterError: the cluster was never started.
+            LocalClusterError: the cluster was never started.
         """
         return httpx.Client(
             base_url=self.url,
@@ -238,10 +238,10 @@ class Cluster:
         while not self._ready(port, path):
             for daemon in daemons:
                 if daemon.exited():
-                    raise ClusterError(daemon.failure())
+                    raise LocalClusterError(daemon.failure())
             if time.monotonic() > deadline:
                 logs = " and ".join(str(daemon.log) for daemon in daemons)
-                raise ClusterError(
+                raise LocalClusterError(
                     f"{daemons[-1].name} is not ready after {_START_SECONDS:.0f} s; see {logs}"
                 )
             time.sleep(_POLL_SECONDS)
@@ -266,7 +266,7 @@ class Cluster:
             self._api_server.stop(grace=0.3)
             self._etcd.stop(grace=5.0)
         except DaemonError as error:
-            raise ClusterError(str(error)) from None
+            raise LocalClusterError(str(error)) from None
 
     def _certificates(self) -> tuple[Path, Path, Path]:
         return (
@@ -339,13 +339,13 @@ def find(name: str, progress: Callable[[str], None] = lambda _: None) -> Path:
         progress: told when the program has to be built.
 
     Raises:
-        ClusterError: KUBEBUILDER_ASSETS is set but does not hold the program.
+        LocalClusterError: KUBEBUILDER_ASSETS is set but does not hold the program.
     """
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets and name != controllers.BINARY:
         program = Path(assets) / name
         if not os.access(program, os.X_OK):
-            raise ClusterError(
+            raise LocalClusterError(
                 f"KUBEBUILDER_ASSETS is {assets}, but there is no program {name} in it: "
                 "correct the variable or unset it"
             )

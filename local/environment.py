@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 from local import providers
-from local.cluster import CONTEXT, Cluster
-from local.coderd import EXTERNAL_AUTH, Coderd
+from local.cluster import CONTEXT, LocalCluster
+from local.coderd import EXTERNAL_AUTH, LocalCoderd
 from local.daemon import end_below
 from toolchain import engine, plugins, tools
 
@@ -36,8 +36,8 @@ class Environment:
     def __init__(self, root: Path = tools.ROOT, state: Path | None = None) -> None:
         self.root = root
         self.state = (state or root / ".local").absolute()
-        self.cluster = Cluster(self.state)
-        self.coderd = Coderd(self.state, external_logins(root), workspace_url=access_url(root))
+        self.cluster = LocalCluster(self.state)
+        self.coderd = LocalCoderd(self.state, external_logins(root), workspace_url=access_url(root))
         self.workspace = self.state / "workspace"
         self._located: tuple[plugins.Located, ...] | None = None
 

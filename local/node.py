@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import httpx
 
-from local.cluster import Cluster
+from local.cluster import LocalCluster
 
 NODE: Final = "stand-in"
 _WATCH_SECONDS: Final = 2
@@ -197,7 +197,7 @@ def main() -> None:
     """Serve as the node of the cluster in a state directory for as long as that is there."""
     parser = argparse.ArgumentParser(prog="python -m local.node")
     parser.add_argument("--state-dir", type=Path, required=True)
-    cluster = Cluster(parser.parse_args().state_dir)
+    cluster = LocalCluster(parser.parse_args().state_dir)
     with cluster.client() as client:
         node = Node(client)
         while cluster.kubeconfig.exists():

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pulumi
 from pulumi import automation
 
-from components.coder.api import Coderd, CoderdApi
+from components.coder.api import CoderdAccess, CoderdApi
 from components.settings.model import Settings
 from ops import diagnostics, engine, history, project, protection, settling, stacks, terminal
 from ops.adoption import templates
@@ -77,7 +77,7 @@ def plan(steps: Iterable[ForeseenStep]) -> AdoptionPlan:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class RunningStack:
     """A stack and what runs of it.
 
     Attributes:
@@ -119,7 +119,7 @@ class Adoption:
     differing: tuple[str, ...]
 
 
-def take_over(deployment: Deployment) -> Adoption:
+def take_over(deployment: RunningStack) -> Adoption:
     """Take over all that is there; it can be run again, also after it was killed.
 
     Raises ExistingError and diagnostics.RunError; the state is then as before the step that failed.
@@ -164,7 +164,7 @@ def _patched(steps: Mapping[str, ForeseenStep]) -> list[Object]:
 
 
 def look(
-    deployment: Deployment, candidates: Iterable[Candidate], patched: Iterable[Object]
+    deployment: RunningStack, candidates: Iterable[Candidate], patched: Iterable[Object]
 ) -> tuple[list[Candidate], dict[Object, dict[str, Any]]]:
     """Return the candidates with the ids of those that are there, and what is patched, as it is.
 
@@ -237,7 +237,7 @@ def _alone(value: Any) -> Any:
 
 
 def _settle(
-    deployment: Deployment,
+    deployment: RunningStack,
     live: Mapping[Object, Mapping[str, Any]],
     there: set[str],
 ) -> dict[str, ForeseenStep]:
@@ -285,7 +285,7 @@ def _settle(
 
 
 def _edit(
-    deployment: Deployment,
+    deployment: RunningStack,
     state: StackState,
     steps: Mapping[str, ForeseenStep],
     live: Mapping[Object, Mapping[str, Any]],
@@ -318,7 +318,7 @@ def _sends_key(step: ForeseenStep) -> bool:
 
 
 def _finish(
-    deployment: Deployment,
+    deployment: RunningStack,
     steps: Mapping[str, ForeseenStep],
     live: Mapping[Object, Mapping[str, Any]],
 ) -> set[str]:
@@ -347,12 +347,12 @@ def _finish(
 @contextmanager
 def deployment_of(
     ready: engine.Session, stack: str, message: str, progress: engine.Progress
-) -> Iterator[Deployment]:
+) -> Iterator[RunningStack]:
     """Yield a stack with its coderd, for as long as the context lasts; raises SettingsError."""
     settings = stacks.settings(stack, ready.work_dir)
     token = ready.stack.get_config(f"{project.PROJECT}:secrets.coderToken", path=True).value
-    with CoderdApi(Coderd(settings.coder.api, token)) as api:
-        yield Deployment(ready, settings, api, message, progress)
+    with CoderdApi(CoderdAccess(settings.coder.api, token)) as api:
+        yield RunningStack(ready, settings, api, message, progress)
 
 
 def adopt(stack: str) -> None:
@@ -381,8 +381,8 @@ def adopt(stack: str) -> None:
 __all__ = [
     "Adoption",
     "Candidate",
-    "Deployment",
     "ExistingError",
+    "RunningStack",
     "adopt",
     "deployment_of",
     "look",

@@ -18,7 +18,7 @@ from components.boundary import (
 from ops import network
 from ops.alerting import AlertChange, alert_changes
 from ops.changes import Change, Step, differences, without_secrets
-from ops.coderd import Coderd, coderd
+from ops.coderd import CoderdChanges, coderd
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
 from ops.template_changes import (
@@ -186,7 +186,7 @@ class StackPreview:
         return {name: changes for name, changes in found.items() if changes}
 
     @cached_property
-    def coderd(self) -> Coderd:
+    def coderd(self) -> CoderdChanges:
         """Variables of coderd that differ, and whether it restarts."""
         return coderd(self.steps, self.old_coderd, self.new_coderd)
 

@@ -25,7 +25,7 @@ _POD_TEMPLATE: Final = "spec.template"
 
 
 @dataclass(frozen=True)
-class Coderd:
+class CoderdChanges:
     """What a preview changes of coderd.
 
     Attributes:
@@ -44,7 +44,7 @@ def coderd(
     steps: Iterable[Step],
     old: Mapping[str, Any] | None = None,
     new: Mapping[str, Any] | None = None,
-) -> Coderd:
+) -> CoderdChanges:
     """Return what a preview changes of coderd.
 
     Args:
@@ -60,7 +60,7 @@ def coderd(
         if step.type == tokens.SECRET and step.parent in {tokens.LOGIN, tokens.CODERD_ENV}
     ]
     if not patches and not secrets:
-        return Coderd()
+        return CoderdChanges()
     before = _variables(old, (step.live or step.old for step in patches))
     after = _variables(new, (step.new for step in patches))
     changes = {each.path: each for each in differences(before, after)}
@@ -72,7 +72,7 @@ def coderd(
         }
     restarts = any(map(_replaces_pods, patches))
     left = [] if restarts else [_name(step) for step in secrets if _is_read_again(step)]
-    return Coderd(
+    return CoderdChanges(
         tuple(sorted(changes.values(), key=lambda change: not is_login(change))),
         restarts,
         tuple(left),

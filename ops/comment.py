@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from ops.forge import LONGEST, BusyError, Forge, ForgeError, Kind, Place
+from ops.forge import LONGEST, BusyError, Forge, ForgeError, ForgeKind, Place
 from ops.review.cutting import cut, size
 
 NOTHING: Final = "This change touches no stack."
@@ -103,7 +103,7 @@ def _write(forge: Forge, key: str, text: str, *, create: bool) -> Written:
 
 
 def place_of(
-    kind: Kind, variables: Mapping[str, str], number: int | None = None, *, issue: bool = False
+    kind: ForgeKind, variables: Mapping[str, str], number: int | None = None, *, issue: bool = False
 ) -> Place:
     """Return where the comment goes by the variables of a CI job.
 
@@ -116,7 +116,7 @@ def place_of(
 
     Raises ForgeError naming every variable that is missing.
     """
-    if kind is Kind.GITHUB:
+    if kind is ForgeKind.GITHUB:
         pull = re.match(r"refs/pull/(\d+)/", variables.get("GITHUB_REF", ""))
         found = pull[1] if pull else ""
         names: tuple[str, ...] = ("GITHUB_TOKEN", "GITHUB_REPOSITORY")

@@ -26,7 +26,7 @@ _LONGEST_LIST: Final = 100
 _PROJECT: Final = re.compile(r"[\w.-]+/[\w.-]+\Z")
 
 
-class Kind(StrEnum):
+class ForgeKind(StrEnum):
     """A forge."""
 
     GITHUB = "github"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 # GitHub: "body is too long (maximum is 65536 characters)"; GitLab: a note's 1,000,000 characters.
-LONGEST: Final = {Kind.GITHUB: 65_536, Kind.GITLAB: 1_000_000}
+LONGEST: Final = {ForgeKind.GITHUB: 65_536, ForgeKind.GITLAB: 1_000_000}
 
 
 class ForgeError(Exception):
@@ -69,7 +69,7 @@ class Place:
         timeout: seconds for each request.
     """
 
-    kind: Kind
+    kind: ForgeKind
     api: str
     project: str
     number: int
@@ -106,7 +106,7 @@ class Forge:
             timeout=place.timeout, transport=place.transport, verify=verification(place.api)
         )
         project = f"{place.api.rstrip('/')}{_project(place)}"
-        if place.kind is Kind.GITHUB:
+        if place.kind is ForgeKind.GITHUB:
             self._list = f"{project}/issues/{place.number}/comments"
             self._one = f"{project}/issues/comments"
         else:
@@ -141,7 +141,7 @@ class Forge:
 
     def update(self, comment: Comment, body: str) -> None:
         """Replace a comment's text."""
-        method = "PATCH" if self.place.kind is Kind.GITHUB else "PUT"
+        method = "PATCH" if self.place.kind is ForgeKind.GITHUB else "PUT"
         self._send(method, f"{self._one}/{comment.id}", json={"body": body})
 
     def _me(self) -> int | None:
@@ -149,13 +149,13 @@ class Forge:
             response = self._request("GET", f"{self.place.api.rstrip('/')}/user")
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
-        if self.place.kind is Kind.GITHUB and response.status_code == HTTPStatus.FORBIDDEN:
+        if self.place.kind is ForgeKind.GITHUB and response.status_code == HTTPStatus.FORBIDDEN:
             return None
         return int(self._json(self._accepted(response))["id"])
 
     def _all(self) -> Iterator[Comment]:
         query: dict[str, str | int] = {"per_page": _PAGE}
-        if self.place.kind is Kind.GITLAB:
+        if self.place.kind is ForgeKind.GITLAB:
             query |= {"sort": "asc", "order_by": "created_at"}
         for page in range(1, _LONGEST_LIST + 1):
             response = self._send("GET", self._list, params={**query, "page": page})
@@ -231,7 +231,7 @@ class Forge:
 
 
 def _headers(place: Place) -> dict[str, str]:
-    if place.kind is Kind.GITHUB:
+    if place.kind is ForgeKind.GITHUB:
         return {
             "Authorization": f"Bearer {place.token}",
             "Accept": "application/vnd.github+json",
@@ -241,7 +241,7 @@ def _headers(place: Place) -> dict[str, str]:
 
 
 def _project(place: Place) -> str:
-    if place.kind is Kind.GITLAB:
+    if place.kind is ForgeKind.GITLAB:
         return f"/projects/{quote(place.project, safe='')}"
     if not _PROJECT.match(place.project):
         raise ForgeError(f"repository {place.project!r}: must be like owner/name")
@@ -271,7 +271,7 @@ def _message(response: httpx.Response) -> str:
 
 
 def _advice(place: Place, status: int) -> str:
-    github = place.kind is Kind.GITHUB
+    github = place.kind is ForgeKind.GITHUB
     what = "issue" if place.issue else "pull request" if github else "merge request"
     if status == HTTPStatus.UNAUTHORIZED:
         variable = "GITHUB_TOKEN" if github else "GITLAB_TOKEN"

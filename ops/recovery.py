@@ -18,7 +18,7 @@ from pulumi import automation
 from components.coder.api import CoderdError
 from components.errors import OperatorError
 from ops import diagnostics, engine, history, project, settling, terminal
-from ops.adopt import Candidate, Deployment, deployment_of, look, plan
+from ops.adopt import Candidate, RunningStack, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError
 from ops.state import Resource, StackState
@@ -100,7 +100,7 @@ def left(state: StackState) -> Left:
     return Left(creating, orphans)
 
 
-def finish(deployment: Deployment, state: StackState, *, removing: bool = False) -> None:
+def finish(deployment: RunningStack, state: StackState, *, removing: bool = False) -> None:
     """Have the state know what is there, so that the next update neither makes it again nor fails.
 
     Args:
@@ -143,7 +143,11 @@ def finish(deployment: Deployment, state: StackState, *, removing: bool = False)
 
 
 def _ours(
-    deployment: Deployment, state: StackState, candidates: tuple[Candidate, ...], *, removing: bool
+    deployment: RunningStack,
+    state: StackState,
+    candidates: tuple[Candidate, ...],
+    *,
+    removing: bool,
 ) -> list[Candidate]:
     """Return what is there and was made by this stack; raises RecoveryError for the rest."""
     looked, _ = look(deployment, candidates, ())
@@ -163,7 +167,7 @@ def _ours(
     return found
 
 
-def _foreign(deployment: Deployment, state: StackState, candidate: Candidate) -> str:
+def _foreign(deployment: RunningStack, state: StackState, candidate: Candidate) -> str:
     """Return why what is there is not what this stack was making; "" if it is."""
     step = candidate.step
     if step.type == TEMPLATE:
@@ -185,7 +189,7 @@ def _foreign(deployment: Deployment, state: StackState, candidate: Candidate) ->
     return f"is there already, with fields of {', '.join(others)}" if others else ""
 
 
-def _other(deployment: Deployment, candidate: Candidate) -> str:
+def _other(deployment: RunningStack, candidate: Candidate) -> str:
     """Return why an MCP server or AI provider is not what was being made; "" if it is."""
     inputs = candidate.step.inputs
     if candidate.step.type == AI_PROVIDER:
@@ -202,11 +206,11 @@ def _other(deployment: Deployment, candidate: Candidate) -> str:
     return "is there already with another address or name, and is not what was being made"
 
 
-def _me(deployment: Deployment) -> str:
+def _me(deployment: RunningStack) -> str:
     return str(_ask(deployment, "/api/v2/users/me")["id"])
 
 
-def _ask(deployment: Deployment, path: str) -> Any:
+def _ask(deployment: RunningStack, path: str) -> Any:
     try:
         return deployment.api.get(path)
     except CoderdError as error:
@@ -216,7 +220,7 @@ def _ask(deployment: Deployment, path: str) -> Any:
 
 
 def _take(
-    deployment: Deployment,
+    deployment: RunningStack,
     state: StackState,
     ours: list[Candidate],
     unfinished: Left,
@@ -249,7 +253,7 @@ def _take(
     return said
 
 
-def _take_patches(deployment: Deployment, state: StackState, unfinished: Left) -> list[str]:
+def _take_patches(deployment: RunningStack, state: StackState, unfinished: Left) -> list[str]:
     """Have the state know the patches that were applied, so that a destroy takes them back.
 
     Whether one was is told by the object's managers: a patch has a name of its own there.
@@ -272,7 +276,7 @@ def _take_patches(deployment: Deployment, state: StackState, unfinished: Left) -
     return said
 
 
-def _rename_versions(deployment: Deployment) -> None:
+def _rename_versions(deployment: RunningStack) -> None:
     """Have the next update name a version anew whose name coderd has used up."""
     state = StackState(deployment.stack)
     for template in state.of_type(TEMPLATE):

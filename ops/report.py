@@ -16,7 +16,7 @@ from ops import coder_agents, network
 from ops.alerting import AlertChange
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
-from ops.coderd import Coderd, is_login
+from ops.coderd import CoderdChanges, is_login
 from ops.gateway_changes import gateway_lines
 from ops.markdown import LINE
 from ops.markdown import cell as _cell
@@ -295,7 +295,7 @@ def _settings(changes: Iterable[Change]) -> list[str]:
     return [f"- {_code(change.path)}: {_values(change)}" for change in changes]
 
 
-def _coderd(found: Coderd) -> list[str]:
+def _coderd(found: CoderdChanges) -> list[str]:
     return [
         *["- coderd **restarts**: its pods get the variables as they are then"] * found.restarts,
         *(

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from components.boundary.policy import Policy, PolicyRule
 from components.boundary.rule import WILDCARD, Rule
-from components.boundary.url import Target, UrlError, parse
+from components.boundary.url import RequestTarget, UrlError, parse
 
 _ALIKE = 0.7
 
@@ -43,7 +43,7 @@ def nearest(policy: Policy, method: str, url: str, count: int = 3) -> tuple[Miss
     return (*on_host, *near)[:count]
 
 
-def _other(rule: Rule, method: str, target: Target) -> str:
+def _other(rule: Rule, method: str, target: RequestTarget) -> str:
     said = []
     if not rule.matches_method(method):
         said.append(f"for method {', '.join(rule.methods)}")

@@ -30,7 +30,7 @@ class UrlError(ValueError):
 
 
 @dataclass(frozen=True)
-class Target:
+class RequestTarget:
     """What Boundary compares: labels of the host and decoded segments of the path."""
 
     host: str
@@ -49,7 +49,7 @@ class Target:
 
 
 @lru_cache(maxsize=1024)
-def parse(url: str) -> Target:
+def parse(url: str) -> RequestTarget:
     """Return host and path of `url`; raises UrlError for what Go does not parse."""
     if "://" not in url:
         url = "https://" + url
@@ -62,7 +62,7 @@ def parse(url: str) -> Target:
     scheme, text = _split_scheme(text)
     text = text.partition("?")[0]
     if scheme and not text.startswith("/"):
-        return Target("", "")
+        return RequestTarget("", "")
     if not scheme and not text.startswith("/") and ":" in text.partition("/")[0]:
         raise UrlError("first path segment holds a colon")
     host = ""
@@ -70,7 +70,7 @@ def parse(url: str) -> Target:
         authority, slash, after = text[2:].partition("/")
         host = _hostname(authority)
         text = slash + after
-    return Target(host, _unescape(text, "path"))
+    return RequestTarget(host, _unescape(text, "path"))
 
 
 def _split_scheme(text: str) -> tuple[str, str]:

@@ -38,7 +38,7 @@ class RefusedError(CoderdError):
 
 
 @dataclass(frozen=True)
-class Coderd:
+class CoderdAccess:
     """Where coderd is and who asks.
 
     Args:
@@ -57,7 +57,7 @@ class Coderd:
 class CoderdApi:
     """Requests to one coderd, as JSON. A redirect is not followed: it would carry the token."""
 
-    def __init__(self, coderd: Coderd) -> None:
+    def __init__(self, coderd: CoderdAccess) -> None:
         self.url = coderd.url.rstrip("/")
         self._headers = {TOKEN_HEADER: coderd.token, "Accept": "application/json"}
         here = is_loopback(urlsplit(self.url).hostname or "")

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from components.boundary.credentials import HIDDEN
-from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder.api import CoderdAccess, CoderdApi, CoderdError, RefusedError
 from components.coder.entitlements import ACCESS_LISTS, Entitlements
 from components.errors import OperatorError
 from components.releases import Number
@@ -50,7 +50,7 @@ class Known:
 def look_up(settings: Settings) -> Known:
     """Ask the deployment that the settings name; whatever is wrong is among the problems."""
     token = settings.secrets.coder_token.get_secret_value()
-    with CoderdApi(Coderd(settings.coder.api, token)) as api:
+    with CoderdApi(CoderdAccess(settings.coder.api, token)) as api:
         return ask(api, settings)
 
 

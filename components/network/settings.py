@@ -22,7 +22,7 @@ from components.network.namespace_args import (
     WorkspaceNamespaceArgs,
 )
 from components.network.values import Fault, NetworkArgsError, address_of
-from components.settings.section import Section, no_list, no_map
+from components.settings.section import SettingsSection, no_list, no_map
 from components.syntax import LAST_PORT
 
 Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
@@ -96,7 +96,7 @@ class Surroundings:
         return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-class DnsSettings(Section):
+class DnsSettings(SettingsSection):
     """Where the cluster answers DNS."""
 
     namespace: str = Field(Dns.namespace, description="Namespace of the pods that answer DNS.")
@@ -113,7 +113,7 @@ class DnsSettings(Section):
     )
 
 
-class CoderdSettings(Section):
+class CoderdSettings(SettingsSection):
     """Where workspaces reach coderd."""
 
     namespace: str | None = Field(
@@ -135,7 +135,7 @@ class CoderdSettings(Section):
     )
 
 
-class AllowedSettings(Section):
+class AllowedSettings(SettingsSection):
     """What else workspaces reach, by TCP."""
 
     to: str = Field(
@@ -149,7 +149,7 @@ class AllowedSettings(Section):
     why: str = Field(min_length=1, description="Why workspaces need it; shown in reviews.")
 
 
-class NetworkSettings(Section):
+class NetworkSettings(SettingsSection):
     """What the cluster lets workspaces reach."""
 
     enabled: bool | None = Field(
@@ -221,12 +221,12 @@ class NetworkSettings(Section):
         )
 
 
-def _frozen(section: Section) -> dict[str, Any]:
+def _frozen(section: SettingsSection) -> dict[str, Any]:
     """Return a section's values by attribute, lists as tuples."""
     return {key: tuple(each) if isinstance(each, list) else each for key, each in section}
 
 
-class PodSecuritySettings(Section):
+class PodSecuritySettings(SettingsSection):
     """Which of the Pod Security Standards pods are held to."""
 
     enforce: Level | None = Field(
@@ -242,7 +242,7 @@ class PodSecuritySettings(Section):
     )
 
 
-class QuotaSettings(Section):
+class QuotaSettings(SettingsSection):
     """What all workspaces may take together."""
 
     pods: Bound | None = Field(None, description="Pods.")
@@ -251,7 +251,7 @@ class QuotaSettings(Section):
     storage: Bound | None = Field(None, description="Homes in GiB.")
 
 
-class LimitSettings(Section):
+class LimitSettings(SettingsSection):
     """What one container and one home may take."""
 
     cpu: Bound | None = Field(None, description="Cores; the largest workspace's if unset.")
@@ -259,7 +259,7 @@ class LimitSettings(Section):
     storage: Bound | None = Field(None, description="Home in GiB; the largest if unset.")
 
 
-class NamespaceSettings(Section):
+class NamespaceSettings(SettingsSection):
     """What the workspaces' namespace enforces on every pod in it."""
 
     pod_security: PodSecuritySettings = Field(

@@ -18,7 +18,7 @@ from components.coder.ai_gateway import (
     is_model,
     provider_problems,
 )
-from components.settings.section import Section, no_list
+from components.settings.section import SettingsSection, no_list
 from components.settings.types import DisplayName, Endpoint, Slug
 
 _UNIT = "Micro-USD for a million {}: 3000000 is $3.00; 0 is free, unset is not known."
@@ -34,7 +34,7 @@ Text = Annotated[str, Field(min_length=1)]
 Price = Annotated[int, Field(ge=0, le=LARGEST_PRICE, strict=True)]
 
 
-class BedrockSettings(Section):
+class BedrockSettings(SettingsSection):
     """How AWS Bedrock is asked."""
 
     region: Text | None = Field(None, description="Unset: the one that Bedrock's own URL names.")
@@ -48,7 +48,7 @@ class BedrockSettings(Section):
     )
 
 
-class AiGatewayProviderSettings(Section):
+class AiGatewayProviderSettings(SettingsSection):
     """A provider of models; its credentials are the secret `aiProviders.<name>`."""
 
     name: Slug = Field(description="Name in Coder; another is another provider.")
@@ -95,7 +95,7 @@ class AiGatewayProviderSettings(Section):
         )
 
 
-class ModelPriceSettings(Section):
+class ModelPriceSettings(SettingsSection):
     """What a model costs, in place of Coder's own price or where it has none."""
 
     provider_type: PricedType = Field(description="Type of the providers that it is for.")
@@ -122,7 +122,7 @@ class ModelPriceSettings(Section):
         return all(getattr(self, name) is None for name in PRICES)
 
 
-class AiGateway(Section):
+class AiGateway(SettingsSection):
     """Providers and prices of Coder's AI Gateway; what the stack does not name is left alone."""
 
     providers: list[AiGatewayProviderSettings] = Field(

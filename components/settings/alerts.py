@@ -16,7 +16,7 @@ from components.alerts.thresholds import (
     Thresholds,
 )
 from components.observability import grafana_defaults
-from components.settings.section import Section, no_map
+from components.settings.section import SettingsSection, no_map
 from components.settings.types import (
     AlertLabel,
     AlertName,
@@ -27,7 +27,7 @@ from components.settings.types import (
 )
 
 
-class AlertThresholds(Section):
+class AlertThresholds(SettingsSection):
     """When the alerts fire; see docs/alerts.md."""
 
     silent_minutes: Minutes = Field(
@@ -66,7 +66,7 @@ class AlertThresholds(Section):
     )
 
 
-class AlertsSettings(Section):
+class AlertsSettings(SettingsSection):
     """Alerts on the audit, the policy and the AI Gateway."""
 
     rules: Annotated[list[AlertName], NoDuplicates] = Field(

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from components.coder import chart
 from components.coder.variables import GITLAB_ID, GITLAB_NAME, Setter
-from components.settings.section import Section
+from components.settings.section import SettingsSection
 from components.settings.types import (
     DisplayName,
     ExternalAuthId,
@@ -14,7 +14,7 @@ from components.settings.types import (
 )
 
 
-class Coder(Section):
+class Coder(SettingsSection):
     """The Coder deployment that the stack configures."""
 
     access_url: Url = Field(description="URL by which people and workspaces reach Coder.")
@@ -51,7 +51,7 @@ class Coder(Section):
         return self.api_url or self.access_url
 
 
-class Kubernetes(Section):
+class Kubernetes(SettingsSection):
     """The cluster that runs Coder, workspaces and Grafana."""
 
     context: str | None = Field(
@@ -64,7 +64,7 @@ class Kubernetes(Section):
     )
 
 
-class GitLab(Section):
+class GitLab(SettingsSection):
     """One GitLab instance that people must have logged in to."""
 
     id: ExternalAuthId = Field(GITLAB_ID, description="Id of the provider in Coder.")
@@ -74,7 +74,7 @@ class GitLab(Section):
     )
 
 
-class ExternalAuthSettings(Section):
+class ExternalAuthSettings(SettingsSection):
     """External login; the order of the providers is their index in coderd's environment."""
 
     providers: list[GitLab] = Field(min_length=1, description="GitLab instances, in order.")

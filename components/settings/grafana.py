@@ -8,7 +8,7 @@ from components.dashboards.uids import UIDS as DASHBOARDS
 from components.observability import grafana_defaults
 from components.observability.database import SslMode
 from components.releases import FIREWALL_RECORDS_SINCE, Number, words
-from components.settings.section import Section, no_map
+from components.settings.section import SettingsSection, no_map
 from components.settings.types import (
     DashboardUid,
     Database,
@@ -24,7 +24,7 @@ from components.settings.types import (
 )
 
 
-class DatabaseRole(Section):
+class DatabaseRole(SettingsSection):
     """Who makes the role with which Grafana reads Coder's database."""
 
     delivery: Literal["file", "job", "none"] = Field(
@@ -41,7 +41,7 @@ class DatabaseRole(Section):
     wait: bool = Field(True, description="Wait until the Job has ended.")
 
 
-class GrafanaSettings(Section):
+class GrafanaSettings(SettingsSection):
     """Dashboards and data sources."""
 
     namespace: KubernetesName = Field(

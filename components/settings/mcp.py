@@ -15,7 +15,7 @@ from components.coder.mcp_access import (
     login_problems,
 )
 from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
-from components.settings.section import Section, no_list
+from components.settings.section import SettingsSection, no_list
 from components.settings.types import (
     DisplayName,
     Endpoint,
@@ -24,7 +24,7 @@ from components.settings.types import (
 )
 
 
-class OAuth2(Section):
+class OAuth2(SettingsSection):
     """Coder as a client of a server's login; its secret is `mcp.<slug>`, if it has one."""
 
     client_id: str = Field(min_length=1, description="Id that the login gave Coder.")
@@ -36,7 +36,7 @@ class OAuth2(Section):
     )
 
 
-class McpServerSettings(Section):
+class McpServerSettings(SettingsSection):
     """One MCP server for agents; its key is the secret `mcp.<slug>`."""
 
     slug: Slug = Field(description="Slug in Coder.")

@@ -30,14 +30,14 @@ from components.settings.grafana import GrafanaSettings
 from components.settings.mcp import McpServerSettings
 from components.settings.policy import PolicySettings
 from components.settings.secrets import Secrets
-from components.settings.section import Section, no_list
+from components.settings.section import SettingsSection, no_list
 from components.settings.templates import FirewallSwitch, TemplateFirewall, TemplateSettings
 from components.settings.verify import VerifySettings
 from components.settings.workspaces import WorkspacesSettings
 from components.syntax import is_floating_image
 
 
-class Settings(Section):
+class Settings(SettingsSection):
     """A stack's settings."""
 
     coder: Coder = Field(description="The Coder deployment.")

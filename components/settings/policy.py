@@ -10,7 +10,7 @@ from components.boundary import (
     Expectation,
     Grade,
 )
-from components.settings.section import Section, no_list
+from components.settings.section import SettingsSection, no_list
 from components.settings.types import (
     GroupName,
     NoDuplicates,
@@ -18,7 +18,7 @@ from components.settings.types import (
 )
 
 
-class Expected(Section):
+class Expected(SettingsSection):
     """One URL of the policy's contract."""
 
     method: str = Field("GET", pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="HTTP method.")
@@ -26,14 +26,14 @@ class Expected(Section):
     reason: str = Field(min_length=1, description="Why it must be so; shown when it is broken.")
 
 
-class AddedRule(Section):
+class AddedRule(SettingsSection):
     """A rule of the stack's own."""
 
     rule: RuleText = Field(description="In Boundary's grammar: method=GET domain=a.b path=/c/*")
     why: str = Field(min_length=1, description="Why an agent needs it; shown in reviews.")
 
 
-class PolicySettings(Section):
+class PolicySettings(SettingsSection):
     """The egress policy."""
 
     groups: Annotated[list[GroupName], NoDuplicates] = Field(

@@ -2,18 +2,18 @@
 
 from pydantic import Field, SecretStr
 
-from components.settings.section import Section, no_map
+from components.settings.section import SettingsSection, no_map
 from components.settings.verify import Service
 
 
-class ClientCredentials(Section):
+class ClientCredentials(SettingsSection):
     """OAuth application of a GitLab instance."""
 
     client_id: SecretStr = Field(description="Application id.")
     client_secret: SecretStr = Field(description="Application secret.")
 
 
-class AiCredentials(Section):
+class AiCredentials(SettingsSection):
     """What a provider of models takes; `aiGateway.providers[].credential` says which."""
 
     api_key: SecretStr | None = Field(None, description="API key.")
@@ -21,7 +21,7 @@ class AiCredentials(Section):
     access_key_secret: SecretStr | None = Field(None, description="AWS secret access key.")
 
 
-class Secrets(Section):
+class Secrets(SettingsSection):
     """Every secret of the stack; each set by `pulumi config set --secret --path`."""
 
     coder_token: SecretStr = Field(description="Session token of a Coder template admin.")

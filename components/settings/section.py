@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-class Section(BaseModel):
+class SettingsSection(BaseModel):
     """A part of a stack's settings.
 
     A key has one spelling, camelCase, and one that is unknown is an error. Sections are compiled

@@ -10,7 +10,7 @@ from components import coder_agents
 from components.boundary.config import JAIL_TYPE, LOG_LEVEL, PROXY_PORT, JailType, LogLevel
 from components.boundary.releases import key_problem
 from components.settings.policy import PolicySettings
-from components.settings.section import Section, no_list, no_map
+from components.settings.section import SettingsSection, no_list, no_map
 from components.settings.types import (
     AgentsAllowed,
     AgentVariables,
@@ -32,7 +32,7 @@ from components.workspace_template.values import (
 )
 
 
-class TemplateFirewall(Section):
+class TemplateFirewall(SettingsSection):
     """How a template's agents are confined."""
 
     jail: JailType = Field(
@@ -70,7 +70,7 @@ class TemplateFirewall(Section):
                 yield key, f"{problem} (workspaces.boundaryVersion)"
 
 
-class TemplateAccess(Section):
+class TemplateAccess(SettingsSection):
     """Who may use or administer a template, by the names of Coder's groups."""
 
     use: Annotated[list[GroupOfPeople], NoDuplicates] = Field(
@@ -81,7 +81,7 @@ class TemplateAccess(Section):
     )
 
 
-class Lifetime(Section):
+class Lifetime(SettingsSection):
     """When workspaces stop, sleep and go."""
 
     default_ttl_hours: Hours | None = Field(None, description="Stop this long after a start.")
@@ -97,7 +97,7 @@ class Lifetime(Section):
     )
 
 
-class TemplateSettings(Section):
+class TemplateSettings(SettingsSection):
     """One workspace template."""
 
     name: TemplateName = Field(description="Name in Coder.")
@@ -147,7 +147,7 @@ class TemplateSettings(Section):
         return coder_agents.allowed(self.agents_allowed, confined=self.firewall is not None)
 
 
-class FirewallSwitch(Section):
+class FirewallSwitch(SettingsSection):
     """The emergency switch of every template's firewall."""
 
     state: Literal["on", "off"] = Field("on", description="off: templates run unconfined.")

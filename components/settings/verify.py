@@ -4,14 +4,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.settings.section import Section
+from components.settings.section import SettingsSection
 from components.settings.types import Endpoint, Tenant
 
 Service = Literal["grafana", "loki", "prometheus"]
 """What has a token of its own: the secret `verify.<service>`."""
 
 
-class VerifySettings(Section):
+class VerifySettings(SettingsSection):
     """What a verification asks besides Coder and the cluster."""
 
     grafana_url: Endpoint | None = Field(

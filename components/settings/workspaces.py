@@ -18,7 +18,7 @@ from components.releases import (
     Number,
     wiring_of,
 )
-from components.settings.section import Section, no_map
+from components.settings.section import SettingsSection, no_map
 from components.settings.types import (
     AgentVariables,
     BoundaryRelease,
@@ -39,7 +39,7 @@ from components.workspace_template.values import (
 )
 
 
-class Choice(Section):
+class Choice(SettingsSection):
     """The choices of a workspace's size."""
 
     options: Annotated[list[Annotated[int, Field(gt=0)]], NoDuplicates] = Field(
@@ -53,7 +53,7 @@ class Choice(Section):
         return cls.model_construct(options=list(choice.options), default=choice.default)
 
 
-class Resources(Section):
+class Resources(SettingsSection):
     """Sizes of a workspace."""
 
     cpu: Choice = Field(Choice.of(Sizes.cpu), description="Cores.")
@@ -67,7 +67,7 @@ class Resources(Section):
                 yield f"{name}.default", choice.default, problem
 
 
-class Modules(Section):
+class Modules(SettingsSection):
     """Versions of the Terraform modules from Coder's registry."""
 
     claude_code: ClaudeCodeRelease | None = Field(
@@ -76,7 +76,7 @@ class Modules(Section):
     code_server: Release = Field(CODE_SERVER, description="Any release.")
 
 
-class ClaudeCode(Section):
+class ClaudeCode(SettingsSection):
     """How Claude Code comes into a workspace, and which one."""
 
     module: Literal[4, 5] | None = Field(
@@ -88,7 +88,7 @@ class ClaudeCode(Section):
     )
 
 
-class Providers(Section):
+class Providers(SettingsSection):
     """Versions of the Terraform providers, exactly."""
 
     coder: CoderProviderRelease = Field(CODER_PROVIDER, description="coder/coder, 2.13.0 or newer.")
@@ -97,7 +97,7 @@ class Providers(Section):
     )
 
 
-class WorkspacesSettings(Section):
+class WorkspacesSettings(SettingsSection):
     """What all templates of the stack share."""
 
     namespace: KubernetesName = Field(NAMESPACE, description="Namespace of workspaces.")

@@ -30,11 +30,11 @@ _START_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 
 
-class CoderdError(OperatorError):
+class LocalCoderdError(OperatorError):
     """The stand-in could not be started or ended."""
 
 
-class Coderd:
+class LocalCoderd:
     """The stand-in as a background process with all its state under one directory.
 
     Args:
@@ -66,24 +66,24 @@ class Coderd:
         """The access URL.
 
         Raises:
-            CoderdError: the stand-in was never started.
+            LocalCoderdError: the stand-in was never started.
         """
         try:
             return f"http://127.0.0.1:{int((self.directory / 'port').read_text())}"
         except (FileNotFoundError, ValueError):
-            raise CoderdError("the local coderd was never started") from None
+            raise LocalCoderdError("the local coderd was never started") from None
 
     @property
     def token(self) -> str:
         """The administrator's session token.
 
         Raises:
-            CoderdError: the stand-in was never started.
+            LocalCoderdError: the stand-in was never started.
         """
         try:
             return (self.directory / TOKEN_FILE).read_text().strip()
         except FileNotFoundError:
-            raise CoderdError("the local coderd was never started") from None
+            raise LocalCoderdError("the local coderd was never started") from None
 
     @property
     def running(self) -> bool:
@@ -99,7 +99,7 @@ class Coderd:
             progress: told in a few words what is being done.
 
         Raises:
-            CoderdError: the process does not start or does not answer.
+            LocalCoderdError: the process does not start or does not answer.
         """
         with self._lock():
             if self.running and self._same_options():
@@ -112,13 +112,13 @@ class Coderd:
                 self._daemon.start(self._command(self._choose_port()), env=python_environment())
                 self._await_ready()
             except DaemonError as error:
-                raise CoderdError(str(error)) from None
+                raise LocalCoderdError(str(error)) from None
 
     def stop(self) -> None:
         """End the process and wait for it; what it stored stays on disk.
 
         Raises:
-            CoderdError: the process does not end.
+            LocalCoderdError: the process does not end.
         """
         if not self.directory.is_dir():
             return
@@ -126,14 +126,14 @@ class Coderd:
             try:
                 self._daemon.stop()
             except DaemonError as error:
-                raise CoderdError(str(error)) from None
+                raise LocalCoderdError(str(error)) from None
 
     def client(self) -> httpx.Client:
         """An HTTP client with the address and the administrator's token, to be closed by the
         caller.
 
         Raises:
-            CoderdError: the stand-in was never started.
+            LocalCoderdError: the stand-in was never started.
         """
         return httpx.Client(
             base_url=self.url,
@@ -176,9 +176,9 @@ class Coderd:
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self._daemon.exited():
-                raise CoderdError(self._daemon.failure())
+                raise LocalCoderdError(self._daemon.failure())
             if time.monotonic() > deadline:
-                raise CoderdError(
+                raise LocalCoderdError(
                     f"the local coderd does not answer after {_START_SECONDS:.0f} s; "
                     f"its log is {self._daemon.log}"
                 )
@@ -188,7 +188,7 @@ class Coderd:
         try:
             with self.client() as client:
                 return client.get("/api/v2/users/me").status_code == httpx.codes.OK
-        except (httpx.HTTPError, CoderdError):
+        except (httpx.HTTPError, LocalCoderdError):
             return False
 
     def _write_token(self) -> None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local.coderd.licence import is_licensed
-from local.coderd.rest import ApiError, Call
+from local.coderd.rest import ApiError, RestCall
 from local.coderd.store import Document, now
 
 _PROVIDERS: Final = (
@@ -19,7 +19,7 @@ _PRICES: Final = ("input_price", "output_price", "cache_read_price", "cache_writ
 _MOST_BYTES: Final = 1 << 20
 
 
-def list_prices(call: Call) -> Any:
+def list_prices(call: RestCall) -> Any:
     """GET /ai/model-prices, of a provider, a model or a source."""
     _require_gateway(call)
     provider, source = call.query.get("provider", ""), call.query.get("source", "")
@@ -45,7 +45,7 @@ def list_prices(call: Call) -> Any:
     ]
 
 
-def upsert_prices(call: Call) -> Any:
+def upsert_prices(call: RestCall) -> Any:
     """POST /ai/model-prices: all of them, or with one that is wrong none."""
     _require_gateway(call)
     if len(call.content) > _MOST_BYTES:
@@ -75,7 +75,7 @@ def upsert_prices(call: Call) -> Any:
     return None, HTTPStatus.NO_CONTENT
 
 
-def _require_gateway(call: Call) -> None:
+def _require_gateway(call: RestCall) -> None:
     if not is_licensed(call.store):
         raise ApiError(HTTPStatus.FORBIDDEN, "AI Gateway is a Premium feature. Contact sales!")
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from local.coderd.rest import ApiError, Call, not_found
+from local.coderd.rest import ApiError, RestCall, not_found
 from local.coderd.store import Document, new_id, now
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -29,18 +29,18 @@ _VERSION: Final = 1
 _SHOWN: Final = ((20, 4), (10, 2), (5, 1))
 
 
-def list_providers(call: Call) -> Any:
+def list_providers(call: RestCall) -> Any:
     """GET /ai/providers."""
     call.require_owner()
     return [_show(each) for each in call.store.all("ai_provider")]
 
 
-def get_provider(call: Call) -> Any:
+def get_provider(call: RestCall) -> Any:
     """GET /ai/providers/{provider}, by id or name."""
     return _show(_provider_of(call))
 
 
-def create_provider(call: Call) -> Any:
+def create_provider(call: RestCall) -> Any:
     """POST /ai/providers."""
     body = call.json()
     bedrock = _bedrock(body.get("settings"))
@@ -74,7 +74,7 @@ def create_provider(call: Call) -> Any:
     return _show(provider), HTTPStatus.CREATED
 
 
-def update_provider(call: Call) -> Any:
+def update_provider(call: RestCall) -> Any:
     """PATCH /ai/providers/{provider}: what is not given stays; given keys replace all others."""
     body = call.json()
     given = {
@@ -127,7 +127,7 @@ def update_provider(call: Call) -> Any:
     return _show(changed)
 
 
-def delete_provider(call: Call) -> Any:
+def delete_provider(call: RestCall) -> Any:
     """DELETE /ai/providers/{provider}."""
     provider = _provider_of(call)
     call.store.delete("ai_provider", provider["id"])
@@ -135,7 +135,7 @@ def delete_provider(call: Call) -> Any:
     return None, HTTPStatus.NO_CONTENT
 
 
-def _provider_of(call: Call) -> Document:
+def _provider_of(call: RestCall) -> Document:
     wanted = call.path["provider"]
     by: Callable[[Document], bool]
     try:

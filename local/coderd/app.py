@@ -29,7 +29,7 @@ from local.coderd import (
 from local.coderd.observability import Observability
 from local.coderd.processes import Workspaces
 from local.coderd.provisioner import Provisioner
-from local.coderd.rest import Call, Handler, route
+from local.coderd.rest import Handler, RestCall, route
 from local.coderd.store import Store, new_id, now
 from local.coderd.terminal import Terminals
 
@@ -180,7 +180,7 @@ def application(
     terminals = Terminals(store, running)
 
     def waking(method: str, handler: Handler) -> Handler:
-        def call(given: Call) -> Any:
+        def call(given: RestCall) -> Any:
             answer = handler(given)
             provisioner.wake()
             return answer

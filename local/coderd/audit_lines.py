@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.coderd.store import Document, Store, new_id, now
-from local.workspace import Workspace
+from local.workspace import StandInWorkspace
 
 BATCHES: Final = "agent_boundary_log_proxy_batches_forwarded_total"
 
@@ -49,7 +49,7 @@ class AuditLines:
 
     def collect_from(self, workspace: Document) -> None:
         """Take what one workspace has reported since."""
-        file = Workspace(self._directory / workspace["id"]).audit
+        file = StandInWorkspace(self._directory / workspace["id"]).audit
         with self._store.transaction():
             batches = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
             owner = self._store.get("user", workspace["owner_id"]) or {}

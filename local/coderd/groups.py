@@ -7,7 +7,7 @@ from local.coderd.licence import require_access_lists
 from local.coderd.people import EVERYONE, organization_of
 from local.coderd.rest import (
     ApiError,
-    Call,
+    RestCall,
     check_display_name,
     check_name,
     invalid,
@@ -24,7 +24,7 @@ def is_member(group: Document, user: Document) -> bool:
     return group["id"] == group["organization_id"] or user["id"] in group["members"]
 
 
-def list_groups(call: Call) -> Any:
+def list_groups(call: RestCall) -> Any:
     """GET /organizations/{organization}/groups."""
     require_access_lists(call)
     organization = organization_of(call)
@@ -36,7 +36,7 @@ def list_groups(call: Call) -> Any:
     ]
 
 
-def get_group_by_name(call: Call) -> Any:
+def get_group_by_name(call: RestCall) -> Any:
     """GET /organizations/{organization}/groups/{name}."""
     require_access_lists(call)
     organization = organization_of(call)
@@ -52,7 +52,7 @@ def _named(store: Store, organization: str, name: str) -> Document | None:
     )
 
 
-def _group_of(call: Call) -> Document:
+def _group_of(call: RestCall) -> Document:
     require_access_lists(call)
     group = call.store.get("group", uuid_of(call, "group"))
     if group is None or not (call.is_owner or is_member(group, call.user)):
@@ -60,12 +60,12 @@ def _group_of(call: Call) -> Document:
     return group
 
 
-def get_group(call: Call) -> Any:
+def get_group(call: RestCall) -> Any:
     """GET /groups/{group}."""
     return show_group(call.store, _group_of(call))
 
 
-def create_group(call: Call) -> Any:
+def create_group(call: RestCall) -> Any:
     """POST /organizations/{organization}/groups."""
     require_access_lists(call)
     call.require_owner()
@@ -115,7 +115,7 @@ def _quota(body: Document, default: int = 0) -> int:
     return value
 
 
-def update_group(call: Call) -> Any:
+def update_group(call: RestCall) -> Any:
     """PATCH /groups/{group}."""
     call.require_owner()
     group = _group_of(call)
@@ -146,7 +146,7 @@ def update_group(call: Call) -> Any:
     return show_group(call.store, changed)
 
 
-def delete_group(call: Call) -> Any:
+def delete_group(call: RestCall) -> Any:
     """DELETE /groups/{group}."""
     call.require_owner()
     group = _group_of(call)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any, Final
 
-from local.coderd.rest import ApiError, Call
+from local.coderd.rest import ApiError, RestCall
 from local.coderd.store import Document, Store, now
 
 # The features that Coder 2.30 names, recorded from GET /api/v2/entitlements.
@@ -34,7 +34,7 @@ def is_licensed(store: Store) -> bool:
     return bool((store.get("licence", "licence") or {}).get("licensed"))
 
 
-def entitlements(call: Call) -> Any:
+def entitlements(call: RestCall) -> Any:
     """GET /entitlements."""
     licensed = is_licensed(call.store)
     feature = {
@@ -54,7 +54,7 @@ def entitlements(call: Call) -> Any:
     }
 
 
-def require_access_lists(call: Call) -> None:
+def require_access_lists(call: RestCall) -> None:
     """Refuse what has to do with groups and access lists without a licence."""
     if not is_licensed(call.store):
         raise ApiError(HTTPStatus.FORBIDDEN, "Template RBAC is a Premium feature. Contact sales!")

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local.coderd.people import organization_of
-from local.coderd.rest import ApiError, Call, check_url, invalid, not_found, text
+from local.coderd.rest import ApiError, RestCall, check_url, invalid, not_found, text
 from local.coderd.store import Document, new_id, now
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -42,7 +42,7 @@ _SECRETS: Final = {
 }
 
 
-def list_servers(call: Call) -> Any:
+def list_servers(call: RestCall) -> Any:
     """GET /organizations/{organization}/mcp-servers."""
     organization = organization_of(call)
     return [
@@ -52,7 +52,7 @@ def list_servers(call: Call) -> Any:
     ]
 
 
-def get_server(call: Call) -> Any:
+def get_server(call: RestCall) -> Any:
     """GET /organizations/{organization}/mcp-servers/{server}."""
     return _show(_server_of(call))
 
@@ -61,7 +61,7 @@ def _show(server: Document) -> Document:
     return {**server, "auth_connected": server["auth_type"] != "oauth2"}
 
 
-def _server_of(call: Call) -> Document:
+def _server_of(call: RestCall) -> Document:
     server = call.store.get("mcp_server", call.path["server"])
     if server is None or server["organization_id"] != organization_of(call)["id"]:
         raise not_found()
@@ -70,7 +70,7 @@ def _server_of(call: Call) -> Document:
     return server
 
 
-def create_server(call: Call) -> Any:
+def create_server(call: RestCall) -> Any:
     """POST /organizations/{organization}/mcp-servers."""
     call.require_owner()
     organization = organization_of(call)
@@ -96,7 +96,7 @@ def create_server(call: Call) -> Any:
     return _show(server), HTTPStatus.CREATED
 
 
-def update_server(call: Call) -> Any:
+def update_server(call: RestCall) -> Any:
     """PATCH /organizations/{organization}/mcp-servers/{server}: only what is given changes."""
     call.require_owner()
     server = _server_of(call)
@@ -114,7 +114,7 @@ def update_server(call: Call) -> Any:
     return _show(changed)
 
 
-def delete_server(call: Call) -> Any:
+def delete_server(call: RestCall) -> Any:
     """DELETE /organizations/{organization}/mcp-servers/{server}."""
     call.require_owner()
     server = _server_of(call)
@@ -144,7 +144,7 @@ def _changed(server: Document, body: Document) -> Document:
     return changed
 
 
-def _check(call: Call, server: Document) -> None:
+def _check(call: RestCall, server: Document) -> None:
     for name in ("display_name", "slug", "url"):
         if not server[name]:
             raise invalid(**{name: "is required"})

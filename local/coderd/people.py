@@ -8,7 +8,7 @@ from typing import Any
 
 from local.coderd.rest import (
     ApiError,
-    Call,
+    RestCall,
     check_name,
     invalid,
     not_found,
@@ -33,7 +33,7 @@ _DONE = {
 # Looking things up
 
 
-def organization_of(call: Call) -> Document:
+def organization_of(call: RestCall) -> Document:
     """The organization in the path, by id, name or `default`."""
     wanted = call.path["organization"]
     found = call.store.find(
@@ -47,7 +47,7 @@ def organization_of(call: Call) -> Document:
     return found
 
 
-def user_of(call: Call) -> Document:
+def user_of(call: RestCall) -> Document:
     """The user in the path, by id, name or `me`; members see only themselves."""
     wanted = call.path["user"]
     if wanted == "me":
@@ -67,7 +67,7 @@ def user_of(call: Call) -> Document:
 # Users
 
 
-def check_authority(call: Call) -> Any:
+def check_authority(call: RestCall) -> Any:
     """POST /authcheck: what the caller may do; here an owner may do all, and a member nothing."""
     checks = call.json().get("checks")
     if not isinstance(checks, Mapping):
@@ -75,12 +75,12 @@ def check_authority(call: Call) -> Any:
     return dict.fromkeys(checks, call.is_owner)
 
 
-def get_user(call: Call) -> Any:
+def get_user(call: RestCall) -> Any:
     """GET /users/{user}."""
     return show_user(call.store, user_of(call))
 
 
-def list_users(call: Call) -> Any:
+def list_users(call: RestCall) -> Any:
     """GET /users?q=: text in the name or the address, and key:value filters."""
     found = [user for user in call.store.all("user") if _matches(user, call.query.get("q", ""))]
     if not call.is_owner:
@@ -126,7 +126,7 @@ def _number(query: Mapping[str, str], name: str) -> int:
     return int(value)
 
 
-def create_user(call: Call) -> Any:
+def create_user(call: RestCall) -> Any:
     """POST /users."""
     call.require_owner()
     body = call.json()
@@ -166,7 +166,7 @@ def add_user(
     )
 
 
-def create_token(call: Call) -> Any:
+def create_token(call: RestCall) -> Any:
     """POST /users/{user}/keys/tokens."""
     user = user_of(call)
     token = f"{secrets.token_urlsafe(10)}-{secrets.token_urlsafe(22)}"
@@ -183,17 +183,17 @@ def add_token(store: Store, user: Document, token: str) -> None:
 # Organizations
 
 
-def list_organizations(call: Call) -> Any:
+def list_organizations(call: RestCall) -> Any:
     """GET /organizations."""
     return call.store.all("organization")
 
 
-def get_organization(call: Call) -> Any:
+def get_organization(call: RestCall) -> Any:
     """GET /organizations/{organization}."""
     return organization_of(call)
 
 
-def list_members(call: Call) -> Any:
+def list_members(call: RestCall) -> Any:
     """GET /organizations/{organization}/members."""
     organization = organization_of(call)
     return [show_member(organization, user) for user in call.store.all("user")]
@@ -202,7 +202,7 @@ def list_members(call: Call) -> Any:
 # External logins and the audit log
 
 
-def list_external_auth(call: Call) -> Any:
+def list_external_auth(call: RestCall) -> Any:
     """GET /external-auth."""
     return {
         "providers": [
@@ -235,7 +235,7 @@ def list_external_auth(call: Call) -> Any:
     }
 
 
-def get_external_auth(call: Call) -> Any:
+def get_external_auth(call: RestCall) -> Any:
     """GET /external-auth/{provider}: whether the caller has logged in there."""
     provider = call.store.get("external_auth", call.path["provider"])
     if provider is None:
@@ -265,7 +265,7 @@ def _fits(line: Document, word: str) -> bool:
     return bool(line[key] == value)
 
 
-def list_audit(call: Call) -> Any:
+def list_audit(call: RestCall) -> Any:
     """GET /audit?limit=&q=: the newest first; q holds resource_id:ID and the like."""
     call.require_owner()
     lines = [

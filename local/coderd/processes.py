@@ -6,7 +6,7 @@ from pathlib import Path
 from local.coderd import people, terraform
 from local.coderd.audit_lines import AuditLines
 from local.coderd.store import Document, Store
-from local.workspace import Coderd, Workspace
+from local.workspace import AgentAccess, StandInWorkspace
 
 
 class Workspaces:
@@ -27,9 +27,9 @@ class Workspaces:
         self.audit = AuditLines(store, directory)
         self._possible = Path("/proc/self/environ").exists()
 
-    def of(self, id: str) -> Workspace:
+    def of(self, id: str) -> StandInWorkspace:
         """Return the workspace with an id, running or not."""
-        return Workspace(self._directory / id)
+        return StandInWorkspace(self._directory / id)
 
     def follow(self, workspace: Document, transition: str, version: Document) -> None:
         """Do what a build did: start, stop or delete."""
@@ -45,7 +45,7 @@ class Workspaces:
             self.audit.collect_from(workspace)
             running.remove()
 
-    def ready(self, workspace: Document) -> Workspace | None:
+    def ready(self, workspace: Document) -> StandInWorkspace | None:
         """Return a workspace that should run, started again if need be; None where none can."""
         build = workspace["builds"][-1]
         if not self._possible or build["transition"] != "start" or build["job"]["error"]:
@@ -56,14 +56,14 @@ class Workspaces:
             self.follow(workspace, "start", version)
         return running
 
-    def _coderd(self, workspace: Document) -> Coderd:
+    def _coderd(self, workspace: Document) -> AgentAccess:
         token = f"{secrets.token_urlsafe(10)}-{secrets.token_urlsafe(22)}"
         owner = self._store.get("user", workspace["owner_id"])
         if owner:
             people.add_token(self._store, owner, token)
-        return Coderd(self._access_url, self._url, token)
+        return AgentAccess(self._access_url, self._url, token)
 
     def stop(self) -> None:
         """End every process."""
         for folder in self._directory.glob("*") if self._directory.exists() else ():
-            Workspace(folder).stop()
+            StandInWorkspace(folder).stop()

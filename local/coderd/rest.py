@@ -68,7 +68,7 @@ class ApiError(Exception):
 
 
 @dataclass
-class Call:
+class RestCall:
     """A request that has passed authentication."""
 
     store: Store
@@ -132,7 +132,7 @@ class Call:
         )
 
 
-Handler = Callable[[Call], Any]
+Handler = Callable[[RestCall], Any]
 """Answers a call: a body, or a body and a status."""
 
 
@@ -148,7 +148,7 @@ def invalid(**fields: str) -> ApiError:
     return ApiError(HTTPStatus.BAD_REQUEST, "Validation failed.", validations=fields)
 
 
-def uuid_of(call: "Call", name: str) -> str:
+def uuid_of(call: "RestCall", name: str) -> str:
     """An id in the path.
 
     Raises:
@@ -215,7 +215,7 @@ def route(store: Store, method: str, path: str, handler: Handler, access_url: st
             content = await _body(request)
             with store.transaction():
                 answer = handler(
-                    Call(
+                    RestCall(
                         store=store,
                         user=user,
                         path=request.path_params,

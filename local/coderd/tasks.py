@@ -5,11 +5,11 @@ from typing import Any
 
 from local.coderd import workspaces
 from local.coderd.people import user_of
-from local.coderd.rest import ApiError, Call, invalid, not_found, text
+from local.coderd.rest import ApiError, RestCall, invalid, not_found, text
 from local.coderd.store import Document, new_id, now
 
 
-def create_task(call: Call) -> Any:
+def create_task(call: RestCall) -> Any:
     """POST /tasks/{user}: a workspace of a template version that has a Task's app."""
     owner, body = user_of(call), call.json()
     version = call.store.get("version", text(body, "template_version_id"))
@@ -35,7 +35,7 @@ def create_task(call: Call) -> Any:
     return _show(task), HTTPStatus.CREATED
 
 
-def get_task(call: Call) -> Any:
+def get_task(call: RestCall) -> Any:
     """GET /tasks/{user}/{task}, by id or name."""
     owner = user_of(call)
     task = call.store.find(

@@ -9,7 +9,7 @@ from local.coderd.licence import default_share_level, heeded, require_access_lis
 from local.coderd.people import organization_of
 from local.coderd.rest import (
     ApiError,
-    Call,
+    RestCall,
     check_display_name,
     check_name,
     invalid,
@@ -78,7 +78,7 @@ def may_use(template: Document, store: Store, user: Document) -> bool:
     return any(is_member(group, user) for group in groups if group)
 
 
-def template_of(call: Call) -> Document:
+def template_of(call: RestCall) -> Document:
     """The template in the path."""
     template = call.store.get("template", uuid_of(call, "template"))
     if template is None or not may_use(template, call.store, call.user):
@@ -86,7 +86,7 @@ def template_of(call: Call) -> Document:
     return template
 
 
-def writable(call: Call) -> Document:
+def writable(call: RestCall) -> Document:
     """Return the template that a request is about, if it may be changed by who asks."""
     template = template_of(call)
     if not call.is_owner and template["user_acl"].get(call.user["id"]) != "admin":
@@ -97,7 +97,7 @@ def writable(call: Call) -> Document:
 # Templates
 
 
-def list_templates(call: Call) -> Any:
+def list_templates(call: RestCall) -> Any:
     """GET /organizations/{organization}/templates."""
     organization = organization_of(call)
     return [
@@ -108,12 +108,12 @@ def list_templates(call: Call) -> Any:
     ]
 
 
-def get_template(call: Call) -> Any:
+def get_template(call: RestCall) -> Any:
     """GET /templates/{template}."""
     return show_template(call.store, template_of(call))
 
 
-def get_template_by_name(call: Call) -> Any:
+def get_template_by_name(call: RestCall) -> Any:
     """GET /organizations/{organization}/templates/{name}."""
     template = _named(call.store, organization_of(call)["id"], call.path["name"])
     if template is None or not may_use(template, call.store, call.user):
@@ -127,7 +127,7 @@ def _named(store: Store, organization: str, name: str) -> Document | None:
     )
 
 
-def create_template(call: Call) -> Any:
+def create_template(call: RestCall) -> Any:
     """POST /organizations/{organization}/templates: adopt an imported version."""
     call.require_owner()
     organization = organization_of(call)
@@ -233,7 +233,7 @@ def _requirement(name: str, value: Any, wrong: dict[str, str]) -> Document:
     return requirement
 
 
-def update_template(call: Call) -> Any:
+def update_template(call: RestCall) -> Any:
     """PATCH /templates/{template}."""
     template = writable(call)
     body = call.json()
@@ -255,7 +255,7 @@ def update_template(call: Call) -> Any:
     return show_template(call.store, changed)
 
 
-def delete_template(call: Call) -> Any:
+def delete_template(call: RestCall) -> Any:
     """DELETE /templates/{template}, which no workspace may use any more."""
     template = writable(call)
     if workspaces_of(call.store, template["id"]):
@@ -271,7 +271,7 @@ def delete_template(call: Call) -> Any:
 # Access
 
 
-def get_acl(call: Call) -> Any:
+def get_acl(call: RestCall) -> Any:
     """GET /templates/{template}/acl."""
     require_access_lists(call)
     template = template_of(call)
@@ -285,7 +285,7 @@ def get_acl(call: Call) -> Any:
     }
 
 
-def update_acl(call: Call) -> Any:
+def update_acl(call: RestCall) -> Any:
     """PATCH /templates/{template}/acl: an empty role takes access away."""
     require_access_lists(call)
     template = writable(call)
@@ -300,7 +300,7 @@ def update_acl(call: Call) -> Any:
     return {"message": "Successfully updated template ACL list."}
 
 
-def _roles(call: Call, body: Document, kind: str, held: Mapping[str, str]) -> dict[str, str]:
+def _roles(call: RestCall, body: Document, kind: str, held: Mapping[str, str]) -> dict[str, str]:
     field = f"{kind}_perms"
     given = body.get(field) or {}
     if not isinstance(given, dict):

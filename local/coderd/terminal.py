@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from local.coderd.processes import Workspaces
 from local.coderd.rest import ApiError, authenticate, not_found
 from local.coderd.store import Document, Store
-from local.workspace import Workspace
+from local.workspace import StandInWorkspace
 
 _KEPT_BYTES: Final = 64 << 10
 _IDLE_SECONDS: Final = 300.0
@@ -35,7 +35,7 @@ _CHUNK: Final = 1024
 class _Session:
     """One pseudo terminal and whoever looks at it."""
 
-    def __init__(self, workspace: Workspace, command: str, rows: int, columns: int) -> None:
+    def __init__(self, workspace: StandInWorkspace, command: str, rows: int, columns: int) -> None:
         self.kept = bytearray()
         self.ended = asyncio.Event()
         self.watchers: set[asyncio.Queue[bytes | None]] = set()

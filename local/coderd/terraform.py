@@ -53,7 +53,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class Variable:
+class TerraformVariable:
     """A declared input variable; `default` is None if it has none that is a literal."""
 
     name: str
@@ -70,7 +70,7 @@ class TemplatePlan:
 
     errors: tuple[Diagnostic, ...] = ()
     missing: tuple[str, ...] = ()
-    variables: tuple[Variable, ...] = ()
+    variables: tuple[TerraformVariable, ...] = ()
     external_auth: tuple[tuple[str, bool], ...] = ()
     """Ids of required external logins, and whether each is optional."""
     parameters: tuple[Mapping[str, Any], ...] = ()
@@ -317,10 +317,10 @@ def _at(problem: tuple[str, str], text: str, file: str, source: str) -> Diagnost
     return Diagnostic(problem[0], problem[1], file, line)
 
 
-def _variable(name: str, body: Mapping[str, Any]) -> Variable:
+def _variable(name: str, body: Mapping[str, Any]) -> TerraformVariable:
     default = body.get("default")
     kind = body.get("type")
-    return Variable(
+    return TerraformVariable(
         name=name,
         type=re.sub(r"^\$\{|\}$", "", kind) if isinstance(kind, str) else "string",
         required=default is None,  # `null` is none (provisioner/terraform, parse.go)
@@ -331,7 +331,7 @@ def _variable(name: str, body: Mapping[str, Any]) -> Variable:
 
 
 def _check_values(
-    module: _Module, variables: tuple[Variable, ...], values: Mapping[str, str]
+    module: _Module, variables: tuple[TerraformVariable, ...], values: Mapping[str, str]
 ) -> None:
     declared = {item.name: item for item in variables}
     for name, value in values.items():

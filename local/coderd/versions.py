@@ -8,7 +8,7 @@ from local.coderd.people import organization_of
 from local.coderd.rest import (
     VERSION_NAME,
     ApiError,
-    Call,
+    RestCall,
     invalid,
     not_found,
     text,
@@ -22,7 +22,7 @@ from local.coderd.store import NO_ID, Document, Store, new_id, now
 from local.coderd.templates import MESSAGE_CHARACTERS, TAKEN, may_use, template_of, writable
 
 
-def version_of(call: Call) -> Document:
+def version_of(call: RestCall) -> Document:
     """The template version in the path."""
     version = call.store.get("version", uuid_of(call, "version"))
     if version is None:
@@ -33,7 +33,7 @@ def version_of(call: Call) -> Document:
     return version
 
 
-def upload(call: Call) -> Any:
+def upload(call: RestCall) -> Any:
     """POST /files."""
     call.require_owner()
     if call.content_type not in ("application/x-tar", "application/zip"):
@@ -47,7 +47,7 @@ def upload(call: Call) -> Any:
     return {"hash": id}, HTTPStatus.CREATED if new else HTTPStatus.OK
 
 
-def download(call: Call) -> Any:
+def download(call: RestCall) -> Any:
     """GET /files/{file}: the archive as it was uploaded."""
     call.require_owner()
     content = call.store.file(call.path["file"])
@@ -56,7 +56,7 @@ def download(call: Call) -> Any:
     return content
 
 
-def create_version(call: Call) -> Any:
+def create_version(call: RestCall) -> Any:
     """POST /organizations/{organization}/templateversions: queue the import of a file."""
     call.require_owner()
     organization = organization_of(call)
@@ -111,7 +111,7 @@ def create_version(call: Call) -> Any:
 
 
 def new_job(
-    call: Call, kind: str, organization: str, *, file: str, input: Document, tags: Any = None
+    call: RestCall, kind: str, organization: str, *, file: str, input: Document, tags: Any = None
 ) -> Document:
     """A job that waits for the provisioner."""
     return {
@@ -155,12 +155,12 @@ def _version_named(store: Store, template: str, name: str) -> Document | None:
     )
 
 
-def get_version(call: Call) -> Any:
+def get_version(call: RestCall) -> Any:
     """GET /templateversions/{version}."""
     return show_version(call.store, version_of(call))
 
 
-def update_version(call: Call) -> Any:
+def update_version(call: RestCall) -> Any:
     """PATCH /templateversions/{version}: name and message."""
     call.require_owner()
     version = version_of(call)
@@ -186,7 +186,7 @@ def update_version(call: Call) -> Any:
     return show_version(call.store, changed)
 
 
-def version_logs(call: Call) -> Any:
+def version_logs(call: RestCall) -> Any:
     """GET /templateversions/{version}/logs?after=: what the provisioner has said so far."""
     after = call.query.get("after", "0")
     return [
@@ -196,7 +196,7 @@ def version_logs(call: Call) -> Any:
     ]
 
 
-def version_variables(call: Call) -> Any:
+def version_variables(call: RestCall) -> Any:
     """GET /templateversions/{version}/variables."""
     version = version_of(call)
     return [
@@ -217,7 +217,7 @@ def _value(version: Document, variable: Document) -> str:
     return str(version["values"].get(variable["name"], variable["default"] or ""))
 
 
-def version_external_auth(call: Call) -> Any:
+def version_external_auth(call: RestCall) -> Any:
     """GET /templateversions/{version}/external-auth: what a build's owner has to log in to."""
     found = []
     for id, optional in (version_of(call)["plan"] or {}).get("external_auth", []):
@@ -236,7 +236,7 @@ def version_external_auth(call: Call) -> Any:
     return found
 
 
-def list_versions(call: Call) -> Any:
+def list_versions(call: RestCall) -> Any:
     """GET /templates/{template}/versions."""
     template = template_of(call)
     return [
@@ -246,7 +246,7 @@ def list_versions(call: Call) -> Any:
     ]
 
 
-def get_version_by_name(call: Call) -> Any:
+def get_version_by_name(call: RestCall) -> Any:
     """GET /templates/{template}/versions/{name}."""
     version = _version_named(call.store, template_of(call)["id"], call.path["name"])
     if version is None:
@@ -254,7 +254,7 @@ def get_version_by_name(call: Call) -> Any:
     return show_version(call.store, version)
 
 
-def promote(call: Call) -> Any:
+def promote(call: RestCall) -> Any:
     """PATCH /templates/{template}/versions: make a version the active one."""
     template = writable(call)
     version = call.store.get("version", text(call.json(), "id"))

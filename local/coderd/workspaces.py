@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from local.coderd.people import user_of
-from local.coderd.rest import ApiError, Call, check_name, invalid, not_found, text, uuid_of
+from local.coderd.rest import ApiError, RestCall, check_name, invalid, not_found, text, uuid_of
 from local.coderd.shapes import TRANSITIONS, show_build, show_workspace
 from local.coderd.store import NO_ID, Document, Store, new_id, now
 from local.coderd.templates import ACTIVE, may_use
@@ -17,7 +17,7 @@ from local.coderd.versions import new_job
 # Requests
 
 
-def _workspace_of(call: Call) -> Document:
+def _workspace_of(call: RestCall) -> Document:
     id = uuid_of(call, "workspace")
     deleted = call.store.get("deleted_workspace", id)
     workspace = call.store.get("workspace", id) or deleted
@@ -32,12 +32,12 @@ def _workspace_of(call: Call) -> Document:
     return workspace
 
 
-def get_workspace(call: Call) -> Any:
+def get_workspace(call: RestCall) -> Any:
     """GET /workspaces/{workspace}."""
     return show_workspace(call.store, _workspace_of(call))
 
 
-def get_workspace_by_name(call: Call) -> Any:
+def get_workspace_by_name(call: RestCall) -> Any:
     """GET /users/{user}/workspace/{name}."""
     owner = user_of(call)
     workspace = _named(call.store, owner["id"], call.path["name"])
@@ -46,7 +46,7 @@ def get_workspace_by_name(call: Call) -> Any:
     return show_workspace(call.store, workspace)
 
 
-def list_workspaces(call: Call) -> Any:
+def list_workspaces(call: RestCall) -> Any:
     """GET /workspaces?q=: owner:, name: and template: filters."""
     found = []
     for workspace in call.store.all("workspace"):
@@ -58,7 +58,7 @@ def list_workspaces(call: Call) -> Any:
     return {"workspaces": found, "count": len(found)}
 
 
-def _matches(call: Call, shown: Document, word: str) -> bool:
+def _matches(call: RestCall, shown: Document, word: str) -> bool:
     key, colon, value = word.partition(":")
     if not colon:
         return key in shown["name"]
@@ -78,13 +78,13 @@ def _named(store: Store, owner: str, name: str) -> Document | None:
     return store.find("workspace", lambda item: item["owner_id"] == owner and item["name"] == name)
 
 
-def create_workspace(call: Call) -> Any:
+def create_workspace(call: RestCall) -> Any:
     """POST /users/{user}/workspaces: build a workspace, by an administrator for anyone."""
     workspace = create(call, user_of(call), call.json())
     return show_workspace(call.store, workspace, new=True), HTTPStatus.CREATED
 
 
-def create(call: Call, owner: Document, body: Document) -> Document:
+def create(call: RestCall, owner: Document, body: Document) -> Document:
     """Build a workspace for a user and return it; raises ApiError."""
     template, version = _chosen(call, body)
     if template["deprecation_message"]:
@@ -127,7 +127,7 @@ def create(call: Call, owner: Document, body: Document) -> Document:
     return workspace
 
 
-def _chosen(call: Call, body: Document) -> tuple[Document, Document]:
+def _chosen(call: RestCall, body: Document) -> tuple[Document, Document]:
     id = text(body, "template_id").replace(NO_ID, "")
     version_id = text(body, "template_version_id").replace(NO_ID, "")
     version = call.store.get("version", version_id)
@@ -161,7 +161,7 @@ def _chosen(call: Call, body: Document) -> tuple[Document, Document]:
     return template, version
 
 
-def _check_active(call: Call, template: Document, version: Document) -> None:
+def _check_active(call: RestCall, template: Document, version: Document) -> None:
     required = template["require_active_version"] and not call.is_owner
     if required and version["id"] != template["active_version_id"]:
         raise ApiError(
@@ -185,7 +185,7 @@ def _parameters(version: Document, body: Document) -> dict[str, str]:
     return given
 
 
-def _new_build(call: Call, workspace: Document, version: Document, transition: str) -> Document:
+def _new_build(call: RestCall, workspace: Document, version: Document, transition: str) -> Document:
     moment, id = now(), new_id()
     return {
         "id": id,
@@ -208,7 +208,7 @@ def _new_build(call: Call, workspace: Document, version: Document, transition: s
     }
 
 
-def create_build(call: Call) -> Any:
+def create_build(call: RestCall) -> Any:
     """POST /workspaces/{workspace}/builds: start, stop or delete."""
     workspace = _workspace_of(call)
     body = call.json()
@@ -243,13 +243,13 @@ def create_build(call: Call) -> Any:
     return show_build(call.store, workspace, build, new=True), HTTPStatus.CREATED
 
 
-def get_build(call: Call) -> Any:
+def get_build(call: RestCall) -> Any:
     """GET /workspacebuilds/{build}."""
     workspace, build = _build_of(call)
     return show_build(call.store, workspace, build)
 
 
-def cancel_build(call: Call) -> Any:
+def cancel_build(call: RestCall) -> Any:
     """PATCH /workspacebuilds/{build}/cancel: by who may, and only while the job is not done."""
     workspace, build = _build_of(call)
     template = call.store.get("template", workspace["template_id"]) or {}
@@ -268,12 +268,12 @@ def cancel_build(call: Call) -> Any:
     return {"message": "Job has been marked as canceled..."}
 
 
-def build_logs(call: Call) -> Any:
+def build_logs(call: RestCall) -> Any:
     """GET /workspacebuilds/{build}/logs."""
     return _build_of(call)[1]["job"]["logs"]
 
 
-def _build_of(call: Call) -> tuple[Document, Document]:
+def _build_of(call: RestCall) -> tuple[Document, Document]:
     for workspace in call.store.all("workspace"):
         for build in workspace["builds"]:
             if build["id"] == call.path["build"] and (

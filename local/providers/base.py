@@ -55,7 +55,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Change:
+class PropertyChange:
     """One property that differs: kind is "add", "delete" or "update"."""
 
     kind: str
@@ -70,7 +70,7 @@ class Difference:
     says that the engine is told the paths; Pulumi's bridge tells it no more than the first step.
     """
 
-    changes: Mapping[str, Change] = field(default_factory=dict)
+    changes: Mapping[str, PropertyChange] = field(default_factory=dict)
     of_inputs: bool = True
     detailed: bool = True
 
@@ -180,7 +180,7 @@ class Provider:
 
 def compare(
     old: Mapping[str, Any], new: Mapping[str, Any], *, replace: bool = False
-) -> dict[str, Change]:
+) -> dict[str, PropertyChange]:
     """The top-level properties that differ, secrets compared by their values.
 
     Args:
@@ -188,12 +188,12 @@ def compare(
         new: inputs of this one; an UNKNOWN differs from everything.
         replace: whether a change needs a new object.
     """
-    changes: dict[str, Change] = {}
+    changes: dict[str, PropertyChange] = {}
     for name in sorted({*old, *new} - ENGINE_KEYS):
         if name not in new:
-            changes[name] = Change("delete", replace)
+            changes[name] = PropertyChange("delete", replace)
         elif name not in old:
-            changes[name] = Change("add", replace)
+            changes[name] = PropertyChange("add", replace)
         elif has_unknown(new[name]) or plain(old[name]) != plain(new[name]):
-            changes[name] = Change("update", replace)
+            changes[name] = PropertyChange("update", replace)
     return changes

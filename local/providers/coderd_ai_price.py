@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from local.providers.base import Call, Checked, Difference, Resource, compare
 from local.providers.coderd_client import BridgedError, client_error
-from local.providers.coderd_settings import Deployment
+from local.providers.coderd_settings import ResourceContext
 from local.providers.wire import Properties, plain
 
 _PATH: Final = "/api/experimental/ai/model-prices"
@@ -33,7 +33,7 @@ class AiModelPriceKind:
         warn: shows the user a warning about the resource with a URN.
     """
 
-    def __init__(self, deployment: Deployment, warn: Callable[[str, str], None]) -> None:
+    def __init__(self, deployment: ResourceContext, warn: Callable[[str, str], None]) -> None:
         self._deployment = deployment
         self._warn = warn
 

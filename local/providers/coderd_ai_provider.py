@@ -12,9 +12,9 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.base import Call, Checked, Difference, PropertyChange, Resource
 from local.providers.coderd_client import BridgedError, Client, Json, Refusal, client_error
-from local.providers.coderd_settings import Deployment
+from local.providers.coderd_settings import ResourceContext
 from local.providers.wire import UNKNOWN, Properties, has_unknown, plain
 
 _PATH: Final = "/api/v2/ai/providers"
@@ -49,7 +49,7 @@ class AiProviderKind:
         deployment: where the providers are.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: ResourceContext) -> None:
         self._deployment = deployment
         self._written: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
@@ -75,14 +75,14 @@ class AiProviderKind:
     ) -> Difference:
         """Compare with what is there; of what is write-only, the version."""
         planned, held = _planned(plain(new), plain(state)), plain(state)
-        changes: dict[str, Change] = {}
+        changes: dict[str, PropertyChange] = {}
         for name in ("name", "type", "displayName", "enabled", "baseUrl", _KEY_VERSION, "settings"):
             value, there = planned.get(name), held.get(name)
             if name == "settings":
                 value, there = _without_id(value), _without_id(there)
             if has_unknown(value) or value != there:
                 kind = "add" if there is None else "delete" if value is None else "update"
-                changes[name] = Change(kind, replace=name in ("name", "type"))
+                changes[name] = PropertyChange(kind, replace=name in ("name", "type"))
         return Difference(
             {name: changes[name] for name in changes if name not in call.ignore_changes},
             of_inputs=False,

@@ -8,7 +8,7 @@ import grpc
 
 from local.providers.base import ProviderError
 from local.providers.coderd_client import Json
-from local.providers.coderd_settings import Deployment
+from local.providers.coderd_settings import ResourceContext
 from local.providers.wire import Properties
 
 
@@ -16,7 +16,7 @@ def _seconds(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp())
 
 
-def _organization(deployment: Deployment, args: Mapping[str, Any]) -> Properties:
+def _organization(deployment: ResourceContext, args: Mapping[str, Any]) -> Properties:
     given = [key for key in ("id", "name", "isDefault") if args.get(key)]
     if len(given) != 1:
         raise _invalid("getOrganization takes one of id, name and is_default")
@@ -41,7 +41,7 @@ def _organization(deployment: Deployment, args: Mapping[str, Any]) -> Properties
     }
 
 
-def _group(deployment: Deployment, args: Mapping[str, Any]) -> Properties:
+def _group(deployment: ResourceContext, args: Mapping[str, Any]) -> Properties:
     if bool(args.get("id")) == bool(args.get("name")):
         raise _invalid("getGroup takes either id or name, the latter with organization_id")
     client = deployment.client()
@@ -79,7 +79,7 @@ def _member(user: Json) -> Properties:
     }
 
 
-def _user(deployment: Deployment, args: Mapping[str, Any]) -> Properties:
+def _user(deployment: ResourceContext, args: Mapping[str, Any]) -> Properties:
     given = [args[key] for key in ("id", "username", "email") if args.get(key)]
     if len(given) != 1:
         raise _invalid("getUser takes one of id, username and email")
@@ -117,7 +117,7 @@ def _missing(what: str, name: str, there: list[Json], key: str) -> ProviderError
     return _invalid(f"coderd has no {what} {name}; there is {names}")
 
 
-FUNCTIONS: Final[Mapping[str, Callable[[Deployment, Mapping[str, Any]], Properties]]] = {
+FUNCTIONS: Final[Mapping[str, Callable[[ResourceContext, Mapping[str, Any]], Properties]]] = {
     "coderd:index/getGroup:getGroup": _group,
     "coderd:index/getOrganization:getOrganization": _organization,
     "coderd:index/getUser:getUser": _user,

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.base import Call, Checked, Difference, PropertyChange, Resource
 from local.providers.coderd_client import Client, Json, client_error
 from local.providers.coderd_settings import (
-    Deployment,
+    ResourceContext,
     Setting,
     as_found,
     differing,
@@ -31,7 +31,7 @@ class GroupKind:
         deployment: where the groups are.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: ResourceContext) -> None:
         self._deployment = deployment
 
     def check(self, call: Call, old: Properties, new: Properties) -> Checked:
@@ -48,7 +48,7 @@ class GroupKind:
         """Compare with what is there."""
         changes = differing(_settings(new), new, state)
         if "organizationId" in new and plain(new["organizationId"]) != state.get("organizationId"):
-            changes["organizationId"] = Change("update", replace=True)
+            changes["organizationId"] = PropertyChange("update", replace=True)
         if "members" in new:
             changes |= _member_changes(new, state)
         return Difference(
@@ -128,12 +128,12 @@ def _settings(inputs: Properties) -> dict[str, Setting]:
     return {**_SETTINGS, "displayName": Setting("display_name", name)}
 
 
-def _member_changes(inputs: Properties, state: Properties) -> dict[str, Change]:
+def _member_changes(inputs: Properties, state: Properties) -> dict[str, PropertyChange]:
     after, before = plain(inputs["members"]), plain(state.get("members"))
     if before is None:
-        return {"members": Change("add")}
+        return {"members": PropertyChange("add")}
     if has_unknown(after) or set(after) != set(before):
-        return {"members": Change("update")}
+        return {"members": PropertyChange("update")}
     return {}
 
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.base import Call, Checked, Difference, PropertyChange, Resource
 from local.providers.coderd_client import Json, Refusal, client_error
 from local.providers.coderd_settings import (
-    Deployment,
+    ResourceContext,
     Setting,
     as_found,
     differing,
@@ -73,7 +73,7 @@ class AgentsMcpServerKind:
         deployment: where the servers are.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: ResourceContext) -> None:
         self._deployment = deployment
         self._written: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
@@ -108,11 +108,11 @@ class AgentsMcpServerKind:
         """Compare with what is there; of what is write-only, the version."""
         changes = differing(_SETTINGS, new, state)
         if "organizationId" in new and plain(new["organizationId"]) != state.get("organizationId"):
-            changes["organizationId"] = Change("update", replace=True)
+            changes["organizationId"] = PropertyChange("update", replace=True)
         for key in _WRITE_ONLY:
             name = f"{key}Version"
             if name in new and plain(new[name]) != plain(state.get(name)):
-                changes[name] = Change("update" if name in state else "add")
+                changes[name] = PropertyChange("update" if name in state else "add")
         return Difference(
             {name: changes[name] for name in changes if name not in call.ignore_changes},
             of_inputs=False,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.base import Call, Checked, Difference, PropertyChange, Resource
 from local.providers.coderd_client import Client
 from local.providers.wire import UNKNOWN, Properties, has_unknown, hide_like, plain
 
@@ -71,18 +71,18 @@ def request(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def differing(
     settings: Settings, inputs: Properties, state: Mapping[str, Any]
-) -> dict[str, Change]:
+) -> dict[str, PropertyChange]:
     """The properties that are not as they should be."""
-    changes: dict[str, Change] = {}
+    changes: dict[str, PropertyChange] = {}
     for name, value in wanted(settings, inputs, state).items():
         if name not in state:
             if name in inputs:
-                changes[name] = Change("add")
+                changes[name] = PropertyChange("add")
         elif has_unknown(value):
             if name in inputs:
-                changes[name] = Change("update")
+                changes[name] = PropertyChange("update")
         elif not settings[name].same(value, state[name]):
-            changes[name] = Change("update" if name in inputs else "delete")
+            changes[name] = PropertyChange("update" if name in inputs else "delete")
     return changes
 
 
@@ -108,7 +108,7 @@ def not_default(settings: Settings, state: Mapping[str, Any]) -> Properties:
     }
 
 
-class Deployment(Protocol):
+class ResourceContext(Protocol):
     """What a kind of resource needs of its provider."""
 
     def client(self) -> Client:

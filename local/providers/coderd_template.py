@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from local.providers import coderd_licence as licence
 from local.providers import coderd_versions as versions
-from local.providers.base import Call, Change, Checked, Difference, Resource
+from local.providers.base import Call, Checked, Difference, PropertyChange, Resource
 from local.providers.coderd_client import BridgedError, Client, Json, client_error
 from local.providers.coderd_schema import Failures
 from local.providers.coderd_settings import (
     KEPT,
-    Deployment,
+    ResourceContext,
     Setting,
     request,
     shown,
@@ -101,7 +101,7 @@ class TemplateKind:
         root: what relative directories start from.
     """
 
-    def __init__(self, deployment: Deployment, root: Path) -> None:
+    def __init__(self, deployment: ResourceContext, root: Path) -> None:
         self._deployment = deployment
         self._root = root
 
@@ -142,14 +142,14 @@ class TemplateKind:
         held, given = plain(state), plain(new)
         future = self._plan(given, held)
         changes = {
-            key: Change("update")
+            key: PropertyChange("update")
             for key in sorted({*future, *held})
             if not key.startswith("__")
             and not same(future.get(key), held.get(key), key)
             and key not in call.ignore_changes
         }
         if "organizationId" in changes and "organizationId" in given:
-            changes["organizationId"] = Change("update", replace=True)
+            changes["organizationId"] = PropertyChange("update", replace=True)
         return Difference(changes, of_inputs=False, detailed=False)
 
     def _plan(self, given: Properties, held: Properties) -> Properties:

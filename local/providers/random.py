@@ -17,7 +17,7 @@ from local.providers.base import (
     Resource,
     compare,
 )
-from local.providers.random_kinds import KINDS, Failures, Kind
+from local.providers.random_kinds import KINDS, Failures, RandomKind
 from local.providers.wire import UNKNOWN, Properties, Secret, has_unknown, plain, secret
 
 
@@ -88,7 +88,7 @@ class RandomProvider(Provider):
         """Nothing exists outside of the state."""
 
     @staticmethod
-    def _typed(kind: Kind, name: str, value: Any, failures: Failures) -> Any:
+    def _typed(kind: RandomKind, name: str, value: Any, failures: Failures) -> Any:
         wanted = kind.inputs[name]
         bare = value.value if isinstance(value, Secret) else value
         if bare is UNKNOWN:
@@ -104,7 +104,9 @@ class RandomProvider(Provider):
         return secret(typed) if isinstance(value, Secret) else typed
 
     @staticmethod
-    def _state(kind: Kind, id: Any, inputs: Properties, outputs: Mapping[str, Any]) -> Properties:
+    def _state(
+        kind: RandomKind, id: Any, inputs: Properties, outputs: Mapping[str, Any]
+    ) -> Properties:
         state = {**inputs, **outputs, "id": id}
         if id is not UNKNOWN:
             state |= {name: secret(state[name]) for name in kind.secret & state.keys()}
@@ -134,7 +136,7 @@ def _convert(value: Any, wanted: type) -> Any:
     return value
 
 
-def _kind(call: Call) -> Kind:
+def _kind(call: Call) -> RandomKind:
     try:
         return KINDS[call.type]
     except KeyError:
@@ -145,7 +147,7 @@ def _label(call: Call) -> str:
     return call.type.rpartition(":")[2]
 
 
-def _complete(kind: Kind, inputs: Mapping[str, Any]) -> Properties:
+def _complete(kind: RandomKind, inputs: Mapping[str, Any]) -> Properties:
     complete = {**kind.defaults, **inputs}
     # `number` is the older name of `numeric`; whichever the program gives holds.
     if "number" in inputs and "numeric" not in inputs:

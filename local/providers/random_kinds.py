@@ -27,7 +27,7 @@ Failures = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Kind:
+class RandomKind:
     """One resource type: inputs by type, defaults, and the outputs that are made."""
 
     inputs: Mapping[str, type]
@@ -80,7 +80,7 @@ _CHARACTER_DEFAULTS: Final = {
 
 
 @dataclass(frozen=True)
-class _String(Kind):
+class _String(RandomKind):
     inputs: Mapping[str, type] = field(default_factory=lambda: _CHARACTERS)
     outputs: tuple[str, ...] = ("result",)
     required: tuple[str, ...] = ("length",)
@@ -153,7 +153,7 @@ class _Password(_String):
 
 
 @dataclass(frozen=True)
-class _Bytes(Kind):
+class _Bytes(RandomKind):
     inputs: Mapping[str, type] = field(default_factory=lambda: {"keepers": dict, "length": int})
     outputs: tuple[str, ...] = ("base64", "hex")
     required: tuple[str, ...] = ("length",)
@@ -176,7 +176,7 @@ class _Bytes(Kind):
 
 
 @dataclass(frozen=True)
-class _Id(Kind):
+class _Id(RandomKind):
     inputs: Mapping[str, type] = field(
         default_factory=lambda: {"keepers": dict, "byteLength": int, "prefix": str}
     )
@@ -212,7 +212,7 @@ class _Id(Kind):
 
 
 @dataclass(frozen=True)
-class _Pet(Kind):
+class _Pet(RandomKind):
     inputs: Mapping[str, type] = field(
         default_factory=lambda: {"keepers": dict, "length": int, "prefix": str, "separator": str}
     )
@@ -231,7 +231,7 @@ class _Pet(Kind):
 
 
 @dataclass(frozen=True)
-class _Integer(Kind):
+class _Integer(RandomKind):
     inputs: Mapping[str, type] = field(
         default_factory=lambda: {"keepers": dict, "min": int, "max": int, "seed": str}
     )
@@ -261,7 +261,7 @@ class _Integer(Kind):
 
 
 @dataclass(frozen=True)
-class _Uuid(Kind):
+class _Uuid(RandomKind):
     inputs: Mapping[str, type] = field(default_factory=lambda: {"keepers": dict})
     outputs: tuple[str, ...] = ("result",)
 
@@ -291,7 +291,7 @@ class _Uuid7(_Uuid):
 
 
 @dataclass(frozen=True)
-class _Shuffle(Kind):
+class _Shuffle(RandomKind):
     inputs: Mapping[str, type] = field(
         default_factory=lambda: {
             "keepers": dict,
@@ -316,7 +316,7 @@ class _Shuffle(Kind):
         return "-", {"results": results[:count]}
 
 
-KINDS: Final[Mapping[str, Kind]] = {
+KINDS: Final[Mapping[str, RandomKind]] = {
     "random:index/randomBytes:RandomBytes": _Bytes(),
     "random:index/randomId:RandomId": _Id(),
     "random:index/randomInteger:RandomInteger": _Integer(),

@@ -59,7 +59,7 @@ case $1 in -I | -i) echo "$LOCAL_WORKSPACE_ADDRESS" ;; *) echo workspace ;; esac
 
 
 @dataclass(frozen=True)
-class Coderd:
+class AgentAccess:
     """Where a workspace reaches coderd, and as whom.
 
     Attributes:
@@ -73,7 +73,7 @@ class Coderd:
     token: str = field(repr=False)
 
 
-class Workspace:
+class StandInWorkspace:
     """One workspace's folder and processes.
 
     Args:
@@ -97,7 +97,7 @@ class Workspace:
         return (self.folder / "environment.json").exists() and next(self._processes(), 0) != 0
 
     def start(
-        self, files: Mapping[str, bytes], variables: Mapping[str, str], coderd: Coderd
+        self, files: Mapping[str, bytes], variables: Mapping[str, str], coderd: AgentAccess
     ) -> None:
         """Lay it out as the template says, and start Claude Code if its module does.
 
@@ -178,7 +178,7 @@ class Workspace:
                 yield int(entry.name)
 
     def _environment(
-        self, files: Mapping[str, bytes], confined: bool, coderd: Coderd
+        self, files: Mapping[str, bytes], confined: bool, coderd: AgentAccess
     ) -> dict[str, str]:
         given = json.loads(files.get("agent_env.json", b"{}"))
         config = self.home / ".config" / "coder_boundary" / "config.yaml"

@@ -49,7 +49,7 @@ _KEYS = {key for key, _, _ in _FLAGS.values() if key} | {
 
 
 @dataclass
-class Settings:
+class BoundarySettings:
     """What it was started with: flag before variable before file before default."""
 
     values: dict[str, str]
@@ -63,7 +63,7 @@ class Settings:
         return int(self.values["proxy-port"])
 
 
-class Log:
+class LogWriter:
     """Boundary's log: a line a message, `key=value`, as Go's slog writes it."""
 
     def __init__(self, level: str, directory: str) -> None:
@@ -89,7 +89,7 @@ class Log:
             self._file.write(line + "\n")
 
 
-class Audit:
+class AuditSender:
     """Sends what was decided to the agent, ten at a time or after five seconds."""
 
     def __init__(self, path: str) -> None:
@@ -123,19 +123,19 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         print(VERSION)  # noqa: T201  what it was asked for
         return 0
     settings = _read(arguments, environment)
-    log = Log(settings.values["log-level"], settings.values["log-dir"])
+    log = LogWriter(settings.values["log-level"], settings.values["log-dir"])
     if environment.get("CHILD") == "true":
         return _child(settings, log)
     return _parent(settings, log, environment)
 
 
-def _parent(settings: Settings, log: Log, environment: Mapping[str, str]) -> int:
+def _parent(settings: BoundarySettings, log: LogWriter, environment: Mapping[str, str]) -> int:
     from local.workspace.proxy import Proxy  # the child has no use for it
 
     policy = _policy([*settings.rules, *settings.allow], log)
     folder = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config", "coder_boundary")
     address = environment.get(ADDRESS, "")
-    audit = Audit(environment.get(AUDIT, ""))
+    audit = AuditSender(environment.get(AUDIT, ""))
     log.say("info", "Start landjail manager")
     try:
         proxy = Proxy((address, settings.port), policy, folder, log, audit)
@@ -168,7 +168,7 @@ def _parent(settings: Settings, log: Log, environment: Mapping[str, str]) -> int
     return 0
 
 
-def _child(settings: Settings, log: Log) -> int:
+def _child(settings: BoundarySettings, log: LogWriter) -> int:
     try:
         landlock.confine(settings.port)
     except landlock.LandlockError as error:
@@ -193,7 +193,7 @@ def _child(settings: Settings, log: Log) -> int:
     return 0
 
 
-def _read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+def _read(arguments: Sequence[str], environment: Mapping[str, str]) -> BoundarySettings:
     given, allow, command = _flags(arguments)
     values = {name: default for name, (_, _, default) in _FLAGS.items()}
     document: dict[str, Any] = {}
@@ -213,7 +213,7 @@ def _read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         _fail(f"failed to parse cli config file: {why}")
     if not command:
         _fail("no command specified")
-    return Settings(values, allow, command, list(document.get("allowlist") or ()))
+    return BoundarySettings(values, allow, command, list(document.get("allowlist") or ()))
 
 
 def _flags(arguments: Sequence[str]) -> tuple[dict[str, str], list[str], list[str]]:
@@ -252,7 +252,7 @@ def _file(path: str) -> dict[str, Any]:
     return dict(document)
 
 
-def _policy(rules: Sequence[str], log: Log) -> "Policy":
+def _policy(rules: Sequence[str], log: LogWriter) -> "Policy":
     # What runs in the jail has no use for it.
     from components.boundary import Policy, PolicyRule, Rule, RuleError
 

@@ -10,11 +10,11 @@ import typer
 
 from ops import terminal
 from ops.comment import KEY, place_of, read, run_url, write
-from ops.forge import ForgeError, Kind
+from ops.forge import ForgeError, ForgeKind
 
 
 def comment(
-    forge: Annotated[Kind, typer.Option("--forge", help="The forge.")],
+    forge: Annotated[ForgeKind, typer.Option("--forge", help="The forge.")],
     body: Annotated[
         list[Path],
         typer.Option("--body", help="Markdown file, or folder of them; may be given again."),

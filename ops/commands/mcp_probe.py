@@ -78,7 +78,7 @@ def _servers(
     settings = stacks.settings(stack)
     try:
         servers = plan.mcp_servers(settings, stack, only)
-    except plan.PlanError as error:
+    except plan.SelectionError as error:
         raise OperatorError(str(error)) from None
     if not servers:
         raise OperatorError(f"stack {stack} has no MCP servers")

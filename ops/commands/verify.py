@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.verification.model import SIGNING_KEY, Group
+from ops.verification.model import SIGNING_KEY, CheckGroup
 
 
 def verify(
@@ -18,7 +18,7 @@ def verify(
         typer.Option("--template", help="This template alone; may be given again."),
     ] = None,
     group: Annotated[
-        list[Group] | None,
+        list[CheckGroup] | None,
         typer.Option(
             "--group", help="Checks of this group, with the path that it needs; may be given again."
         ),

@@ -14,8 +14,8 @@ from components import kubeconfig
 from components.settings.model import Settings
 from ops import engine, project, stacks
 from ops.verification import plan, services
-from ops.verification.cluster import Cluster
-from ops.verification.deployment import Deployment
+from ops.verification.cluster import ClusterReader
+from ops.verification.deployment import CoderDeployment
 from ops.verification.mcp import Server
 from ops.verification.session import Context
 from program.plan import dashboards
@@ -52,7 +52,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Asked:
+class VerifyOptions:
     """What an operator wants verified.
 
     Attributes:
@@ -93,8 +93,8 @@ def access(stack: str, progress: Callable[[str], None]) -> Iterator[Access]:
         yield Access(settings, secrets["coderToken"], secrets, stood_in)
 
 
-def context(asked: Asked, reached: Access, deployment: Deployment) -> Context:
-    """Return what a verification needs, as it was asked for; raises PlanError."""
+def context(asked: VerifyOptions, reached: Access, deployment: CoderDeployment) -> Context:
+    """Return what a verification needs, as it was asked for; raises SelectionError."""
     settings = reached.settings
     keys = reached.secrets.get("mcp", {})
     there = services.places(settings, os.environ, reached.secrets.get("verify", {}))
@@ -113,5 +113,5 @@ def context(asked: Asked, reached: Access, deployment: Deployment) -> Context:
             Server(each, keys.get(each.slug)) for each in plan.mcp_servers(settings, asked.stack)
         ],
         services=services.connected(there, dashboards(settings).context, deployment.redaction),
-        cluster=Cluster(partial(kubeconfig.client, settings.kubernetes.context)),
+        cluster=ClusterReader(partial(kubeconfig.client, settings.kubernetes.context)),
     )

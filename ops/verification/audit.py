@@ -13,11 +13,11 @@ from components.coder.api import RefusedError
 from components.dashboards import logql
 from components.dashboards.log_fields import AUDIT_MESSAGE
 from components.dashboards.metrics import Metrics
-from ops.verification.deployment import AuditLog, Deployment
+from ops.verification.deployment import AuditLog, CoderDeployment
 from ops.verification.model import Failed, NotChecked
 from ops.verification.path import Visit
 from ops.verification.run import Run
-from ops.verification.scripts import Asked
+from ops.verification.scripts import JailRequest
 from ops.verification.services import Services
 
 LOKI_SECONDS: Final = 60.0
@@ -40,11 +40,11 @@ class Seen:
     """
 
     visit: Visit
-    denied: Sequence[Asked]
+    denied: Sequence[JailRequest]
     since: datetime
 
 
-class Audit:
+class AuditSearch:
     """Looks for the traces of one workspace.
 
     Args:
@@ -92,7 +92,7 @@ class Audit:
         return f"{len(expected)} denials, found within {took:.0f} s"
 
     def _compared(
-        self, expected: Iterable[Asked], lines: Sequence[Mapping[str, Any]]
+        self, expected: Iterable[JailRequest], lines: Sequence[Mapping[str, Any]]
     ) -> tuple[list[str], list[str]]:
         visit = self._seen.visit
         version = visit.version.id if visit.version else ""
@@ -144,7 +144,9 @@ class Audit:
         )
 
 
-def coderd_log(deployment: Deployment, visits: Sequence[Visit], servers: Mapping[str, str]) -> str:
+def coderd_log(
+    deployment: CoderDeployment, visits: Sequence[Visit], servers: Mapping[str, str]
+) -> str:
     """Look for what was just made in coderd's own audit log.
 
     Args:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ops.verification.model import Check, Group
+from ops.verification.model import Check, CheckGroup
 
 _CHECKS: Final = (
     Check("preflight.coder", "coderd answers", ()),
@@ -71,6 +71,6 @@ _CHECKS: Final = (
 CATALOGUE: Final = {check.id: check for check in _CHECKS}
 
 
-def of(group: Group) -> tuple[Check, ...]:
+def of(group: CheckGroup) -> tuple[Check, ...]:
     """Return the checks of a group, in order."""
     return tuple(check for check in _CHECKS if check.group is group)

@@ -65,7 +65,7 @@ Item = TypeVar("Item", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Node:
+class ClusterNode:
     """A node.
 
     Attributes:
@@ -80,7 +80,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Daemon:
+class DaemonSet:
     """A DaemonSet.
 
     Attributes:
@@ -92,7 +92,7 @@ class Daemon:
     args: tuple[str, ...] = ()
 
 
-class Cluster:
+class ClusterReader:
     """Reads from the API server of a cluster.
 
     Args:
@@ -104,17 +104,17 @@ class Cluster:
         self._connect = connect
         self._page = page
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[ClusterNode]:
         """Return its nodes; raises ClusterError."""
         return [
-            Node(each.metadata.name, each.status.info.kernel, each.status.info.image)
+            ClusterNode(each.metadata.name, each.status.info.kernel, each.status.info.image)
             for each in self._listed(_Node, "/api/v1/nodes")
         ]
 
-    def daemons(self) -> list[Daemon]:
+    def daemons(self) -> list[DaemonSet]:
         """Return the DaemonSets of all namespaces; raises ClusterError."""
         return [
-            Daemon(each.metadata.name, tuple(_args(each.spec)))
+            DaemonSet(each.metadata.name, tuple(_args(each.spec)))
             for each in self._listed(_Daemon, "/apis/apps/v1/daemonsets")
         ]
 

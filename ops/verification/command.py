@@ -19,13 +19,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from components.coder.api import Coderd, CoderdError
+from components.coder.api import CoderdAccess, CoderdError
 from components.errors import OperatorError
 from ops import git, project, stacks, terminal
 from ops.verification import evidence, path, plan, record, session, signature
-from ops.verification.access import Access, Asked, access, context
-from ops.verification.deployment import Deployment
-from ops.verification.model import SIGNING_KEY, Failed, Group, Outcome, Result
+from ops.verification.access import Access, VerifyOptions, access, context
+from ops.verification.deployment import CoderDeployment
+from ops.verification.model import SIGNING_KEY, CheckGroup, Failed, Outcome, Result
 from ops.verification.redaction import Redaction
 from ops.verification.run import Run, ended_by
 from ops.verification.state import RunState, StateError
@@ -42,7 +42,7 @@ def verify(
     stack: str | None = None,
     *,
     template: list[str] | None = None,
-    group: list[Group] | None = None,
+    group: list[CheckGroup] | None = None,
     owner: str | None = None,
     parameter: list[str] | None = None,
     minutes: float = 10.0,
@@ -72,13 +72,13 @@ def verify(
             evidence.look(folder)
             if key:
                 signature.look(key)
-        asked = Asked(stack, template or (), owner, _parameters(parameter or ()), minutes)
+        asked = VerifyOptions(stack, template or (), owner, _parameters(parameter or ()), minutes)
         plan.targets(stacks.settings(stack), asked.templates)
         console = terminal.errors if as_json else terminal.console
         with access(stack, terminal.progress) as reached:
             run = _run(stack, reached, console, group or (), resume)
-            coderd = Coderd(reached.settings.coder.api, reached.token)
-            with Deployment(coderd, run.redaction) as deployment, ended_by(run):
+            coderd = CoderdAccess(reached.settings.coder.api, reached.token)
+            with CoderDeployment(coderd, run.redaction) as deployment, ended_by(run):
                 if clean:
                     raise typer.Exit(_cleaned(run, deployment, minutes))
                 began = evidence.now()
@@ -138,11 +138,11 @@ def status(results: Sequence[Result]) -> int:
     return NOT_CHECKED if Outcome.NOT_CHECKED in every or not every else 0
 
 
-def chosen(groups: Sequence[Group]) -> frozenset[Group]:
+def chosen(groups: Sequence[CheckGroup]) -> frozenset[CheckGroup]:
     """Return the groups whose checks are made: those named, or all, with what they need."""
-    named = frozenset(groups or Group)
+    named = frozenset(groups or CheckGroup)
     # The path makes the workspace that these look into.
-    return named | {Group.PATH} if named & {Group.JAIL, Group.AGENTS} else named
+    return named | {CheckGroup.PATH} if named & {CheckGroup.JAIL, CheckGroup.AGENTS} else named
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def _named() -> Iterator[None]:
     try:
         yield
     except (
-        plan.PlanError,
+        plan.SelectionError,
         StateError,
         evidence.EvidenceError,
         signature.SignatureError,
@@ -160,7 +160,7 @@ def _named() -> Iterator[None]:
 
 
 def _run(
-    stack: str, reached: Access, console: Console, groups: Sequence[Group], resume: bool
+    stack: str, reached: Access, console: Console, groups: Sequence[CheckGroup], resume: bool
 ) -> Run:
     # What the results depend on: the settings, without secrets.
     state = RunState(project.ROOT, stack, reached.settings.model_dump_json(exclude={"secrets"}))
@@ -172,12 +172,12 @@ def _run(
         Redaction(reached.every_secret),
         progress=lambda result: console.print(line(result), soft_wrap=True),
         says=lambda text: terminal.errors.print(text, style="dim", markup=False, soft_wrap=True),
-        chosen=lambda check: Group(check.partition(".")[0]) in wanted,
+        chosen=lambda check: CheckGroup(check.partition(".")[0]) in wanted,
         stood_in=reached.stood_in,
     )
 
 
-def _cleaned(run: Run, deployment: Deployment, minutes: float) -> int:
+def _cleaned(run: Run, deployment: CoderDeployment, minutes: float) -> int:
     if not run.state.leftovers:
         terminal.console.print("nothing was left")
     failed = path.clean(run, deployment, minutes * 60)
@@ -208,9 +208,9 @@ def _checked(folder: Path, signer: str | None) -> int:
     say(signature.verify(folder / evidence.SUMS, signer), markup=False)
     try:
         with access(found.stack, terminal.progress) as reached:
-            coderd = Coderd(reached.settings.coder.api, reached.token)
+            coderd = CoderdAccess(reached.settings.coder.api, reached.token)
             names = [t for t in reached.settings.templates if t.name in found.versions]
-            with Deployment(coderd, Redaction(reached.every_secret)) as deployment:
+            with CoderDeployment(coderd, Redaction(reached.every_secret)) as deployment:
                 now = record.versions(deployment, reached.settings, names)
     except (CoderdError, Failed, OperatorError) as error:
         say(f"what has changed since is not known: {error}", markup=False, soft_wrap=True)

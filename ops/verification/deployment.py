@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from components.coder import lookup
-from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder.api import CoderdAccess, CoderdApi, CoderdError, RefusedError
 from components.settings.model import Settings
 from ops.verification.model import note
 from ops.verification.redaction import Redaction
@@ -44,7 +44,7 @@ class User(_Answer):
     roles: tuple[Role, ...] = ()
 
 
-class Users(_Answer):
+class UsersResponse(_Answer):
     """GET /users."""
 
     users: tuple[User, ...]
@@ -78,7 +78,7 @@ class DeployedTemplate(_Answer):
     agents_allowed: bool | None = None
 
 
-class Version(_Answer):
+class TemplateVersion(_Answer):
     """A template version."""
 
     id: str
@@ -95,13 +95,13 @@ class Agent(_Answer):
     lifecycle_state: str
 
 
-class Resource(_Answer):
+class WorkspaceResource(_Answer):
     """What a build made."""
 
     agents: tuple[Agent, ...] | None = None
 
 
-class Build(_Answer):
+class WorkspaceBuild(_Answer):
     """A build of a workspace."""
 
     id: str = ""
@@ -109,7 +109,7 @@ class Build(_Answer):
     status: str
     job: Job
     template_version_id: str = ""
-    resources: tuple[Resource, ...] = ()
+    resources: tuple[WorkspaceResource, ...] = ()
 
     @property
     def agents(self) -> tuple[Agent, ...]:
@@ -123,7 +123,7 @@ class Workspace(_Answer):
     id: str
     name: str = ""
     owner_name: str = ""
-    latest_build: Build
+    latest_build: WorkspaceBuild
 
 
 class Made(_Answer):
@@ -157,7 +157,7 @@ class AnswerError(CoderdError):
     """coderd answered something that coderd does not answer."""
 
 
-class Deployment:
+class CoderDeployment:
     """A Coder deployment that is asked for a verification.
 
     Args:
@@ -165,7 +165,7 @@ class Deployment:
         redaction: what keeps secrets out of what is noted.
     """
 
-    def __init__(self, coderd: Coderd, redaction: Redaction) -> None:
+    def __init__(self, coderd: CoderdAccess, redaction: Redaction) -> None:
         self.coderd = coderd
         self.redaction = redaction
         self._api = CoderdApi(coderd)

@@ -10,13 +10,13 @@ from components.network.reach import network_change
 from components.settings.model import Settings
 from components.settings.network import surroundings
 from components.settings.templates import TemplateSettings
-from ops.verification.cluster import Cluster
+from ops.verification.cluster import ClusterReader
 from ops.verification.model import Failed, NotChecked
 
 _SHOWN = 3
 
 
-def isolated(cluster: Cluster, settings: Settings, template: TemplateSettings) -> str:
+def isolated(cluster: ClusterReader, settings: Settings, template: TemplateSettings) -> str:
     """Say what the pods that a template gives Coder's own agents reach.
 
     Policies add up, so somebody else's may open what the stack's keeps closed. Only whether a

@@ -11,11 +11,11 @@ from typing import Final
 from components.boundary import Expectation
 from ops.verification import scripts
 from ops.verification.catalogue import of
-from ops.verification.model import Failed, Group, NotChecked, note
+from ops.verification.model import CheckGroup, Failed, NotChecked, note
 from ops.verification.path import Visit
 from ops.verification.record import POLICY_FILE, policy_of
 from ops.verification.run import Run
-from ops.verification.scripts import Asked
+from ops.verification.scripts import JailRequest
 from ops.verification.sockets import Sockets
 from ops.verification.terminal import Transcript
 
@@ -38,7 +38,7 @@ class JailAnswer:
         rule: the rule that allowed.
     """
 
-    asked: Asked
+    asked: JailRequest
     decision: str
     status: str
     rule: str
@@ -52,9 +52,9 @@ class JailAnswer:
         return f"{told} ({self.status})" if self.decision else f"{told} by Boundary ({self.status})"
 
 
-def own_denial() -> Asked:
+def own_denial() -> JailRequest:
     """A request that no policy has a rule for: no host below .invalid exists (RFC 6761)."""
-    return Asked("GET", f"https://verify-{secrets.token_hex(6)}.invalid/")
+    return JailRequest("GET", f"https://verify-{secrets.token_hex(6)}.invalid/")
 
 
 class Jail:
@@ -74,7 +74,7 @@ class Jail:
         assert firewall is not None  # noqa: S101  only then there is a jail
         self.run = run
         self.visit = visit
-        self.denied: list[Asked] = []
+        self.denied: list[JailRequest] = []
         self._firewall = firewall
         self._subject = visit.target.subject
         self._denial = own_denial()
@@ -89,7 +89,7 @@ class Jail:
         """Make every check of the jail."""
         subject = self._subject
         if not self.run.take("jail.started", subject, self._started):
-            every = [check.id for check in of(Group.JAIL)]
+            every = [check.id for check in of(CheckGroup.JAIL)]
             self.run.leave(every, subject, "after: jail.started", "mend that first")
             return
         for check, step in {
@@ -285,5 +285,5 @@ class Jail:
         return answers
 
 
-def _asked(expectation: Expectation) -> Asked:
-    return Asked(expectation.method, expectation.url)
+def _asked(expectation: Expectation) -> JailRequest:
+    return JailRequest(expectation.method, expectation.url)

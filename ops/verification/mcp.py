@@ -15,7 +15,7 @@ from components.coder.api import RefusedError
 from components.dashboards import logql
 from components.settings.mcp import McpServerSettings
 from ops import mcp_probe
-from ops.verification.deployment import Deployment
+from ops.verification.deployment import CoderDeployment
 from ops.verification.model import Failed, NotChecked, note
 from ops.verification.path import organization_of
 from ops.verification.run import Run
@@ -72,7 +72,7 @@ class Mcp:
     def __init__(
         self,
         run: Run,
-        deployment: Deployment,
+        deployment: CoderDeployment,
         organization: str | None,
         server: Server,
         services: Services,

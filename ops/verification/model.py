@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     NOT_CHECKED = "not checked"
 
 
-class Group(StrEnum):
+class CheckGroup(StrEnum):
     """What a check is about."""
 
     PREFLIGHT = "preflight"
@@ -47,9 +47,9 @@ class Check:
     controls: tuple[str, ...] = ()
 
     @property
-    def group(self) -> Group:
+    def group(self) -> CheckGroup:
         """The group that it belongs to: the first part of its id."""
-        return Group(self.id.partition(".")[0])
+        return CheckGroup(self.id.partition(".")[0])
 
 
 @dataclass(frozen=True)

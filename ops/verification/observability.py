@@ -14,7 +14,7 @@ from components.dashboards.tables import GRANTED_TABLES
 from components.observability.grafana_defaults import ROLE
 from ops.verification.clients.errors import NotFoundError
 from ops.verification.clients.grafana import Frame, Grafana, QueryResult
-from ops.verification.clients.prometheus import Prometheus, Rule
+from ops.verification.clients.prometheus import LoadedRule, Prometheus
 from ops.verification.model import Failed, NotChecked
 
 _BATCH: Final = 20
@@ -188,7 +188,7 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
     return f"loaded: {', '.join(told)}"
 
 
-def _loaded(evaluator: str, names: Sequence[str], loaded: Mapping[str, Rule]) -> None:
+def _loaded(evaluator: str, names: Sequence[str], loaded: Mapping[str, LoadedRule]) -> None:
     missing = [name for name in names if name not in loaded]
     if missing:
         raise Failed(

@@ -12,17 +12,17 @@ from components.coder.lookup import UnknownOrganizationError
 from components.coder_agents import is_chat_agent
 from ops.verification.catalogue import of
 from ops.verification.deployment import (
+    CoderDeployment,
     DeployedTemplate,
-    Deployment,
     ExternalAuth,
     Made,
     Task,
+    TemplateVersion,
     User,
-    Users,
-    Version,
+    UsersResponse,
     Workspace,
 )
-from ops.verification.model import Failed, Group, NotChecked
+from ops.verification.model import CheckGroup, Failed, NotChecked
 from ops.verification.plan import Target
 from ops.verification.run import Clock, Run
 from ops.verification.state import Leftover
@@ -60,12 +60,12 @@ class Visit:
         chat_agent_id: id of that for Coder's own agents then, empty if there is none.
     """
 
-    def __init__(self, run: Run, deployment: Deployment, target: Target) -> None:
+    def __init__(self, run: Run, deployment: CoderDeployment, target: Target) -> None:
         self.run = run
         self.deployment = deployment
         self.target = target
         self.owner = ""
-        self.version: Version | None = None
+        self.version: TemplateVersion | None = None
         self.template_id = ""
         self.workspace_id = ""
         self.build_id = ""
@@ -106,7 +106,7 @@ class Visit:
         for check, step in steps:
             if not self.run.take(check, self.target.subject, step):
                 why = f"after: {check}"
-                rest = [each.id for each in of(Group.PATH) if each.id != "path.deleted"]
+                rest = [each.id for each in of(CheckGroup.PATH) if each.id != "path.deleted"]
                 self.run.leave(rest, self.target.subject, why, "mend that first")
                 return
 
@@ -126,7 +126,7 @@ class Visit:
         self._token_user = self.deployment.get(User, "/api/v2/users/me").username
         name, identity = self.target.owner, self.target.external_auth
         if name not in ("me", self._token_user):
-            found = self.deployment.get(Users, "/api/v2/users", q=name).users
+            found = self.deployment.get(UsersResponse, "/api/v2/users", q=name).users
             if not any(user.username == name for user in found):
                 raise Failed(f"there is no user {name!r}", "name one that there is by --owner")
             self.owner = name
@@ -159,7 +159,7 @@ class Visit:
         template = by_name[self.target.template]
         self.template_id = template.id
         self.version = self.deployment.get(
-            Version, f"/api/v2/templateversions/{template.active_version_id}"
+            TemplateVersion, f"/api/v2/templateversions/{template.active_version_id}"
         )
         if self.version.job.status != "succeeded":
             raise Failed(f"version {self.version.name} {self.version.job}", "read its import's log")
@@ -283,7 +283,7 @@ def coderd_answers(terminal: Terminal, url: str) -> str:
     return f"GET {asked} gets 200"
 
 
-def organization_of(deployment: Deployment, name: str | None) -> str:
+def organization_of(deployment: CoderDeployment, name: str | None) -> str:
     """Return the id of an organization, of the default one for None; raises Failed, CoderdError."""
     try:
         return deployment.organization(name)
@@ -292,7 +292,7 @@ def organization_of(deployment: Deployment, name: str | None) -> str:
         raise Failed(f"coder.organization{named}: {error}", "name one of them") from None
 
 
-def delete(deployment: Deployment, id: str, clock: Clock, seconds: float) -> str:
+def delete(deployment: CoderDeployment, id: str, clock: Clock, seconds: float) -> str:
     """Delete a workspace and wait until it is gone; returns why it is not, empty if it is.
 
     Raises:
@@ -324,7 +324,7 @@ def delete(deployment: Deployment, id: str, clock: Clock, seconds: float) -> str
     return f"it is still there after {seconds:.0f} s"
 
 
-def clean(run: Run, deployment: Deployment, seconds: float) -> list[str]:
+def clean(run: Run, deployment: CoderDeployment, seconds: float) -> list[str]:
     """Delete what a run left; returns what could not be, with the reason."""
     failed = []
     for leftover in run.state.leftovers:

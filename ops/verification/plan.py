@@ -14,12 +14,12 @@ from components.settings.network import surroundings
 from components.settings.templates import TemplateSettings
 
 
-class PlanError(Exception):
+class SelectionError(Exception):
     """Something was asked for that this stack does not have; the message says which it has."""
 
 
 @dataclass(frozen=True)
-class Firewall:
+class FirewallPromise:
     """What a template's firewall promises.
 
     Attributes:
@@ -61,7 +61,7 @@ class Target:
     organization: str | None = None
     external_auth: str = "gitlab"
     parameters: Mapping[str, str] = field(default_factory=dict)
-    firewall: Firewall | None = None
+    firewall: FirewallPromise | None = None
     network_policy: bool = False
     isolates_agents: bool = False
     access_url: str = ""
@@ -86,7 +86,7 @@ def targets(
         minutes: how long each of a build, an agent's start and a deletion may take.
 
     Raises:
-        PlanError: a template that the stack does not have.
+        SelectionError: a template that the stack does not have.
     """
     every = []
     for template in chosen(settings.templates, only):
@@ -104,13 +104,13 @@ def targets(
 def mcp_servers(
     settings: Settings, stack: str, only: Sequence[str] = ()
 ) -> list[McpServerSettings]:
-    """Return the MCP servers of a stack, or those named; raises PlanError."""
+    """Return the MCP servers of a stack, or those named; raises SelectionError."""
     by_slug = {server.slug: server for server in settings.mcp_servers}
     if only and not by_slug:
-        raise PlanError(f"stack {stack} has no MCP servers")
+        raise SelectionError(f"stack {stack} has no MCP servers")
     for slug in only:
         if slug not in by_slug:
-            raise PlanError(f"no MCP server {slug!r}; there are {', '.join(sorted(by_slug))}")
+            raise SelectionError(f"no MCP server {slug!r}; there are {', '.join(sorted(by_slug))}")
     return [by_slug[slug] for slug in dict.fromkeys(only)] or list(settings.mcp_servers)
 
 
@@ -137,17 +137,17 @@ def _name() -> str:
     return f"verify-{secrets.token_hex(4)}"
 
 
-def _firewall(settings: Settings, template: TemplateSettings) -> Firewall | None:
+def _firewall(settings: Settings, template: TemplateSettings) -> FirewallPromise | None:
     walls, policy = settings.firewall_of(template), settings.policy_of(template)
     if walls is None or policy is None:
         return None
-    return Firewall(walls.jail, policy, settings.policy_settings_of(template).contract)
+    return FirewallPromise(walls.jail, policy, settings.policy_settings_of(template).contract)
 
 
 def chosen(templates: Sequence[TemplateSettings], only: Sequence[str]) -> list[TemplateSettings]:
-    """Return the templates of these names, or all if there is none; raises PlanError."""
+    """Return the templates of these names, or all if there is none; raises SelectionError."""
     by_name = {template.name: template for template in templates}
     for name in only:
         if name not in by_name:
-            raise PlanError(f"no template {name!r}; there are {', '.join(sorted(by_name))}")
+            raise SelectionError(f"no template {name!r}; there are {', '.join(sorted(by_name))}")
     return [by_name[name] for name in dict.fromkeys(only)] or list(templates)

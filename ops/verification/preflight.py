@@ -19,8 +19,8 @@ from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from components.syntax import is_floating_image, is_image
 from ops.verification import isolation
-from ops.verification.cluster import Cluster, Daemon
-from ops.verification.deployment import BuildInfo, DeployedTemplate, Deployment, User
+from ops.verification.cluster import ClusterReader, DaemonSet
+from ops.verification.deployment import BuildInfo, CoderDeployment, DeployedTemplate, User
 from ops.verification.model import Failed, NotChecked, note
 from ops.verification.path import organization_of
 from ops.verification.run import Run
@@ -68,10 +68,10 @@ class Preflight:
     """
 
     run: Run
-    deployment: Deployment
+    deployment: CoderDeployment
     settings: Settings
     templates: Sequence[TemplateSettings]
-    cluster: Cluster
+    cluster: ClusterReader
     transport: httpx.BaseTransport | None = None
 
     def look(self) -> bool:
@@ -274,7 +274,7 @@ def _asked(ask: Callable[[], list[T]]) -> list[T]:
         ) from None
 
 
-def _enforcer(daemon: Daemon) -> str:
+def _enforcer(daemon: DaemonSet) -> str:
     wanted = _ENFORCERS.get(daemon.name)
     return daemon.name if wanted is not None and (not wanted or wanted in daemon.args) else ""
 

@@ -13,7 +13,13 @@ from typing import Final
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from ops import git
-from ops.verification.deployment import BuildInfo, DeployedTemplate, Deployment, User, Version
+from ops.verification.deployment import (
+    BuildInfo,
+    CoderDeployment,
+    DeployedTemplate,
+    TemplateVersion,
+    User,
+)
 from ops.verification.evidence import Evidence
 from ops.verification.path import organization_of
 from ops.verification.run import Run
@@ -42,7 +48,7 @@ def member_of(archive: bytes, name: str) -> bytes | None:
 
 
 def versions(
-    deployment: Deployment, settings: Settings, templates: Sequence[TemplateSettings]
+    deployment: CoderDeployment, settings: Settings, templates: Sequence[TemplateSettings]
 ) -> Versions:
     """Return the active version of each template: its name, id and the digest of its policy.
 
@@ -56,7 +62,9 @@ def versions(
     for each in deployment.get(tuple[DeployedTemplate, ...], path):
         if each.name not in wanted:
             continue
-        version = deployment.get(Version, f"/api/v2/templateversions/{each.active_version_id}")
+        version = deployment.get(
+            TemplateVersion, f"/api/v2/templateversions/{each.active_version_id}"
+        )
         entry = {"version": version.name, "id": version.id}
         if version.job.file_id:
             policy = policy_of(deployment.download(f"/api/v2/files/{version.job.file_id}"))
@@ -68,7 +76,7 @@ def versions(
 
 def evidence(
     run: Run,
-    deployment: Deployment,
+    deployment: CoderDeployment,
     stack: str,
     settings: Settings,
     templates: Sequence[TemplateSettings],

@@ -25,7 +25,7 @@ AUDIT_SECONDS: Final = 6
 
 
 @dataclass(frozen=True)
-class Asked:
+class JailRequest:
     """A request to be made inside the jail."""
 
     method: str
@@ -53,7 +53,7 @@ def pod() -> str:
     return _file("pod.sh")
 
 
-def jail(asked: Sequence[Asked], probes: Sequence[Probe]) -> str:
+def jail(asked: Sequence[JailRequest], probes: Sequence[Probe]) -> str:
     """Requests and probes inside a jail of its own.
 
     Shell variables: `boundary`, the program; `config`, the policy's file; `port`, the proxy's.

@@ -16,7 +16,7 @@ from components.settings.model import Settings
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
 from ops.verification.clients.prometheus import Prometheus
-from ops.verification.clients.service import Place, Service
+from ops.verification.clients.service import Service, ServiceAccess
 from ops.verification.model import NotChecked
 from ops.verification.redaction import Redaction
 
@@ -71,7 +71,7 @@ class Services:
 
 def places(
     settings: Settings, environment: Mapping[str, str], secrets: Mapping[str, str]
-) -> dict[str, Place]:
+) -> dict[str, ServiceAccess]:
     """Return where each service is that can be asked.
 
     Args:
@@ -91,7 +91,7 @@ def places(
         address, token = variables(name)
         url = environment.get(address, "").strip() or setting
         if url:
-            found[name] = Place(
+            found[name] = ServiceAccess(
                 name=name.capitalize(),
                 url=url,
                 token=environment.get(token, "").strip() or secrets.get(name, ""),
@@ -101,7 +101,7 @@ def places(
     through = found.get("grafana")
     for name, uid in (("loki", grafana.loki_uid), ("prometheus", grafana.prometheus_uid)):
         if name not in found and through:
-            found[name] = Place(
+            found[name] = ServiceAccess(
                 name=f"{name.capitalize()} through Grafana",
                 url=f"{through.url.rstrip('/')}/api/datasources/proxy/uid/{uid}",
                 token=through.token,
@@ -111,7 +111,7 @@ def places(
 
 
 def connected(
-    there: Mapping[str, Place], queries: DashboardContext, redaction: Redaction
+    there: Mapping[str, ServiceAccess], queries: DashboardContext, redaction: Redaction
 ) -> Services:
     """Return what asks the services at their places."""
     services = {name: Service(place, redaction) for name, place in there.items()}

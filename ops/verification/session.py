@@ -12,12 +12,12 @@ from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from ops.verification import audit, catalogue, observability, path
 from ops.verification.agents_pod import AgentsPod
-from ops.verification.audit import Audit, Seen
-from ops.verification.cluster import Cluster
-from ops.verification.deployment import Deployment
+from ops.verification.audit import AuditSearch, Seen
+from ops.verification.cluster import ClusterReader
+from ops.verification.deployment import CoderDeployment
 from ops.verification.jail import Jail
 from ops.verification.mcp import Mcp, Server
-from ops.verification.model import Group
+from ops.verification.model import CheckGroup
 from ops.verification.path import Visit
 from ops.verification.plan import Target
 from ops.verification.preflight import Preflight
@@ -44,12 +44,12 @@ class Context:
     """
 
     settings: Settings
-    deployment: Deployment
+    deployment: CoderDeployment
     templates: Sequence[TemplateSettings]
     targets: Sequence[Target]
     servers: Sequence[Server]
     services: Services
-    cluster: Cluster
+    cluster: ClusterReader
 
     @property
     def other_owner(self) -> bool:
@@ -61,7 +61,7 @@ def verify(run: Run, context: Context) -> None:
     """Make every check that is wanted; results are the run's."""
     path.clean(run, context.deployment, context.targets[0].seconds if context.targets else 600.0)
     answers = True
-    if _wanted(run, Group.PREFLIGHT):
+    if _wanted(run, CheckGroup.PREFLIGHT):
         answers = Preflight(
             run,
             context.deployment,
@@ -95,7 +95,7 @@ def verify(run: Run, context: Context) -> None:
         )
         for server in context.servers
     ]
-    if _wanted(run, Group.MCP):
+    if _wanted(run, CheckGroup.MCP):
         run.parallel([server.look for server in servers])
     _stack(run, context, open_visits, servers)
 
@@ -106,22 +106,25 @@ def _workspaces(run: Run, context: Context, visits: Sequence[Visit]) -> None:
     run.parallel([visit.build for visit in visits])
     ready = [visit for visit in visits if visit.agent_id]
     run.parallel([visit.look_inside for visit in ready])
-    if _wanted(run, Group.AGENTS):
+    if _wanted(run, CheckGroup.AGENTS):
         isolating = [visit for visit in visits if visit.target.isolates_agents]
         run.parallel([AgentsPod(run, visit).look for visit in isolating if visit in ready])
         for visit in isolating:
             # Nothing where it was looked at.
-            _leave_unmade(run, visit, _ids(Group.AGENTS))
+            _leave_unmade(run, visit, _ids(CheckGroup.AGENTS))
     confined = [visit for visit in ready if visit.target.firewall]
-    if not (_wanted(run, Group.JAIL) or run.wants(*_OF_WORKSPACES)):
+    if not (_wanted(run, CheckGroup.JAIL) or run.wants(*_OF_WORKSPACES)):
         return
     for visit in visits:
         if visit.target.firewall and visit not in ready:
-            _leave_unmade(run, visit, [*_ids(Group.JAIL), *_OF_WORKSPACES])
+            _leave_unmade(run, visit, [*_ids(CheckGroup.JAIL), *_OF_WORKSPACES])
     since = datetime.now(UTC)
     looks = run.parallel([partial(_jail, run, visit, ready) for visit in confined])
     run.parallel(
-        [Audit(run, Seen(jail.visit, jail.denied, since), context.services).look for jail in looks]
+        [
+            AuditSearch(run, Seen(jail.visit, jail.denied, since), context.services).look
+            for jail in looks
+        ]
     )
 
 
@@ -171,24 +174,24 @@ def _leave_all(run: Run, visits: Sequence[Visit], context: Context, why: str) ->
     for visit in visits:
         run.leave(_of(visit), visit.target.subject, why, "mend that first")
     for server in context.servers:
-        run.leave(_ids(Group.MCP), server.settings.slug, why, "mend that first")
-    of_stack = [check for check in _ids(Group.AUDIT) if check not in _OF_WORKSPACES]
+        run.leave(_ids(CheckGroup.MCP), server.settings.slug, why, "mend that first")
+    of_stack = [check for check in _ids(CheckGroup.AUDIT) if check not in _OF_WORKSPACES]
     run.leave(of_stack, "", why, "mend that first")
 
 
 def _of(visit: Visit) -> list[str]:
     """Every check of a workspace."""
-    checks = _ids(Group.PATH)
+    checks = _ids(CheckGroup.PATH)
     if visit.target.firewall:
-        checks += [*_ids(Group.JAIL), *_OF_WORKSPACES]
+        checks += [*_ids(CheckGroup.JAIL), *_OF_WORKSPACES]
     if visit.target.isolates_agents:
-        checks += _ids(Group.AGENTS)
+        checks += _ids(CheckGroup.AGENTS)
     return checks
 
 
-def _ids(group: Group) -> list[str]:
+def _ids(group: CheckGroup) -> list[str]:
     return [check.id for check in catalogue.of(group)]
 
 
-def _wanted(run: Run, group: Group) -> bool:
+def _wanted(run: Run, group: CheckGroup) -> bool:
     return run.wants(*_ids(group))

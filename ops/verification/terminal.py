@@ -31,7 +31,7 @@ from urllib.parse import urlencode
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
-from components.coder.api import TOKEN_HEADER, Coderd, verification
+from components.coder.api import TOKEN_HEADER, CoderdAccess, verification
 
 _ROWS, _COLUMNS = 40, 200
 # Of a line that is typed into a terminal: the kernel keeps no more than 4,095 bytes of one.
@@ -77,7 +77,7 @@ class TerminalError(Exception):
 
 
 @dataclass(frozen=True)
-class Record:
+class ScriptResult:
     """One result of a script.
 
     Args:
@@ -98,7 +98,7 @@ class Transcript:
         noise: what it and the programs it ran wrote besides, for people; its last lines.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[ScriptResult, ...]
     noise: str
 
     def of(self, kind: str) -> list[tuple[str, ...]]:
@@ -135,7 +135,7 @@ class Terminal:
 
     def __init__(
         self,
-        coderd: Coderd,
+        coderd: CoderdAccess,
         agent_id: str,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -351,9 +351,9 @@ class _Run:
         )
 
 
-def _record(line: str) -> Record:
+def _record(line: str) -> ScriptResult:
     kind, *fields = line.split(" ")
-    return Record(
+    return ScriptResult(
         kind,
         tuple(
             base64.b64decode(field.removeprefix(".")).decode(errors="replace") for field in fields

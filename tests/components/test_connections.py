@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from components import kubeconfig
-from components.coder.api import Coderd, CoderdApi, CoderdError
+from components.coder.api import CoderdAccess, CoderdApi, CoderdError
 
 
 class _Closing:
@@ -57,7 +57,7 @@ def server() -> Iterator[_Closing]:
 
 
 def test_a_read_is_asked_once_more(server: _Closing) -> None:
-    with CoderdApi(Coderd(server.url, "token")) as api:
+    with CoderdApi(CoderdAccess(server.url, "token")) as api:
         assert [api.get("/x") for _ in range(3)] == [{"answer": 1}] * 3
     assert server.requests == ["GET /x"] * 5
 
@@ -79,7 +79,7 @@ def test_the_cluster_too(server: _Closing, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_changes_something_is_sent_once(server: _Closing) -> None:
-    with CoderdApi(Coderd(server.url, "token")) as api:
+    with CoderdApi(CoderdAccess(server.url, "token")) as api:
         api.get("/x")
         with pytest.raises(CoderdError, match="cannot be reached"):
             api.post("/y", {})
@@ -89,7 +89,7 @@ def test_what_changes_something_is_sent_once(server: _Closing) -> None:
 def test_a_server_that_always_closes_is_said_to_be_out_of_reach(server: _Closing) -> None:
     server.deaf = True
     with (
-        CoderdApi(Coderd(server.url, "token")) as api,
+        CoderdApi(CoderdAccess(server.url, "token")) as api,
         pytest.raises(CoderdError, match=f"{server.url} cannot be reached: .*reset"),
     ):
         api.get("/x")

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from components.coder.api import TOKEN_HEADER, Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder.api import TOKEN_HEADER, CoderdAccess, CoderdApi, CoderdError, RefusedError
 from components.coder.entitlements import Entitlements
 from ops.existing import Existing, Version
 
@@ -46,7 +46,7 @@ class OwnTemplates:
         self.url = url.rstrip("/")
         self.token = token
         self.name = name
-        self._where = Coderd(self.url, token)
+        self._where = CoderdAccess(self.url, token)
 
     @property
     def templates(self) -> tuple[str, str]:

@@ -19,9 +19,8 @@ import httpx
 from components.coder.api import CoderdError
 from components.errors import OperatorError
 from local import providers
-from local.cluster import CONTEXT
-from local.cluster import Cluster as LocalCluster
-from local.coderd import Coderd as LocalCoderd
+from local.cluster import CONTEXT, LocalCluster
+from local.coderd import LocalCoderd
 from ops import stacks
 from ops.project import PROJECT, ROOT
 from tests.conformance import extras, parts, walk

@@ -8,7 +8,7 @@ import pytest
 
 from ops.verification import evidence, signature
 from ops.verification.catalogue import CATALOGUE
-from ops.verification.model import Group
+from ops.verification.model import CheckGroup
 from tests.ops.verification.test_evidence import EVIDENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +60,6 @@ def test_an_auditor_finds_what_was_changed(
 
 def test_every_group_is_in_the_table() -> None:
     named = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
-    assert named == [group.value for group in Group]
+    assert named == [group.value for group in CheckGroup]
     for check in re.findall(r"`((?:preflight|path|jail|audit|mcp)\.\w+)`", PAGE):
         assert check in CATALOGUE

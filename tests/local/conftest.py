@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from local.cluster import Cluster
+from local.cluster import LocalCluster
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("api-server"))
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    cluster = LocalCluster(tmp_path_factory.mktemp("api-server"))
     cluster.start()
     try:
         yield cluster

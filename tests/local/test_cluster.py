@@ -16,18 +16,18 @@ import pytest
 import yaml
 
 from local import cluster as cluster_module
-from local.cluster import CONTEXT, PROGRAMS, Cluster, ClusterError, find
+from local.cluster import CONTEXT, PROGRAMS, LocalCluster, LocalClusterError, find
 from local.seed import ENVIRONMENT
 
 
 @pytest.fixture
-def own_cluster(state_dir: Path) -> Iterator[Cluster]:
-    cluster = Cluster(state_dir)
+def own_cluster(state_dir: Path) -> Iterator[LocalCluster]:
+    cluster = LocalCluster(state_dir)
     yield cluster
     cluster.stop()
 
 
-def _pid(cluster: Cluster, name: str) -> int:
+def _pid(cluster: LocalCluster, name: str) -> int:
     return int((cluster.directory / f"{name}.pid").read_text())
 
 
@@ -39,12 +39,12 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _start_twice_at_once(own_cluster: Cluster) -> None:
+def _start_twice_at_once(own_cluster: LocalCluster) -> None:
     """As two commands in two terminals do: one starts it, the other finds it running."""
     said: list[list[str]] = [[], []]
 
     def start(heard: list[str]) -> None:
-        Cluster(own_cluster.directory.parent).start(heard.append)
+        LocalCluster(own_cluster.directory.parent).start(heard.append)
 
     other = threading.Thread(target=start, args=(said[0],))
     other.start()
@@ -54,7 +54,7 @@ def _start_twice_at_once(own_cluster: Cluster) -> None:
 
 
 def test_state_survives_stop_crash_and_restart(
-    own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    own_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _start_twice_at_once(own_cluster)
     assert own_cluster.running
@@ -62,7 +62,7 @@ def test_state_survives_stop_crash_and_restart(
     pids = {name: _pid(own_cluster, name) for name in (*PROGRAMS, "node")}
 
     # Idempotent, also through another object, as a second command would see it.
-    Cluster(own_cluster.directory.parent).start()
+    LocalCluster(own_cluster.directory.parent).start()
     assert {name: _pid(own_cluster, name) for name in pids} == pids
 
     assert own_cluster.seeded
@@ -87,7 +87,7 @@ def test_state_survives_stop_crash_and_restart(
     own_cluster.stop()
 
 
-def test_stop_spares_a_recycled_pid(own_cluster: Cluster) -> None:
+def test_stop_spares_a_recycled_pid(own_cluster: LocalCluster) -> None:
     own_cluster.directory.mkdir(parents=True)
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
@@ -102,7 +102,7 @@ def test_stop_spares_a_recycled_pid(own_cluster: Cluster) -> None:
         bystander.wait()
 
 
-def test_a_taken_port_is_left_to_its_owner(own_cluster: Cluster) -> None:
+def test_a_taken_port_is_left_to_its_owner(own_cluster: LocalCluster) -> None:
     own_cluster.directory.mkdir(parents=True)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -117,7 +117,7 @@ def test_a_taken_port_is_left_to_its_owner(own_cluster: Cluster) -> None:
 
 
 def test_a_program_that_ends_at_once_is_reported(
-    own_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Only one of them ends, so that it is certain which is seen first.
     for name, script in (
@@ -128,22 +128,22 @@ def test_a_program_that_ends_at_once_is_reported(
         program.write_text("#!/bin/sh\n" + script)
         program.chmod(0o755)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
-    with pytest.raises(ClusterError, match=r"etcd ended by itself .*no space left on device"):
+    with pytest.raises(LocalClusterError, match=r"etcd ended by itself .*no space left on device"):
         own_cluster.start()
     assert not own_cluster.running
 
 
 def test_stop_before_start_makes_nothing(state_dir: Path) -> None:
-    Cluster(state_dir).stop()
+    LocalCluster(state_dir).stop()
     assert not state_dir.exists()
 
 
 def test_unstarted_cluster_has_no_address(state_dir: Path) -> None:
-    with pytest.raises(ClusterError, match="never started"):
-        _ = Cluster(state_dir).url
+    with pytest.raises(LocalClusterError, match="never started"):
+        _ = LocalCluster(state_dir).url
 
 
-def test_credentials_are_private(cluster: Cluster) -> None:
+def test_credentials_are_private(cluster: LocalCluster) -> None:
     assert stat.S_IMODE(cluster.directory.stat().st_mode) == 0o700
     secret = ("kubeconfig", "token.csv", "server.key", "service-account.key")
     for name in secret:
@@ -158,7 +158,7 @@ def test_credentials_are_private(cluster: Cluster) -> None:
     assert holders == {"kubeconfig", "token.csv"}
 
 
-def test_nothing_is_served_without_the_token(cluster: Cluster) -> None:
+def test_nothing_is_served_without_the_token(cluster: LocalCluster) -> None:
     with cluster.client() as client:
         assert client.get("/api/v1/namespaces").status_code == 200
         del client.headers["Authorization"]
@@ -166,7 +166,7 @@ def test_nothing_is_served_without_the_token(cluster: Cluster) -> None:
         assert client.get("/readyz").status_code == 401
 
 
-def test_etcd_asks_for_a_client_certificate(cluster: Cluster) -> None:
+def test_etcd_asks_for_a_client_certificate(cluster: LocalCluster) -> None:
     etcd = cluster._ports()["etcd"]  # type: ignore[index]
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"https://127.0.0.1:{etcd}/health", verify=cluster._tls())
@@ -174,14 +174,14 @@ def test_etcd_asks_for_a_client_certificate(cluster: Cluster) -> None:
         httpx.get(f"http://127.0.0.1:{etcd}/health")
 
 
-def test_kubeconfig_names_the_context(cluster: Cluster) -> None:
+def test_kubeconfig_names_the_context(cluster: LocalCluster) -> None:
     config = yaml.safe_load(cluster.kubeconfig.read_text())
     assert config["current-context"] == CONTEXT == "firewalled-coder-local"
     assert [context["name"] for context in config["contexts"]] == [CONTEXT]
     assert config["clusters"][0]["cluster"]["server"] == cluster.url
 
 
-def test_seed_is_what_the_chart_leaves_and_is_made_once(cluster: Cluster) -> None:
+def test_seed_is_what_the_chart_leaves_and_is_made_once(cluster: LocalCluster) -> None:
     path = "/apis/apps/v1/namespaces/coder/deployments/coder"
     with cluster.client() as client:
         before = client.get(path).json()
@@ -211,7 +211,7 @@ def test_find_prefers_assets_then_path_then_builds(
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
     assert find("etcd") == tmp_path / "assets" / "etcd"
-    with pytest.raises(ClusterError, match=r"there is no program kube-apiserver in it"):
+    with pytest.raises(LocalClusterError, match=r"there is no program kube-apiserver in it"):
         find("kube-apiserver")
     manager = tmp_path / "path" / "kube-controller-manager"
     manager.write_text("#!/bin/sh\n")

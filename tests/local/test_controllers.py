@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from local.cluster import Cluster
+from local.cluster import LocalCluster
 
 PODS = "/api/v1/namespaces/{}/pods"
 
 
 @pytest.fixture
-def client(cluster: Cluster) -> Iterator[httpx.Client]:
+def client(cluster: LocalCluster) -> Iterator[httpx.Client]:
     with cluster.client() as client:
         yield client
 

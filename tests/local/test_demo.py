@@ -64,7 +64,9 @@ def test_a_command_that_fails_is_no_answer(capfd: pytest.CaptureFixture[str]) ->
     assert "no such stack" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("error", [tools.ToolError, cluster.ClusterError, coderd.CoderdError])
+@pytest.mark.parametrize(
+    "error", [tools.ToolError, cluster.LocalClusterError, coderd.LocalCoderdError]
+)
 def test_what_cannot_be_started_is_one_line(
     error: type[Exception], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from components.coder.api import Coderd, CoderdApi
+from components.coder.api import CoderdAccess, CoderdApi
 from local.environment import Environment
 from ops import adopt, engine, history, stacks
 from ops.steps import observe
@@ -52,10 +52,10 @@ class World:
         self, ready: engine.Session, transport: httpx.BaseTransport | None = None
     ) -> adopt.Adoption:
         settings = stacks.settings("local", ready.work_dir)
-        coderd = Coderd(settings.coder.api, self.environment.coderd.token, transport)
+        coderd = CoderdAccess(settings.coder.api, self.environment.coderd.token, transport)
         with CoderdApi(coderd) as api:
             return adopt.take_over(
-                adopt.Deployment(ready, settings, api, RECORD.message(), self.said.append)
+                adopt.RunningStack(ready, settings, api, RECORD.message(), self.said.append)
             )
 
     def kubernetes(self, method: str, path: str, **content: Any) -> Any:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from local.cluster import Cluster
+from local.cluster import LocalCluster
 
 
 @contextmanager
-def through(cluster: Cluster, wrote: Callable[[], None]) -> Iterator[None]:
+def through(cluster: LocalCluster, wrote: Callable[[], None]) -> Iterator[None]:
     """Have the engine reach the API server by a proxy, which tells when a ConfigMap was made."""
     http = cluster.client()
 

@@ -7,7 +7,7 @@ import pytest
 
 from ops import tokens
 from ops.changes import SECRET, UNKNOWN, Change, Step
-from ops.coderd import ANOTHER, Coderd, coderd
+from ops.coderd import ANOTHER, CoderdChanges, coderd
 
 KEY = "CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"
 ANNOTATION = "firewalled-coder/variables"
@@ -54,7 +54,7 @@ def registered(**variables: str) -> Mapping[str, Any]:
 def test_nothing_of_coderd_changes() -> None:
     other = step(tokens.SECRET, "update", parent="firewalledcoder:index:DataSources")
     # Another commit registers others, which a rollback of one template does not touch.
-    assert coderd([other], registered(A="1"), registered(A="2")) == Coderd()
+    assert coderd([other], registered(A="1"), registered(A="2")) == CoderdChanges()
 
 
 def test_variables_by_name_the_logins_first_and_a_restart() -> None:
@@ -63,7 +63,7 @@ def test_variables_by_name_the_logins_first_and_a_restart() -> None:
         registered(CODER_LOGGING_JSON="a", B="b", **{KEY: SECRET}),
         registered(CODER_LOGGING_JSON="c", **{KEY: SECRET}, CODER_EXTERNAL_AUTH_1_ID="second"),
     )
-    assert found == Coderd(
+    assert found == CoderdChanges(
         (
             Change("CODER_EXTERNAL_AUTH_1_ID", None, "second"),
             Change("CODER_LOGGING_JSON", "a", "c"),
@@ -80,7 +80,7 @@ def test_a_rotated_credential_is_named_and_nothing_of_it_shown() -> None:
         registered(**{KEY: SECRET, "A": "1"}),
         registered(**{KEY: SECRET, "A": "1"}),
     )
-    assert found == Coderd((Change(KEY, SECRET, SECRET),), restarts=True)
+    assert found == CoderdChanges((Change(KEY, SECRET, SECRET),), restarts=True)
 
 
 def test_what_the_provider_tells_of_a_variable_is_not_told_twice() -> None:
@@ -114,12 +114,12 @@ def test_drift_of_a_variable_in_the_cluster(kind: str, name: str, change: Change
     ],
 )
 def test_coderd_restarts_exactly_when_its_pods_change(one: Step, restarts: bool) -> None:
-    assert coderd([one], registered(A="1"), registered(A="1")) == Coderd((), restarts)
+    assert coderd([one], registered(A="1"), registered(A="1")) == CoderdChanges((), restarts)
 
 
 def test_a_chart_that_names_the_secret_has_to_roll_out() -> None:
     found = coderd([secret()], registered(A="1"), registered(A="2"))
-    assert found == Coderd((Change("A", "1", "2"),), restarts=False, left=("s",))
+    assert found == CoderdChanges((Change("A", "1", "2"),), restarts=False, left=("s",))
     assert coderd([secret("create")], None, registered(A="1")).left == ("s",)
     assert coderd([secret("delete")], registered(A="1"), None).left == ()
     assert coderd([step(tokens.SECRET, "update", touched=("metadata",))]).left == ()
@@ -128,7 +128,7 @@ def test_a_chart_that_names_the_secret_has_to_roll_out() -> None:
 def test_a_chart_that_sets_the_variables_has_to_roll_out_for_a_rotation() -> None:
     details = {'data["gitlab-client-secret"]': "update"}
     found = coderd([secret(parent=tokens.LOGIN, details=details)])
-    assert found == Coderd(
+    assert found == CoderdChanges(
         (Change("gitlab-client-secret of Secret s", SECRET, SECRET),), left=("s",)
     )
 
@@ -147,15 +147,15 @@ def test_moving_from_a_patch_of_env_changes_no_variable_but_restarts() -> None:
         secret("delete", parent=tokens.LOGIN),
     ]
     after = registered(**{KEY: SECRET, "CODER_LOGGING_JSON": "a"})
-    assert coderd(steps, {"names": [KEY]}, after) == Coderd((), restarts=True)
+    assert coderd(steps, {"names": [KEY]}, after) == CoderdChanges((), restarts=True)
     # A refresh cut them: as many entries as before, by place, with the keys of what stood there.
     cut = [{"name": "CODER_ACCESS_URL"}, {"name": KEY}]
     read = [env[2], env[0], env[1]]
     steps[1] = patch(old=pod(None, cut), new=pod(UNKNOWN), live=pod(None, read))
-    assert coderd(steps, {"names": [KEY]}, after) == Coderd((), restarts=True)
+    assert coderd(steps, {"names": [KEY]}, after) == CoderdChanges((), restarts=True)
     # And back, by a rollback to a commit of before.
     back = [patch(old=pod("a"), new=pod(None, env[:2]))]
-    assert coderd(back, after, {"names": [KEY]}) == Coderd((), restarts=True)
+    assert coderd(back, after, {"names": [KEY]}) == CoderdChanges((), restarts=True)
 
 
 def test_a_value_that_looks_like_a_credential_is_hidden_whatever_was_registered() -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from ops.comment import NOTHING, Written, compose, marker, place_of, read, run_url, write
-from ops.forge import LONGEST, ForgeError, Kind, Place
+from ops.forge import LONGEST, ForgeError, ForgeKind, Place
 from tests.ops.forge_server import PERSON, TOKEN, ForgeServer, serving
 
 MARK = marker("preview")
@@ -42,7 +42,7 @@ def variables(server: ForgeServer, token: str = TOKEN) -> dict[str, str]:
 
 
 def place(server: ForgeServer, token: str = TOKEN) -> Place:
-    return place_of(Kind(server.kind), variables(server, token))
+    return place_of(ForgeKind(server.kind), variables(server, token))
 
 
 def put(server: ForgeServer, *bodies: str, key: str = "preview") -> Written:
@@ -113,7 +113,7 @@ def test_without_reports_only_a_comment_that_is_there_says_so(server: ForgeServe
 
 
 def test_a_body_of_any_length_is_taken(server: ForgeServer) -> None:
-    longest = LONGEST[Kind(server.kind)]
+    longest = LONGEST[ForgeKind(server.kind)]
     body = "\n".join(["# Preview", "<details>", "```text", *["ü" * 99] * (longest // 100)])
     assert put(server, body, "## The other stack") is Written.CREATED
     (said,) = (each["body"] for each in server.comments)
@@ -123,7 +123,7 @@ def test_a_body_of_any_length_is_taken(server: ForgeServer) -> None:
 
 
 def test_a_comment_on_an_issue(server: ForgeServer) -> None:
-    at = place_of(Kind(server.kind), variables(server), 70, issue=True)
+    at = place_of(ForgeKind(server.kind), variables(server), 70, issue=True)
     assert write(at, "drift", ["drift of dev"]) is Written.CREATED
     assert "70" in server.log[-1][1]
 
@@ -227,12 +227,12 @@ def test_a_token_that_cannot_be_sent_is_not_shown(server: ForgeServer, token: st
 
 def test_every_missing_variable_is_named() -> None:
     with pytest.raises(ForgeError, match="GITHUB_TOKEN, GITHUB_REPOSITORY, --number must"):
-        place_of(Kind.GITHUB, {"GITHUB_REF": "refs/heads/main"})
+        place_of(ForgeKind.GITHUB, {"GITHUB_REF": "refs/heads/main"})
     with pytest.raises(ForgeError, match="GITLAB_TOKEN, CI_PROJECT_ID, CI_API_V4_URL, --number"):
-        place_of(Kind.GITLAB, {"GITLAB_TOKEN": " "})
+        place_of(ForgeKind.GITLAB, {"GITLAB_TOKEN": " "})
     with pytest.raises(ForgeError, match="github, --number must"):
         place_of(
-            Kind.GITHUB,
+            ForgeKind.GITHUB,
             {"GITHUB_TOKEN": "t", "GITHUB_REPOSITORY": "a/b", "GITHUB_REF": "refs/pull/7/merge"},
             issue=True,
         )
@@ -240,10 +240,10 @@ def test_every_missing_variable_is_named() -> None:
 
 def test_where_a_job_is_and_what_made_the_comment() -> None:
     github = {"GITHUB_TOKEN": "t", "GITHUB_REPOSITORY": "a/b", "GITHUB_REF": "refs/pull/12/merge"}
-    assert place_of(Kind.GITHUB, github) == Place(
-        Kind.GITHUB, "https://api.github.com", "a/b", 12, "t"
+    assert place_of(ForgeKind.GITHUB, github) == Place(
+        ForgeKind.GITHUB, "https://api.github.com", "a/b", 12, "t"
     )
-    assert place_of(Kind.GITHUB, github, 3).number == 3
+    assert place_of(ForgeKind.GITHUB, github, 3).number == 3
     assert run_url(github) == ""
     run = github | {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "5"}
     assert run_url(run) == "https://github.com/a/b/actions/runs/5"
@@ -253,7 +253,7 @@ def test_where_a_job_is_and_what_made_the_comment() -> None:
 @pytest.mark.parametrize("project", ["acme", "acme/infra/../x", "acme/in fra", "a/b?c"])
 def test_a_repository_that_is_none_is_refused_before_anything_is_sent(project: str) -> None:
     with pytest.raises(ForgeError, match="must be like owner/name"):
-        write(Place(Kind.GITHUB, "http://127.0.0.1:9", project, 1, "t"), "preview", ["text"])
+        write(Place(ForgeKind.GITHUB, "http://127.0.0.1:9", project, 1, "t"), "preview", ["text"])
 
 
 def test_what_is_cut_is_the_longest_and_stays_whole_markdown() -> None:

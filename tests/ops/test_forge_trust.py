@@ -9,7 +9,7 @@ import pytest
 from components.tls import certificate_problem
 from local import pki
 from ops.comment import Written, place_of, write
-from ops.forge import ForgeError, Kind
+from ops.forge import ForgeError, ForgeKind
 from tests.ops.forge_server import TOKEN, ForgeServer, serving
 from tests.pipelines.files import gitlab_jobs
 
@@ -40,7 +40,7 @@ def context(authority: Path) -> ssl.SSLContext:
 def refusal(url: str) -> str:
     began = time.monotonic()
     with pytest.raises(ForgeError) as refused:
-        write(place_of(Kind.GITLAB, variables(url)), "preview", ["text"])
+        write(place_of(ForgeKind.GITLAB, variables(url)), "preview", ["text"])
     # The first wait between two tries is of two seconds.
     assert time.monotonic() - began < 2
     assert "\n" not in str(refused.value)
@@ -60,7 +60,7 @@ def test_an_unknown_authority_is_told_at_once_with_the_variable_that_names_it(
 def test_the_variable_makes_it_known(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.crt"))
     with serving(ForgeServer("gitlab"), context(authority)) as server:
-        place = place_of(Kind.GITLAB, variables(server.url))
+        place = place_of(ForgeKind.GITLAB, variables(server.url))
         assert write(place, "preview", ["text"]) is Written.CREATED
 
 

@@ -70,7 +70,7 @@ def test_whatever_an_operator_is_told_has_one_base() -> None:
     """By its class, not by where it was raised."""
     for error in (
         ArgsError, CoderdError, kubeconfig.ClusterError, SettingsError, UnknownOrganizationError,
-        RunError, cluster.ClusterError, daemon.DaemonError, coderd.CoderdError,
+        RunError, cluster.LocalClusterError, daemon.DaemonError, coderd.LocalCoderdError,
     ):  # fmt: skip
         assert issubclass(error, OperatorError), error
 

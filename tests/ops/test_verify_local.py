@@ -21,7 +21,7 @@ from local.workspace import landlock
 from ops import engine, stacks
 from ops.cli import app
 from ops.project import ROOT
-from ops.verification.cluster import Cluster
+from ops.verification.cluster import ClusterReader
 from ops.verification.evidence import DATA
 from ops.verification.state import RunState
 
@@ -196,7 +196,7 @@ def test_pages_of_the_clusters_own_lists(whole: Whole, monkeypatch: pytest.Monke
             body = {"metadata": {"name": name}, "spec": spec}
             assert client.post(path, json=body).is_success
     monkeypatch.setenv("KUBECONFIG", str(whole.environment.cluster.kubeconfig))
-    cluster = Cluster(partial(kubeconfig.client, CONTEXT), page=2)
+    cluster = ClusterReader(partial(kubeconfig.client, CONTEXT), page=2)
     assert [each.name for each in cluster.daemons()] == ["one", "three", "two"]
     assert cluster.daemons()[2].args == ("--an-argument",)
     assert cluster.nodes() == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pulumi import automation
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.environment import Environment
 from ops import deployed, preview, report, stacks
 
@@ -130,7 +130,7 @@ def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
 def test_what_the_licence_does_not_allow_stops_the_run_before_anything_is_made(
     open_stack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.environment.Coderd", partial(Coderd, licensed=False))
+    monkeypatch.setattr("local.environment.Coderd", partial(LocalCoderd, licensed=False))
     with open_stack("usgov") as session:
         with pytest.raises(automation.CommandError) as error:
             session.stack.up()

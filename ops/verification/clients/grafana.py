@@ -18,7 +18,7 @@ class Health(BaseModel):
     message: str = ""
 
 
-class Column(BaseModel):
+class FrameColumn(BaseModel):
     """A column of a frame."""
 
     name: str = ""
@@ -26,7 +26,7 @@ class Column(BaseModel):
 
 
 class _Schema(BaseModel):
-    fields: list[Column] = []
+    fields: list[FrameColumn] = []
 
 
 class _Data(BaseModel):

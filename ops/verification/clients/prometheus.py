@@ -31,7 +31,7 @@ class _VectorAnswer(BaseModel):
     data: _Vector
 
 
-class Rule(BaseModel):
+class LoadedRule(BaseModel):
     """A rule that is loaded.
 
     Attributes:
@@ -47,7 +47,7 @@ class Rule(BaseModel):
 
 class _RuleGroup(BaseModel):
     name: str
-    rules: list[Rule]
+    rules: list[LoadedRule]
 
 
 class _RuleGroups(BaseModel):
@@ -76,7 +76,7 @@ class Prometheus:
         answer = self._service.get(_VectorAnswer, "/api/v1/query", {"query": query})
         return answer.data.result
 
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[LoadedRule]:
         """Return every rule that is loaded; raises ServiceError."""
         groups = self._service.get(_RulesAnswer, self._rules).data.groups
         return [rule for group in groups for rule in group.rules]

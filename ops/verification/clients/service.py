@@ -61,7 +61,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Place:
+class ServiceAccess:
     """Where a service is and what proves who asks.
 
     Args:
@@ -110,7 +110,7 @@ class Service:
 
     def __init__(
         self,
-        place: Place,
+        place: ServiceAccess,
         redaction: Redaction,
         *,
         patience: Patience | None = None,

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from components.boundary.url import Target, UrlError, parse
+from components.boundary.url import RequestTarget, UrlError, parse
 from tests.components.boundary import generate, reference
 from tests.components.boundary.test_corpus import CASES
 from toolchain import tools
@@ -40,7 +40,7 @@ def octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def read(url: str) -> Target | None:
+def read(url: str) -> RequestTarget | None:
     try:
         return parse(url)
     except UrlError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.coder.api import Coderd, CoderdApi, CoderdError, RefusedError
+from components.coder.api import CoderdAccess, CoderdApi, CoderdError, RefusedError
 from local import pki
 
 TOKEN = "session-token-of-the-test"
@@ -47,12 +47,12 @@ def test_this_machine_is_asked_through_no_proxy(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
-    with CoderdApi(Coderd(f"http://127.0.0.1:{server.server_port}/", TOKEN)) as api:
+    with CoderdApi(CoderdAccess(f"http://127.0.0.1:{server.server_port}/", TOKEN)) as api:
         assert api.get("/x") == {"token": True}
         with pytest.raises(RefusedError, match=r"400: No\. It is not so\.") as refused:
             api.get("/refused")
     assert refused.value.status == 400
-    far = Coderd("http://coder.invalid", TOKEN, timeout=2)
+    far = CoderdAccess("http://coder.invalid", TOKEN, timeout=2)
     with CoderdApi(far) as api, pytest.raises(CoderdError, match="cannot be reached"):
         api.get("/x")
 
@@ -64,7 +64,7 @@ def test_a_certificate_is_held_against_the_authorities_of_the_machine(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    coderd = Coderd(f"https://127.0.0.1:{server.server_port}", TOKEN)
+    coderd = CoderdAccess(f"https://127.0.0.1:{server.server_port}", TOKEN)
     with CoderdApi(coderd) as api, pytest.raises(CoderdError, match="SSL_CERT_FILE names"):
         api.get("/x")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
@@ -74,8 +74,8 @@ def test_a_certificate_is_held_against_the_authorities_of_the_machine(
 
 @pytest.mark.parametrize("token", ["two\nlines", "schlüssel"])
 def test_a_token_that_cannot_be_sent_is_not_told(server: ThreadingHTTPServer, token: str) -> None:
-    api = CoderdApi(Coderd(f"http://127.0.0.1:{server.server_port}", token))
+    api = CoderdApi(CoderdAccess(f"http://127.0.0.1:{server.server_port}", token))
     with pytest.raises(CoderdError, match="what HTTP cannot carry") as caught:
         api.get("/x")
     assert token not in str(caught.value)
-    assert token not in repr(Coderd("http://a", token))
+    assert token not in repr(CoderdAccess("http://a", token))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.coder.api import Coderd, CoderdApi
+from components.coder.api import CoderdAccess, CoderdApi
 from components.coder.lookup import Known, UnknownOrganizationError, ask, organization
 from components.settings.load import load
 from components.settings.model import Settings
@@ -88,7 +88,7 @@ class FakeCoderd:
 
     @property
     def api(self) -> CoderdApi:
-        return CoderdApi(Coderd(URL, TOKEN, transport=httpx.MockTransport(self)))
+        return CoderdApi(CoderdAccess(URL, TOKEN, transport=httpx.MockTransport(self)))
 
 
 def problems(known: Known) -> list[str]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from tests.local.coderd.making import LOGINS
 
 
 @pytest.fixture(scope="module")
-def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
-    coderd = Coderd(tmp_path_factory.mktemp("coderd"), LOGINS)
+def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
+    coderd = LocalCoderd(tmp_path_factory.mktemp("coderd"), LOGINS)
     coderd.start()
     try:
         yield coderd
@@ -20,7 +20,7 @@ def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
 
 
 @pytest.fixture
-def api(coderd: Coderd) -> Iterator[httpx.Client]:
+def api(coderd: LocalCoderd) -> Iterator[httpx.Client]:
     with coderd.client() as client:
         client.base_url = f"{coderd.url}/api/v2/"
         yield client

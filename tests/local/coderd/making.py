@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 
 GOOD = """
 variable "image" {
@@ -91,7 +91,7 @@ def template(api: httpx.Client, name: str, **more: Any) -> dict[str, Any]:
     return made
 
 
-def member(coderd: Coderd, api: httpx.Client, name: str) -> httpx.Client:
+def member(coderd: LocalCoderd, api: httpx.Client, name: str) -> httpx.Client:
     """A client with the token of a new user without any role."""
     user = {"username": name, "email": f"{name}@example.com"}
     assert api.post("users", json=user).status_code == 201

@@ -3,12 +3,12 @@
 import httpx
 import pytest
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from tests.local.coderd.making import member, template
 
 
 @pytest.mark.parametrize("token", [None, "not-a-token"])
-def test_without_a_valid_token_nothing_is_said(coderd: Coderd, token: str | None) -> None:
+def test_without_a_valid_token_nothing_is_said(coderd: LocalCoderd, token: str | None) -> None:
     headers = {"Coder-Session-Token": token} if token else {}
     with httpx.Client(base_url=coderd.url, headers=headers, trust_env=False) as client:
         assert client.get("/api/v2/buildinfo").json()["version"] == "v2.37.0"
@@ -24,7 +24,7 @@ def test_without_a_valid_token_nothing_is_said(coderd: Coderd, token: str | None
 
 
 def test_a_member_sees_what_the_access_list_gives_and_changes_nothing(
-    coderd: Coderd, api: httpx.Client, name: str
+    coderd: LocalCoderd, api: httpx.Client, name: str
 ) -> None:
     mine = template(api, name)
     hidden = template(api, f"{name}-hidden", disable_everyone_group_access=True)

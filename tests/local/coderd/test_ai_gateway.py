@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.coderd.ai_providers import masked
 
 SECRET = "sk-ant-very-secret-key-of-ours"
@@ -18,7 +18,7 @@ def body(name: str, **more: Any) -> dict[str, Any]:
     return {"type": "anthropic", "name": name, "enabled": True, "base_url": url, **more}
 
 
-def test_a_key_is_never_given_back(coderd: Coderd, api: httpx.Client, name: str) -> None:
+def test_a_key_is_never_given_back(coderd: LocalCoderd, api: httpx.Client, name: str) -> None:
     made = api.post("ai/providers", json=body(name, api_keys=[SECRET]))
     assert made.status_code == 201
     (key,) = made.json()["api_keys"]
@@ -107,7 +107,7 @@ ALL = {"input_price": 1, "output_price": None, "cache_read_price": None, "cache_
     ],
 )
 def test_prices_that_are_refused(
-    coderd: Coderd, api: httpx.Client, prices: list[dict[str, Any]], field: str
+    coderd: LocalCoderd, api: httpx.Client, prices: list[dict[str, Any]], field: str
 ) -> None:
     url = f"{coderd.url}/api/experimental/ai/model-prices"
     good = {"provider": "openai", "model": "never", **ALL}
@@ -117,7 +117,7 @@ def test_prices_that_are_refused(
     assert api.get(url, params={"model": "never"}).json() == [], "one that is wrong stops all"
 
 
-def test_prices_by_what_is_asked(coderd: Coderd, api: httpx.Client, name: str) -> None:
+def test_prices_by_what_is_asked(coderd: LocalCoderd, api: httpx.Client, name: str) -> None:
     url = f"{coderd.url}/api/experimental/ai/model-prices"
     price = {"provider": "openrouter", "model": f"vendor/{name}", **ALL}
     assert api.post(url, json={"prices": [price]}).status_code == 204

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.providers.base import Call, ProviderError
 from local.providers.coderd import CoderdProvider
 from local.providers.wire import Secret
@@ -18,8 +18,8 @@ ORGANIZATION = "coderd:index/getOrganization:getOrganization"
 
 
 @pytest.fixture(scope="module")
-def unlicensed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
-    coderd = Coderd(tmp_path_factory.mktemp("coderd"), licensed=False)
+def unlicensed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
+    coderd = LocalCoderd(tmp_path_factory.mktemp("coderd"), licensed=False)
     coderd.start()
     try:
         yield coderd
@@ -28,7 +28,7 @@ def unlicensed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
 
 
 @pytest.fixture
-def provider(unlicensed: Coderd, tmp_path: Path) -> Iterator[CoderdProvider]:
+def provider(unlicensed: LocalCoderd, tmp_path: Path) -> Iterator[CoderdProvider]:
     (tmp_path / "t").mkdir()
     (tmp_path / "t" / "main.tf").write_text('variable "image" {\n  default = "a"\n}\n')
     provider = CoderdProvider(tmp_path)
@@ -56,7 +56,7 @@ def recorded(path: str) -> tuple[int, Any]:
         "/api/v2/organizations/coder/groups",
     ],
 )
-def test_it_answers_as_recorded(unlicensed: Coderd, path: str) -> None:
+def test_it_answers_as_recorded(unlicensed: LocalCoderd, path: str) -> None:
     status, body = recorded(path)
     with unlicensed.client() as client:
         answer = client.get(path)
@@ -82,7 +82,7 @@ def shape(value: Any) -> Any:
 def test_a_licence_is_a_switch_that_holds_from_the_next_start(tmp_path: Path) -> None:
     found = []
     for licensed in (True, False):
-        coderd = Coderd(tmp_path, licensed=licensed)
+        coderd = LocalCoderd(tmp_path, licensed=licensed)
         coderd.start()
         try:
             with coderd.client() as client:
@@ -118,7 +118,7 @@ def make(provider: CoderdProvider, *, preview: bool = False, **inputs: Any) -> N
     ],
 )
 def test_the_provider_refuses_to_make_what_is_not_licensed_and_says_nothing_before(
-    provider: CoderdProvider, unlicensed: Coderd, inputs: dict[str, Any], feature: str
+    provider: CoderdProvider, unlicensed: LocalCoderd, inputs: dict[str, Any], feature: str
 ) -> None:
     make(provider, preview=True, **inputs)
     with pytest.raises(ProviderError, match=f"Feature not enabled: .* {feature}$"):
@@ -127,7 +127,7 @@ def test_the_provider_refuses_to_make_what_is_not_licensed_and_says_nothing_befo
         assert client.get("/api/v2/organizations/coder/templates").json() == []
 
 
-def test_what_needs_no_licence_is_made(provider: CoderdProvider, unlicensed: Coderd) -> None:
+def test_what_needs_no_licence_is_made(provider: CoderdProvider, unlicensed: LocalCoderd) -> None:
     make(provider, defaultTtlMs=1000, activityBumpMs=2000, maxPortShareLevel="public")
     with unlicensed.client() as client:
         (made,) = client.get("/api/v2/organizations/coder/templates").json()

@@ -5,12 +5,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from tests.local.coderd.making import template
 
 
 def test_what_is_secret_in_an_mcp_server_is_never_given_back(
-    coderd: Coderd, api: httpx.Client, name: str
+    coderd: LocalCoderd, api: httpx.Client, name: str
 ) -> None:
     servers = f"{coderd.url}/api/experimental/organizations/default/mcp-servers"
     secret = "Bearer very-secret-key"

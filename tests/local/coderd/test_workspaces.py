@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.coderd.app import application, seed
 from local.coderd.provisioner import Provisioner
 from local.coderd.store import Store
@@ -97,7 +97,7 @@ def test_a_waiting_build_is_canceled_and_one_that_is_done_is_not(
 
 
 def test_only_an_owner_cancels_where_the_template_says_so(
-    coderd: Coderd, api: httpx.Client, name: str
+    coderd: LocalCoderd, api: httpx.Client, name: str
 ) -> None:
     made = template(api, name)
     change = api.patch(f"templates/{made['id']}", json={"allow_user_cancel_workspace_jobs": False})
@@ -112,7 +112,7 @@ def test_only_an_owner_cancels_where_the_template_says_so(
 
 
 def test_a_build_needs_the_owner_to_be_logged_in(
-    coderd: Coderd, api: httpx.Client, name: str
+    coderd: LocalCoderd, api: httpx.Client, name: str
 ) -> None:
     made = template(api, name)
     (login,) = api.get(f"templateversions/{made['active_version_id']}/external-auth").json()

@@ -16,7 +16,7 @@ import pytest
 from google.protobuf import json_format
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.providers import coderd_schema
 from local.providers.coderd import CoderdProvider
 from local.providers.random import RandomProvider
@@ -124,8 +124,8 @@ def held(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
-    stand_in = Coderd(tmp_path_factory.mktemp("coderd"), licensed=False)
+def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
+    stand_in = LocalCoderd(tmp_path_factory.mktemp("coderd"), licensed=False)
     stand_in.start()
     try:
         yield stand_in
@@ -136,7 +136,7 @@ def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
 class Replay:
     """The recorded calls about templates, one after the other."""
 
-    def __init__(self, coderd: Coderd, root: Path) -> None:
+    def __init__(self, coderd: LocalCoderd, root: Path) -> None:
         self.root = root
         self.names = recorded.Names()
         self.plugin = Plugin(lambda: CoderdProvider(root))
@@ -209,7 +209,7 @@ TEMPLATE = recorded.lines("providers/coderd.Template.jsonl")
 
 @pytest.fixture(scope="module")
 def replayed(
-    coderd: Coderd, tmp_path_factory: pytest.TempPathFactory
+    coderd: LocalCoderd, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[tuple[Any, Any, str]]]:
     """Return for every recorded call the recorded answer in our ids, our answer, our refusal."""
     replay = Replay(coderd, tmp_path_factory.mktemp("project"))
@@ -268,7 +268,7 @@ def test_a_random_value_is_answered_as_by_the_real_provider(kind: str, tmp_path:
         plugin.close()
 
 
-def test_providers_are_configured_as_the_real_ones(coderd: Coderd, tmp_path: Path) -> None:
+def test_providers_are_configured_as_the_real_ones(coderd: LocalCoderd, tmp_path: Path) -> None:
     factories = {"coder": CoderdProvider, "default_4_21_4": RandomProvider}
     names = recorded.Names()
     names.pair("http://127.0.0.1:7091", coderd.url)
@@ -287,7 +287,7 @@ def test_providers_are_configured_as_the_real_ones(coderd: Coderd, tmp_path: Pat
 
 
 def test_an_organization_is_looked_up_as_by_the_real_provider(
-    coderd: Coderd, tmp_path: Path
+    coderd: LocalCoderd, tmp_path: Path
 ) -> None:
     plugin = Plugin(lambda: CoderdProvider(tmp_path))
     configured = {"args": {"url": coderd.url, "token": coderd.token}, "acceptSecrets": True}

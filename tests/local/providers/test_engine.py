@@ -9,20 +9,20 @@ import pulumi_random as random
 import pytest
 from pulumi import automation
 
-from local.cluster import Cluster
+from local.cluster import LocalCluster
 from tests.local.providers.conftest import Bench
 
 CODER = "/apis/apps/v1/namespaces/coder/deployments/coder"
 SELECTOR = {"match_labels": {"app": "web"}}
 
 
-def _options(cluster: Cluster, **options: Any) -> pulumi.ResourceOptions:
+def _options(cluster: LocalCluster, **options: Any) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(
         provider=kubernetes.Provider("cluster", kubeconfig=str(cluster.kubeconfig), **options)
     )
 
 
-def _pods(cluster: Cluster) -> dict[str, Any]:
+def _pods(cluster: LocalCluster) -> dict[str, Any]:
     with cluster.client() as client:
         template: dict[str, Any] = client.get(CODER).raise_for_status().json()["spec"]["template"]
     return template
@@ -51,7 +51,7 @@ def _patch_coder(
     )
 
 
-def test_a_stack_from_preview_to_destroy(bench: Bench, cluster: Cluster) -> None:
+def test_a_stack_from_preview_to_destroy(bench: Bench, cluster: LocalCluster) -> None:
     """One life of a stack: made, unchanged, drifted, repaired, changed, destroyed."""
     text = {"title": "one"}
     before = _pods(cluster)
@@ -124,7 +124,7 @@ def test_a_stack_from_preview_to_destroy(bench: Bench, cluster: Cluster) -> None
         assert client.get(board).status_code == 404
 
 
-def test_a_field_of_another_manager_stops_the_update(bench: Bench, cluster: Cluster) -> None:
+def test_a_field_of_another_manager_stops_the_update(bench: Bench, cluster: LocalCluster) -> None:
     def program() -> None:
         entry = {"name": "CODER_ACCESS_URL", "value": "https://x.example"}
         _patch_coder(_options(cluster), env=[entry])
@@ -140,7 +140,7 @@ def test_a_field_of_another_manager_stops_the_update(bench: Bench, cluster: Clus
 
 
 def test_a_rollout_that_cannot_come_says_why_and_is_finished_later(
-    bench: Bench, cluster: Cluster
+    bench: Bench, cluster: LocalCluster
 ) -> None:
     def program() -> None:
         opts = _options(cluster)
@@ -185,7 +185,7 @@ def test_a_rollout_that_cannot_come_says_why_and_is_finished_later(
     ],
 )
 def test_an_import_brings_the_content(
-    bench: Bench, cluster: Cluster, kind: type[pulumi.CustomResource], content: dict[str, Any]
+    bench: Bench, cluster: LocalCluster, kind: type[pulumi.CustomResource], content: dict[str, Any]
 ) -> None:
     path = f"/api/v1/namespaces/monitoring/{kind.__name__.lower()}s"
     with cluster.client() as client:

@@ -13,9 +13,9 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from local.providers import debug_providers, engine_environment, serve, stood_in
 from local.providers.base import (
     Call,
-    Change,
     Checked,
     Difference,
+    PropertyChange,
     Provider,
     ProviderError,
     Resource,
@@ -40,7 +40,9 @@ class Echo(Provider):
     def diff(
         self, call: Call, old_inputs: Properties, state: Properties, new: Properties
     ) -> Difference:
-        return Difference({"a.b[0]": Change("update", replace=True), '["c.d"]': Change("add")})
+        return Difference(
+            {"a.b[0]": PropertyChange("update", replace=True), '["c.d"]': PropertyChange("add")}
+        )
 
     def create(self, call: Call, new: Properties) -> Resource:
         if "refuse" in new:

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from components.boundary import Contract, Expectation, Policy, PolicyRule, Rule, render_config
-from components.coder.api import Coderd
+from components.coder.api import CoderdAccess
 from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.render import render
 from components.workspace_template.wiring import Firewall, ModuleVersions
-from local.coderd import Coderd as LocalCoderd
+from local.coderd import LocalCoderd
 from ops.verification import plan
 
 POLICY = Policy(
@@ -36,7 +36,7 @@ CONTRACT = Contract(
         Expectation("POST", "http://only-get.test/", "reading alone"),
     ),
 )
-FIREWALL = plan.Firewall("landjail", POLICY, CONTRACT)
+FIREWALL = plan.FirewallPromise("landjail", POLICY, CONTRACT)
 
 
 def answer(response: httpx.Response) -> Any:
@@ -95,7 +95,7 @@ class Place:
     """
 
     local: LocalCoderd
-    coderd: Coderd
+    coderd: CoderdAccess
     developer: str
 
     def workspace(self, template: str, name: str) -> tuple[str, str]:
@@ -135,6 +135,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             upload(client, "firewalled", Firewall(render_config(POLICY, jail_type="landjail")))
             upload(client, "open", None)
             key = answer(client.post("/api/v2/users/developer/keys/tokens", json={}))["key"]
-        yield Place(local, Coderd(local.url, local.token), str(key))
+        yield Place(local, CoderdAccess(local.url, local.token), str(key))
     finally:
         local.stop()

@@ -10,7 +10,7 @@ from ops import stacks
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
 from ops.verification.clients.prometheus import Prometheus
-from ops.verification.clients.service import Place, Service
+from ops.verification.clients.service import Service, ServiceAccess
 from ops.verification.redaction import Redaction
 from ops.verification.services import Services
 from program import plan
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 def service(answer: Answer) -> Service:
-    place = Place("It", "https://service.test", "token-of-the-service")
+    place = ServiceAccess("It", "https://service.test", "token-of-the-service")
     return Service(place, Redaction([place.token]), transport=httpx.MockTransport(answer),
                    sleep=lambda _: None)  # fmt: skip
 

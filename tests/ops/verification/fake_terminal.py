@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.verification.scripts import Asked, Probe
-from ops.verification.terminal import Record, Transcript
+from ops.verification.scripts import JailRequest, Probe
+from ops.verification.terminal import ScriptResult, Transcript
 
 Fields = tuple[str, ...]
 
@@ -54,7 +54,7 @@ class FakeTerminal:
     facts: Mapping[str, str] = field(default_factory=dict)
     claude: Sequence[Fields] = (CLAUDE,)
     boundaries: Sequence[Fields] | None = None
-    decide: Callable[[Asked], tuple[str, str, str]] = lambda asked: ("DENY ", "403", "")
+    decide: Callable[[JailRequest], tuple[str, str, str]] = lambda asked: ("DENY ", "403", "")
     sockets: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     marked: list[Sequence[Fields]] = field(default_factory=lambda: [(("77", *CLAUDE[1:5]),)])
     said: list[str] = field(default_factory=list)
@@ -109,7 +109,7 @@ class FakeTerminal:
         for line in script.splitlines():
             if line.startswith("ask "):
                 _, number, method, url = line.split(" ", 3)
-                asked = Asked(method, url.strip("'"))
+                asked = JailRequest(method, url.strip("'"))
                 decision, status, body = self.decide(asked)
                 records.append(("request", (number, status, "0", body, decision, "")))
         records.append(("gateway", self.gateway))
@@ -138,4 +138,4 @@ class FakeTerminal:
 
 
 def _transcript(records: Any) -> Transcript:
-    return Transcript(tuple(Record(kind, fields) for kind, fields in records), "")
+    return Transcript(tuple(ScriptResult(kind, fields) for kind, fields in records), "")

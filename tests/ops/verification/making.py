@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from components.coder.api import Coderd
-from ops.verification.deployment import Deployment
+from components.coder.api import CoderdAccess
+from ops.verification.deployment import CoderDeployment
 from ops.verification.model import Outcome, Result
 from ops.verification.redaction import Redaction
 from ops.verification.run import Clock, Run
@@ -66,6 +66,8 @@ class Making:
         return result
 
 
-def deployment(answer: Callable[[httpx.Request], httpx.Response], token: str = TOKEN) -> Deployment:
-    coderd = Coderd(URL, token, httpx.MockTransport(answer))
-    return Deployment(coderd, Redaction([token]))
+def deployment(
+    answer: Callable[[httpx.Request], httpx.Response], token: str = TOKEN
+) -> CoderDeployment:
+    coderd = CoderdAccess(URL, token, httpx.MockTransport(answer))
+    return CoderDeployment(coderd, Redaction([token]))

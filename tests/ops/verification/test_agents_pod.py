@@ -13,7 +13,7 @@ from ops.verification.agents_pod import AgentsPod
 from ops.verification.model import Outcome, Result
 from ops.verification.path import Visit
 from ops.verification.plan import Target
-from ops.verification.terminal import SAY, Record, TerminalError, Transcript
+from ops.verification.terminal import SAY, ScriptResult, TerminalError, Transcript
 from tests.ops.verification.fake_coderd import TOKEN, URL, FakeCoderd
 from tests.ops.verification.making import Making, deployment
 from tests.ops.verification.test_jail import archive
@@ -33,8 +33,8 @@ CLOSED = {
 """Of a pod that reaches Coder and DNS alone; what is not named times out."""
 
 
-def of(kind: str, *fields: str) -> Record:
-    return Record(kind, fields)
+def of(kind: str, *fields: str) -> ScriptResult:
+    return ScriptResult(kind, fields)
 
 
 @dataclass

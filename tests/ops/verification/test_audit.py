@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from ops.verification import audit
-from ops.verification.audit import Audit, Seen
-from ops.verification.deployment import Version
+from ops.verification.audit import AuditSearch, Seen
+from ops.verification.deployment import TemplateVersion
 from ops.verification.model import Failed, NotChecked, Outcome, Result
 from ops.verification.path import Visit
 from ops.verification.plan import Target
-from ops.verification.scripts import Asked
+from ops.verification.scripts import JailRequest
 from ops.verification.services import Services
 from tests import recorded
 from tests.ops.verification.fake_coderd import FakeCoderd
@@ -25,8 +25,8 @@ from tests.ops.verification.making import Making, deployment
 LINES = recorded.lines("boundary-0.9.0/boundary_request.jsonl")
 DENIED = next(line for line in LINES if line["fields"]["decision"] == "deny")
 FIELDS = DENIED["fields"]
-ASKED = Asked(FIELDS["http_method"], FIELDS["http_url"])
-VERSION = Version.model_validate(
+ASKED = JailRequest(FIELDS["http_method"], FIELDS["http_url"])
+VERSION = TemplateVersion.model_validate(
     {"id": FIELDS["template_version_id"], "name": "kind-otter", "job": {"status": "succeeded"}}
 )
 
@@ -63,14 +63,14 @@ def prometheus(*values: str) -> Answer:
 
 @pytest.fixture
 def look(tmp_path: Path) -> Callable[..., dict[str, Result]]:
-    def look(asked: Services, *denied: Asked) -> dict[str, Result]:
+    def look(asked: Services, *denied: JailRequest) -> dict[str, Result]:
         making = Making(tmp_path)
         run = making.run()
         target = Target("firewalled", "firewalled", FIELDS["workspace_name"])
         visit = Visit(run, deployment(FakeCoderd()), target)
         visit.owner, visit.version = FIELDS["owner"], VERSION
         visit.template_id, visit.workspace_id = FIELDS["template_id"], FIELDS["workspace_id"]
-        Audit(run, Seen(visit, denied, datetime.now(UTC)), asked).look()
+        AuditSearch(run, Seen(visit, denied, datetime.now(UTC)), asked).look()
         return dict(making.results)
 
     return look

@@ -12,8 +12,8 @@ from components import kubeconfig
 from components.kubeconfig import ClusterError
 from components.settings.model import Settings
 from ops import stacks
-from ops.verification.access import Access, Asked, context
-from ops.verification.cluster import Cluster, Daemon
+from ops.verification.access import Access, VerifyOptions, context
+from ops.verification.cluster import ClusterReader, DaemonSet
 from ops.verification.model import Outcome, Result
 from ops.verification.preflight import Preflight
 from tests.ops.verification.fake_coderd import FakeCoderd
@@ -53,16 +53,18 @@ class Server:
         metadata = {"continue": str(end)} if end < len(items) else {}
         return httpx.Response(200, json={"metadata": metadata, "items": items[begin:end]})
 
-    def cluster(self, page: int = 2) -> Cluster:
+    def cluster(self, page: int = 2) -> ClusterReader:
         transport = httpx.MockTransport(self)
-        return Cluster(lambda: httpx.Client(base_url="https://k8s", transport=transport), page)
+        return ClusterReader(
+            lambda: httpx.Client(base_url="https://k8s", transport=transport), page
+        )
 
 
 def settings(name: str = "dev") -> Settings:
     return stacks.settings(name)
 
 
-def look(folder: Path, cluster: Cluster, check: str, jail: str = "landjail") -> Result:
+def look(folder: Path, cluster: ClusterReader, check: str, jail: str = "landjail") -> Result:
     making = Making(folder)
     run = making.run(chosen=lambda each: each == check)
     found = settings()
@@ -127,7 +129,7 @@ def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
 def test_no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    result = look(tmp_path, Cluster(partial(kubeconfig.client, None)), "preflight.kernel")
+    result = look(tmp_path, ClusterReader(partial(kubeconfig.client, None)), "preflight.kernel")
     assert result.outcome is Outcome.NOT_CHECKED
     assert "there is no kubeconfig" in result.detail
 
@@ -200,7 +202,7 @@ def test_network_plugins(tmp_path: Path, daemons: list[Any], outcome: Outcome, d
 
 def test_a_daemon_set_is_read_with_its_arguments() -> None:
     assert Server(daemons=[daemon("x", "-a", "-b")]).cluster().daemons() == [
-        Daemon("x", ("-a", "-b"))
+        DaemonSet("x", ("-a", "-b"))
     ]
 
 
@@ -215,7 +217,7 @@ def test_the_command_asks_the_cluster_of_the_stacks_context(
 
     monkeypatch.setattr(kubeconfig, "client", client)
     found = settings()
-    made = context(Asked("dev"), Access(found, "t"), deployment(FakeCoderd()))
+    made = context(VerifyOptions("dev"), Access(found, "t"), deployment(FakeCoderd()))
     assert made.cluster.nodes() == []
     assert asked == [found.kubernetes.context]
     assert asked[0]

@@ -3,14 +3,14 @@
 import pytest
 
 from ops.verification.command import chosen
-from ops.verification.model import Group
+from ops.verification.model import CheckGroup
 
 
-@pytest.mark.parametrize("group", [Group.JAIL, Group.AGENTS])
-def test_what_looks_into_a_workspace_has_it_built(group: Group) -> None:
-    assert chosen([group]) == {group, Group.PATH}
+@pytest.mark.parametrize("group", [CheckGroup.JAIL, CheckGroup.AGENTS])
+def test_what_looks_into_a_workspace_has_it_built(group: CheckGroup) -> None:
+    assert chosen([group]) == {group, CheckGroup.PATH}
 
 
 def test_another_group_is_alone_and_none_named_is_all() -> None:
-    assert chosen([Group.MCP, Group.PREFLIGHT]) == {Group.MCP, Group.PREFLIGHT}
-    assert chosen([]) == set(Group)
+    assert chosen([CheckGroup.MCP, CheckGroup.PREFLIGHT]) == {CheckGroup.MCP, CheckGroup.PREFLIGHT}
+    assert chosen([]) == set(CheckGroup)

@@ -16,7 +16,7 @@ from ops.verification.jail import BLOCKED, Jail
 from ops.verification.model import Outcome, Result
 from ops.verification.path import Visit
 from ops.verification.plan import Target
-from ops.verification.scripts import Asked
+from ops.verification.scripts import JailRequest
 from tests.ops.verification.fake_coderd import URL, FakeCoderd
 from tests.ops.verification.fake_terminal import BOUNDARY, CLAUDE, FACTS, FakeTerminal
 from tests.ops.verification.making import Making, deployment
@@ -24,7 +24,7 @@ from tests.ops.verification.making import Making, deployment
 CONFIG = b"allowlist: [domain=pypi.org]\n"
 DIGEST = hashlib.sha256(CONFIG).hexdigest()
 PYPI, NPM = "https://pypi.org/simple/", "https://registry.npmjs.org/left-pad"
-FIREWALL = plan.Firewall(
+FIREWALL = plan.FirewallPromise(
     "landjail",
     Policy([PolicyRule(Rule.parse("domain=pypi.org"), "python", "packages")]),
     Contract((Expectation("GET", PYPI, "packages"),), (Expectation("GET", NPM, "not npm"),)),
@@ -44,7 +44,7 @@ def archive(**files: bytes) -> bytes:
     return content.getvalue()
 
 
-def right(asked: Asked) -> tuple[str, str, str]:
+def right(asked: JailRequest) -> tuple[str, str, str]:
     return ("ALLOW ", "200", "") if asked.url == PYPI else ("DENY ", "403", BLOCKED)
 
 
@@ -100,7 +100,7 @@ def test_a_jail_that_holds(look: Callable[..., Look]) -> None:
     assert seen["jail.policy"].detail == f"version kind-otter, sha256 {DIGEST[:12]}; 1 running"
     assert seen["jail.claude"].detail == "process 41 under Boundary, process 40, at port 8087"
     assert seen["jail.denied"].detail == "2 requests denied by Boundary's own word"
-    assert seen.denied[0] == Asked("GET", NPM)
+    assert seen.denied[0] == JailRequest("GET", NPM)
     assert seen.denied[1].url.endswith(".invalid/"), "one that is unlike any other"
     told = [f"{e.request}: {e.answer}" for e in seen["jail.started"].exchanges]
     assert f"inside the jail: GET {NPM}: denied (403)" in told
@@ -179,7 +179,7 @@ def test_a_jail_that_does_not_start(
 )
 def test_only_boundarys_own_word_counts(
     look: Callable[..., Look],
-    decide: Callable[[Asked], tuple[str, str, str]],
+    decide: Callable[[JailRequest], tuple[str, str, str]],
     check: str,
     detail: str,
 ) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from local.workspace import landlock
-from ops.verification.deployment import Deployment
+from ops.verification.deployment import CoderDeployment
 from ops.verification.jail import Jail
 from ops.verification.model import Outcome, Result
 from ops.verification.path import Visit
@@ -25,7 +25,7 @@ def seen(place: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Re
     url = place.coderd.url
     target = Target("firewalled", "firewalled", "jail", firewall=FIREWALL, access_url=url)
     peer = Target("open", "open", "peer", access_url=url)
-    with Deployment(place.coderd, Redaction([place.coderd.token])) as deployment:
+    with CoderDeployment(place.coderd, Redaction([place.coderd.token])) as deployment:
         visits = [Visit(run, deployment, each) for each in (target, peer)]
         try:
             run.parallel([visit.build for visit in visits])

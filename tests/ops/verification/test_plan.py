@@ -58,7 +58,7 @@ def test_another_owner_gets_a_workspace_of_each_template() -> None:
 
 
 def test_a_template_that_the_stack_does_not_have_is_named() -> None:
-    with pytest.raises(plan.PlanError, match="other"):
+    with pytest.raises(plan.SelectionError, match="other"):
         plan.targets(settings(), ["other"])
 
 

@@ -10,7 +10,7 @@ import pytest
 from components.kubeconfig import ClusterError
 from components.settings.model import Settings
 from ops import stacks
-from ops.verification.cluster import Cluster
+from ops.verification.cluster import ClusterReader
 from ops.verification.model import Outcome, Result
 from ops.verification.preflight import Preflight
 from tests.ops.verification.fake_coderd import FakeCoderd
@@ -66,7 +66,7 @@ def look(tmp_path: Path) -> Look:
             deployment(coderd or FakeCoderd()),
             settings,
             settings.templates,
-            Cluster(nobody),
+            ClusterReader(nobody),
             httpx.MockTransport(web or Web()),
         ).look()
         return making.results[check]
@@ -102,7 +102,7 @@ def test_no_coder_at_all(tmp_path: Path) -> None:
     def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route", request=request)
 
-    cluster, web = Cluster(nobody), httpx.MockTransport(Web())
+    cluster, web = ClusterReader(nobody), httpx.MockTransport(Web())
     asked = Preflight(run, deployment(away), DEV, DEV.templates, cluster, web)
     assert asked.look() is False
     assert making.results["preflight.coder"].outcome is Outcome.FAILED

@@ -7,7 +7,7 @@ import pytest
 
 from components.settings.model import Settings
 from ops import stacks
-from ops.verification.clients.service import Place
+from ops.verification.clients.service import ServiceAccess
 from ops.verification.services import places
 
 GRAFANA = {"GRAFANA_URL": "https://grafana.test/", "GRAFANA_TOKEN": "of-grafana"}
@@ -22,7 +22,7 @@ def settings(**changes: Mapping[str, Any]) -> Settings:
     return found.model_copy(update=changed)
 
 
-def at(found: Settings, **environment: str) -> dict[str, Place]:
+def at(found: Settings, **environment: str) -> dict[str, ServiceAccess]:
     return places(found, environment, {"loki": "of-the-stack"})
 
 

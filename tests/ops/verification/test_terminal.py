@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from components.coder.api import Coderd
+from components.coder.api import CoderdAccess
 from ops.verification.terminal import Terminal, TerminalError
 from tests.ops.verification.conftest import Place
 
@@ -135,7 +135,7 @@ def test_a_refused_terminal(place: Place, agent: str, change: dict[str, str], me
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[bad", "ftp://x", "http://a b"])
 def test_no_coderd(url: str) -> None:
     with pytest.raises(TerminalError, match="no terminal"):
-        Terminal(Coderd(url, "token-of-the-test"), str(uuid.uuid4())).run("say x")
+        Terminal(CoderdAccess(url, "token-of-the-test"), str(uuid.uuid4())).run("say x")
 
 
 @pytest.mark.parametrize("token", ["a\nsecret-of-the-test", "é-secret-of-the-test"])

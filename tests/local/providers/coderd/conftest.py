@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.providers.coderd import CoderdProvider
 from local.providers.wire import Secret
 from tests.local.providers.coderd.engine import MAIN, SECRET, TEMPLATE, Engine
@@ -16,8 +16,8 @@ _names = iter(f"p{number}" for number in range(10_000))
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
-    stand_in = Coderd(tmp_path_factory.mktemp("coderd"))
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
+    stand_in = LocalCoderd(tmp_path_factory.mktemp("coderd"))
     stand_in.start()
     try:
         yield stand_in
@@ -26,7 +26,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
 
 
 @pytest.fixture
-def api(deployment: Coderd) -> Iterator[httpx.Client]:
+def api(deployment: LocalCoderd) -> Iterator[httpx.Client]:
     with deployment.client() as client:
         client.base_url = f"{deployment.url}/api/v2/"
         yield client
@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def provider(deployment: Coderd, root: Path) -> Iterator[CoderdProvider]:
+def provider(deployment: LocalCoderd, root: Path) -> Iterator[CoderdProvider]:
     provider = CoderdProvider(root)
     provider.configure({"url": deployment.url, "token": Secret(deployment.token)})
     yield provider

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.providers import coderd_schema
 from local.providers.base import ProviderError
 from local.providers.coderd import CoderdProvider
@@ -197,7 +197,7 @@ def test_the_release_of_the_package_has_no_prices(
 
 def test_a_price_from_preview_to_delete(
     later: CoderdProvider,
-    deployment: Coderd,
+    deployment: LocalCoderd,
     api: httpx.Client,
     price: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -254,8 +254,8 @@ def test_an_import_of_a_price_is_by_its_type_and_model(later: CoderdProvider, id
 
 
 @pytest.fixture(scope="module")
-def unlicensed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
-    stand_in = Coderd(tmp_path_factory.mktemp("unlicensed"), licensed=False)
+def unlicensed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
+    stand_in = LocalCoderd(tmp_path_factory.mktemp("unlicensed"), licensed=False)
     stand_in.start()
     try:
         yield stand_in
@@ -264,7 +264,7 @@ def unlicensed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coderd]:
 
 
 def test_without_a_licence_there_are_providers_and_no_prices(
-    later: CoderdProvider, unlicensed: Coderd, anthropic: dict[str, Any], price: dict[str, Any]
+    later: CoderdProvider, unlicensed: LocalCoderd, anthropic: dict[str, Any], price: dict[str, Any]
 ) -> None:
     later.configure({"url": unlicensed.url, "token": Secret(unlicensed.token)})
     assert Engine(later, PROVIDER, "p").create(**anthropic)["enabled"] is True

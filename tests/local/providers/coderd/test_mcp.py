@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.providers.base import ProviderError
 from local.providers.coderd import CoderdProvider
 from local.providers.wire import UNKNOWN, Secret, plain
@@ -13,7 +13,7 @@ from tests.local.providers.coderd.engine import MCP, SECRET, Engine
 
 
 def test_an_mcp_server_from_preview_to_delete(
-    provider: CoderdProvider, deployment: Coderd, api: httpx.Client, server: dict[str, Any]
+    provider: CoderdProvider, deployment: LocalCoderd, api: httpx.Client, server: dict[str, Any]
 ) -> None:
     engine = Engine(provider, MCP, server["slug"])
     servers = f"{deployment.url}/api/experimental/organizations/default/mcp-servers"

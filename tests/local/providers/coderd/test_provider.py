@@ -8,7 +8,7 @@ import pulumi_coderd as coderd
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.providers.base import ProviderError
 from local.providers.coderd import CoderdProvider
 from local.providers.wire import UNKNOWN, Secret
@@ -72,7 +72,7 @@ def test_a_deployment_that_is_not_said_or_not_there(
         provider.close()
 
 
-def test_a_wrong_token_is_said_without_the_token(deployment: Coderd, root: Path) -> None:
+def test_a_wrong_token_is_said_without_the_token(deployment: LocalCoderd, root: Path) -> None:
     provider = CoderdProvider(root)
     with pytest.raises(ProviderError, match="401: You are signed out") as error:
         provider.configure({"url": deployment.url, "token": Secret(SECRET)})
@@ -81,7 +81,7 @@ def test_a_wrong_token_is_said_without_the_token(deployment: Coderd, root: Path)
 
 
 def test_the_environment_names_the_deployment(
-    deployment: Coderd, root: Path, monkeypatch: pytest.MonkeyPatch
+    deployment: LocalCoderd, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CODER_URL", deployment.url + "/")
     monkeypatch.setenv("CODER_SESSION_TOKEN", deployment.token)

@@ -12,7 +12,7 @@ import pulumi_random as random
 import pytest
 from pulumi import automation
 
-from local.coderd import Coderd
+from local.coderd import LocalCoderd
 from local.providers import serve
 from tests.local.providers.coderd.engine import MAIN, MCP, SECRET
 from tests.local.providers.conftest import Bench
@@ -31,14 +31,14 @@ def stack_bench(
     tmp_path: Path,
     coderd_ports: tuple[Path, dict[str, int]],
     engine: automation.PulumiCommand,
-    deployment: Coderd,
+    deployment: LocalCoderd,
 ) -> Bench:
     bench = Bench(tmp_path, coderd_ports[1], (), engine)
     bench.environment |= {"CODER_URL": "", "CODER_SESSION_TOKEN": ""}
     return bench
 
 
-def _program(deployment: Coderd, name: str, settings: dict[str, Any]) -> Any:
+def _program(deployment: LocalCoderd, name: str, settings: dict[str, Any]) -> Any:
     def program() -> None:
         opts = pulumi.ResourceOptions(
             provider=coderd.Provider(
@@ -89,7 +89,7 @@ def _program(deployment: Coderd, name: str, settings: dict[str, Any]) -> Any:
 def test_a_stack_from_preview_to_destroy(
     stack_bench: Bench,
     coderd_ports: tuple[Path, dict[str, int]],
-    deployment: Coderd,
+    deployment: LocalCoderd,
     api: httpx.Client,
     name: str,
 ) -> None:

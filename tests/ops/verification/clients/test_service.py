@@ -12,12 +12,14 @@ import httpx
 import pytest
 
 from ops.verification.clients import errors
-from ops.verification.clients.service import Patience, Place, Service
+from ops.verification.clients.service import Patience, Service, ServiceAccess
 from ops.verification.model import journal
 from ops.verification.redaction import Redaction
 
 TOKEN = "token-of-the-test"
-PLACE = Place("Grafana", "https://grafana.example.com", TOKEN, credentials="set GRAFANA_TOKEN")
+PLACE = ServiceAccess(
+    "Grafana", "https://grafana.example.com", TOKEN, credentials="set GRAFANA_TOKEN"
+)
 PATIENCE = Patience(connect=0.5, answer=1.0, pause=1.0, longest=30.0)
 
 
@@ -29,7 +31,7 @@ class Sleeps(list[float]):
 def service(
     answer: Callable[[httpx.Request], httpx.Response],
     sleeps: Sleeps | None = None,
-    place: Place = PLACE,
+    place: ServiceAccess = PLACE,
 ) -> Service:
     return Service(
         place,
