@@ -26,6 +26,7 @@ from components.coder.ai_gateway import (
     provider_problems,
 )
 from components.errors import refuse
+from components.repeated import repeated
 from components.rotation import rotation_version
 
 PRICE: Final = "AiModelPrice"
@@ -236,18 +237,14 @@ class AiGatewayPricesArgs:
     prices: tuple[ModelPrice, ...]
 
     def __post_init__(self) -> None:
-        problems = []
-        seen = set()
-        for price in self.prices:
-            label = f"{price.provider_type}/{price.model}"
+        labels = [f"{price.provider_type}/{price.model}" for price in self.prices]
+        problems = [f"{labels[place]} is there twice" for place in repeated(labels)]
+        for label, price in zip(labels, self.prices, strict=True):
             values = {name: getattr(price, name) for name in PRICES}
             problems += [
                 f"{label}: {each}"
                 for each in price_problems(price.provider_type, price.model, values)
             ]
-            if label in seen:
-                problems.append(f"{label} is there twice")
-            seen.add(label)
         refuse("prices", problems)
 
 

@@ -26,7 +26,7 @@ from components.errors import refuse
 from components.observability import grafana_defaults
 from components.observability.database import SslMode, ca_problem, is_database_host
 from components.observability.loki import TENANT_HEADER, tenant_problem
-from components.observability.provisioning import ORGANIZATION, literal
+from components.observability.provisioning import KEEPS_ONE, ORGANIZATION, literal, repeated_uids
 
 PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
 PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
@@ -79,12 +79,14 @@ class DataSourcesArgs:
         refuse("data sources", self._problems())
 
     def _problems(self) -> Iterator[str]:
-        uids = (self.prometheus_uid, self.loki_uid, self.postgres_uid)
-        for uid in dict.fromkeys(uids):
+        uids = {
+            name: getattr(self, name) for name in ("prometheus_uid", "loki_uid", "postgres_uid")
+        }
+        for uid in dict.fromkeys(uids.values()):
             if not syntax.is_grafana_uid(uid):
                 yield f"uid {uid!r} is not up to 40 of letters, digits, _ and -"
-            if uids.count(uid) > 1:
-                yield f"uid {uid!r} is given to two data sources, of which Grafana keeps one"
+        for name, first in repeated_uids(uids):
+            yield f"{name} {uids[name]!r} is also {first}: {KEEPS_ONE}"
         for url in (self.loki_url, self.prometheus_url):
             if url and (problem := syntax.endpoint_problem(url)):
                 yield f"URL {masked(url)!r} {problem}"

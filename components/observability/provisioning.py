@@ -8,10 +8,14 @@ alert's query, and an alert's annotations; of these a proposed change would expa
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from components.repeated import repeated
 
 ORGANIZATION = 1
 """Grafana's first organization, whose data sources and alerts files provision."""
+KEEPS_ONE: Final = "Grafana keeps one data source of a uid; give each its own"
 _BRACED = re.compile(r"\$(?=(?:__\w+)?\{[^}]+\})")
 
 
@@ -30,3 +34,15 @@ def literal(value: Any) -> Any:
 def annotation(template: str) -> str:
     """Return an annotation that reads the same whether Grafana expands what has braces or not."""
     return _BRACED.sub('{{ "$" }}', template)
+
+
+def repeated_uids(uids: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the data sources whose uid an earlier one has, each with the first of that uid.
+
+    Args:
+        uids: of data sources, by a name of each.
+    """
+    names = list(uids)
+    for place in repeated(uids.values()):
+        name = names[place]
+        yield name, next(first for first in names if uids[first] == uids[name])

@@ -22,6 +22,8 @@ from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
 from components.observability.loki import label_problems, tenant_problem
+from components.observability.provisioning import KEEPS_ONE, repeated_uids
+from components.repeated import repeated
 from components.settings.coder import Coder, GitLab
 from components.settings.grafana import GrafanaSettings
 from components.settings.mcp import McpServerSettings
@@ -143,14 +145,10 @@ def twice(
     by: Callable[[str], str] = str.lower,
 ) -> Iterator[Problem]:
     """Yield the entries whose value an earlier one has."""
-    seen: set[str] = set()
-    for index, entry in enumerate(entries):
-        if entry is None:
-            continue
-        text = value(entry)
-        if by(text) in seen:
-            yield Problem(key.format(index), as_shown(text), "duplicate; must be unique")
-        seen.add(by(text))
+    texts = [None if entry is None else value(entry) for entry in entries]
+    for index in repeated(None if text is None else by(text) for text in texts):
+        text = as_shown(texts[index])
+        yield Problem(key.format(index), text, "duplicate; must be unique")
 
 
 def _templates(parts: Parts) -> Iterator[Problem]:
@@ -259,14 +257,8 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
         "lokiUid": grafana.loki_uid,
         "postgresUid": grafana.postgres_uid,
     }
-    for key, uid in uids.items():
-        first = next(other for other, each in uids.items() if each == uid)
-        if first != key:
-            yield Problem(
-                f"grafana.{key}",
-                as_shown(uid),
-                f"also {first}: Grafana keeps one data source of a uid; give each its own",
-            )
+    for key, first in repeated_uids(uids):
+        yield Problem(f"grafana.{key}", as_shown(uids[key]), f"also {first}: {KEEPS_ONE}")
 
 
 def _choices(parts: Parts) -> Iterator[Problem]:

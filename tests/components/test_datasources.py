@@ -90,7 +90,7 @@ def test_a_uid_that_grafana_made_is_a_data_source_like_any_other():
         ({"loki_tenant": ".."}, "tenant '..' must be up to 150"),
         ({"loki_tenant": "a" * 151}, "must be up to 150"),
         ({"loki_tenant": "a", "loki_url": None}, "lokiUrl is null"),
-        ({"loki_uid": "prometheus"}, "given to two data sources"),
+        ({"loki_uid": "prometheus"}, "loki_uid 'prometheus' is also prometheus_uid"),
         ({"loki_url": "https://u:s3cr3t@loki"}, "must hold no user or password"),
         ({"prometheus_url": "prometheus:9090"}, "must be a URL such as"),
         ({"ssl_mode": "verify-ca"}, "verify-ca needs the path of a CA"),

@@ -5,7 +5,7 @@ import yaml
 
 from components.alerts.component import AlertsArgs
 from components.datasources import DataSourcesArgs
-from components.observability.provisioning import annotation, literal
+from components.observability.provisioning import annotation, literal, repeated_uids
 from tests.components.observability.grafana_values import expand, read
 
 ENVIRONMENT = {"HOME": "/root", "labels": "lost", "AIGOV_DB_PASSWORD": "p"}
@@ -85,3 +85,8 @@ def test_an_address_may_hold_a_dollar():
         for source in read(yaml.safe_load(text), ENVIRONMENT)["datasources"]
     }
     assert urls == {"db:5432", "http://loki/$HOME", "http://p/${HOME}"}
+
+
+def test_a_repeated_uid_is_told_with_the_first_that_has_it() -> None:
+    uids = {"prometheus": "x", "loki": "y", "postgres": "x"}
+    assert list(repeated_uids(uids)) == [("postgres", "prometheus")]
