@@ -30,77 +30,9 @@ from components.settings.model import Settings
 from components.settings.problems import SettingsError
 from components.workspace_template.render import render
 from program import declare, plan
+from tests.components.full_settings import FULL
 from tests.components.recording import Recorder, record
 
-FULL: dict[str, Any] = {
-    "coder": {"accessUrl": "https://coder.example.com", "apiUrl": "http://coder:7080"},
-    "kubernetes": {"context": "dev"},
-    "externalAuth": {
-        "providers": [
-            {"id": "gitlab", "host": "gitlab.example.com", "displayName": "GitLab"},
-            {"id": "second", "host": "git.example.org:8443"},
-        ]
-    },
-    "workspaces": {
-        "agentEnv": {"LANG": "C.UTF-8"},
-        "provisionerTags": {"zone": "gov"},
-        "resources": {"cpu": {"options": [2, 4], "default": 2}},
-    },
-    "templates": [
-        {
-            "name": "firewalled",
-            "firewall": {"jail": "nsjail"},
-            "capabilities": ["NET_ADMIN"],
-            "access": {"use": ["engineering"], "admin": ["platform"]},
-            "lifetime": {
-                "defaultTtlHours": 8,
-                "dormantAfterHours": 100,
-                "deleteDormantAfterHours": 200,
-                "stopDays": ["sunday"],
-            },
-            "gitlab": "second",
-            "policy": {"groups": ["coder"]},
-        },
-        {"name": "claude-code", "agentEnv": {"A": "1"}},
-    ],
-    "policy": {
-        "rules": [{"rule": "domain=a.example.com", "why": "x"}],
-        "mustDeny": [{"url": "https://evil.example/", "reason": "x"}],
-    },
-    "firewall": {"state": "on"},
-    "grafana": {
-        "databaseRole": {"delivery": "job", "adminUrlSecret": "owner"},
-        "lokiSelector": {"app": "coder"},
-        "lokiTenant": "coder|audit",
-        "prometheusUrl": "http://prometheus:9090",
-    },
-    "alerts": {"labels": {"team": "platform"}, "thresholds": {"denyShare": 0.5}},
-    "mcpServers": [
-        {"slug": "github", "displayName": "GitHub", "url": "https://a.example/", "tools": ["x"]}
-    ],
-    "aiGateway": {
-        "providers": [
-            {"name": "claude", "type": "anthropic", "baseUrl": "https://api.anthropic.com"},
-            {
-                "name": "aws",
-                "type": "bedrock",
-                "baseUrl": "https://bedrock.example.com",
-                "credential": "aws_keys",
-                "bedrock": {"region": "r", "protocol": "mantle"},
-            },
-        ],
-        "prices": [{"providerType": "anthropic", "model": "claude-x", "inputPrice": 3000000}],
-    },
-    "network": {
-        "dns": {"addresses": ["169.254.20.10"]},
-        "coderd": {"addresses": ["10.0.0.1"]},
-        "clusterRanges": ["10.244.0.0/16"],
-        "allow": [{"to": "10.0.0.0/8", "ports": [22], "why": "x"}],
-        "byName": True,
-    },
-    "workspaceNamespace": {"quota": {"pods": 9}, "limits": {}},
-    "verify": {"grafanaUrl": "https://a.example/", "lokiTenant": "x", "owner": "dana"},
-}
 # Where a form begins and ends, and where one program takes what another refuses.
 TEXTS = [
     *("", " ", "a", "A", "-a", "a-", "a--b", "a_b", "a.b", "a b", " a", "a\n", "é", "0", "`", "$"),
@@ -180,6 +112,28 @@ def places(schema: Schema, value: Any, path: Path_ = ()) -> Iterator[tuple[Path_
 
 
 PLACES = list(places(SCHEMA, FULL))
+# Made anew of what the others name, so that none is missing; the values are text of any form.
+NOT_DRAWN = {"secrets"}
+
+
+def keys(schema: Schema, path: Path_ = ()) -> Iterator[Path_]:
+    """Every key that a stack may have; of a list or a map, those of any entry."""
+    schema = resolved(schema)
+    for option in schema.get("anyOf", ()):
+        yield from keys(option, path)
+    for name, each in schema.get("properties", {}).items():
+        yield (*path, name)
+        yield from keys(each, (*path, name))
+    for inner in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(inner, Mapping):
+            yield from keys(inner, (*path, 0))
+
+
+def test_every_key_is_drawn() -> None:
+    drawn = {tuple(0 if isinstance(part, int) else part for part in path) for path, _ in PLACES}
+    every = set(keys(SCHEMA))
+    assert len(every) > 200
+    assert sorted(path for path in every - drawn if path[0] not in NOT_DRAWN) == []
 
 
 @st.composite
