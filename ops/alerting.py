@@ -21,7 +21,10 @@ _WORDS = {
     "for": "time it has to hold",
     "annotations": "text",
     "evaluator": "evaluator",
+    "interval": "how often it is asked",
 }
+# What a group says of its rules.
+_OF_GROUPS = ("folder", "interval")
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,13 @@ def _rules(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             continue
     found: dict[str, Mapping[str, Any]] = {}
     for document in documents:
-        for group in _list(_mapping(document).get("groups")):
-            for rule in map(_mapping, _list(_mapping(group).get("rules"))):
+        for group in map(_mapping, _list(_mapping(document).get("groups"))):
+            shared = {key: group[key] for key in _OF_GROUPS if key in group}
+            for rule in map(_mapping, _list(group.get("rules"))):
                 name = rule.get("alert") or rule.get("title")
                 if name:
                     evaluator = "Prometheus" if "alert" in rule else "Grafana"
-                    found[str(name)] = {**rule, "evaluator": evaluator}
+                    found[str(name)] = {**shared, **rule, "evaluator": evaluator}
     return found
 
 

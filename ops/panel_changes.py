@@ -9,6 +9,10 @@ from typing import Any
 
 from components.dashboards.uids import CONTENT
 from ops.changes import UNKNOWN, Step
+from ops.markdown import code, some, word
+
+# The annotation by which Grafana's sidecar knows the folder.
+_FOLDER = "grafana_folder"
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,10 @@ class Panels:
         added: titles of new panels.
         removed: titles of panels that go.
         changed: titles of panels that change, each with what of it.
-        settings: what changes besides panels.
+        settings: what changes besides panels, its folder and name in the cluster among it.
         op: the engine's word for the step.
-        only_names: nothing but the names of templates and versions, which the update makes; None
-            where that is told from the panels.
+        only_names: of the panels nothing but the names of templates and versions, which the update
+            makes; None where that is told from the panels.
     """
 
     dashboard: str
@@ -42,7 +46,7 @@ def panels(step: Step) -> Panels:
     if UNKNOWN in files.values():
         same = step.op == "update" and _content(step.old) == _content(step.new)
         title = old.get("title") or _title(next(iter(files))) or step.name
-        return Panels(str(title), op=step.op, only_names=same)
+        return Panels(str(title), settings=_placed(step), op=step.op, only_names=same)
     before, after = _by_title(old), _by_title(new)
     changed = tuple(
         (title, tuple(sorted(_parts(before[title], after[title]))))
@@ -55,9 +59,28 @@ def panels(step: Step) -> Panels:
         added=tuple(title for title in after if title not in before),
         removed=tuple(title for title in before if title not in after),
         changed=changed,
-        settings=tuple(sorted(key for key in rest if old and new and old.get(key) != new.get(key))),
+        settings=tuple(sorted(key for key in rest if old and new and old.get(key) != new.get(key)))
+        + _placed(step),
         op=step.op,
     )
+
+
+def _placed(step: Step) -> tuple[str, ...]:
+    """Return what an update changes of where a dashboard is, in Grafana and in the cluster."""
+    if step.op in ("create", "delete"):
+        return ()
+    old, new = (_metadata(inputs) for inputs in (step.old, step.new))
+    keys = sorted(old.keys() | new.keys(), key=lambda key: (key != _FOLDER, key))
+    return tuple(
+        "folder" if key == _FOLDER else key for key in keys if old.get(key) != new.get(key)
+    )
+
+
+def _metadata(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata with the annotations beside the rest, less the digest of the content."""
+    metadata = dict(inputs.get("metadata") or {})
+    annotations = metadata.pop("annotations", None) or {}
+    return {**metadata, **{key: annotations[key] for key in annotations if key != CONTENT}}
 
 
 def _title(file: str) -> str | None:
@@ -111,3 +134,31 @@ def _parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     }
     differing = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
     return {words.get(key, key) for key in differing if key != "id"} or {"number"}
+
+
+def panel_lines(panels: Panels) -> list[str]:
+    """Return what changes in one dashboard, as lines of Markdown."""
+    if panels.op == "create":
+        count = "" if panels.only_names is not None else f", {len(panels.added)} panels"
+        return [f"- {code(panels.dashboard)}: new{count}"]
+    if panels.op == "delete":
+        return [f"- {code(panels.dashboard)}: **deleted**"]
+    if panels.only_names is not None:
+        what = "the names" if panels.only_names else "panels that the update shows, and the names"
+        lines = [f"- {code(panels.dashboard)}: {what} of new versions"]
+    elif panels.added or panels.removed or panels.changed or panels.settings:
+        lines = [f"- {code(panels.dashboard)}"]
+    else:
+        return [f"- {code(panels.dashboard)}: the same, written in another form"]
+    lines += [f"  - new panel {code(title)}" for title in panels.added]
+    lines += [f"  - panel {code(title)} **removed**" for title in panels.removed]
+    by_parts: dict[tuple[str, ...], list[str]] = {}
+    for title, parts in panels.changed:
+        by_parts.setdefault(parts, []).append(title)
+    lines += [
+        f"  - {', '.join(map(word, parts))} of {some(titles, code)}"
+        for parts, titles in by_parts.items()
+    ]
+    if panels.settings:
+        lines.append(f"  - settings: {some(panels.settings, code)}")
+    return lines

@@ -26,7 +26,7 @@ from ops.markdown import plain as _plain
 from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.markdown import word as _word
-from ops.panel_changes import Panels
+from ops.panel_changes import panel_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
@@ -125,7 +125,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
         ("Alerts", [_alert(change) for change in preview.alerts]),
-        ("Dashboards", [line for panels in preview.dashboards for line in _panel_lines(panels)]),
+        ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
     ]
     left = room - _size(heading) - _NOTE
     lines, missing = heading, []
@@ -320,30 +320,6 @@ def _alert(change: AlertChange) -> str:
     if change.op == "added":
         return f"- {_code(change.name)}: new"
     return f"- {_code(change.name)}: {', '.join(map(_word, change.parts))}"
-
-
-def _panel_lines(panels: Panels) -> list[str]:
-    if panels.op == "create":
-        count = "" if panels.only_names is not None else f", {len(panels.added)} panels"
-        return [f"- {_code(panels.dashboard)}: new{count}"]
-    if panels.op == "delete":
-        return [f"- {_code(panels.dashboard)}: **deleted**"]
-    if panels.only_names is not None:
-        what = "the names" if panels.only_names else "panels that the update shows, and the names"
-        return [f"- {_code(panels.dashboard)}: {what} of new versions"]
-    lines = [f"- {_code(panels.dashboard)}"]
-    lines += [f"  - new panel {_code(title)}" for title in panels.added]
-    lines += [f"  - panel {_code(title)} **removed**" for title in panels.removed]
-    by_parts: dict[tuple[str, ...], list[str]] = {}
-    for title, parts in panels.changed:
-        by_parts.setdefault(parts, []).append(title)
-    lines += [
-        f"  - {', '.join(map(_word, parts))} of {_some(titles, _code)}"
-        for parts, titles in by_parts.items()
-    ]
-    if panels.settings:
-        lines.append(f"  - settings: {_some(panels.settings, _code)}")
-    return lines
 
 
 def _details(preview: StackPreview) -> list[str]:

@@ -63,6 +63,11 @@ def steps(old: AlertsArgs, new: AlertsArgs) -> list[Step]:
             [AlertChange("BoundaryDenySpike", "changed", ("query", "text"))],
         ),
         (
+            {"alerts": ("BoundaryDenySpike",)},
+            {"alerts": ("BoundaryDenySpike",), "folder": "Mine"},
+            [AlertChange("BoundaryDenySpike", "changed", ("folder",))],
+        ),
+        (
             {"alerts": ("AIGatewayReloadFailed",)},
             {"alerts": ("AIGatewayReloadFailed",), "evaluator": "grafana"},
             [AlertChange("AIGatewayReloadFailed", "changed", ("evaluator",))],

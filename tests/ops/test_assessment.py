@@ -194,6 +194,23 @@ def test_names_that_the_update_makes_are_no_panels_that_go() -> None:
     assert panels(plain, named(unknown, "a")).only_names is False
 
 
+def test_where_a_dashboard_is_belongs_to_its_changes() -> None:
+    def placed(document: dict[str, Any], folder: str, **metadata: str) -> dict[str, Any]:
+        annotations = {"grafana_folder": folder, CONTENT: "a"}
+        return {**document, "metadata": {"annotations": annotations, **metadata}}
+
+    same = dashboard({"id": 1, "title": "Denied"})
+    old = placed(same, "Coder", name="a")
+    assert panels(old, placed(same, "Mine", name="b")) == Panels(
+        "Firewall", settings=("folder", "name")
+    )
+    unknown = {"data": {"firewall.json": UNKNOWN}}
+    assert panels(old, placed(unknown, "Mine", name="a")) == Panels(
+        "Firewall", settings=("folder",), only_names=True
+    )
+    assert panels({}, placed(same, "Mine"), "create").settings == ()
+
+
 def test_two_panels_of_one_title_are_told_apart() -> None:
     old = dashboard({"id": 1, "title": "Rate", "type": "a"}, {"id": 2, "title": "Rate"})
     new = dashboard({"id": 1, "title": "Rate", "type": "a"}, {"id": 2, "title": "Rate", "x": 1})
