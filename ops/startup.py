@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Final
 
 _PLUGINS: Final = "pydantic.plugin._loader"
+_OURS: Final = ("ops", "components", "program", "local", "toolchain", "")
 
 
 def prepare() -> None:
@@ -26,3 +27,14 @@ def prepare() -> None:
     plugins = ModuleType(_PLUGINS)
     vars(plugins)["get_plugins"] = tuple
     sys.modules[_PLUGINS] = plugins
+
+
+def missing(error: ModuleNotFoundError) -> str:
+    """Say what to do where the commands' packages are not there; raises any other error."""
+    package = (error.name or "").partition(".")[0]
+    if package in _OURS:
+        raise error
+    return (
+        f"error: {sys.executable} has no package {package}: `make .venv/.ready` installs all, and "
+        "`. .venv/bin/activate` uses them"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,8 @@ def _show(
         console.print("\n[bold]AI Gateway[/bold]")
         console.print(f"  {', '.join(sorted(values['aiProviders']))}")
     console.print("\n[bold]Try next[/bold]")
+    if "VIRTUAL_ENV" not in os.environ and Path(sys.prefix) == project.ROOT / ".venv":
+        console.print("  . .venv/bin/activate")
     console.print(f"  python -m ops preview {stack}")
     console.print(f"  python -m ops explain {stack} https://registry.npmjs.org/")
     console.print(f"  python -m ops dashboards {stack} --open-dir build/dashboards")

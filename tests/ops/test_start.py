@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,23 @@ def test_what_runs_the_engine_is_seen_to_load_it() -> None:
         check=True,
     )
     assert "pulumi" in done.stderr.split()
+
+
+def test_a_python_without_the_packages_says_where_they_are(tmp_path: Path) -> None:
+    # -I: neither PYTHONPATH nor a user's own packages; -S: none of the environment's either.
+    run = (
+        f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['ops', 'history']; "
+        "runpy.run_module('ops', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", run],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: {sys.executable} has no package typer: `make .venv/.ready` installs all, and "
+        "`. .venv/bin/activate` uses them\n"
+    )
