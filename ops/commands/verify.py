@@ -62,8 +62,9 @@ def verify(
 ) -> None:
     """Prove that STACK's firewall holds: preflight, golden path, jail, agents, audit, MCP.
 
-    Workspaces are built for it and deleted. The token is $CODER_SESSION_TOKEN or, without it, the
-    stack's own. Exit status: 0 all passed, 1 one failed, 3 one could not be checked.
+    Workspaces are built for it and deleted. The token is $CODER_SESSION_TOKEN or, without it and
+    for the stack local, the stack's own. Exit status: 0 all passed, 1 one failed, 3 one could not
+    be checked.
     """
     from ops.verification import command
 
