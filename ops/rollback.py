@@ -246,7 +246,7 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
     try:
         then = deployed.of(
             answer.outputs,
-            lambda: against.of_checkout(ready.stack, ready.root, ready.python),
+            lambda: against.of_checkout(ready.stack, ready.root, ready.python).policies,
         )
     except InputError as error:
         raise RollbackError(f"the policies of update {number} cannot be read: {error}") from None
