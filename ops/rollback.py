@@ -332,11 +332,12 @@ def apply(ready: Earlier, record: Record) -> None:
     """Deploy the earlier update again; raises RollbackError, with what the engine said."""
     answer = ready.run("up", record.message())
     if answer.error:
+        only = f" --template {record.template}" if record.template else ""
         raise RollbackError(
             f"the rollback failed on the way: {with_way_out(answer.error.strip())}\n"
             f"What was done stays; run `python -m ops rollback {ready.stack} --to "
-            f"{ready.update.number}` again to finish (after `python -m ops cancel {ready.stack}` "
-            "when the stack is locked), or "
+            f"{ready.update.number}{only}` again to finish (after `python -m ops cancel "
+            f"{ready.stack}` when the stack is locked), or "
             f"`python -m ops up {ready.stack}` to go forward"
         )
 
@@ -357,17 +358,22 @@ def rollback(
             recovery.go_on(now, stack)
             present = deployed.of_stack(now.stack)
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
-        terminal.progress(f"going back to {what}")
+        part = f"template {template} of stack {stack}" if template else f"stack {stack}"
+        alone = f" with template {template} alone" if template else ""
+        terminal.progress(f"going back{alone} to {what}")
         with earlier(stack, chosen, terminal.progress, template=template) as ready:
             found, record = preview(ready, present, template)
             typer.echo(report.to_markdown([found]))
             if found.verdict == "same":
-                terminal.console.print(f"stack {stack} is as update {chosen.number} left it")
+                terminal.console.print(f"{part} is as update {chosen.number} left it")
                 return
-            if not yes and not typer.confirm(f"Go back to update {chosen.number}?"):
+            if not yes and not typer.confirm(f"Go back{alone} to update {chosen.number}?"):
                 raise typer.Exit(1)
             apply(ready, record)
-        terminal.console.print(
-            f"[green]stack {stack} is back at update {chosen.number}[/green]; revert the commits "
-            "since then in git as well, or the next up deploys them again"
-        )
+        revert = "revert the commits since then in git as well, or the next up deploys them again"
+        if template:
+            revert = (
+                "everything else stays as it was; revert in git as well what the commits since "
+                "then change of that template, or the next up deploys it again"
+            )
+        terminal.console.print(f"[green]{part} is back at update {chosen.number}[/green]; {revert}")
