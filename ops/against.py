@@ -6,52 +6,78 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from rich.console import Group, RenderableType
+from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
 from components.boundary import Policy
 from components.boundary import Reach as Requests
-from ops import git, stacks
+from ops import coder_agents, git, network, stacks
 from ops.reach import TemplateReach
+from ops.stack_reach import StackReach, of_settings
 from ops.traffic import InputError
 
 TIMEOUT: Final = 120.0
 """Seconds that reading an earlier commit's policies may take."""
 
 # Runs with that commit's code, whose groups of rules may be others: only names that it has had
-# since it could read settings without an engine.
+# since it could read settings without an engine. Of the others, what it has.
 _READ: Final = """
 import json, sys
+from importlib.util import find_spec
 from pathlib import Path
+
+def network(settings):
+    if find_spec("components.network") is None:
+        return []
+    try:
+        from components.network import manifests
+        try:
+            from components.settings.network import surroundings
+        except ImportError:
+            from components.settings_network import surroundings
+        args = settings.network.args(surroundings(settings))
+        if args is None:
+            return []
+        found = [*manifests.network_policies(args), *manifests.cilium_policies(args).values()]
+        agents = getattr(manifests, "cilium_agents_policy", lambda _: None)(args)
+        return found + [agents] * (agents is not None)
+    except Exception:
+        return None
+
 try:
     from ops import stacks
     settings = stacks.settings(sys.argv[1], Path.cwd())
     found = {template.name: settings.policy_of(template) for template in settings.templates}
-    answer = {name: policy and policy.to_json() for name, policy in found.items()}
+    answer = {
+        "policies": {name: policy and policy.to_json() for name, policy in found.items()},
+        "agents": {each.name: getattr(each, "lets_agents_in", None) for each in settings.templates},
+        "network": network(settings),
+    }
 except Exception as error:
     answer = {"error": f"{error}"}
 print(json.dumps(answer))
 """
 
 
-def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
-    """Return the policies to compare `stack` with.
+def other(stack: str, against: str, root: Path) -> StackReach:
+    """Return what to compare `stack` with.
 
     Args:
         stack: name of the stack that is compared.
-        against: name of a stack, else anything by which git knows a commit, at which the policies
+        against: name of a stack, else anything by which git knows a commit, at which the settings
             of `stack` are read with that commit's own code.
         root: the checkout.
 
     Raises InputError, and SettingsError for a stack whose settings are wrong.
     """
     if against in stacks.names(root):
-        return stacks.policies_of(stacks.settings(against, root, proven=False))
+        return of_settings(stacks.settings(against, root, proven=False))
     problem = git.facts(root).problem
     try:
         commit = git.run(
@@ -72,10 +98,10 @@ def other(stack: str, against: str, root: Path) -> dict[str, Policy | None]:
         raise InputError(f"--against {against!r}: {error}") from None
 
 
-def of_checkout(stack: str, root: Path, python: Path | str) -> dict[str, Policy | None]:
-    """Return the policies of `stack` as the checkout at `root` reads them; raises InputError.
+def of_checkout(stack: str, root: Path, python: Path | str) -> StackReach:
+    """Return what the checkout at `root` reads of the settings of `stack`; raises InputError.
 
-    `python` has the packages of that checkout.
+    `python` has the packages of that checkout. The network is not known of code that cannot tell.
     """
     try:
         done = subprocess.run(
@@ -97,38 +123,43 @@ def of_checkout(stack: str, root: Path, python: Path | str) -> dict[str, Policy 
         ) from None
     if isinstance(answer.get("error"), str):
         raise InputError(f"at that commit: {answer['error']}")
-    return {
-        name: None if rules is None else Policy.from_json(rules) for name, rules in answer.items()
-    }
-
-
-def reaches(
-    old: Mapping[str, Policy | None], new: Mapping[str, Policy | None], wanted: Sequence[str] = ()
-) -> tuple[TemplateReach, ...]:
-    """Return each template's change; of the wanted alone if any are named."""
-    return tuple(
-        TemplateReach(name, name in old, name in new, old.get(name), new.get(name))
-        for name in dict.fromkeys((*new, *old))
-        if not wanted or name in wanted
+    network = answer["network"]
+    return StackReach(
+        {
+            name: None if rules is None else Policy.from_json(rules)
+            for name, rules in answer["policies"].items()
+        },
+        answer["agents"],
+        None if network is None else tuple(network),
     )
 
 
 def shown(reach: TemplateReach) -> RenderableType:
     """Return the change for people."""
     head = Text(f"Template {reach.template}", style="bold")
-    if reach.before and reach.after and (reach.old is None or reach.new is None):
+    if not reach.after:
+        return Group(head, Text("only there, not here"))
+    more = coder_agents.lines(reach)
+    if reach.network.changed:
+        more += network.lines(reach.network, reach.by_name)
+    # As in a review, whose Markdown these lines are.
+    rest = [Markdown("\n".join(more))] if more else []
+    return Group(head, *_firewall(reach, alone=not more), *rest)
+
+
+def _firewall(reach: TemplateReach, alone: bool) -> list[RenderableType]:
+    if reach.before and (reach.old is None or reach.new is None):
         if reach.old is reach.new:
-            return Group(head, Text("no firewall on either side: every host is reached"))
+            return [Text("no firewall on either side: every host is reached")]
         word = "newly reached: every host, it has no firewall now"
         if reach.new is not None:
             word = f"confined by {len(reach.new)} rules; without a firewall there"
-        return Group(head, Text(word, style="bold red" if reach.firewall_removed else ""))
-    if not reach.after:
-        return Group(head, Text("only there, not here"))
+        return [Text(word, style="bold red" if reach.firewall_removed else "")]
     if reach.new is None:
-        return Group(head, Text("only here: every host is reached, without a firewall"))
+        return [Text("only here: every host is reached, without a firewall")]
     if reach.comparison.empty:
-        return Group(head, Text("the same requests are allowed"))
+        same = "the same requests are allowed"
+        return [Text(same if alone else f"by the firewall {same}")]
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("", no_wrap=True)
     for title, ratio in (("Host", 3), ("Methods", 2), ("Paths", 3)):
@@ -142,7 +173,7 @@ def shown(reach: TemplateReach) -> RenderableType:
             table.add_row(Text(word, style=style), *map(Text, _row(each)))
     old, new = reach.grades
     grade = Text(f"exfiltration grade {new}" + (f", {old} there" if old not in (new, "-") else ""))
-    return Group(head, table, grade)
+    return [table, grade]
 
 
 def _row(found: Requests) -> Iterable[str]:

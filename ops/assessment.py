@@ -15,12 +15,12 @@ from components.boundary import (
     Own,
     Policy,
 )
-from ops import network
 from ops.alerting import AlertChange, alert_changes
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
+from ops.stack_reach import StackReach, compared
 from ops.template_changes import (
     AccessChange,
     ClaudePolicyChange,
@@ -94,27 +94,26 @@ class StackPreview:
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
         """Every template, those that open something first."""
-        names = [*self.new, *(name for name in self.old if name not in self.new)]
         old, new = (
-            {name: each.agents_allowed for name, each in templates.items()}
-            for templates in (self.old_templates, self.new_templates)
-        )
-        found = [
-            TemplateReach(
-                name,
-                before=name in self.old,
-                after=name in self.new,
-                old=self.old.get(name),
-                new=self.new.get(name),
-                own=self.own,
-                network=network.change(self.policies, name),
-                by_name=network.by_name(self.policies, name, self.new.get(name)),
-                old_agents=old.get(name),
-                new_agents=new.get(name),
-                agents_network=network.agents_change(self.policies, name),
+            StackReach(
+                policies,
+                {name: each.agents_allowed for name, each in templates.items()},
+                network,
             )
-            for name in names
-        ]
+            for policies, templates, network in (
+                (
+                    self.old,
+                    self.old_templates,
+                    tuple(step.old for step in self.policies if step.op != "create"),
+                ),
+                (
+                    self.new,
+                    self.new_templates,
+                    tuple(step.new for step in self.policies if step.op != "delete"),
+                ),
+            )
+        )
+        found = compared(old, new, self.own)
         return tuple(sorted(found, key=lambda reach: (not reach.opens, not reach.changed)))
 
     @property

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pulumi import automation
 
 from components.boundary import Policy
 from components.boundary.credentials import HIDDEN
+from components.network.reach import Manifest
+from ops import network
+from ops.stack_reach import StackReach
 from ops.state import StackState
+from ops.template_changes import Registered
 from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 Policies = Mapping[str, Policy | None]
@@ -30,11 +34,21 @@ class Deployed:
         policies: of each template; None without a firewall.
         agent_env: the agent's variables of each; None when the state says nothing of any.
         coderd: outputs of the CoderdEnvironment, None without one.
+        templates: what each registers of itself for reviews.
+        network: every network policy by its URN; of a whole state alone.
     """
 
     policies: Policies
     agent_env: Mapping[str, Mapping[str, str]] | None
     coderd: Mapping[str, Any] | None = None
+    templates: Mapping[str, Registered] = field(default_factory=dict)
+    network: Mapping[str, Manifest] = field(default_factory=dict)
+
+    @property
+    def reach(self) -> StackReach:
+        """What decides what agents reach."""
+        agents = {name: each.agents_allowed for name, each in self.templates.items()}
+        return StackReach(self.policies, agents, tuple(self.network.values()))
 
 
 def of(
@@ -81,6 +95,7 @@ def of(
         policies,
         {name: dict(each) for name, each in sorted(variables.items())} if known else None,
         coderd,
+        {name: Registered.of(outputs) for name, outputs in own.items()},
     )
 
 
@@ -92,7 +107,13 @@ def _policy(registered: str | Sequence[dict[str, str]]) -> Policy | None:
 def of_stack(stack: automation.Stack) -> Deployed:
     """Return what the state of a stack says; raises automation.CommandError."""
     resources = StackState(stack).resources
-    return of((urn, each.get("outputs") or {}) for urn, each in resources.items())
+    found = of((urn, each.get("outputs") or {}) for urn, each in resources.items())
+    policies = {
+        urn: each.get("inputs") or {}
+        for urn, each in resources.items()
+        if type_of(urn) in network.KINDS
+    }
+    return replace(found, network=policies)
 
 
 def type_of(urn: str) -> str:

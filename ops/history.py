@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,10 @@ from typing import Any, Final, Protocol
 import typer
 from rich.table import Table
 
-from components.boundary import Policy, compare
+from components.boundary import Reach
+from components.network.reach import NetworkChange, Reached
 from ops import engine, git, terminal
+from ops.reach import TemplateReach
 
 MARK: Final = "firewalled-coder-update:"
 FORMAT: Final = 1
@@ -106,38 +108,84 @@ def record(root: Path, command: str, *, policy: str = UNCHANGED, firewall: str =
     )
 
 
-def policy_line(old: Mapping[str, Policy | None], new: Mapping[str, Policy | None]) -> str:
-    """Return in one line what agents reach by `new` and did not by `old`, and the other way.
+def policy_line(reaches: Iterable[TemplateReach]) -> str:
+    """Return in one line what agents reach newly and no longer, what opens something first.
 
-    Both map every template to its policy, None for a template without a firewall.
+    Args:
+        reaches: every template's change, as a review has it.
     """
-    said = [f"{name}: {what}" for name in sorted({*old, *new}) if (what := _change(name, old, new))]
-    return _line("; ".join(said), 400) or UNCHANGED
+    told: dict[str, list[str]] = {}
+    for reach in sorted(reaches, key=_gravity):
+        if said := ", ".join(_told(reach)):
+            told.setdefault(said, []).append(reach.template)
+    said = "; ".join(f"{_some(names)}: {what}" for what, names in told.items())
+    return _line(said, 400) or UNCHANGED
 
 
-def _change(name: str, old: Mapping[str, Policy | None], new: Mapping[str, Policy | None]) -> str:
-    if name not in new:
-        return "template removed"
-    before, after = old.get(name), new[name]
-    if name not in old:
-        return f"new, confined by {len(after)} rules" if after else "new, without a firewall"
-    if before is None or after is None:
-        if before is after:
-            return ""
-        return f"confined by {len(after)} rules" if after else "FIREWALL REMOVED"
-    found = compare(before, after)
-    said = [
-        f"{word} {_some([entry.host for entry in entries])}"
-        for word, entries in (("opens", found.opened), ("closes", found.closed))
-        if entries
-    ]
-    if not said and before.texts != after.texts:
-        said = ["rules reworded, same reach"]
-    return ", ".join(said)
+def _gravity(reach: TemplateReach) -> tuple[bool, bool, str]:
+    everything = (
+        reach.firewall_removed,
+        reach.lets_agents_in,
+        reach.frees_agents,
+        reach.network.removed,
+    )
+    return not any(everything), not reach.opens, reach.template
 
 
-def _some(hosts: Sequence[str]) -> str:
-    unique = list(dict.fromkeys("every host" if host == "*" else host for host in hosts))
+def _told(reach: TemplateReach) -> Iterator[str]:
+    """Yield what changes of a template; what opens most, which is never long, first."""
+    yield from _firewall(reach)
+    if not reach.after:
+        return
+    hosts, network = reach.comparison, reach.network
+    agents = reach.agents_reach if reach.agents_reach.before else NetworkChange()
+    wider = network.opened if network.before and network.after else ()
+    for holds, words in (
+        (reach.lets_agents_in, "CODER'S OWN AGENTS LET IN"),
+        (reach.frees_agents, "NETWORK POLICY OF CODER'S OWN AGENTS REMOVED"),
+        (network.removed, "NETWORK POLICY REMOVED"),
+        (reach.before and hosts.opened, f"opens {_hosts(hosts.opened)}"),
+        (wider, f"network opens {_places(wider)}"),
+        (agents.opened, f"network opens to Coder's own agents {_places(agents.opened)}"),
+        (reach.before and hosts.closed, f"closes {_hosts(hosts.closed)}"),
+        (network.closed, f"network closes {_places(network.closed)}"),
+        (agents.closed, f"network closes to Coder's own agents {_places(agents.closed)}"),
+        (network.after and not network.before, "network policy from now on"),
+        (reach.isolates_agents, "Coder's own agents kept to Coder"),
+        (reach.keeps_agents_out, "Coder's own agents kept out"),
+        (reach.drops_projects, "claims of ~/project deleted"),
+    ):
+        if holds:
+            yield words
+
+
+def _firewall(reach: TemplateReach) -> Iterator[str]:
+    before, after = reach.old, reach.new
+    if not reach.after:
+        yield "template removed"
+    elif not reach.before:
+        yield "new, without a firewall" if after is None else f"new, confined by {len(after)} rules"
+    elif after is None:
+        if before is not None:
+            yield "FIREWALL REMOVED"
+    elif before is None:
+        yield f"confined by {len(after)} rules"
+    elif not reach.changed and before.texts != after.texts:
+        yield "rules reworded, same reach"
+
+
+def _hosts(entries: Iterable[Reach]) -> str:
+    return _some(["every host" if each.host == "*" else each.host for each in entries])
+
+
+def _places(entries: Iterable[Reached]) -> str:
+    return _some(
+        [f"{'in from ' if each.incoming else ''}{each.where}: {each.ports}" for each in entries]
+    )
+
+
+def _some(values: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(values))
     more = f" and {len(unique) - _SHOWN} more" if len(unique) > _SHOWN else ""
     return ", ".join(unique[:_SHOWN]) + more
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from components.boundary import Policy
 from components.network.args import AGENTS_LABELS, TEMPLATE_LABEL, WORKSPACE_LABELS
+from components.network.manifests import CILIUM_KIND
 from components.network.names import Translation, translate
-from components.network.reach import NetworkChange, Reached, network_change
-from ops.changes import Step
+from components.network.reach import Manifest, NetworkChange, Reached, network_change
 from ops.markdown import code, some
 from ops.tokens import CILIUM_POLICY, NETWORK_POLICY
 
@@ -18,35 +18,29 @@ KINDS: Final = frozenset({NETWORK_POLICY, CILIUM_POLICY})
 _MOST: Final = 20
 
 
-def change(policies: Iterable[Step], template: str) -> NetworkChange:
+def change(old: Iterable[Manifest], new: Iterable[Manifest], template: str) -> NetworkChange:
     """Return what changes for the pods of a template.
 
     Args:
-        policies: every policy of the stack, those that do not change too, for they add up.
+        old: every policy of the stack now, those that do not change too, for they add up.
+        new: every policy afterwards.
         template: its name.
     """
-    return _change(policies, {**WORKSPACE_LABELS, TEMPLATE_LABEL: template})
+    return network_change(old, new, {**WORKSPACE_LABELS, TEMPLATE_LABEL: template})
 
 
-def agents_change(policies: Iterable[Step], template: str) -> NetworkChange:
+def agents_change(old: Iterable[Manifest], new: Iterable[Manifest], template: str) -> NetworkChange:
     """Return the same for the pods that a template gives Coder's own agents."""
-    return _change(policies, {**AGENTS_LABELS, TEMPLATE_LABEL: template})
+    return network_change(old, new, {**AGENTS_LABELS, TEMPLATE_LABEL: template})
 
 
-def _change(policies: Iterable[Step], labels: Mapping[str, str]) -> NetworkChange:
-    policies = tuple(policies)
-    return network_change(
-        [step.old for step in policies if step.op != "create"],
-        [step.new for step in policies if step.op != "delete"],
-        labels,
-    )
-
-
-def by_name(policies: Iterable[Step], template: str, policy: Policy | None) -> Translation | None:
+def by_name(
+    policies: Iterable[Manifest], template: str, policy: Policy | None
+) -> Translation | None:
     """Return what Cilium's names say of a template's policy, None where they do not hold."""
-    for step in policies:
-        if step.type == CILIUM_POLICY and step.op != "delete" and policy is not None:
-            selector = (step.new.get("spec") or {}).get("endpointSelector") or {}
+    for each in policies:
+        if each.get("kind") == CILIUM_KIND and policy is not None:
+            selector = (each.get("spec") or {}).get("endpointSelector") or {}
             if (selector.get("matchLabels") or {}).get(TEMPLATE_LABEL) == template:
                 return translate(policy)
     return None

@@ -7,7 +7,7 @@ worked and something would change, so that a nightly job can tell drift from no 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -31,7 +31,6 @@ from ops import (
 )
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
-from ops.template_changes import Registered
 from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 CHANGED: Final = 2
@@ -98,8 +97,8 @@ def assess(
         policies=changes.every(events, network.KINDS),
         old_variables=old.agent_env,
         new_variables=new.agent_env or {},
-        old_templates=_registered(before),
-        new_templates=_registered(after),
+        old_templates=old.templates,
+        new_templates=new.templates,
         old_coderd=old.coderd,
         new_coderd=new.coderd,
         doubts=tuple(map(str, settings.findings())),
@@ -125,14 +124,6 @@ def planned(
         if not found.failure:
             plan.save(file, name, rests_on, inner)
     return found
-
-
-def _registered(resources: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Registered]:
-    return {
-        urn.rpartition("::")[2]: Registered.of(outputs)
-        for urn, outputs in resources
-        if deployed.type_of(urn) == WORKSPACE_TEMPLATE
-    }
 
 
 def _plain(metadata: Any) -> dict[str, Any]:

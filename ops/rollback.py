@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 import yaml
 
-from components.boundary import Policy
 from components.errors import OperatorError
 from ops import (
     against,
@@ -26,6 +25,7 @@ from ops import (
     engine,
     git,
     history,
+    network,
     packages,
     project,
     protection,
@@ -38,9 +38,12 @@ from ops.assessment import StackPreview
 from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Host, HostAnswer, HostError, hosted
+from ops.template_changes import Registered
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
 from ops.ways_out import with_way_out
+
+T = TypeVar("T")
 
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
@@ -243,32 +246,16 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
     try:
         then = deployed.of(
             answer.outputs,
-            lambda: against.of_checkout(ready.stack, ready.root, ready.python),
+            lambda: against.of_checkout(ready.stack, ready.root, ready.python).policies,
         )
     except InputError as error:
         raise RollbackError(f"the policies of update {number} cannot be read: {error}") from None
-    old = present.policies
     wanted = then.policies
     if template is not None and template not in wanted:
         raise RollbackError(
             f"update {number} had no template {template!r}; it had {', '.join(wanted) or 'none'}"
         )
-    new: Mapping[str, Policy | None] = (
-        wanted if template is None else {**old, template: wanted[template]}
-    )
-    off = _switched_off(ready.root, ready.stack)
-    variables = then.agent_env or {}
-    found = StackPreview(
-        ready.stack,
-        old,
-        new,
-        steps=changes.steps(answer.steps),
-        old_variables=present.agent_env,
-        new_variables={name: variables[name] for name in variables if template in {None, name}},
-        old_coderd=present.coderd,
-        new_coderd=then.coderd,
-        switched_off=off,
-    )
+    found = _assessed(ready, answer.steps, present, then, template)
     record = Record(
         "rollback",
         ready.update.commit,
@@ -276,10 +263,54 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         who=git.who(project.ROOT),
         rollback_of=number,
         template=template,
-        firewall=off,
-        policy=history.policy_line(old, new),
+        firewall=found.switched_off,
+        policy=history.policy_line(found.reaches),
     )
     return found, record
+
+
+def _assessed(
+    ready: Earlier,
+    steps: Sequence[Mapping[str, Any]],
+    present: Deployed,
+    then: Deployed,
+    template: str | None,
+) -> StackPreview:
+    """Return what going back changes, of everything or of one template alone."""
+    # As the events have it, like what comes: the engine masks both sides alike there.
+    before = {
+        each["urn"].rpartition("::")[2]: Registered.of(each["old"]["outputs"] or {})
+        for each in steps
+        if each["type"] == WORKSPACE_TEMPLATE and each["old"]
+    }
+    variables = then.agent_env or {}
+    policies = changes.every(steps, network.KINDS)
+    if template is not None:
+        # What is not gone back for stays, whatever that commit's program says of it.
+        policies = tuple(
+            changes.Step("same", urn, deployed.type_of(urn), each, each)
+            for urn, each in present.network.items()
+        )
+    return StackPreview(
+        ready.stack,
+        present.policies,
+        then.policies
+        if template is None
+        else {**present.policies, template: then.policies[template]},
+        steps=changes.steps(steps),
+        policies=policies,
+        old_variables=present.agent_env,
+        new_variables=_only(variables, template),
+        old_templates=_only(before, template),
+        new_templates=_only(then.templates, template),
+        old_coderd=present.coderd,
+        new_coderd=then.coderd,
+        switched_off=_switched_off(ready.root, ready.stack),
+    )
+
+
+def _only(by_template: Mapping[str, T], template: str | None) -> dict[str, T]:
+    return {name: each for name, each in by_template.items() if template in {None, name}}
 
 
 def _switched_off(root: Path, stack: str) -> str:
@@ -301,11 +332,12 @@ def apply(ready: Earlier, record: Record) -> None:
     """Deploy the earlier update again; raises RollbackError, with what the engine said."""
     answer = ready.run("up", record.message())
     if answer.error:
+        only = f" --template {record.template}" if record.template else ""
         raise RollbackError(
             f"the rollback failed on the way: {with_way_out(answer.error.strip())}\n"
             f"What was done stays; run `python -m ops rollback {ready.stack} --to "
-            f"{ready.update.number}` again to finish (after `python -m ops cancel {ready.stack}` "
-            "when the stack is locked), or "
+            f"{ready.update.number}{only}` again to finish (after `python -m ops cancel "
+            f"{ready.stack}` when the stack is locked), or "
             f"`python -m ops up {ready.stack}` to go forward"
         )
 
@@ -326,17 +358,22 @@ def rollback(
             recovery.go_on(now, stack)
             present = deployed.of_stack(now.stack)
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
-        terminal.progress(f"going back to {what}")
+        part = f"template {template} of stack {stack}" if template else f"stack {stack}"
+        alone = f" with template {template} alone" if template else ""
+        terminal.progress(f"going back{alone} to {what}")
         with earlier(stack, chosen, terminal.progress, template=template) as ready:
             found, record = preview(ready, present, template)
             typer.echo(report.to_markdown([found]))
             if found.verdict == "same":
-                terminal.console.print(f"stack {stack} is as update {chosen.number} left it")
+                terminal.console.print(f"{part} is as update {chosen.number} left it")
                 return
-            if not yes and not typer.confirm(f"Go back to update {chosen.number}?"):
+            if not yes and not typer.confirm(f"Go back{alone} to update {chosen.number}?"):
                 raise typer.Exit(1)
             apply(ready, record)
-        terminal.console.print(
-            f"[green]stack {stack} is back at update {chosen.number}[/green]; revert the commits "
-            "since then in git as well, or the next up deploys them again"
-        )
+        revert = "revert the commits since then in git as well, or the next up deploys them again"
+        if template:
+            revert = (
+                "everything else stays as it was; revert in git as well what the commits since "
+                "then change of that template, or the next up deploys it again"
+            )
+        terminal.console.print(f"[green]{part} is back at update {chosen.number}[/green]; {revert}")

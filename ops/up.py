@@ -16,6 +16,7 @@ from components.dashboards.catalogue import CATALOGUE
 from ops import deployed, diagnostics, engine, history, project, protection, recovery, removal
 from ops import plan as plans
 from ops import stacks as stack_files
+from ops.stack_reach import compared, of_settings
 from ops.terminal import (
     color,
     console,
@@ -29,10 +30,9 @@ from ops.terminal import (
 def recorded(stack: str, now: automation.Stack, root: Path = project.ROOT) -> history.Record:
     """Return the record of an update of `now` from the settings at `root`."""
     settings = stack_files.settings(stack, root)
-    old = deployed.of_stack(now).policies
-    new = stack_files.policies_of(settings)
+    found = compared(deployed.of_stack(now).reach, of_settings(settings), settings.own)
     record = history.record(
-        root, "up", policy=history.policy_line(old, new), firewall=settings.switched_off
+        root, "up", policy=history.policy_line(found), firewall=settings.switched_off
     )
     if record.commit is None:
         progress(

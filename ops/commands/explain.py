@@ -123,11 +123,17 @@ def explain(
         wanted = template or ()
         found = answers.confinements(settings, wanted)
         if other is not None:
-            from ops import against
+            from ops import against, stack_reach
 
             old = against.other(stack, other, project.ROOT)
+            if old.network is None:
+                _not_compared(other)
+            reaches = stack_reach.compared(old, stack_reach.of_settings(settings))
             fine = _compare(
-                stack, other, against.reaches(old, stacks.policies_of(settings), wanted), as_json
+                stack,
+                other,
+                [each for each in reaches if not wanted or each.template in wanted],
+                as_json,
             )
         elif grade:
             fine = _assess(stack, [Assessed(each) for each in found], as_json)
@@ -209,6 +215,11 @@ def _warn(doubt: str, found: Sequence[Confinement]) -> None:
             said.append(f"and {len(breaches) - _BREACHES} more demands are broken")
     for warning in said:
         terminal.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _not_compared(other: str) -> None:
+    said = f"warning: the network policy at {other} cannot be read, so it is not compared"
+    terminal.errors.print(said, style="yellow", markup=False, soft_wrap=True)
 
 
 def _compare(stack: str, other: str, found: Sequence[TemplateReach], as_json: bool) -> bool:

@@ -11,6 +11,7 @@ from rich.console import Console
 from components.boundary import Policy, PolicyRule, Rule
 from ops import history
 from ops.history import Record
+from ops.stack_reach import StackReach, compared
 
 
 def policy(*rules: str) -> Policy:
@@ -98,6 +99,10 @@ def test_the_title_says_what_was_done(record: Record, title: str) -> None:
     assert record.title == title
 
 
+def line_of(old: StackReach, new: StackReach) -> str:
+    return history.policy_line(compared(old, new))
+
+
 ONE = policy("domain=a.example")
 TWO = policy("domain=a.example", "method=GET domain=b.example")
 
@@ -116,16 +121,16 @@ TWO = policy("domain=a.example", "method=GET domain=b.example")
     ],
 )
 def test_the_policy_in_one_line(old: Any, new: Any, line: str) -> None:
-    assert history.policy_line(old, new) == line
+    assert line_of(StackReach(old), StackReach(new)) == line
 
 
 def test_a_long_policy_change_stays_one_short_line() -> None:
     many = policy(*(f"domain=h{n}.example" for n in range(300)))
-    assert history.policy_line({"t": policy()}, {"t": many}) == (
+    assert line_of(StackReach({"t": policy()}), StackReach({"t": many})) == (
         "t: opens h0.example, h1.example, h10.example and 297 more"
     )
     names = {f"template-{n}": None for n in range(100)}
-    assert len(history.policy_line({}, names)) <= 400
+    assert len(line_of(StackReach({}), StackReach(names))) <= 400
 
 
 def test_updates_are_numbered_from_the_oldest_where_the_backend_has_no_numbers() -> None:

@@ -135,10 +135,8 @@ def test_a_policy_that_stays_counts_with_one_that_changes() -> None:
     spec = {**one["spec"], "egress": one["spec"]["egress"][1:]}
     lesser = {**one, "metadata": {**one["metadata"], "annotations": {}}, "spec": spec}
     other = {**one, "metadata": {**one["metadata"], "name": "other"}}
-    step = Step("update", "urn:a", NETWORK_POLICY, one, lesser)
-    kept = Step("same", "urn:b", NETWORK_POLICY, other, other)
-    assert not network.change([step, kept], "firewalled").changed
-    assert network.change([step], "firewalled").closed
+    assert not network.change([one, other], [lesser, other], "firewalled").changed
+    assert network.change([one], [lesser], "firewalled").closed
 
 
 def test_more_than_a_page_of_openings_is_cut_and_counted() -> None:

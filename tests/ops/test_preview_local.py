@@ -11,7 +11,7 @@ import yaml
 
 from components.boundary import DEFAULT
 from local.environment import PREFIX, Environment
-from ops import engine, preview, report
+from ops import engine, history, preview, report, up
 from ops.assessment import StackPreview
 from ops.project import ROOT
 
@@ -100,6 +100,26 @@ def test_coders_own_agents_let_in(assess: Assess) -> None:
     assert found.verdict == "opens"
     assert "**`firewalled`**\n\n- ⚠️ **Coder's own agents reach every host from here**" in text
     assert "- `firewalled`: `agentsAllowed`\n" in text
+
+
+def test_an_update_records_what_its_preview_says_of_reach(environment: Environment) -> None:
+    """The state and the settings, from which the record is made, against the engine's events."""
+    templates, network = committed("templates"), committed("network")
+    templates[0]["agentsAllowed"] = True
+    network["allow"].append({"to": "10.9.0.0/24", "ports": [5432], "why": "db"})
+    for changes, said in (
+        (None, "no change"),
+        (
+            {"templates": templates, "network": network},
+            "firewalled: CODER'S OWN AGENTS LET IN, network opens 10.9.0.0/24: TCP 5432; "
+            "claude-code: network opens 10.9.0.0/24: TCP 5432",
+        ),
+    ):
+        with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
+            found = preview.assess(ready, "local")
+            record = up.recorded("local", ready.stack, ready.work_dir)
+        assert record.policy == history.policy_line(found.reaches) == said
+        assert (found.verdict == "opens") == (said != "no change")
 
 
 def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:

@@ -2,15 +2,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import deployed, engine, git, history, rollback
+from ops import deployed, engine, git, history, recovery, rollback
+from ops.assessment import StackPreview
+from ops.changes import Step
 from ops.cli import app
 from ops.history import Record, Update
+from ops.hosted import HostAnswer
 from ops.rollback import RollbackError, choose
 
 
@@ -180,3 +184,56 @@ def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
     result = CliRunner().invoke(app, ["rollback", "usgov", "--to", "1", "--yes"])
     assert result.exit_code == 1
     assert "stack usgov is protected and refuses going back" in result.stderr
+
+
+UPDATE = Step("update", "urn:pulumi:local::p::a:b:C::x", "a:b:C", {"a": 1}, {"a": 2})
+WHOLE = "stack local is back at update 1; revert the commits since then in git as well"
+ALONE = (
+    "template firewalled of stack local is back at update 1; everything else stays as it was; "
+    "revert in git as well what the commits since then change of that template"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "said"),
+    [
+        ([], (UPDATE,), WHOLE),
+        (["--template", "firewalled"], (UPDATE,), ALONE),
+        ([], (), "stack local is as update 1 left it"),
+        (
+            ["--template", "firewalled"],
+            (),
+            "template firewalled of stack local is as update 1 left",
+        ),
+    ],
+    ids=["whole", "template", "same", "template the same"],
+)
+def test_it_says_what_is_back_and_nothing_more(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], steps: tuple[Step, ...], said: str
+) -> None:
+    @contextmanager
+    def ready(*_: Any, **__: Any) -> Iterator[Any]:
+        yield engine.Session(object(), Path())  # type: ignore[arg-type]
+
+    found = StackPreview("local", steps=steps), Record("rollback")
+    monkeypatch.setattr(engine, "session", ready)
+    monkeypatch.setattr(rollback, "earlier", ready)
+    monkeypatch.setattr(recovery, "go_on", lambda *_: None)
+    monkeypatch.setattr(deployed, "of_stack", lambda _: deployed.Deployed({}, None))
+    monkeypatch.setattr(history, "of", lambda _: (update(2, "b"), update(1)))
+    monkeypatch.setattr(rollback, "preview", lambda *_: found)
+    monkeypatch.setattr(rollback, "apply", lambda *_: None)
+    result = CliRunner().invoke(app, ["rollback", "local", "--to", "1", "--yes", *options])
+    assert result.exit_code == 0, result.output
+    assert said in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("template", [None, "firewalled"])
+def test_one_that_failed_names_the_command_that_finishes_it(template: str | None) -> None:
+    ready = SimpleNamespace(
+        stack="local", update=update(1), run=lambda *_: HostAnswer((), (), "boom")
+    )
+    with pytest.raises(RollbackError) as failed:
+        rollback.apply(ready, Record("rollback", template=template))  # type: ignore[arg-type]
+    command = "python -m ops rollback local --to 1" + (" --template firewalled" if template else "")
+    assert f"`{command}` again to finish" in str(failed.value)

@@ -16,7 +16,7 @@ import yaml
 
 from local.coderd.store import Store
 from local.environment import Environment
-from ops import deployed, engine, git, history, recovery, rollback
+from ops import deployed, engine, git, history, recovery, report, rollback
 from ops.hosted import Host, hosted
 from tests.ops.api_proxy import through
 
@@ -259,6 +259,34 @@ def test_one_template_goes_back_and_everything_else_stays(world: World) -> None:
     assert latest.record is not None
     assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 1)
     assert latest.policy == "firewalled: closes a.example"
+
+
+def test_going_back_says_of_coders_own_agents_and_the_network_what_a_preview_says(
+    world: World,
+) -> None:
+    firewalled = world.config["templates"][0]
+    firewalled["firewall"] = {"jail": "landjail"}
+    world.commit("the firewall again")
+    number = world.up()
+    firewalled["agentsAllowed"] = True
+    world.config["network"] = {"allow": [{"to": "10.9.0.0/24", "ports": [5432], "why": "db"}]}
+    world.commit("more reach")
+    world.up()
+    chosen = rollback.choose(world.updates(), number, "local")
+    present = deployed.of_stack(world.now.stack)
+    out = "- Coder's own agents may no longer use it"
+    for template, line in (
+        (None, "network closes 10.9.0.0/24: TCP 5432, Coder's own agents kept out"),
+        ("firewalled", "Coder's own agents kept out"),
+    ):
+        with rollback.earlier(
+            "local", chosen, quiet, root=world.repository, state=world.state, template=template
+        ) as ready:
+            found, record = rollback.preview(ready, present, template)
+        text = report.to_markdown([found])
+        assert out in text
+        assert ("- the network closes (1):\n  - `10.9.0.0/24`" in text) == (template is None)
+        assert record.policy == f"firewalled: {line}"
 
 
 def engines(world: World) -> list[int]:

@@ -17,9 +17,12 @@ from components.coder.lookup import UnknownOrganizationError
 from components.errors import ArgsError, OperatorError
 from components.settings.problems import Problem, SettingsError
 from local import cluster, coderd, daemon
-from ops import deployed, engine, history, recovery, stacks, terminal
+from ops import deployed, engine, history, recovery, stack_file, stacks, terminal
 from ops.cli import app
 from ops.diagnostics import RunError
+from ops.project import ROOT
+from ops.stack_reach import StackReach, of_settings
+from ops.template_changes import Registered
 
 
 def command_error(stderr: str, stdout: str = "") -> automation.CommandError:
@@ -104,21 +107,28 @@ class Stack:
         )
 
 
-def current() -> dict[str, Policy | None]:
-    settings = stacks.settings("local")
-    return {template.name: settings.policy_of(template) for template in settings.templates}
+def current() -> StackReach:
+    return of_settings(stacks.settings("local"))
 
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack `local`, deployed with one rule fewer than its settings have."""
     found = current()
-    confined = found["firewalled"]
+    confined = found.policies["firewalled"]
     assert confined
     rules = [each for each in confined.to_json() if each["rule"] != "domain=crates.io"]
     fewer = Policy.from_json(rules)
     assert len(fewer) == len(confined) - 1
-    there = deployed.Deployed({"firewalled": fewer, "claude-code": None}, None)
+    there = deployed.Deployed(
+        {"firewalled": fewer, "claude-code": None},
+        None,
+        templates={
+            name: Registered(None, {}, agents) for name, agents in found.agents_allowed.items()
+        },
+        network={str(place): each for place, each in enumerate(found.network or ())},
+    )
+    assert there.network
     monkeypatch.setattr(deployed, "of_stack", lambda _: there)
     stack = Stack({"same": 9, "update": 2})
 
@@ -148,6 +158,35 @@ def test_up_says_what_was_done_and_what_agents_reach_now(stack: Stack) -> None:
     assert record is not None
     assert record.command == "up"
     assert record.policy == "firewalled: opens crates.io"
+
+
+@pytest.mark.parametrize(
+    ("agents", "opening", "said"),
+    [
+        (True, [], "firewalled: CODER'S OWN AGENTS LET IN, opens crates.io"),
+        (
+            None,
+            [{"to": "10.9.0.0/24", "ports": [5432], "why": "db"}],
+            "claude-code: network opens 10.9.0.0/24: TCP 5432; "
+            "firewalled: opens crates.io, network opens 10.9.0.0/24: TCP 5432",
+        ),
+    ],
+    ids=["agents", "network"],
+)
+def test_up_says_all_that_a_preview_says_of_reach(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, agents: Any, opening: Any, said: str
+) -> None:
+    values = stack_file.values((ROOT / "stacks" / "Pulumi.local.yaml").read_bytes())
+    if agents:
+        values["templates"][0]["agentsAllowed"] = agents
+    values["network"]["allow"] += opening
+    monkeypatch.setattr(stack_file, "values", lambda _: values)
+    result = CliRunner().invoke(app, ["up", "local"])
+    assert result.exit_code == 0, result.output
+    assert f"what agents reach: {said}\n" in result.stdout
+    record = history.parse(stack.told["message"])
+    assert record is not None
+    assert record.policy == said
 
 
 def test_up_that_changes_nothing_says_so(stack: Stack) -> None:

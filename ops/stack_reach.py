@@ -1,0 +1,82 @@
+"""What decides what a stack's agents reach, wherever it was read, and what differs of two.
+
+Reviews, the record of an update, rollbacks and `explain --against` all compare by `compared`, so
+that no two of them disagree on what opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from components.boundary import Own, Policy
+from components.coder_agents import AgentsAllowed
+from components.network.manifests import cilium_agents_policy, cilium_policies, network_policies
+from components.network.reach import Manifest
+from components.settings.model import Settings
+from components.settings.network import surroundings
+from ops import network, stacks
+from ops.reach import TemplateReach
+
+
+@dataclass(frozen=True)
+class StackReach:
+    """What decides what the agents of a stack's templates reach.
+
+    Attributes:
+        policies: of every template by its name; None without a firewall.
+        agents_allowed: whether and from where Coder's own agents may use each; None if nobody said.
+        network: every network policy, as the API server takes it; None if that is not known.
+    """
+
+    policies: Mapping[str, Policy | None]
+    agents_allowed: Mapping[str, AgentsAllowed | None] = field(default_factory=dict)
+    network: tuple[Manifest, ...] | None = ()
+
+
+def of_settings(settings: Settings) -> StackReach:
+    """Return what settings say; raises PolicyError and NetworkArgsError, which `load` refuses."""
+    return StackReach(
+        stacks.policies_of(settings),
+        {template.name: template.lets_agents_in for template in settings.templates},
+        _manifests(settings),
+    )
+
+
+def _manifests(settings: Settings) -> tuple[Manifest, ...]:
+    args = settings.network.args(surroundings(settings))
+    if args is None:
+        return ()
+    agents = cilium_agents_policy(args)
+    plain, named = network_policies(args), cilium_policies(args).values()
+    return (*plain, *named, *([agents] if agents else ()))
+
+
+def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[TemplateReach, ...]:
+    """Return every template's change: those of `new` in its order, then those that go.
+
+    A network that one side does not know is taken for the other's.
+
+    Args:
+        old: what is reached now.
+        new: what is reached afterwards.
+        own: the deployment's own hosts.
+    """
+    before = (new.network if old.network is None else old.network) or ()
+    after = (old.network if new.network is None else new.network) or ()
+    return tuple(
+        TemplateReach(
+            name,
+            before=name in old.policies,
+            after=name in new.policies,
+            old=old.policies.get(name),
+            new=new.policies.get(name),
+            own=own or Own(),
+            network=network.change(before, after, name),
+            by_name=network.by_name(after, name, new.policies.get(name)),
+            old_agents=old.agents_allowed.get(name),
+            new_agents=new.agents_allowed.get(name),
+            agents_network=network.agents_change(before, after, name),
+        )
+        for name in dict.fromkeys((*new.policies, *old.policies))
+    )

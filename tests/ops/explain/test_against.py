@@ -1,0 +1,105 @@
+"""`explain --against` says of Coder's own agents and the network what a preview says."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.ops.explain.asking import PREFIX, ROOT, change, machine, run
+from tests.ops.explain.test_explain import git
+
+SAME = "Template firewalled the same requests are allowed"
+OPENING = {"to": "10.9.0.0/24", "ports": [5432], "why": "db"}
+NETWORK = "the network opens (1):"
+
+
+@pytest.fixture
+def checkout(root: Path) -> Path:
+    """A repository whose last commit has the settings as they are."""
+    for folder in ("components", "ops", "program"):
+        shutil.copytree(ROOT / folder, root / folder)
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    return root
+
+
+def setting(root: Path, key: str) -> Any:
+    document = yaml.safe_load((root / "stacks" / "Pulumi.dev.yaml").read_text())
+    return document["config"].get(PREFIX + key) or {}
+
+
+def allow_agents(root: Path) -> None:
+    first, *others = setting(root, "templates")
+    change(root, "dev", templates=[{**first, "agentsAllowed": True}, *others])
+
+
+def open_network(root: Path) -> None:
+    network = setting(root, "network")
+    change(root, "dev", network={**network, "allow": [*network.get("allow", ()), OPENING]})
+
+
+def test_nothing_that_changes_is_said_to_be_the_same(checkout: Path) -> None:
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 0
+    assert SAME in said
+    assert "network" not in said
+    assert "Coder's own agents" not in said
+
+
+def test_coders_own_agents_count(checkout: Path) -> None:
+    allow_agents(checkout)
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 1
+    assert "Coder's own agents reach every host from here: their tools run outside" in said
+    assert "by the firewall the same requests are allowed" in said
+    assert "**" not in said
+    status, found = machine("dev", "--against", "HEAD", "--template", "firewalled")
+    assert status == 1
+    assert found["opens"] is True
+    assert found["templates"][0]["coderAgents"] == {"before": False, "after": True}
+    git(checkout, "commit", "-qam", "two")
+    change(
+        checkout, "dev", templates=[{**setting(checkout, "templates")[0], "agentsAllowed": False}]
+    )
+    status, said = run("dev", "--against", "HEAD", "--template", "firewalled")
+    assert status == 0
+    assert "Coder's own agents may no longer use it" in said
+
+
+def test_the_network_counts(checkout: Path) -> None:
+    open_network(checkout)
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 1
+    assert f"{NETWORK} • 10.9.0.0/24: TCP 5432; because: db" in said
+    status, found = machine("dev", "--against", "HEAD")
+    assert found["opens"] is True
+    git(checkout, "commit", "-qam", "two")
+    network = setting(checkout, "network")
+    change(checkout, "dev", network={**network, "allow": network["allow"][:-1]})
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 0
+    assert "the network closes (1):" in said
+
+
+def test_both_count_against_a_stack(root: Path) -> None:
+    (root / "stacks" / "Pulumi.other.yaml").write_text(
+        (root / "stacks" / "Pulumi.dev.yaml").read_text()
+    )
+    assert run("dev", "--against", "other")[0] == 0
+    open_network(root)
+    assert run("dev", "--against", "other")[0] == 1
+    assert run("other", "--against", "dev")[0] == 0
+
+
+def test_code_whose_network_cannot_be_read_is_said_and_not_compared(checkout: Path) -> None:
+    (checkout / "components" / "network" / "manifests.py").write_text("")
+    git(checkout, "commit", "-qam", "other names")
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 0
+    assert "the network policy at HEAD cannot be read, so it is not compared" in said
+    assert SAME in said
+    allow_agents(checkout)
+    assert run("dev", "--against", "HEAD")[0] == 1
