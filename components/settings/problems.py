@@ -22,11 +22,12 @@ _LONGEST: Final = 120
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong setting: its key, the value as shown, and what would be right."""
+    """One wrong setting: its key, the value as shown, what would be right, and the namespace."""
 
     key: str
     value: str
     right: str
+    namespace: str = PROJECT
 
     def __str__(self) -> str:
         value = f" = {self.value}" if self.value else ""
@@ -41,8 +42,16 @@ class SettingsError(OperatorError, ValueError):
         # Two checks may say the same.
         self.problems = tuple({str(problem): problem for problem in problems}.values())
         count = "1 setting is" if len(self.problems) == 1 else f"{len(self.problems)} settings are"
-        lines = "\n".join(f"  {PROJECT}:{problem}" for problem in self.problems)
+        lines = "\n".join(f"  {problem.namespace}:{problem}" for problem in self.problems)
         super().__init__(f"stack {stack}: {count} wrong, nothing was applied\n{lines}")
+
+
+class UnknownStackError(SettingsError):
+    """There is no stack of that name; the message names those that there are."""
+
+    def __init__(self, stack: str, known: Sequence[str]) -> None:
+        super().__init__(stack, ())
+        self.args = (f"no stack {stack!r}; there are {', '.join(known) or 'none'}",)
 
 
 def refuse(stack: str, problems: Iterable[Problem]) -> None:
@@ -109,11 +118,14 @@ def problems_of(
 def missing(location: Sequence[str | int]) -> str:
     """Return what is to be done about a key that is not there."""
     if location and location[0] == "secrets":
-        path = key_of(location)
-        if len(location) == 1:
-            path = "secrets.coderToken"
-        return f"missing; pulumi config set --secret --path '{PROJECT}:{path}'"
+        return f"missing; {set_secret(location)}"
     return "missing; it is required"
+
+
+def set_secret(location: Sequence[str | int]) -> str:
+    """Return the command that sets a secret; the section alone stands for Coder's token."""
+    path = key_of(location) if len(location) > 1 else "secrets.coderToken"
+    return f"pulumi config set --secret --path '{PROJECT}:{path}'"
 
 
 def key_of(location: Sequence[str | int]) -> str:
