@@ -23,6 +23,7 @@ from components.settings.problems import (
     SettingsError,
     problems_of,
     set_secret,
+    unquoted_dates,
 )
 from components.settings.stored import in_file, strays
 
@@ -52,6 +53,10 @@ def load(
         settings = Settings.model_validate(dict(values))
     except ValidationError as error:
         problems += problems_of(error, Settings)
+    public = {key: value for key, value in values.items() if key != "secrets"}
+    if dates := list(unquoted_dates(public)):
+        told = {problem.key for problem in dates}
+        problems = [*(problem for problem in problems if problem.key not in told), *dates]
     if "secrets" in values and not encrypted and not any(map(_of_secrets, problems)):
         problems.append(
             Problem("secrets", HIDDEN, f"stored in clear; {set_secret(('secrets',))} encrypts")

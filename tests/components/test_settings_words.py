@@ -36,3 +36,32 @@ def test_a_text_that_the_engine_stores_is_a_boolean(value: Any) -> None:
 def test_editors_know_booleans() -> None:
     properties = json_schema()["properties"]["config"]["properties"]
     assert properties["firewalled-coder:protected"]["type"] == "boolean"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (
+            "firewall",
+            {"state": "off", "reason": "x", "until": "2026-11-28 00:00:00 +0000 UTC"},
+            'firewall.until = 2026-11-28: is a date to YAML and no text: quote it, as in "2026-11',
+        ),
+        (
+            "templates.0.displayName",
+            "2026-01-01 10:00:00.5 +0200 +0200",
+            "templates[0].displayName = 2026-01-01T10:00:00+02:00: is a date to YAML and no text",
+        ),
+        ("mainBranch", "2026-01-01 00:00:00 +0000 UTC", "mainBranch = 2026-01-01: is a date to"),
+        (
+            "policy.rules",
+            ["domain=x.example"],
+            "must be a map of keys and values: {rule: ..., why: ...}",
+        ),
+        ("coder.apiUrl", "https://a.example:70000", "its port is above 65535"),
+        ("coder.apiUrl", "https://a.example/a b", "it has white space in it"),
+        ("workspaces.resources.cpu", {"options": ["9" * 5000], "default": 2}, "fewer digits"),
+    ],
+)
+def test_a_wrong_word_is_told_alone_and_in_our_own(path: str, value: Any, told: str) -> None:
+    (problem,) = problems(changed(path, value))
+    assert told in problem
