@@ -19,10 +19,11 @@ STACK = pulumi.get_stack()
 def main() -> None:
     """Declare the stack; raises pulumi.RunError, and nothing else, for wrong settings."""
     try:
-        settings = from_engine(STACK)
+        project = Path(pulumi.get_root_directory())
+        settings = from_engine(STACK, project)
         warn(settings)
         known = look(STACK, settings)
-        args = plan(STACK, settings, known, Path(pulumi.get_root_directory()))
+        args = plan(STACK, settings, known, project)
         on_cluster = pulumi.ResourceOptions(providers=[cluster(settings)])
         on_coder = pulumi.ResourceOptions(providers=[coder(settings)])
         for name, value in declare(args, on_cluster, on_coder).items():

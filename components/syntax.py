@@ -175,8 +175,11 @@ def _split(url: str, example: str) -> tuple[SplitResult | None, str]:
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
-    except ValueError:
-        return None, right
+    except ValueError as error:
+        large = "Port out of range" in str(error)
+        return None, f"{right}; its port is above {LAST_PORT}" if large else right
+    if any(character.isspace() for character in url):
+        return None, f"{right}; it has white space in it"
     if parts.scheme not in {"http", "https"} or not host or port == 0 or not _is_plain(url):
         return None, right
     if parts.username is not None or parts.password is not None:

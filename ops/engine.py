@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pulumi
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 
 from components.errors import OperatorError
+from components.settings import stored
+from components.settings.problems import SettingsError, refuse
 from ops import host, project, stacks
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
@@ -55,9 +58,21 @@ class _Workspace(automation.LocalWorkspace):
 
 
 def program(work_dir: Path, root: Path = project.ROOT) -> Callable[[], None]:
-    """Return the program of the checkout at `root`, for a project at `work_dir`."""
+    """Return the program of the checkout at `root`, for a project at `work_dir`.
 
-    return lambda: host.run_program(root, work_dir)
+    It refuses what is wrong with the stack's file at `root`, whose secrets and stray keys the
+    local environment leaves out of the copy that the engine reads.
+    """
+
+    def run() -> None:
+        stack = pulumi.get_stack()
+        try:
+            refuse(stack, stored.in_file(stack, root))
+        except SettingsError as error:
+            raise pulumi.RunError(str(error)) from None
+        host.run_program(root, work_dir)
+
+    return run if work_dir != root else lambda: host.run_program(root, work_dir)
 
 
 @contextmanager

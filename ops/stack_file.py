@@ -19,7 +19,8 @@ import yaml
 
 from components.boundary.credentials import HIDDEN
 from components.settings.load import structured
-from components.settings.problems import PROJECT
+from components.settings.problems import PROJECT, Problem
+from components.settings.stored import in_config
 
 # libyaml's takes a fifteenth of the time on a thousand rules; not every build of PyYAML has it.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -61,12 +62,7 @@ def config(content: bytes) -> dict[str, str]:
     A secret, encrypted as it is, is shown as a placeholder. Raises StackFileError for a file that
     the engine refuses.
     """
-    found = read(content).get("config")
-    if found is None:
-        return {}
-    if not isinstance(found, Mapping):
-        raise StackFileError(0, "no settings under `config:`: a map from keys to values is right")
-    return {_full(key): _text(value) for key, value in found.items()}
+    return _config(read(content))
 
 
 def values(content: bytes) -> dict[str, Any]:
@@ -74,12 +70,32 @@ def values(content: bytes) -> dict[str, Any]:
 
     Raises StackFileError for a file that the engine refuses.
     """
+    return checked(content)[0]
+
+
+def checked(content: bytes) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the settings of a stack's file as `values`, and what is wrong with the file.
+
+    Raises StackFileError for a file that the engine refuses.
+    """
     prefix = f"{PROJECT}:"
-    return {
+    document = read(content)
+    every = _config(document)
+    settings = {
         key.removeprefix(prefix): structured(text)
-        for key, text in config(content).items()
+        for key, text in every.items()
         if key.startswith(prefix)
     }
+    return settings, in_config(document.get("config") or {})
+
+
+def _config(document: Mapping[str, Any]) -> dict[str, str]:
+    found = document.get("config")
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise StackFileError(0, "no settings under `config:`: a map from keys to values is right")
+    return {_full(key): _text(value) for key, value in found.items()}
 
 
 def read(content: bytes) -> Mapping[str, Any]:

@@ -11,13 +11,14 @@ from components.boundary.credentials import HIDDEN
 from components.coder.variables import GITLAB_ID
 from components.settings.load import load
 from components.settings.model import Settings
-from components.settings.problems import Problem, SettingsError
+from components.settings.problems import Problem, SettingsError, UnknownStackError
+from components.settings.stored import FOLDER, file_of
 from ops import project, stack_file
 
 
 def names(root: Path = project.ROOT) -> list[str]:
     """Return the names of the stacks that have settings."""
-    found = (root / "stacks").glob("Pulumi.*.yaml")
+    found = (root / FOLDER).glob("Pulumi.*.yaml")
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in found)
 
 
@@ -26,10 +27,10 @@ def settings(stack: str, root: Path = project.ROOT, *, proven: bool = True) -> S
 
     Without `proven`, also those whose policy breaks its contract, to be looked at.
     """
-    values = _read(stack, root)
+    values, problems = _read(stack, root)
     # Secrets belong to the machine that runs the engine; here they may be absent.
-    values["secrets"] = _all_secrets(values)
-    return load(stack, values, proven=proven)
+    values["secrets"] = _merged(values.get("secrets"), _all_secrets(values))
+    return load(stack, values, proven=proven, stored=problems)
 
 
 def protected(stack: str, root: Path = project.ROOT) -> bool:
@@ -37,7 +38,7 @@ def protected(stack: str, root: Path = project.ROOT) -> bool:
 
     Raises SettingsError for a stack that is not there.
     """
-    return _read(stack, root).get("protected", False) is not False
+    return _read(stack, root)[0].get("protected", False) is not False
 
 
 def policies(stack: str, root: Path = project.ROOT) -> dict[str, Policy]:
@@ -56,15 +57,26 @@ def contract(stack: str, root: Path = project.ROOT) -> Contract:
     return settings(stack, root).policy.contract
 
 
-def _read(stack: str, root: Path) -> dict[str, Any]:
-    path = root / "stacks" / f"Pulumi.{stack}.yaml"
+def _read(stack: str, root: Path) -> tuple[dict[str, Any], list[Problem]]:
+    path = file_of(stack, root)
     try:
-        return stack_file.values(path.read_bytes())
+        return stack_file.checked(path.read_bytes())
     except FileNotFoundError:
-        right = f"no such stack; there are {', '.join(names(root)) or 'none'}"
-        raise SettingsError(stack, [Problem(path.name, "", right)]) from None
+        raise UnknownStackError(stack, names(root)) from None
     except stack_file.StackFileError as error:
         raise SettingsError(stack, [Problem(path.name, "", str(error))]) from None
+
+
+def _merged(stored: Any, every: Any) -> Any:
+    """Return placeholders for secrets, and what the file has besides: it may be wrong."""
+    if isinstance(stored, Mapping) and isinstance(every, Mapping):
+        return {
+            **every,
+            **{key: _merged(value, every.get(key)) for key, value in stored.items()},
+        }
+    if stored and isinstance(stored, Mapping | list):
+        return stored
+    return HIDDEN if every is None else every
 
 
 def _all_secrets(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from components.network.namespace_args import (
     WorkspaceNamespaceArgs,
 )
 from components.network.values import Fault, NetworkArgsError, address_of
-from components.settings.section import SettingsSection, no_list, no_map
+from components.settings.section import Flag, SettingsSection, no_list, no_map
 from components.syntax import LAST_PORT
 
 Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
@@ -152,7 +152,7 @@ class AllowedSettings(SettingsSection):
 class NetworkSettings(SettingsSection):
     """What the cluster lets workspaces reach."""
 
-    enabled: bool | None = Field(
+    enabled: Flag | None = Field(
         None, description="Whether there is a network policy; if unset, with a firewall there is."
     )
     reason: str | None = Field(
@@ -172,7 +172,7 @@ class NetworkSettings(SettingsSection):
         description="CIDRs of the cluster's pods, Services and nodes, which no CIDR opens; needed "
         "where they are public addresses, or an entry of allow holds them.",
     )
-    by_name: bool = Field(
+    by_name: Flag = Field(
         False,
         description="Workspaces of a firewalled template reach the hosts of its policy alone, "
         "whatever runs in them; needs Cilium 1.19.",

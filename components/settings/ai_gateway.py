@@ -18,7 +18,7 @@ from components.coder.ai_gateway import (
     is_model,
     provider_problems,
 )
-from components.settings.section import SettingsSection, no_list
+from components.settings.section import Flag, SettingsSection, no_list
 from components.settings.types import DisplayName, Endpoint, Slug
 
 _UNIT = "Micro-USD for a million {}: 3000000 is $3.00; 0 is free, unset is not known."
@@ -59,7 +59,7 @@ class AiGatewayProviderSettings(SettingsSection):
         description="Where it is asked; the OpenAI types want the version in it, as /v1."
     )
     display_name: DisplayName = Field("", description="Name that people see; Coder's if unset.")
-    enabled: bool = Field(ENABLED, description="Whether it can be used.")
+    enabled: Flag = Field(ENABLED, description="Whether it can be used.")
     credential: Credential | None = Field(
         None,
         description="What Coder proves itself with. api_key: the secret's apiKey; aws_keys: its "
@@ -69,7 +69,7 @@ class AiGatewayProviderSettings(SettingsSection):
     bedrock: BedrockSettings | None = Field(
         None, description="How AWS Bedrock is asked; for the types bedrock and anthropic."
     )
-    in_cluster: bool = Field(
+    in_cluster: Flag = Field(
         False, description="A Service of coderd's cluster, NAME.NAMESPACE.svc, which may be http."
     )
 

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from components.coder import chart
 from components.coder.variables import GITLAB_ID, GITLAB_NAME, Setter
-from components.settings.section import SettingsSection
+from components.settings.section import Flag, SettingsSection
 from components.settings.types import (
     DisplayName,
     ExternalAuthId,
@@ -31,10 +31,10 @@ class Coder(SettingsSection):
     container: KubernetesName = Field(
         chart.CONTAINER, description="Container of coderd in its pod."
     )
-    wait_for_rollout: bool = Field(
+    wait_for_rollout: Flag = Field(
         True, description="Wait until coderd has restarted with its new variables."
     )
-    audit_logging: bool = Field(
+    audit_logging: Flag = Field(
         True, description="Switch on coderd's JSON log and metrics, which the dashboards read."
     )
     variables: Setter = Field(
@@ -57,7 +57,7 @@ class Kubernetes(SettingsSection):
     context: str | None = Field(
         None, description="Context in the kubeconfig (KUBECONFIG); the current one if unset."
     )
-    force_conflicts: bool = Field(
+    force_conflicts: Flag = Field(
         False,
         description="Take over fields of coderd's Deployment, and labels of the workspaces' "
         "namespace, that another field manager owns.",

@@ -8,7 +8,7 @@ from components.dashboards.uids import UIDS as DASHBOARDS
 from components.observability import grafana_defaults
 from components.observability.database import SslMode
 from components.releases import FIREWALL_RECORDS_SINCE, Number, words
-from components.settings.section import SettingsSection, no_map
+from components.settings.section import Flag, SettingsSection, no_map
 from components.settings.types import (
     DashboardUid,
     Database,
@@ -38,7 +38,7 @@ class DatabaseRole(SettingsSection):
         grafana_defaults.ADMIN_URL_KEY, min_length=1, description="Key in that Secret."
     )
     image: Image = Field(grafana_defaults.ROLE_IMAGE, description="Has psql 14 or newer.")
-    wait: bool = Field(True, description="Wait until the Job has ended.")
+    wait: Flag = Field(True, description="Wait until the Job has ended.")
 
 
 class GrafanaSettings(SettingsSection):
@@ -84,7 +84,7 @@ class GrafanaSettings(SettingsSection):
         default_factory=no_map,
         description="What Loki calls a stream label, if otherwise: {node_name: node}.",
     )
-    firewall_records: bool | None = Field(
+    firewall_records: Flag | None = Field(
         None,
         description="Coder's database has the firewall's own records (boundary_logs); unset, "
         f"Coder's release decides: {words(FIREWALL_RECORDS_SINCE)} and newer.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,11 +17,24 @@ from components.settings.ai_gateway_checks import GatewayParts
 from components.settings.checks import Parts, policies, relations
 from components.settings.credentials import credentials
 from components.settings.model import Settings
-from components.settings.problems import PROJECT, Problem, SettingsError, problems_of
+from components.settings.problems import (
+    PROJECT,
+    Problem,
+    SettingsError,
+    problems_of,
+    set_secret,
+    unquoted_dates,
+)
+from components.settings.stored import in_file, strays
 
 
 def load(
-    stack: str, values: Mapping[str, Any], *, encrypted: bool = True, proven: bool = True
+    stack: str,
+    values: Mapping[str, Any],
+    *,
+    encrypted: bool = True,
+    proven: bool = True,
+    stored: Iterable[Problem] = (),
 ) -> Settings:
     """Return the settings of `stack`.
 
@@ -29,18 +43,23 @@ def load(
         values: plain data by top-level key, secrets decrypted or as placeholders.
         encrypted: whether the key `secrets` is stored encrypted; an error when it is not.
         proven: whether a policy must keep its contract and grade. Not to be deployed otherwise.
+        stored: what is wrong with the file that the values stand in.
 
     Raises SettingsError with every problem found.
     """
-    problems: list[Problem] = []
+    problems = list(stored)
     settings: Settings | None = None
     try:
         settings = Settings.model_validate(dict(values))
     except ValidationError as error:
         problems += problems_of(error, Settings)
-    if "secrets" in values and not encrypted:
+    public = {key: value for key, value in values.items() if key != "secrets"}
+    if dates := list(unquoted_dates(public)):
+        told = {problem.key for problem in dates}
+        problems = [*(problem for problem in problems if problem.key not in told), *dates]
+    if "secrets" in values and not encrypted and not any(map(_of_secrets, problems)):
         problems.append(
-            Problem("secrets", HIDDEN, "stored in clear; use pulumi config set --secret --path")
+            Problem("secrets", HIDDEN, f"stored in clear; {set_secret(('secrets',))} encrypts")
         )
     parts = Parts.of(settings) if settings is not None else Parts.salvaged(values)
     problems += relations(parts, datetime.datetime.now(datetime.UTC).date())
@@ -55,10 +74,21 @@ def load(
     return settings
 
 
-def from_pulumi(stack: str, config: Mapping[str, str], secret_keys: Iterable[str]) -> Settings:
+def from_pulumi(
+    stack: str,
+    config: Mapping[str, str],
+    secret_keys: Iterable[str],
+    stored: Iterable[Problem] = (),
+) -> Settings:
     """Return the settings from the engine's configuration of a run.
 
-    `config` holds text by full key, structured values as JSON; raises SettingsError.
+    Args:
+        stack: name of the stack, for messages.
+        config: text by full key, structured values as JSON.
+        secret_keys: the full keys of which something is encrypted.
+        stored: what is wrong with the stack's file.
+
+    Raises SettingsError with every problem found.
     """
     prefix = f"{PROJECT}:"
     values = {
@@ -66,17 +96,30 @@ def from_pulumi(stack: str, config: Mapping[str, str], secret_keys: Iterable[str
         for key, text in config.items()
         if key.startswith(prefix)
     }
-    return load(stack, values, encrypted=f"{prefix}secrets" in set(secret_keys))
+    return load(
+        stack,
+        values,
+        encrypted=f"{prefix}secrets" in set(secret_keys),
+        # An environment that the file imports has keys as well.
+        stored=dict.fromkeys((*stored, *strays(config))),
+    )
 
 
-def from_engine(stack: str) -> Settings:
-    """Return the settings of the run that the engine has started; raises SettingsError."""
+def _of_secrets(problem: Problem) -> bool:
+    return problem.key.partition(".")[0] == "secrets" and problem.namespace == PROJECT
+
+
+def from_engine(stack: str, project: Path) -> Settings:
+    """Return the settings of the run that the engine has started, for the project at `project`.
+
+    Raises SettingsError with every problem found.
+    """
     # Only the whole map shows a key that nobody asks for: an unknown one.
     from pulumi.runtime import config  # noqa: PLC0415  ops reads settings without Pulumi
 
     values = config.CONFIG.get() or config.get_config_env()
     keys = config._SECRET_KEYS.get() or config.get_config_secret_keys_env()
-    return from_pulumi(stack, values, keys)
+    return from_pulumi(stack, values, keys, in_file(stack, project))
 
 
 def structured(text: Any) -> Any:

@@ -15,7 +15,7 @@ from components.coder.mcp_access import (
     login_problems,
 )
 from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
-from components.settings.section import SettingsSection, no_list
+from components.settings.section import Flag, SettingsSection, no_list
 from components.settings.types import (
     DisplayName,
     Endpoint,
@@ -52,10 +52,10 @@ class McpServerSettings(SettingsSection):
     oauth2: OAuth2 | None = Field(
         None, description="For authType oauth2; null: Coder asks the server and registers itself."
     )
-    in_cluster: bool = Field(
+    in_cluster: Flag = Field(
         False, description="A Service of coderd's cluster, NAME.NAMESPACE.svc, which may be http."
     )
-    read_only: bool = Field(
+    read_only: Flag = Field(
         True,
         description="Send X-MCP-Readonly: true, unless the URL ends in /readonly.",
     )

@@ -30,7 +30,7 @@ from components.settings.grafana import GrafanaSettings
 from components.settings.mcp import McpServerSettings
 from components.settings.policy import PolicySettings
 from components.settings.secrets import Secrets
-from components.settings.section import SettingsSection, no_list
+from components.settings.section import Flag, SettingsSection, no_list
 from components.settings.templates import FirewallSwitch, TemplateFirewall, TemplateSettings
 from components.settings.verify import VerifySettings
 from components.settings.workspaces import WorkspacesSettings
@@ -79,7 +79,7 @@ class Settings(SettingsSection):
         default_factory=VerifySettings.model_construct,
         description="What `ops verify` asks, and where it is.",
     )
-    protected: bool = Field(
+    protected: Flag = Field(
         False,
         description="Bring the stack up from a plan and a clean commit of the main branch only.",
     )

@@ -10,7 +10,7 @@ from components.boundary import (
     Expectation,
     Grade,
 )
-from components.settings.section import SettingsSection, no_list
+from components.settings.section import Flag, SettingsSection, no_list
 from components.settings.types import (
     GroupName,
     NoDuplicates,
@@ -45,7 +45,7 @@ class PolicySettings(SettingsSection):
     )
     must_allow: list[Expected] = Field(default_factory=no_list, description="Must be allowed.")
     must_deny: list[Expected] = Field(default_factory=no_list, description="Must be denied.")
-    accept_everything: bool = Field(
+    accept_everything: Flag = Field(
         False, description="Accept rules that open every host; an error otherwise."
     )
     highest_grade: Grade = Field(

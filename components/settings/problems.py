@@ -6,7 +6,8 @@ No value that is a credential by its name or form is shown, wherever it was writ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,11 +23,12 @@ _LONGEST: Final = 120
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong setting: its key, the value as shown, and what would be right."""
+    """One wrong setting: its key, the value as shown, what would be right, and the namespace."""
 
     key: str
     value: str
     right: str
+    namespace: str = PROJECT
 
     def __str__(self) -> str:
         value = f" = {self.value}" if self.value else ""
@@ -41,8 +43,16 @@ class SettingsError(OperatorError, ValueError):
         # Two checks may say the same.
         self.problems = tuple({str(problem): problem for problem in problems}.values())
         count = "1 setting is" if len(self.problems) == 1 else f"{len(self.problems)} settings are"
-        lines = "\n".join(f"  {PROJECT}:{problem}" for problem in self.problems)
+        lines = "\n".join(f"  {problem.namespace}:{problem}" for problem in self.problems)
         super().__init__(f"stack {stack}: {count} wrong, nothing was applied\n{lines}")
+
+
+class UnknownStackError(SettingsError):
+    """There is no stack of that name; the message names those that there are."""
+
+    def __init__(self, stack: str, known: Sequence[str]) -> None:
+        super().__init__(stack, ())
+        self.args = (f"no stack {stack!r}; there are {', '.join(known) or 'none'}",)
 
 
 def refuse(stack: str, problems: Iterable[Problem]) -> None:
@@ -56,6 +66,7 @@ _RIGHT: Final = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number, of far fewer digits",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
@@ -71,6 +82,11 @@ _RIGHT: Final = {
     "date_parsing": "must be a date such as 2026-12-31",
     "date_type": "must be a date such as 2026-12-31",
 }
+
+# As time.Time's String prints it; the engine hands the program a date so.
+_GO_TIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d{4}) (?:UTC|[+-]\d{4})"
+)
 
 _OF_A_KEY: Final = ("[key]",)
 
@@ -100,6 +116,8 @@ def problems_of(
             right = str(found["ctx"]["error"])
         elif found["type"] in _RIGHT:
             right = _RIGHT[found["type"]]
+            if found["type"] == "model_type" and (keys := _required(model, place)):
+                right += f": {{{', '.join(f'{key}: ...' for key in keys)}}}"
         else:
             right = found["msg"].replace("Input should", "must").replace("String should", "must")
         problems.append(Problem(key_of(place), value, right))
@@ -109,11 +127,31 @@ def problems_of(
 def missing(location: Sequence[str | int]) -> str:
     """Return what is to be done about a key that is not there."""
     if location and location[0] == "secrets":
-        path = key_of(location)
-        if len(location) == 1:
-            path = "secrets.coderToken"
-        return f"missing; pulumi config set --secret --path '{PROJECT}:{path}'"
+        return f"missing; {set_secret(location)}"
     return "missing; it is required"
+
+
+def set_secret(location: Sequence[str | int]) -> str:
+    """Return the command that sets a secret; the section alone stands for Coder's token."""
+    path = key_of(location) if len(location) > 1 else "secrets.coderToken"
+    return f"pulumi config set --secret --path '{PROJECT}:{path}'"
+
+
+def unquoted_dates(values: Any, location: tuple[str | int, ...] = ()) -> Iterator[Problem]:
+    """Find each text that is a date to YAML, in plain data: Go's print of one, from the engine."""
+    if isinstance(values, Mapping):
+        for key, each in values.items():
+            yield from unquoted_dates(each, (*location, str(key)))
+    elif isinstance(values, list):
+        for index, each in enumerate(values):
+            yield from unquoted_dates(each, (*location, index))
+    elif isinstance(values, str) and (match := _GO_TIME.fullmatch(values)):
+        day, clock, zone = match.groups()
+        zone = "Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:]}"
+        written = day if (clock, zone) == ("00:00:00", "Z") else f"{day}T{clock}{zone}"
+        yield Problem(
+            key_of(location), written, f'is a date to YAML and no text: quote it, as in "{written}"'
+        )
 
 
 def key_of(location: Sequence[str | int]) -> str:
@@ -156,6 +194,16 @@ def _without_login(text: str) -> str:
 
 def _known(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """Return the keys known at a place of the model."""
+    return sorted(_schema(model, location).get("properties", {}))
+
+
+def _required(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """Return the keys that a place of the model cannot be without."""
+    return list(_schema(model, location).get("required", ()))
+
+
+def _schema(model: type[BaseModel], location: Sequence[str | int]) -> dict[str, Any]:
+    """Return the JSON schema of a place of the model."""
     schema = model.model_json_schema(by_alias=True)
     definitions = schema.get("$defs", {})
     place: dict[str, Any] = schema
@@ -165,7 +213,7 @@ def _known(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
             place = place.get("items", {})
         else:
             place = place.get("properties", {}).get(part) or place.get("additionalProperties", {})
-    return sorted(_resolve(place, definitions).get("properties", {}))
+    return _resolve(place, definitions)
 
 
 def _resolve(place: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:

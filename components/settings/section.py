@@ -6,10 +6,11 @@ section is made by `model_construct`, which compiles nothing; and the factories 
 `list` and `dict`, whose signatures in C take Python longer to read than all of the fields.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
 
 class SettingsSection(BaseModel):
@@ -22,6 +23,31 @@ class SettingsSection(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, defer_build=True
     )
+
+
+def strictly(value: Any) -> bool:
+    """Return a boolean; raises ValueError for any other word for one, such as yes or 1.
+
+    `pydantic` alone takes them. The texts true and false are what `pulumi config set` may store.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in {"true", "false"}:
+        return value == "true"
+    raise ValueError("must be true or false")
+
+
+class _Strict:
+    """Metadata of a boolean that `strictly` takes."""
+
+    def __get_pydantic_core_schema__(
+        self, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the type's schema with the check before it."""
+        return core_schema.no_info_before_validator_function(strictly, handler(source))
+
+
+Flag = Annotated[bool, _Strict()]
 
 
 def no_list() -> list[Any]:

@@ -10,7 +10,7 @@ from components import coder_agents
 from components.boundary.config import JAIL_TYPE, LOG_LEVEL, PROXY_PORT, JailType, LogLevel
 from components.boundary.releases import key_problem
 from components.settings.policy import PolicySettings
-from components.settings.section import SettingsSection, no_list, no_map
+from components.settings.section import Flag, SettingsSection, no_list, no_map
 from components.settings.types import (
     AgentsAllowed,
     AgentVariables,
@@ -40,16 +40,16 @@ class TemplateFirewall(SettingsSection):
     )
     log_level: LogLevel = Field(LOG_LEVEL, description="Boundary's.")
     proxy_port: int = Field(PROXY_PORT, ge=1, le=LAST_PORT, description="Port of Boundary's proxy.")
-    use_real_dns: bool = Field(
+    use_real_dns: Flag = Field(
         False, description="nsjail looks names up outside, by which data can leave. From v0.7.0."
     )
-    no_user_namespace: bool = Field(
+    no_user_namespace: Flag = Field(
         False, description="nsjail without a user namespace, but SYS_ADMIN. From v0.8.1."
     )
-    seccomp_unconfined: bool = Field(
+    seccomp_unconfined: Flag = Field(
         False, description="The container has no seccomp profile: nsjail on Bottlerocket."
     )
-    session_correlation: bool = Field(
+    session_correlation: Flag = Field(
         False, description="The AI Gateway is told each request's session. After v0.9.0."
     )
 
@@ -111,7 +111,7 @@ class TemplateSettings(SettingsSection):
     gitlab: ExternalAuthId | None = Field(
         None, description="Id of its external login; the first if unset."
     )
-    git_credentials: bool = Field(
+    git_credentials: Flag = Field(
         GIT_CREDENTIALS, description="Its agents get their owner's GitLab token."
     )
     agents_allowed: AgentsAllowed | None = Field(
@@ -131,7 +131,7 @@ class TemplateSettings(SettingsSection):
     lifetime: Lifetime = Field(
         Lifetime.model_construct(), description="When workspaces stop, sleep and go."
     )
-    require_active_version: bool = Field(
+    require_active_version: Flag = Field(
         False, description="Workspaces start on the active version only."
     )
     max_port_share_level: PortShareLevel | None = Field(

@@ -24,6 +24,7 @@ from components.errors import ArgsError
 from components.labels import label_problem
 from components.observability.database import is_database_host
 from components.observability.loki import is_selectable, tenant_problem
+from components.settings.section import strictly
 
 T = TypeVar("T")
 
@@ -93,8 +94,10 @@ def _agents_allowed(
     value: Any, validate: ValidatorFunctionWrapHandler
 ) -> coder_agents.AgentsAllowed:
     try:
+        if value != coder_agents.ISOLATED:
+            return strictly(value)
         found: coder_agents.AgentsAllowed = validate(value)
-    except ValidationError:
+    except (ValidationError, ValueError):
         # Of a union every option says what is wrong.
         raise ValueError(f"must be true, false or {coder_agents.ISOLATED}") from None
     return found

@@ -18,7 +18,7 @@ from components.releases import (
     Number,
     wiring_of,
 )
-from components.settings.section import SettingsSection, no_map
+from components.settings.section import Flag, SettingsSection, no_map
 from components.settings.types import (
     AgentVariables,
     BoundaryRelease,
@@ -102,7 +102,7 @@ class WorkspacesSettings(SettingsSection):
 
     namespace: KubernetesName = Field(NAMESPACE, description="Namespace of workspaces.")
     image: Image = Field(IMAGE, description="Image of a workspace.")
-    use_kubeconfig: bool = Field(
+    use_kubeconfig: Flag = Field(
         False, description="The provisioner uses its own kubeconfig, not its service account."
     )
     resources: Resources = Field(
@@ -111,7 +111,7 @@ class WorkspacesSettings(SettingsSection):
     claude_code: ClaudeCode = Field(
         ClaudeCode.model_construct(), description="How Claude Code comes into a workspace."
     )
-    tasks: bool = Field(
+    tasks: Flag = Field(
         False, description="Coder Tasks, where Coder has them: 2.35 at most by default. Module 4."
     )
     claude_policy: ClaudePolicy | None = Field(

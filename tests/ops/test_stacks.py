@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.settings.problems import SettingsError
 from ops import stacks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,3 +82,50 @@ def test_a_provider_of_the_ai_gateway_is_read_without_its_secrets(root: Path) ->
         "claude",
         "aws",
     ]
+
+
+def written(root: Path, key: str, value: Any) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["config"][key] = value
+    path.write_text(yaml.safe_dump(document))
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    ["SuperSecretPlain123", {"coderToken": "SuperSecretPlain123", "bogus": "TopSecret999"}],
+)
+def test_secrets_in_clear_are_refused_without_an_engine(root: Path, secrets: Any) -> None:
+    written(root, "firewalled-coder:secrets", secrets)
+    with pytest.raises(SettingsError, match="stands in clear") as caught:
+        stacks.settings("dev", root)
+    told = str(caught.value)
+    assert "SuperSecret" not in told
+    assert "TopSecret" not in told
+    assert "pulumi config set --secret --path 'firewalled-coder:secrets.coderToken'" in told
+    assert ("secrets.bogus = [secret]: unknown key" in told) == ("bogus" in secrets)
+
+
+def test_encrypted_secrets_are_read_and_an_unknown_one_is_named(root: Path) -> None:
+    secure = {"secure": "AAAB"}
+    login = {"gitlab": {"clientId": secure, "clientSecret": secure}}
+    written(root, "firewalled-coder:secrets", {"coderToken": secure, "externalAuth": login})
+    assert stacks.settings("dev", root)
+    written(root, "firewalled-coder:secrets", secure)
+    assert stacks.settings("dev", root)
+    written(root, "firewalled-coder:secrets", {"coderTokn": secure})
+    with pytest.raises(SettingsError, match=r"secrets\.coderTokn = \[secret\]: unknown key"):
+        stacks.settings("dev", root)
+
+
+def test_a_mistyped_namespace_is_refused(root: Path) -> None:
+    written(root, "firewalledcoder:protected", True)
+    with pytest.raises(SettingsError, match=r"  firewalledcoder:protected: .* firewalled-coder:p"):
+        stacks.settings("dev", root)
+
+
+@pytest.mark.parametrize("name", ["nosuch", "../x", ""])
+def test_an_unknown_stack_is_told_with_those_that_there_are(root: Path, name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        stacks.settings(name, root)
+    assert str(caught.value) == f"no stack {name!r}; there are dev"

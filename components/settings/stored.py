@@ -1,0 +1,115 @@
+"""What a stack's file may hold, besides what each setting may be: no secret in clear, no stray key.
+
+The engine decrypts a stack's secrets before it hands them to the program, and says of a whole key
+alone whether something in it was encrypted; so the file itself is looked at.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from components.boundary.credentials import HIDDEN
+from components.settings.model import Settings
+from components.settings.problems import PROJECT, Problem, key_of, set_secret
+from components.settings.secrets import Secrets
+
+FOLDER: Final = "stacks"
+_SECRETS: Final = "secrets"
+# Every scalar is text to it, whatever YAML 1.1 makes of one: what is encrypted is text as well.
+# libyaml's takes a fifteenth of the time; not every build of PyYAML has it.
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_NOTHING: Final = (None, "", "~", "null", "Null", "NULL")
+
+
+def file_of(stack: str, project: Path) -> Path:
+    """Return where the settings of `stack` stand, for the project at `project`."""
+    return project / FOLDER / f"Pulumi.{stack}.yaml"
+
+
+def in_file(stack: str, project: Path) -> list[Problem]:
+    """Return what is wrong with the file of `stack`; nothing where the engine reads no such file.
+
+    The engine can be told of another file, and refuses by itself one that is no YAML.
+    """
+    try:
+        document = _first(file_of(stack, project).read_bytes())
+    except (OSError, yaml.YAMLError, RecursionError):
+        return []
+    config = document.get("config") if isinstance(document, Mapping) else None
+    return in_config(config) if isinstance(config, Mapping) else []
+
+
+def _first(content: bytes) -> Any:
+    # The engine reads the first document of several.
+    loader = _LOADER(content)
+    try:
+        return loader.get_data() if loader.check_data() else None
+    finally:
+        loader.dispose()
+
+
+def in_config(config: Mapping[Any, Any]) -> list[Problem]:
+    """Return what is wrong with the map `config` of a stack's file, secrets encrypted as are."""
+    stored = config.get(f"{PROJECT}:{_SECRETS}", config.get(_SECRETS))
+    return [*strays(map(str, config)), *in_clear(stored)]
+
+
+def in_clear(secrets: Any) -> Iterator[Problem]:
+    """Find each value under `secrets` that the engine has not encrypted; never shows it."""
+    for location in _clear((_SECRETS,), secrets):
+        # Of one that is unknown the model says so.
+        if len(location) == 1 or location[1] in _keys(Secrets):
+            yield Problem(
+                key_of(location),
+                HIDDEN,
+                "stands in clear in the stack's file; take it out of there, and of use where it "
+                f"was issued, and set a new one: {set_secret(location)}",
+            )
+
+
+def strays(keys: Iterable[str]) -> Iterator[Problem]:
+    """Find each full key that is meant for this project and has another namespace.
+
+    What others read stays: the engine's `pulumi:`, providers', what an environment shares.
+    """
+    known = _keys(Settings)
+    for key in keys:
+        namespace, separator, name = key.partition(":")
+        if not separator or namespace == PROJECT:
+            continue
+        near = difflib.get_close_matches(namespace.lower(), [PROJECT], 1, _NEAR)
+        if near or name.partition(".")[0].partition("[")[0] in known:
+            yield Problem(
+                name,
+                "",
+                f"no setting with the namespace {namespace}; {PROJECT}:{name} is right",
+                namespace,
+            )
+
+
+# Two thirds of the letters: firewalled and firewall are near, coder and coderd are not.
+_NEAR: Final = 0.66
+
+
+def _clear(location: tuple[str | int, ...], value: Any) -> Iterator[tuple[str | int, ...]]:
+    if value in _NOTHING:
+        return
+    if isinstance(value, Mapping):
+        if set(value) != {"secure"} or not isinstance(value["secure"], str):
+            for key, each in value.items():
+                # What is merged stands at the place itself.
+                yield from _clear(location if key == "<<" else (*location, str(key)), each)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _clear((*location, index), each)
+    else:
+        yield location
+
+
+def _keys(section: type[Settings | Secrets]) -> set[str]:
+    return {field.alias or name for name, field in section.model_fields.items()}
