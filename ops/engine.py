@@ -20,7 +20,7 @@ from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 
 from components.errors import OperatorError
-from ops import host, project, stacks
+from ops import host, interrupts, project, stacks
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
@@ -79,15 +79,21 @@ def session(
             which is how tests bring dev and usgov up.
         changes: settings put over the stack's own, local environment only.
 
-    Raises OperatorError for an unknown stack and an engine that is not there.
+    Raises OperatorError for an unknown stack and an engine that is not there, and
+    interrupts.Interrupted when the command is asked to end, once the engine has ended.
     """
     if name not in stacks.names(root):
         raise OperatorError(f"no stack {name!r}; there are {', '.join(stacks.names(root))}")
-    if name == project.LOCAL or state is not None:
-        with _local(name, progress, root, state, changes) as ready:
-            yield ready
-        return
-    yield Session(_select(name, root, root, _command(progress), {}), root)
+    try:
+        with interrupts.INTERRUPTS.handled():
+            if name == project.LOCAL or state is not None:
+                with _local(name, progress, root, state, changes) as ready:
+                    yield ready
+            else:
+                yield Session(_select(name, root, root, _command(progress), {}), root)
+    except interrupts.Interrupted as interrupt:
+        interrupt.stack = name
+        raise
 
 
 @contextmanager
@@ -144,7 +150,7 @@ def root_of(binary: Path) -> str | None:
 @functools.cache
 def _engine(root: str | None) -> automation.PulumiCommand:
     # It asks the engine for its version, which takes as long as a command does.
-    return automation.PulumiCommand(root=root)
+    return interrupts.Command(root=root)
 
 
 def _select(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,6 +16,9 @@ from components.errors import OperatorError
 # What is shown was said by others: `:key:` in a URL is a path and no picture of a key.
 console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
+
+INTERRUPTED: Final = 130
+"""Exit status of a command that was interrupted, as shells have it."""
 
 StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
 
@@ -44,7 +48,7 @@ def fail(message: str) -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn what can go wrong into one clear message and exit status 1."""
+    """Turn what can go wrong into one clear message and exit status 1, or 130 for an interrupt."""
     try:
         yield
     except Exception as error:
@@ -53,6 +57,31 @@ def reported() -> Iterator[None]:
             raise
         fail(message)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt as interrupt:
+        errors.print(interrupted(interrupt), markup=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def interrupted(interrupt: KeyboardInterrupt) -> str:
+    """Return what holds after an interrupt, and the next command."""
+    again = f"`{shlex.join(['python', '-m', 'ops', *sys.argv[1:]])}`"
+    if "ops.interrupts" not in sys.modules:
+        return f"interrupted; to go on, run {again} again"
+    from ops.interrupts import Interrupted  # noqa: PLC0415  loads the engine's SDK
+
+    if not isinstance(interrupt, Interrupted):
+        return f"interrupted; to go on, run {again} again"
+    if interrupt.killed:
+        return (
+            "interrupted: the engine was killed, and what was done until then stays; run "
+            f"`python -m ops cancel {interrupt.stack}`, then {again} again"
+        )
+    if not interrupt.changed:
+        return f"interrupted: nothing was applied, and the stack is free; run {again} again"
+    return (
+        f"interrupted: what was done until then stays, and stack {interrupt.stack} is free; run "
+        f"{again} again to go on from there"
+    )
 
 
 def explained(error: Exception) -> str | None:
