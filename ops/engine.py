@@ -20,7 +20,7 @@ from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 
 from components.errors import OperatorError
-from ops import host, interrupts, project, stacks
+from ops import diagnostics, host, interrupts, project, stacks
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
@@ -79,7 +79,8 @@ def session(
             which is how tests bring dev and usgov up.
         changes: settings put over the stack's own, local environment only.
 
-    Raises OperatorError for an unknown stack and an engine that is not there, and
+    Raises OperatorError for an unknown stack and an engine that is not there,
+    a lock of the stack, and
     interrupts.Interrupted when the command is asked to end, once the engine has ended.
     """
     if name not in stacks.names(root):
@@ -94,6 +95,8 @@ def session(
     except interrupts.Interrupted as interrupt:
         interrupt.stack = name
         raise
+    except automation.ConcurrentUpdateError as error:
+        raise OperatorError(diagnostics.locked(str(error), name)) from None
 
 
 @contextmanager

@@ -318,6 +318,8 @@ def rollback(
 ) -> None:
     """Deploy again what an earlier update of STACK deployed; shows what changes, and asks."""
     with terminal.reported():
+        if not yes:
+            terminal.can_ask()
         with engine.session(stack, terminal.progress) as now:
             chosen = choose(history.of(now.stack), to, stack)
             if stacks.protected(stack):
@@ -333,7 +335,7 @@ def rollback(
             if found.verdict == "same":
                 terminal.console.print(f"stack {stack} is as update {chosen.number} left it")
                 return
-            if not yes and not typer.confirm(f"Go back to update {chosen.number}?"):
+            if not yes and not terminal.agreed(f"Go back to update {chosen.number}?"):
                 raise typer.Exit(1)
             apply(ready, record)
         terminal.console.print(

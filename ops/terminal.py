@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import shlex
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +20,8 @@ from components.errors import OperatorError
 # What is shown was said by others: `:key:` in a URL is a path and no picture of a key.
 console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
+
+_LOCK: Final = re.compile(r"the stack is currently locked by|: created by \S+ \(pid \d+\) at ")
 
 INTERRUPTED: Final = 130
 """Exit status of a command that was interrupted, as shells have it."""
@@ -35,7 +41,9 @@ def echo(text: str) -> None:
 
 
 def echo_error(text: str) -> None:
-    """Pass the engine's own messages on."""
+    """Pass the engine's own messages on, but those of a lock, which is told as an error."""
+    if _LOCK.search(text):
+        return
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
     sys.stderr.flush()
 
@@ -94,6 +102,36 @@ def explained(error: Exception) -> str | None:
 
         return diagnostics.explained(error)
     return None
+
+
+class NobodyToAskError(OperatorError):
+    """A command has a question and nobody answers; nothing was applied."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing was applied: nobody answers on standard input; give --yes to go ahead "
+            "without being asked"
+        )
+
+
+def can_ask() -> None:
+    """Raise NobodyToAskError where there is nobody to ask for sure: before the work."""
+    with contextlib.suppress(OSError, ValueError):
+        # A device that is no terminal is /dev/null; what is in a pipe is not known yet.
+        if stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode) and not sys.stdin.isatty():
+            raise NobodyToAskError
+
+
+def agreed(question: str) -> bool:
+    """Ask, and say what a no means; raises NobodyToAskError without an answer."""
+    try:
+        answer = typer.confirm(question)
+    except typer.Abort:
+        typer.echo()
+        raise NobodyToAskError from None
+    if not answer:
+        errors.print("nothing was applied", markup=False)
+    return answer
 
 
 def color() -> str:
