@@ -35,7 +35,9 @@ def progress(line: str) -> None:
 
 
 def echo(text: str) -> None:
-    """Pass the engine's own output on."""
+    """Pass the engine's own output on, but its hint to a command that is not one of these."""
+    if "run `pulumi stack rm" in text:
+        return
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 

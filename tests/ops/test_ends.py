@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from ops import diagnostics, terminal
 from ops.cli import app
 from ops.project import ROOT
+from ops.ways_out import with_way_out
 
 LOCK = (
     "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to "
@@ -61,3 +62,15 @@ def test_the_engine_does_not_tell_of_the_lock_as_well(capsys: pytest.CaptureFixt
     for line in LOCK.format(host="vm", pid=1).splitlines():
         terminal.echo_error(line)
     assert capsys.readouterr().err == ""
+
+
+def test_no_command_is_named_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.echo("The resources in the stack have been deleted")
+    terminal.echo("If you want to remove the stack completely, run `pulumi stack rm local`.")
+    assert capsys.readouterr().out == "The resources in the stack have been deleted\n"
+
+
+def test_without_a_backend_its_variable_is_named() -> None:
+    said = "PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"
+    assert "set PULUMI_BACKEND_URL, as in docs/backends.md" in with_way_out(said)
+    assert (ROOT / "docs" / "backends.md").exists()
