@@ -75,13 +75,16 @@ class Host:
             "plan": str(plan) if plan else None,
         }
         lines, self._unsent = [*self._unsent, request], []
-        with interrupts.INTERRUPTS.running(lambda: self._process, changing=operation == "up"):
+        with interrupts.INTERRUPTS.running(
+            lambda: self._process, changing=operation == "up"
+        ) as child:
             try:
                 self._requests.write("".join(json.dumps(each) + "\n" for each in lines))
                 self._requests.flush()
                 answer = self._answers.readline()
             except BrokenPipeError:
                 answer = ""
+            child.killed = not answer or json.loads(answer).get("killed", False)
         if not answer:
             status = self._process.wait()
             self._said.seek(0)

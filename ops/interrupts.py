@@ -49,6 +49,8 @@ class Child:
 
     def __init__(self, process: subprocess.Popen[str], lines: int) -> None:
         self.process = process
+        self.killed = False
+        """Whether an engine of its own was ended without putting its lock away."""
         self._lines = lines  # that it has to say yet
         self._asked = False
 
@@ -125,7 +127,8 @@ class Interrupts:
             self._waiting -= 1
             asked, self._asked = self._asked, 0
         if asked:
-            raise self.interrupted(killed=locking and (child.process.returncode or 0) < 0)
+            killed = locking and (child.process.returncode or 0) < 0
+            raise self.interrupted(killed=killed or child.killed)
 
     def interrupted(self, *, killed: bool = False) -> Interrupted:
         """Return what to raise for an interrupt."""

@@ -12,7 +12,7 @@ _WAYS: Final = (
     (
         re.compile(r"PULUMI_ACCESS_TOKEN must be set for login"),
         "No backend is chosen: set PULUMI_BACKEND_URL, as in docs/backends.md, which also says "
-        "what else the backend needs.",
+        "what else the backend needs; or choose one with `pulumi login`.",
     ),
     (
         re.compile(r"template metadata not modified"),
