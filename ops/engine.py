@@ -81,7 +81,7 @@ def session(
 
     Raises OperatorError for an unknown stack and an engine that is not there,
     a lock of the stack, and
-    interrupts.Interrupted when the command is asked to end, once the engine has ended.
+    interrupts.CommandInterrupted when the command is asked to end, once the engine has ended.
     """
     if name not in stacks.names(root):
         raise OperatorError(f"no stack {name!r}; there are {', '.join(stacks.names(root))}")
@@ -92,7 +92,7 @@ def session(
                     yield ready
             else:
                 yield Session(_select(name, root, root, _command(progress), {}), root)
-    except interrupts.Interrupted as interrupt:
+    except interrupts.CommandInterrupted as interrupt:
         interrupt.stack = name
         raise
     except automation.ConcurrentUpdateError as error:
@@ -153,7 +153,7 @@ def root_of(binary: Path) -> str | None:
 @functools.cache
 def _engine(root: str | None) -> automation.PulumiCommand:
     # It asks the engine for its version, which takes as long as a command does.
-    return interrupts.Command(root=root)
+    return interrupts.EngineCommand(root=root)
 
 
 def _select(

@@ -184,7 +184,7 @@ def select(request: dict[str, Any]) -> Stack:
     workspace = _Workspace(
         work_dir=request["work_dir"],
         program=lambda: run_program(Path(request["root"]), Path(request["work_dir"])),
-        pulumi_command=interrupts.Command(root=request["pulumi"]),
+        pulumi_command=interrupts.EngineCommand(root=request["pulumi"]),
         env_vars=request["variables"],
     )
     return Stack(request["stack"], workspace, StackInitMode.SELECT)
@@ -228,7 +228,7 @@ def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
             stack.preview(**options)
     except automation.CommandError as problem:
         errors = said or [("", str(problem))]
-    except interrupts.Interrupted as interrupt:
+    except interrupts.CommandInterrupted as interrupt:
         return {"interrupted": True, "killed": interrupt.killed}
     return {"steps": steps, "outputs": outputs, "errors": errors}
 
@@ -257,7 +257,7 @@ def _pass_on(text: str) -> None:
 def main() -> None:
     """Answer every operation that is asked for, until standard input ends."""
     with (
-        contextlib.suppress(interrupts.Interrupted),
+        contextlib.suppress(interrupts.CommandInterrupted),
         interrupts.INTERRUPTS.handled(),
         os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as answers,
     ):

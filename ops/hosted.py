@@ -66,7 +66,7 @@ class Host:
             message: of the update.
             plan: where a preview saves its plan, and what an update keeps to.
 
-        Raises HostError when the program cannot be run at all, and interrupts.Interrupted.
+        Raises HostError when the program cannot be run at all, and interrupts.CommandInterrupted.
         """
         request = {
             "operation": operation,

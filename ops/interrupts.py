@@ -24,7 +24,7 @@ _SILENT_LINES = 2
 _PATIENCE = 5.0  # seconds that a process which was asked twice has to end
 
 
-class Interrupted(KeyboardInterrupt):
+class CommandInterrupted(KeyboardInterrupt):
     """A command was asked to end, and what it ran has ended.
 
     Attributes:
@@ -40,7 +40,7 @@ class Interrupted(KeyboardInterrupt):
         self.stack = ""
 
 
-class Child:
+class RunningChild:
     """A process that interrupts are passed on to, from when it listens.
 
     An engine that has locked its stack and does not listen yet would die and leave the lock: it
@@ -76,7 +76,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._running: list[Child] = []
+        self._running: list[RunningChild] = []
         self._waiting = 0
         self._asked = 0
         self._changed = False
@@ -101,7 +101,7 @@ class Interrupts:
     @contextlib.contextmanager
     def running(
         self, start: Callable[[], subprocess.Popen[str]], *, changing: bool, locking: bool = False
-    ) -> Iterator[Child]:
+    ) -> Iterator[RunningChild]:
         """Start a process and pass interrupts on to it until this ends, which waits for nothing.
 
         Args:
@@ -109,12 +109,12 @@ class Interrupts:
             changing: whether it changes what is deployed or the state.
             locking: whether it is an engine that locks the stack.
 
-        Raises Interrupted at the end when there was one.
+        Raises CommandInterrupted at the end when there was one.
         """
         # From here on a signal raises nothing: the process would be lost.
         self._waiting += 1
         try:
-            child = Child(start(), _SILENT_LINES if locking else 0)
+            child = RunningChild(start(), _SILENT_LINES if locking else 0)
             self._running.append(child)
             if self._asked:
                 child.ask()
@@ -130,9 +130,9 @@ class Interrupts:
             killed = locking and (child.process.returncode or 0) < 0
             raise self.interrupted(killed=killed or child.killed)
 
-    def interrupted(self, *, killed: bool = False) -> Interrupted:
+    def interrupted(self, *, killed: bool = False) -> CommandInterrupted:
         """Return what to raise for an interrupt."""
-        return Interrupted(changed=self._changed, killed=killed)
+        return CommandInterrupted(changed=self._changed, killed=killed)
 
     def _ask(self, *_: object) -> None:
         if not self._waiting:
@@ -169,7 +169,7 @@ INTERRUPTS = Interrupts()
 """Those of this process."""
 
 
-class Command(automation.PulumiCommand):
+class EngineCommand(automation.PulumiCommand):
     """The engine's command line, which an interrupt lets end in good order."""
 
     def run(
@@ -180,7 +180,7 @@ class Command(automation.PulumiCommand):
         on_output: Callable[[str], Any] | None = None,
         on_error: Callable[[str], Any] | None = None,
     ) -> automation.CommandResult:
-        """Run a command; arguments and errors as in the Automation API, and Interrupted."""
+        """Run a command; arguments and errors as in the Automation API, and CommandInterrupted."""
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         if (binary := Path(self.command)).is_absolute():
             # Plugins beside the engine before others.

@@ -77,9 +77,9 @@ def interrupted(interrupt: KeyboardInterrupt) -> str:
     again = f"`{shlex.join(['python', '-m', 'ops', *sys.argv[1:]])}`"
     if "ops.interrupts" not in sys.modules:
         return f"interrupted; to go on, run {again} again"
-    from ops.interrupts import Interrupted  # noqa: PLC0415  loads the engine's SDK
+    from ops.interrupts import CommandInterrupted  # noqa: PLC0415  loads the engine's SDK
 
-    if not isinstance(interrupt, Interrupted):
+    if not isinstance(interrupt, CommandInterrupted):
         return f"interrupted; to go on, run {again} again"
     if interrupt.killed:
         return (

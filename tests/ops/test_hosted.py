@@ -94,7 +94,7 @@ answers.write(json.dumps({"interrupted": True, "killed": True}) + "\\n")
 def test_an_interrupt_is_passed_on_and_waited_for(tmp_path: Path, session: Any) -> None:
     with (
         interrupts.INTERRUPTS.handled(),
-        pytest.raises(interrupts.Interrupted) as raised,
+        pytest.raises(interrupts.CommandInterrupted) as raised,
         hosted(python(tmp_path, INTERRUPTED), tmp_path, session, "dev") as host,
     ):
         host.run("up")

@@ -56,7 +56,7 @@ def command():
         {what}
 typer.run(command)
 """
-RUN = "interrupts.Command(root=arguments[1]).run(arguments[:1], '.', {}, print, print)"
+RUN = "interrupts.EngineCommand(root=arguments[1]).run(arguments[:1], '.', {}, print, print)"
 WAIT = "print('waiting', flush=True), time.sleep(60)"
 
 Start = Callable[..., subprocess.Popen[str]]
