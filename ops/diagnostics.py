@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -61,19 +63,35 @@ def run(operation: Callable[..., _T], **options: Any) -> _T:
 def explained(error: Exception) -> str | None:
     """Return what an error of the Automation API means, None for a mistake in the code."""
     if isinstance(error, automation.ConcurrentUpdateError):
-        return _locked(str(error))
+        return locked(str(error))
     if isinstance(error, automation.CommandError):
         return said(error)
     return None
 
 
-def _locked(text: str) -> str:
-    holder = re.search(r"created by (\S+) \(pid (\d+)\) at (\S+)", text)
-    who = f" by {holder[1]}, process {holder[2]}, since {holder[3]}" if holder else ""
+def locked(text: str, stack: str = "STACK") -> str:
+    """Return what a lock that the engine met means, and how to go on."""
+    holder = re.search(r"created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)", text)
+    who = f" by {holder[1]}@{holder[2]}, process {holder[3]}, since {holder[4]}" if holder else ""
+    if holder and holder[2] == socket.gethostname() and not _alive(int(holder[3])):
+        return (
+            f"the stack is locked{who}; that process is gone, on this host. Nothing was applied. "
+            f"Release it with `python -m ops cancel {stack}`, then run the same command again"
+        )
     return (
         f"another update of this stack is running{who}; nothing was applied. Wait for it, or, "
-        "when that process is gone, run `python -m ops cancel STACK`"
+        f"when that process is gone, run `python -m ops cancel {stack}`"
     )
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def said(error: automation.CommandError, errors: Sequence[tuple[str, str]] = ()) -> str:

@@ -23,7 +23,7 @@ from pulumi.automation._stack import StackInitMode  # its public makers make no 
 from components.errors import OperatorError
 from components.settings import stored
 from components.settings.problems import SettingsError, refuse
-from ops import host, project, stacks
+from ops import diagnostics, host, interrupts, project, stacks
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
@@ -94,15 +94,24 @@ def session(
             which is how tests bring dev and usgov up.
         changes: settings put over the stack's own, local environment only.
 
-    Raises OperatorError for an unknown stack and an engine that is not there.
+    Raises OperatorError for an unknown stack and an engine that is not there,
+    a lock of the stack, and
+    interrupts.CommandInterrupted when the command is asked to end, once the engine has ended.
     """
     if name not in stacks.names(root):
         raise OperatorError(f"no stack {name!r}; there are {', '.join(stacks.names(root))}")
-    if name == project.LOCAL or state is not None:
-        with _local(name, progress, root, state, changes) as ready:
-            yield ready
-        return
-    yield Session(_select(name, root, root, _command(progress), {}), root)
+    try:
+        with interrupts.INTERRUPTS.handled():
+            if name == project.LOCAL or state is not None:
+                with _local(name, progress, root, state, changes) as ready:
+                    yield ready
+            else:
+                yield Session(_select(name, root, root, _command(progress), {}), root)
+    except interrupts.CommandInterrupted as interrupt:
+        interrupt.stack = name
+        raise
+    except automation.ConcurrentUpdateError as error:
+        raise OperatorError(diagnostics.locked(str(error), name)) from None
 
 
 @contextmanager
@@ -159,7 +168,7 @@ def root_of(binary: Path) -> str | None:
 @functools.cache
 def _engine(root: str | None) -> automation.PulumiCommand:
     # It asks the engine for its version, which takes as long as a command does.
-    return automation.PulumiCommand(root=root)
+    return interrupts.EngineCommand(root=root)
 
 
 def _select(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from components.errors import OperatorError
 from components.settings.checks import LONGEST_OFF
+from components.settings.model import Settings
 from components.settings.problems import PROJECT, SettingsError
 from ops import stack_file, stacks
 
@@ -95,8 +97,30 @@ def set_switch(root: Path, stack: str, switch: dict[str, Any] | None) -> Path:
         raise SwitchError(f"{path.name} is not YAML in UTF-8") from None
     path.write_text(written(before, switch), encoding="utf-8")
     try:
-        stacks.settings(stack, root)
-    except SettingsError:
+        settings = stacks.settings(stack, root)
+        _check_walls(settings, (switch or {}).get("templates", ()))
+    except (SettingsError, SwitchError):
         path.write_text(before, encoding="utf-8")
         raise
     return path
+
+
+def next_step(root: Path, stack: str) -> str:
+    """Return how the switch gets from the settings of `stack` to its deployment."""
+    if stacks.protected(stack, root):
+        return (
+            "commit it and have it reviewed; the stack is protected, so then: "
+            f"python -m ops preview {stack} --save-plan FILE, then, reviewed, "
+            f"python -m ops up {stack} --plan FILE"
+        )
+    return f"commit it, then: python -m ops up {stack}"
+
+
+def _check_walls(settings: Settings, names: Iterable[str]) -> None:
+    walls = {template.name: template.firewall is not None for template in settings.templates}
+    if bare := [name for name in names if not walls[name]]:
+        confined = ", ".join(name for name, wall in walls.items() if wall) or "none"
+        raise SwitchError(
+            f"--template {bare[0]}: it has no firewall to switch off; those that have one: "
+            f"{confined}"
+        )

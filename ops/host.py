@@ -3,12 +3,15 @@
 `python host.py ANSWERS`, with that checkout first on PYTHONPATH: a line of JSON on standard input
 names the stack, each one after it is an operation, and file descriptor ANSWERS gets a line for
 each. It needs of the checkout only `__main__.py`, so that a commit of any age can be run; hence it
-imports nothing of ops, and the modules of two commits never meet in one process.
+imports nothing of ops but interrupts.py beside it, and the modules of two commits never meet in one
+process.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib.util
 import json
 import os
 import runpy
@@ -17,7 +20,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf import empty_pb2
 from pulumi import automation
@@ -25,6 +28,17 @@ from pulumi.automation import _server, _stack
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, plugin_pb2
+
+if TYPE_CHECKING or __package__:
+    from ops import interrupts
+else:
+    # The checkout that runs may have an `ops` of its own, without this module.
+    _spec = importlib.util.spec_from_file_location(
+        "interrupts", Path(__file__).with_name("interrupts.py")
+    )
+    interrupts = importlib.util.module_from_spec(_spec)
+    sys.modules["interrupts"] = interrupts
+    _spec.loader.exec_module(interrupts)
 
 # Packages of providers, as far as this program's commits have any.
 _PACKAGES = ("pulumi_kubernetes", "pulumi_random", "pulumi_coderd")
@@ -170,14 +184,17 @@ def select(request: dict[str, Any]) -> Stack:
     workspace = _Workspace(
         work_dir=request["work_dir"],
         program=lambda: run_program(Path(request["root"]), Path(request["work_dir"])),
-        pulumi_command=automation.PulumiCommand(root=request["pulumi"]),
+        pulumi_command=interrupts.EngineCommand(root=request["pulumi"]),
         env_vars=request["variables"],
     )
     return Stack(request["stack"], workspace, StackInitMode.SELECT)
 
 
 def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
-    """Preview or apply; return the steps, outputs by URN, and errors as (URN, message)."""
+    """Preview or apply; return the steps, outputs by URN, and errors as (URN, message).
+
+    When it was interrupted, that alone.
+    """
     steps: list[dict[str, Any]] = []
     outputs: list[tuple[str, Any]] = []
     said: list[tuple[str, str]] = []
@@ -211,6 +228,8 @@ def run(stack: Stack, request: dict[str, Any]) -> dict[str, Any]:
             stack.preview(**options)
     except automation.CommandError as problem:
         errors = said or [("", str(problem))]
+    except interrupts.CommandInterrupted as interrupt:
+        return {"interrupted": True, "killed": interrupt.killed}
     return {"steps": steps, "outputs": outputs, "errors": errors}
 
 
@@ -237,7 +256,11 @@ def _pass_on(text: str) -> None:
 
 def main() -> None:
     """Answer every operation that is asked for, until standard input ends."""
-    with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as answers:
+    with (
+        contextlib.suppress(interrupts.CommandInterrupted),
+        interrupts.INTERRUPTS.handled(),
+        os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as answers,
+    ):
         stack = select(json.loads(sys.stdin.readline()))
         for line in sys.stdin:
             answers.write(json.dumps(run(stack, json.loads(line))) + "\n")

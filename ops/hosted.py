@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from components.errors import OperatorError
-from ops import diagnostics, engine
+from ops import diagnostics, engine, interrupts
 
 HOST = Path(__file__).with_name("host.py")
 
@@ -66,7 +66,7 @@ class Host:
             message: of the update.
             plan: where a preview saves its plan, and what an update keeps to.
 
-        Raises HostError when the program cannot be run at all.
+        Raises HostError when the program cannot be run at all, and interrupts.CommandInterrupted.
         """
         request = {
             "operation": operation,
@@ -75,12 +75,16 @@ class Host:
             "plan": str(plan) if plan else None,
         }
         lines, self._unsent = [*self._unsent, request], []
-        try:
-            self._requests.write("".join(json.dumps(each) + "\n" for each in lines))
-            self._requests.flush()
-            answer = self._answers.readline()
-        except BrokenPipeError:
-            answer = ""
+        with interrupts.INTERRUPTS.running(
+            lambda: self._process, changing=operation == "up"
+        ) as child:
+            try:
+                self._requests.write("".join(json.dumps(each) + "\n" for each in lines))
+                self._requests.flush()
+                answer = self._answers.readline()
+            except BrokenPipeError:
+                answer = ""
+            child.killed = not answer or json.loads(answer).get("killed", False)
         if not answer:
             status = self._process.wait()
             self._said.seek(0)
@@ -89,6 +93,8 @@ class Host:
                 f"ended with status {status}: {said[-1] if said else 'it said nothing'}"
             )
         found = json.loads(answer)
+        if "interrupted" in found:
+            raise interrupts.INTERRUPTS.interrupted(killed=found["killed"])
         return HostAnswer(found["steps"], found["outputs"], diagnostics.failure(found["errors"]))
 
 
@@ -127,6 +133,8 @@ def hosted(python: Path, root: Path, session: engine.Session, name: str) -> Iter
                 stdin=subprocess.PIPE,
                 stderr=said,
                 pass_fds=[theirs],
+                # Interrupts reach it through here alone.
+                process_group=0,
                 text=True,
             )
         finally:

@@ -350,6 +350,8 @@ def rollback(
 ) -> None:
     """Deploy again what an earlier update of STACK deployed; shows what changes, and asks."""
     with terminal.reported():
+        if not yes:
+            terminal.can_ask()
         with engine.session(stack, terminal.progress) as now:
             chosen = choose(history.of(now.stack), to, stack)
             if stacks.protected(stack):
@@ -367,7 +369,7 @@ def rollback(
             if found.verdict == "same":
                 terminal.console.print(f"{part} is as update {chosen.number} left it")
                 return
-            if not yes and not typer.confirm(f"Go back{alone} to update {chosen.number}?"):
+            if not yes and not terminal.agreed(f"Go back{alone} to update {chosen.number}?"):
                 raise typer.Exit(1)
             apply(ready, record)
         revert = "revert the commits since then in git as well, or the next up deploys them again"

@@ -41,6 +41,11 @@ def protected(stack: str, root: Path = project.ROOT) -> bool:
     return _read(stack, root)[0].get("protected", False) is not False
 
 
+def has_switch(stack: str, root: Path = project.ROOT) -> bool:
+    """Return whether `stack` has the firewall's switch; raises SettingsError."""
+    return "firewall" in _read(stack, root)
+
+
 def policies(stack: str, root: Path = project.ROOT) -> dict[str, Policy]:
     """Return the policy of each template that is confined; raises SettingsError."""
     every = policies_of(settings(stack, root))

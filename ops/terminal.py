@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import shlex
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -16,6 +21,11 @@ from components.errors import OperatorError
 console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 
+_LOCK: Final = re.compile(r"the stack is currently locked by|: created by \S+ \(pid \d+\) at ")
+
+INTERRUPTED: Final = 130
+"""Exit status of a command that was interrupted, as shells have it."""
+
 StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
 
 
@@ -25,13 +35,17 @@ def progress(line: str) -> None:
 
 
 def echo(text: str) -> None:
-    """Pass the engine's own output on."""
+    """Pass the engine's own output on, but its hint to a command that is not one of these."""
+    if "run `pulumi stack rm" in text:
+        return
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 
 
 def echo_error(text: str) -> None:
-    """Pass the engine's own messages on."""
+    """Pass the engine's own messages on, but those of a lock, which is told as an error."""
+    if _LOCK.search(text):
+        return
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
     sys.stderr.flush()
 
@@ -44,7 +58,7 @@ def fail(message: str) -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn what can go wrong into one clear message and exit status 1."""
+    """Turn what can go wrong into one clear message and exit status 1, or 130 for an interrupt."""
     try:
         yield
     except Exception as error:
@@ -53,6 +67,31 @@ def reported() -> Iterator[None]:
             raise
         fail(message)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt as interrupt:
+        errors.print(interrupted(interrupt), markup=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def interrupted(interrupt: KeyboardInterrupt) -> str:
+    """Return what holds after an interrupt, and the next command."""
+    again = f"`{shlex.join(['python', '-m', 'ops', *sys.argv[1:]])}`"
+    if "ops.interrupts" not in sys.modules:
+        return f"interrupted; to go on, run {again} again"
+    from ops.interrupts import CommandInterrupted  # noqa: PLC0415  loads the engine's SDK
+
+    if not isinstance(interrupt, CommandInterrupted):
+        return f"interrupted; to go on, run {again} again"
+    if interrupt.killed:
+        return (
+            "interrupted: the engine was killed, and what was done until then stays; run "
+            f"`python -m ops cancel {interrupt.stack}`, then {again} again"
+        )
+    if not interrupt.changed:
+        return f"interrupted: nothing was applied, and the stack is free; run {again} again"
+    return (
+        f"interrupted: what was done until then stays, and stack {interrupt.stack} is free; run "
+        f"{again} again to go on from there"
+    )
 
 
 def explained(error: Exception) -> str | None:
@@ -65,6 +104,36 @@ def explained(error: Exception) -> str | None:
 
         return diagnostics.explained(error)
     return None
+
+
+class NobodyToAskError(OperatorError):
+    """A command has a question and nobody answers; nothing was applied."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing was applied: nobody answers on standard input; give --yes to go ahead "
+            "without being asked"
+        )
+
+
+def can_ask() -> None:
+    """Raise NobodyToAskError where there is nobody to ask for sure: before the work."""
+    with contextlib.suppress(OSError, ValueError):
+        # A device that is no terminal is /dev/null; what is in a pipe is not known yet.
+        if stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode) and not sys.stdin.isatty():
+            raise NobodyToAskError
+
+
+def agreed(question: str) -> bool:
+    """Ask, and say what a no means; raises NobodyToAskError without an answer."""
+    try:
+        answer = typer.confirm(question)
+    except typer.Abort:
+        typer.echo()
+        raise NobodyToAskError from None
+    if not answer:
+        errors.print("nothing was applied", markup=False)
+    return answer
 
 
 def color() -> str:

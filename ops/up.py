@@ -18,6 +18,8 @@ from ops import plan as plans
 from ops import stacks as stack_files
 from ops.stack_reach import compared, of_settings
 from ops.terminal import (
+    agreed,
+    can_ask,
     color,
     console,
     echo,
@@ -126,8 +128,10 @@ def destroy(
     """Remove what STACK made; Coder, Grafana and GitLab stay as they were."""
     with reported():
         protection.check_destroy(stack, project.ROOT)
-    if not yes and not typer.confirm(f"Remove everything that stack {stack} made?"):
-        raise typer.Exit(1)
+        if not yes:
+            can_ask()
+            if not agreed(f"Remove everything that stack {stack} made?"):
+                raise typer.Exit(1)
     with reported(), engine.session(stack, progress) as ready:
         remove(ready, stack)
 

@@ -10,6 +10,11 @@ from ops.conflicts import WAY_OUT, is_conflict
 # What coderd, Coder's Terraform provider and pulumi-kubernetes say, and how to go on after it.
 _WAYS: Final = (
     (
+        re.compile(r"PULUMI_ACCESS_TOKEN must be set for login"),
+        "No backend is chosen: set PULUMI_BACKEND_URL, as in docs/backends.md, which also says "
+        "what else the backend needs; or choose one with `pulumi login`.",
+    ),
+    (
         re.compile(r"template metadata not modified"),
         "coderd has these settings already: an update was cut off or failed after it had changed "
         "them. Run `python -m ops up STACK` again, which reads them back first.",

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ops import git, project, terminal
-from ops.firewall import Switch, SwitchError, last_day, set_switch
+from ops import git, project, stacks, terminal
+from ops.firewall import Switch, SwitchError, last_day, next_step, set_switch
 from ops.terminal import StackName
 
 
@@ -28,6 +28,12 @@ def firewall(
     """Switch the firewall of STACK off in its settings, for some days at most, or on again."""
     with terminal.reported():
         if state is Switch.ON:
+            if stack in stacks.names(project.ROOT) and not stacks.has_switch(stack, project.ROOT):
+                terminal.console.print(
+                    f"the firewall of stack {stack} is on already; nothing was written",
+                    markup=False,
+                )
+                return
             path = set_switch(project.ROOT, stack, None)
             said = f"the firewall of stack {stack} is on in {path.name}"
         else:
@@ -45,4 +51,4 @@ def firewall(
             which = f"templates {', '.join(template)}" if template else "every template"
             said = f"the firewall is off for {which} of stack {stack} until {day} in {path.name}"
         terminal.console.print(said, markup=False)
-        terminal.console.print(f"commit it, then: python -m ops up {stack}", markup=False)
+        terminal.console.print(next_step(project.ROOT, stack), markup=False, soft_wrap=True)

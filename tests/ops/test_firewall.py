@@ -124,3 +124,31 @@ def test_a_switch_that_stands_over_several_lines_is_taken_out_whole() -> None:
 def test_an_unusual_layout_is_refused() -> None:
     with pytest.raises(SwitchError, match="by hand"):
         written("config: {a: 1}\n", {"state": "off"})
+
+
+def test_the_next_step_of_a_protected_stack_has_a_plan(root: Path) -> None:
+    _, said = run("usgov", "off", "--reason", "x")
+    assert "up usgov --plan FILE" in said
+    _, said = run("dev", "off", "--reason", "x")
+    assert said.endswith("commit it, then: python -m ops up dev\n")
+
+
+def test_a_template_without_a_firewall_is_refused(root: Path) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    document = yaml.safe_load(path.read_text())
+    templates = document["config"]["firewalled-coder:templates"]
+    bare = next(each["name"] for each in templates if not each.get("firewall"))
+    before = path.read_text()
+    status, said = run("dev", "off", "--reason", "x", "--template", bare)
+    assert status == 1
+    assert f"--template {bare}: it has no firewall to switch off; those that have one: " in said
+    assert path.read_text() == before
+
+
+def test_on_without_a_switch_writes_nothing(root: Path) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    before = path.read_text()
+    status, said = run("dev", "on")
+    assert status == 0
+    assert "is on already; nothing was written" in said
+    assert path.read_text() == before

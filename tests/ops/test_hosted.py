@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ops import interrupts
 from ops.hosted import HostError, hosted
 
 ECHO = """#!/usr/bin/env python3
@@ -74,3 +75,28 @@ def test_it_learns_nothing_by_its_arguments(tmp_path: Path, session: Any) -> Non
     first = json.loads((tmp_path / "first").read_text())
     assert first["variables"] == {"A": "b"}
     assert first["pulumi"] == str(tmp_path)
+
+
+# As host.py: its own interrupt ends the engine, then it says so.
+INTERRUPTED = """#!/usr/bin/env python3
+import json, os, signal, sys, time
+answers = os.fdopen(int(sys.argv[-1]), "w")
+asked = []
+signal.signal(signal.SIGINT, lambda *_: asked.append(1))
+sys.stdin.readline(), sys.stdin.readline()
+os.kill(os.getppid(), signal.SIGTERM)
+while not asked:
+    time.sleep(0.05)
+answers.write(json.dumps({"interrupted": True, "killed": True}) + "\\n")
+"""
+
+
+def test_an_interrupt_is_passed_on_and_waited_for(tmp_path: Path, session: Any) -> None:
+    with (
+        interrupts.INTERRUPTS.handled(),
+        pytest.raises(interrupts.CommandInterrupted) as raised,
+        hosted(python(tmp_path, INTERRUPTED), tmp_path, session, "dev") as host,
+    ):
+        host.run("up")
+    assert raised.value.changed
+    assert raised.value.killed
