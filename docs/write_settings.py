@@ -19,8 +19,9 @@ HEAD = """# Settings
 
 Every key stands under `config` in `stacks/Pulumi.<stack>.yaml`, behind `firewalled-coder:`. `[]`
 is each entry of a list, `<name>` a key of one's own. Secrets are set by
-`pulumi config set --secret --path`, never in clear. The same is in `stacks/settings.schema.json`,
-which editors read. This page is written by `make schema`.
+`pulumi config set --secret --path`; one in clear is refused, and so is a key of this page behind
+another namespace. A text that looks like a date is quoted. The same is in
+`stacks/settings.schema.json`, which editors read. This page is written by `make schema`.
 """
 KINDS = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from components.settings.stored import encrypted
 from local import providers
 from local.cluster import CONTEXT, LocalCluster
 from local.coderd import EXTERNAL_AUTH, LocalCoderd
@@ -128,7 +129,10 @@ class Environment:
             if key in kept:
                 document[key] = kept[key]
         there = (kept.get("config") or {}).get(f"{PREFIX}secrets")
-        if there is not None:
+        if there is None:
+            there = config.pop(f"{PREFIX}secrets", None)
+        # What stood in clear is refused where it was written, and made anew here.
+        if there := encrypted(there):
             config[f"{PREFIX}secrets"] = there
         _write(target, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
         return self._missing(config)

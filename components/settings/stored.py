@@ -60,16 +60,33 @@ def in_config(config: Mapping[Any, Any]) -> list[Problem]:
 
 
 def in_clear(secrets: Any) -> Iterator[Problem]:
-    """Find each value under `secrets` that the engine has not encrypted; never shows it."""
+    """Find each unknown key and each value in clear under `secrets`; never shows a value."""
+    known = _keys(Secrets)
+    if isinstance(secrets, Mapping) and not _is_encrypted(secrets):
+        for key in secrets:
+            if str(key) not in {*known, "<<"}:
+                right = f"unknown key; known here: {', '.join(sorted(known))}"
+                yield Problem(key_of((_SECRETS, str(key))), HIDDEN, right)
     for location in _clear((_SECRETS,), secrets):
-        # Of one that is unknown the model says so.
-        if len(location) == 1 or location[1] in _keys(Secrets):
+        if len(location) == 1 or location[1] in known:
             yield Problem(
                 key_of(location),
                 HIDDEN,
                 "stands in clear in the stack's file; take it out of there, and of use where it "
                 f"was issued, and set a new one: {set_secret(location)}",
             )
+
+
+def encrypted(secrets: Any) -> dict[Any, Any]:
+    """Return of a map under `secrets` what the engine has encrypted."""
+    if not isinstance(secrets, Mapping) or _is_encrypted(secrets):
+        return dict(secrets) if isinstance(secrets, Mapping) else {}
+    kept = {key: encrypted(value) for key, value in secrets.items()}
+    return {key: value for key, value in kept.items() if value}
+
+
+def _is_encrypted(value: Mapping[Any, Any]) -> bool:
+    return set(value) == {"secure"} and isinstance(value["secure"], str)
 
 
 def strays(keys: Iterable[str]) -> Iterator[Problem]:
@@ -100,7 +117,7 @@ def _clear(location: tuple[str | int, ...], value: Any) -> Iterator[tuple[str | 
     if value in _NOTHING:
         return
     if isinstance(value, Mapping):
-        if set(value) != {"secure"} or not isinstance(value["secure"], str):
+        if not _is_encrypted(value):
             for key, each in value.items():
                 # What is merged stands at the place itself.
                 yield from _clear(location if key == "<<" else (*location, str(key)), each)

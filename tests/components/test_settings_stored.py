@@ -109,3 +109,16 @@ def test_a_run_of_the_engine_is_refused_for_all_of_it() -> None:
     assert "\n  firewalled-coder:secrets.coderToken = [secret]: stands in clear" in told
     assert "\n  firewalled-coder:secrets.bogus = [secret]: unknown key; known here: aiPro" in told
     assert "\n  firewalledcoder:protected: no setting with the namespace firewalledcoder" in told
+
+
+def test_of_a_copy_only_what_is_encrypted_is_kept() -> None:
+    assert stored.encrypted(PLAIN) == {}
+    assert stored.encrypted(SECURE) == SECURE
+    secrets = {"coderToken": PLAIN, "bogus": [PLAIN], "mcp": {"a": SECURE, "b": PLAIN}}
+    assert stored.encrypted(secrets) == {"mcp": {"a": SECURE}}
+
+
+def test_an_unknown_key_is_named_encrypted_or_not() -> None:
+    found = stored.in_config({"firewalled-coder:secrets": {"bogus": PLAIN, "other": SECURE}})
+    assert [problem.key for problem in found] == ["secrets.bogus", "secrets.other"]
+    assert all("unknown key; known here: aiProviders, coderToken" in each.right for each in found)

@@ -61,7 +61,7 @@ def test_what_can_be_read_comes_before_anything_is_built(
 
 def test_a_command_that_fails_is_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
     assert demo.ops("explain", "nosuch", "https://a.example/", passes=(0, 1)) == 2
-    assert "no such stack" in capfd.readouterr().err
+    assert "no stack 'nosuch'" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_file_that_cannot_be_written_is_told_first(
 def test_wrong_settings_are_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["preview", "nosuch"])
     assert result.exit_code == 1
-    assert "no such stack; there are dev, local, usgov" in result.stdout
+    assert "no stack 'nosuch'; there are dev, local, usgov" in result.stdout
     assert "## Preview: ⛔" in result.stdout
 
 

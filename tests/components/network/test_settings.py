@@ -117,7 +117,7 @@ def test_everything_a_stack_says_arrives() -> None:
     network = said["firewalled-coder:network"]
     namespace = said["firewalled-coder:workspaceNamespace"]
     given = settings(
-        network=network, workspaceNamespace=namespace, kubernetes={"forceConflicts": 1}
+        network=network, workspaceNamespace=namespace, kubernetes={"forceConflicts": True}
     )
     assert plan.network_policy(given) == WorkspaceNetworkPolicyArgs(
         coderd=Coderd(

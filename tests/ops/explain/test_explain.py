@@ -96,7 +96,7 @@ def test_a_url_gives_the_terminal_no_orders() -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
-        (("nope", "https://a/"), "", "no such stack; there are dev, usgov"),
+        (("nope", "https://a/"), "", "no stack 'nope'; there are dev, usgov"),
         (("dev", "https://a/", "--template", "nope"), "", "no such template; there are firewalled"),
         (("dev",), "", "standard input: holds no URL"),
         (("dev", "-", "-"), "https://a/", "standard input can be read once"),
