@@ -43,7 +43,7 @@ def protected(stack: str, root: Path = project.ROOT) -> bool:
 
 def has_switch(stack: str, root: Path = project.ROOT) -> bool:
     """Return whether `stack` has the firewall's switch; raises SettingsError."""
-    return "firewall" in _read(stack, root)
+    return "firewall" in _read(stack, root)[0]
 
 
 def policies(stack: str, root: Path = project.ROOT) -> dict[str, Policy]:
