@@ -29,6 +29,8 @@ def firewall(
     with terminal.reported():
         if state is Switch.ON:
             if stack in stacks.names(project.ROOT) and not stacks.has_switch(stack, project.ROOT):
+                # What is no settings of a stack has no firewall either.
+                stacks.settings(stack, project.ROOT)
                 terminal.console.print(
                     f"the firewall of stack {stack} is on already; nothing was written",
                     markup=False,

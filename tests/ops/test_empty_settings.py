@@ -6,7 +6,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import project, rollback, stacks
+# Commands are loaded when asked for, and what they default to is the checkout of that moment.
+from ops import adopt, dashboards, mcp_probe, preview, project, rollback, stacks, up  # noqa: F401
 from ops.cli import app
 from ops.firewall import SwitchError, set_switch
 

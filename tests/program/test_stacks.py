@@ -130,7 +130,7 @@ def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
 def test_what_the_licence_does_not_allow_stops_the_run_before_anything_is_made(
     open_stack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.environment.Coderd", partial(LocalCoderd, licensed=False))
+    monkeypatch.setattr("local.environment.LocalCoderd", partial(LocalCoderd, licensed=False))
     with open_stack("usgov") as session:
         with pytest.raises(automation.CommandError) as error:
             session.stack.up()
