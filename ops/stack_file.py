@@ -20,7 +20,7 @@ import yaml
 from components.boundary.credentials import HIDDEN
 from components.settings.load import structured
 from components.settings.problems import PROJECT, Problem
-from components.settings.stored import in_config
+from components.settings.stored import NULLS, first_document, in_config
 
 # libyaml's takes a fifteenth of the time on a thousand rules; not every build of PyYAML has it.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,7 +30,6 @@ _BOOLEANS: Final = {
     for value in (True, False)
     for text in (f"{value}", f"{value}".lower(), f"{value}".upper())
 }
-_NULLS: Final = {"", "~", "null", "Null", "NULL"}
 _INTEGER: Final = re.compile(r"[-+]?(0[bB][01]+|0[oO]?[0-7]+|0[xX][0-9a-fA-F]+|0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NO_NUMBER: Final = re.compile(r"[-+]?\.inf|[-+]?\.Inf|[-+]?\.INF|\.nan|\.NaN|\.NAN")
@@ -101,7 +100,7 @@ def _config(document: Mapping[str, Any]) -> dict[str, str]:
 def read(content: bytes) -> Mapping[str, Any]:
     """Return a stack's file as plain data, secrets encrypted as they are; raises StackFileError."""
     try:
-        document = _document(content)
+        document = first_document(content, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         # The parser's own words and no line of the file: it may hold a secret.
@@ -114,15 +113,6 @@ def read(content: bytes) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
         raise StackFileError(0, "no settings under `config:`")
     return document
-
-
-def _document(content: bytes) -> Any:
-    # The engine reads the first document of several and says nothing of the others.
-    loader = _Loader(content)
-    try:
-        return loader.get_data() if loader.check_data() else None
-    finally:
-        loader.dispose()
 
 
 def _full(key: str) -> str:
@@ -198,7 +188,7 @@ def _scalar(text: str) -> Any:
     """Return what a plain scalar means to yaml.v3, floats and timestamps as the JSON has them."""
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    if text in _NULLS:
+    if text in NULLS:
         return None
     if (time := _time(text)) is not None:
         return time

@@ -23,7 +23,10 @@ _SECRETS: Final = "secrets"
 # Every scalar is text to it, whatever YAML 1.1 makes of one: what is encrypted is text as well.
 # libyaml's takes a fifteenth of the time; not every build of PyYAML has it.
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_NOTHING: Final = (None, "", "~", "null", "Null", "NULL")
+NULLS: Final = ("", "~", "null", "Null", "NULL")
+"""The texts that are nothing to yaml.v3, by which the engine reads."""
+# Two thirds of the letters: firewalled and firewall are near, coder and coderd are not.
+_NEAR: Final = 0.66
 
 
 def file_of(stack: str, project: Path) -> Path:
@@ -37,16 +40,23 @@ def in_file(stack: str, project: Path) -> list[Problem]:
     The engine can be told of another file, and refuses by itself one that is no YAML.
     """
     try:
-        document = _first(file_of(stack, project).read_bytes())
+        document = first_document(file_of(stack, project).read_bytes(), _LOADER)
     except (OSError, yaml.YAMLError, RecursionError):
         return []
     config = document.get("config") if isinstance(document, Mapping) else None
     return in_config(config) if isinstance(config, Mapping) else []
 
 
-def _first(content: bytes) -> Any:
-    # The engine reads the first document of several.
-    loader = _LOADER(content)
+def first_document(content: bytes, loader_class: Any) -> Any:
+    """Return the first document of a stack's file, as the engine does, silent on the others.
+
+    Args:
+        content: of the file.
+        loader_class: PyYAML's, which decides what its scalars are.
+
+    Raises yaml.YAMLError and RecursionError.
+    """
+    loader = loader_class(content)
     try:
         return loader.get_data() if loader.check_data() else None
     finally:
@@ -109,12 +119,8 @@ def strays(keys: Iterable[str]) -> Iterator[Problem]:
             )
 
 
-# Two thirds of the letters: firewalled and firewall are near, coder and coderd are not.
-_NEAR: Final = 0.66
-
-
 def _clear(location: tuple[str | int, ...], value: Any) -> Iterator[tuple[str | int, ...]]:
-    if value in _NOTHING:
+    if value is None or value in NULLS:
         return
     if isinstance(value, Mapping):
         if not _is_encrypted(value):
