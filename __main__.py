@@ -12,6 +12,7 @@ from components.settings.problems import SettingsError
 from program.declare import cluster, coder, declare
 from program.look import look
 from program.plan import plan
+from program.settle import settled
 
 STACK = pulumi.get_stack()
 
@@ -43,3 +44,4 @@ def warn(settings: Settings) -> None:
 
 
 main()
+pulumi.run(settled)

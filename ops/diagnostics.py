@@ -57,7 +57,12 @@ def run(operation: Callable[..., _T], **options: Any) -> _T:
     except automation.ConcurrentUpdateError:
         raise
     except automation.CommandError as error:
-        raise RunError(said(error, errors)) from None
+        raise RunError(said(error, errors, _stack(operation))) from None
+
+
+def _stack(operation: Callable[..., object]) -> str:
+    owner = getattr(operation, "__self__", None)
+    return owner.name if isinstance(owner, automation.Stack) else "STACK"
 
 
 def explained(error: Exception) -> str | None:
@@ -94,12 +99,17 @@ def _alive(process: int) -> bool:
     return True
 
 
-def said(error: automation.CommandError, errors: Sequence[tuple[str, str]] = ()) -> str:
+def said(
+    error: automation.CommandError,
+    errors: Sequence[tuple[str, str]] = (),
+    stack: str = "STACK",
+) -> str:
     """Return what is wrong when the engine's command line failed, and the way out that is known.
 
     Args:
         error: how it ended.
         errors: what its events told, (URN, message) each; none of a run that did not begin.
+        stack: whose name stands in the commands that lead on.
     """
     text = str(error)
     if stray := _STRAY.search(text):
@@ -110,15 +120,15 @@ def said(error: automation.CommandError, errors: Sequence[tuple[str, str]] = ())
     told = "\n".join(
         dict.fromkeys(re.findall(r"^\s*(?:stdout: |stderr: )?\s*error: (.*)$", text, re.MULTILINE))
     )
-    return with_way_out(failure(errors) or masked(told or _last_words(text)), text)
+    return with_way_out(failure(errors) or masked(told or _last_words(text, stack)), text, stack)
 
 
-def _last_words(text: str) -> str:
+def _last_words(text: str, stack: str) -> str:
     """The end of what the command line said, which tells most when nothing is marked an error."""
     if killed := re.search(r"^ *code: -(\d+)$", text, re.MULTILINE):
         return (
             f"the engine was killed by signal {killed[1]}; what was done stays. Release the stack: "
-            "`python -m ops cancel STACK`, then run the same command again"
+            f"`python -m ops cancel {stack}`, then run the same command again"
         )
     lines = [line.strip() for line in text.splitlines()]
     words = [line for line in lines if line.removeprefix("stdout:").removeprefix("stderr:").strip()]

@@ -240,7 +240,7 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
     if answer.error:
         raise RollbackError(
             f"update {number} cannot be deployed again, its preview fails; nothing was applied:\n"  # noqa: S608
-            f"{with_way_out(answer.error.strip())}\n"
+            f"{with_way_out(answer.error.strip(), stack=ready.stack)}\n"
             "Choose another with --to, or set right what is named."
         )
     try:
@@ -334,7 +334,7 @@ def apply(ready: Earlier, record: Record) -> None:
     if answer.error:
         only = f" --template {record.template}" if record.template else ""
         raise RollbackError(
-            f"the rollback failed on the way: {with_way_out(answer.error.strip())}\n"
+            f"the rollback failed on the way: {with_way_out(answer.error.strip(), stack=ready.stack)}\n"
             f"What was done stays; run `python -m ops rollback {ready.stack} --to "
             f"{ready.update.number}{only}` again to finish (after `python -m ops cancel "
             f"{ready.stack}` when the stack is locked), or "

@@ -57,13 +57,18 @@ _WAYS: Final = (
     ),
 )
 
+_COMMAND: Final = re.compile(r"\bSTACK\b")
 
-def with_way_out(message: str, said: str = "") -> str:
+
+def with_way_out(message: str, said: str = "", stack: str = "STACK") -> str:
     """Return an engine's message, and how to go on where that is known: a line each.
 
-    `said` is all that the engine said, if that is more than the message.
+    Args:
+        message: what the engine said.
+        said: all that it said, if that is more than the message.
+        stack: whose name stands in the commands.
     """
     text = f"{message}\n{said}"
     ways = [WAY_OUT] if is_conflict(text) else []
-    ways += [way for pattern, way in _WAYS if pattern.search(text)]
+    ways += [_COMMAND.sub(stack, way) for pattern, way in _WAYS if pattern.search(text)]
     return "\n".join([message.rstrip(), *ways]) if ways else message

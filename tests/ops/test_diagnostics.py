@@ -99,6 +99,26 @@ def test_words_that_are_marked_by_nothing_are_told_too() -> None:
     assert "`python -m ops cancel STACK`" in killed
 
 
+def test_the_command_that_goes_on_names_the_stack() -> None:
+    class Killed(automation.Stack):
+        name = "dev"
+
+        def __init__(self) -> None:
+            pass
+
+        def up(self, *_arguments: Any, **_options: Any) -> automation.UpResult:
+            raise ended("Updating", code=-9)
+
+        def refresh(self, *_arguments: Any, **_options: Any) -> automation.RefreshResult:
+            raise ended(stderr="error: snapshot integrity failure")
+
+    stack = Killed()
+    with pytest.raises(diagnostics.RunError, match=r"`python -m ops cancel dev`"):
+        diagnostics.run(stack.up)
+    with pytest.raises(diagnostics.RunError, match=r"`pulumi state repair --stack dev`"):
+        diagnostics.run(stack.refresh)
+
+
 def test_another_update_is_another_error() -> None:
     def up(on_event: Any) -> None:
         raise ended(stderr="error: the stack is currently locked by 1 lock(s).")
