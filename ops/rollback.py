@@ -333,8 +333,9 @@ def apply(ready: Earlier, record: Record) -> None:
     answer = ready.run("up", record.message())
     if answer.error:
         only = f" --template {record.template}" if record.template else ""
+        told = with_way_out(answer.error.strip(), stack=ready.stack)
         raise RollbackError(
-            f"the rollback failed on the way: {with_way_out(answer.error.strip(), stack=ready.stack)}\n"
+            f"the rollback failed on the way: {told}\n"
             f"What was done stays; run `python -m ops rollback {ready.stack} --to "
             f"{ready.update.number}{only}` again to finish (after `python -m ops cancel "
             f"{ready.stack}` when the stack is locked), or "
