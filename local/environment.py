@@ -23,7 +23,8 @@ from local.coderd import EXTERNAL_AUTH, LocalCoderd
 from local.daemon import end_below
 from toolchain import engine, plugins, tools
 
-PREFIX = "firewalled-coder:"
+PROJECT = "firewalled-coder"
+PREFIX = f"{PROJECT}:"
 
 
 class Environment:
@@ -46,6 +47,10 @@ class Environment:
     def exists(self) -> bool:
         """Whether anything of it is on disk."""
         return self.state.exists()
+
+    def has_stack(self, name: str) -> bool:
+        """Return whether the backend has stack `name`, without asking the engine."""
+        return (self.state / "state/.pulumi/stacks" / PROJECT / f"{name}.json").exists()
 
     def start(self, progress: tools.Progress = tools.report) -> None:
         """Start what does not run, and make the backend; raises what the parts raise."""

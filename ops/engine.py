@@ -57,6 +57,10 @@ class _Workspace(automation.LocalWorkspace):
         }
 
 
+class _KnownWorkspace(host.KnownWorkspace, _Workspace):
+    pass
+
+
 def program(work_dir: Path, root: Path = project.ROOT) -> Callable[[], None]:
     """Return the program of the checkout at `root`, for a project at `work_dir`.
 
@@ -130,7 +134,8 @@ def _local(
         environment.start(progress)
     missing = environment.prepare(name, changes)
     with environment.serving() as variables:
-        stack = _select(name, environment.workspace, root, command, variables)
+        known = environment.has_stack(name)
+        stack = _select(name, environment.workspace, root, command, variables, known=known)
         if missing:
             stack.set_all_config(
                 {
@@ -177,11 +182,15 @@ def _select(
     root: Path,
     command: automation.PulumiCommand,
     variables: Mapping[str, str],
+    *,
+    known: bool = False,
 ) -> automation.Stack:
-    workspace = _Workspace(
+    """Return the stack; the engine is asked for it, or makes it, unless it is known."""
+    workspace = (_KnownWorkspace if known else _Workspace)(
         work_dir=str(work_dir),
         program=program(work_dir, root),
         pulumi_command=command,
         env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
     )
-    return host.Stack(name, workspace, StackInitMode.CREATE_OR_SELECT)
+    mode = StackInitMode.SELECT if known else StackInitMode.CREATE_OR_SELECT
+    return host.Stack(name, workspace, mode)

@@ -109,10 +109,10 @@ class _Engine:
         return self._stub.Log(request, **options)
 
 
-class _UpResult(automation.UpResult):
-    """What an update did; the engine is asked for it when somebody wants to know.
+class _Done:
+    """What an operation did; the engine is asked for it when somebody wants to know.
 
-    Then it tells of the stack's last update, so it is to be asked before the next.
+    Then it tells of the stack's last one, so it is to be asked before the next.
     """
 
     def __init__(self, stack: Stack, stdout: str, stderr: str) -> None:
@@ -121,41 +121,68 @@ class _UpResult(automation.UpResult):
         self._stack = stack
 
     @cached_property
+    def summary(self) -> automation.UpdateSummary:
+        """What the engine keeps of the operation."""
+        kept = self._stack.info()
+        if kept is None:
+            raise LookupError(f"stack {self._stack.name} has no update")
+        return kept
+
+
+class _UpResult(_Done, automation.UpResult):  # type: ignore[override]
+    @cached_property
     def outputs(self) -> automation.OutputMap:  # type: ignore[override]
         """The stack's outputs."""
         return self._stack.outputs()
 
-    @cached_property
-    def summary(self) -> automation.UpdateSummary:  # type: ignore[override]
-        """What the engine keeps of the update."""
-        found = self._stack.info()
-        if found is None:
-            raise LookupError(f"stack {self._stack.name} has no update")
-        return found
+
+class _RefreshResult(_Done, automation.RefreshResult):  # type: ignore[override]
+    pass
+
+
+class _DestroyResult(_Done, automation.DestroyResult):  # type: ignore[override]
+    pass
 
 
 class Stack(automation.Stack):
-    """A stack that runs the engine once for an update, and decrypts no setting to tell of it."""
+    """A stack that runs the engine once for an operation, and decrypts no setting to tell of it."""
 
-    _updating = False
+    _running = False
 
     def up(self, *arguments: Any, **options: Any) -> automation.UpResult:
         """Bring the stack up; arguments and errors as in the Automation API."""
-        self._updating = True
-        try:
+        with self._once():
             done = super().up(*arguments, **options)
-        finally:
-            self._updating = False
         return _UpResult(self, done.stdout, done.stderr)
+
+    def refresh(self, *arguments: Any, **options: Any) -> automation.RefreshResult:
+        """Read everything back into the state; arguments and errors as in the Automation API."""
+        with self._once():
+            done = super().refresh(*arguments, **options)
+        return _RefreshResult(self, done.stdout, done.stderr)
+
+    def destroy(self, *arguments: Any, **options: Any) -> automation.DestroyResult:
+        """Delete everything; arguments and errors as in the Automation API."""
+        with self._once():
+            done = super().destroy(*arguments, **options)
+        return _DestroyResult(self, done.stdout, done.stderr)
+
+    @contextlib.contextmanager
+    def _once(self) -> Iterator[None]:
+        self._running = True
+        try:
+            yield
+        finally:
+            self._running = False
 
     def outputs(self) -> automation.OutputMap:
         """Return the outputs."""
-        return {} if self._updating else super().outputs()
+        return {} if self._running else super().outputs()
 
     def info(self, show_secrets: bool = False) -> automation.UpdateSummary | None:
         """Return the last update; its secret settings stay encrypted."""
         later: Any = object()
-        return later if self._updating else super().info(show_secrets=False)
+        return later if self._running else super().info(show_secrets=False)
 
 
 def run_program(root: Path, work_dir: Path) -> None:
@@ -172,8 +199,11 @@ def without_debugging() -> None:
         runtime.SETTINGS.engine = _Engine(runtime.SETTINGS.engine)
 
 
-class _Workspace(automation.LocalWorkspace):
-    """A workspace in which no stack is the chosen one, for every command names its own."""
+class KnownWorkspace(automation.LocalWorkspace):
+    """A workspace whose stack is known to be there, and not asked for.
+
+    Nor is any the chosen one, for every command names its own.
+    """
 
     def select_stack(self, stack_name: str) -> None:
         """Do nothing: the stack is there, and who asks has looked."""
@@ -181,7 +211,7 @@ class _Workspace(automation.LocalWorkspace):
 
 def select(request: dict[str, Any]) -> Stack:
     """Return the stack whose program is at `root` and whose project is at `work_dir`."""
-    workspace = _Workspace(
+    workspace = KnownWorkspace(
         work_dir=request["work_dir"],
         program=lambda: run_program(Path(request["root"]), Path(request["work_dir"])),
         pulumi_command=interrupts.EngineCommand(root=request["pulumi"]),

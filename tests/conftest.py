@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+# The engine, its plugins and the API server are Go's, and most of them live for seconds: collecting
+# garbage less often makes the tests a tenth shorter.
+os.environ.setdefault("GOGC", "400")
+
 LONGEST = (
     "tests/conformance/test_walk.py",
     "tests/ops/test_rollback_local.py",

@@ -92,11 +92,26 @@ class Engine:
         return automation.CommandResult(stdout=answers.get(self.ran[-1], ""), stderr="", code=0)
 
 
+def stack_on(engine: automation.PulumiCommand, folder: Path) -> host.Stack:
+    (folder / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
+    workspace = automation.LocalWorkspace(work_dir=str(folder), pulumi_command=engine)
+    return host.Stack("dev", workspace, StackInitMode.SELECT)
+
+
+@pytest.mark.parametrize("operation", ["refresh", "destroy"])
+def test_an_operation_runs_the_engine_once_until_somebody_asks(tmp_path: Path, operation: str):
+    engine = Engine()
+    stack = stack_on(engine, tmp_path)
+    engine.ran.clear()
+    result = getattr(stack, operation)()
+    assert [each.partition(" ")[0] for each in engine.ran] == [operation]
+    assert result.summary.result == "succeeded"
+    assert engine.ran[1:] == ["stack history"]
+
+
 def test_an_update_runs_the_engine_once_until_somebody_asks(tmp_path: Path):
     engine = Engine()
-    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
-    workspace = automation.LocalWorkspace(work_dir=str(tmp_path), pulumi_command=engine)
-    stack = host.Stack("dev", workspace, StackInitMode.SELECT)
+    stack = stack_on(engine, tmp_path)
     engine.ran.clear()
     result = stack.up()
     assert [each.partition(" ")[0] for each in engine.ran] == ["up"]
