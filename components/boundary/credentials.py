@@ -66,7 +66,10 @@ class _Form(NamedTuple):
         """Tell in a hundredth of the time that a search takes whether it is worth one."""
         if self.ending is not None:
             return self.ending.search(text) is not None
-        return any(literal in text for literal in self.literals)
+        for literal in self.literals:  # noqa: SIM110  a third of what `any` takes, and often run
+            if literal in text:
+                return True
+        return False
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -156,6 +159,9 @@ _FORMS: Final = (
         ending=r"(?:earer|asic) [\w.~+/=-]{16}",
     ),
 )
+_SHORTEST: Final = 14
+"""Characters of the shortest credential that has a form; most settings are shorter."""
+
 # Before the @ of a URL; a slash in a password ends no authority here, but a port does.
 _USER: Final = re.compile(
     r"(?<=[A-Za-z0-9])://(?P<user>[^/\s\"']*|[^/\s\"'@:]+:(?!\d{1,5}(?:/|$))[^\s\"'@]*)@"
@@ -187,9 +193,10 @@ def names_credential(name: str, value: str | None = None) -> bool:
 
 def form_of(text: str) -> str | None:
     """Return what kind of credential stands in `text`, in words; None if none can be told."""
-    for form in _FORMS:
-        if form.may_be_in(text) and form.pattern.search(text):
-            return form.what
+    if len(text) >= _SHORTEST:
+        for form in _FORMS:
+            if form.may_be_in(text) and form.pattern.search(text):
+                return form.what
     if any(_is_secret_user(match) for match in _USER.finditer(text)):
         return "a URL with a user or password"
     if any(_is_secret_field(match) for match in _QUERY.finditer(text)):

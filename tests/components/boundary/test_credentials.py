@@ -1,11 +1,13 @@
 """One rule says what a credential looks like, by name and by form; none of it is shown."""
 
 import json
+from re import _parser as sre
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.boundary import credentials
 from components.boundary.credentials import HIDDEN, form_of, masked, names_credential, without
 
 LETTERS = "aB3" * 40
@@ -191,3 +193,8 @@ def test_nothing_around_a_token_makes_it_show(before: str, vendor: str, after: s
     text = f"{before} {TOKENS[vendor]} {after}"
     assert TOKENS[vendor] not in masked(text)
     assert masked(masked(text)) == masked(text)
+
+
+def test_no_form_is_shorter_than_what_is_not_looked_at() -> None:
+    shortest = (sre.parse(form.text).getwidth()[0] for form in credentials._FORMS)
+    assert min(shortest) == credentials._SHORTEST
