@@ -24,13 +24,17 @@ help:
 $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py sdks/coderd/pyproject.toml) \
 		sdks/schema/coderd.json
 	@echo "installing the Python packages into $(VENV)"
+	@# Nothing of this needs a second core: whatever comes next finds etcd built, or waits for it.
+	@{ command -v etcd || nice $(PYTHON) -m toolchain.tools etcd; } > /dev/null 2>&1 &
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+# Two at a time: one links, on one core, while the other compiles.
 tools: $(READY)
-	@$(BIN)/python -m toolchain.tools pulumi etcd kube-apiserver kube-controller-manager
-	@$(BIN)/python -m local.providers
+	@$(BIN)/python -m toolchain.tools etcd kube-apiserver kube-controller-manager & beside=$$!; \
+	$(BIN)/python -m toolchain.tools pulumi && $(BIN)/python -m local.providers; status=$$?; \
+	wait $$beside && exit $$status
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .

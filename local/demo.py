@@ -65,11 +65,11 @@ def main(steps: Sequence[Step] = STEPS, clock: Callable[[], float] = time.monoto
         sys.stdout.flush()
         began, built = clock(), len(tools.built)
         code = run()
-        of_tools = tools.built[built:]
-        taken += [(f"built {tool}", seconds) for tool, seconds in of_tools]
-        taken.append((name, clock() - began - sum(seconds for _, seconds in of_tools)))
+        taken.append((name, clock() - began))
+        taken += [(f"  built {tool}", seconds) for tool, seconds in tools.built[built:]]
         if code != 0:
             break
+    # Tools are built two at a time, so together they may take more than their step.
     width = max(len(name) for name, _ in taken)
     sys.stdout.write("\nWhere the time went\n")
     sys.stdout.writelines(f"  {name:{width}}  {seconds:6.1f} s\n" for name, seconds in taken)

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,16 @@ class Environment:
         with (self.state / "lock").open("w") as lock:
             # Two stacks may be brought up at once: one starts all of it, the other waits.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self.cluster.start(progress)
-            self.coderd.start(progress)
             (self.state / "state").mkdir(exist_ok=True)
             self._home().mkdir(exist_ok=True)
             self._without_log()
             self._passphrase()
-            self._locate(progress)
+            # Where both have to be built, one links, on one core, while the other compiles.
+            with ThreadPoolExecutor(1) as beside:
+                located = beside.submit(self._locate, progress)
+                self.cluster.start(progress)
+                self.coderd.start(progress)
+                located.result()
 
     def stop(self) -> None:
         """End every process; the state stays."""

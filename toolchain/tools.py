@@ -132,7 +132,11 @@ def build(name: str, progress: Progress = report) -> Path:
     binary.parent.mkdir(parents=True, exist_ok=True)
     with (binary.parent.parent / "lock").open("w") as lock:
         # A second process waits here and then finds the binary of the first.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(f"another process builds {name}: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if not binary.exists():
             _compile(tool, binary, progress)
     return binary

@@ -1,6 +1,9 @@
+import fcntl
 import os
 import re
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,23 @@ def test_a_tool_is_built_once_and_again_when_its_source_changes(hello: tools.Too
     assert said == before
     (hello.module / "main.go").write_text('package main\n\nfunc main() { println("bye") }\n')
     assert tools.build("hello", said.append) != first
+
+
+def test_a_build_of_another_process_is_waited_for_and_told(hello: tools.Tool) -> None:
+    binary = tools.build("hello")
+    binary.unlink()
+    said: list[str] = []
+    with (binary.parent.parent / "lock").open("w") as lock, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = pool.submit(tools.build, "hello", said.append)
+        while not said and not waiting.done():
+            time.sleep(0.01)
+        assert said == ["another process builds hello: waiting for it"]
+        assert not waiting.done()
+        binary.write_text("made by the other")
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert waiting.result() == binary
+    assert binary.read_text() == "made by the other"
 
 
 def test_a_failed_build_says_what_the_compiler_said(hello: tools.Tool) -> None:
