@@ -17,7 +17,7 @@ from program.settle import settled
 STACK = pulumi.get_stack()
 
 
-def main() -> None:
+async def main() -> None:
     """Declare the stack; raises pulumi.RunError, and nothing else, for wrong settings."""
     try:
         project = Path(pulumi.get_root_directory())
@@ -27,10 +27,11 @@ def main() -> None:
         args = plan(STACK, settings, known, project)
         on_cluster = pulumi.ResourceOptions(providers=[cluster(settings)])
         on_coder = pulumi.ResourceOptions(providers=[coder(settings)])
-        for name, value in declare(args, on_cluster, on_coder).items():
+        for name, value in (await declare(args, on_cluster, on_coder)).items():
             pulumi.export(name, value)
     except (SettingsError, ArgsError) as error:
         raise pulumi.RunError(str(error)) from None
+    await settled()
 
 
 def warn(settings: Settings) -> None:
@@ -43,5 +44,4 @@ def warn(settings: Settings) -> None:
         pulumi.log.warn(f"there is no network policy: {why}")
 
 
-main()
-pulumi.run(settled)
+pulumi.run(main)

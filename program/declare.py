@@ -24,6 +24,7 @@ from components.settings.model import Settings
 from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.component import WorkspaceTemplate
 from program.plan import StackArgs
+from program.settle import sent
 
 A = TypeVar("A")
 C = TypeVar("C", bound=pulumi.ComponentResource)
@@ -50,7 +51,7 @@ def coder(settings: Settings) -> coderd.Provider:
     )
 
 
-def declare(
+async def declare(
     args: StackArgs, on_cluster: pulumi.ResourceOptions, on_coder: pulumi.ResourceOptions
 ) -> Mapping[str, Any]:
     """Declare every component of a stack and return the stack's outputs.
@@ -60,6 +61,8 @@ def declare(
         on_cluster: what is declared in the cluster.
         on_coder: what is declared in the Coder deployment.
     """
+    # The engine starts the providers' plugins meanwhile, the longest wait of a run.
+    await sent()
     # First what others wait for: the engine takes one after the other.
     network = _made(WorkspaceNetworkPolicy, "network", args.network_policy, on_cluster)
     login = _made(GitLabExternalAuth, "external-auth", args.external_auth, on_cluster)
@@ -76,6 +79,7 @@ def declare(
         name: AiGatewayProvider(name, each, on_coder) for name, each in args.ai_providers.items()
     }
     _made(AiGatewayPrices, "ai-prices", args.ai_prices, on_coder)
+    await sent()
     sources = DataSources("data-sources", args.data_sources, on_cluster)
     role = (
         GrafanaRole(
@@ -90,6 +94,7 @@ def declare(
     )
     named = replace(args.dashboards, names=_names(args.templates, templates))
     dashboards = Dashboards("dashboards", named, on_cluster)
+    await sent()
     alerts = Alerts("alerts", args.alerts, on_cluster)
     return {
         "callbackUrls": login.callback_urls if login else {},

@@ -1,11 +1,14 @@
 """Runs a component on Pulumi's mocks and records what it registers."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks, stack
+
+Declared = Mapping[str, pulumi.Output[Any]]
 
 
 class Recorder(mocks.Mocks):
@@ -28,7 +31,7 @@ class Recorder(mocks.Mocks):
 
 
 def record(
-    program: Callable[[], Mapping[str, pulumi.Output[Any]]],
+    program: Callable[[], Declared | Awaitable[Declared]],
     outputs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[Recorder, dict[str, Any]]:
     """Run a program; return what it registered and the values of the outputs it returned."""
@@ -38,8 +41,10 @@ def record(
     async def run() -> None:
         mocks.set_mocks(recorder, project="firewalled-coder", stack="test")
 
-        def main() -> None:
-            for name, output in program().items():
+        async def main() -> None:
+            declared = program()
+            outputs = await declared if inspect.isawaitable(declared) else declared
+            for name, output in outputs.items():
                 output.apply(lambda value, name=name: values.__setitem__(name, value))
 
         await stack.run_pulumi_func(main)

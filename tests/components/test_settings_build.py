@@ -195,10 +195,10 @@ def _later_package() -> Iterator[None]:
 def declared(stack: Settings, root: Path) -> Recorder:
     """Declare all that the program declares; raises what a component raises."""
 
-    def program() -> dict[str, Any]:
+    async def program() -> dict[str, Any]:
         args = plan.plan("dev", stack, known_to(stack), root)
         options = pulumi.ResourceOptions()
-        declare.declare(args, options, options)
+        await declare.declare(args, options, options)
         return {}
 
     made = {
