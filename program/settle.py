@@ -13,7 +13,7 @@ from pulumi.runtime import stack
 from pulumi.runtime.settings import SETTINGS
 
 TURNS: Final = 50
-"""Turns of the event loop in which a registration whose inputs are known is sent: about twenty."""
+"""Turns of the event loop in which what has all its inputs is sent; an object takes 15 at most."""
 
 
 async def sent() -> None:

@@ -1,13 +1,17 @@
 """Everything that was declared is waited for, each output a bounded number of times."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import pulumi
 import pytest
+from pulumi.runtime import mocks
 from pulumi.runtime.settings import SETTINGS
+from pulumi_kubernetes.core.v1 import ConfigMap
 
 from program import settle
+from tests.components.recording import Recorder
 
 COUNT = 200
 
@@ -96,3 +100,22 @@ def test_pending_outputs_are_taken_in_hand_once_not_after_each_that_is_done(
 
     run(program)
     assert sum(waits) < 10 * COUNT
+
+
+def test_what_was_declared_is_sent_before_the_program_goes_on() -> None:
+    recorder = Recorder({})
+    seen: list[str] = []
+
+    async def program() -> None:
+        mocks.set_mocks(recorder, project="firewalled-coder", stack="test")
+        ConfigMap("one", metadata={"name": "one", "namespace": "a"}, data={"a": "b"})
+        await settle.sent()
+        # A thread of its own sends it: the loop of the program gets no further turn here.
+        ends = time.monotonic() + 10
+        while not recorder.registered and time.monotonic() < ends:
+            time.sleep(0.01)
+        seen.extend(each.name for each in recorder.registered)
+        await settle.settled()
+
+    run(program)
+    assert seen == ["one"]
