@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRESS_EVERY_SECONDS = 5.0
+PROGRESS_EVERY_SECONDS = 10.0
 _HEAP = 3 << 30
 """What one compiler may use, in bytes, on a machine with room for a few of them."""
 
@@ -135,7 +135,7 @@ def build(name: str, progress: Progress = report) -> Path:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress(f"another process builds {name}: waiting for it")
+            progress(f"{name} is being built already: waiting for that")
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not binary.exists():
             _compile(tool, binary, progress)

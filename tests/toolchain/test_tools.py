@@ -77,7 +77,7 @@ def test_a_build_of_another_process_is_waited_for_and_told(hello: tools.Tool) ->
         waiting = pool.submit(tools.build, "hello", said.append)
         while not said and not waiting.done():
             time.sleep(0.01)
-        assert said == ["another process builds hello: waiting for it"]
+        assert said == ["hello is being built already: waiting for that"]
         assert not waiting.done()
         binary.write_text("made by the other")
         fcntl.flock(lock, fcntl.LOCK_UN)
