@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -217,6 +218,8 @@ def _lines(descriptor: int) -> int:
 
 
 if __name__ == "__main__":
+    # A shell has what it runs in the background ignore interrupts, and that is inherited.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         for wanted in sys.argv[1:]:
             sys.stdout.write(f"{build(wanted)}\n")

@@ -1,7 +1,11 @@
+import contextlib
 import fcntl
 import os
 import re
+import signal
 import stat
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -83,6 +87,36 @@ def test_a_build_of_another_process_is_waited_for_and_told(hello: tools.Tool) ->
         fcntl.flock(lock, fcntl.LOCK_UN)
         assert waiting.result() == binary
     assert binary.read_text() == "made by the other"
+
+
+def test_an_interrupt_ends_a_build_that_a_shell_has_in_the_background(tmp_path: Path) -> None:
+    go, began = tmp_path / "go", tmp_path / "began"
+    go.write_text(f"#!/bin/sh\ntouch {began}\nexec sleep 60\n")
+    go.chmod(0o755)
+    shell = subprocess.Popen(
+        ["/bin/sh", "-c", f"{sys.executable} -m toolchain.tools etcd & wait"],
+        cwd=tools.ROOT,
+        env={
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+            "FIREWALLED_CODER_CACHE": str(tmp_path / "cache"),
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    try:
+        while not began.exists():
+            assert shell.poll() is None
+            time.sleep(0.01)
+        os.killpg(shell.pid, signal.SIGINT)
+        # The pipe ends with the last process that has it.
+        _, said = shell.communicate(timeout=10)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+    assert said.splitlines() == [
+        "building etcd (once; a few minutes on a machine that never built it)"
+    ]
 
 
 def test_a_failed_build_says_what_the_compiler_said(hello: tools.Tool) -> None:
