@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The goals that start a cluster.
+CLUSTER := demo test unit bench tools
 
 # What pytest and Python compiled once is kept, whatever the caller's environment says.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,8 +26,9 @@ help:
 $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py sdks/coderd/pyproject.toml) \
 		sdks/schema/coderd.json
 	@echo "installing the Python packages into $(VENV)"
-	@# Nothing of this needs a second core: whatever comes next finds etcd built, or waits for it.
-	@{ command -v etcd || nice $(PYTHON) -m toolchain.tools etcd; } > /dev/null 2>&1 &
+	@# Nothing of this needs a second core: what starts a cluster finds etcd built, or waits for it.
+	@$(if $(filter $(CLUSTER),$(MAKECMDGOALS)),\
+	{ command -v etcd || nice $(PYTHON) -m toolchain.tools etcd; } > /dev/null 2>&1 &)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
