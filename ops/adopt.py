@@ -8,22 +8,21 @@ deployment is changed: only the state learns what is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import pulumi
 from pulumi import automation
 
 from components.coder.api import CoderdAccess, CoderdApi
 from components.settings.model import Settings
 from ops import diagnostics, engine, history, project, protection, settling, stacks, terminal
-from ops.adoption import templates
+from ops.adoption import importing, templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
 from ops.state import StackState
 from ops.steps import ForeseenStep, observe
-from ops.tokens import AI_PROVIDER, DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, TEMPLATE
+from ops.tokens import AI_PROVIDER, DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, STACK, TEMPLATE
 
 # All that an import reads of a custom resource.
 _METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
@@ -49,10 +48,28 @@ class Candidate:
 
 @dataclass(frozen=True)
 class AdoptionPlan:
-    """What to look for, and the URNs that must stand in the state before."""
+    """What to look for, and what must stand in the state before."""
 
     candidates: tuple[Candidate, ...]
-    before: tuple[str, ...]
+    before: tuple[ForeseenStep, ...]
+
+    def needed(self, there: Iterable[ForeseenStep]) -> list[str]:
+        """Return the URNs that must stand in the state before what is there, and only those.
+
+        A component of which nothing is there is not known by what it would register.
+        """
+        missing = self._above(each.step for each in self.candidates) - self._above(there)
+        return [step.urn for step in self.before if missing.isdisjoint((step.urn, step.parent))]
+
+    def _above(self, steps: Iterable[ForeseenStep]) -> set[str]:
+        parents = {step.urn: step.parent for step in self.before if step.type != STACK}
+        above: set[str] = set()
+        for step in steps:
+            parent = step.parent
+            while parent in parents:
+                above.add(parent)
+                parent = parents[parent]
+        return above
 
 
 def plan(steps: Iterable[ForeseenStep]) -> AdoptionPlan:
@@ -63,7 +80,7 @@ def plan(steps: Iterable[ForeseenStep]) -> AdoptionPlan:
             continue
         # Values that pulumi-random makes stand in the state alone, and templates depend on them.
         if step.type.startswith(("firewalledcoder:", "pulumi:", "random:")):
-            before.append(step.urn)
+            before.append(step)
         elif step.type == TEMPLATE:
             candidates.append(Candidate(step, f"template {step.inputs['name']}"))
         elif step.type == MCP_SERVER:
@@ -126,18 +143,33 @@ def take_over(deployment: RunningStack) -> Adoption:
     """
     foreseen = observe(deployment.stack)
     found = plan(foreseen.values())
-    looked, live = look(deployment, found.candidates, _patched(foreseen))
+    patches = {urn: step for urn, step in foreseen.items() if step.type in PATCHED}
+    looked, live = look(deployment, found.candidates, _patched(patches.values()))
     there = [each for each in looked if each.id is not None]
     for each in looked:
         what = "is there" if each.id is not None else "is not there; up will make it"
         deployment.progress(f"{each.label} {what}")
+    to_record = [
+        step
+        for step in patches.values()
+        if step.op == "create" and (PATCHED[step.type], step.object_id) in live
+    ]
+    if not there and not to_record and not importing.unfinished(StackState(deployment.stack)):
+        return _adoption(looked, foreseen.values())
     # The engine's import of a template does not do: adoption/templates.py says why.
-    imported = [each for each in there if each.step.type != TEMPLATE]
-    if imported or found.before:
+    imported = {
+        each.step.urn: each.id
+        for each in there
+        if each.id is not None and each.step.type != TEMPLATE
+    }
+    before = found.needed([*(each.step for each in there), *to_record])
+    if imported or before:
         diagnostics.run(
             deployment.stack.up,
-            program=_importing(deployment.stack.workspace.program, imported),
-            target=[*found.before, *(each.step.urn for each in imported)],
+            program=importing.program(
+                deployment.stack.workspace.program, foreseen, [*before, *imported], imported
+            ),
+            target=[*before, *imported],
             message=deployment.message,
             suppress_outputs=True,
             show_secrets=False,
@@ -145,22 +177,26 @@ def take_over(deployment: RunningStack) -> Adoption:
     of_coder = {each.step.urn for each in there if each.step.type == TEMPLATE}
     steps = _settle(deployment, live, of_coder)
     done = _finish(deployment, steps, live)
+    return _adoption(looked, (step for urn, step in steps.items() if urn not in done))
+
+
+def _adoption(looked: Iterable[Candidate], left: Iterable[ForeseenStep]) -> Adoption:
+    """Return what was done, with the steps that are left for the next up."""
     differing = [
         f"{step.name}: {step.op}" + (f" {', '.join(step.diffs)}" if step.diffs else "")
-        for step in steps.values()
-        if step.urn not in done
+        for step in left
+        if step.op != "same"
     ]
+    looked = tuple(looked)
     return Adoption(
-        tuple(each.label for each in there),
+        tuple(each.label for each in looked if each.id is not None),
         tuple(each.label for each in looked if each.id is None),
         tuple(sorted(differing)),
     )
 
 
-def _patched(steps: Mapping[str, ForeseenStep]) -> list[Object]:
-    return sorted(
-        {(PATCHED[step.type], step.object_id) for step in steps.values() if step.type in PATCHED}
-    )
+def _patched(patches: Iterable[ForeseenStep]) -> list[Object]:
+    return sorted({(PATCHED[step.type], step.object_id) for step in patches})
 
 
 def look(
@@ -197,43 +233,6 @@ def look(
         return step.object_id if (step.type, step.object_id) in there else None
 
     return [replace(each, id=identity(each.step)) for each in candidates], live
-
-
-def _importing(program: Any, wanted: Iterable[Candidate]) -> Callable[[], None]:
-    """Return the program with resources imported as they are found, whatever it declares."""
-    ids = {(each.step.type, each.step.name): each.id for each in wanted}
-
-    def change(given: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-        options, props = given.opts, given.props
-        found = ids.get((given.type_, given.name))
-        if found is not None:
-            # The engine refuses an import that differs; the next preview shows what does.
-            as_found = pulumi.ResourceOptions(import_=found, ignore_changes=["*"])
-            options = pulumi.ResourceOptions.merge(options, as_found)
-            props = {key: _alone(value) for key, value in given.props.items()}
-        # What it waits for may be missing, and need not be there for the state to learn of it.
-        options.depends_on = None
-        return pulumi.ResourceTransformationResult(props, options)
-
-    def run() -> None:
-        pulumi.runtime.register_stack_transformation(change)
-        program()
-
-    return run
-
-
-def _alone(value: Any) -> Any:
-    """Return an input that depends on no resource: an import does not use it, the state keeps it.
-
-    A state in which a resource depends on one that stands nowhere is refused by the engine.
-    """
-    if isinstance(value, pulumi.Output):
-        return pulumi.Output(
-            set(), value.future(with_unknowns=True), value.is_known(), value.is_secret()
-        )
-    if isinstance(value, Mapping):
-        return {key: _alone(each) for key, each in value.items()}
-    return value
 
 
 def _settle(
@@ -301,7 +300,8 @@ def _edit(
     for kind, label, name in _KEYED:
         for resource in state.of_type(kind):
             step = steps.get(resource["urn"])
-            if step and step.op == "update":
+            # Of one that an update has made since, a change is the operator's.
+            if step and step.op == "update" and importing.is_imported(resource):
                 settling.inputs(resource, step)
                 if _sends_key(step):
                     said.append(
@@ -335,7 +335,7 @@ def _finish(
             deployment.progress(f"{label} differs; up will patch it")
     diagnostics.run(
         deployment.stack.up,
-        program=_importing(deployment.stack.workspace.program, ()),
+        program=importing.program(deployment.stack.workspace.program, steps, done),
         target=sorted(done),
         message=deployment.message,
         suppress_outputs=True,

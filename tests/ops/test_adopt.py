@@ -57,7 +57,7 @@ def test_the_plan_looks_for_what_would_be_created() -> None:
         "template firewalled",
         "MCP server github",
     ]
-    assert [urn.rsplit("::", 1)[1] for urn in found.before] == ["dashboards", "pet"]
+    assert [each.name for each in found.before] == ["dashboards", "pet"]
 
 
 @pytest.fixture(scope="module")
