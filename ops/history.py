@@ -37,8 +37,9 @@ class Record:
     """What an update says of itself.
 
     Attributes:
-        command: `up`, `rollback`, `adopt`, or `recovery` of an update that did not finish.
-        commit: hash of the commit whose program and settings are deployed, None without git.
+        command: `up`, `rollback`, `adopt`, `refresh`, `destroy`, or `recovery` of an update that
+            did not finish.
+        commit: hash of the commit of the program and settings that ran, None without git.
         dirty: whether the checkout differed from that commit, so that it cannot be had again.
         branch: branch of the checkout, None when detached.
         who: who did it.

@@ -16,7 +16,7 @@ from components.dashboards.catalogue import CATALOGUE
 from ops import deployed, diagnostics, engine, history, project, protection, recovery, removal
 from ops import plan as plans
 from ops import stacks as stack_files
-from ops.stack_reach import compared, of_settings
+from ops.stack_reach import StackReach, compared, of_settings
 from ops.terminal import (
     agreed,
     can_ask,
@@ -27,6 +27,7 @@ from ops.terminal import (
     progress,
     reported,
 )
+from ops.tokens import WORKSPACE_TEMPLATE
 
 
 def recorded(stack: str, now: automation.Stack, root: Path = project.ROOT) -> history.Record:
@@ -114,6 +115,7 @@ def refresh(stack: str) -> None:
         recovery.go_on(ready, stack)
         diagnostics.run(
             ready.stack.refresh,
+            message=history.record(project.ROOT, "refresh").message(),
             on_output=echo,
             on_error=echo_error,
             color=color(),
@@ -144,8 +146,12 @@ def remove(ready: engine.Session, stack: str) -> None:
     """
     state = recovery.go_on(ready, stack, removing=True)
     removal.check_stack(ready, stack, state)
+    # Their names do: a policy in the state that cannot be read is no reason to keep a stack.
+    templates = (each["urn"].rpartition("::")[2] for each in state.of_type(WORKSPACE_TEMPLATE))
+    removed = history.policy_line(compared(StackReach(dict.fromkeys(templates)), StackReach({})))
     diagnostics.run(
         ready.stack.destroy,
+        message=history.record(project.ROOT, "destroy", policy=removed).message(),
         on_output=echo,
         on_error=echo_error,
         color=color(),

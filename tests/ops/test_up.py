@@ -17,12 +17,14 @@ from components.coder.lookup import UnknownOrganizationError
 from components.errors import ArgsError, OperatorError
 from components.settings.problems import Problem, SettingsError
 from local import cluster, coderd, daemon
-from ops import deployed, engine, history, recovery, stack_file, stacks, terminal
+from ops import deployed, engine, history, recovery, removal, stack_file, stacks, terminal
 from ops.cli import app
 from ops.diagnostics import RunError
 from ops.project import ROOT
 from ops.stack_reach import StackReach, of_settings
 from ops.template_changes import Registered
+from ops.tokens import WORKSPACE_TEMPLATE
+from tests.ops.states import state_of
 
 
 def command_error(stderr: str, stdout: str = "") -> automation.CommandError:
@@ -88,6 +90,12 @@ class Stack:
 
     changes: Mapping[str, int]
     told: dict[str, Any] = field(default_factory=dict)
+
+    def refresh(self, **options: Any) -> None:
+        self.told.update(options)
+
+    def destroy(self, **options: Any) -> None:
+        self.told.update(options)
 
     def up(self, **options: Any) -> Any:
         self.told.update(options)
@@ -203,6 +211,31 @@ def test_an_error_of_the_engine_is_one_line(stack: Stack, monkeypatch: pytest.Mo
     result = CliRunner().invoke(app, ["up", "local"])
     assert result.exit_code == 1
     assert result.stderr == "error: no [such] namespace\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "policy"),
+    [
+        (["refresh", "local"], history.UNCHANGED),
+        (["destroy", "local", "--yes"], "claude-code, firewalled: template removed"),
+    ],
+)
+def test_the_history_names_the_command_and_what_it_changes_for_agents(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, command: list[str], policy: str
+) -> None:
+    components = [
+        {"urn": f"urn:pulumi:local::p::{WORKSPACE_TEMPLATE}::{name}", "type": WORKSPACE_TEMPLATE}
+        for name in ("firewalled", "claude-code")
+    ]
+    monkeypatch.setattr(recovery, "go_on", lambda *_, **__: state_of(*components))
+    monkeypatch.setattr(removal, "check_stack", lambda *_: None)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    record = history.parse(stack.told["message"])
+    assert record is not None
+    assert record.command == command[0]
+    assert record.title.startswith(f"{command[0]} at ")
+    assert record.policy == policy
 
 
 def test_destroy_asks(stack: Stack) -> None:
