@@ -93,6 +93,20 @@ def choose(updates: Sequence[Update], to: int | None, stack: str) -> Update:
     return found
 
 
+def check_commit(update: Update, root: Path) -> None:
+    """Raise RollbackError unless the repository at `root` has the commit of `update`."""
+    commit = update.commit or ""
+    short = commit[: git.SHORT]
+    try:
+        if not git.has_commit(root, commit):
+            raise RollbackError(
+                f"commit {short} of update {update.number} is not in this repository; "
+                f"{git.fetching(root)}, and try again"
+            )
+    except git.GitError as error:
+        raise RollbackError(f"cannot look for commit {short}: {error}") from None
+
+
 def _before(updates: Sequence[Update]) -> Update | None:
     applied = [each for each in updates if each.applied]
     last = next((each for each in updates if each.kind in {"update", "destroy"}), None)
@@ -153,16 +167,9 @@ def earlier(
 
     Raises RollbackError and what `engine.session` raises.
     """
+    check_commit(update, root)
     commit = update.commit or ""
     short = commit[: git.SHORT]
-    try:
-        if not git.has_commit(root, commit):
-            raise RollbackError(
-                f"commit {short} of update {update.number} is not in this repository; "
-                f"{git.fetching(root)}, and try again"
-            )
-    except git.GitError as error:
-        raise RollbackError(f"cannot look for commit {short}: {error}") from None
     if stack == project.LOCAL and state is None:
         state = root / ".local"
     try:
@@ -351,13 +358,16 @@ def rollback(
 ) -> None:
     """Deploy again what an earlier update of STACK deployed; shows what changes, and asks."""
     with terminal.reported():
-        if not yes:
-            terminal.can_ask()
         with engine.session(stack, terminal.progress) as now:
+            if template:
+                _targets(now.stack, template)
             chosen = choose(history.of(now.stack), to, stack)
             if stacks.protected(stack):
                 settings, commit = stacks.settings(stack), chosen.commit or ""
                 protection.check_commit(stack, settings, project.ROOT, commit)
+            check_commit(chosen, project.ROOT)
+            if not yes:
+                terminal.can_ask()
             recovery.go_on(now, stack)
             present = deployed.of_stack(now.stack)
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"

@@ -9,13 +9,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import deployed, engine, git, history, recovery, rollback
+from ops import deployed, engine, git, history, recovery, rollback, terminal
 from ops.assessment import StackPreview
 from ops.changes import Step
 from ops.cli import app
 from ops.history import Record, Update
 from ops.hosted import HostAnswer
 from ops.rollback import RollbackError, choose
+from ops.tokens import WORKSPACE_TEMPLATE
 
 
 def update(number: int, commit: str | None = "a", **changes: Any) -> Update:
@@ -186,6 +187,42 @@ def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
     assert "stack usgov is protected and refuses going back" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--to", "99"], "stack local has no update 99"),
+        (["--to", "1"], "update 1 was made from aaaa with changes that were not committed"),
+        (["--to", "2"], "commit bbbb of update 2 is not in this repository"),
+        (["--to", "99", "--template", "nope"], "no template 'nope' now; there are firewalled"),
+        (["--to", "3"], "nobody answers on standard input; give --yes"),
+    ],
+    ids=["no such update", "dirty", "no such commit", "no such template", "possible"],
+)
+def test_what_cannot_be_done_is_refused_before_anybody_is_asked(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    component = {"urn": f"urn:pulumi:local::p::{WORKSPACE_TEMPLATE}::firewalled"}
+    state = {"resources": [{**component, "type": WORKSPACE_TEMPLATE}]}
+    stack = SimpleNamespace(export_stack=lambda: SimpleNamespace(deployment=state))
+
+    @contextmanager
+    def session(*_: Any) -> Iterator[engine.Session]:
+        yield engine.Session(stack, Path())  # type: ignore[arg-type]
+
+    updates = (update(3, "c"), update(2, "bbbb"), update(1, "aaaa", dirty=True))
+    monkeypatch.setattr(engine, "session", session)
+    monkeypatch.setattr(history, "of", lambda _: updates)
+    monkeypatch.setattr(git, "has_commit", lambda _, commit: commit == "c")
+    monkeypatch.setattr(terminal, "can_ask", nobody_answers)
+    result = CliRunner().invoke(app, ["rollback", "local", *options])
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def nobody_answers() -> None:
+    raise terminal.NobodyToAskError
+
+
 UPDATE = Step("update", "urn:pulumi:local::p::a:b:C::x", "a:b:C", {"a": 1}, {"a": 2})
 WHOLE = "stack local is back at update 1; revert the commits since then in git as well"
 ALONE = (
@@ -221,6 +258,8 @@ def test_it_says_what_is_back_and_nothing_more(
     monkeypatch.setattr(recovery, "go_on", lambda *_: None)
     monkeypatch.setattr(deployed, "of_stack", lambda _: deployed.Deployed({}, None))
     monkeypatch.setattr(history, "of", lambda _: (update(2, "b"), update(1)))
+    monkeypatch.setattr(rollback, "check_commit", lambda *_: None)
+    monkeypatch.setattr(rollback, "_targets", lambda *_: ())
     monkeypatch.setattr(rollback, "preview", lambda *_: found)
     monkeypatch.setattr(rollback, "apply", lambda *_: None)
     result = CliRunner().invoke(app, ["rollback", "local", "--to", "1", "--yes", *options])
