@@ -13,7 +13,17 @@ from pulumi import automation
 
 from components.boundary import Policy
 from components.dashboards.catalogue import CATALOGUE
-from ops import deployed, diagnostics, engine, history, project, protection, recovery, removal
+from ops import (
+    deployed,
+    diagnostics,
+    engine,
+    history,
+    locks,
+    project,
+    protection,
+    recovery,
+    removal,
+)
 from ops import plan as plans
 from ops import stacks as stack_files
 from ops.stack_reach import StackReach, compared, of_settings
@@ -162,8 +172,14 @@ def remove(ready: engine.Session, stack: str) -> None:
 def cancel(stack: str) -> None:
     """Release STACK from an update that was killed; the next up goes on from its state."""
     with reported(), engine.session(stack, progress) as ready:
+        held = locks.held(ready.stack)
         ready.stack.cancel()
-        console.print(f"stack {stack} is free again")
+        said = {
+            True: f"stack {stack} is free again",
+            False: f"nothing held stack {stack}: no update is running, and none left a lock",
+            None: f"stack {stack} is free; its backend does not tell whether an update held it",
+        }
+        console.print(said[held], soft_wrap=True)
 
 
 def _show(
