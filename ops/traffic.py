@@ -45,10 +45,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Traffic:
-    """The requests of a source, and in words what of it was passed over."""
+    """The requests of a source.
+
+    Attributes:
+        requests: that it holds.
+        passed: in words what was passed over, as it is no request.
+        unreadable: what was to be a request and cannot be read, where and why.
+    """
 
     requests: tuple[Request, ...]
     passed: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def request(method: str, url: str, where: str, recorded: Recorded | None = None) -> Request:
@@ -61,6 +68,11 @@ def request(method: str, url: str, where: str, recorded: Recorded | None = None)
     if not url:
         raise InputError(f"{where}: the URL is empty")
     return Request(method, url if recorded else as_sent(url), recorded)
+
+
+def as_lines(problems: Iterable[str]) -> str:
+    """Return problems as the lines of one message."""
+    return "\n  ".join(problems)
 
 
 def counted(requests: Iterable[Request]) -> dict[Request, int]:

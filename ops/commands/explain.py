@@ -2,7 +2,7 @@
 
 Reads the stack's settings file alone: no engine, no cluster, no secret is needed. Exit status 0:
 everything asked is allowed, nothing becomes reachable, or the grade is accepted; 1: it is not so;
-2: what was asked cannot be read.
+2: what was asked cannot be read, or a line of it, when the others are answered.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ FORMAT = 1
 NO = 1
 UNREADABLE = 2
 _BREACHES = 5
+_NOTHING = (
+    "nothing is asked: give a URL, as https://pypi.org/, pipe them in, one a line, or give --har "
+    "or --log"
+)
 
 
 @contextmanager
@@ -47,19 +51,27 @@ def requested(urls: Sequence[str], method: str, har: str | None, log: str | None
 
     Standard input is read where a URL is `-`, and when nothing is named and it is no terminal.
     """
+    from ops.policy import lists
+
     sources = [*urls]
+    text = ""
     if not sources and har is None and log is None:
-        if sys.stdin.isatty():
-            raise InputError("nothing is asked: name URLs, pipe them in, or give --har or --log")
+        if sys.stdin.isatty() or not (text := traffic.read(traffic.STDIN)).strip():
+            raise InputError(_NOTHING)
         sources = [traffic.STDIN]
     if [*sources, har, log].count(traffic.STDIN) > 1:
         raise InputError("- stands there twice: standard input can be read once")
     found: list[Traffic] = []
     for place, source in enumerate(sources, start=1):
         if source == traffic.STDIN:
-            from ops.policy import lists
-
-            found.append(lists.from_text(traffic.read(source), method, traffic.name(source)))
+            text = text or traffic.read(source)
+            found.append(lists.from_text(text, method, traffic.name(source)))
+        elif lists.begins_with_method(source):
+            first, url = source.split(maxsplit=1)
+            raise InputError(
+                f"URL {place} begins with a method; give it with --method {first} and the URL "
+                f"{shown(url)} alone, or both as a line on standard input"
+            )
         else:
             found.append(Traffic((traffic.request(method, source, f"URL {place}"),)))
     if har is not None:
@@ -73,6 +85,7 @@ def requested(urls: Sequence[str], method: str, har: str | None, log: str | None
     return Traffic(
         tuple(request for each in found for request in each.requests),
         tuple(passed for each in found for passed in each.passed),
+        tuple(said for each in found for said in each.unreadable),
     )
 
 
@@ -116,6 +129,7 @@ def explain(
     was asked.
     """
     asks = bool(urls or har or log or suggest)
+    asked = Traffic(())
     with _reported():
         if asks + (other is not None) + grade > 1:
             raise InputError("URLs, --har, --log and --suggest, --against, --report: one at a time")
@@ -141,21 +155,23 @@ def explain(
             asked = requested(urls or (), method, har, log)
             counts = traffic.counted(asked.requests)
             answered = {each: answers.answers(each, counts) for each in found}
-            fine = _answer(stack, answered, asked.passed, suggest, as_json)
+            fine = _answer(stack, answered, asked, suggest, as_json)
         if not as_json:
             _warn(release_doubt(settings.workspaces.boundary_version), found)
+        if asked.unreadable:
+            raise InputError(traffic.as_lines(asked.unreadable))
     raise typer.Exit(0 if fine else NO)
 
 
 def _answer(
     stack: str,
     answered: Mapping[Confinement, Sequence[Explanation]],
-    passed: Sequence[str],
+    asked: Traffic,
     suggest: bool,
     as_json: bool,
 ) -> bool:
     everything = [answer for part in answered.values() for answer in part]
-    allowed = all(answer.allowed for answer in everything)
+    allowed = all(answer.allowed for answer in everything) and not asked.unreadable
     if as_json:
         templates = []
         for each, part in answered.items():
@@ -172,7 +188,8 @@ def _answer(
 
                 templates[-1]["suggestions"] = suggested.to_json(*suggested.suggested(each, part))
         head = {"format": FORMAT, "stack": stack, "allowed": allowed}
-        _print({**head, "passedOver": list(passed), "templates": templates})
+        beside = {"passedOver": list(asked.passed), "unreadable": list(asked.unreadable)}
+        _print({**head, **beside, "templates": templates})
         return allowed
     for each, part in answered.items():
         terminal.console.print(each.title, style="bold", markup=False)
@@ -182,7 +199,7 @@ def _answer(
     if len(everything) > 1:
         denied = sum(not answer.allowed for answer in everything)
         terminal.console.print(f"\n{len(everything) - denied} allowed, {denied} denied")
-    for said in passed:
+    for said in asked.passed:
         terminal.errors.print(said, markup=False, soft_wrap=True)
     return allowed
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.boundary import printable
-from ops.traffic import InputError, Request, Traffic, request
+from ops.traffic import InputError, Request, Traffic, as_lines, request
 
 # A line may begin with a method, as `curl -X` and access logs write it, and name a protocol.
 _LINE: Final = re.compile(r"(?:(?P<method>[A-Z][A-Z-]*)[ \t]+)?(?P<url>\S+)(?:[ \t]+HTTP/[0-9.]+)?")
@@ -30,7 +30,8 @@ def from_text(text: str, method: str, where: str) -> Traffic:
     """Return a request for each `URL` or `METHOD URL` of a list; `method` where none stands.
 
     A list is one a line, where comments, quotes, commas and bullets are no part of it, or JSON.
-    Raises InputError, naming every line that is no URL, also when there is no request.
+    Lines that are no URL are named beside the requests. Raises InputError, which names them too,
+    when there is no request.
     """
     entries = _entries(text, where)
     found: list[Request] = []
@@ -43,12 +44,18 @@ def from_text(text: str, method: str, where: str) -> Traffic:
             wrong.append(f"{at}: {printable(parts['url'])!r} {said}")
         else:
             found.append(request(parts["method"] or method, parts["url"], at))
-    if wrong:
-        more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise InputError("\n  ".join(wrong[:_SHOWN]) + more)
+    more = [f"and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
+    unreadable = (*wrong[:_SHOWN], *more)
     if not found:
-        raise InputError(f"{where}: holds no URL; write one a line, or METHOD URL")
-    return Traffic(tuple(found))
+        none = f"{where}: holds no URL; write one a line, or METHOD URL"
+        raise InputError(as_lines(unreadable) or none)
+    return Traffic(tuple(found), unreadable=unreadable)
+
+
+def begins_with_method(text: str) -> bool:
+    """Whether a text is a method and a URL, as a line of a list may be."""
+    parts = _LINE.fullmatch(text.strip())
+    return parts is not None and parts["method"] is not None and not _no_url(parts["url"])
 
 
 def _entries(text: str, where: str) -> list[tuple[str, str]]:

@@ -62,6 +62,21 @@ def test_standard_input_holds_urls_and_methods() -> None:
 
 
 @pytest.mark.usefixtures("root")
+def test_a_line_that_cannot_be_read_drops_no_answer() -> None:
+    lines = "https://pypi.org/\n*.github.com\nhttps://go.dev/\n"
+    status, said = run("dev", stdin=lines)
+    assert status == 2
+    assert "ALLOW GET https://pypi.org/" in said
+    assert "ALLOW GET https://go.dev/" in said
+    assert "error: standard input, line 2: '*.github.com' is a pattern of hosts, no URL" in said
+    status, found = machine("dev", stdin=lines)
+    assert status == 2
+    assert found["allowed"] is False, "not everything that was asked is"
+    assert len(found["templates"][0]["decisions"]) == 2
+    assert found["unreadable"][0].startswith("standard input, line 2")
+
+
+@pytest.mark.usefixtures("root")
 def test_a_request_asked_again_is_answered_once_and_counted() -> None:
     _, said = machine("dev", stdin="https://pypi.org/\n" * 3)
     (answer,) = said["templates"][0]["decisions"]
@@ -98,7 +113,13 @@ def test_a_url_gives_the_terminal_no_orders() -> None:
     [
         (("nope", "https://a/"), "", "no stack 'nope'; there are dev, usgov"),
         (("dev", "https://a/", "--template", "nope"), "", "no such template; there are firewalled"),
-        (("dev",), "", "standard input: holds no URL"),
+        (("dev",), "", "nothing is asked: give a URL, as https://pypi.org/"),
+        (("dev",), "# nothing\n", "standard input: holds no URL"),
+        (
+            ("dev", "POST https://a/?token=s3cr3t"),
+            "",
+            "URL 1 begins with a method; give it with --method POST and the URL https://a/?[hidden]",
+        ),
         (("dev", "-", "-"), "https://a/", "standard input can be read once"),
         (("dev", ""), "", "URL 1: the URL is empty"),
         (("dev", "https://a/", "--method", "G T"), "", "method 'G T' must be one HTTP method"),

@@ -10,11 +10,24 @@ CASES = Path(__file__).parents[2] / "cases"
 
 
 def read(text: str) -> list[tuple[str, str]]:
-    return [(each.method, each.url) for each in lists.from_text(text, "GET", "file").requests]
+    found = lists.from_text(text, "GET", "file")
+    if found.unreadable:
+        raise InputError(traffic.as_lines(found.unreadable))
+    return [(each.method, each.url) for each in found.requests]
 
 
 def urls(text: str) -> list[str]:
     return [url for _, url in read(text)]
+
+
+def test_what_cannot_be_read_drops_nothing_of_the_rest() -> None:
+    found = lists.from_text("https://a.b/\n*.c.d\nPOST https://e.f/", "GET", "file")
+    assert [(each.method, each.url) for each in found.requests] == [
+        ("GET", "https://a.b/"),
+        ("POST", "https://e.f/"),
+    ]
+    (said,) = found.unreadable
+    assert said.startswith("file, line 2: '*.c.d' is a pattern of hosts")
 
 
 def test_what_is_no_url_in_a_list_of_hosts_is_named_by_its_line() -> None:
