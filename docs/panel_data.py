@@ -45,7 +45,7 @@ INTERVAL = 600
 """Seconds between two points, where a panel has no longer interval of its own."""
 
 _REVIEWED = next(agent for agent in series.AGENTS if agent.workspace_name == "review-7")
-_DEPLOYMENT = generated.deployment()
+_DEPLOYMENT = generated.until(generated.deployment(), END)
 CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
     # A dashboard about one workspace shows one.
     "workspace-detail": {
@@ -54,7 +54,7 @@ CHOSEN: Mapping[str, Mapping[str, grafana.Value]] = {
         "pod": [_REVIEWED.pod],
     },
     "ai-gateway": {"interception": generated.long_prompt(_DEPLOYMENT)},
-    "agent-firewall": {"session": generated.busy_session(_DEPLOYMENT)},
+    "agent-firewall": {"session": generated.busy_session(_DEPLOYMENT, START)},
 }
 """What a reader has chosen, by dashboard and variable; elsewhere nothing."""
 REPEATED: Mapping[str, str] = {"preset": "small"}
@@ -66,8 +66,8 @@ CONTEXT = DashboardContext(
     names={
         _FIRST: "firewalled",
         generated_requests.TEMPLATES[_FIRST][-1]: "firewalled: v2",
-        _SECOND: "claude-code",
-        generated_requests.TEMPLATES[_SECOND][-1]: "claude-code: v9",
+        _SECOND: "firewalled-go",
+        generated_requests.TEMPLATES[_SECOND][-1]: "firewalled-go: v9",
     },
 )
 """The stack of the pictures; it knows its templates' newest versions, and no earlier one."""

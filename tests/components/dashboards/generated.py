@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tests.components.dashboards.generated_requests import START, URLS
+from tests.components.dashboards.generated_requests import END, START, URLS, rule_of
 
 PROMPTS = (
     "Fix the failing test in 'settings.py'",
@@ -258,15 +258,32 @@ def _record_requests(data: Deployment, rng: random.Random) -> None:
                     "http",
                     rng.choice(("GET", "POST")),
                     url,
-                    rng.choice((None, f"domain={domain}")),
+                    rule_of(domain),
                 )
             )
     assert asking & {i.id for i in data.interceptions if i.agent_firewall_session_id}
 
 
-def busy_session(data: Deployment) -> str:
-    """Return a session with requests."""
-    return data.logs[-1].session_id
+def busy_session(data: Deployment, since: datetime = START) -> str:
+    """Return the session with the most requests, all of them from `since` to the range's end."""
+    requests: dict[str, list[datetime]] = {}
+    for log in data.logs:
+        requests.setdefault(log.session_id, []).append(log.captured_at)
+    within = [each for each, times in requests.items() if since <= min(times) and max(times) <= END]
+    return max(within, key=lambda each: len(requests[each]))
+
+
+def until(data: Deployment, end: datetime) -> Deployment:
+    """Return the rows with what Boundary recorded until a moment, and nothing of later."""
+    return replace(
+        data,
+        sessions=[
+            replace(each, updated_at=min(each.updated_at, end))
+            for each in data.sessions
+            if each.started_at <= end
+        ],
+        logs=[each for each in data.logs if each.captured_at <= end],
+    )
 
 
 def long_prompt(data: Deployment) -> str:

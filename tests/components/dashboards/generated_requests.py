@@ -41,7 +41,7 @@ class Request:
             "workspace_name": self.workspace,
         }
         if self.decision == "allow":
-            fields["matched_rule"] = f"domain={self.domain}"
+            fields["matched_rule"] = str(rule_of(self.domain, self.version))
         return log_line("boundary_request", time=self.time, **fields)
 
 
@@ -92,6 +92,16 @@ URLS = (
     ("https://bücher.example/日本/🚀?x=<a&b>", "bücher.example", "/日本/🚀"),
     ("https://[2001:db8::1]:443/v6", "[2001:db8::1]", "/v6"),
     ("api.anthropic.com/v1/messages", "api.anthropic.com", "/v1/messages"),
+    ("https://api.anthropic.com/v1/messages", "api.anthropic.com", "/v1/messages"),
+    (
+        "https://files.pythonhosted.org:443/a.whl",
+        "files.pythonhosted.org",
+        "/a.whl",
+    ),
+    ("https://proxy.golang.org/github.com/x/@v/list", "proxy.golang.org", "/github.com/x/@v/list"),
+    ("https://api.github.com?next=https://evil.example/a", "api.github.com", ""),
+    ("https://crates.io/日本/🚀?x=<a&b>", "crates.io", "/日本/🚀"),
+    # From here on asked for in the range alone.
     ("https://example.com/boundary_request#top", "example.com", "/boundary_request"),
     ("https://a.b.c.example.net/x/../%2e%2e/y", "a.b.c.example.net", "/x/../%2e%2e/y"),
     ("wss://dev.usgov.example/api/v2/rpc\\back", "dev.usgov.example", "/api/v2/rpc\\back"),
@@ -102,6 +112,23 @@ TEMPLATES = {
     "11111111-aaaa-4000-8000-000000000001": ("v1-aaaa", "v2-bbbb"),
     "22222222-bbbb-4000-8000-000000000002": ("v9-cccc",),
 }
+"""The templates with a firewall and their versions: of no other is there a line."""
+ALLOWED = frozenset(
+    {
+        *("api.anthropic.com", "api.github.com", "crates.io", "files.pythonhosted.org"),
+        *("github.com", "proxy.golang.org", "pypi.org"),
+    }
+)
+"""Those of the domains that the policy of stack dev allows, each by a rule of its own."""
+LOST = {"v2-bbbb": frozenset({"files.pythonhosted.org", "github.com", "pypi.org"})}
+"""What a version's policy no longer allows: what a bad policy update looks like."""
+_USUAL = (*URLS[:-3], *(each for each in URLS if each[1] in ALLOWED))
+"""What is asked for at any time; an agent asks for what it gets more often."""
+
+
+def rule_of(domain: str, version: str = "") -> str | None:
+    """Return the rule by which a template's version allows a domain; None if none does."""
+    return f"domain={domain}" if domain in ALLOWED - LOST.get(version, frozenset()) else None
 
 
 def requests(seed: int = 7, count: int = 900) -> list[Request]:
@@ -109,7 +136,7 @@ def requests(seed: int = 7, count: int = 900) -> list[Request]:
     rng = random.Random(seed)
     made = []
     for number in range(count):
-        url, domain, path = rng.choice(URLS[:9] if number % 3 else URLS)
+        url, domain, path = rng.choice(_USUAL if number % 3 else URLS)
         template = rng.choice(list(TEMPLATES))
         version = rng.choice(TEMPLATES[template])
         before = number % 3 == 1
@@ -118,11 +145,8 @@ def requests(seed: int = 7, count: int = 900) -> list[Request]:
         made.append(
             Request(
                 time=START + timedelta(milliseconds=offset),
-                # The second version denies much more: what a bad policy update looks like.
-                decision="deny"
-                if rng.random() < (0.7 if version == "v2-bbbb" else 0.2)
-                else ("allow"),
-                method=rng.choice(["GET", "POST", "CONNECT"]),
+                decision="allow" if rule_of(domain, version) else "deny",
+                method=rng.choice(["GET", "POST", "PUT"]),
                 url=url,
                 domain=domain,
                 path=path,
