@@ -5,6 +5,7 @@ Coder drops a server that answers the `notifications/initialized` POST with anyt
 """
 
 import json
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ _VERSION_HEADER: Final = "MCP-Protocol-Version"
 
 class ProbeError(Exception):
     """The server could not be asked, or does not speak MCP; no header's value is in the text."""
+
+
+class UnresolvedError(ProbeError):
+    """The name of the server's host is not known here."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ def probe(
         transport: how to reach the server, for tests.
 
     Raises:
-        ProbeError: the server cannot be reached, refuses, or answers what is not MCP.
+        ProbeError: the server cannot be reached, refuses, or answers what is not MCP;
+            UnresolvedError when its host is not known.
     """
     with _client(url, headers, timeout, transport) as client, _opened(client, url) as session:
         return _probe(client, url, session)
@@ -114,7 +120,17 @@ def _client(
         # These quote the header; it may be the key.
         raise ProbeError("a header holds what HTTP cannot carry, such as a newline") from None
     except httpx.HTTPError as error:
+        if _is_unresolved(error):
+            raise UnresolvedError(f"{url}: its host cannot be resolved from here") from None
         raise ProbeError(f"{url} cannot be reached: {error or type(error).__name__}") from None
+
+
+def _is_unresolved(error: BaseException) -> bool:
+    """Whether an error is of a name that no resolver knew; httpx tells it by its text alone."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, socket.gaierror):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 @dataclass(frozen=True)

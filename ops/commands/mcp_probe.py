@@ -57,7 +57,7 @@ def mcp_probe(
         servers = _servers(stack, server or (), url or ())
         with engine.session(stack, terminal.progress) as ready:
             results = [
-                _ask(settings, elsewhere, ready.stack.get_config(
+                _ask(stack, settings, elsewhere, ready.stack.get_config(
                     f"{project.PROJECT}:secrets.mcp.{settings.slug}", path=True
                 ).value if settings.auth_type == "api_key" else None)
                 for settings, elsewhere in servers
@@ -98,7 +98,7 @@ def _elsewhere(urls: Sequence[str], slugs: set[str]) -> Mapping[str, str]:
     return found
 
 
-def _ask(server: McpServerSettings, elsewhere: str | None, key: str | None) -> _Outcome:
+def _ask(stack: str, server: McpServerSettings, elsewhere: str | None, key: str | None) -> _Outcome:
     if server.personal:
         why = f"each person proves who they are (authType {server.auth_type}): try it in a chat"
         return _Outcome(server.slug, None, (why,))
@@ -109,8 +109,8 @@ def _ask(server: McpServerSettings, elsewhere: str | None, key: str | None) -> _
             return _Outcome(server.slug, False, (str(result),))
         there = probes.tools(url, headers)
     except probes.ProbeError as error:
-        forward = _port_forward(server) if server.in_cluster and not elsewhere else ()
-        return _Outcome(server.slug, False, (str(error), *forward))
+        lead_on = () if elsewhere else _leading_on(stack, server, error)
+        return _Outcome(server.slug, False, (str(error), *lead_on))
     missing = [tool for tool in server.tools if tool not in there]
     allowed = [f"allowed: {', '.join(tool for tool in there if tool in server.tools)}"]
     if not server.tools:
@@ -122,6 +122,24 @@ def _ask(server: McpServerSettings, elsewhere: str | None, key: str | None) -> _
         not missing,
         (str(result), *absent, *allowed, *([f"others: {', '.join(others)}"] if others else [])),
     )
+
+
+def _leading_on(stack: str, server: McpServerSettings, error: probes.ProbeError) -> tuple[str, ...]:
+    """Return what to do when a server does not answer at its own URL, if that is known."""
+    unresolved = isinstance(error, probes.UnresolvedError)
+    if unresolved and stack == project.LOCAL:
+        return (
+            f"nothing serves it for the stack {stack}, which has no MCP servers of its own: run "
+            f"this where the host is known, or give --url {server.slug}=URL of one that runs here",
+        )
+    if server.in_cluster:
+        return _port_forward(server)
+    if unresolved:
+        return (
+            "run this where the host is known, as coderd's cluster; or reach the server through "
+            f"`kubectl port-forward`, then --url {server.slug}=URL of the forwarded port",
+        )
+    return ()
 
 
 def _port_forward(server: McpServerSettings) -> tuple[str]:

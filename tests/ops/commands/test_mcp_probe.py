@@ -24,7 +24,10 @@ def url() -> Iterator[str]:
 
 
 def probe(
-    monkeypatch: pytest.MonkeyPatch, servers: list[dict[str, Any]], *arguments: str
+    monkeypatch: pytest.MonkeyPatch,
+    servers: list[dict[str, Any]],
+    *arguments: str,
+    stack: str = "dev",
 ) -> tuple[int, str]:
     settings = [
         McpServerSettings.model_validate({"displayName": "S", "slug": "s", **each})
@@ -38,7 +41,7 @@ def probe(
 
     monkeypatch.setattr(engine, "session", session)
     monkeypatch.setattr(stacks, "settings", lambda _: SimpleNamespace(mcp_servers=settings))
-    result = CliRunner().invoke(app, ["mcp-probe", "dev", *arguments])
+    result = CliRunner().invoke(app, ["mcp-probe", stack, *arguments])
     assert "key-of-the-test" not in result.output
     return result.exit_code, result.output
 
@@ -75,6 +78,29 @@ def test_a_server_in_the_cluster_is_asked_through_a_forwarded_port(
     assert "--url s=http://127.0.0.1:8000/mcp" in said
     status, said = probe(monkeypatch, [inside], "--url", f"s={url}")
     assert (status, "passed" in said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("stack", "inside", "said"),
+    [
+        ("local", False, "nothing serves it for the stack local"),
+        ("local", True, "nothing serves it for the stack local"),
+        ("dev", False, "through `kubectl port-forward`, then --url s=URL of the forwarded port"),
+        ("dev", True, "`kubectl -n tools port-forward service/mcp 8000:80`, then --url s=http"),
+    ],
+)
+def test_a_host_that_is_not_known_here_leads_on(
+    monkeypatch: pytest.MonkeyPatch, stack: str, inside: bool, said: str
+) -> None:
+    url = "http://mcp.tools.svc/mcp" if inside else "https://mcp.invalid/mcp"
+    server = {"url": url, "inCluster": inside}
+    status, output = probe(monkeypatch, [server], stack=stack)
+    assert status == 1
+    assert f"{url}: its host cannot be resolved from here" in output
+    assert said in output
+    assert "Errno" not in output
+    _, output = probe(monkeypatch, [server], "--url", "s=http://mcp.invalid/", stack=stack)
+    assert said not in output, "another URL was given already"
 
 
 @pytest.mark.parametrize("auth", ["oauth2", "user_oidc"])
