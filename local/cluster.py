@@ -353,14 +353,13 @@ def find(name: str, progress: Callable[[str], None] = lambda _: None) -> Path:
     on_path = shutil.which(name)
     if on_path:
         return Path(on_path)
-    progress(f"building {name} unless an earlier build of it is there")
-    return _build(name)
+    return _build(name, progress)
 
 
-def _build(name: str) -> Path:
+def _build(name: str, progress: Callable[[str], None]) -> Path:
     from toolchain import tools
 
-    return tools.build(name)
+    return tools.build(name, progress)
 
 
 def _seed_digest() -> str:

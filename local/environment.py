@@ -173,10 +173,18 @@ class Environment:
         """Find the engine's plugins, and give it those that are not stood in for."""
         if self._located is None:
             self._located = providers.locate(lambda: engine.find(progress), progress)
+            self._tell_where(plugins.summary(self._located), progress)
             for one in self._located:
                 if one.binary is not None:
                     plugins.link(self._home(), one)
         return self._located
+
+    def _tell_where(self, summary: str, progress: tools.Progress) -> None:
+        """Say where the plugins are from, unless that is what was said here last."""
+        said = self.state / "plugins-from"
+        if not said.exists() or said.read_text(encoding="utf-8") != summary:
+            progress(summary)
+            _write(said, summary)
 
     def _home(self) -> Path:
         return self.state / "pulumi-home"

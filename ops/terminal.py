@@ -29,15 +29,29 @@ INTERRUPTED: Final = 130
 StackName = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.")]
 
 
+_COLORS: Final = re.compile(r"\x1b\[[0-9;]*m")
+# What the engine says of a step every few seconds while it lasts.
+_GOING_ON: Final = re.compile(r"(?<=ing) \(\d+s\)")
+_begun: set[str] = set()
+
+
 def progress(line: str) -> None:
     """Show one line of what is being started or built."""
     errors.print(line, style="dim", markup=False, soft_wrap=True)
 
 
 def echo(text: str) -> None:
-    """Pass the engine's own output on, but its hint to a command that is not one of these."""
+    """Pass the engine's own output on.
+
+    But not its hint to a command that is not one of these, nor that a step still goes on.
+    """
     if "run `pulumi stack rm" in text:
         return
+    step, going_on = _GOING_ON.subn("", _COLORS.sub("", text))
+    if going_on:
+        if step in _begun:
+            return
+        _begun.add(step)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 

@@ -24,7 +24,7 @@ def locate(engine: Callable[[], Path], progress: tools.Progress) -> tuple[plugin
 
     Args:
         engine: returns the engine, which downloads plugins.
-        progress: told where each is from.
+        progress: told what is downloaded or built.
 
     Raises:
         tools.ToolError: a plugin that nothing stands in for cannot be built.
@@ -36,9 +36,7 @@ def locate(engine: Callable[[], Path], progress: tools.Progress) -> tuple[plugin
         return tools.build(binary, progress)
 
     finder = plugins.Finder(engine, tools.cache() / "pulumi-home", build, progress)
-    located = finder.all(plugins.wanted())
-    progress(plugins.summary(located))
-    return located
+    return finder.all(plugins.wanted())
 
 
 def stood_in(located: Sequence[plugins.Located]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,7 @@ import yaml
 from local import cluster as cluster_module
 from local.cluster import CONTEXT, PROGRAMS, LocalCluster, LocalClusterError, find
 from local.seed import ENVIRONMENT
+from toolchain import tools
 
 
 @pytest.fixture
@@ -222,10 +223,12 @@ def test_find_prefers_assets_then_path_then_builds(
     monkeypatch.setenv("PATH", str(tmp_path))
     built: list[str] = []
 
-    def build(name: str) -> Path:
+    def build(name: str, progress: Callable[[str], None]) -> Path:
         built.append(name)
         return tmp_path / "built"
 
-    monkeypatch.setattr(cluster_module, "_build", build)
-    assert find("etcd") == tmp_path / "built"
+    monkeypatch.setattr(tools, "build", build)
+    said: list[str] = []
+    assert find("etcd", said.append) == tmp_path / "built"
     assert built == ["etcd"]
+    assert said == [], "a build says itself when it builds"

@@ -69,6 +69,23 @@ def test_no_command_is_named_that_is_not_there(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == "The resources in the stack have been deleted\n"
 
 
+def test_of_a_step_that_takes_long_its_begin_and_its_end_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = " +  random:index:RandomPet one-name"
+    colored = f"\x1b[0m{row} \x1b[32mcreating ({{}}s)\x1b[0m"
+    shown = [
+        f"{row} creating (0s)",
+        f"{row} creating (6s) waiting for its Pods",
+        f"{row} created (8s)",
+        f"{row}s creating (0s)",
+        "3 resources changed, refreshing (2 left)",
+    ]
+    for line in (shown[0], f"{row} creating (3s)", colored.format(5), *shown[1:]):
+        terminal.echo(line)
+    assert capsys.readouterr().out.splitlines() == shown
+
+
 def test_without_a_backend_its_variable_is_named() -> None:
     said = "PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"
     assert "set PULUMI_BACKEND_URL, as in docs/backends.md" in with_way_out(said)
