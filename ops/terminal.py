@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
 
 from components.errors import OperatorError
 
@@ -22,6 +23,9 @@ console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 
 _LOCK: Final = re.compile(r"the stack is currently locked by|: created by \S+ \(pid \d+\) at ")
+
+_WIDE: Final = 100_000
+"""More columns than a URL and its reasons have characters."""
 
 INTERRUPTED: Final = 130
 """Exit status of a command that was interrupted, as shells have it."""
@@ -62,6 +66,24 @@ def echo_error(text: str) -> None:
         return
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
     sys.stderr.flush()
+
+
+def show(found: RenderableType) -> None:
+    """Print tables: wrapped at a terminal's width, elsewhere one line for what is one, to search.
+
+    COLUMNS, which says how wide a terminal is, holds for a pipe too.
+    """
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        console.print(found)
+        return
+    for part in found.renderables if isinstance(found, Group) else (found,):
+        if isinstance(part, Table):
+            part.expand = False
+    wide = Console(width=_WIDE, highlight=False, emoji=False)
+    with wide.capture() as captured:
+        wide.print(found)
+    # Cells are filled up to the width of their column.
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def fail(message: str) -> None:

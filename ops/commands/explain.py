@@ -193,7 +193,7 @@ def _answer(
         return allowed
     for each, part in answered.items():
         terminal.console.print(each.title, style="bold", markup=False)
-        terminal.console.print(answers.table(part))
+        terminal.show(answers.table(part))
         if suggest and not all(answer.allowed for answer in part):
             _suggest(each, part)
     if len(everything) > 1:
@@ -250,7 +250,7 @@ def _compare(stack: str, other: str, found: Sequence[TemplateReach], as_json: bo
         return not opens
     terminal.console.print(f"Stack {stack}, compared with {other}", markup=False)
     for reach in found:
-        terminal.console.print(against.shown(reach))
+        terminal.show(against.shown(reach))
     return not opens
 
 
@@ -263,7 +263,7 @@ def _assess(stack: str, found: Sequence[Assessed], as_json: bool) -> bool:
     worst = max(each.grade for each in found)
     terminal.console.print(f"Stack {stack}: exfiltration grade {worst}", style="bold", markup=False)
     for each in found:
-        terminal.console.print(exfiltration.shown(each))
+        terminal.show(exfiltration.shown(each))
     return accepted
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from ops.cli import app
 from tests.ops.explain.asking import PREFIX, ROOT, change, machine, run
 from tests.ops.explain.test_explain import git
 
@@ -92,6 +94,24 @@ def test_both_count_against_a_stack(root: Path) -> None:
     open_network(root)
     assert run("dev", "--against", "other")[0] == 1
     assert run("other", "--against", "dev")[0] == 0
+
+
+def test_what_is_piped_can_be_searched(root: Path) -> None:
+    (root / "stacks" / "Pulumi.other.yaml").write_text(
+        (root / "stacks" / "Pulumi.dev.yaml").read_text()
+    )
+    hosts = [f"{'a-long-label.' * 9}{n}.example.com" for n in range(2)]
+    rules = [{"rule": f"method=GET domain={host} path=/x/*", "why": "a"} for host in hosts]
+    open_network(root)
+    change(root, "dev", policy={**setting(root, "policy"), "rules": rules})
+    result = CliRunner().invoke(app, ["explain", "dev", "--against", "other"])
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    for host in hosts:
+        (line,) = [line for line in lines if host in line]
+        assert line.startswith("opens")
+        assert line.endswith("/x/*")
+    assert max(map(len, lines)) < 400, "filled up with nothing"
 
 
 def test_code_whose_network_cannot_be_read_is_said_and_not_compared(checkout: Path) -> None:

@@ -85,6 +85,19 @@ def test_a_request_asked_again_is_answered_once_and_counted() -> None:
 
 
 @pytest.mark.usefixtures("root")
+def test_what_is_piped_can_be_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"https://proxy.golang.org/{'/'.join(['a-long-path'] * 20)}"
+    result = CliRunner().invoke(app, ["explain", "dev", url])
+    (line,) = [line for line in result.stdout.splitlines() if url in line]
+    assert line.startswith("ALLOW  GET")
+    assert line.endswith("domain=proxy.golang.org")
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(app, ["explain", "dev", url])
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("root")
 def test_credentials_are_not_shown() -> None:
     secrets = ["hunter2", "s3cr3t", "c0de", "ghp_" + "a" * 36]
     urls = (
