@@ -36,7 +36,7 @@ def page() -> str:
     sections = [HEAD]
     for key, place in settings.items():
         name = key.removeprefix(PREFIX)
-        rows = "\n".join(_rows(name, place, definitions, required=None))
+        rows = "\n".join(_rows(name, place, definitions))
         about = str(place.get("description", ""))
         sections.append(
             f"## {name}\n\n{about}\n\n| key | what it takes | if unset | meaning |\n"
@@ -46,8 +46,22 @@ def page() -> str:
 
 
 def _rows(
-    path: str, place: Schema, definitions: Mapping[str, Schema], required: bool | None
+    path: str,
+    place: Schema,
+    definitions: Mapping[str, Schema],
+    *,
+    required: bool = False,
+    within: str = "",
 ) -> Iterator[str]:
+    """Yield the rows of a key and of what is below it.
+
+    Args:
+        path: the key.
+        place: its schema.
+        definitions: those of the whole schema.
+        required: whether what holds the key must have it.
+        within: the innermost object around it that may be left out, itself or what is around it.
+    """
     about = str(place.get("description", ""))
     if path == "templates[].policy":
         yield f"| `{path}` | as [policy](#policy) | | {about} |"
@@ -57,18 +71,20 @@ def _rows(
         for key, inner in found["properties"].items():
             needed = key in found.get("required", ())
             inside = f"{path}.{key}"
-            yield from _rows(inside, inner, definitions, needed)
+            optional = within if needed else inside
+            yield from _rows(inside, inner, definitions, required=needed, within=optional)
         return
     if found.get("type") == "array":
         entry = _resolved(found["items"], definitions)
         if "properties" in entry:
-            yield from _rows(f"{path}[]", found["items"], definitions, required)
+            yield from _rows(f"{path}[]", found["items"], definitions)
             return
     additional = found.get("additionalProperties")
     if isinstance(additional, Mapping) and "properties" in _resolved(additional, definitions):
-        yield from _rows(f"{path}.<name>", additional, definitions, required)
+        yield from _rows(f"{path}.<name>", additional, definitions)
         return
-    unset = "required" if required else _default(place)
+    where = f" where `{within}` is set" if within else ""
+    unset = f"required{where}" if required else _default(place)
     yield f"| `{path}` | {_kinds(place, definitions)} | {unset} | {_cell(about)} |"
 
 
