@@ -18,6 +18,7 @@ from components.boundary import (
 from ops.alerting import AlertChange, alert_changes
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
+from ops.contract_changes import ContractChange, contract_change
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
 from ops.stack_reach import StackReach, compared
@@ -145,7 +146,17 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        return "changes" if self.steps else "same"
+        return "changes" if self.steps or self.contract.changed else "same"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What else must not be overlooked, in words for the headline."""
+        return ("the policy's contract is weakened",) * self.contract.weakened
+
+    @cached_property
+    def contract(self) -> ContractChange:
+        """What the stack demands of its policy, where that changes."""
+        return contract_change(self.old_templates, self.new_templates)
 
     @property
     def templates(self) -> tuple[Step, ...]:

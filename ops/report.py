@@ -17,6 +17,7 @@ from ops.alerting import AlertChange
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import CoderdChanges, is_login
+from ops.contract_changes import contract_lines
 from ops.gateway_changes import gateway_lines
 from ops.markdown import LINE
 from ops.markdown import cell as _cell
@@ -51,8 +52,14 @@ _ALL: Final = "--json shows all"
 
 
 def headline(previews: Iterable[StackPreview]) -> str:
-    """Return the gravest verdict in words."""
-    return _WORDS[verdict(previews)]
+    """Return the gravest verdict in words, with what else must not be overlooked."""
+    every = list(previews)
+    gravest = verdict(every)
+    warnings = dict.fromkeys(word for preview in every for word in preview.warnings)
+    if not warnings or gravest == "fails":
+        return _WORDS[gravest]
+    told = "; ".join(warnings)
+    return f"⚠️ {told}" if gravest in {"changes", "same"} else f"{_WORDS[gravest]}; {told}"
 
 
 def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
@@ -64,12 +71,11 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
     head = [f"## Preview: {headline(previews)}", ""]
     if len(previews) > 1:
         table = [
-            f"| {_cell(each.name)} | {_WORDS[each.verdict]} | {_counts(each)} |"
-            for each in previews
+            f"| {_cell(each.name)} | {headline([each])} | {_counts(each)} |" for each in previews
         ]
         head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
         head += [*_fit(table, limit // 4, "stacks"), ""]
-    grave = sorted(previews, key=lambda each: ORDER.index(each.verdict))
+    grave = sorted(previews, key=lambda each: (ORDER.index(each.verdict), not each.warnings))
     room = limit - _size(head) - 1
     bodies = [_stack(each, room) for each in grave]
     if sum(map(_size, bodies)) > room:
@@ -101,7 +107,7 @@ def to_json(previews: Sequence[StackPreview]) -> dict[str, Any]:
 
 
 def _stack(preview: StackPreview, room: int) -> list[str]:
-    heading = [f"### Stack `{_plain(preview.name)}`: {_WORDS[preview.verdict]}", ""]
+    heading = [f"### Stack `{_plain(preview.name)}`: {headline([preview])}", ""]
     if preview.switched_off:
         heading += [f"> ⚠️ **The firewall is switched off**: {_code(preview.switched_off)}", ""]
     if why := preview.without_network_policy:
@@ -116,6 +122,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     sections: list[tuple[str, list[str]]] = [
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
+        ("The policy's contract", contract_lines(preview.contract)),
         ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
         ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
         ("Agent variables", _variables(preview)),

@@ -9,6 +9,7 @@ from components import boundary
 from ops import network
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
+from ops.contract_changes import contract_json
 from ops.reach import TemplateReach
 
 ORDER: Final[tuple[Verdict, ...]] = ("fails", "opens", "destroys", "changes", "same")
@@ -25,6 +26,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "name": preview.name,
         "verdict": preview.verdict,
         "failure": preview.failure,
+        "warnings": list(preview.warnings),
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,
         "doubtfulRules": list(preview.doubts),
@@ -44,6 +46,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "reach": [reach_json(reach) for reach in preview.reaches],
+        "contract": contract_json(preview.contract),
         "agentVariables": {
             name: [_change_json(change) for change in changes]
             for name, changes in preview.variables.items()

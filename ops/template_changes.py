@@ -25,6 +25,7 @@ class Registered:
             or not recorded.
         claude_policy: what Claude Code's managed settings say, one thing each.
         tasks: whether Coder's Tasks may be of it; None: not recorded.
+        contract: what the stack demands of its policy, as JSON; empty if that is not recorded.
     """
 
     access: Mapping[str, str] | None
@@ -32,6 +33,7 @@ class Registered:
     agents_allowed: AgentsAllowed | None = None
     claude_policy: tuple[str, ...] = ()
     tasks: bool | None = None
+    contract: str = ""
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -43,6 +45,7 @@ class Registered:
             outputs.get("agentsAllowed"),
             tuple(map(str, outputs.get("claudePolicy") or ())),
             outputs.get("tasks"),
+            str(outputs.get("contract") or ""),
         )
 
 

@@ -6,6 +6,7 @@ another name, or is made of several settings, is named here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -132,6 +133,7 @@ def workspace_template(
         (template, shared, known),
         stack=stack,
         firewall=firewall(settings, template),
+        contract=json.dumps(settings.policy.demands),
         gitlab_external_auth_id=template.gitlab or settings.external_auth.providers[0].id,
         sizes=Sizes(
             cpu=SizeChoice(tuple(sizes.cpu.options), sizes.cpu.default),

@@ -1,6 +1,6 @@
 """The section `policy`: Boundary's egress policy."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from components.boundary import (
     Expectation,
     Grade,
 )
+from components.boundary.redaction import shown
 from components.settings.section import Flag, SettingsSection, no_list
 from components.settings.types import (
     GroupName,
@@ -59,3 +60,19 @@ class PolicySettings(SettingsSection):
             must_allow=tuple(Expectation(e.method, e.url, e.reason) for e in self.must_allow),
             must_deny=tuple(Expectation(e.method, e.url, e.reason) for e in self.must_deny),
         )
+
+    @property
+    def demands(self) -> dict[str, Any]:
+        """The contract and the accepted grade as plain data, by which reviews tell a change.
+
+        URLs are as they may be shown: it stands in the state in clear.
+        """
+
+        def lines(expected: list[Expected]) -> dict[str, str]:
+            return {f"{each.method} {shown(each.url)}": each.reason for each in expected}
+
+        return {
+            "mustAllow": lines(self.must_allow),
+            "mustDeny": lines(self.must_deny),
+            "highestGrade": self.highest_grade,
+        }

@@ -120,6 +120,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 # each part of a list by itself, and a hundred templates have 17,500 rules.
                 "policy": json.dumps(policy) if policy else "",
                 "agentEnv": self.agent_env,
+                **({"contract": args.contract} if args.contract else {}),
             }
         )
 

@@ -1,5 +1,6 @@
 """What a stack's settings say reaches the components' plan."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def declared(
     *,
     licensed: bool = True,
     switch: dict[str, str] | None = None,
+    policy: dict[str, Any] | None = None,
 ) -> WorkspaceTemplateArgs:
     settings = load(
         "dev",
@@ -28,6 +30,7 @@ def declared(
             "workspaces": workspaces,
             "templates": [{"name": "firewalled", "firewall": {"jail": "nsjail"}, **template}],
             "firewall": switch or {},
+            "policy": policy or {},
             "secrets": {
                 "coderToken": "t",
                 "externalAuth": {"forge": {"clientId": "i", "clientSecret": "s"}},
@@ -88,6 +91,20 @@ def test_every_setting_of_a_template_arrives() -> None:
     assert args.firewall.boundary_version == "v0.8.1"
     assert args.provider_versions == ProviderVersions(coder="2.21.0", kubernetes="3.0.0")
     assert "domain=coder.example.com path=/api/v2/buildinfo\n" in args.firewall.config
+
+
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_every_template_keeps_the_stacks_contract(state: str) -> None:
+    switch = {"state": state}
+    if state == "off":
+        switch |= {"reason": "r", "until": str(datetime.now(UTC).date()), "who": "w"}
+    denied = {"url": "https://pastebin.com/", "reason": "anyone may read it"}
+    policy = {"mustDeny": [denied], "highestGrade": "F"}
+    assert json.loads(declared({}, {}, switch=switch, policy=policy).contract) == {
+        "mustAllow": {},
+        "mustDeny": {"GET https://pastebin.com/": "anyone may read it"},
+        "highestGrade": "F",
+    }
 
 
 def test_access_is_everyones_where_the_stack_names_no_groups() -> None:

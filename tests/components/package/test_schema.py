@@ -48,6 +48,7 @@ NOT_ASKED = {
     "project_root",
     "config",
     "policy",
+    "contract",
     "queries.dashboards",
     "queries.firewall_records",
     "queries.names",

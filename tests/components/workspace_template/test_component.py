@@ -76,6 +76,19 @@ def test_one_active_version_of_the_rendered_directory(template_args: Make) -> No
     assert {path.name: path.read_bytes() for path in written.iterdir()} == rendered.files
 
 
+def test_the_stacks_contract_is_kept_in_the_state(
+    template_args: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        WorkspaceTemplate, "register_outputs", lambda _, outputs: kept.append(outputs)
+    )
+    declare(template_args(contract="{}"))
+    declare(template_args())
+    assert kept[0]["contract"] == "{}"
+    assert "contract" not in kept[1]
+
+
 def test_everything_belongs_to_the_component(template_args: Make) -> None:
     recorder, _ = declare(template_args())
     assert [(args.typ, args.name) for args in recorder.registered] == [
