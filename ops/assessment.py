@@ -19,6 +19,7 @@ from ops.alerting import AlertChange, alert_changes
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import ContractChange, contract_change
+from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
 from ops.stack_reach import StackReach, compared
@@ -151,7 +152,8 @@ class StackPreview:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What else must not be overlooked, in words for the headline."""
-        return ("the policy's contract is weakened",) * self.contract.weakened
+        contract = ("the policy's contract is weakened",) * self.contract.weakened
+        return (*contract, *server_warnings(self.servers))
 
     @cached_property
     def contract(self) -> ContractChange:
@@ -178,10 +180,10 @@ class StackPreview:
         """What changes of Claude Code's managed settings, by template."""
         return claude_policy_changes(self.old_templates, self.new_templates)
 
-    @property
-    def servers(self) -> tuple[Step, ...]:
-        """Steps on MCP servers."""
-        return tuple(step for step in self.steps if step.type == MCP_SERVER)
+    @cached_property
+    def servers(self) -> tuple[ServerChange, ...]:
+        """MCP servers that differ."""
+        return tuple(server_change(step) for step in self.steps if step.type == MCP_SERVER)
 
     @cached_property
     def variables(self) -> dict[str, tuple[Change, ...]]:

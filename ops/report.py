@@ -27,6 +27,7 @@ from ops.markdown import plain as _plain
 from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.markdown import word as _word
+from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
@@ -126,7 +127,10 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
         ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
         ("Agent variables", _variables(preview)),
-        ("MCP servers", [line for step in preview.servers for line in _server(step)]),
+        (
+            "MCP servers",
+            [line for each in preview.servers for line in server_lines(each, _settings)],
+        ),
         ("AI Gateway", list(gateway_lines(preview.steps, _settings))),
         ("coderd", _coderd(preview.coderd)),
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
@@ -274,17 +278,6 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
     moved += [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
     changed = ", ".join(words or [_code(path) for path in step.touched])
     return [f"- {name}: {changed}", *access, *moved]
-
-
-def _server(step: Step) -> list[str]:
-    inputs = step.new or step.old
-    name = _code(str(inputs.get("slug") or step.name))
-    if step.op == "create":
-        return [f"- {name}: created, {_code(str(inputs.get('url', '')))}"]
-    if step.op in {"delete", "replace"}:
-        return [f"- {name}: **{step.op}d**"]
-    found = [f"  {line}" for line in _settings(step.changes)]
-    return [f"- {name}", *(found or [f"  - {_code(path)}" for path in step.touched])]
 
 
 def _variables(preview: StackPreview) -> list[str]:

@@ -10,6 +10,7 @@ from ops import network
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
 from ops.contract_changes import contract_json
+from ops.mcp_changes import server_json
 from ops.reach import TemplateReach
 
 ORDER: Final[tuple[Verdict, ...]] = ("fails", "opens", "destroys", "changes", "same")
@@ -54,6 +55,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "coderdVariables": [_change_json(change) for change in preview.coderd.changes],
         "coderdRestarts": preview.coderd.restarts,
         "chartHasToRollOut": list(preview.coderd.left),
+        "mcpServers": [server_json(change) for change in preview.servers],
         "alerts": [
             {"name": each.name, "op": each.op, "changed": list(each.parts)}
             for each in preview.alerts

@@ -63,8 +63,8 @@ def everything(text: str = "x", count: int = 1) -> StackPreview:
 def test_every_section_in_order_of_importance() -> None:
     text = report.to_markdown([everything()])
     assert re.findall(r"^#+ .*|<summary>.*</summary>", text, re.MULTILINE) == [
-        "## Preview: ⚠️ agents reach more than they do now",
-        "### Stack `x`: ⚠️ agents reach more than they do now",
+        "## Preview: ⚠️ agents reach more than they do now; an MCP server has another address",
+        "### Stack `x`: ⚠️ agents reach more than they do now; an MCP server has another address",
         "#### Deleted or replaced",
         "#### What an agent reaches",
         "#### Doubtful rules",
@@ -86,7 +86,7 @@ def test_every_section_in_order_of_importance() -> None:
     assert "- no longer reached (1):\n  - `old.example`: all methods, all paths" in text
     assert "- `x`: `icon`" in text
     assert "  - `x0`: `old` → `x`" in text
-    assert "- `x`\n  - `url`: `a` → `x`" in text
+    assert "- `x`\n  - ⚠️ **another address**: `a` → `x`;" in text
     assert "- `CODER_EXTERNAL_AUTH_0_ID`: not set → `x`" in text
     assert "- coderd **restarts**" in text
     assert "  - options of `x0`" in text

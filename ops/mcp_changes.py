@@ -1,0 +1,175 @@
+"""What a preview changes of MCP servers: which tools agents get and lose, and where they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ops.changes import UNKNOWN, Change, Step
+from ops.markdown import code
+
+Shown = Callable[[Iterable[Change]], list[str]]
+"""Returns values that differ as lines."""
+
+_ALLOWED: Final = "toolAllowLists"
+_DENIED: Final = "toolDenyLists"
+# Coder's words for `auth_type`.
+_PROOFS: Final[Mapping[str, str]] = {
+    "none": "nothing is sent",
+    "api_key": "one key for everybody",
+    "custom_headers": "the same headers for everybody",
+    "oauth2": "each person's own login at the server's",
+    "user_oidc": "the token of each person's login to Coder",
+}
+_EXPLAINED: Final = frozenset({"url", "authType", "enabled"})
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Tools of a server: those named, or with `every` all but those named."""
+
+    names: frozenset[str] = frozenset()
+    every: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is one."""
+        return self.every or bool(self.names)
+
+    def without(self, other: Tools) -> Tools:
+        """Return those that `other` has not."""
+        if not self.every:
+            rest = self.names & other.names if other.every else self.names - other.names
+            return Tools(rest)
+        if other.every:
+            return Tools(other.names - self.names)
+        return Tools(self.names | other.names, every=True)
+
+    def __str__(self) -> str:
+        """The tools in Markdown."""
+        named = ", ".join(map(code, sorted(self.names)))
+        if not self.every:
+            return named
+        return f"**every tool** of the server{f' but {named}' if named else ''}"
+
+
+@dataclass(frozen=True)
+class ServerChange:
+    """What a step changes of one MCP server.
+
+    Attributes:
+        step: the engine's.
+        gained: tools that agents may call newly.
+        lost: tools that they may call no longer.
+        known: whether the update alone tells which tools there are.
+        moved: its address before and after, where an existing one changes.
+    """
+
+    step: Step
+    gained: Tools
+    lost: Tools
+    known: bool = True
+    moved: tuple[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its id in Coder."""
+        return str((self.step.new or self.step.old).get("slug") or self.step.name)
+
+
+def server_change(step: Step) -> ServerChange:
+    """Return what a step on an MCP server means for agents."""
+    old = _tools({} if step.op == "create" else step.old)
+    new = _tools({} if step.op == "delete" else step.new)
+    before, after = (str(inputs.get("url", "")) for inputs in (step.old, step.new))
+    stays = step.op not in {"create", "delete"}
+    moved = (before, after) if stays and before != after else None
+    if old is None or new is None:
+        return ServerChange(step, Tools(), Tools(), known=False, moved=moved)
+    return ServerChange(step, new.without(old), old.without(new), moved=moved)
+
+
+def server_warnings(changes: Collection[ServerChange]) -> tuple[str, ...]:
+    """Return what must not be overlooked of the changes, in words for the headline."""
+    more = any(each.gained or not each.known for each in changes)
+    moved = any(each.moved for each in changes)
+    said = {"agents get more MCP tools": more, "an MCP server has another address": moved}
+    return tuple(warning for warning, holds in said.items() if holds)
+
+
+def server_lines(change: ServerChange, shown: Shown) -> list[str]:
+    """Return the change as lines of Markdown."""
+    step, name = change.step, code(change.name)
+    if step.op == "delete":
+        return [f"- {name}: **deleted**", *_tool_lines(change)]
+    if step.op == "create":
+        made = f"- {name}: created, {code(str(step.new.get('url', '')))}"
+        return [made, *_tool_lines(change), *_proof_lines({}, step.new)]
+    head = f"- {name}: **replaced**" if step.op == "replace" else f"- {name}"
+    lines = _tool_lines(change)
+    if change.moved:
+        before, after = map(code, change.moved)
+        lines.append(
+            f"  - ⚠️ **another address**: {before} → {after}; what agents ask, and what proves who "
+            "asks, goes there"
+        )
+    lines += _proof_lines(step.old, step.new)
+    if step.old.get("enabled") != step.new.get("enabled"):
+        lines.append(f"  - {'in use' if step.new.get('enabled') else 'switched off'} from now on")
+    rest = [value for value in step.changes if not _is_explained(value.path)]
+    lines += [f"  {line}" for line in shown(rest)]
+    if not lines and step.op != "replace":
+        lines = [f"  - {code(path)}" for path in step.touched]
+    return [head, *lines]
+
+
+def server_json(change: ServerChange) -> dict[str, Any]:
+    """Return the change as plain data."""
+    return {
+        "name": change.name,
+        "op": change.step.op,
+        "known": change.known,
+        "gained": _tools_json(change.gained),
+        "lost": _tools_json(change.lost),
+        "address": change.moved and {"before": change.moved[0], "after": change.moved[1]},
+    }
+
+
+def _tools(inputs: Mapping[str, Any]) -> Tools | None:
+    """Return what agents may call by a server's inputs, None while that is not known."""
+    if not inputs or inputs.get("enabled") is False:
+        return Tools()
+    allowed, denied = (inputs.get(key) or () for key in (_ALLOWED, _DENIED))
+    if UNKNOWN in (allowed, denied):
+        return None
+    if not allowed:
+        return Tools(frozenset(map(str, denied)), every=True)
+    return Tools(frozenset(map(str, allowed)) - frozenset(map(str, denied)))
+
+
+def _tool_lines(change: ServerChange) -> list[str]:
+    if not change.known:
+        return ["  - ⚠️ which tools agents get is known after the update"]
+    lines = []
+    for word, tools in (("⚠️ agents **get**", change.gained), ("agents lose", change.lost)):
+        if tools:
+            count = "" if tools.every else f" ({len(tools.names)})"
+            lines.append(f"  - {word}{count}: {tools}")
+    return lines
+
+
+def _proof_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    before, after = (inputs.get("authType") for inputs in (old, new))
+    if before == after or after is None:
+        return []
+    words = [f"{code(each)} ({_PROOFS.get(each, '?')})" for each in map(str, (before, after))]
+    return [f"  - what proves who asks: {' → '.join(words if before is not None else words[1:])}"]
+
+
+def _is_explained(path: str) -> bool:
+    return path in _EXPLAINED or path.startswith((_ALLOWED, _DENIED))
+
+
+def _tools_json(tools: Tools) -> dict[str, Any]:
+    key = "everyToolBut" if tools.every else "tools"
+    return {key: sorted(tools.names)}
