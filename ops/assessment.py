@@ -15,7 +15,7 @@ from components.boundary import (
     Own,
     Policy,
 )
-from ops.alerting import AlertChange, alert_changes
+from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import ContractChange, contract_change
@@ -68,6 +68,8 @@ class StackPreview:
         new_templates: the same by the settings.
         old_coderd: what the component of coderd's variables registered at the last update.
         new_coderd: the same by the settings.
+        old_thresholds: when the alerts fire by the last update, empty if it has not recorded it.
+        new_thresholds: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
         without_network_policy: why there is none beside a firewall.
         doubts: what is doubtful in the rules that the stack added itself.
@@ -86,6 +88,8 @@ class StackPreview:
     new_templates: Mapping[str, Registered] = field(default_factory=dict)
     old_coderd: Mapping[str, Any] | None = None
     new_coderd: Mapping[str, Any] | None = None
+    old_thresholds: Mapping[str, float] = field(default_factory=dict)
+    new_thresholds: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
     switched_off: str = ""
     without_network_policy: str = ""
@@ -153,7 +157,7 @@ class StackPreview:
     def warnings(self) -> tuple[str, ...]:
         """What else must not be overlooked, in words for the headline."""
         contract = ("the policy's contract is weakened",) * self.contract.weakened
-        return (*contract, *server_warnings(self.servers))
+        return (*contract, *alert_warnings(self.alerts), *server_warnings(self.servers))
 
     @cached_property
     def contract(self) -> ContractChange:
@@ -214,4 +218,4 @@ class StackPreview:
     @cached_property
     def alerts(self) -> tuple[AlertChange, ...]:
         """Alerts that differ, those no longer watched first."""
-        return alert_changes(self.steps)
+        return alert_changes(self.steps, self.old_thresholds, self.new_thresholds)

@@ -21,7 +21,7 @@ from ops import network
 from ops.stack_reach import StackReach
 from ops.state import StackState
 from ops.template_changes import Registered
-from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 Policies = Mapping[str, Policy | None]
 
@@ -35,6 +35,7 @@ class Deployed:
         agent_env: the agent's variables of each; None when the state says nothing of any.
         coderd: outputs of the CoderdEnvironment, None without one.
         templates: what each registers of itself for reviews.
+        thresholds: when the alerts fire, by the settings' keys; empty if that is not recorded.
         network: every network policy by its URN; of a whole state alone.
     """
 
@@ -43,6 +44,7 @@ class Deployed:
     coderd: Mapping[str, Any] | None = None
     templates: Mapping[str, Registered] = field(default_factory=dict)
     network: Mapping[str, Manifest] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def reach(self) -> StackReach:
@@ -66,6 +68,7 @@ def of(
     stack: Mapping[str, Any] = {}
     own: dict[str, Mapping[str, Any]] = {}
     coderd: Mapping[str, Any] | None = None
+    thresholds: Mapping[str, float] = {}
     for urn, outputs in resources:
         kind, name = type_of(urn), urn.rpartition("::")[2]
         if kind == STACK:
@@ -74,6 +77,8 @@ def of(
             own[name] = outputs
         elif kind == CODERD_ENV:
             coderd = outputs
+        elif kind == ALERTS:
+            thresholds = outputs.get("thresholds") or {}
     rules, variables = (
         {
             **(earlier if isinstance(earlier := stack.get(before), Mapping) else {}),
@@ -96,6 +101,7 @@ def of(
         {name: dict(each) for name, each in sorted(variables.items())} if known else None,
         coderd,
         {name: Registered.of(outputs) for name, outputs in own.items()},
+        thresholds=thresholds,
     )
 
 

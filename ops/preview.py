@@ -31,10 +31,10 @@ from ops import (
 )
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
-from ops.tokens import CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
 CHANGED: Final = 2
-_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV})
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS})
 
 
 def assess(
@@ -101,6 +101,8 @@ def assess(
         new_templates=new.templates,
         old_coderd=old.coderd,
         new_coderd=new.coderd,
+        old_thresholds=old.thresholds,
+        new_thresholds=new.thresholds,
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         own=settings.own,

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from components import boundary
 from ops import coder_agents, network
-from ops.alerting import AlertChange
+from ops.alerting import alert_lines
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import CoderdChanges, is_login
@@ -26,7 +26,6 @@ from ops.markdown import code as _code
 from ops.markdown import plain as _plain
 from ops.markdown import some as _some
 from ops.markdown import visible as _visible
-from ops.markdown import word as _word
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
 from ops.reach import TemplateReach
@@ -135,7 +134,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("coderd", _coderd(preview.coderd)),
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
-        ("Alerts", [_alert(change) for change in preview.alerts]),
+        ("Alerts", [line for change in preview.alerts for line in alert_lines(change)]),
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
     ]
     left = room - _size(heading) - _NOTE
@@ -312,14 +311,6 @@ def _values(change: Change) -> str:
     old = "not set" if change.old is None else _code(change.old)
     new = "**removed**" if change.new is None else _code(change.new)
     return f"{old} → {new}"
-
-
-def _alert(change: AlertChange) -> str:
-    if change.op == "removed":
-        return f"- {_code(change.name)}: **no longer watched**"
-    if change.op == "added":
-        return f"- {_code(change.name)}: new"
-    return f"- {_code(change.name)}: {', '.join(map(_word, change.parts))}"
 
 
 def _details(preview: StackPreview) -> list[str]:

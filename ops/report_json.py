@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from components import boundary
 from ops import network
+from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
 from ops.contract_changes import contract_json
@@ -56,10 +57,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "coderdRestarts": preview.coderd.restarts,
         "chartHasToRollOut": list(preview.coderd.left),
         "mcpServers": [server_json(change) for change in preview.servers],
-        "alerts": [
-            {"name": each.name, "op": each.op, "changed": list(each.parts)}
-            for each in preview.alerts
-        ],
+        "alerts": [alert_json(change) for change in preview.alerts],
         "dashboards": [
             {
                 "name": each.dashboard,

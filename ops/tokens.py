@@ -15,6 +15,7 @@ DEPLOYMENT_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
 SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
 LOGIN: Final = "firewalledcoder:index:GitLabExternalAuth"
 CODERD_ENV: Final = "firewalledcoder:index:CoderdEnv"
+ALERTS: Final = "firewalledcoder:index:Alerts"
 NAMESPACE_PATCH: Final = "kubernetes:core/v1:NamespacePatch"
 PATCHED: Final[Mapping[str, str]] = {
     DEPLOYMENT_PATCH: "kubernetes:apps/v1:Deployment",

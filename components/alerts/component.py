@@ -1,7 +1,7 @@
 """Alerts: a PrometheusRule for what Prometheus evaluates, a ConfigMap for what Grafana does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pulumi
@@ -9,6 +9,7 @@ import yaml
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pydantic.alias_generators import to_camel
 
 from components import syntax
 from components.alerts import grafana, prometheus
@@ -208,4 +209,6 @@ class Alerts(pulumi.ComponentResource):
                 "grafana": [r["title"] for g in provisioned.get("groups", []) for r in g["rules"]],
             }
         )
-        self.register_outputs({"names": self.names})
+        # Reviews read from the state when the alerts fire now; the rules have it in text alone.
+        thresholds = {to_camel(key): value for key, value in asdict(args.thresholds).items()}
+        self.register_outputs({"names": self.names, "thresholds": thresholds})

@@ -1,14 +1,16 @@
 """Changes of alerts, from the steps of a preview."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 import yaml
+from pydantic.alias_generators import to_camel
 
 from components.alerts.component import AlertsArgs
 from components.alerts.thresholds import Thresholds
 from ops import report
-from ops.alerting import AlertChange, alert_changes
+from ops.alerting import THRESHOLDS, AlertChange, ThresholdChange, alert_changes
 from ops.assessment import StackPreview
 from ops.changes import Step
 
@@ -109,7 +111,10 @@ def test_a_report_says_which_alert_watches_no_longer() -> None:
     preview = StackPreview("dev", steps=tuple(steps(both, only)))
     assert "- `BoundaryAuditSilent`: **no longer watched**" in report.to_markdown([preview])
     (stack,) = report.to_json([preview])["stacks"]
-    assert stack["alerts"] == [{"name": "BoundaryAuditSilent", "op": "removed", "changed": []}]
+    assert stack["alerts"] == [
+        {"name": "BoundaryAuditSilent", "op": "removed", "changed": [], "thresholds": {}}
+    ]
+    assert report.headline([preview]) == "⚠️ 1 alert is no longer watched"
 
 
 def test_a_report_says_what_of_an_alert_differs() -> None:
@@ -117,3 +122,58 @@ def test_a_report_says_what_of_an_alert_differs() -> None:
     new = AlertsArgs(alerts=("BoundaryDenySpike",), thresholds=Thresholds(deny_requests=10**6))
     text = report.to_markdown([StackPreview("dev", steps=tuple(steps(old, new)))])
     assert "- `BoundaryDenySpike`: query, text\n" in text
+
+
+def previewed(old: Thresholds, new: Thresholds) -> StackPreview:
+    """Return the preview of a stack that records when its alerts fire."""
+    before, after = (AlertsArgs(**CONFINED, thresholds=each) for each in (old, new))
+    recorded = [{to_camel(k): v for k, v in asdict(each).items()} for each in (old, new)]
+    return StackPreview(
+        "dev",
+        steps=tuple(steps(before, after)),
+        old_thresholds=recorded[0],
+        new_thresholds=recorded[1],
+    )
+
+
+def test_a_threshold_that_changes_is_told_by_its_key() -> None:
+    found = previewed(Thresholds(), Thresholds(deny_share=0.9, deny_requests=10, silent_minutes=60))
+    text = report.to_markdown([found])
+    assert text.startswith("## Preview: ⚠️ an alert becomes less sensitive\n")
+    assert (
+        "- `BoundaryDenySpike`: query, text\n"
+        "  - ⚠️ `denyShare`: 0.3 → 0.9, **less sensitive**\n"
+        "  - `denyRequests`: 20 → 10\n"
+    ) in text
+    assert "  - ⚠️ `silentMinutes`: 15 → 60, **less sensitive**\n" in text
+    spike = report.to_json([found])["stacks"][0]["alerts"][1]
+    assert spike["thresholds"]["denyShare"] == {
+        "before": 0.3,
+        "after": 0.9,
+        "lessSensitive": True,
+    }
+
+
+def test_a_threshold_that_is_stricter_warns_of_nothing() -> None:
+    found = previewed(Thresholds(), Thresholds(deny_share=0.1, loss_minutes=60, deny_minutes=30))
+    assert found.warnings == ()
+    assert previewed(Thresholds(), Thresholds(loss_minutes=5)).warnings == (
+        "an alert becomes less sensitive",
+    )
+
+
+def test_a_threshold_of_a_state_that_records_none_is_unknown() -> None:
+    found = replace(previewed(Thresholds(), Thresholds(deny_share=0.9)), old_thresholds={})
+    assert [each.thresholds for each in found.alerts] == [()]
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize("name", asdict(Thresholds()))
+def test_every_threshold_has_the_alerts_that_it_changes(name: str) -> None:
+    old = Thresholds()
+    value = getattr(old, name)
+    new = replace(old, **{name: 0.5 if name == "deny_share" else value + 1})
+    found = previewed(old, new).alerts
+    assert {each.name for each in found} == set(THRESHOLDS[to_camel(name)][0])
+    moved = ThresholdChange(to_camel(name), value, getattr(new, name))
+    assert all(each.thresholds == (moved,) for each in found)

@@ -28,9 +28,11 @@ def test_components_say_what_is_deployed() -> None:
             (component("open"), {"policy": "", "agentEnv": {}}),
             (f"{BASE}firewalledcoder:index:WorkspaceTemplate$coderd:a:T::t-template", {}),
             (f"{BASE}firewalledcoder:index:CoderdEnv::coderd", {"variables": {"C": "d"}}),
+            (f"{BASE}firewalledcoder:index:Alerts::alerts", {"thresholds": {"denyShare": 0.3}}),
         ]
     )
     assert found.coderd == {"variables": {"C": "d"}}
+    assert found.thresholds == {"denyShare": 0.3}
     assert found.policies == {"t": POLICY, "open": None}
     assert found.agent_env == {"t": {"A": "b"}, "open": {}}
 

@@ -46,6 +46,14 @@ def test_prometheus_gets_its_rules_and_grafana_the_others():
         assert made["labels"]["team"] == "platform"
 
 
+def test_when_the_alerts_fire_is_kept_in_the_state(monkeypatch):
+    kept = []
+    monkeypatch.setattr(Alerts, "register_outputs", lambda _, outputs: kept.append(outputs))
+    alerts(thresholds=Thresholds(deny_share=0.5))
+    assert kept[0]["thresholds"]["denyShare"] == 0.5
+    assert kept[0]["thresholds"]["silentMinutes"] == 15
+
+
 def test_without_the_operator_grafana_evaluates_all():
     _, recorder, names = alerts(evaluator="grafana")
     assert recorder.of("PrometheusRule") == []
