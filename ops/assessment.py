@@ -15,10 +15,12 @@ from components.boundary import (
     Own,
     Policy,
 )
+from ops import drift
 from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import ContractChange, contract_change
+from ops.drift import Drift
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
@@ -75,6 +77,7 @@ class StackPreview:
         doubts: what is doubtful in the rules that the stack added itself.
         floating: what may be another thing tomorrow although the stack did not change.
         own: the deployment's own hosts.
+        deleted: what somebody else deleted, as far as the preview read back what is there.
     """
 
     name: str
@@ -96,6 +99,7 @@ class StackPreview:
     doubts: tuple[str, ...] = ()
     floating: tuple[str, ...] = ()
     own: Own = field(default_factory=Own)
+    deleted: tuple[Drift, ...] = ()
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -156,8 +160,18 @@ class StackPreview:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What else must not be overlooked, in words for the headline."""
-        contract = ("the policy's contract is weakened",) * self.contract.weakened
-        return (*contract, *alert_warnings(self.alerts), *server_warnings(self.servers))
+        said = {
+            "somebody deleted the network policy: workspaces are open now": self.is_open,
+            "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
+            "the policy's contract is weakened": self.contract.weakened,
+        }
+        told = (warning for warning, holds in said.items() if holds)
+        return (*told, *alert_warnings(self.alerts), *server_warnings(self.servers))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether workspaces have no network policy now because somebody deleted it."""
+        return drift.is_open(self.deleted, self.reaches)
 
     @cached_property
     def contract(self) -> ContractChange:

@@ -117,6 +117,27 @@ def every(events: Iterable[Mapping[str, Any]], kinds: Collection[str]) -> tuple[
     return tuple(sorted(found.values(), key=lambda step: (step.type, step.urn)))
 
 
+def plain(metadata: Any) -> dict[str, Any]:
+    """Return the metadata of a step event as plain data, keys as in the Automation API."""
+
+    def side(state: Any) -> dict[str, Any] | None:
+        if state is None:
+            return None
+        return {"inputs": state.inputs or {}, "outputs": state.outputs or {}}
+
+    return {
+        "op": metadata.op,
+        "urn": metadata.urn,
+        "type": metadata.type,
+        "old": side(metadata.old),
+        "new": side(metadata.new),
+        "diffs": metadata.diffs,
+        "details": {
+            path: each.diff_kind.value for path, each in (metadata.detailed_diff or {}).items()
+        },
+    }
+
+
 def _step(op: str, metadata: Mapping[str, Any]) -> Step:
     return Step(
         op,

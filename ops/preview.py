@@ -21,6 +21,7 @@ from ops import (
     changes,
     deployed,
     diagnostics,
+    drift,
     engine,
     network,
     plan,
@@ -60,11 +61,12 @@ def assess(
     events: list[Mapping[str, Any]] = []
     before: list[tuple[str, Mapping[str, Any]]] = []
     after: list[tuple[str, Mapping[str, Any]]] = []
+    looked_at: list[Mapping[str, Any]] = []
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
-            events.append(_plain(step))
+            events.append(changes.plain(step))
             # What is deployed passes by here; to ask for it takes one more run of the engine's
             # command line.
             if step.type in _SAYING and step.old:
@@ -73,6 +75,8 @@ def assess(
             step = event.res_outputs_event.metadata
             # What a refresh reads back is what was before.
             read = step.op == automation.OpType.REFRESH
+            if read:
+                looked_at.append(changes.plain(step))
             if step.type in _SAYING and not read and step.new and step.new.outputs:
                 after.append((step.urn, step.new.outputs))
 
@@ -106,6 +110,7 @@ def assess(
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         own=settings.own,
+        deleted=drift.deleted(looked_at),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )
@@ -126,25 +131,6 @@ def planned(
         if not found.failure:
             plan.save(file, name, rests_on, inner)
     return found
-
-
-def _plain(metadata: Any) -> dict[str, Any]:
-    def side(state: Any) -> dict[str, Any] | None:
-        if state is None:
-            return None
-        return {"inputs": state.inputs or {}, "outputs": state.outputs or {}}
-
-    return {
-        "op": metadata.op,
-        "urn": metadata.urn,
-        "type": metadata.type,
-        "old": side(metadata.old),
-        "new": side(metadata.new),
-        "diffs": metadata.diffs,
-        "details": {
-            path: each.diff_kind.value for path, each in (metadata.detailed_diff or {}).items()
-        },
-    }
 
 
 def _assessed(stack: str, refresh: bool, save: Path | None) -> StackPreview:

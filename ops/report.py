@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import coder_agents, network
+from ops import coder_agents, drift, network
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
@@ -120,6 +120,10 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     if counts := _counts(preview):
         heading += [f"Resources: {counts}", ""]
     sections: list[tuple[str, list[str]]] = [
+        (
+            "Deleted by somebody else",
+            drift.lines(preview.deleted, opens=preview.is_open, stack=preview.name),
+        ),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("The policy's contract", contract_lines(preview.contract)),

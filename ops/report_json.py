@@ -28,6 +28,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "name": preview.name,
         "verdict": preview.verdict,
         "failure": preview.failure,
+        "deletedByOthers": [{"type": d.type, "name": d.place} for d in preview.deleted],
         "warnings": list(preview.warnings),
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,

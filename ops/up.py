@@ -14,8 +14,10 @@ from pulumi import automation
 from components.boundary import Policy
 from components.dashboards.catalogue import CATALOGUE
 from ops import (
+    changes,
     deployed,
     diagnostics,
+    drift,
     engine,
     history,
     locks,
@@ -123,14 +125,28 @@ def refresh(stack: str) -> None:
     """
     with reported(), engine.session(stack, progress) as ready:
         recovery.go_on(ready, stack)
-        diagnostics.run(
-            ready.stack.refresh,
-            message=history.record(project.ROOT, "refresh").message(),
-            on_output=echo,
-            on_error=echo_error,
-            color=color(),
-            suppress_outputs=True,
-        )
+        for line in drift.told(read_back(ready.stack), stack):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def read_back(stack: automation.Stack) -> tuple[drift.Drift, ...]:
+    """Have the state learn what is there, and return what differed; raises diagnostics.RunError."""
+    looked_at: list[Mapping[str, Any]] = []
+
+    def on_event(event: automation.EngineEvent) -> None:
+        if event.res_outputs_event:
+            looked_at.append(changes.plain(event.res_outputs_event.metadata))
+
+    diagnostics.run(
+        stack.refresh,
+        message=history.record(project.ROOT, "refresh").message(),
+        on_event=on_event,
+        on_output=echo,
+        on_error=echo_error,
+        color=color(),
+        suppress_outputs=True,
+    )
+    return drift.refreshed(looked_at)
 
 
 def destroy(
