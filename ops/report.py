@@ -28,6 +28,7 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
+from ops.quota_changes import quota_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
@@ -129,6 +130,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("The policy's contract", contract_lines(preview.contract)),
         ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
         ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
+        ("Quota and limits of workspaces", list(quota_lines(preview.steps, _settings))),
         ("Agent variables", _variables(preview)),
         (
             "MCP servers",

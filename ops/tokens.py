@@ -22,5 +22,7 @@ PATCHED: Final[Mapping[str, str]] = {
     NAMESPACE_PATCH: "kubernetes:core/v1:Namespace",
 }
 """Of what a patch owns some fields."""
+RESOURCE_QUOTA: Final = "kubernetes:core/v1:ResourceQuota"
+LIMIT_RANGE: Final = "kubernetes:core/v1:LimitRange"
 NETWORK_POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 CILIUM_POLICY: Final = "kubernetes:cilium.io/v2:CiliumNetworkPolicy"
