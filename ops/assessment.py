@@ -49,6 +49,8 @@ _MARKERS = frozenset(
     }
 )
 _COMPONENT = re.compile(r"firewalledcoder:")
+# The engine's own providers (pkg/resource/deploy/providers IsDefaultProvider).
+_UNCOUNTED = re.compile(r".*::pulumi:providers:[^:]*::default[^:]*$")
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,10 @@ class StackPreview:
 
     @property
     def counted(self) -> dict[str, int]:
-        """How many resources of any kind of step; components, which are only names, left out."""
+        """How many resources of any kind of step, as an update counts them: components too."""
         counts: dict[str, int] = {}
         for step in self.steps:
-            if not _COMPONENT.match(step.type):
+            if not _UNCOUNTED.match(step.urn):
                 counts[step.op] = counts.get(step.op, 0) + 1
         return dict(sorted(counts.items()))
 

@@ -69,7 +69,10 @@ def test_what_is_lost_is_named_but_the_mark_of_a_version_is_none(op: str, marker
     found = StackPreview("dev", steps=(name, component, lost))
     assert found.destroyed == (lost,)
     assert found.verdict == "destroys"
-    assert found.counted == {op: 2}
+    assert found.counted == {op: 3}
+    internal = "urn:pulumi:dev::p::pulumi:providers:random::default_4_21_4"
+    made = Step("create", internal, "pulumi:providers:random", {}, {})
+    assert StackPreview("dev", steps=(made,)).counted == {}
     assert StackPreview("dev", steps=(name,)).verdict == "changes"
 
 

@@ -53,7 +53,9 @@ def first(bare: Environment) -> StackPreview:
 def environment(bare: Environment, first: StackPreview) -> Environment:
     """The stack `local` as it is committed, up."""
     with engine.session("local", quiet, state=bare.state) as ready:
-        ready.stack.up()
+        done = ready.stack.up().summary.resource_changes
+    # A review and an update count alike.
+    assert first.counted == done
     return bare
 
 
