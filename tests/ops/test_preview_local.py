@@ -308,3 +308,21 @@ def _leaves(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [leaf for each in value.values() for leaf in _leaves(each)]
     return [str(value)]
+
+
+def test_a_contract_that_drops_a_demand(assess: Assess) -> None:
+    policy = committed("policy")
+    dropped = policy["mustDeny"].pop(0)
+    found = assess({"policy": {**policy, "highestGrade": "H"}})
+    # It is in no resource.
+    assert (found.steps, found.verdict) == ((), "changes")
+    assert list(found.contract.removed) == [f"mustDeny GET {dropped['url']}"]
+    assert found.contract.grades == (policy.get("highestGrade", "G"), "H")
+    assert found.warnings == ("the policy's contract is weakened",)
+
+
+def test_a_threshold_that_is_raised(assess: Assess) -> None:
+    found = assess({"alerts": {"thresholds": {"denyShare": 0.9}}})
+    text = report.to_markdown([found])
+    assert "  - ⚠️ `denyShare`: 0.3 → 0.9, **less sensitive**\n" in text
+    assert found.warnings == ("an alert becomes less sensitive",)
