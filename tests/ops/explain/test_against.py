@@ -96,7 +96,8 @@ def test_both_count_against_a_stack(root: Path) -> None:
     assert run("other", "--against", "dev")[0] == 0
 
 
-def test_what_is_piped_can_be_searched(root: Path) -> None:
+def test_what_is_piped_can_be_searched(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets
     (root / "stacks" / "Pulumi.other.yaml").write_text(
         (root / "stacks" / "Pulumi.dev.yaml").read_text()
     )

@@ -86,6 +86,7 @@ def test_a_request_asked_again_is_answered_once_and_counted() -> None:
 
 @pytest.mark.usefixtures("root")
 def test_what_is_piped_can_be_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets
     url = f"https://proxy.golang.org/{'/'.join(['a-long-path'] * 20)}"
     result = CliRunner().invoke(app, ["explain", "dev", url])
     (line,) = [line for line in result.stdout.splitlines() if url in line]
