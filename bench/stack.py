@@ -28,7 +28,7 @@ from pulumi import automation
 
 from local.cluster import CONTEXT
 from local.environment import Environment
-from ops import engine, host
+from ops import engine, host, startup
 from toolchain import tools
 
 ROUNDS = 5
@@ -197,6 +197,8 @@ def measure(environment: Environment) -> bool:
 
 
 def main() -> int:
+    # As every command does; this process has all that one has loaded.
+    startup.prepare()
     with tempfile.TemporaryDirectory() as folder:
         environment = Environment(tools.ROOT, Path(folder))
         try:
