@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from components.settings.problems import PROJECT
 from components.settings.stored import encrypted
 from local import providers
 from local.cluster import CONTEXT, LocalCluster
@@ -24,7 +25,6 @@ from local.coderd import EXTERNAL_AUTH, LocalCoderd
 from local.daemon import end_below
 from toolchain import engine, plugins, tools
 
-PROJECT = "firewalled-coder"
 PREFIX = f"{PROJECT}:"
 
 

@@ -143,15 +143,17 @@ def take_over(deployment: RunningStack) -> Adoption:
     """
     foreseen = observe(deployment.stack)
     found = plan(foreseen.values())
-    patches = {urn: step for urn, step in foreseen.items() if step.type in PATCHED}
-    looked, live = look(deployment, found.candidates, _patched(patches.values()))
+    patches = [step for step in foreseen.values() if step.type in PATCHED]
+    looked, live = look(
+        deployment, found.candidates, {(PATCHED[each.type], each.object_id) for each in patches}
+    )
     there = [each for each in looked if each.id is not None]
     for each in looked:
         what = "is there" if each.id is not None else "is not there; up will make it"
         deployment.progress(f"{each.label} {what}")
     to_record = [
         step
-        for step in patches.values()
+        for step in patches
         if step.op == "create" and (PATCHED[step.type], step.object_id) in live
     ]
     if not there and not to_record and not importing.unfinished(StackState(deployment.stack)):
@@ -195,10 +197,6 @@ def _adoption(looked: Iterable[Candidate], left: Iterable[ForeseenStep]) -> Adop
     )
 
 
-def _patched(patches: Iterable[ForeseenStep]) -> list[Object]:
-    return sorted({(PATCHED[step.type], step.object_id) for step in patches})
-
-
 def look(
     deployment: RunningStack, candidates: Iterable[Candidate], patched: Iterable[Object]
 ) -> tuple[list[Candidate], dict[Object, dict[str, Any]]]:
@@ -206,7 +204,7 @@ def look(
 
     `patched` are the objects to read. Raises ExistingError.
     """
-    candidates, patched = tuple(candidates), tuple(patched)
+    candidates, patched = tuple(candidates), tuple(sorted(patched))
     kinds = {each.step.type for each in candidates}
     existing = None
     if kinds & {TEMPLATE, MCP_SERVER, AI_PROVIDER}:

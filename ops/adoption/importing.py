@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 import pulumi
@@ -88,9 +88,7 @@ def _key(step: ForeseenStep) -> _Key:
     return step.type, step.name
 
 
-def _with_what_is_above(
-    steps: Mapping[str, ForeseenStep], urns: Collection[str] | Any
-) -> set[_Key]:
+def _with_what_is_above(steps: Mapping[str, ForeseenStep], urns: Iterable[str]) -> set[_Key]:
     """Return resources and the components that they belong to, by type and name."""
     keys: set[_Key] = set()
     for urn in urns:
