@@ -33,7 +33,12 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Engine:
         work_dir=str(root),
         program=program,
         pulumi_command=engine._command(lambda _: None),
-        env_vars={"PULUMI_CONFIG_PASSPHRASE": "reading", "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        env_vars={
+            "PULUMI_CONFIG_PASSPHRASE": "reading",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The program declares nothing: what its packages name is not looked for, for seconds.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        },
     )
     stack = host.Stack("dev", workspace, host.StackInitMode.CREATE)
 
