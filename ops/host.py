@@ -179,6 +179,11 @@ class Stack(automation.Stack):
         """Return the outputs."""
         return {} if self._running else super().outputs()
 
+    def export_stack(self) -> automation.Deployment:
+        """Return the state; its secrets stay encrypted, for which no passphrase is worked on."""
+        run = self._run_pulumi_cmd_sync(["stack", "export"])
+        return automation.Deployment(**json.loads(run.stdout))
+
     def info(self, show_secrets: bool = False) -> automation.UpdateSummary | None:
         """Return the last update; its secret settings stay encrypted."""
         later: Any = object()

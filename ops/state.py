@@ -75,7 +75,9 @@ class StackState:
 
     def shown(self) -> dict[str, Resource]:
         """Return the resources by URN with their secrets in clear; for comparing, never to show."""
-        deployment = self._stack.export_stack().deployment or {}
+        # The export of our own stacks (ops/host.py) leaves them encrypted.
+        shown = self._stack.workspace.export_stack(self._stack.name)
+        deployment = shown.deployment or {}
         return {each["urn"]: _plain(each) for each in deployment.get("resources") or []}
 
     @property
