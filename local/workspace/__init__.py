@@ -9,6 +9,7 @@ that waits.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -154,11 +155,11 @@ class StandInWorkspace:
         deadline = time.monotonic() + _END_SECONDS
         while processes := list(self._processes()):
             late = time.monotonic() > deadline
-            for pid in processes:
-                try:
-                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-                except ProcessLookupError:
-                    continue
+            # A pod that ends takes its terminals with it, and a shell there heeds that alone.
+            for number in (signal.SIGKILL,) if late else (signal.SIGHUP, signal.SIGTERM):
+                for pid in processes:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
             time.sleep(_POLL_SECONDS)
 
     def remove(self) -> None:

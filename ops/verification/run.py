@@ -64,13 +64,14 @@ class Clock:
             raise Interrupted
 
     def turns(self, seconds: float, pause: float) -> Iterator[None]:
-        """Yield again and again, with a pause between, until the time is over."""
-        deadline = self.now() + seconds
+        """Yield again and again until the time is over, with pauses that grow to `pause`."""
+        began = self.now()
         while True:
             yield
-            if self.now() >= deadline:
+            passed = self.now() - began
+            if passed >= seconds:
                 return
-            self.wait(pause)
+            self.wait(min(pause, max(pause / 10, passed / 2)))
 
 
 class Run:
