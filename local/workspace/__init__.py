@@ -9,6 +9,7 @@ that waits.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -21,6 +22,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -154,11 +156,11 @@ class StandInWorkspace:
         deadline = time.monotonic() + _END_SECONDS
         while processes := list(self._processes()):
             late = time.monotonic() > deadline
-            for pid in processes:
-                try:
-                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-                except ProcessLookupError:
-                    continue
+            # A shell that is typed into ends by the signal of its terminal's end alone.
+            signals = (signal.SIGKILL,) if late else (signal.SIGTERM, signal.SIGHUP)
+            for pid, each in product(processes, signals):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, each)
             time.sleep(_POLL_SECONDS)
 
     def remove(self) -> None:
