@@ -225,7 +225,11 @@ def npm(root: Path) -> Iterator[Dependency]:
 
 def recognise(paths: Iterable[Path]) -> dict[Path, list[str]]:
     """Return the SPDX identifiers in each file; raises ToolError and CalledProcessError."""
-    names = sorted({str(path) for path in paths})
+    # Two of three are the text of another module's: each text is looked at once.
+    texts: dict[bytes, list[Path]] = {}
+    for path in sorted(set(paths)):
+        texts.setdefault(path.read_bytes(), []).append(path)
+    names = [str(same[0]) for same in texts.values()]
     done = subprocess.run(
         [tools.build("licences")],
         input="".join(f"{name}\n" for name in names),
@@ -234,4 +238,5 @@ def recognise(paths: Iterable[Path]) -> dict[Path, list[str]]:
         check=True,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    return {Path(answer["path"]): answer["licences"] for answer in answers}
+    recognised = {Path(answer["path"]): answer["licences"] for answer in answers}
+    return {path: recognised[same[0]] for same in texts.values() for path in same}

@@ -21,7 +21,7 @@ import httpx
 from local.cluster import LocalCluster
 
 NODE: Final = "stand-in"
-_WATCH_SECONDS: Final = 2
+_WATCH_SECONDS: Final = 1
 """How often a pod is looked at again that waits for something."""
 _RETRY_SECONDS: Final = 0.5
 _KINDS: Final = {"secret": ("secrets", "Secret"), "configMap": ("configmaps", "ConfigMap")}
@@ -40,7 +40,7 @@ class Node:
         self._client = client
 
     def follow(self) -> None:
-        """Settle the pods that are there, and for two seconds those that change."""
+        """Settle the pods that are there, and for a second those that change."""
         pods = self._client.get("/api/v1/pods").raise_for_status().json()
         for pod in pods["items"]:
             self.settle(pod, again=True)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pulumi
 
@@ -49,8 +48,7 @@ from components.workspace_template.args import (
 from components.workspace_template.values import SizeChoice, Sizes
 from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 from program import ai_gateway
-
-T = TypeVar("T")
+from program.taken import taken
 
 
 @dataclass(frozen=True)
@@ -96,11 +94,12 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
         root: the project's root, below which templates are rendered.
     """
     login = external_auth(settings)
+    network = network_policy(settings)
     return StackArgs(
         external_auth=login,
         coderd=coderd_environment(stack, settings, login),
         workspace_namespace=workspace_namespace(settings),
-        network_policy=network_policy(settings),
+        network_policy=network,
         templates={
             template.name: workspace_template(stack, settings, template, known, root)
             for template in settings.templates
@@ -114,7 +113,7 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
         data_sources=data_sources(settings),
         grafana_role=grafana_role(settings, known.release),
         dashboards=dashboards(settings, known.release),
-        alerts=alerts(settings),
+        alerts=_alerts(settings, network),
     )
 
 
@@ -128,7 +127,7 @@ def workspace_template(
     """Return the arguments of one template."""
     shared = settings.workspaces
     sizes = shared.resources
-    return _taken(
+    return taken(
         WorkspaceTemplateArgs,
         (template, shared, known),
         stack=stack,
@@ -144,11 +143,11 @@ def workspace_template(
         access=_access(template, known),
         schedule=_schedule(template.lifetime),
         require_active_version=template.require_active_version or None,
-        module_versions=_taken(
+        module_versions=taken(
             ModuleVersions, (shared.modules,), claude_code=shared.claude_code_module(known.release)
         ),
         claude_program=shared.claude_code.program,
-        provider_versions=_taken(ProviderVersions, (shared.providers,)),
+        provider_versions=taken(ProviderVersions, (shared.providers,)),
         agents_allowed=template.lets_agents_in,
         deprecation_message=template.deprecation_message or None,
         project_root=project_root,
@@ -190,12 +189,12 @@ def external_auth(settings: Settings) -> GitLabExternalAuthArgs | None:
     coder, credentials = settings.coder, settings.secrets.external_auth
     if coder.variables == "none":
         return None
-    return _taken(
+    return taken(
         GitLabExternalAuthArgs,
         (coder,),
         secret_name=variables.CREDENTIALS_SECRET if coder.variables == "chart" else None,
         providers=[
-            _taken(
+            taken(
                 GitLabProvider,
                 (provider,),
                 index=index,
@@ -217,7 +216,7 @@ def coderd_environment(
     coder = settings.coder
     if login is None or coder.variables not in {"patch", "secret"}:
         return None
-    return _taken(
+    return taken(
         CoderdEnvironmentArgs,
         (coder,),
         secret_name=variables.secret_name(stack),
@@ -246,7 +245,7 @@ def dashboards(settings: Settings, coder: Number | None = None) -> DashboardsArg
         settings: the stack's.
         coder: the deployment's release; None if it is not known, or nobody asked.
     """
-    return _taken(
+    return taken(
         DashboardsArgs,
         (settings.grafana,),
         coder_namespace=settings.coder.namespace,
@@ -259,10 +258,13 @@ def dashboards(settings: Settings, coder: Number | None = None) -> DashboardsArg
 
 def alerts(settings: Settings) -> AlertsArgs:
     """Return the arguments of the alerts."""
+    return _alerts(settings, network_policy(settings))
+
+
+def _alerts(settings: Settings, network: WorkspaceNetworkPolicyArgs | None) -> AlertsArgs:
     section, grafana = settings.alerts, settings.grafana
-    network = network_policy(settings)
     policies = network_policies(network) if network else ()
-    return _taken(
+    return taken(
         AlertsArgs,
         (section,),
         alerts=tuple(section.rules),
@@ -272,7 +274,7 @@ def alerts(settings: Settings) -> AlertsArgs:
         grafana_url=(section.grafana_url or "").rstrip("/"),
         dashboards=tuple(grafana.dashboards),
         queries=dashboards(settings).context,
-        thresholds=_taken(Thresholds, (section.thresholds,)),
+        thresholds=taken(Thresholds, (section.thresholds,)),
         confined_templates=tuple(
             template.name
             for template in settings.templates
@@ -288,7 +290,7 @@ def alerts(settings: Settings) -> AlertsArgs:
 def data_sources(settings: Settings) -> DataSourcesArgs:
     """Return the arguments of the data sources."""
     grafana = settings.grafana
-    return _taken(
+    return taken(
         DataSourcesArgs,
         (grafana,),
         ssl_mode=grafana.database_ssl_mode,
@@ -309,7 +311,7 @@ def grafana_role(settings: Settings, coder: Number | None = None) -> GrafanaRole
     job = role.delivery == "job" and role.admin_url_secret
     return GrafanaRoleArgs(
         namespace=settings.grafana.namespace,
-        job=_taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
+        job=taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
         firewall_records=settings.grafana.has_firewall_records(coder),
     )
 
@@ -320,13 +322,13 @@ def mcp_server(
     """Return the arguments of one MCP server."""
     secret = settings.secrets.mcp.get(server.slug) if server.takes_secret else None
     key = secret.get_secret_value() if secret else None
-    return _taken(
+    return taken(
         McpServerArgs,
         (server,),
         auth_type=server.auth_type if server.personal else "headers",
         headers=server.headers(key),
         oauth2=server.oauth2
-        and _taken(
+        and taken(
             OAuth2Client,
             (server.oauth2,),
             client_secret=key,
@@ -335,22 +337,6 @@ def mcp_server(
         tool_allow_list=tuple(server.tools),
         organization_id=organization_id,
     )
-
-
-def _taken(args: type[T], sections: tuple[object, ...], **more: Any) -> T:
-    """Return Args whose fields the first section that has one of the same name tells.
-
-    Args:
-        args: a dataclass.
-        sections: parts of the settings.
-        more: fields that no section has, or has in another form.
-    """
-    for field in fields(args):  # type: ignore[arg-type]
-        section = next((each for each in sections if hasattr(each, field.name)), None)
-        if field.name not in more and section is not None:
-            value = getattr(section, field.name)
-            more[field.name] = tuple(value) if isinstance(value, list) else value
-    return args(**more)
 
 
 def _secret(value: str) -> pulumi.Output[str]:

@@ -76,7 +76,7 @@ def proxy(policy: Policy, repositories: Path) -> Iterator[Proxy]:
             self.wfile.write(content)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield Proxy(f"http://127.0.0.1:{server.server_address[1]}", asked)

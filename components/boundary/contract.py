@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from components.boundary.nearness import Miss, nearest
@@ -49,14 +50,19 @@ class Contract:
 
     def check(self, policy: Policy) -> tuple[Breach, ...]:
         """Return every demand that `policy` does not meet."""
-        breaches = []
-        for wanted in self.must_allow:
-            decision = policy.decide(wanted.method, wanted.url)
-            if not decision.allowed:
-                near = nearest(policy, wanted.method, wanted.url)
-                breaches.append(Breach("allowed", wanted, decision, near))
-        for wanted in self.must_deny:
-            decision = policy.decide(wanted.method, wanted.url)
-            if decision.allowed:
-                breaches.append(Breach("denied", wanted, decision))
-        return tuple(breaches)
+        return _breaches(self, policy)
+
+
+@lru_cache(maxsize=64)  # templates share policies
+def _breaches(contract: Contract, policy: Policy) -> tuple[Breach, ...]:
+    breaches = []
+    for wanted in contract.must_allow:
+        decision = policy.decide(wanted.method, wanted.url)
+        if not decision.allowed:
+            near = nearest(policy, wanted.method, wanted.url)
+            breaches.append(Breach("allowed", wanted, decision, near))
+    for wanted in contract.must_deny:
+        decision = policy.decide(wanted.method, wanted.url)
+        if decision.allowed:
+            breaches.append(Breach("denied", wanted, decision))
+    return tuple(breaches)

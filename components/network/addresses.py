@@ -93,6 +93,11 @@ def outside(closed: Iterable[Network] = ()) -> tuple[tuple[Network, Networks], .
     Args:
         closed: public addresses that are the cluster's own.
     """
+    return _outside(tuple(closed))
+
+
+@lru_cache(maxsize=64)
+def _outside(closed: Networks) -> tuple[tuple[Network, Networks], ...]:
     inside = (*map(ip_network, (*_INSIDE_4, *_INSIDE_6)), *METADATA, *closed)
     return tuple((block, within(inside, block)) for block in WORLD)
 

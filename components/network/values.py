@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ class NetworkArgsError(ArgsError):
         super().__init__(subject, map(str, self.faults))
 
 
+@lru_cache(maxsize=1024)  # each is asked for by several checks, and by what is written of it
 def network_of(text: str) -> Network:
     """Return the network that a CIDR or an address names.
 

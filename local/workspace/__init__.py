@@ -22,6 +22,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -155,11 +156,11 @@ class StandInWorkspace:
         deadline = time.monotonic() + _END_SECONDS
         while processes := list(self._processes()):
             late = time.monotonic() > deadline
-            # A pod that ends takes its terminals with it, and a shell there heeds that alone.
-            for number in (signal.SIGKILL,) if late else (signal.SIGHUP, signal.SIGTERM):
-                for pid in processes:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, number)
+            # A shell that is typed into ends by the signal of its terminal's end alone.
+            signals = (signal.SIGKILL,) if late else (signal.SIGTERM, signal.SIGHUP)
+            for pid, each in product(processes, signals):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, each)
             time.sleep(_POLL_SECONDS)
 
     def remove(self) -> None:

@@ -38,7 +38,7 @@ def through(cluster: LocalCluster, wrote: Callable[[], None]) -> Iterator[None]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     kubeconfig = cluster.kubeconfig
     direct = kubeconfig.read_text()
     proxied = f"http://127.0.0.1:{server.server_port}"

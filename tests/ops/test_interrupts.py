@@ -67,6 +67,8 @@ def start(tmp_path: Path) -> Start:
     def start(
         operation: str = "up", *, deaf: float = 0, steps: int = 3, stubborn: bool = False
     ) -> subprocess.Popen[str]:
+        # One that will not end need not be given long.
+        run = f"interrupts._PATIENCE = 0.5; {RUN}" if stubborn else RUN
         binary = tmp_path / "bin" / "pulumi"
         binary.parent.mkdir(exist_ok=True)
         binary.write_text(
@@ -76,7 +78,7 @@ def start(tmp_path: Path) -> Start:
         )
         binary.chmod(0o755)
         return subprocess.Popen(
-            [sys.executable, "-c", COMMAND.format(what=RUN), operation, str(tmp_path)],
+            [sys.executable, "-c", COMMAND.format(what=run), operation, str(tmp_path)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -67,7 +67,8 @@ class LittleServer:
 @contextmanager
 def serving(app: Starlette) -> Iterator[str]:
     """Serve on a real socket of this machine."""
-    with socket.socket() as listener:
+    # Only where the protocol is said, asyncio sends answers without Nagle's delay.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -65,7 +65,7 @@ def opened(stack: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
 @pytest.fixture
 def mcp_server() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _McpServer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/mcp"
     server.shutdown()
     server.server_close()

@@ -108,7 +108,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def _running(server: ThreadingHTTPServer) -> Iterator[ThreadingHTTPServer]:
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield server

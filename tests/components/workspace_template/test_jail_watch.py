@@ -71,7 +71,7 @@ class Processes:
         deadline = time.monotonic() + 60
         while len(found := [each for each in self.state() if each[0] == kind]) < count:
             assert time.monotonic() < deadline, found
-            time.sleep(0.5)
+            time.sleep(0.25)
         return found
 
     def end(self) -> None:
@@ -85,6 +85,11 @@ def _tree(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     found = children.read_text().split() if children.exists() else []
     return [pid, *(each for child in found for each in _tree(int(child)))]
+
+
+def later(file: Path) -> None:
+    """Say that a file was written three seconds from now: two may be the clocks' difference."""
+    os.utime(file, (time.time() + 3,) * 2)
 
 
 @pytest.fixture
@@ -122,8 +127,8 @@ def test_the_policies_of_running_boundaries(processes: Processes, tmp_path: Path
         "boundary", "--proxy-port", "24514", "--", "claude", BOUNDARY_ALLOW="domain=evil.test"
     )
     processes.until(4, "boundary")
-    time.sleep(3)
     other.write_text("allowlist: ['domain=*']\n")
+    later(other)
     lines = {fields[1]: fields[3:] for fields in processes.until(4, "boundary")}
     plain, changed, by_flag, by_variable = (lines[str(p.pid)] for p in processes.started)
     assert plain == [str(processes.config), digest, "no", "-"]
@@ -166,14 +171,17 @@ def test_another_name_is_seen_by_the_program(processes: Processes) -> None:
 # What the agent tells of them -------------------------------------------------------------------
 
 
-def told(processes: Processes, policy: Path) -> tuple[str | None, ...]:
+def told(processes: Processes, policy: Path, wait: int = 1) -> tuple[str | None, ...]:
     """Run the template's script as its agent does and read its line, as alerts read it.
 
-    The machine has others' processes too; the script is told of these alone.
+    The machine has others' processes too; the script is told of these alone. It waits for so many
+    seconds before it calls one free, in place of five.
     """
     state = (SOURCE / "jail_state.sh").read_text().replace("jail_state()", "state_of_all()")
     expected = hashlib.sha256(policy.read_bytes()).hexdigest()
     watch = (SOURCE / "jail_watch.sh").read_text().replace("@POLICY_SHA256@", expected)
+    assert "sleep 5\n" in watch
+    watch = watch.replace("sleep 5\n", f"sleep {wait}\n")
     ours = f" {' '.join(processes.ours())} "
     only = f"awk -F '\\t' -v ours='{ours}' 'index(ours, \" \" $2 \" \")'"
     done = subprocess.run(
@@ -214,14 +222,14 @@ def test_a_policy_of_ones_own_is_told(processes: Processes, tmp_path: Path) -> N
     processes.start("boundary", "--", "claude", BOUNDARY_ALLOW="domain=evil.test")
     processes.until(1, "boundary")
     assert told(processes, deployed)[2] == "extended"
-    time.sleep(3)
-    processes.config.touch()
+    later(processes.config)
     assert told(processes, deployed)[2] == "changed"
     processes.config.write_text("allowlist: ['domain=*']\n")
+    later(processes.config)
     assert told(processes, deployed)[2] == "foreign"
 
 
 def test_one_that_is_about_to_enter_its_jail_is_not_outside(processes: Processes) -> None:
     processes.start("sh", "-c", f"{processes.claude} & sleep 2; kill $!; sleep 30")
     processes.until(1)
-    assert told(processes, processes.config)[:2] == ("0", "0")
+    assert told(processes, processes.config, wait=4)[:2] == ("0", "0")

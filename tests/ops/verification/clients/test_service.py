@@ -1,5 +1,6 @@
 """Every way in which a service can fail: each is told, none hangs, none shows a secret."""
 
+import itertools
 import socket
 import threading
 import time
@@ -222,18 +223,22 @@ def nonsense(client: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behave", "message"),
+    ("behave", "message", "patience"),
     [
-        (trickle, "has not ended its answer after 1 s"),
-        (cut, "cannot be reached: RemoteProtocolError"),
-        (silent, "does not answer in time"),
-        (nonsense, "cannot be reached: RemoteProtocolError"),
+        (trickle, "has not ended its answer after 1 s", PATIENCE),
+        (cut, "cannot be reached: RemoteProtocolError", PATIENCE),
+        (silent, "does not answer in time", replace(PATIENCE, answer=0.2)),
+        (nonsense, "cannot be reached: RemoteProtocolError", PATIENCE),
     ],
 )
-def test_nothing_hangs(behave: Callable[[socket.socket], None], message: str) -> None:
+def test_nothing_hangs(
+    behave: Callable[[socket.socket], None], message: str, patience: Patience
+) -> None:
+    # Each part of an answer takes a third of a second.
+    clock = itertools.count(step=0.3).__next__
     with serving(behave) as url:
         place = replace(PLACE, url=url)
-        asked = Service(place, Redaction([TOKEN]), patience=PATIENCE, sleep=Sleeps())
+        asked = Service(place, Redaction([TOKEN]), patience=patience, sleep=Sleeps(), clock=clock)
         started = time.monotonic()
         with pytest.raises(errors.UnreachableError, match=message) as caught:
             asked.get(dict, "/x")
