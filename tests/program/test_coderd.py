@@ -1,7 +1,8 @@
 """coderd's variables on the real engine: what its Deployment has, at every moment."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from secrets import token_hex
 from typing import Any
@@ -15,7 +16,7 @@ from local.environment import Environment
 from ops import preview, report
 from ops.engine import Session
 from tests.program import coderd, earlier
-from tests.program.conftest import resources, state_file
+from tests.program.conftest import Open, resources, state_file
 
 OURS = "firewalled-coder-env-local"
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -27,6 +28,20 @@ PLAIN = {
     **{variables.login_name(0, part): value for part, value in LOGIN.items()},
 }
 CREDENTIALS = tuple(variables.login_name(0, part) for part in variables.CREDENTIALS)
+
+
+# What else a stack has is not looked at here.
+OTHERS: dict[str, Any] = {"templates": [{"name": "claude-code"}], "policy": {}, "mcpServers": []}
+
+
+@pytest.fixture
+def open_stack(open_stack: Open) -> Open:
+    def open_with(
+        name: str = "local", changes: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Session]:
+        return open_stack(name, {**OTHERS, **(changes or {})})
+
+    return open_with
 
 
 @pytest.fixture
@@ -242,10 +257,8 @@ def test_two_stacks_on_one_coderd(
     dev = {**committed("dev", "coder"), "waitForRollout": False}
     beside = {
         "templates": [{"name": "open-dev"}],
-        "mcpServers": [],
         "grafana": {"namespace": "default", "dashboards": ["agent-firewall"]},
         "alerts": {"namespace": "default", "rules": []},
-        "policy": {},
         "workspaces": {"namespace": "default"},
     }
     with open_stack("dev", {"coder": dev, **beside}) as session:
