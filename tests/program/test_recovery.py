@@ -308,32 +308,18 @@ def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
         assert (made["id"] != gone, made["description"]) == (True, "Changed")
 
 
-@pytest.mark.usefixtures("alone")
-def test_what_people_work_in_is_named_before_anything_is_removed(
-    up_somehow: Session, environment: Environment, api: Any
+def test_a_destroy_that_was_killed_is_finished_by_the_next(
+    up_somehow: Session, environment: Environment, monkeypatch: pytest.MonkeyPatch, api: Any
 ) -> None:
+    """The template is gone, which its provider does not forgive."""
     stack = up_somehow
-    template = api.get("organizations/default/templates/firewalled").json()
-    body = {"template_id": template["id"], "name": "theirs"}
-    workspace = api.post("users/developer/workspaces", json=body).raise_for_status().json()
-    before = resources(environment)
-    with pytest.raises(InUseError) as refused:
-        up.remove(stack, "local")
-    assert "template firewalled has 1 workspace: developer/theirs\n" in str(refused.value)
-    assert "then run `python -m ops destroy local` again" in str(refused.value)
-    assert resources(environment) == before
-    # The command line of Pulumi does not ask before: the rest is gone, and can be had again.
-    with pytest.raises(automation.CommandError, match="All workspaces must be deleted"):
+    for name in template_names(environment):
+        template = api.get(f"organizations/default/templates/{name}").json()
+        api.delete(f"templates/{template['id']}").raise_for_status()
+    with pytest.raises(automation.CommandError, match="Failed to delete template: DELETE"):
         stack.stack.destroy()
-    with pytest.raises(InUseError, match="developer/theirs"):
-        up.remove(stack, "local")
-    up.apply(stack, "local")
-    assert changes(stack.stack.up()) == {}
-    api.post(f"workspaces/{workspace['id']}/builds", json={"transition": "delete"})
-    while api.get(f"workspaces/{workspace['id']}").status_code != 410:
-        time.sleep(0.05)
     up.remove(stack, "local")
-    assert template_names(environment) == []
+    assert state(environment)["resources"] == []
 
 
 def test_an_up_that_was_killed_while_templates_were_made_is_finished_by_the_next(
@@ -364,14 +350,29 @@ def test_an_up_that_was_killed_while_templates_were_made_is_finished_by_the_next
         assert titles == ["update", "up", "recovery"]
 
 
-def test_a_destroy_that_was_killed_is_finished_by_the_next(
-    stack: Session, environment: Environment, monkeypatch: pytest.MonkeyPatch, api: Any
+@pytest.mark.usefixtures("alone")
+def test_what_people_work_in_is_named_before_anything_is_removed(
+    up_somehow: Session, environment: Environment, api: Any
 ) -> None:
-    """The template is gone, which its provider does not forgive."""
-    for name in template_names(environment):
-        template = api.get(f"organizations/default/templates/{name}").json()
-        api.delete(f"templates/{template['id']}").raise_for_status()
-    with pytest.raises(automation.CommandError, match="Failed to delete template: DELETE"):
+    stack = up_somehow
+    template = api.get("organizations/default/templates/firewalled").json()
+    body = {"template_id": template["id"], "name": "theirs"}
+    workspace = api.post("users/developer/workspaces", json=body).raise_for_status().json()
+    before = resources(environment)
+    with pytest.raises(InUseError) as refused:
+        up.remove(stack, "local")
+    assert "template firewalled has 1 workspace: developer/theirs\n" in str(refused.value)
+    assert "then run `python -m ops destroy local` again" in str(refused.value)
+    assert resources(environment) == before
+    # The command line of Pulumi does not ask before: the rest is gone, and can be had again.
+    with pytest.raises(automation.CommandError, match="All workspaces must be deleted"):
         stack.stack.destroy()
+    with pytest.raises(InUseError, match="developer/theirs"):
+        up.remove(stack, "local")
+    up.apply(stack, "local")
+    assert changes(stack.stack.up()) == {}
+    api.post(f"workspaces/{workspace['id']}/builds", json={"transition": "delete"})
+    while api.get(f"workspaces/{workspace['id']}").status_code != 410:
+        time.sleep(0.05)
     up.remove(stack, "local")
-    assert state(environment)["resources"] == []
+    assert template_names(environment) == []
