@@ -75,7 +75,7 @@ class Person:
             if failure:
                 process.kill()
             else:
-                _, wrong = process.communicate(timeout=60)
+                wrong = process.communicate(timeout=60)[1]
                 assert process.returncode == 0, wrong[-2000:]
 
     def ask(self, operation: str) -> None:
