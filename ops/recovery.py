@@ -53,8 +53,7 @@ def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> Stack
         return state
     message = history.record(project.ROOT, "recovery").message()
     with deployment_of(ready, stack, message, terminal.progress) as deployment:
-        finish(deployment, state, removing=removing)
-    return StackState(ready.stack)
+        return finish(deployment, state, removing=removing)
 
 
 def is_unfinished(stack: automation.Stack, state: StackState) -> bool:
@@ -100,8 +99,10 @@ def left(state: StackState) -> Left:
     return Left(creating, orphans)
 
 
-def finish(deployment: RunningStack, state: StackState, *, removing: bool = False) -> None:
+def finish(deployment: RunningStack, state: StackState, *, removing: bool = False) -> StackState:
     """Have the state know what is there, so that the next update neither makes it again nor fails.
+
+    Returns the state as it is then.
 
     Args:
         deployment: the stack, whose last update is unfinished.
@@ -139,7 +140,7 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
         raise
     for line in said:
         deployment.progress(line)
-    _rename_versions(deployment)
+    return _rename_versions(deployment)
 
 
 def _ours(
@@ -276,8 +277,8 @@ def _take_patches(deployment: RunningStack, state: StackState, unfinished: Left)
     return said
 
 
-def _rename_versions(deployment: RunningStack) -> None:
-    """Have the next update name a version anew whose name coderd has used up."""
+def _rename_versions(deployment: RunningStack) -> StackState:
+    """Have the next update name a version anew whose name coderd has used up; return the state."""
     state = StackState(deployment.stack)
     for template in state.of_type(TEMPLATE):
         pet = state.sibling(template, templates.PET)
@@ -293,3 +294,4 @@ def _rename_versions(deployment: RunningStack) -> None:
             )
     if state.changed:
         state.save()
+    return state

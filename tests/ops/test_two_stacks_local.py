@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from local.environment import Environment
 from ops import project
 
 LOCAL: dict[str, Any] = {
+    "grafana": {"dashboards": ["agent-firewall"]},
     "templates": [{"name": "open"}, {"name": "closed", "firewall": {"jail": "landjail"}}],
     "mcpServers": [],
 }
@@ -24,88 +26,99 @@ DEV: dict[str, Any] = {
     },
     "templates": [{"name": "open-dev"}, {"name": "closed-dev", "firewall": {"jail": "landjail"}}],
     "workspaces": {"namespace": "workspaces-dev"},
-    "grafana": {"namespace": "monitoring-dev"},
+    "grafana": {"namespace": "monitoring-dev", "dashboards": ["agent-firewall"]},
     "alerts": {"namespace": "monitoring-dev"},
     "mcpServers": [],
 }
+SETTINGS = {"local": LOCAL, "dev": DEV}
 # One process a stack, as two people have: a process can run one program at a time.
 RUN = """
 import json, sys
 from pathlib import Path
+from local.environment import Environment
 from ops import engine
 
-name, operation, state, changes = sys.argv[1:]
+name, state, changes = sys.argv[1:]
 with engine.session(
     name, lambda _: None, state=Path(state), changes=json.loads(changes)
 ) as ready:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    done = getattr(ready.stack, operation)()
-    changed = done.summary.resource_changes or {}
-    print(json.dumps({str(getattr(kind, "value", kind)): count for kind, count in changed.items()}))
-"""
-
-START = """
-import sys
-from pathlib import Path
-from local.environment import Environment
-
-environment = Environment(state=Path(sys.argv[1]))
-environment.start(lambda _: None)
-print(environment.cluster.kubeconfig.read_text(), environment.coderd.url)
-print((environment.state / "passphrase").read_text())
+    found = Environment(state=Path(state))
+    passphrase = (found.state / "passphrase").read_text()
+    print(json.dumps([found.cluster.kubeconfig.read_text(), found.coderd.url, passphrase]))
+    sys.stdout.flush()
+    for operation in sys.stdin:
+        done = getattr(ready.stack, operation.strip())()
+        changed = done.summary.resource_changes or {}
+        changed = {str(getattr(kind, "value", kind)): count for kind, count in changed.items()}
+        print(json.dumps(changed), flush=True)
 """
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    made = Environment(state=tmp_path_factory.mktemp("state"))
-    made.start(lambda _: None)
-    try:
-        with made.cluster.client() as client:
-            for name in ("coder-dev", "monitoring-dev", "workspaces-dev"):
-                body: dict[str, Any] = {"metadata": {"name": name}}
-                client.post("/api/v1/namespaces", json=body).raise_for_status()
-            for place, manifest in seed.SEED:
-                if "/namespaces/coder/" in place:
-                    path = place.replace("/coder/", "/coder-dev/")
-                    metadata = {**manifest["metadata"], "namespace": "coder-dev"}
-                    client.post(path, json={**manifest, "metadata": metadata}).raise_for_status()
-        yield made
-    finally:
-        made.remove()
+class Person:
+    """A process with one stack open, for as long as the context lasts."""
 
-
-def together(environment: Environment, **operations: str) -> dict[str, dict[str, int]]:
-    """Run one operation of each stack at the same moment; return the resources by what was done."""
-    settings = {"local": LOCAL, "dev": DEV}
-    running = {
-        name: subprocess.Popen(
-            [
-                *(sys.executable, "-c", RUN, name, operation, str(environment.state)),
-                json.dumps(settings[name]),
-            ],
+    def __init__(self, stack: str, state: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", RUN, stack, str(state), json.dumps(SETTINGS[stack])],
             cwd=project.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for name, operation in operations.items()
-    }
-    for process in running.values():
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    answers = {}
-    for process in running.values():
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for name, process in running.items():
-        said, wrong = process.communicate(timeout=300)
-        assert process.returncode == 0, wrong[-2000:]
-        answers[name] = json.loads(said)
-    return answers
+
+    def __enter__(self) -> "Person":
+        return self
+
+    def __exit__(self, failure: object, *_: object) -> None:
+        with self._process as process:
+            if failure:
+                process.kill()
+            else:
+                wrong = process.communicate(timeout=60)[1]
+                assert process.returncode == 0, wrong[-2000:]
+
+    def ask(self, operation: str) -> None:
+        """Begin an operation."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{operation}\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> Any:
+        """Wait for what it says next."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, self._process.communicate()[1][-2000:]
+        return json.loads(line)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Environment]:
+    environment = Environment(state=tmp_path)
+    try:
+        yield environment
+    finally:
+        environment.remove()
+
+
+def make_room(environment: Environment) -> None:
+    """Make what the stack `dev` goes to."""
+    with environment.cluster.client() as client:
+        for name in ("coder-dev", "monitoring-dev", "workspaces-dev"):
+            body: dict[str, Any] = {"metadata": {"name": name}}
+            client.post("/api/v1/namespaces", json=body).raise_for_status()
+        for place, manifest in seed.SEED:
+            if "/namespaces/coder/" in place:
+                path = place.replace("/coder/", "/coder-dev/")
+                metadata = {**manifest["metadata"], "namespace": "coder-dev"}
+                client.post(path, json={**manifest, "metadata": metadata}).raise_for_status()
+
+
+def together(people: dict[str, Person], **operations: str) -> dict[str, dict[str, int]]:
+    """Run one operation of each stack at the same moment; return the resources by what was done."""
+    for name, operation in operations.items():
+        people[name].ask(operation)
+    return {name: people[name].answer() for name in operations}
 
 
 def templates(environment: Environment) -> set[str]:
@@ -122,39 +135,28 @@ def made(environment: Environment, namespace: str) -> set[str]:
     return {each["metadata"]["name"] for each in items}
 
 
-def test_two_stacks_find_one_environment_when_neither_has_started_it(tmp_path: Path) -> None:
-    environment = Environment(state=tmp_path)
-    try:
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-c", START, str(tmp_path)],
-                cwd=project.ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(2)
-        ]
-        said = [process.communicate(timeout=300) for process in running]
-        assert [process.returncode for process in running] == [0, 0], said
-        addresses = {out for out, _ in said}
-        assert len(addresses) == 1, "one API server, one coderd, one passphrase"
-    finally:
-        environment.remove()
+def test_two_stacks_start_one_environment_and_come_up_and_go_at_the_same_time(
+    environment: Environment,
+) -> None:
+    with ExitStack() as open_people:
+        people = {
+            name: open_people.enter_context(Person(name, environment.state)) for name in SETTINGS
+        }
+        found = [person.answer() for person in people.values()]
+        assert found[0] == found[1], "one API server, one coderd, one passphrase"
+        make_room(environment)
 
+        done = together(people, local="up", dev="up")
+        assert set(done["local"]) == set(done["dev"]) == {"create"}
+        assert templates(environment) == {"open", "closed", "open-dev", "closed-dev"}
+        assert made(environment, "monitoring") == made(environment, "monitoring-dev") != set()
 
-def test_two_stacks_come_up_and_go_at_the_same_time(environment: Environment) -> None:
-    done = together(environment, local="up", dev="up")
-    assert set(done["local"]) == set(done["dev"]) == {"create"}
-    assert templates(environment) == {"open", "closed", "open-dev", "closed-dev"}
-    assert made(environment, "monitoring") == made(environment, "monitoring-dev") != set()
+        again = together(people, local="up", dev="up")
+        assert set(again["local"]) == set(again["dev"]) == {"same"}
 
-    again = together(environment, local="up", dev="up")
-    assert set(again["local"]) == set(again["dev"]) == {"same"}
-
-    gone = together(environment, local="destroy", dev="up")
-    assert set(gone["local"]) == {"delete"}
-    assert set(gone["dev"]) == {"same"}
-    assert templates(environment) == {"open-dev", "closed-dev"}
-    assert made(environment, "monitoring") == set()
-    assert made(environment, "monitoring-dev") != set()
+        gone = together(people, local="destroy", dev="up")
+        assert set(gone["local"]) == {"delete"}
+        assert set(gone["dev"]) == {"same"}
+        assert templates(environment) == {"open-dev", "closed-dev"}
+        assert made(environment, "monitoring") == set()
+        assert made(environment, "monitoring-dev") != set()

@@ -1,7 +1,9 @@
 """coderd's variables on the real engine: what its Deployment has, at every moment."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -14,6 +16,7 @@ from local.environment import Environment
 from ops import preview, report
 from ops.engine import Session
 from tests.program import coderd, earlier
+from tests.program.conftest import Open, resources, state_file
 
 OURS = "firewalled-coder-env-local"
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -27,23 +30,37 @@ PLAIN = {
 CREDENTIALS = tuple(variables.login_name(0, part) for part in variables.CREDENTIALS)
 
 
+# What else a stack has is not looked at here.
+OTHERS: dict[str, Any] = {"templates": [{"name": "claude-code"}], "policy": {}, "mcpServers": []}
+
+
+@pytest.fixture
+def open_stack(open_stack: Open) -> Open:
+    def open_with(
+        name: str = "local", changes: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Session]:
+        return open_stack(name, {**OTHERS, **(changes or {})})
+
+    return open_with
+
+
 @pytest.fixture
 def chart(environment: Environment, foreign: dict[str, Any]) -> Iterator[Callable[..., None]]:
     """Change coderd's container as an upgrade of its chart does, and put it back."""
-    yield lambda **coder: coderd.upgrade(environment, **coder)
-    inner = {"containers": foreign["spec"]["containers"]}
-    coderd.merge(environment, coderd.DEPLOYMENT, {"spec": {"template": {"spec": inner}}})
-    assert coderd.pods(environment) == foreign
+    there = {each["name"]: each for each in foreign["spec"]["containers"][0]["env"]}
+    added: set[str] = set()
+    sources: list[dict[str, Any]] = []
 
+    def change(**coder: Any) -> None:
+        added.update(each["name"] for each in coder.get("env", ()))
+        sources.extend(coder.get("envFrom", ()))
+        coderd.upgrade(environment, **coder)
 
-@pytest.fixture(autouse=True)
-def _alone(open_stack: Any, chart: Any) -> Iterator[None]:
-    """Each test begins and ends with coderd as the chart has it."""
-    with open_stack() as session:
-        session.stack.destroy()
-    yield
-    with open_stack() as session:
-        session.stack.destroy()
+    yield change
+    back = [there.get(name, {"name": name, "$patch": "delete"}) for name in sorted(added)]
+    coderd.upgrade(environment, env=back, **({"envFrom": None} if sources else {}))
+    if not resources(environment):
+        assert coderd.pods(environment) == foreign
 
 
 def coder(committed: Any, **changes: Any) -> dict[str, Any]:
@@ -56,17 +73,12 @@ def credentials(session: Session) -> dict[str, str]:
     return dict(zip(CREDENTIALS, (login["clientId"], login["clientSecret"]), strict=True))
 
 
-def resources(session: Session) -> list[Any]:
-    found = session.stack.export_stack().deployment.get("resources") or []
-    return [each for each in found if each["type"] != "pulumi:pulumi:Stack"]
-
-
-def refused(session: Session, run: Callable[[], Any]) -> str:
+def refused(environment: Environment, run: Callable[[], Any]) -> str:
     """Run what has to be refused; return what is said. Nothing is applied by it."""
-    before = resources(session)
+    before = resources(environment)
     with pytest.raises(automation.CommandError) as error:
         run()
-    assert resources(session) == before
+    assert resources(environment) == before
     return str(error.value)
 
 
@@ -81,42 +93,111 @@ def rotate(session: Session) -> str:
     return secret
 
 
-def test_a_preview_is_unchanged_after_up_refresh_and_a_change_of_the_chart(
-    open_stack: Any, environment: Environment, chart: Any
+def test_what_the_chart_sets_itself_stops_every_command_before_anything_is_declared(
+    nothing_up: None, open_stack: Any, environment: Environment, chart: Any
 ) -> None:
+    chart(
+        env=[{"name": KEY, "value": "hunter2"}, {"name": "CODER_LOGGING_HUMAN", "value": "x"}],
+        envFrom=[{"secretRef": {"name": "coder-secrets"}}],
+    )
+    with open_stack() as session:
+        found = preview.assess(session, "local")
+        assert found.verdict == "fails"
+        assert resources(environment) == []
+        for said in (found.failure, refused(environment, session.stack.up)):
+            assert "stack local: 2 settings are wrong, nothing was applied" in said
+            assert KEY in said
+            assert "as a literal in env of container coder by helm, which wins" in said
+            assert "envFrom of container coder is set by helm (Secret coder-secrets)" in said
+            assert "Use coder.variables: secret" in said
+            assert "hunter2" not in said
+            assert "Traceback" not in said
+
+
+def test_a_charts_own_login_is_left_to_it(
+    nothing_up: None, open_stack: Any, environment: Environment, committed: Any, chart: Any
+) -> None:
+    references = [
+        {"secretKeyRef": {"name": "coder-external-auth", "key": f"gitlab-client-{each}"}}
+        for each in ("id", "secret")
+    ]
+    login = [
+        *({"name": name, "value": value} for name, value in PLAIN.items()),
+        *({"name": n, "valueFrom": v} for n, v in zip(CREDENTIALS, references, strict=True)),
+    ]
+    chart(env=login)
+    template = coderd.pods(environment)
+    with open_stack() as session:
+        assert "by coder.variables: chart" in refused(environment, session.stack.preview)
+    with open_stack(changes=coder(committed, variables="chart")) as session:
+        session.stack.up()
+        assert coderd.pods(environment) == template
+        found = coderd.variables(environment)
+        assert {name: found[name] for name in CREDENTIALS} == credentials(session)
+        assert preview.assess(session, "local", refresh=True).verdict == "same"
+        rotate(session)
+        text = report.to_markdown([preview.assess(session, "local")])
+        assert "coderd reads Secret `coder-external-auth` only when it starts" in text
+        assert "**the chart has to roll out**" in text
+        assert "`gitlab-client-secret of Secret coder-external-auth`: a secret value" in text
+        session.stack.up()
+        assert coderd.pods(environment) == template
+        session.stack.destroy()
+        assert coderd.pods(environment) == template
+
+
+def test_a_preview_is_unchanged_after_up_refresh_and_a_change_of_the_chart_whose_literals_stay_its(
+    nothing_up: None, open_stack: Any, environment: Environment, chart: Any
+) -> None:
+    chart(env=[{"name": "CODER_PG_PASSWORD", "value": "hunter2"}])
+    annotate = partial(coderd.merge, environment, coderd.DEPLOYMENT)
+    annotate({"metadata": {"annotations": {APPLIED: "hunter2"}}})
     with open_stack() as session:
         session.stack.up()
         found = coderd.variables(environment)
         assert {name: found[name] for name in PLAIN} == PLAIN
         assert {name: found[name] for name in CREDENTIALS} == credentials(session)
-        for refresh in (False, True, False):
+        before = state_file(environment).read_bytes()
+        for refresh in (False, True):
             assert preview.assess(session, "local", refresh=refresh).verdict == "same"
+        assert state_file(environment).read_bytes() == before
         session.stack.refresh()
         assert preview.assess(session, "local").verdict == "same"
         # Ahead of all others, and one of them changed.
         chart(env=[{"name": "CODER_A", "value": "1"}, {"name": "CODER_ACCESS_URL", "value": "x"}])
-        for refresh in (False, True):
-            assert preview.assess(session, "local", refresh=refresh).verdict == "same"
+        assert preview.assess(session, "local", refresh=True).verdict == "same"
         assert set(session.stack.up().summary.resource_changes or {}) == {"same"}
+    annotate({"metadata": {"annotations": {APPLIED: None}}})
+    folder = environment.state / "state"
+    texts = [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]
+    assert any("coderd-deployment" in text for text in texts)
+    assert not any("hunter2" in text for text in texts)
+
+
+def test_drift_of_a_variable_is_told_and_put_right(
+    stack: Session, environment: Environment
+) -> None:
+    coderd.tamper(environment, OURS, CODER_LOGGING_HUMAN="/x")
+    text = report.to_markdown([preview.assess(stack, "local", refresh=True)])
+    assert "- `CODER_LOGGING_HUMAN`: `[another value]` → `/dev/null`" in text
+    coderd.tamper(environment, OURS, CODER_LOGGING_HUMAN="/dev/null")
 
 
 def test_a_rotation_names_the_credential_and_restarts_coderd_and_nothing_else_does(
-    open_stack: Any, environment: Environment, committed: Any
+    stack: Session, open_stack: Any, environment: Environment, committed: Any
 ) -> None:
-    with open_stack() as session:
-        session.stack.up()
-        before = coderd.pods(environment)
-        secret = rotate(session)
-        found = preview.assess(session, "local")
-        text = report.to_markdown([found])
-        assert "- coderd **restarts**" in text
-        assert f"- `{KEY}`: a secret value changes" in text
-        assert secret not in text
-        session.stack.up()
-        assert coderd.variables(environment)[KEY] == secret
-        after = coderd.pods(environment)
-        assert before.pop("metadata") != after.pop("metadata")
-        assert before == after
+    before = coderd.pods(environment)
+    secret = rotate(stack)
+    found = preview.assess(stack, "local")
+    text = report.to_markdown([found])
+    assert "- coderd **restarts**" in text
+    assert f"- `{KEY}`: a secret value changes" in text
+    assert secret not in text
+    stack.stack.up()
+    assert coderd.variables(environment)[KEY] == secret
+    after = coderd.pods(environment)
+    assert before.pop("metadata") != after.pop("metadata")
+    assert before == after
     with open_stack(changes=coder(committed, auditLogging=False)) as session:
         text = report.to_markdown([preview.assess(session, "local")])
         assert "- `CODER_LOGGING_HUMAN`: `/dev/null` → **removed**" in text
@@ -134,19 +215,10 @@ def test_a_rotation_names_the_credential_and_restarts_coderd_and_nothing_else_do
         assert found.coderd.restarts is False
 
 
-def test_drift_of_a_variable_is_told_and_put_right(
-    open_stack: Any, environment: Environment
-) -> None:
-    with open_stack() as session:
-        session.stack.up()
-        coderd.tamper(environment, OURS, CODER_LOGGING_HUMAN="/x")
-        text = report.to_markdown([preview.assess(session, "local", refresh=True)])
-        assert "- `CODER_LOGGING_HUMAN`: `[another value]` → `/dev/null`" in text
-
-
 def test_a_stack_of_the_first_releases_moves_without_losing_a_variable_for_a_moment(
-    open_stack: Any, environment: Environment
+    nothing_up: None, open_stack: Any, environment: Environment, foreign: dict[str, Any]
 ) -> None:
+    assert coderd.pods(environment) == foreign
     with open_stack() as session:
         secrets = credentials(session)
         now = session.stack.workspace.program
@@ -178,100 +250,19 @@ def test_a_stack_of_the_first_releases_moves_without_losing_a_variable_for_a_mom
         assert preview.assess(session, "local", refresh=True).verdict == "same"
 
 
-def test_what_the_chart_sets_itself_stops_every_command_before_anything_is_declared(
-    open_stack: Any, chart: Any
-) -> None:
-    chart(
-        env=[{"name": KEY, "value": "hunter2"}, {"name": "CODER_LOGGING_HUMAN", "value": "x"}],
-        envFrom=[{"secretRef": {"name": "coder-secrets"}}],
-    )
-    with open_stack() as session:
-        for run in (session.stack.preview, session.stack.up):
-            said = refused(session, run)
-            assert "stack local: 2 settings are wrong, nothing was applied" in said
-            assert KEY in said
-            assert "as a literal in env of container coder by helm, which wins" in said
-            assert "envFrom of container coder is set by helm (Secret coder-secrets)" in said
-            assert "hunter2" not in said
-            assert "Traceback" not in said
-        found = preview.assess(session, "local")
-        assert found.verdict == "fails"
-        assert "Use coder.variables: secret" in found.failure
-
-
-def test_a_charts_own_login_is_left_to_it(
-    open_stack: Any, environment: Environment, committed: Any, chart: Any
-) -> None:
-    references = [
-        {"secretKeyRef": {"name": "coder-external-auth", "key": f"gitlab-client-{each}"}}
-        for each in ("id", "secret")
-    ]
-    login = [
-        *({"name": name, "value": value} for name, value in PLAIN.items()),
-        *({"name": n, "valueFrom": v} for n, v in zip(CREDENTIALS, references, strict=True)),
-    ]
-    chart(env=login)
-    template = coderd.pods(environment)
-    with open_stack() as session:
-        assert "by coder.variables: chart" in refused(session, session.stack.preview)
-    with open_stack(changes=coder(committed, variables="chart")) as session:
-        session.stack.up()
-        assert coderd.pods(environment) == template
-        found = coderd.variables(environment)
-        assert {name: found[name] for name in CREDENTIALS} == credentials(session)
-        assert preview.assess(session, "local", refresh=True).verdict == "same"
-        rotate(session)
-        text = report.to_markdown([preview.assess(session, "local")])
-        assert "coderd reads Secret `coder-external-auth` only when it starts" in text
-        assert "**the chart has to roll out**" in text
-        assert "`gitlab-client-secret of Secret coder-external-auth`: a secret value" in text
-        session.stack.up()
-        assert coderd.pods(environment) == template
-        session.stack.destroy()
-        assert coderd.pods(environment) == template
-
-
-def test_a_chart_with_an_envfrom_takes_the_patch_over_without_losing_a_variable(
-    open_stack: Any, environment: Environment, committed: Any, chart: Any
-) -> None:
-    with open_stack() as session:
-        session.stack.up()
-        wanted = {**PLAIN, **credentials(session)}
-    secret = coder(committed, variables="secret")
-    with coderd.watched(environment) as moments:
-        with open_stack(changes=secret) as session:
-            # Helm leaves alone what is there already, as it is.
-            said = refused(session, session.stack.up)
-            assert "envFrom is still the stack's own patch" in said
-        chart(envFrom=[{"secretRef": {"name": OURS, "optional": False}}])
-        with open_stack() as session:
-            assert "use coder.variables: secret" in refused(session, session.stack.preview)
-        with open_stack(changes=secret) as session:
-            session.stack.up()
-            assert preview.assess(session, "local", refresh=True).verdict == "same"
-    for found in moments.variables():
-        assert {name: found.get(name) for name in wanted} == wanted
-    assert coderd.container(coderd.get(environment))["envFrom"] == [
-        {"secretRef": {"name": OURS, "optional": False}}
-    ]
-
-
 def test_two_stacks_on_one_coderd(
-    open_stack: Any, environment: Environment, committed: Any
+    stack: Session, open_stack: Any, environment: Environment, committed: Any
 ) -> None:
-    with open_stack() as session:
-        session.stack.up()
     before = coderd.pods(environment)
     dev = {**committed("dev", "coder"), "waitForRollout": False}
     beside = {
         "templates": [{"name": "open-dev"}],
-        "mcpServers": [],
         "grafana": {"namespace": "default", "dashboards": ["agent-firewall"]},
         "alerts": {"namespace": "default", "rules": []},
-        "policy": {},
+        "workspaces": {"namespace": "default"},
     }
     with open_stack("dev", {"coder": dev, **beside}) as session:
-        said = refused(session, session.stack.up)
+        said = refused(environment, session.stack.up)
         assert f"stack local sets coderd's variables already, by Secret {OURS} in envFrom" in said
     with open_stack("dev", {"coder": {**dev, "variables": "none"}, **beside}) as session:
         try:
@@ -283,20 +274,26 @@ def test_two_stacks_on_one_coderd(
     assert coderd.pods(environment) == before
 
 
-def test_the_state_tells_nobody_what_the_chart_has_as_literals(
-    open_stack: Any, environment: Environment, chart: Any
+def test_a_chart_with_an_envfrom_takes_the_patch_over_without_losing_a_variable(
+    stack: Session, open_stack: Any, environment: Environment, committed: Any, chart: Any
 ) -> None:
-    chart(env=[{"name": "CODER_PG_PASSWORD", "value": "hunter2"}])
-    coderd.merge(
-        environment, coderd.DEPLOYMENT, {"metadata": {"annotations": {APPLIED: "hunter2"}}}
-    )
-    try:
+    wanted = {**PLAIN, **credentials(stack)}
+    secret = coder(committed, variables="secret")
+    with coderd.watched(environment) as moments:
+        with open_stack(changes=secret) as session:
+            # Helm leaves alone what is there already, as it is.
+            said = refused(environment, session.stack.up)
+            assert "envFrom is still the stack's own patch" in said
+        chart(envFrom=[{"secretRef": {"name": OURS, "optional": False}}])
         with open_stack() as session:
+            assert "use coder.variables: secret" in refused(environment, session.stack.preview)
+        with open_stack(changes=secret) as session:
             session.stack.up()
-            session.stack.refresh()
-    finally:
-        coderd.merge(environment, coderd.DEPLOYMENT, {"metadata": {"annotations": {APPLIED: None}}})
-    folder = environment.state / "state"
-    texts = [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]
-    assert any("coderd-deployment" in text for text in texts)
-    assert not any("hunter2" in text for text in texts)
+            assert preview.assess(session, "local", refresh=True).verdict == "same"
+    for found in moments.variables():
+        assert {name: found.get(name) for name in wanted} == wanted
+    assert coderd.container(coderd.get(environment))["envFrom"] == [
+        {"secretRef": {"name": OURS, "optional": False}}
+    ]
+    with open_stack(changes=secret) as session:
+        session.stack.destroy()

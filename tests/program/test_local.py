@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +14,12 @@ import pytest
 from pulumi import automation
 
 from local.environment import Environment
+from local.ports import free_ports
 from ops import deployed
 from ops.engine import Session
 from ops.stacks import policies
 from tests.program import coderd
+from tests.program.conftest import resources, state
 
 
 def template_names(environment: Environment) -> list[str]:
@@ -36,26 +37,29 @@ def changes(result: automation.UpResult | automation.PreviewResult) -> dict[str,
     return {str(k): v for k, v in (summary or {}).items() if k != "same" and v}
 
 
-def touched(session: Session) -> set[tuple[str, str]]:
-    """Preview; return what would change as (name, operation)."""
+def previewed(session: Session) -> tuple[set[tuple[str, str]], list[str]]:
+    """Preview; return what would change as (name, operation), and the engine's warnings."""
     found: set[tuple[str, str]] = set()
+    said: list[str] = []
 
     def on_event(event: automation.EngineEvent) -> None:
-        step = event.resource_pre_event
+        step, told = event.resource_pre_event, event.diagnostic_event
         if step is not None and step.metadata.op.value not in ("same", "read"):
             found.add((step.metadata.urn.rpartition("::")[2], step.metadata.op.value))
+        if told is not None and told.severity == "warning":
+            said.append(told.message.strip())
 
     session.stack.preview(on_event=on_event)
-    return found
+    return found, said
 
 
 def test_up_makes_everything_and_a_second_changes_nothing(
-    stack: Session, environment: Environment
+    whole: Session, environment: Environment
 ) -> None:
-    outputs = stack.stack.outputs()
+    outputs = whole.stack.outputs()
     assert template_names(environment) == ["claude-code", "firewalled"]
     assert set(outputs["templates"].value) == {"claude-code", "firewalled"}
-    found = deployed.of_stack(stack.stack)
+    found = deployed.of_stack(whole.stack)
     assert found.policies == {"claude-code": None, "firewalled": policies("local")["firewalled"]}
     assert found.agent_env is not None
     assert "BOUNDARY_CONFIG" in found.agent_env["firewalled"]
@@ -65,13 +69,13 @@ def test_up_makes_everything_and_a_second_changes_nothing(
     found = coderd.variables(environment)
     assert found["CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"]
     assert found["CODER_ACCESS_URL"]
-    assert changes(stack.stack.up()) == {}
+    assert changes(whole.stack.up()) == {}
 
 
 def test_dashboards_show_the_names_of_templates_and_versions(
-    stack: Session, environment: Environment
+    whole: Session, environment: Environment
 ) -> None:
-    made = stack.stack.outputs()["templates"].value
+    made = whole.stack.outputs()["templates"].value
     named = {
         key: name
         for template, each in made.items()
@@ -92,43 +96,45 @@ def test_dashboards_show_the_names_of_templates_and_versions(
         assert {key: value["text"] for key, value in mapping["options"].items()} == named
 
 
-def test_one_rule_changes_one_template_version(
-    stack: Session, open_stack: Any, committed: Callable[[str, str], Any]
+def test_secrets_are_in_the_clear_nowhere(whole: Session, environment: Environment) -> None:
+    config = whole.stack.get_all_config()
+    secret = config["firewalled-coder:secrets"]
+    assert secret.secret
+
+    def leaves(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [leaf for each in value.values() for leaf in leaves(each)]
+        return [str(value)]
+
+    values = leaves(json.loads(secret.value))
+    assert len(values) >= 4
+    lines: list[str] = []
+    whole.stack.preview(on_output=lines.append, on_error=lines.append, diff=True)
+    texts = ["\n".join(lines), str({k: v.value for k, v in whole.stack.outputs().items()})]
+    with environment.cluster.client() as client:
+        texts.append(client.get("/api/v1/configmaps").raise_for_status().text)
+        texts.append(client.get("/apis/apps/v1/deployments").raise_for_status().text)
+    home = Path(environment.variables()["PULUMI_HOME"])
+    assert list(home.rglob("*.json")), "the engine keeps its own files there"
+    for folder in (environment.state / "state", environment.workspace, home):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                texts.append(path.read_bytes().decode(errors="replace"))
+    assert all(len(text) > 100 for text in texts[:1])
+    for value in values:
+        assert not any(value in text for text in texts)
+
+
+def test_the_engine_logs_no_values_into_the_state(whole: Session, environment: Environment) -> None:
+    assert not list(environment.state.rglob("pulumi-*.log"))
+
+
+def test_every_file_of_the_state_is_written_in_one_step(
+    stack: Session, environment: Environment
 ) -> None:
-    policy = committed("local", "policy")
-    policy["rules"] = [{"rule": "domain=new.example.org", "why": "a test"}]
-    with open_stack(changes={"policy": policy}) as session:
-        found = touched(session)
-    assert {name for name, _ in found if not name.startswith("firewalled-coder-")} == {
-        "firewalled-version",
-        "firewalled-template",
-        # Its tables show the version's name.
-        "dashboards-agent-firewall",
-    }
-    assert ("firewalled-template", "update") in found
-
-
-def test_doubtful_rules_and_an_open_firewall_are_warnings_of_the_engine(
-    stack: Session, open_stack: Any, committed: Callable[[str, str], Any]
-) -> None:
-    policy = committed("local", "policy")
-    policy["rules"] = [{"rule": "domain=New.example", "why": "a test"}]
-    until = datetime.now(UTC).date() + timedelta(days=1)
-    switch = {"state": "off", "reason": "a drill", "who": "ada", "until": until.isoformat()}
-    said: list[str] = []
-
-    def on_event(event: automation.EngineEvent) -> None:
-        told = event.diagnostic_event
-        if told is not None and told.severity == "warning":
-            said.append(told.message.strip())
-
-    with open_stack(changes={"policy": policy}) as session:
-        session.stack.preview(on_event=on_event)
-    with open_stack(changes={"firewall": switch}) as session:
-        session.stack.preview(on_event=on_event)
-    doubtful, off = said
-    assert "rule 'domain=New.example': upper case in 'New': programs send" in doubtful
-    assert f"the firewall is off: a drill, by ada, until {until}" in off
+    files = [path for path in (environment.state / "state").rglob("*") if path.is_file()]
+    assert any(path.name == "local.json" for path in files)
+    assert [path for path in files if path.suffix == ".attrs" or path.stat().st_size == 0] == []
 
 
 def test_the_firewall_off_and_on_again_gives_the_same_template(
@@ -158,10 +164,35 @@ def test_the_firewall_off_and_on_again_gives_the_same_template(
     assert content() == on
 
 
+def test_one_rule_changes_one_template_version_and_a_doubtful_one_is_a_warning_of_the_engine(
+    stack: Session, open_stack: Any, committed: Callable[[str, str], Any]
+) -> None:
+    policy = committed("local", "policy")
+    policy["rules"] = [{"rule": "domain=New.example", "why": "a test"}]
+    with open_stack(changes={"policy": policy}) as session:
+        found, (doubtful,) = previewed(session)
+    assert {name for name, _ in found if not name.startswith("firewalled-coder-")} == {
+        "firewalled-version",
+        "firewalled-template",
+        # Its tables show the version's name.
+        "dashboards-agent-firewall",
+    }
+    assert ("firewalled-template", "update") in found
+    assert "rule 'domain=New.example': upper case in 'New': programs send" in doubtful
+
+
+def test_an_open_firewall_is_a_warning_of_the_engine(stack: Session, open_stack: Any) -> None:
+    until = datetime.now(UTC).date() + timedelta(days=1)
+    switch = {"state": "off", "reason": "a drill", "who": "ada", "until": until.isoformat()}
+    with open_stack(changes={"firewall": switch}) as session:
+        _, (off,) = previewed(session)
+    assert f"the firewall is off: a drill, by ada, until {until}" in off
+
+
 def test_a_wrong_setting_applies_nothing(
     stack: Session, open_stack: Any, environment: Environment
 ) -> None:
-    before = stack.stack.export_stack().deployment
+    before = state(environment)["resources"]
     with (
         open_stack(changes={"policy": {"groups": ["pyhton"], "colour": 1}}) as session,
         pytest.raises(automation.CommandError) as error,
@@ -171,8 +202,7 @@ def test_a_wrong_setting_applies_nothing(
     assert "pyhton" in message
     assert "colour" in message
     assert "Traceback" not in message
-    after = stack.stack.export_stack().deployment
-    assert after["resources"] == before["resources"]
+    assert state(environment)["resources"] == before
 
 
 def test_drift_is_found_by_refresh_and_put_right(stack: Session, environment: Environment) -> None:
@@ -187,54 +217,39 @@ def test_drift_is_found_by_refresh_and_put_right(stack: Session, environment: En
         assert client.get(path).raise_for_status().json()["description"] == was
 
 
-def test_secrets_are_in_the_clear_nowhere(stack: Session, environment: Environment) -> None:
-    config = stack.stack.get_all_config()
-    secret = config["firewalled-coder:secrets"]
-    assert secret.secret
-
-    def leaves(value: Any) -> list[str]:
-        if isinstance(value, dict):
-            return [leaf for each in value.values() for leaf in leaves(each)]
-        return [str(value)]
-
-    values = leaves(json.loads(secret.value))
-    assert len(values) >= 4
-    lines: list[str] = []
-    stack.stack.preview(on_output=lines.append, on_error=lines.append, diff=True)
-    texts = ["\n".join(lines), str({k: v.value for k, v in stack.stack.outputs().items()})]
-    with environment.cluster.client() as client:
-        texts.append(client.get("/api/v1/configmaps").raise_for_status().text)
-        texts.append(client.get("/apis/apps/v1/deployments").raise_for_status().text)
-    home = Path(environment.variables()["PULUMI_HOME"])
-    assert list(home.rglob("*.json")), "the engine keeps its own files there"
-    for folder in (environment.state / "state", environment.workspace, home):
-        for path in folder.rglob("*"):
-            if path.is_file():
-                texts.append(path.read_bytes().decode(errors="replace"))
-    assert all(len(text) > 100 for text in texts[:1])
-    for value in values:
-        assert not any(value in text for text in texts)
-
-
-def test_the_engine_logs_no_values_into_the_state(stack: Session, environment: Environment) -> None:
-    stack.stack.preview()
-    assert not list(environment.state.rglob("pulumi-*.log"))
-
-
 def test_an_api_server_that_is_away_leaves_the_state_whole(
-    stack: Session, environment: Environment
+    stack: Session, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = stack.stack.export_stack().deployment["resources"]
-    environment.cluster.stop()
+    before = resources(environment)
+    kubeconfig = environment.cluster.kubeconfig
+    (port,) = free_ports(1)
+    there = kubeconfig.read_text()
     try:
+        # Nobody listens at the address.
+        kubeconfig.write_text(there.replace(environment.cluster.url, f"https://127.0.0.1:{port}"))
+        assert kubeconfig.read_text() != there
         with pytest.raises(automation.CommandError) as error:
             stack.stack.refresh()
+        assert "connection refused" in str(error.value)
         assert "Traceback" not in str(error.value)
-        urns = {resource["urn"] for resource in stack.stack.export_stack().deployment["resources"]}
-        assert urns == {resource["urn"] for resource in before}
+        assert {each["urn"] for each in resources(environment)} == {each["urn"] for each in before}
     finally:
-        environment.cluster.start()
+        kubeconfig.write_text(there)
     assert changes(stack.stack.up()) == {}
+
+
+def test_destroy_leaves_what_is_not_ours(
+    stack: Session,
+    environment: Environment,
+    foreign: dict[str, Any],
+) -> None:
+    assert coderd.pods(environment) != foreign
+    stack.stack.destroy()
+    assert coderd.pods(environment) == foreign
+    assert template_names(environment) == []
+    with environment.cluster.client() as client:
+        maps = client.get("/api/v1/namespaces/monitoring/configmaps").raise_for_status().json()
+        assert maps["items"] == []
 
 
 def engine_processes(environment: Environment) -> list[int]:
@@ -250,19 +265,10 @@ def engine_processes(environment: Environment) -> list[int]:
     return found
 
 
-def test_every_file_of_the_state_is_written_in_one_step(
-    stack: Session, environment: Environment
-) -> None:
-    files = [path for path in (environment.state / "state").rglob("*") if path.is_file()]
-    assert any(path.name == "local.json" for path in files)
-    assert [path for path in files if path.suffix == ".attrs" or path.stat().st_size == 0] == []
-
-
 def test_an_up_that_was_killed_is_finished_by_the_next(
-    open_stack: Any, environment: Environment
+    nothing_up: None, open_stack: Any, environment: Environment
 ) -> None:
     with open_stack() as session:
-        session.stack.destroy()
         made = threading.Event()
         ended: list[BaseException] = []
 
@@ -289,24 +295,9 @@ def test_an_up_that_was_killed_is_finished_by_the_next(
         thread.join(60)
         assert not thread.is_alive()
         assert ended
-        time.sleep(0.5)
         session.stack.cancel()
         session.stack.up()
         assert changes(session.stack.up()) == {}
         assert template_names(environment) == ["claude-code", "firewalled"]
-        urns = [r["urn"] for r in session.stack.export_stack().deployment["resources"]]
+        urns = [each["urn"] for each in resources(environment)]
         assert len(urns) == len(set(urns))
-
-
-def test_destroy_leaves_what_is_not_ours(
-    stack: Session,
-    environment: Environment,
-    foreign: dict[str, Any],
-) -> None:
-    assert coderd.pods(environment) != foreign
-    stack.stack.destroy()
-    assert coderd.pods(environment) == foreign
-    assert template_names(environment) == []
-    with environment.cluster.client() as client:
-        maps = client.get("/api/v1/namespaces/monitoring/configmaps").raise_for_status().json()
-        assert maps["items"] == []

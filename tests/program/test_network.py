@@ -5,6 +5,7 @@ its own admission plugins, refuses pods; nothing enforces a policy.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,6 +45,23 @@ def ask(environment: Environment) -> Iterator[Ask]:
         yield ask
 
 
+@pytest.fixture(scope="module")
+def cilium(environment: Environment, foreign: Any) -> Iterator[None]:
+    """Cilium's definition, as it is installed.
+
+    A test that needs none of it asks for it long before the one that does: the garbage collector
+    looks for new types twice a minute, and until then no object of one is deleted.
+    """
+    with environment.cluster.client() as client:
+        client.post(DEFINITIONS, json=definition()).raise_for_status()
+        deadline = time.monotonic() + 20
+        while client.get(CILIUM).status_code == 404:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield
+        client.delete(f"{DEFINITIONS}/ciliumnetworkpolicies.cilium.io").raise_for_status()
+
+
 def stored(ask: Ask) -> dict[str, Any]:
     return {each["metadata"]["name"]: each for each in ask("GET", POLICIES)["items"]}
 
@@ -54,6 +72,26 @@ def changes(session: Session, *, refresh: bool = False) -> dict[str, int]:
     return {op: count for op, count in names.items() if op != "same" and count}
 
 
+def applied(session: Session) -> dict[str, int]:
+    """Bring the stack up; return what changed."""
+    found = session.stack.up().summary.resource_changes or {}
+    return {str(op): count for op, count in found.items() if op != "same"}
+
+
+def test_without_cilium_nothing_of_it_is_left_half_made(
+    stack: Session, open_stack: Any, ask: Ask
+) -> None:
+    with open_stack(changes={"network": {"byName": True}}) as session:
+        with pytest.raises(automation.CommandError) as error:
+            session.stack.up()
+        assert "CiliumNetworkPolicy" in str(error.value)
+        assert "Traceback" not in str(error.value)
+    with open_stack() as session:
+        session.stack.up()
+    assert set(stored(ask)) == {POLICY}
+
+
+@pytest.mark.usefixtures("cilium")
 def test_what_the_api_server_stored_decides_as_what_was_declared(stack: Session, ask: Ask) -> None:
     found = stored(ask)
     assert set(found) == {POLICY} == set(stack.stack.outputs()["networkPolicies"].value)
@@ -123,7 +161,9 @@ def edited(ask: Ask, managed: bool) -> None:
     assert isinstance(ask("PATCH", path, change, "application/apply-patch+yaml"), dict)
 
 
-def test_what_somebody_opened_is_found_and_closed_again(stack: Session, ask: Ask) -> None:
+def test_what_somebody_opened_is_closed_again_and_what_they_deleted_is_made_again(
+    stack: Session, ask: Ask
+) -> None:
     declared = stored(ask)[POLICY]
     edited(ask, managed=True)
     opened = network_change([declared], [stored(ask)[POLICY]], LABELS)
@@ -132,60 +172,10 @@ def test_what_somebody_opened_is_found_and_closed_again(stack: Session, ask: Ask
     stack.stack.refresh()
     stack.stack.up()
     assert stored(ask)[POLICY]["spec"] == declared["spec"]
-
-
-def test_a_policy_that_somebody_deleted_is_made_again(stack: Session, ask: Ask) -> None:
-    declared = stored(ask)[POLICY]
     ask("DELETE", f"{POLICIES}/{POLICY}")
     stack.stack.refresh()
-    assert changes(stack) == {"create": 1}
-    stack.stack.up()
+    assert applied(stack) == {"create": 1}
     assert stored(ask)[POLICY]["spec"] == declared["spec"]
-
-
-def test_names_are_taken_by_ciliums_own_definition(
-    stack: Session, open_stack: Any, ask: Ask
-) -> None:
-    assert isinstance(ask("POST", DEFINITIONS, definition()), dict)
-    try:
-        _served(ask)
-        with open_stack(changes={"network": {"byName": True}}) as session:
-            session.stack.up()
-            (made,) = ask("GET", CILIUM)["items"]
-            assert made["metadata"]["name"] == f"{POLICY}-firewalled"
-            hosts = {tuple(each.items()) for each in made["spec"]["egress"][-1]["toFQDNs"]}
-            assert (("matchName", "github.com"),) in hosts
-            assert set(stored(ask)) == {POLICY, "firewalled-coder-web"}
-            assert changes(session) == changes(session, refresh=True) == {}
-        with open_stack() as session:
-            session.stack.up()
-        assert ask("GET", CILIUM)["items"] == []
-        assert set(stored(ask)) == {POLICY}
-        wrong = {**made, "metadata": {"name": "wrong"}, "spec": {**made["spec"]}}
-        wrong["spec"]["egress"] = [{"toFQDNs": [{"matchName": "a b"}]}]
-        assert ask("POST", CILIUM, wrong) == 422
-    finally:
-        ask("DELETE", f"{DEFINITIONS}/ciliumnetworkpolicies.cilium.io")
-
-
-def _served(ask: Ask) -> None:
-    import time
-
-    deadline = time.monotonic() + 20
-    while ask("GET", CILIUM) == 404:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def test_without_cilium_nothing_of_it_is_left_half_made(stack: Session, open_stack: Any) -> None:
-    with open_stack(changes={"network": {"byName": True}}) as session:
-        with pytest.raises(automation.CommandError) as error:
-            session.stack.up()
-        assert "CiliumNetworkPolicy" in str(error.value)
-        assert "Traceback" not in str(error.value)
-    with open_stack() as session:
-        session.stack.up()
-        assert changes(session) == {}
 
 
 def pod(name: str, *capabilities: str) -> dict[str, Any]:
@@ -233,6 +223,68 @@ def test_the_namespace_refuses_what_no_workspace_needs(stack: Session, ask: Ask)
     }
 
 
+def test_restricted_would_refuse_every_workspace(foreign: Any, ask: Ask) -> None:
+    """Why the settings refuse to enforce it: the API server's own Pod Security says so."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    name = "restricted-pods"
+    assert isinstance(
+        ask("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}}), dict
+    )
+    assert ask("POST", f"/api/v1/namespaces/{name}/pods?dryRun=All", pod("workspace")) == 403
+
+
+def test_destroying_gives_the_labels_back_and_a_policy_is_there_before_a_template_and_goes_after(
+    stack: Session, ask: Ask
+) -> None:
+    merge = "application/merge-patch+json"
+    ask("PATCH", NAMESPACE, {"metadata": {"labels": {"team": "platform"}}}, merge)
+    stack.stack.refresh()
+    assert changes(stack) == {}
+    order: dict[str, list[str]] = {"create": [], "delete": []}
+
+    def on_event(event: automation.EngineEvent) -> None:
+        if event.res_outputs_event:
+            step = event.res_outputs_event.metadata
+            op = str(getattr(step.op, "value", step.op))
+            if op in order:
+                order[op].append(str(step.urn).rpartition("::")[2])
+
+    stack.stack.destroy(on_event=on_event)
+    metadata = ask("GET", NAMESPACE)["metadata"]
+    assert metadata["labels"] == {
+        "kubernetes.io/metadata.name": "coder-workspaces",
+        "team": "platform",
+    }
+    assert metadata.get("annotations", {}) == {}
+    assert stored(ask) == {}
+    for kind in ("resourcequotas", "limitranges"):
+        assert ask("GET", f"{NAMESPACE}/{kind}")["items"] == []
+    stack.stack.up(on_event=on_event)
+    made, gone = order["create"], order["delete"]
+    assert made.index("network-workspaces") < made.index("firewalled-template")
+    assert gone.index("firewalled-template") < gone.index("network-workspaces")
+
+
+def test_names_are_taken_by_ciliums_own_definition(
+    cilium: None, stack: Session, open_stack: Any, ask: Ask
+) -> None:
+    with open_stack(changes={"network": {"byName": True}}) as session:
+        session.stack.up()
+        (made,) = ask("GET", CILIUM)["items"]
+        assert made["metadata"]["name"] == f"{POLICY}-firewalled"
+        hosts = {tuple(each.items()) for each in made["spec"]["egress"][-1]["toFQDNs"]}
+        assert (("matchName", "github.com"),) in hosts
+        assert set(stored(ask)) == {POLICY, "firewalled-coder-web"}
+        assert changes(session) == changes(session, refresh=True) == {}
+    with open_stack() as session:
+        session.stack.up()
+    assert ask("GET", CILIUM)["items"] == []
+    assert set(stored(ask)) == {POLICY}
+    wrong = {**made, "metadata": {"name": "wrong"}, "spec": {**made["spec"]}}
+    wrong["spec"]["egress"] = [{"toFQDNs": [{"matchName": "a b"}]}]
+    assert ask("POST", CILIUM, wrong) == 422
+
+
 def test_nsjail_chooses_the_level_that_lets_it_start(
     stack: Session, open_stack: Any, ask: Ask
 ) -> None:
@@ -244,47 +296,3 @@ def test_nsjail_chooses_the_level_that_lets_it_start(
         assert labels["pod-security.kubernetes.io/warn"] == "baseline"
         pods = f"{NAMESPACE}/pods?dryRun=All"
         assert isinstance(ask("POST", pods, pod("nsjail", "NET_ADMIN")), dict)
-
-
-def test_restricted_would_refuse_every_workspace(foreign: Any, ask: Ask) -> None:
-    """Why the settings refuse to enforce it: the API server's own Pod Security says so."""
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    name = "restricted-pods"
-    assert isinstance(
-        ask("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}}), dict
-    )
-    assert ask("POST", f"/api/v1/namespaces/{name}/pods?dryRun=All", pod("workspace")) == 403
-
-
-def test_labels_of_others_stay_and_destroying_gives_ours_back(stack: Session, ask: Ask) -> None:
-    merge = "application/merge-patch+json"
-    ask("PATCH", NAMESPACE, {"metadata": {"labels": {"team": "platform"}}}, merge)
-    stack.stack.refresh()
-    assert changes(stack) == {}
-    stack.stack.destroy()
-    metadata = ask("GET", NAMESPACE)["metadata"]
-    assert metadata["labels"] == {
-        "kubernetes.io/metadata.name": "coder-workspaces",
-        "team": "platform",
-    }
-    assert metadata.get("annotations", {}) == {}
-    assert stored(ask) == {}
-    for kind in ("resourcequotas", "limitranges"):
-        assert ask("GET", f"{NAMESPACE}/{kind}")["items"] == []
-
-
-def test_the_policy_is_there_before_a_template_and_goes_after_it(stack: Session) -> None:
-    order: dict[str, list[str]] = {"create": [], "delete": []}
-
-    def on_event(event: automation.EngineEvent) -> None:
-        if event.res_outputs_event:
-            step = event.res_outputs_event.metadata
-            op = str(getattr(step.op, "value", step.op))
-            if op in order:
-                order[op].append(str(step.urn).rpartition("::")[2])
-
-    stack.stack.destroy(on_event=on_event)
-    stack.stack.up(on_event=on_event)
-    made, gone = order["create"], order["delete"]
-    assert made.index("network-workspaces") < made.index("firewalled-template")
-    assert gone.index("firewalled-template") < gone.index("network-workspaces")

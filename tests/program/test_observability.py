@@ -9,6 +9,7 @@ from pulumi import automation
 
 from local.environment import Environment
 from ops.engine import Session
+from tests.program.conftest import ONE_BOARD, resources
 
 RULES = "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules"
 CONFIG_MAPS = "/api/v1/namespaces/monitoring/configmaps"
@@ -36,52 +37,50 @@ def test_alerts_reach_prometheus_and_grafana(stack: Session, environment: Enviro
     assert titles == names["grafana"]
 
 
-def test_a_threshold_changes_the_rule_in_place_and_another_evaluator_moves_it(
-    stack: Session, open_stack: Callable[..., Any], environment: Environment
-) -> None:
-    before = items(environment, RULES)["firewalled-coder"]
-    with open_stack(changes={"alerts": {"thresholds": {"droppedBatches": 4}}}) as session:
-        session.stack.up()
-        after = items(environment, RULES)["firewalled-coder"]
-        assert after["metadata"]["uid"] == before["metadata"]["uid"]
-        assert "> 4.0" in str(after["spec"])
-    with open_stack(changes={"alerts": {"evaluator": "grafana"}}) as session:
-        session.stack.up()
-        assert items(environment, RULES) == {}
-        assert session.stack.outputs()["alerts"].value["prometheus"] == []
-
-
-def test_the_database_role_is_a_file_or_a_job_and_runs_once(
-    stack: Session, open_stack: Callable[..., Any], environment: Environment
-) -> None:
-    assert stack.stack.outputs()["databaseRole"].value == {"script": "grafana-ro-sql", "job": None}
-    assert "grafana_ro.sql" in items(environment, CONFIG_MAPS)["grafana-ro-sql"]["data"]
-    role = {"delivery": "job", "adminUrlSecret": "coder-db-owner"}
-    owner = {"metadata": {"name": role["adminUrlSecret"]}, "stringData": {"url": "postgres://"}}
-    with environment.cluster.client() as client:
-        client.post(SECRETS, json=owner).raise_for_status()
-    with open_stack(changes={"grafana": {"databaseRole": role}}) as session:
-        session.stack.up()
-        made = items(environment, JOBS)["grafana-ro-role"]
-        assert made["status"]["succeeded"] == 1
-        session.stack.up()
-        again = items(environment, JOBS)["grafana-ro-role"]
-        assert again["metadata"]["uid"] == made["metadata"]["uid"]
-    with open_stack(changes={"grafana": {"databaseRole": {"delivery": "none"}}}) as session:
-        session.stack.up()
-        assert "grafana-ro-sql" not in items(environment, CONFIG_MAPS)
-        assert items(environment, JOBS) == {}
-
-
 def test_what_the_cluster_has_no_place_for_stops_the_run_before_anything_is_made(
-    stack: Session, open_stack: Callable[..., Any]
+    stack: Session, open_stack: Callable[..., Any], environment: Environment
 ) -> None:
-    before = stack.stack.export_stack().deployment["resources"]
-    changes = {"grafana": {"namespace": "nosuch"}, "alerts": {"namespace": "neither"}}
+    before = resources(environment)
+    changes = {"grafana": {**ONE_BOARD, "namespace": "nosuch"}, "alerts": {"namespace": "neither"}}
     with open_stack(changes=changes) as session:
         for run in (session.stack.preview, session.stack.up):
             with pytest.raises(automation.CommandError) as refused:
                 run()
             assert "2 settings are wrong, nothing was applied" in str(refused.value)
             assert 'grafana.namespace = "nosuch": the cluster has no such' in str(refused.value)
-    assert stack.stack.export_stack().deployment["resources"] == before
+    assert resources(environment) == before
+
+
+def test_a_threshold_and_another_evaluator_change_the_rule_and_the_database_roles_job_runs_once(
+    stack: Session, open_stack: Callable[..., Any], environment: Environment
+) -> None:
+    before = items(environment, RULES)["firewalled-coder"]
+    assert stack.stack.outputs()["databaseRole"].value == {"script": "grafana-ro-sql", "job": None}
+    assert "grafana_ro.sql" in items(environment, CONFIG_MAPS)["grafana-ro-sql"]["data"]
+    role = {"delivery": "job", "adminUrlSecret": "coder-db-owner"}
+    owner = {"metadata": {"name": role["adminUrlSecret"]}, "stringData": {"url": "postgres://"}}
+    with environment.cluster.client() as client:
+        client.post(SECRETS, json=owner).raise_for_status()
+    changes: dict[str, Any] = {
+        "alerts": {"thresholds": {"droppedBatches": 4}},
+        "grafana": {**ONE_BOARD, "databaseRole": role},
+    }
+    with open_stack(changes=changes) as session:
+        session.stack.up()
+        after = items(environment, RULES)["firewalled-coder"]
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert "> 4.0" in str(after["spec"])
+        made = items(environment, JOBS)["grafana-ro-role"]
+        assert made["status"]["succeeded"] == 1
+    # Another evaluator moves the rule, and the job is left as it is.
+    with open_stack(changes={**changes, "alerts": {"evaluator": "grafana"}}) as session:
+        session.stack.up()
+        assert items(environment, RULES) == {}
+        assert session.stack.outputs()["alerts"].value["prometheus"] == []
+        again = items(environment, JOBS)["grafana-ro-role"]
+        assert again["metadata"]["uid"] == made["metadata"]["uid"]
+    without = {"grafana": {**ONE_BOARD, "databaseRole": {"delivery": "none"}}}
+    with open_stack(changes=without) as session:
+        session.stack.up()
+        assert "grafana-ro-sql" not in items(environment, CONFIG_MAPS)
+        assert items(environment, JOBS) == {}

@@ -39,7 +39,9 @@ stack = automation.create_or_select_stack(
         work_dir=".", pulumi_command=automation.PulumiCommand(root=sys.argv[2])
     ),
 )
-getattr(stack, sys.argv[3])(on_output=print)
+for operation in sys.argv[3:]:
+    print("now", operation)
+    getattr(stack, operation)(on_output=print)
 """
 
 Pulumi = Callable[..., str]
@@ -55,12 +57,12 @@ def example(language: str) -> str:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout of what the package is made of, its Python environment filled already."""
     checkout = tmp_path_factory.mktemp("checkout")
-    kept = shutil.ignore_patterns("build", "__pycache__", "*.egg-info")
+    kept = shutil.ignore_patterns("build", "*.egg-info")
     for name in ("components", "sdks"):
         shutil.copytree(ROOT / name, checkout / name, ignore=kept)
     shutil.copy(ROOT / "pyproject.toml", checkout)
     environment = checkout / ".venv"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (packages,) = environment.glob("lib/*/site-packages")
     (ours,) = (path for path in sys.path if path.endswith("site-packages"))
     (packages / "filled.pth").write_text(f"{ours}\n")
@@ -107,12 +109,15 @@ def pulumi(environment: Environment, project: Path, tmp_path: Path) -> Iterator[
 
 
 def configure(pulumi: Pulumi, environment: Environment) -> None:
-    pulumi("config", "set", "gitlabClientId", "client")
-    for key, value in SECRETS.items():
-        pulumi("config", "set", "--secret", key, value)
-    pulumi("config", "set", "kubernetes:kubeconfig", environment.cluster.kubeconfig)
-    pulumi("config", "set", "coderd:url", environment.coderd.url)
-    pulumi("config", "set", "--secret", "coderd:token", environment.coderd.token)
+    plain = {
+        "gitlabClientId": "client",
+        "kubernetes:kubeconfig": environment.cluster.kubeconfig,
+        "coderd:url": environment.coderd.url,
+    }
+    secret = {**SECRETS, "coderd:token": environment.coderd.token}
+    settings = [f"--plaintext={key}={value}" for key, value in plain.items()]
+    settings += [f"--secret={key}={value}" for key, value in secret.items()]
+    pulumi("config", "set-all", *settings)
 
 
 def names(environment: Environment, path: str) -> set[str]:
@@ -136,8 +141,8 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
     assert list(packages) == ["firewalledcoder"]
     pulumi("stack", "init", "yaml")
     configure(pulumi, environment)
-    without_secrets(pulumi("preview"))
-    without_secrets(pulumi("up", "--yes", "--skip-preview"))
+    # It previews first.
+    without_secrets(pulumi("up", "--yes"))
     try:
         found = coderd.variables(environment)
         for part, value in LOGIN.items():
@@ -190,9 +195,9 @@ def test_a_program_in_python_imports_the_components_from_where_pip_put_them(
     pulumi("stack", "init", "python")
     configure(pulumi, environment)
 
-    def run(operation: str) -> str:
+    def run(*operations: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", RUN, program, _root(tmp_path), operation],
+            [sys.executable, "-P", "-c", RUN, program, _root(tmp_path), *operations],
             cwd=project,
             env={**pulumi.environ, "PYTHONPATH": str(installed)},  # type: ignore[attr-defined]
             stdout=subprocess.PIPE,
@@ -204,12 +209,11 @@ def test_a_program_in_python_imports_the_components_from_where_pip_put_them(
         without_secrets(done.stdout)
         return done.stdout
 
-    run("up")
     try:
+        assert "unchanged" in run("up", "preview").partition("now preview")[2]
         assert {"red-agent-firewall", "blue-agent-firewall"} <= names(environment, CONFIG_MAPS)
         assert (project / "build/templates/python/governed/boundary.yaml").exists()
         assert coderd.variables(environment)["CODER_LOGGING_HUMAN"] == "/dev/null"
-        assert "unchanged" in run("preview")
     finally:
         run("destroy")
 

@@ -12,7 +12,6 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,10 @@ from ops import diagnostics, history, up
 from ops.engine import Session
 from ops.recovery import RecoveryError
 from ops.removal import InUseError
+from tests.program.conftest import resources, state
 from tests.program.test_local import changes, engine_processes, template_names
 
+TEMPLATES = ("claude-code", "firewalled")
 BROKEN = 'resource "coder_agent" "broken" { os = var.nosuch }\n'
 
 
@@ -46,23 +47,38 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-@contextmanager
-def held(monkeypatch: pytest.MonkeyPatch, operation: str, *, done: bool) -> Iterator[Any]:
-    """Hold the provider in an operation on a template, before or after it is done."""
-    real, reached, let_go = getattr(TemplateKind, operation), threading.Event(), threading.Event()
+class Held:
+    """Holds the provider in an operation on each template, before or after it is done."""
 
-    def hold(self: Any, call: Any, *rest: Any) -> Any:
-        if call.preview:
-            return real(self, call, *rest)
-        result = real(self, call, *rest) if done else None
-        reached.set()
-        assert let_go.wait(60)
-        return result
+    def __init__(self, operation: str, *, done: bool) -> None:
+        self._operation, self._done = operation, done
+        self._real = getattr(TemplateKind, operation)
+        self._reached = threading.Semaphore(0)
+        self._let_go = threading.Event()
 
-    with monkeypatch.context() as patched:
-        patched.setattr(TemplateKind, operation, hold)
-        yield reached
-        let_go.set()
+    def held(self) -> Callable[..., Any]:
+        def hold(kind: Any, call: Any, *rest: Any) -> Any:
+            if call.preview:
+                return self._real(kind, call, *rest)
+            result = self._real(kind, call, *rest) if self._done else None
+            self._reached.release()
+            assert self._let_go.wait(60)
+            return result
+
+        return hold
+
+    def wait(self, environment: Environment) -> None:
+        """Wait until every template is held, and nothing else is being made."""
+        for _ in TEMPLATES:
+            assert self._reached.acquire(timeout=60)
+        wanted = {f"{self._operation.removesuffix('e')}ing {name}-template" for name in TEMPLATES}
+        deadline = time.monotonic() + 60
+        while pending(environment) != wanted:
+            assert time.monotonic() < deadline, pending(environment)
+            time.sleep(0.05)
+
+    def let_go(self) -> None:
+        self._let_go.set()
 
 
 def kill_while_held(
@@ -82,24 +98,26 @@ def kill_while_held(
         except BaseException as error:  # noqa: BLE001  looked at below
             ended.append(error)
 
-    with held(monkeypatch, operation, done=done) as reached:
+    holding = Held(operation, done=done)
+    with monkeypatch.context() as patched:
+        patched.setattr(TemplateKind, operation, holding.held())
         thread = threading.Thread(target=bring_up)
         thread.start()
-        assert reached.wait(60), ended
-        # The other template gets as far, too.
-        time.sleep(1)
-        for process in engine_processes(environment):
-            os.kill(process, signal.SIGKILL)
-        thread.join(60)
-        assert ended
+        try:
+            holding.wait(environment)
+            for process in engine_processes(environment):
+                os.kill(process, signal.SIGKILL)
+            thread.join(60)
+            assert ended
+        finally:
+            holding.let_go()
     session.stack.cancel()
 
 
-def pending(session: Session) -> set[str]:
-    deployment = session.stack.export_stack().deployment or {}
+def pending(environment: Environment) -> set[str]:
     return {
         f"{each['type']} {each['resource']['urn'].rpartition('::')[2]}"
-        for each in deployment.get("pending_operations") or ()
+        for each in state(environment)["pending_operations"]
     }
 
 
@@ -109,65 +127,15 @@ def versions(api: Any, name: str = "firewalled") -> dict[str, str]:
     return {each["name"]: each["job"]["status"] for each in found}
 
 
-def test_an_up_that_was_killed_while_templates_were_made_is_finished_by_the_next(
-    open_stack: Any,
-    environment: Environment,
-    monkeypatch: pytest.MonkeyPatch,
-    api: Any,
-    said: list[str],
-) -> None:
-    with open_stack() as session:
-        session.stack.destroy()
-        kill_while_held(session, environment, monkeypatch, "create")
-        assert pending(session) >= {"creating firewalled-template", "creating claude-code-template"}
-        assert template_names(environment) == ["claude-code", "firewalled"]
-        before = versions(api)
-        # What the command line of Pulumi meets, whenever it is run.
-        with pytest.raises(automation.CommandError, match='Template with name "firewalled"'):
-            session.stack.up()
-        up.apply(session, "local")
-        assert "template firewalled was made by the update that did not finish" in "".join(said)
-        assert pending(session) == set()
-        assert changes(session.stack.up()) == {}
-        assert versions(api) == before, "nothing is uploaded once more"
-        titles = [each.title.split()[0] for each in history.of(session.stack)[:3]]
-        assert titles == ["update", "up", "recovery"]
-
-
 def test_a_stack_whose_up_was_killed_is_removed_whole(
-    open_stack: Any, environment: Environment, monkeypatch: pytest.MonkeyPatch
+    nothing_up: None, open_stack: Any, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_stack() as session:
-        session.stack.destroy()
         kill_while_held(session, environment, monkeypatch, "create")
-        assert template_names(environment) == ["claude-code", "firewalled"]
+        assert template_names(environment) == [*TEMPLATES]
         up.remove(session, "local")
         assert template_names(environment) == []
-        assert (session.stack.export_stack().deployment or {}).get("resources") in (None, [])
-
-
-def test_a_template_that_others_made_is_never_taken_silently(
-    open_stack: Any, environment: Environment, monkeypatch: pytest.MonkeyPatch, api: Any
-) -> None:
-    with open_stack() as session:
-        session.stack.destroy()
-        kill_while_held(session, environment, monkeypatch, "create", done=False)
-        assert template_names(environment) == []
-        make_template(api, "firewalled")
-        with pytest.raises(RecoveryError) as refused:
-            up.apply(session, "local")
-        assert str(refused.value).startswith(
-            "template firewalled is there already, made by admin at "
-        )
-        assert "with version by-hand, and not by this stack" in str(refused.value)
-        assert "Run `python -m ops adopt local` to take over what is there" in str(refused.value)
-        # It is not this stack's to remove, either.
-        up.remove(session, "local")
-        assert template_names(environment) == ["firewalled"]
-        template = api.get("organizations/default/templates/firewalled").json()
-        api.delete(f"templates/{template['id']}").raise_for_status()
-        up.apply(session, "local")
-        assert template_names(environment) == ["claude-code", "firewalled"]
+        assert state(environment)["resources"] == []
 
 
 def make_template(api: Any, name: str) -> None:
@@ -192,6 +160,72 @@ def make_template(api: Any, name: str) -> None:
         json={"name": name, "template_version_id": made["id"]},
     )
     assert answer.is_success, answer.text
+
+
+def test_a_template_that_others_made_is_never_taken_silently(
+    nothing_up: None,
+    open_stack: Any,
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    api: Any,
+) -> None:
+    with open_stack() as session:
+        kill_while_held(session, environment, monkeypatch, "create", done=False)
+        assert template_names(environment) == []
+        make_template(api, "firewalled")
+        with pytest.raises(RecoveryError) as refused:
+            up.apply(session, "local")
+        assert str(refused.value).startswith(
+            "template firewalled is there already, made by admin at "
+        )
+        assert "with version by-hand, and not by this stack" in str(refused.value)
+        assert "Run `python -m ops adopt local` to take over what is there" in str(refused.value)
+        # It is not this stack's to remove, either.
+        up.remove(session, "local")
+        assert template_names(environment) == ["firewalled"]
+        template = api.get("organizations/default/templates/firewalled").json()
+        api.delete(f"templates/{template['id']}").raise_for_status()
+        up.apply(session, "local")
+        assert template_names(environment) == [*TEMPLATES]
+
+
+def pretend_killed(environment: Environment, made: set[str]) -> None:
+    """Leave the state as a kill does while resources were made, which end with these names."""
+    (file,) = (environment.state / "state").rglob("local.json")
+    document = json.loads(file.read_text())
+    latest = document["checkpoint"]["latest"]
+    taken = [each for each in latest["resources"] if each["urn"].endswith(tuple(made))]
+    assert len(taken) == len(made)
+    # What needs one of them had not begun.
+    latest["resources"] = [
+        each
+        for each in latest["resources"]
+        if each not in taken and not each["type"].endswith(":DeploymentPatch")
+    ]
+    latest["pending_operations"] = [
+        {
+            "type": "creating",
+            "resource": {key: each for key, each in one.items() if key not in ("id", "outputs")},
+        }
+        for one in taken
+    ]
+    file.write_text(json.dumps(document))
+
+
+def test_what_else_was_being_made_is_known_again(
+    stack: Session, environment: Environment, said: list[str]
+) -> None:
+    """An object, a secret one and an MCP server; what a kill leaves of them is put there."""
+    kinds = {
+        "ConfigMap::dashboards-agent-firewall",
+        "Secret::coderd-variables",
+        "AgentsMcpServer::github-server",
+    }
+    pretend_killed(environment, kinds)
+    up.apply(stack, "local")
+    assert sum("the state knows it now" in line for line in said) == 3
+    assert pending(environment) == set()
+    assert changes(stack.stack.up()) == {}
 
 
 def with_description(committed: Callable[[str, str], Any], text: str) -> dict[str, Any]:
@@ -244,7 +278,7 @@ def test_an_update_whose_import_failed_is_finished_by_the_next(
 
 
 def test_an_update_that_was_killed_after_an_import_is_finished_by_the_next(
-    stack: Session,
+    up_somehow: Session,
     environment: Environment,
     open_stack: Any,
     committed: Callable[[str, str], Any],
@@ -252,37 +286,84 @@ def test_an_update_that_was_killed_after_an_import_is_finished_by_the_next(
 ) -> None:
     with open_stack(changes=with_description(committed, "Killed")) as session:
         kill_while_held(session, environment, monkeypatch, "update")
-        assert "updating firewalled-template" in pending(session)
+        assert "updating firewalled-template" in pending(environment)
         up.apply(session, "local")
         assert changes(session.stack.up()) == {}
 
 
+def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
+    open_stack: Any, environment: Environment, up_somehow: Session, api: Any, committed: Any
+) -> None:
+    templates = committed("local", "templates")
+    path = f"organizations/default/templates/{templates[0]['name']}"
+    gone = api.get(path).raise_for_status().json()["id"]
+    api.delete(f"templates/{gone}").raise_for_status()
+    changed = [{**each, "description": "Changed"} for each in templates]
+    with open_stack(changes={"templates": changed}) as session:
+        with pytest.raises(diagnostics.RunError, match="reads that back and makes it anew"):
+            up.apply(session, "local")
+        up.apply(session, "local")
+        assert pending(environment) == set()
+        made = api.get(path).raise_for_status().json()
+        assert (made["id"] != gone, made["description"]) == (True, "Changed")
+
+
 def test_a_destroy_that_was_killed_is_finished_by_the_next(
-    stack: Session, environment: Environment, monkeypatch: pytest.MonkeyPatch, api: Any
+    up_somehow: Session, environment: Environment, monkeypatch: pytest.MonkeyPatch, api: Any
 ) -> None:
     """The template is gone, which its provider does not forgive."""
+    stack = up_somehow
     for name in template_names(environment):
         template = api.get(f"organizations/default/templates/{name}").json()
         api.delete(f"templates/{template['id']}").raise_for_status()
     with pytest.raises(automation.CommandError, match="Failed to delete template: DELETE"):
         stack.stack.destroy()
     up.remove(stack, "local")
-    assert (stack.stack.export_stack().deployment or {}).get("resources") in (None, [])
+    assert state(environment)["resources"] == []
+
+
+def test_an_up_that_was_killed_while_templates_were_made_is_finished_by_the_next(
+    nothing_up: None,
+    open_stack: Any,
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    api: Any,
+    said: list[str],
+) -> None:
+    with open_stack() as session:
+        kill_while_held(session, environment, monkeypatch, "create")
+        assert pending(environment) >= {
+            "creating firewalled-template",
+            "creating claude-code-template",
+        }
+        assert template_names(environment) == [*TEMPLATES]
+        before = versions(api)
+        # What the command line of Pulumi meets, whenever it is run.
+        with pytest.raises(automation.CommandError, match='Template with name "firewalled"'):
+            session.stack.up()
+        up.apply(session, "local")
+        assert "template firewalled was made by the update that did not finish" in "".join(said)
+        assert pending(environment) == set()
+        assert changes(session.stack.up()) == {}
+        assert versions(api) == before, "nothing is uploaded once more"
+        titles = [each.title.split()[0] for each in history.of(session.stack)[:3]]
+        assert titles == ["update", "up", "recovery"]
 
 
 @pytest.mark.usefixtures("alone")
 def test_what_people_work_in_is_named_before_anything_is_removed(
-    stack: Session, environment: Environment, api: Any
+    up_somehow: Session, environment: Environment, api: Any
 ) -> None:
+    stack = up_somehow
     template = api.get("organizations/default/templates/firewalled").json()
     body = {"template_id": template["id"], "name": "theirs"}
     workspace = api.post("users/developer/workspaces", json=body).raise_for_status().json()
-    before = stack.stack.export_stack().deployment["resources"]
+    before = resources(environment)
     with pytest.raises(InUseError) as refused:
         up.remove(stack, "local")
     assert "template firewalled has 1 workspace: developer/theirs\n" in str(refused.value)
     assert "then run `python -m ops destroy local` again" in str(refused.value)
-    assert stack.stack.export_stack().deployment["resources"] == before
+    assert resources(environment) == before
     # The command line of Pulumi does not ask before: the rest is gone, and can be had again.
     with pytest.raises(automation.CommandError, match="All workspaces must be deleted"):
         stack.stack.destroy()
@@ -295,59 +376,3 @@ def test_what_people_work_in_is_named_before_anything_is_removed(
         time.sleep(0.05)
     up.remove(stack, "local")
     assert template_names(environment) == []
-
-
-def pretend_killed(environment: Environment, made: set[str]) -> None:
-    """Leave the state as a kill does while resources were made, which end with these names."""
-    (file,) = (environment.state / "state").rglob("local.json")
-    document = json.loads(file.read_text())
-    latest = document["checkpoint"]["latest"]
-    taken = [each for each in latest["resources"] if each["urn"].endswith(tuple(made))]
-    assert len(taken) == len(made)
-    # What needs one of them had not begun.
-    latest["resources"] = [
-        each
-        for each in latest["resources"]
-        if each not in taken and not each["type"].endswith(":DeploymentPatch")
-    ]
-    latest["pending_operations"] = [
-        {
-            "type": "creating",
-            "resource": {key: each for key, each in one.items() if key not in ("id", "outputs")},
-        }
-        for one in taken
-    ]
-    file.write_text(json.dumps(document))
-
-
-def test_what_else_was_being_made_is_known_again(
-    stack: Session, environment: Environment, said: list[str]
-) -> None:
-    """An object, a secret one and an MCP server; what a kill leaves of them is put there."""
-    kinds = {
-        "ConfigMap::dashboards-agent-firewall",
-        "Secret::coderd-variables",
-        "AgentsMcpServer::github-server",
-    }
-    pretend_killed(environment, kinds)
-    up.apply(stack, "local")
-    assert sum("the state knows it now" in line for line in said) == 3
-    assert pending(stack) == set()
-    assert changes(stack.stack.up()) == {}
-
-
-def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
-    open_stack: Any, stack: Session, api: Any, committed: Any
-) -> None:
-    templates = committed("local", "templates")
-    path = f"organizations/default/templates/{templates[0]['name']}"
-    gone = api.get(path).raise_for_status().json()["id"]
-    api.delete(f"templates/{gone}").raise_for_status()
-    changed = [{**each, "description": "Changed"} for each in templates]
-    with open_stack(changes={"templates": changed}) as session:
-        with pytest.raises(diagnostics.RunError, match="reads that back and makes it anew"):
-            up.apply(session, "local")
-        up.apply(session, "local")
-        assert pending(session) == set()
-        made = api.get(path).raise_for_status().json()
-        assert (made["id"] != gone, made["description"]) == (True, "Changed")

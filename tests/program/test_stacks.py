@@ -9,6 +9,7 @@ from pulumi import automation
 from local.coderd import LocalCoderd
 from local.environment import Environment
 from ops import deployed, preview, report, stacks
+from tests.program.conftest import ONE_BOARD, resources
 
 GROUPS = ("engineering", "platform")
 
@@ -21,11 +22,8 @@ def template(environment: Environment, name: str) -> dict[str, Any]:
     return {**shown, "acl": {group["name"]: group["role"] for group in acl["group"]}}
 
 
-@pytest.fixture(autouse=True)
-def _alone(open_stack: Any) -> None:
-    """Take down what other tests left: the stacks share names in the one cluster there is."""
-    with open_stack() as session:
-        session.stack.destroy()
+pytestmark = pytest.mark.usefixtures("nothing_up")
+"""The stacks share names in the one cluster there is."""
 
 
 @pytest.fixture
@@ -108,15 +106,13 @@ def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
     open_stack: Any, environment: Environment, committed: Any, foreign: Any
 ) -> None:
     changes = {"coder": committed("usgov", "coder")}
-    with open_stack("usgov", changes) as session:
-        with pytest.raises(automation.CommandError) as error:
-            session.stack.up()
-        resources = session.stack.export_stack().deployment["resources"]
+    with open_stack("usgov", changes) as session, pytest.raises(automation.CommandError) as error:
+        session.stack.up()
     message = str(error.value)
     assert 'firewalled-coder:templates[0].access.use[0] = "engineering": no such group' in message
     assert 'firewalled-coder:templates[1].access.admin[0] = "platform": no such group' in message
     assert "Traceback" not in message
-    assert {resource["type"] for resource in resources} <= {"pulumi:pulumi:Stack"}
+    assert resources(environment, "usgov") == []
 
     changes["coder"]["organization"] = "nowhere"
     with open_stack("usgov", changes) as session, pytest.raises(automation.CommandError) as error:
@@ -128,23 +124,22 @@ def test_what_coder_does_not_know_stops_the_run_before_anything_is_made(
 
 
 def test_what_the_licence_does_not_allow_stops_the_run_before_anything_is_made(
-    open_stack: Any, monkeypatch: pytest.MonkeyPatch
+    open_stack: Any, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.environment.LocalCoderd", partial(LocalCoderd, licensed=False))
     with open_stack("usgov") as session:
         with pytest.raises(automation.CommandError) as error:
             session.stack.up()
-        resources = session.stack.export_stack().deployment.get("resources", ())
         found = preview.assess(session, "usgov")
     assert "stack usgov: 12 settings are wrong, nothing was applied" in str(error.value)
     for said in (str(error.value), found.failure):
         for key in ("lifetime.failureTtlHours", "requireActiveVersion", "access"):
             assert f"firewalled-coder:templates[0].{key} = " in said
         assert "needs a Coder licence with template access control (feature template_rbac)" in said
-    assert {resource["type"] for resource in resources} <= {"pulumi:pulumi:Stack"}
+    assert resources(environment, "usgov") == []
     # What needs none comes up, and the list of who may use it stays Coder's.
     templates = [{"name": "firewalled", "firewall": {"jail": "landjail"}}]
-    with open_stack("dev", {"templates": templates}) as session:
+    with open_stack("dev", {"templates": templates, "grafana": ONE_BOARD}) as session:
         try:
             session.stack.up()
             assert set(session.stack.up().summary.resource_changes or {}) == {"same"}

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from pulumi import automation
+from pulumi.automation._stack import StackInitMode
 
 from local.providers import engine_environment, locate, serve
+from ops import host
 from toolchain import engine as engines
 from toolchain import plugins
 
@@ -31,6 +33,9 @@ class Bench:
         self.directory = directory
         self.engine = engine
         home = directory / "pulumi-home"
+        home.mkdir()
+        # As in local/environment.py: the engine logs every property, if it can.
+        (home / "logs").touch()
         for one in located:
             if one.binary is not None:
                 plugins.link(home, one)
@@ -43,16 +48,15 @@ class Bench:
         }
 
     def stack(self, program: Callable[[], None], name: str = "test") -> automation.Stack:
-        return automation.create_or_select_stack(
-            name,
-            project_name="bench",
+        workspace = automation.LocalWorkspace(
+            work_dir=str(self.directory),
             program=program,
-            opts=automation.LocalWorkspaceOptions(
-                work_dir=str(self.directory),
-                env_vars=self.environment,
-                pulumi_command=self.engine,
-            ),
+            env_vars=self.environment,
+            pulumi_command=self.engine,
+            project_settings=automation.ProjectSettings("bench", "python", main=str(Path.cwd())),
         )
+        # It asks the engine what an operation did only when a test does.
+        return host.Stack(name, workspace, StackInitMode.CREATE_OR_SELECT)
 
     def state(self, name: str = "test") -> str:
         """The state as it lies on the disk."""

@@ -92,7 +92,6 @@ def test_a_stack_from_preview_to_destroy(bench: Bench, cluster: LocalCluster) ->
     assert made["password"] not in bench.state()
     assert made["password"] not in preview.stdout
 
-    assert stack.preview().change_summary == {"same": 6}
     assert stack.refresh().summary.resource_changes == {"same": 6}
     assert stack.up().summary.resource_changes == {"same": 6}
 
@@ -144,7 +143,7 @@ def test_a_rollout_that_cannot_come_says_why_and_is_finished_later(
 ) -> None:
     def program() -> None:
         opts = _options(cluster)
-        opts.custom_timeouts = pulumi.CustomTimeouts(create="30s", update="120s")
+        opts.custom_timeouts = pulumi.CustomTimeouts(create="8s", update="120s")
         reference = {"secret_ref": {"name": "of-later"}}
         container = {"name": "web", "image": "web:1", "env_from": [reference]}
         kubernetes.apps.v1.Deployment(
@@ -177,28 +176,25 @@ def test_a_rollout_that_cannot_come_says_why_and_is_finished_later(
         assert left == [], "what a Deployment made goes with it"
 
 
-@pytest.mark.parametrize(
-    ("kind", "content"),
-    [
-        (kubernetes.core.v1.ConfigMap, {"data": {"a": "1"}}),
-        (kubernetes.core.v1.Secret, {"data": {"a": "MQ=="}, "type": "Opaque"}),
-    ],
-)
-def test_an_import_brings_the_content(
-    bench: Bench, cluster: LocalCluster, kind: type[pulumi.CustomResource], content: dict[str, Any]
-) -> None:
-    path = f"/api/v1/namespaces/monitoring/{kind.__name__.lower()}s"
+def test_an_import_brings_the_content(bench: Bench, cluster: LocalCluster) -> None:
+    kinds: dict[type[pulumi.CustomResource], dict[str, Any]] = {
+        kubernetes.core.v1.ConfigMap: {"data": {"a": "1"}},
+        kubernetes.core.v1.Secret: {"data": {"a": "MQ=="}, "type": "Opaque"},
+    }
     with cluster.client() as client:
-        there = {"metadata": {"name": "theirs"}, **content}
-        client.post(path, json=there).raise_for_status()
+        for kind, content in kinds.items():
+            path = f"/api/v1/namespaces/monitoring/{kind.__name__.lower()}s"
+            there = {"metadata": {"name": "theirs"}, **content}
+            client.post(path, json=there).raise_for_status()
 
     def program() -> None:
         opts = _options(cluster)
         opts.import_ = "monitoring/theirs"
         metadata = {"name": "theirs", "namespace": "monitoring"}
-        kind("theirs", metadata=metadata, **content, opts=opts)  # type: ignore[call-arg]
+        for kind, content in kinds.items():
+            kind("theirs", metadata=metadata, **content, opts=opts)  # type: ignore[call-arg]
 
     stack = bench.stack(program)
-    assert stack.up().summary.resource_changes == {"create": 2, "import": 1}
-    assert stack.up().summary.resource_changes == {"same": 3}
+    assert stack.up().summary.resource_changes == {"create": 2, "import": 2}
+    assert stack.up().summary.resource_changes == {"same": 4}
     stack.destroy()

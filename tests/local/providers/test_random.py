@@ -46,8 +46,9 @@ def test_values_are_kept_until_a_keeper_changes(bench: Bench) -> None:
         )
 
     stack = bench.stack(program)
-    assert stack.preview().change_summary == {"create": 8}
-    first = stack.up().outputs
+    made = stack.up()
+    assert made.summary.resource_changes == {"create": 8}
+    first = made.outputs
     assert first["password"].secret
     assert first["bcrypt"].secret
     assert not first["string"].secret

@@ -98,8 +98,8 @@ def test_a_stack_from_preview_to_destroy(
     (directory / "main.tf").write_text(MAIN)
     settings = {"content": "1", "description": "one"}
     stack = stack_bench.stack(_program(deployment, name, settings))
-    assert stack.preview().change_summary == {"create": 5}
     first = stack.up()
+    assert first.summary.resource_changes == {"create": 5}
     made = first.outputs
     assert api.get(f"templates/{made['id'].value}").json()["active_version_id"] == (
         made["active"].value
