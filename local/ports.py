@@ -3,10 +3,13 @@
 import socket
 import time
 from collections.abc import Iterable
+from itertools import islice
+from random import SystemRandom
 from typing import Final
 
 _POLL_SECONDS: Final = 0.05
 _PATIENCE_SECONDS: Final = 1.0
+_RANGE: Final = range(10240, 20000)
 
 
 def all_free(ports: Iterable[int]) -> bool:
@@ -21,15 +24,13 @@ def all_free(ports: Iterable[int]) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports on which nobody listens."""
-    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Return ports on which nobody listens; whoever asks at the same time gets others.
+
+    They are below those from which systems take one for a connection that goes out, which would
+    be gone again before a process that starts meanwhile listens there.
+    """
+    ports = SystemRandom().sample(_RANGE, len(_RANGE))
+    return list(islice(filter(_is_free, ports), count))
 
 
 def _is_free(port: int) -> bool:
