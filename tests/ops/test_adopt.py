@@ -51,6 +51,12 @@ WIDER: dict[str, Any] = {
 }
 """What the settings say then: another rule, and one more template."""
 
+OTHER_CONTENT = {
+    **WIDER,
+    "templates": [{"name": "open"}, {**CONFINED, "gitCredentials": False}, WIDER["templates"][-1]],
+}
+"""Another variable of a template besides."""
+
 SERVER = {"slug": "notes", "displayName": "Notes", "url": "https://mcp.example.com/mcp"}
 PROVIDER = {"name": "claude", "type": "anthropic", "baseUrl": "https://api.anthropic.com"}
 KEYED: dict[str, Any] = {"mcpServers": [SERVER], "aiGateway": {"providers": [PROVIDER]}}
@@ -89,6 +95,13 @@ def world(any_world: World) -> World:
 def keyed(any_world: World) -> World:
     """A deployment that has all of the stack, and an MCP server and a provider with keys."""
     any_world.ensure(stack=True, changes=KEYED)
+    return any_world
+
+
+@pytest.fixture
+def three(any_world: World) -> World:
+    """A deployment that has all of the stack, with a third template."""
+    any_world.ensure(stack=True, changes=OTHER_CONTENT)
     return any_world
 
 
@@ -204,44 +217,6 @@ def test_what_is_taken_over_leaves_the_policy_that_is_deployed(world: World) -> 
         assert any(urn.endswith("::data-sources-database") for urn in source["dependencies"])
 
 
-def test_a_takeover_that_is_killed_between_its_steps_is_finished_by_the_next(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What someone changed meanwhile, and a version that is not known again, are left to up."""
-    confined = world.template("confined")
-    by_hand = {**confined, "description": "by hand"}
-    world.coderd("PATCH", f"templates/{confined['id']}", json=by_hand)
-    before = world.everything()
-    world.lose_the_state()
-    memory, unknown = templates.memory, world.template("open")["active_version_id"]
-
-    def killed(*_: Any) -> Any:
-        raise KeyboardInterrupt
-
-    def forgetful(digest: str, version: Any, identifier: str) -> str:
-        return "{}" if identifier == unknown else memory(digest, version, identifier)
-
-    monkeypatch.setattr(templates, "memory", forgetful)
-    with world.session() as ready:
-        with monkeypatch.context() as patched:
-            patched.setattr(adopt, "_settle", killed)
-            with pytest.raises(KeyboardInterrupt):
-                world.adopt(ready)
-        assert "data-sources-database" in changing(ready), "the state holds a password of its own"
-        done = world.adopt(ready)
-        assert set(done.taken) == {"template confined", "template open"}
-        assert done.differing == (
-            "confined-template: update description",
-            NAMES,
-            "open-template: update versions",
-            "open-version: replace",
-        )
-        assert any("open: the provider does not know its running" in line for line in world.said)
-        assert world.everything() == before
-        assert applied(ready) == left(done)
-        assert changing(ready) == {}
-
-
 def providers(world: World) -> Any:
     return world.coderd("GET", "ai/providers")
 
@@ -275,9 +250,7 @@ def test_what_is_missing_is_made_and_what_differs_is_changed_and_the_rest_is_tak
     document = yaml.safe_load(settings.read_text())
     del document["config"]["firewalled-coder:secrets"]["externalAuth"]
     settings.write_text(yaml.safe_dump(document))
-    first, confined, second = WIDER["templates"]
-    changes = {**WIDER, "templates": [first, {**confined, "gitCredentials": False}, second]}
-    with world.session(changes) as ready:
+    with world.session(OTHER_CONTENT) as ready:
         done = world.adopt(ready)
         assert set(done.missing) == {"Secret monitoring/aigov-grafana-db", "template second"}
         # Also what waits for the missing one, or is part of a component that does.
@@ -315,7 +288,7 @@ def test_what_is_missing_is_made_and_what_differs_is_changed_and_the_rest_is_tak
             "confined",
             "second",
         }
-        world.is_up(ready, changes)
+        world.is_up(ready, OTHER_CONTENT)
     assert world.kubernetes("GET", SOURCE)["metadata"]["labels"][LABEL] == "1"
     assert [each["id"] for each in providers(world)] == [provider]
     after = world.kubernetes("GET", DEPLOYMENT)["spec"]["template"]
@@ -362,10 +335,17 @@ def test_another_type_takes_the_place_of_a_provider_which_goes_as_does_the_outpu
     assert providers(keyed) == []
 
 
-def test_what_was_made_by_hand_is_taken_over(world: World) -> None:
-    """Other names of versions, another password, and no mark of this program."""
-    template = world.template("open")
-    version = template["active_version_id"]
+def test_a_takeover_that_is_killed_between_its_steps_is_finished_by_the_next(
+    three: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what was made by hand: other names of versions, another password, no mark of ours.
+
+    What someone changed, and a version that the provider does not know again, are left to up.
+    """
+    world, second = three, three.template("second")
+    version, unknown = (world.template(name)["active_version_id"] for name in ("open", "confined"))
+    by_hand = {**second, "description": "by hand"}
+    world.coderd("PATCH", f"templates/{second['id']}", json=by_hand)
     named = {"name": "v1", "message": "first"}
     world.coderd("PATCH", f"templateversions/{version}", json=named)
     chosen = {"AIGOV_DB_PASSWORD": base64.b64encode(b"chosen by hand").decode()}
@@ -375,11 +355,34 @@ def test_what_was_made_by_hand_is_taken_over(world: World) -> None:
         make_again_as(world, "by-hand", path)
     before = world.everything()
     world.lose_the_state()
+    memory = templates.memory
+
+    def killed(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    def forgetful(digest: str, version: Any, identifier: str) -> str:
+        return "{}" if identifier == unknown else memory(digest, version, identifier)
+
+    monkeypatch.setattr(templates, "memory", forgetful)
     with world.session() as ready:
+        with monkeypatch.context() as patched:
+            patched.setattr(adopt, "_settle", killed)
+            with pytest.raises(KeyboardInterrupt):
+                world.adopt(ready)
+        assert "data-sources-database" in changing(ready), "the state holds a password of its own"
         done = world.adopt(ready)
-        assert set(done.taken) == world.made
+        assert set(done.taken) == {each for each in world.made if each.startswith("template ")}
+        assert labels(ready) == world.made
+        assert done.missing == ()
+        assert done.differing == (
+            "confined-template: update versions",
+            "confined-version: replace",
+            NAMES,
+            "open-template: update versions",
+            "second-template: update description",
+        )
         assert "template open: its version v1 has the stack's content and stays" in world.said
-        assert done.differing == (NAMES, "open-template: update versions")
+        assert any("confined: the provider does not know its run" in line for line in world.said)
         assert world.everything() == before
         # Their maker owns them until somebody takes them, once.
         with pytest.raises(automation.CommandError, match='conflict with "by-hand"'):
