@@ -135,7 +135,10 @@ def _read(
 
     try:
         with _quiet():
-            diagnostics.run(stack.preview, program=program, on_event=on_event)
+            # The first that is not there ends the preview: all at once, few previews find them all.
+            diagnostics.run(
+                stack.preview, program=program, on_event=on_event, parallel=len(names) + 1
+            )
     except diagnostics.RunError as error:
         if not failed:
             failed[None] = str(error)

@@ -11,7 +11,7 @@ import yaml
 
 from components.boundary import DEFAULT
 from local.environment import PREFIX, Environment
-from ops import engine, history, preview, report, up
+from ops import drift, engine, history, preview, report, up
 from ops.assessment import StackPreview
 from ops.project import ROOT
 
@@ -26,6 +26,8 @@ COMMITTED: dict[str, Any] = {
 
 # One that no other preview here changes: who took a field keeps it.
 CONTROL_PLANE = "/api/v1/namespaces/monitoring/configmaps/dashboard-coderd"
+NAME = "coder-workspaces/firewalled-coder-workspaces"
+POLICY = f"/apis/networking.k8s.io/v1/namespaces/{NAME.replace('/', '/networkpolicies/')}"
 
 
 def quiet(_: str) -> None:
@@ -74,10 +76,36 @@ def committed(key: str) -> Any:
     return copy.deepcopy(COMMITTED[key])
 
 
-def test_no_change(assess: Assess) -> None:
-    assert report.to_markdown([assess()]) == (
-        "## Preview: ✅ no change\n\n### Stack `local`: ✅ no change\n"
+def test_coders_own_agents_let_in_and_the_network_opened(environment: Environment) -> None:
+    """The state and the settings, from which a record is made, against the engine's events."""
+    templates, network = committed("templates"), committed("network")
+    templates[0]["agentsAllowed"] = True
+    network["allow"].append({"to": "10.9.0.0/24", "ports": [5432], "why": "db"})
+    changes = {"templates": templates, "network": network}
+    with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
+        found = preview.assess(ready, "local")
+        record = up.recorded("local", ready.stack, ready.work_dir)
+    text = report.to_markdown([found])
+    assert found.verdict == "opens"
+    assert "**`firewalled`**\n\n- ⚠️ **Coder's own agents reach every host from here**" in text
+    assert "- `firewalled`: `agentsAllowed`\n" in text
+    assert record.policy == history.policy_line(found.reaches)
+    assert record.policy == (
+        "firewalled: CODER'S OWN AGENTS LET IN, network opens 10.9.0.0/24: TCP 5432; "
+        "claude-code: network opens 10.9.0.0/24: TCP 5432"
     )
+
+
+def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
+    with engine.session("local", quiet, state=environment.state) as ready:
+        path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"
+        word = ready.stack.get_config(path, path=True).value
+    policy = committed("policy")
+    policy["rules"] = [{"rule": f"domain={word}.example.org", "why": "a test"}]
+    found = assess({"policy": policy})
+    assert not found.failure
+    (reach,) = [each for each in found.reaches if each.template == "firewalled"]
+    assert [each.host for each in reach.comparison.opened] == [f"{word}.example.org"]
 
 
 def test_one_rule(assess: Assess) -> None:
@@ -94,36 +122,6 @@ def test_one_rule(assess: Assess) -> None:
     assert "#### Dashboards\n\n- `Agent Firewall`: the names of new versions\n" in text
 
 
-def test_coders_own_agents_let_in(assess: Assess) -> None:
-    templates = committed("templates")
-    templates[0]["agentsAllowed"] = True
-    found = assess({"templates": templates})
-    text = report.to_markdown([found])
-    assert found.verdict == "opens"
-    assert "**`firewalled`**\n\n- ⚠️ **Coder's own agents reach every host from here**" in text
-    assert "- `firewalled`: `agentsAllowed`\n" in text
-
-
-def test_an_update_records_what_its_preview_says_of_reach(environment: Environment) -> None:
-    """The state and the settings, from which the record is made, against the engine's events."""
-    templates, network = committed("templates"), committed("network")
-    templates[0]["agentsAllowed"] = True
-    network["allow"].append({"to": "10.9.0.0/24", "ports": [5432], "why": "db"})
-    for changes, said in (
-        (None, "no change"),
-        (
-            {"templates": templates, "network": network},
-            "firewalled: CODER'S OWN AGENTS LET IN, network opens 10.9.0.0/24: TCP 5432; "
-            "claude-code: network opens 10.9.0.0/24: TCP 5432",
-        ),
-    ):
-        with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
-            found = preview.assess(ready, "local")
-            record = up.recorded("local", ready.stack, ready.work_dir)
-        assert record.policy == history.policy_line(found.reaches) == said
-        assert (found.verdict == "opens") == (said != "no change")
-
-
 def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:
     templates = committed("templates")
     templates[0]["agentsAllowed"] = "isolated"
@@ -134,18 +132,6 @@ def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:
     assert "- that pod reaches only (2):\n" in text
     assert "every host" not in text
     assert "- `firewalled`: `agentsAllowed`, a new version\n" in text
-
-
-def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
-    with engine.session("local", quiet, state=environment.state) as ready:
-        path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"
-        word = ready.stack.get_config(path, path=True).value
-    policy = committed("policy")
-    policy["rules"] = [{"rule": f"domain={word}.example.org", "why": "a test"}]
-    found = assess({"policy": policy})
-    assert not found.failure
-    (reach,) = [each for each in found.reaches if each.template == "firewalled"]
-    assert [each.host for each in reach.comparison.opened] == [f"{word}.example.org"]
 
 
 def test_the_sample_in_the_documentation(assess: Assess) -> None:
@@ -177,16 +163,34 @@ def test_the_firewall_switched_off(assess: Assess) -> None:
     assert "`BOUNDARY_JAIL_TYPE`: `landjail` → **removed**" in text
 
 
-def test_an_agent_variable_and_a_second_login(assess: Assess) -> None:
+def test_what_adds_secrets_and_no_secret_in_any_report(environment: Environment) -> None:
+    """A second login, a server by another name, an agent variable and a raised threshold."""
     login = committed("externalAuth")
     login["providers"].append({"id": "second", "host": "git.example.com"})
-    found = assess({"workspaces": {"agentEnv": {"LOG_LEVEL": "debug"}}, "externalAuth": login})
+    changes = {
+        "workspaces": {"agentEnv": {"LOG_LEVEL": "debug"}},
+        "externalAuth": login,
+        "mcpServers": [{**each, "slug": "renamed"} for each in committed("mcpServers")],
+        "alerts": {"thresholds": {"denyShare": 0.9}},
+    }
+    with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
+        found = preview.assess(ready, "local")
+        held = json.loads(ready.stack.get_all_config()["firewalled-coder:secrets"].value)
+    assert found.destroyed
+    less, more = "an alert becomes less sensitive", "agents get more MCP tools"
+    assert found.warnings == (less, more)
     text = report.to_markdown([found])
     assert "- `claude-code`, `firewalled`\n  - `LOG_LEVEL`: not set → `debug`" in text
     external = text.partition("#### External login")[2].partition("####")[0]
     assert "- `CODER_EXTERNAL_AUTH_1_ID`: not set → `second`" in external
     assert "`CODER_EXTERNAL_AUTH_1_CLIENT_SECRET`" in external
     assert "_0_" not in external
+    assert "  - ⚠️ `denyShare`: 0.3 → 0.9, **less sensitive**\n" in text
+    values = _leaves(held)
+    assert len(values) >= 7
+    texts = [text, json.dumps(report.to_json([found])), repr(found)]
+    for value in values:
+        assert not any(value in each for each in texts)
 
 
 def put(environment: Environment, manager: str | None, file: str, content: str) -> None:
@@ -227,11 +231,18 @@ def by_hand(environment: Environment) -> Iterator[Callable[[str | None], str]]:
     put(environment, None, file, content)
 
 
-def test_a_panel_that_was_changed_by_hand_is_drift(
-    assess: Assess, by_hand: Callable[[str | None], str]
+def test_a_panel_that_was_changed_by_hand_is_no_change_until_it_is_read_back(
+    environment: Environment, assess: Assess, by_hand: Callable[[str | None], str]
 ) -> None:
     title = by_hand(None)
-    assert assess().verdict == "same"
+    with engine.session("local", quiet, state=environment.state) as ready:
+        found = preview.assess(ready, "local")
+        record = up.recorded("local", ready.stack, ready.work_dir)
+    assert found.verdict == "same"
+    assert report.to_markdown([found]) == (
+        "## Preview: ✅ no change\n\n### Stack `local`: ✅ no change\n"
+    )
+    assert record.policy == history.policy_line(found.reaches) == "no change"
     found = assess(refresh=True)
     assert found.verdict == "changes"
     (panels,) = found.dashboards
@@ -259,6 +270,27 @@ def test_a_template_that_goes(assess: Assess, refresh: bool) -> None:
     assert "- **deleted**: `claude-code-template` (`coderd:index/template:Template`)" in text
     assert "**`claude-code`**\n\n- the template goes; its agents reach nothing" in text
     assert "to **delete**" in text
+    assert found.deleted == ()
+
+
+def test_a_network_policy_that_somebody_deleted(environment: Environment) -> None:
+    """What a preview, a refresh and an update say of it."""
+    with (
+        engine.session("local", quiet, state=environment.state) as ready,
+        environment.cluster.client() as client,
+    ):
+        client.delete(POLICY).raise_for_status()
+        found = preview.assess(ready, "local", refresh=True)
+        assert found.is_open
+        text = report.to_markdown([found])
+        assert "⚠️ somebody deleted the network policy: workspaces are open now\n" in text
+        assert f"- `NetworkPolicy` `{NAME}`\n" in text
+        (gone,) = up.read_back(ready.stack)
+        assert (gone.op, gone.kind, gone.place) == ("deleted", "NetworkPolicy", NAME)
+        assert list(drift.told([gone], "local"))[-1].endswith("python -m ops up local")
+        up.apply(ready, "local")
+        client.get(POLICY).raise_for_status()
+        assert up.read_back(ready.stack) == ()
 
 
 def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment) -> None:
@@ -273,24 +305,6 @@ def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment)
     assert "coder.apiUrl" in found.failure
     assert "Traceback" not in found.failure
     assert report.to_json([found])["verdict"] == "fails"
-
-
-def test_no_secret_is_in_any_report(assess: Assess, environment: Environment) -> None:
-    with engine.session("local", quiet, state=environment.state) as ready:
-        held = json.loads(ready.stack.get_all_config()["firewalled-coder:secrets"].value)
-    values = _leaves(held)
-    assert len(values) >= 4
-    login = committed("externalAuth")
-    login["providers"].append({"id": "third", "host": "git.example.com"})
-    servers = [{**each, "slug": "renamed"} for each in committed("mcpServers")]
-    found = assess({"externalAuth": login, "mcpServers": servers})
-    assert found.destroyed
-    with engine.session("local", quiet, state=environment.state) as ready:
-        held = json.loads(ready.stack.get_all_config()["firewalled-coder:secrets"].value)
-    assert len(_leaves(held)) > len(values)
-    texts = [report.to_markdown([found]), json.dumps(report.to_json([found])), repr(found)]
-    for value in {*values, *_leaves(held)}:
-        assert not any(value in text for text in texts)
 
 
 def test_a_stack_that_is_not_there_yet(first: StackPreview) -> None:
@@ -319,10 +333,3 @@ def test_a_contract_that_drops_a_demand(assess: Assess) -> None:
     assert list(found.contract.removed) == [f"mustDeny GET {dropped['url']}"]
     assert found.contract.grades == (policy.get("highestGrade", "G"), "H")
     assert found.warnings == ("the policy's contract is weakened",)
-
-
-def test_a_threshold_that_is_raised(assess: Assess) -> None:
-    found = assess({"alerts": {"thresholds": {"denyShare": 0.9}}})
-    text = report.to_markdown([found])
-    assert "  - ⚠️ `denyShare`: 0.3 → 0.9, **less sensitive**\n" in text
-    assert found.warnings == ("an alert becomes less sensitive",)

@@ -242,6 +242,8 @@ def protected(checkout: Path) -> Iterator[None]:
     before = _git(checkout, "rev-parse", "main")
     with (checkout / "stacks/Pulumi.local.yaml").open("a") as file:
         file.write("  firewalled-coder:protected: true\n")
+        # One of them is enough to delete.
+        file.write("  firewalled-coder:grafana: {dashboards: [agent-firewall]}\n")
     _git(checkout, "commit", "-qam", "protect")
     # As the runner of GitLab leaves it, and with fetch-depth 0 that of GitHub.
     _git(checkout, "update-ref", "refs/remotes/origin/main", "main")

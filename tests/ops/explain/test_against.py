@@ -51,38 +51,27 @@ def test_nothing_that_changes_is_said_to_be_the_same(checkout: Path) -> None:
     assert "Coder's own agents" not in said
 
 
-def test_coders_own_agents_count(checkout: Path) -> None:
+def test_coders_own_agents_and_the_network_count(checkout: Path) -> None:
     allow_agents(checkout)
+    open_network(checkout)
     status, said = run("dev", "--against", "HEAD")
     assert status == 1
     assert "Coder's own agents reach every host from here: their tools run outside" in said
     assert "by the firewall the same requests are allowed" in said
+    assert f"{NETWORK} • 10.9.0.0/24: TCP 5432; because: db" in said
     assert "**" not in said
     status, found = machine("dev", "--against", "HEAD", "--template", "firewalled")
     assert status == 1
     assert found["opens"] is True
     assert found["templates"][0]["coderAgents"] == {"before": False, "after": True}
     git(checkout, "commit", "-qam", "two")
-    change(
-        checkout, "dev", templates=[{**setting(checkout, "templates")[0], "agentsAllowed": False}]
-    )
+    template = {**setting(checkout, "templates")[0], "agentsAllowed": False}
+    network = setting(checkout, "network")
+    network = {**network, "allow": network["allow"][:-1]}
+    change(checkout, "dev", templates=[template], network=network)
     status, said = run("dev", "--against", "HEAD", "--template", "firewalled")
     assert status == 0
     assert "Coder's own agents may no longer use it" in said
-
-
-def test_the_network_counts(checkout: Path) -> None:
-    open_network(checkout)
-    status, said = run("dev", "--against", "HEAD")
-    assert status == 1
-    assert f"{NETWORK} • 10.9.0.0/24: TCP 5432; because: db" in said
-    status, found = machine("dev", "--against", "HEAD")
-    assert found["opens"] is True
-    git(checkout, "commit", "-qam", "two")
-    network = setting(checkout, "network")
-    change(checkout, "dev", network={**network, "allow": network["allow"][:-1]})
-    status, said = run("dev", "--against", "HEAD")
-    assert status == 0
     assert "the network closes (1):" in said
 
 
@@ -93,6 +82,8 @@ def test_both_count_against_a_stack(root: Path) -> None:
     assert run("dev", "--against", "other")[0] == 0
     open_network(root)
     assert run("dev", "--against", "other")[0] == 1
+    status, found = machine("dev", "--against", "other")
+    assert (status, found["opens"]) == (1, True)
     assert run("other", "--against", "dev")[0] == 0
 
 
