@@ -37,6 +37,8 @@ def proxy(policy: Policy, repositories: Path) -> Iterator[Proxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and content are written apart, and the second would wait for the first's receipt.
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: object) -> None:
             pass

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from components.boundary.contract import Contract, Expectation
@@ -233,6 +233,7 @@ def _demands() -> tuple[tuple[str, str, str], ...]:
     )
 
 
+@lru_cache(maxsize=64)  # templates share policies
 def with_own(contract: Contract, coder_host: str) -> Contract:
     """Return `contract` and what the catalogue itself demands where agents of a Coder are confined.
 

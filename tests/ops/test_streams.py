@@ -39,10 +39,16 @@ def test_a_closed_input_is_an_empty_one() -> None:
     assert (closed.returncode, closed.stderr) == (with_empty.returncode, with_empty.stderr)
 
 
+URL = "https://registry.npmjs.org/"
+
+
+@pytest.fixture(scope="module")
+def status() -> int:
+    """The status of an explanation that is read."""
+    return run(f"explain local {URL}").returncode
+
+
 @pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_the_status_is_what_it_is_when_nobody_reads(streams: str) -> None:
-    url = "https://registry.npmjs.org/"
-    assert (
-        run(f"explain local {url} {streams}").returncode == run(f"explain local {url}").returncode
-    )
+def test_the_status_is_what_it_is_when_nobody_reads(streams: str, status: int) -> None:
+    assert run(f"explain local {URL} {streams}").returncode == status
     assert b"Traceback" not in run(f"preview nosuch {streams}").stderr

@@ -83,8 +83,19 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+@pytest.fixture(scope="session")
+def planned_before() -> dict[object, tuple[bytes, str]]:
+    """Plans of this session, by all that they are made of: the file, and what it shows."""
+    return {}
+
+
 @pytest.fixture
-def plan(terraform: Run, template_args: Make, tmp_path: Path) -> Plan:
+def plan(
+    terraform: Run,
+    template_args: Make,
+    tmp_path: Path,
+    planned_before: dict[object, tuple[bytes, str]],
+) -> Plan:
     """Plan a rendered template the way Coder's provisioner does, and return the plan as JSON."""
 
     def make(env: dict[str, str] | None = None, probe: str = PROBE, **given: Any) -> dict[str, Any]:
@@ -100,14 +111,23 @@ def plan(terraform: Run, template_args: Make, tmp_path: Path) -> Plan:
         install_modules(directory, args.module_versions)
         # Coder passes the version's variables as -var.
         variables = [f"-var={name}={value}" for name, value in rendered.variables.items()]
-        done = terraform(
-            "plan", "-no-color", "-input=false", "-out=plan", *variables,
-            cwd=directory, env=BUILD | (env or {}),
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        shown = terraform("show", "-json", "plan", cwd=directory)
-        assert shown.returncode == 0, shown.stderr
-        planned: dict[str, Any] = json.loads(shown.stdout)
+        build = BUILD | (env or {})
+        made_of = tuple(
+            tuple(sorted(each.items())) for each in (rendered.files, rendered.variables, build)
+        )
+        key = (made_of, probe, args.module_versions)
+        if key not in planned_before:
+            done = terraform(
+                "plan", "-no-color", "-input=false", "-out=plan", *variables,
+                cwd=directory, env=build,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            shown = terraform("show", "-json", "plan", cwd=directory)
+            assert shown.returncode == 0, shown.stderr
+            planned_before[key] = (directory / "plan").read_bytes(), shown.stdout
+        file, text = planned_before[key]
+        (directory / "plan").write_bytes(file)
+        planned: dict[str, Any] = json.loads(text)
         return planned
 
     return make
