@@ -9,10 +9,10 @@ from ops.engine import Session
 from tests.components.network.semantics import Cluster, Pod
 from tests.components.workspace_template.conftest import template_args
 from tests.components.workspace_template.manifests import Deployment, deployment
-from tests.components.workspace_template.planning import plan, terraform
+from tests.components.workspace_template.planning import plan, planned_before, terraform
 from tests.program.test_network import NAMESPACE, Ask, ask, changes, stored
 
-__all__ = ["ask", "deployment", "plan", "template_args", "terraform"]
+__all__ = ["ask", "deployment", "plan", "planned_before", "template_args", "terraform"]
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments?dryRun=All&fieldValidation=Strict"
 
