@@ -44,12 +44,9 @@ class PythonHost(language_pb2_grpc.LanguageRuntimeServicer):
         python = _python(request.info)
         commands = []
         if not python.exists():
-            # A pip of its own would take longer to install than all else; this one fills it.
-            bare = [sys.executable, "-m", "venv", "--without-pip", str(python.parents[1])]
-            commands.append(bare)
+            commands.append([sys.executable, "-m", "venv", str(python.parents[1])])
         if (folder / "requirements.txt").exists():
-            pip = [sys.executable, "-m", "pip", "--python", str(python)]
-            commands.append([*pip, "install", "-r", "requirements.txt"])
+            commands.append([str(python), "-m", "pip", "install", "-r", "requirements.txt"])
         for command in commands:
             done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
             yield language_pb2.InstallDependenciesResponse(stdout=done.stdout, stderr=done.stderr)
