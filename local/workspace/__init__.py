@@ -32,6 +32,7 @@ from local.workspace import names
 _ROOT: Final = Path(__file__).resolve().parents[2]
 # Where module 4 is called, which starts Claude Code; module 5 starts nothing.
 _MODULE_4: Final = "claude_code_4.tf"
+_START_SECONDS: Final = 10.0
 _END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 
@@ -136,7 +137,7 @@ class StandInWorkspace:
             return
         command = ["boundary", "--", "claude"]
         with (self.folder / "claude.log").open("ab") as log:
-            subprocess.Popen(
+            started = subprocess.Popen(
                 command,
                 cwd=self.home,
                 env=environment,
@@ -146,6 +147,10 @@ class StandInWorkspace:
                 start_new_session=True,
                 executable=str(programs / command[0]),
             )
+        # An agent is ready when its scripts have ended: module 4's has started Claude Code then.
+        deadline = time.monotonic() + _START_SECONDS
+        while started.poll() is None and not self._claude_runs() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
 
     def environment(self) -> dict[str, str]:
         """What a session of its agent has; raises FileNotFoundError when it was never started."""
@@ -167,6 +172,13 @@ class StandInWorkspace:
         """End its processes and forget its home."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _claude_runs(self) -> bool:
+        for pid in self._processes():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "claude":
+                    return True
+        return False
 
     def _processes(self) -> Iterator[int]:
         mark = f"{names.FOLDER}={self.folder}".encode()

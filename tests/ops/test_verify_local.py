@@ -162,7 +162,9 @@ def test_the_audit_of_coderd_and_the_mcp_server(whole: Whole) -> None:
 def test_nothing_stays(whole: Whole) -> None:
     with whole.environment.coderd.client() as client:
         assert client.get("/api/v2/workspaces").json()["count"] == 0
-    args = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    args = subprocess.run(
+        ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
+    ).stdout
     assert f"{whole.environment.state}/coderd/workspaces" not in args
 
 

@@ -50,11 +50,24 @@ def test_nothing_stays(place: Place, seen: dict[str, Result]) -> None:
     assert seen["firewalled path.deleted"].outcome is Outcome.PASSED
     assert {"jail", "peer"}.isdisjoint(place.workspaces())
     folder = place.local.directory / "workspaces"
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    running = subprocess.run(
+        ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
+    )
     made = seen["firewalled path.built"].exchanges[0].answer
     id = made.split('"id": "')[1].split('"')[0]
     assert id not in [each.name for each in folder.iterdir()]
     assert id not in running.stdout
+
+
+def test_a_workspace_that_starts_claude_code_is_ready_once_it_runs(place: Place) -> None:
+    id, _ = place.workspace("firewalled", "ready")
+    running = subprocess.run(
+        ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
+    )
+    with place.local.client() as client:
+        deleting = {"transition": "delete"}
+        client.post(f"/api/v2/workspaces/{id}/builds", json=deleting).raise_for_status()
+    assert f"{id}/bin/claude" in running.stdout
 
 
 @pytest.mark.parametrize(
