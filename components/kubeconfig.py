@@ -1,10 +1,10 @@
 """Asks the cluster that a stack's Kubernetes provider works on, with the same credentials.
 
 For what has to be known before anything is declared and must not stand in the state, as a resource
-that the engine reads would. The file is found as pulumi-kubernetes finds it, whose SDK hands
-KUBECONFIG on (parseKubeconfigString in provider/pkg/provider/util.go), and read as client-go reads
-it; tests/components/test_kubeconfig.py holds it to client-go itself. The official Python client is
-not used: importing it takes as long as half a preview.
+that the engine reads would. Files are found, merged and read as client-go does, by which the
+provider works (tools/clientcmd/loader.go); a kubeconfig that stands in KUBECONFIG itself is handed
+to the provider. tests/components/test_kubeconfig.py holds it to client-go itself. The official
+Python client is not used: importing it takes as long as half a preview.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _EXEC_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{each}" for each in
 # A plugin may wait for somebody to log in with a browser.
 _EXEC_SECONDS: Final = 180
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+_SECTIONS: Final = ("clusters", "contexts", "users")
 _PATHS: Final = {
     "cluster": ("certificate-authority",),
     "user": ("client-certificate", "client-key", "tokenFile"),
@@ -135,32 +136,49 @@ def find(context: str | None) -> ContextAccess:
     return _access(cluster, user)
 
 
-def _config() -> dict[str, Any] | None:
+def in_variable() -> str:
+    """Return the kubeconfig that KUBECONFIG holds itself, in place of paths; "" if it does not."""
     named = os.environ.get("KUBECONFIG", "")
-    path = Path(named).expanduser() if named else Path.home() / ".kube" / "config"
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else named
-    except (OSError, ValueError) as error:
-        # A kubeconfig in place of a path may be too long for one.
-        if "\n" not in named and not named.startswith("{"):
+    return named if "\n" in named or named.startswith("{") else ""
+
+
+def _config() -> dict[str, Any] | None:
+    """Return the kubeconfig, None if there is no file; of several, what the first one says wins."""
+    if text := in_variable():
+        return _parsed(text, "in KUBECONFIG")
+    named = os.environ.get("KUBECONFIG", "")
+    paths = named.split(os.pathsep) if named else [str(Path.home() / ".kube" / "config")]
+    read = []
+    for path in dict.fromkeys(filter(None, paths)):
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
             raise ClusterError(f"the kubeconfig cannot be read: {error}") from None
-        text = named
-    if not text:
+        read.append(_parsed(text, path))
+        _absolute(read[-1], Path(path).absolute().parent)
+    if named and not read:
+        # A kubeconfig in base64 is a credential.
+        shown = f"={named}" if all(map(_is_path, named.split(os.pathsep))) else ""
+        raise ClusterError(f"KUBECONFIG{shown} is no file that is there, and no kubeconfig itself")
+    if not any(read):
         return None
-    if os.pathsep in named and "\n" not in named and all(map(_is_path, named.split(os.pathsep))):
-        raise ClusterError(
-            "KUBECONFIG names several files, which Pulumi's Kubernetes provider does not merge; "
-            "name one"
-        )
+    current = [each["current-context"] for each in read if each.get("current-context")]
+    return {
+        "current-context": current[0] if current else None,
+        **{part: [one for each in read for one in _listed(each, part)] for part in _SECTIONS},
+    }
+
+
+def _parsed(text: str, place: str) -> dict[str, Any]:
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise ClusterError("the kubeconfig is not YAML") from None
-    if not isinstance(config, dict):
-        raise ClusterError("KUBECONFIG is no file that is there, and no kubeconfig itself")
-    if not named:
-        _absolute(config, path.parent)
-    return config
+        raise ClusterError(f"the kubeconfig {place} is not YAML") from None
+    if config is not None and not isinstance(config, dict):
+        raise ClusterError(f"the kubeconfig {place} is no mapping")
+    return config or {}
 
 
 def _is_path(text: str) -> bool:
@@ -168,19 +186,25 @@ def _is_path(text: str) -> bool:
 
 
 def _absolute(config: Mapping[str, Any], folder: Path) -> None:
-    """Resolve paths in place, which are relative to the file that was found by itself."""
+    """Resolve paths in place, which are relative to the file that they stand in."""
     for kind, keys in _PATHS.items():
-        for entry in config.get(f"{kind}s") or ():
-            values = entry.get(kind) or {}
-            values |= {key: str(folder / values[key]) for key in keys if values.get(key)}
-            plugin = values.get("exec") or {}
-            command = str(plugin.get("command", ""))
-            if "/" in command:
-                plugin["command"] = str(folder / command)
+        for entry in _listed(config, f"{kind}s"):
+            values = entry.get(kind)
+            if not isinstance(values, dict):
+                continue
+            values |= {key: str(folder / str(values[key])) for key in keys if values.get(key)}
+            plugin = values.get("exec")
+            if isinstance(plugin, dict) and "/" in str(plugin.get("command", "")):
+                plugin["command"] = str(folder / str(plugin["command"]))
+
+
+def _listed(config: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
+    found = config.get(section)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
 def _entry(config: Mapping[str, Any], section: str, kind: str, name: str) -> Mapping[str, Any]:
-    listed = [each for each in config.get(section) or () if isinstance(each, Mapping)]
+    listed = _listed(config, section)
     # As client-go reads a list into a map: of two with one name, the first.
     found = next((each for each in listed if each.get("name") == name), None)
     if found is None:
@@ -234,6 +258,8 @@ def _credentials(
         token = _content({"tokenFile": user["tokenFile"]}, "tokenFile").strip()
     provider = user.get("auth-provider") or {}
     if not token and user.get("exec"):
+        if not isinstance(user["exec"], Mapping):
+            raise ClusterError("the kubeconfig's exec is no mapping")
         token, given = _plugin(user["exec"], cluster)
         certificate = given or certificate
     elif not token and provider:

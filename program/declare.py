@@ -10,6 +10,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_kubernetes as kubernetes
 
+from components import kubeconfig
 from components.ai_gateway import AiGatewayPrices, AiGatewayProvider
 from components.alerts.component import Alerts
 from components.coderd_env import CoderdEnvironment
@@ -31,9 +32,15 @@ C = TypeVar("C", bound=pulumi.ComponentResource)
 
 
 def cluster(settings: Settings) -> kubernetes.Provider:
-    """Declare the provider of the stack's cluster."""
+    """Declare the provider of the stack's cluster.
+
+    It finds its kubeconfig by itself, whenever it runs: the SDK would put the path of this machine
+    into the state, where another one's refresh and destroy would look for it.
+    """
+    contents = kubeconfig.in_variable()
     return kubernetes.Provider(
         "cluster",
+        kubeconfig=pulumi.Output.secret(contents) if contents else "",
         context=settings.kubernetes.context,
         # A changed dashboard is the same object; without it every change would replace one.
         enable_config_map_mutable=True,

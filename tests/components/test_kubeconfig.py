@@ -1,13 +1,9 @@
 """What an API server sees of us is what it sees of client-go with the same kubeconfig."""
 
-import base64
 import json
-import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,66 +11,13 @@ import pytest
 import yaml
 
 from components import kubeconfig
-from local import pki
+from tests.components.kubeconfig_server import Seen, Server, config, encoded
 from toolchain import tools
 
-Seen = dict[str, Any]
-SHOWN = ("Authorization", "Impersonate-User", "Impersonate-Uid", "Impersonate-Extra-Team%2fname")
 PLUGIN = """#!/bin/sh
 echo "$KUBERNETES_EXEC_INFO" > {folder}/asked.json
 printf '%s' '{{"kind":"ExecCredential","apiVersion":"{version}","status":{status}}}'
 """
-
-
-class Server:
-    """An HTTPS server that tells what it saw of each request."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        pki.ensure(folder)
-        self.folder = folder
-        self.seen: list[Seen] = []
-        self._name: str | None = None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "server.crt", folder / "server.key")
-        context.load_verify_locations(folder / "ca.crt")
-        context.verify_mode = ssl.CERT_OPTIONAL
-        context.sni_callback = self._named
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(request) -> None:
-                self._answer(request)
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        self.url = f"https://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def _named(self, _: Any, name: str | None, __: Any) -> None:
-        self._name = name
-
-    def _answer(self, request: BaseHTTPRequestHandler) -> None:
-        shown = {name: request.headers.get(name) for name in SHOWN}
-        self.seen.append(
-            {
-                **{name.lower(): value for name, value in shown.items() if value},
-                "groups": request.headers.get_all("Impersonate-Group"),
-                "path": request.path,
-                "certificate": bool(request.connection.getpeercert()),  # type: ignore[attr-defined]
-                "name": self._name,
-            }
-        )
-        request.send_response(200)
-        request.send_header("Content-Length", "2")
-        request.end_headers()
-        request.wfile.write(b"{}")
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -84,29 +27,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made = Server(tmp_path_factory.mktemp("server") / "pki")
     yield made
     made.stop()
-
-
-def encoded(path: Path) -> str:
-    return base64.b64encode(path.read_bytes()).decode()
-
-
-def config(server: Server, user: dict[str, Any], **cluster: Any) -> dict[str, Any]:
-    trust = {"certificate-authority-data": encoded(server.folder / "ca.crt")}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "here",
-        "clusters": [
-            {"name": "c", "cluster": {"server": server.url, **(cluster or trust)}},
-            {"name": "elsewhere", "cluster": {"server": "https://127.0.0.1:1"}},
-        ],
-        "users": [{"name": "u", "user": user}],
-        "contexts": [
-            {"name": "here", "context": {"cluster": "c", "user": "u"}},
-            {"name": "nobody", "context": {"cluster": "c"}},
-            {"name": "there", "context": {"cluster": "elsewhere", "user": "u"}},
-        ],
-    }
 
 
 @cache
@@ -275,13 +195,78 @@ def test_a_kubeconfig_in_the_variable_itself(
     assert found["authorization"] == "Bearer inline"
 
 
-def test_several_files_are_told(
+def test_of_several_files_the_first_that_says_something_wins(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first = config(server, {"token": "first"})
+    first["current-context"] = ""
+    first["clusters"] = first["clusters"][1:]
+    second = config(server, {"token": "second"})
+    second["clusters"][1]["cluster"]["server"] = server.url
+    second["contexts"].append({"name": "more", "context": {"cluster": "elsewhere", "user": "u"}})
+    for name, content in (("a", first), ("b", second)):
+        (tmp_path / name).write_text(yaml.safe_dump(content))
+    paths = ("", tmp_path / "none", tmp_path / "a", tmp_path / "b", tmp_path / "a")
+    monkeypatch.setenv("KUBECONFIG", ":".join(map(str, paths)))
+    found, _ = asked_by_both(server, None)
+    assert found is not None
+    assert found["authorization"] == "Bearer first"
+    # The first file's cluster of that name is the one that answers nobody.
+    assert asked_by_both(server, "more")[0] is None
+
+
+@pytest.mark.parametrize("broken", ["{", "- a list", "text"])
+def test_one_broken_file_among_several(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
     (tmp_path / "a").write_text(yaml.safe_dump(config(server, {"token": "t"})))
+    (tmp_path / "b").write_text(broken)
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/a:{tmp_path}/b")
     _, error = asked_by_both(server, None)
-    assert "names several files" in error
+    assert f"{tmp_path}/b" in error
+
+
+@pytest.mark.parametrize("named", ["/nowhere/config", "~/.kube/config", "/nowhere:/neither", ":"])
+def test_files_that_are_not_there(
+    server: Server, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", named)
+    found, error = asked_by_both(server, None)
+    assert found is None
+    assert f"KUBECONFIG={named} is no file that is there" in error
+
+
+def test_what_is_no_path_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "YXBpVmVyc2lvbjogdjE=")
+    assert ours(None) == "KUBECONFIG is no file that is there, and no kubeconfig itself"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"users": [{"name": "u", "user": {"exec": "text"}}]},
+        {"users": [{"name": "u", "user": {"exec": {"command": 1}}}]},
+        {"users": [{"name": "u", "user": {"client-certificate": ["a"]}}]},
+        {"users": ["u"]},
+        {"clusters": {"c": {}}},
+        {"contexts": [{"name": "here", "context": ["c"]}]},
+    ],
+)
+def test_a_kubeconfig_of_another_form(server: Server, compare: Any, change: dict[str, Any]) -> None:
+    found, _ = compare({**config(server, {"token": "t"}), **change})
+    assert found is None
+
+
+def test_paths_in_a_file_are_relative_to_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = config(server, {"token": "t"}, **{"certificate-authority": "ca.crt"})
+    (server.folder / "config").write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("KUBECONFIG", str(server.folder / "config"))
+    assert asked_by_both(server, None)[0]
+    monkeypatch.chdir(server.folder.parent)
+    monkeypatch.setenv("KUBECONFIG", f"{server.folder.name}/config")
+    assert asked_by_both(server, None)[0]
 
 
 def test_the_default_file_whose_paths_are_relative_to_it(

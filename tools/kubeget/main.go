@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc"
 	"k8s.io/client-go/rest"
@@ -44,16 +45,13 @@ func main() {
 
 func configuration(context string) (*rest.Config, error) {
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: context}
-	named := os.Getenv("KUBECONFIG")
-	if named == "" {
+	// What the program hands to the provider: the kubeconfig, where KUBECONFIG holds one itself.
+	contents := os.Getenv("KUBECONFIG")
+	if !strings.Contains(contents, "\n") && !strings.HasPrefix(contents, "{") {
 		rules := clientcmd.NewDefaultClientConfigLoadingRules()
 		return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
 	}
-	contents, err := os.ReadFile(named)
-	if err != nil {
-		contents = []byte(named)
-	}
-	parsed, err := clientcmd.Load(contents)
+	parsed, err := clientcmd.Load([]byte(contents))
 	if err != nil {
 		return nil, err
 	}
