@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -180,7 +181,24 @@ class EngineCommand(automation.PulumiCommand):
         on_output: Callable[[str], Any] | None = None,
         on_error: Callable[[str], Any] | None = None,
     ) -> automation.CommandResult:
-        """Run a command; arguments and errors as in the Automation API, and CommandInterrupted."""
+        """Run a command; arguments and errors as in the Automation API, and CommandInterrupted.
+
+        What it leaves among temporary files goes with it: pulumi-kubernetes copies a kubeconfig,
+        credentials and all, that it is handed (writeKubeconfigToFile in provider/pkg/provider).
+        """
+        with tempfile.TemporaryDirectory(
+            prefix="firewalled-coder-", ignore_cleanup_errors=True
+        ) as (own):
+            return self._run(args, cwd, {**additional_env, "TMPDIR": own}, on_output, on_error)
+
+    def _run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: Callable[[str], Any] | None = None,
+        on_error: Callable[[str], Any] | None = None,
+    ) -> automation.CommandResult:
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         if (binary := Path(self.command)).is_absolute():
             # Plugins beside the engine before others.

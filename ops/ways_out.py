@@ -50,6 +50,11 @@ _WAYS: Final = (
         "backend and passphrase are set.",
     ),
     (
+        re.compile(r"failed to parse kubeconfig data"),
+        "The state names the kubeconfig's path on another machine, as this program wrote it "
+        "formerly. `python -m ops up STACK` takes it out; then run this again.",
+    ),
+    (
         re.compile(r"The resource already exists in the cluster"),
         "The state does not know the object. One that this stack was making when its update was "
         "killed is taken over by `python -m ops refresh STACK` or the next up, any other by "

@@ -45,6 +45,11 @@ NOT_MODIFIED, BROKEN = (
             "`python -m ops destroy STACK` lists the template's workspaces",
         ),
         (
+            "configured Kubernetes cluster is unreachable: failed to parse kubeconfig data in "
+            "`kubernetes:config:kubeconfig`- couldn't get version/kind; json parse error",
+            "`python -m ops up STACK` takes it out; then run this again.",
+        ),
+        (
             'configmaps "a" already exists\n\nThe resource already exists in the cluster. This can',
             "taken over by `python -m ops refresh STACK` or the next up, any other by "
             "`python -m ops adopt STACK`.",

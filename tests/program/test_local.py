@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pulumi import automation
 
 from local.environment import Environment
@@ -19,7 +21,7 @@ from ops import deployed
 from ops.engine import Session
 from ops.stacks import policies
 from tests.program import coderd
-from tests.program.conftest import resources, state
+from tests.program.conftest import resources, state, state_file
 
 
 def template_names(environment: Environment) -> list[str]:
@@ -218,24 +220,46 @@ def test_drift_is_found_by_refresh_and_put_right(stack: Session, environment: En
 
 
 def test_an_api_server_that_is_away_leaves_the_state_whole(
-    stack: Session, environment: Environment, monkeypatch: pytest.MonkeyPatch
+    stack: Session, environment: Environment, tmp_path: Path
 ) -> None:
     before = resources(environment)
-    kubeconfig = environment.cluster.kubeconfig
     (port,) = free_ports(1)
-    there = kubeconfig.read_text()
-    try:
-        # Nobody listens at the address.
-        kubeconfig.write_text(there.replace(environment.cluster.url, f"https://127.0.0.1:{port}"))
-        assert kubeconfig.read_text() != there
-        with pytest.raises(automation.CommandError) as error:
-            stack.stack.refresh()
-        assert "connection refused" in str(error.value)
-        assert "Traceback" not in str(error.value)
-        assert {each["urn"] for each in resources(environment)} == {each["urn"] for each in before}
-    finally:
-        kubeconfig.write_text(there)
+    there = environment.cluster.kubeconfig.read_text()
+    elsewhere = tmp_path / "kubeconfig"
+    # Nobody listens at the address.
+    elsewhere.write_text(there.replace(environment.cluster.url, f"https://127.0.0.1:{port}"))
+    assert elsewhere.read_text() != there
+    variables = stack.stack.workspace.env_vars
+    variables["KUBECONFIG"] = str(elsewhere)
+    # That it is asked at all shows that the state holds on to no kubeconfig of its own.
+    with pytest.raises(automation.CommandError) as error:
+        stack.stack.refresh()
+    assert "connection refused" in str(error.value)
+    assert "Traceback" not in str(error.value)
+    assert {each["urn"] for each in resources(environment)} == {each["urn"] for each in before}
+    variables["KUBECONFIG"] = str(environment.cluster.kubeconfig)
     assert changes(stack.stack.up()) == {}
+
+
+def test_a_kubeconfig_that_the_variable_holds_is_a_secret_and_is_left_nowhere(
+    stack: Session, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = environment.cluster.kubeconfig.read_text()
+    (token,) = (each["user"]["token"] for each in yaml.safe_load(contents)["users"])
+    variables = stack.stack.workspace.env_vars
+    with monkeypatch.context() as patched:
+        patched.setenv("KUBECONFIG", contents)
+        patched.setenv("TMPDIR", str(tmp_path))
+        patched.setattr(tempfile, "tempdir", None)  # it is remembered
+        variables["KUBECONFIG"] = contents
+        assert changes(stack.stack.up()) == {"update": 1}
+        # By the state alone, as on a machine that has another kubeconfig.
+        variables["KUBECONFIG"] = "/nowhere"
+        stack.stack.refresh()
+    assert token not in state_file(environment).read_text()
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+    variables["KUBECONFIG"] = str(environment.cluster.kubeconfig)
+    assert changes(stack.stack.up()) == {"update": 1}
 
 
 def test_destroy_leaves_what_is_not_ours(
