@@ -14,25 +14,30 @@ import httpx
 
 from components.cluster import Cluster
 from components.kubeconfig import ClusterError, message
+from components.network.namespace_args import STACK_ANNOTATION
 from components.settings.model import Settings
-from components.settings.problems import Problem, as_shown
+from components.settings.problems import PROJECT, Problem, as_shown
 
 _RULES: Final = ("monitoring.coreos.com/v1", "PrometheusRule")
 _BY_NAME: Final = ("cilium.io/v2", "CiliumNetworkPolicy")
 
 
-def look_up(settings: Settings, cluster: Cluster, *, closes_network: bool) -> tuple[Problem, ...]:
+def look_up(
+    stack: str, settings: Settings, cluster: Cluster, *, closes_network: bool
+) -> tuple[Problem, ...]:
     """Return which namespaces and kinds of objects the stack needs and the cluster has not.
 
-    What the kubeconfig's user may not ask about is taken to be there.
+    A namespace that another stack labels is not to be had either. What the kubeconfig's user may
+    not ask about is taken to be there.
 
     Args:
+        stack: name of the stack.
         settings: the stack's settings.
         cluster: whom to ask.
         closes_network: whether the stack declares a network policy.
     """
     try:
-        return tuple(_problems(cluster, settings, closes_network))
+        return tuple(_problems(stack, cluster, settings, closes_network))
     except ClusterError as error:
         if settings.coder.variables != "none":
             return ()  # told by whoever asks for coderd's Deployment
@@ -42,13 +47,26 @@ def look_up(settings: Settings, cluster: Cluster, *, closes_network: bool) -> tu
         )
 
 
-def _problems(cluster: Cluster, settings: Settings, closes_network: bool) -> Iterator[Problem]:
-    missing: dict[str, str] = {}
+def _problems(
+    stack: str, cluster: Cluster, settings: Settings, closes_network: bool
+) -> Iterator[Problem]:
+    answers: dict[str, httpx.Response] = {}
     for key, name in _namespaces(settings, closes_network):
-        if name not in missing:
-            missing[name] = _namespace_problem(cluster.get(f"/api/v1/namespaces/{name}"))
-        if missing[name]:
-            yield Problem(key, as_shown(name), missing[name])
+        if name not in answers:
+            answers[name] = cluster.get(f"/api/v1/namespaces/{name}")
+        if missing := _namespace_problem(answers[name]):
+            yield Problem(key, as_shown(name), missing)
+    if settings.workspace_namespace:
+        name = settings.workspaces.namespace
+        if other := _labelled_by_another(answers[name], f"{PROJECT}/{stack}"):
+            yield Problem(
+                "workspaces.namespace",
+                as_shown(name),
+                f"its Pod Security labels are of the stack {other}, and whichever of two stacks is "
+                "destroyed takes them away: name another namespace, or leave workspaceNamespace "
+                "out here; if that stack is gone, run "
+                f"`kubectl annotate namespace {name} {STACK_ANNOTATION}-`",
+            )
     if _makes_rules(settings) and not _serves(cluster, *_RULES):
         yield Problem(
             "alerts.evaluator",
@@ -82,6 +100,15 @@ def _namespace_problem(answer: httpx.Response) -> str:
     if answer.is_success and _status(answer).get("phase") == "Terminating":
         return "the namespace is being deleted, and takes nothing new"
     return ""
+
+
+def _labelled_by_another(answer: httpx.Response, ours: str) -> str:
+    """Return which other stack labels the namespace, "" if none does."""
+    try:
+        found = answer.json()["metadata"]["annotations"][STACK_ANNOTATION]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return "" if found == ours else str(found)
 
 
 def _status(answer: httpx.Response) -> dict[str, Any]:

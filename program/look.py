@@ -26,7 +26,7 @@ def look(stack: str, settings: Settings) -> Known:
     with ThreadPoolExecutor(1) as aside, Cluster(settings.kubernetes.context) as cluster:
         asked = aside.submit(look_up, settings)
         coderd = deployment.look_up(stack, settings, cluster)
-        missing = placement.look_up(settings, cluster, closes_network=closes_network)
+        missing = placement.look_up(stack, settings, cluster, closes_network=closes_network)
         known = asked.result()
     refuse(stack, (*known.problems, *coderd.problems, *missing, *package.problems(settings)))
     for warning in coderd.warnings:

@@ -13,6 +13,9 @@ from components.workspace_template.values import NAMESPACE
 _LABEL: Final = "pod-security.kubernetes.io"
 _VERSION: Final = re.compile(r"latest|v1\.\d+")
 
+STACK_ANNOTATION: Final = "firewalled-coder/stack"
+"""Which stack the labels of a namespace are of, as PROJECT/STACK: one takes them back for all."""
+
 Level = Literal["privileged", "baseline", "restricted"]
 LEVEL: Final[Level] = "baseline"
 """The strictest that lets the stack's own workspaces start, without a jail that needs more."""

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from components import placement
+from components.network.namespace_args import STACK_ANNOTATION
 from components.settings.load import load
 from components.settings.model import Settings
 from tests.components.clusters import Answer, answering
@@ -55,7 +56,7 @@ def look_up(
 ) -> list[str]:
     """What is told of a cluster that answers so; nothing else is asked, nothing twice."""
     with answering({**EVERYTHING, **answers}.pop) as cluster:
-        told = placement.look_up(settings(**changes), cluster, closes_network=closes_network)
+        told = placement.look_up("dev", settings(**changes), cluster, closes_network=closes_network)
     return [str(problem) for problem in told]
 
 
@@ -116,3 +117,19 @@ def test_a_cluster_that_does_not_answer_is_told_by_one_who_asks() -> None:
         coder={"accessUrl": "https://coder.example.com", "variables": "none"},
     )
     assert told == 'kubernetes.context = "gov": https://k8s cannot be reached: refused'
+
+
+def test_a_namespace_that_another_stack_labels_is_refused() -> None:
+    def labelled(by: str) -> httpx.Response:
+        return httpx.Response(200, json={"metadata": {"annotations": {STACK_ANNOTATION: by}}})
+
+    section: dict[str, Any] = {"workspaceNamespace": {}}
+    assert look_up({WORK: labelled("firewalled-coder/dev")}, **section) == []
+    (told,) = look_up({WORK: labelled("firewalled-coder/prod")}, **section)
+    assert told.startswith(
+        'workspaces.namespace = "work": its Pod Security labels are of the stack '
+        "firewalled-coder/prod, and"
+    )
+    assert "`kubectl annotate namespace work firewalled-coder/stack-`" in told
+    # Whoever leaves the labels alone may use the namespace.
+    assert look_up({WORK: labelled("firewalled-coder/prod")}) == []

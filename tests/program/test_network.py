@@ -13,6 +13,7 @@ import pytest
 from pulumi import automation
 
 from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS
+from components.network.namespace_args import STACK_ANNOTATION
 from components.network.reach import network_change
 from local.environment import Environment
 from ops import stacks
@@ -259,6 +260,13 @@ def test_destroying_gives_the_labels_back_and_a_policy_is_there_before_a_templat
     assert stored(ask) == {}
     for kind in ("resourcequotas", "limitranges"):
         assert ask("GET", f"{NAMESPACE}/{kind}")["items"] == []
+    # Meanwhile another stack labels it.
+    others: dict[str, str | None] = {STACK_ANNOTATION: "firewalled-coder/other"}
+    ask("PATCH", NAMESPACE, {"metadata": {"annotations": others}}, merge)
+    with pytest.raises(automation.CommandError, match="are of the stack firewalled-coder/other"):
+        stack.stack.preview()
+    others[STACK_ANNOTATION] = None
+    ask("PATCH", NAMESPACE, {"metadata": {"annotations": others}}, merge)
     stack.stack.up(on_event=on_event)
     made, gone = order["create"], order["delete"]
     assert made.index("network-workspaces") < made.index("firewalled-template")

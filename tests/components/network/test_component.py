@@ -75,7 +75,10 @@ def test_labels_alone_of_a_namespace_that_is_somebody_elses() -> None:
             "pod-security.kubernetes.io/audit": "baseline",
             "pod-security.kubernetes.io/audit-version": "latest",
         },
-        "annotations": {"pulumi.com/patchFieldManager": "firewalled-coder"},
+        "annotations": {
+            "pulumi.com/patchFieldManager": "firewalled-coder",
+            "firewalled-coder/stack": "firewalled-coder/test",
+        },
     }
     assert recorder.of("ResourceQuota") == recorder.of("LimitRange") == []
     assert recorder.of("Namespace") == []
