@@ -28,6 +28,8 @@ from toolchain import engine, plugins, tools
 PREFIX = f"{PROJECT}:"
 SECRETS_PROVIDER = keys.PROVIDER
 """Of the stacks that are made here."""
+# What a stack's file says of the key to its secrets.
+_KEY = ("encryptionsalt", "secretsprovider", "encryptedkey")
 
 
 class Environment:
@@ -141,9 +143,9 @@ class Environment:
         target = stacks / name
         if target.exists():
             kept = yaml.safe_load(target.read_text()) or {}
-        for key in ("encryptionsalt", "secretsprovider", "encryptedkey"):
-            if key in kept:
-                document[key] = kept[key]
+        key = {each: kept[each] for each in _KEY if each in kept}
+        # Without one, the first secret that is set makes it.
+        document |= key or {"secretsprovider": SECRETS_PROVIDER}
         there = (kept.get("config") or {}).get(f"{PREFIX}secrets")
         if there is None:
             there = config.pop(f"{PREFIX}secrets", None)

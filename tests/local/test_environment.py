@@ -10,6 +10,7 @@ from local.coderd import LocalCoderd
 from local.environment import Environment
 from toolchain.plugins import Located, Origin, Plugin
 
+SERVED = {"secretsprovider": keys.PROVIDER, "encryptedkey": "a2V5"}
 RANDOM = Plugin("random", "4.18.2")
 
 
@@ -29,15 +30,16 @@ def test_where_the_plugins_are_from_is_said_once_and_when_it_changes(
 
 
 @pytest.mark.parametrize(
-    "kept",
+    ("kept", "then"),
     [
-        {"encryptionsalt": "v1:salt"},
-        {"secretsprovider": keys.PROVIDER, "encryptedkey": "a2V5"},
+        ({"encryptionsalt": "v1:salt"}, {"encryptionsalt": "v1:salt"}),
+        (SERVED, SERVED),
+        ({}, {"secretsprovider": keys.PROVIDER}),
     ],
-    ids=["passphrase", "key service"],
+    ids=["passphrase", "key service", "none yet"],
 )
 def test_a_stack_keeps_the_key_with_which_it_was_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, str], then: dict[str, str]
 ) -> None:
     monkeypatch.setattr(LocalCoderd, "url", "http://127.0.0.1:1")
     monkeypatch.setattr(LocalCoderd, "token", "token")
@@ -47,6 +49,6 @@ def test_a_stack_keeps_the_key_with_which_it_was_made(
     file.write_text(yaml.safe_dump({**kept, "config": {}}))
     environment.prepare("local")
     found = yaml.safe_load(file.read_text())
-    assert {key: each for key, each in found.items() if key != "config"} == kept
+    assert {key: each for key, each in found.items() if key != "config"} == then
     passphrase = Path(environment.variables()["PULUMI_CONFIG_PASSPHRASE_FILE"])
     assert passphrase.stat().st_mode & 0o077 == 0
