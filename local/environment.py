@@ -143,9 +143,9 @@ class Environment:
         target = stacks / name
         if target.exists():
             kept = yaml.safe_load(target.read_text()) or {}
-        key = {each: kept[each] for each in _KEY if each in kept}
-        # Without one, the first secret that is set makes it.
-        document |= key or {"secretsprovider": SECRETS_PROVIDER}
+        # Without a key, the first secret that is set makes it.
+        key_told = {each: kept[each] for each in _KEY if each in kept}
+        document.update(key_told or {"secretsprovider": SECRETS_PROVIDER})
         there = (kept.get("config") or {}).get(f"{PREFIX}secrets")
         if there is None:
             there = config.pop(f"{PREFIX}secrets", None)

@@ -192,12 +192,13 @@ def _select(
     command: automation.PulumiCommand,
     variables: Mapping[str, str],
     *,
-    known: bool = False,
+    known: bool | None = None,
     secrets: str | None = None,
 ) -> automation.Stack:
-    """Return the stack; the engine is asked for it, or makes it, unless it is known.
+    """Return the stack.
 
-    One that is made has the secrets provider that `secrets` names.
+    Whether the engine has it already is `known`; if that is None, the engine is asked. One that it
+    makes has the secrets provider that `secrets` names.
     """
     workspace = (_KnownWorkspace if known else _Workspace)(
         work_dir=str(work_dir),
@@ -206,5 +207,9 @@ def _select(
         env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
         secrets_provider=secrets,
     )
-    mode = StackInitMode.SELECT if known else StackInitMode.CREATE_OR_SELECT
+    mode = {
+        True: StackInitMode.SELECT,
+        False: StackInitMode.CREATE,
+        None: StackInitMode.CREATE_OR_SELECT,
+    }[known]
     return host.Stack(name, workspace, mode)
