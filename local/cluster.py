@@ -311,6 +311,8 @@ class LocalCluster:
                     "cluster": {
                         "server": f"https://127.0.0.1:{port}",
                         "certificate-authority": str(self.directory / "ca.crt"),
+                        # Of two megabytes of schema in each run, which stay on this machine.
+                        "disable-compression": True,
                     },
                 }
             ],

@@ -19,13 +19,17 @@ import yaml
 
 from components.settings.problems import PROJECT
 from components.settings.stored import encrypted
-from local import providers
+from local import keys, providers
 from local.cluster import CONTEXT, LocalCluster
 from local.coderd import EXTERNAL_AUTH, LocalCoderd
 from local.daemon import end_below
 from toolchain import engine, plugins, tools
 
 PREFIX = f"{PROJECT}:"
+SECRETS_PROVIDER = keys.PROVIDER
+"""Of the stacks that are made here."""
+# What a stack's file says of the key to its secrets.
+_KEY = ("encryptionsalt", "secretsprovider", "encryptedkey")
 
 
 class Environment:
@@ -100,9 +104,14 @@ class Environment:
         located = self._locate(tools.report)
         with (
             providers.serve(*providers.stood_in(located), root=self.workspace) as ports,
+            keys.serve(self._passphrase()) as key_service,
             _environment({"KUBECONFIG": str(self.cluster.kubeconfig)}),
         ):
-            environment = {**self.variables(), **providers.engine_environment(ports)}
+            environment = {
+                **self.variables(),
+                **providers.engine_environment(ports),
+                **key_service,
+            }
             for one in located:
                 environment |= one.environment
             yield environment
@@ -134,9 +143,9 @@ class Environment:
         target = stacks / name
         if target.exists():
             kept = yaml.safe_load(target.read_text()) or {}
-        for key in ("encryptionsalt", "secretsprovider"):
-            if key in kept:
-                document[key] = kept[key]
+        # Without a key, the first secret that is set makes it.
+        key_told = {each: kept[each] for each in _KEY if each in kept}
+        document.update(key_told or {"secretsprovider": SECRETS_PROVIDER})
         there = (kept.get("config") or {}).get(f"{PREFIX}secrets")
         if there is None:
             there = config.pop(f"{PREFIX}secrets", None)

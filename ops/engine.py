@@ -126,7 +126,8 @@ def _local(
     state: Path | None,
     changes: Mapping[str, Any] | None,
 ) -> Iterator[Session]:
-    from local.environment import Environment  # noqa: PLC0415  other stacks need none of it
+    # Other stacks need none of it.
+    from local.environment import SECRETS_PROVIDER, Environment  # noqa: PLC0415
 
     command = _command(progress)
     environment = Environment(root, state)
@@ -135,7 +136,15 @@ def _local(
     missing = environment.prepare(name, changes)
     with environment.serving() as variables:
         known = environment.has_stack(name)
-        stack = _select(name, environment.workspace, root, command, variables, known=known)
+        stack = _select(
+            name,
+            environment.workspace,
+            root,
+            command,
+            variables,
+            known=known,
+            secrets=SECRETS_PROVIDER,
+        )
         if missing:
             stack.set_all_config(
                 {
@@ -183,14 +192,24 @@ def _select(
     command: automation.PulumiCommand,
     variables: Mapping[str, str],
     *,
-    known: bool = False,
+    known: bool | None = None,
+    secrets: str | None = None,
 ) -> automation.Stack:
-    """Return the stack; the engine is asked for it, or makes it, unless it is known."""
+    """Return the stack.
+
+    Whether the engine has it already is `known`; if that is None, the engine is asked. One that it
+    makes has the secrets provider that `secrets` names.
+    """
     workspace = (_KnownWorkspace if known else _Workspace)(
         work_dir=str(work_dir),
         program=program(work_dir, root),
         pulumi_command=command,
         env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
+        secrets_provider=secrets,
     )
-    mode = StackInitMode.SELECT if known else StackInitMode.CREATE_OR_SELECT
+    mode = {
+        True: StackInitMode.SELECT,
+        False: StackInitMode.CREATE,
+        None: StackInitMode.CREATE_OR_SELECT,
+    }[known]
     return host.Stack(name, workspace, mode)

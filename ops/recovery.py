@@ -20,7 +20,7 @@ from components.errors import OperatorError
 from ops import diagnostics, engine, history, project, settling, terminal
 from ops.adopt import Candidate, RunningStack, deployment_of, look, plan
 from ops.adoption import templates
-from ops.existing import Existing, ExistingError
+from ops.existing import Existing, ExistingError, Object, is_object
 from ops.state import Resource, StackState
 from ops.steps import ForeseenStep, object_id, observe
 from ops.tokens import AI_PROVIDER, MCP_SERVER, PATCHED, TEMPLATE, WORKSPACE_TEMPLATE
@@ -82,6 +82,27 @@ class Left:
             step.urn in self.creating or (step.type == TEMPLATE and step.parent in self.orphans)
         )
 
+    def patched(self) -> dict[Object, Resource]:
+        """Return the patches that were being applied, by the object that they are of."""
+        return {
+            (PATCHED[resource["type"]], object_id(resource["inputs"])): resource
+            for resource in self.creating.values()
+            if resource["type"] in PATCHED
+        }
+
+
+@dataclass(frozen=True)
+class There:
+    """What was looked at, before anything of it is taken.
+
+    Attributes:
+        steps: by URN, what a preview would do.
+        live: the objects that may be of the update, and those that it was patching, as they are.
+    """
+
+    steps: Mapping[str, ForeseenStep]
+    live: Mapping[Object, Mapping[str, Any]]
+
 
 def left(state: StackState) -> Left:
     """Return what a stack's last update left behind."""
@@ -114,13 +135,23 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
     deployment.progress("the last update did not finish: looking at what it left behind")
     ours: list[Candidate] = []
     unfinished = left(state)
-    steps: dict[str, ForeseenStep] = {}
+    there = There({}, {})
     if unfinished.creating or unfinished.orphans:
         steps = observe(deployment.stack)
         candidates = plan(step for step in steps.values() if unfinished.may_be_there(step))
-        ours = _ours(deployment, state, candidates.candidates, removing=removing)
-    said = _take(deployment, state, ours, unfinished, steps)
-    said += _take_patches(deployment, state, unfinished)
+        # All objects at once: to read them takes a run of the engine.
+        objects = {
+            (each.step.type, each.step.object_id)
+            for each in candidates.candidates
+            if is_object(each.step.type)
+        }
+        looked, live = look(
+            deployment, candidates.candidates, objects | unfinished.patched().keys()
+        )
+        there = There(steps, live)
+        ours = _ours(deployment, state, looked, there, removing=removing)
+    said = _take(deployment, state, ours, unfinished, there)
+    said += _take_patches(state, unfinished, there)
     state.forget_pending()
     if state.changed:
         state.save()
@@ -146,17 +177,17 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
 def _ours(
     deployment: RunningStack,
     state: StackState,
-    candidates: tuple[Candidate, ...],
+    looked: list[Candidate],
+    there: There,
     *,
     removing: bool,
 ) -> list[Candidate]:
     """Return what is there and was made by this stack; raises RecoveryError for the rest."""
-    looked, _ = look(deployment, candidates, ())
     found, foreign = [], []
     for each in looked:
         if each.id is None:
             continue
-        if reason := _foreign(deployment, state, each):
+        if reason := _foreign(deployment, state, each, there):
             foreign.append(f"{each.label} {reason}")
         else:
             found.append(each)
@@ -168,7 +199,9 @@ def _ours(
     return found
 
 
-def _foreign(deployment: RunningStack, state: StackState, candidate: Candidate) -> str:
+def _foreign(
+    deployment: RunningStack, state: StackState, candidate: Candidate, there: There
+) -> str:
     """Return why what is there is not what this stack was making; "" if it is."""
     step = candidate.step
     if step.type == TEMPLATE:
@@ -185,8 +218,8 @@ def _foreign(deployment: RunningStack, state: StackState, candidate: Candidate) 
         )
     if step.type in (MCP_SERVER, AI_PROVIDER):
         return _other(deployment, candidate)
-    live = deployment.objects([(step.type, step.object_id)])[step.type, step.object_id]
-    others = sorted(each for each in set(settling.managers(live)) if not each.startswith(_MANAGER))
+    managers = set(settling.managers(there.live[step.type, step.object_id]))
+    others = sorted(each for each in managers if not each.startswith(_MANAGER))
     return f"is there already, with fields of {', '.join(others)}" if others else ""
 
 
@@ -225,14 +258,14 @@ def _take(
     state: StackState,
     ours: list[Candidate],
     unfinished: Left,
-    steps: Mapping[str, ForeseenStep],
+    there: There,
 ) -> list[str]:
     """Write what this stack made into its state; return what is to be said of it."""
     made = {each.step.urn for each in ours if each.step.type == TEMPLATE}
     existing = Existing(deployment.api, deployment.settings.coder.organization) if made else None
     said = []
     if existing:
-        taken = templates.take_all(existing, state, steps, made, deployment.ready.work_dir)
+        taken = templates.take_all(existing, state, there.steps, made, deployment.ready.work_dir)
         said += [f"{each.label}{_MADE}" for each in taken]
     for each in ours:
         if each.step.urn in made:
@@ -245,8 +278,7 @@ def _take(
         elif each.step.type == AI_PROVIDER:
             known = {"id": identifier}
         else:
-            key = each.step.type, each.step.object_id
-            known = settling.owner(deployment.objects([key])[key])
+            known = settling.owner(there.live[each.step.type, each.step.object_id])
         # A refresh reads the rest, by the provider's own rules.
         outputs = {**resource["inputs"], **known}
         state.put({**resource, "id": identifier, "outputs": outputs})
@@ -254,22 +286,16 @@ def _take(
     return said
 
 
-def _take_patches(deployment: RunningStack, state: StackState, unfinished: Left) -> list[str]:
+def _take_patches(state: StackState, unfinished: Left, there: There) -> list[str]:
     """Have the state know the patches that were applied, so that a destroy takes them back.
 
     Whether one was is told by the object's managers: a patch has a name of its own there.
     """
-    made = {
-        (PATCHED[resource["type"]], object_id(resource["inputs"])): resource
-        for resource in unfinished.creating.values()
-        if resource["type"] in PATCHED
-    }
-    live = deployment.objects(made) if made else {}
     said = []
-    for (kind, identifier), resource in made.items():
+    for (kind, identifier), resource in unfinished.patched().items():
         manager = resource["inputs"]["metadata"].get("annotations", {}).get(_PATCH_MANAGER)
-        there = live.get((kind, identifier))
-        if manager is None or there is None or manager not in settling.managers(there):
+        live = there.live.get((kind, identifier))
+        if manager is None or live is None or manager not in settling.managers(live):
             continue
         outputs = {**resource["inputs"], settling.OWNER_KEY: manager}
         state.put({**resource, "id": identifier, "outputs": outputs})

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,33 @@ LONGEST = (
     "tests/docs/test_write_licences.py",
     "tests/local/providers/coderd/test_stack.py",
 )
+
+# Each worker starts one environment, or one cluster, for the files that it runs: these share one.
+TOGETHER = {
+    "tests/program/test_coderd.py": "tests/program/test_recovery.py",
+    "tests/program/test_package.py": "tests/program/test_recovery.py",
+    "tests/program/test_stacks.py": "tests/program/test_local.py",
+    "tests/program/test_network.py": "tests/program/test_local.py",
+    "tests/program/test_observability.py": "tests/program/test_local.py",
+    "tests/program/test_coder_agents.py": "tests/program/test_local.py",
+    "tests/program/test_mcp_probe.py": "tests/program/test_local.py",
+    "tests/local/test_controllers.py": "tests/local/providers/test_engine.py",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files, and with one those that belong together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByEnvironment(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return TOGETHER.get(file, file)
+
+    return ByEnvironment(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -53,7 +53,7 @@ class RunOptions:
         context: of the kubeconfig; its current one if None.
         watched: go on although Grafana or Prometheus would load what is made.
         prices: walk a price, which stays in Coder.
-        brief: as Walk's.
+        brief: as Walk's, and with one dashboard.
     """
 
     name: str
@@ -248,6 +248,8 @@ class Run:
             settings["coder"]["waitForRollout"] = False
         if not place.cluster.has_rules():
             settings["alerts"]["evaluator"] = "grafana"
+        if self.options.brief:
+            settings["grafana"]["dashboards"] = ["agent-firewall"]
         more = extras.of(
             place.coder, place.facts, place.cluster, settings, keeps=self.options.prices
         )

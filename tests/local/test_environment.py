@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from local import providers
+from local import keys, providers
+from local.coderd import LocalCoderd
 from local.environment import Environment
 from toolchain.plugins import Located, Origin, Plugin
 
+SERVED = {"secretsprovider": keys.PROVIDER, "encryptedkey": "a2V5"}
 RANDOM = Plugin("random", "4.18.2")
 
 
@@ -24,3 +27,28 @@ def test_where_the_plugins_are_from_is_said_once_and_when_it_changes(
         "provider plugins: random 4.18.2 stood in for",
         "provider plugins: random 4.18.2 downloaded",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "then"),
+    [
+        ({"encryptionsalt": "v1:salt"}, {"encryptionsalt": "v1:salt"}),
+        (SERVED, SERVED),
+        ({}, {"secretsprovider": keys.PROVIDER}),
+    ],
+    ids=["passphrase", "key service", "none yet"],
+)
+def test_a_stack_keeps_the_key_with_which_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, str], then: dict[str, str]
+) -> None:
+    monkeypatch.setattr(LocalCoderd, "url", "http://127.0.0.1:1")
+    monkeypatch.setattr(LocalCoderd, "token", "token")
+    environment = Environment(state=tmp_path)
+    file = environment.workspace / "stacks" / "Pulumi.local.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump({**kept, "config": {}}))
+    environment.prepare("local")
+    found = yaml.safe_load(file.read_text())
+    assert {key: each for key, each in found.items() if key != "config"} == then
+    passphrase = Path(environment.variables()["PULUMI_CONFIG_PASSPHRASE_FILE"])
+    assert passphrase.stat().st_mode & 0o077 == 0

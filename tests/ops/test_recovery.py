@@ -15,6 +15,8 @@ COMPONENT = "urn:pulumi:dev::p::firewalledcoder:index:WorkspaceTemplate::{}"
 TEMPLATE_URN = "urn:pulumi:dev::p::t::firewalled-template"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 PATCH_MANAGER = "pulumi.com/patchFieldManager"
+# Objects are looked at before, and nobody is asked of one.
+NOBODY: Any = SimpleNamespace()
 
 
 def component(name: str) -> dict[str, Any]:
@@ -61,11 +63,8 @@ def managed(*managers: tuple[str, str]) -> dict[str, Any]:
     return {"metadata": {"managedFields": entries}}
 
 
-def cluster(kind: str, identifier: str, live: dict[str, Any]) -> Any:
-    def objects(wanted: Any) -> Any:
-        return {key: live for key in wanted if key == (kind, identifier)}
-
-    return SimpleNamespace(objects=objects)
+def there(kind: str, identifier: str, live: dict[str, Any]) -> recovery.There:
+    return recovery.There({}, {(kind, identifier): live})
 
 
 @pytest.mark.parametrize(
@@ -85,8 +84,8 @@ def cluster(kind: str, identifier: str, live: dict[str, Any]) -> Any:
 )
 def test_an_object_with_fields_of_others_is_theirs(live: dict[str, Any], foreign: str) -> None:
     candidate = Candidate(step(CONFIG_MAP, "a"), "ConfigMap monitoring/a", "monitoring/a")
-    deployment = cluster(CONFIG_MAP, "monitoring/a", live)
-    assert recovery._foreign(deployment, state_of(), candidate) == foreign
+    found = there(CONFIG_MAP, "monitoring/a", live)
+    assert recovery._foreign(NOBODY, state_of(), candidate, found) == foreign
 
 
 @pytest.mark.parametrize(
@@ -103,8 +102,8 @@ def test_a_patch_was_applied_if_the_object_has_its_manager(
     metadata = {"namespace": "coder", "name": "coder", "annotations": annotations}
     patch = {"urn": "p", "type": tokens.DEPLOYMENT_PATCH, "inputs": {"metadata": metadata}}
     known = state_of(pending=[("creating", patch)])
-    deployment = cluster("kubernetes:apps/v1:Deployment", "coder/coder", live)
-    said = recovery._take_patches(deployment, known, recovery.left(known))
+    found = there("kubernetes:apps/v1:Deployment", "coder/coder", live)
+    said = recovery._take_patches(known, recovery.left(known), found)
     assert ("p" in known.resources, bool(said)) == (taken, taken)
     if taken:
         assert known.resources["p"]["id"] == "coder/coder"
@@ -125,7 +124,7 @@ def test_an_object_keeps_the_name_by_which_it_was_applied(
     making = step(CONFIG_MAP, "a")
     known = state_of(pending=[("creating", {"urn": "a", "type": CONFIG_MAP, "inputs": {"x": "y"}})])
     taken = Candidate(making, "ConfigMap monitoring/a", "monitoring/a")
-    deployment = cluster(CONFIG_MAP, "monitoring/a", live)
-    recovery._take(deployment, known, [taken], recovery.left(known), {})
+    found = there(CONFIG_MAP, "monitoring/a", live)
+    recovery._take(NOBODY, known, [taken], recovery.left(known), found)
     assert known.resources["a"]["id"] == "monitoring/a"
     assert known.resources["a"]["outputs"] == {"x": "y", **owner}

@@ -1,6 +1,7 @@
 """`pulumi package add` from a git address, with the engine's own git, over TLS."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,8 @@ def forge(tmp_path: Path) -> Path:
     git(source, "init", "--quiet", "--initial-branch=main")
     git(source, "add", "--all")
     git(source, "commit", "--quiet", "--message=first")
+    git(source, "tag", "v0.0.1")
+    git(source, "commit", "--quiet", "--allow-empty", "--message=second")
     git(source, "tag", f"v{VERSION}")
     repository = tmp_path / "forge" / "platform" / "firewalled-coder.git"
     git(source, "clone", "--quiet", "--bare", ".", str(repository))
@@ -55,40 +58,45 @@ def hosts(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("version", [f"@v{VERSION}", ""], ids=["release", "newest"])
-def test_a_package_is_added_by_its_git_address(
-    forge: Path, hosts: Path, tmp_path: Path, version: str
-) -> None:
-    project, keys = tmp_path / "project", tmp_path / "keys"
-    project.mkdir()
+def test_a_package_is_added_by_its_git_address(forge: Path, hosts: Path, tmp_path: Path) -> None:
+    """Without a release, which is its newest; then by its release, which is there already."""
+    keys = tmp_path / "keys"
     keys.mkdir()
-    (project / "Pulumi.yaml").write_text("name: governed\nruntime: yaml\n")
-    with serving(forge, keys) as proxy:
-        environ = {
-            **os.environ,
-            "PATH": f"{hosts}:{os.environ['PATH']}",
-            "PULUMI_HOME": str(tmp_path / "home"),
-            "PULUMI_BACKEND_URL": tmp_path.as_uri(),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "SSL_CERT_FILE": str(keys / "ca.crt"),
-            "HTTPS_PROXY": proxy,
-            # The plugin's environment is its own; what it is made of is here already.
-            "PYTHONPATH": OURS,
-        }
-        # Language hosts are looked for on PATH only without it.
-        environ.pop("PULUMI_IGNORE_AMBIENT_PLUGINS", None)
-        done = subprocess.run(
-            [engine.find(), "package", "add", f"https://{ADDRESS}{version}", "--non-interactive"],
-            cwd=project,
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
+    # Of one that is there, the engine writes down its release.
+    for version, written in (("", ""), (f"@v{VERSION}", f"@{VERSION}")):
+        project = tmp_path / f"project{version}"
+        project.mkdir()
+        (project / "Pulumi.yaml").write_text("name: governed\nruntime: yaml\n")
+        with serving(forge, keys) as proxy:
+            environ = {
+                **os.environ,
+                "PATH": f"{hosts}:{os.environ['PATH']}",
+                "PULUMI_HOME": str(tmp_path / "home"),
+                "PULUMI_BACKEND_URL": tmp_path.as_uri(),
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+                "SSL_CERT_FILE": str(keys / "ca.crt"),
+                "HTTPS_PROXY": proxy,
+                # The plugin's environment is its own; what it is made of is here already.
+                "PYTHONPATH": OURS,
+            }
+            # Language hosts are looked for on PATH only without it.
+            environ.pop("PULUMI_IGNORE_AMBIENT_PLUGINS", None)
+            address = f"https://{ADDRESS}{version}"
+            done = subprocess.run(
+                [engine.find(), "package", "add", address, "--non-interactive"],
+                cwd=project,
+                env=environ,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+        assert done.returncode == 0, done.stdout
+        packages = yaml.safe_load((project / "Pulumi.yaml").read_text())["packages"]
+        assert packages == {"firewalledcoder": f"{ADDRESS}{written}"}
+        (plugin,) = (
+            each for each in (tmp_path / "home" / "plugins").glob("resource-*") if each.is_dir()
         )
-    assert done.returncode == 0, done.stdout
-    packages = yaml.safe_load((project / "Pulumi.yaml").read_text())["packages"]
-    assert packages == {"firewalledcoder": f"{ADDRESS}{version}"}
-    (plugin,) = (tmp_path / "home" / "plugins").glob(f"resource-{NAME}_*-v{VERSION}")
-    assert (plugin / "components" / "PulumiPlugin.yaml").is_file()
+        assert re.fullmatch(rf"resource-{NAME}_.*-v{re.escape(VERSION)}", plugin.name)
+        assert (plugin / "components" / "PulumiPlugin.yaml").is_file()

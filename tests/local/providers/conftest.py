@@ -12,12 +12,11 @@ import pytest
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode
 
+from local import keys
 from local.providers import engine_environment, locate, serve
 from ops import host
 from toolchain import engine as engines
 from toolchain import plugins
-
-PASSPHRASE = "correct horse battery staple"
 
 
 class Bench:
@@ -29,6 +28,7 @@ class Bench:
         ports: dict[str, int],
         located: Sequence[plugins.Located],
         engine: automation.PulumiCommand,
+        key_service: dict[str, str],
     ):
         self.directory = directory
         self.engine = engine
@@ -41,26 +41,31 @@ class Bench:
                 plugins.link(home, one)
         self.environment = {
             "PULUMI_BACKEND_URL": f"file://{directory}",
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_HOME": str(home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **engine_environment(ports),
+            **key_service,
         }
 
     def stack(self, program: Callable[[], None], name: str = "test") -> automation.Stack:
-        workspace = automation.LocalWorkspace(
+        known = self._file(name).exists()
+        workspace = host.KnownWorkspace(
             work_dir=str(self.directory),
             program=program,
             env_vars=self.environment,
             pulumi_command=self.engine,
             project_settings=automation.ProjectSettings("bench", "python", main=str(Path.cwd())),
+            secrets_provider=keys.PROVIDER,
         )
         # It asks the engine what an operation did only when a test does.
-        return host.Stack(name, workspace, StackInitMode.CREATE_OR_SELECT)
+        return host.Stack(name, workspace, StackInitMode.SELECT if known else StackInitMode.CREATE)
 
     def state(self, name: str = "test") -> str:
         """The state as it lies on the disk."""
-        return (self.directory / ".pulumi" / "stacks" / "bench" / f"{name}.json").read_text()
+        return self._file(name).read_text()
+
+    def _file(self, name: str) -> Path:
+        return self.directory / ".pulumi" / "stacks" / "bench" / f"{name}.json"
 
 
 @pytest.fixture(scope="session")
@@ -86,11 +91,20 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
         yield ports
 
 
+@pytest.fixture(scope="session")
+def key_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    file = tmp_path_factory.mktemp("keys") / "passphrase"
+    file.write_text("correct horse battery staple")
+    with keys.serve(file) as environment:
+        yield environment
+
+
 @pytest.fixture
 def bench(
     tmp_path: Path,
     ports: dict[str, int],
     located: Sequence[plugins.Located],
     engine: automation.PulumiCommand,
+    key_service: dict[str, str],
 ) -> Bench:
-    return Bench(tmp_path, ports, located, engine)
+    return Bench(tmp_path, ports, located, engine, key_service)

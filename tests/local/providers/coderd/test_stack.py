@@ -32,8 +32,9 @@ def stack_bench(
     coderd_ports: tuple[Path, dict[str, int]],
     engine: automation.PulumiCommand,
     deployment: LocalCoderd,
+    key_service: dict[str, str],
 ) -> Bench:
-    bench = Bench(tmp_path, coderd_ports[1], (), engine)
+    bench = Bench(tmp_path, coderd_ports[1], (), engine, key_service)
     bench.environment |= {"CODER_URL": "", "CODER_SESSION_TOKEN": ""}
     return bench
 
