@@ -6,7 +6,6 @@ Each test goes on from where the one before it went back to.
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,14 +22,9 @@ from ops import deployed, engine, git, history, recovery, report, rollback
 from ops.assessment import StackPreview
 from ops.hosted import Host, hosted
 from tests.ops.api_proxy import through
+from tests.ops.conftest import CODE, copied, quiet
 
-ROOT = Path(__file__).resolve().parents[2]
-CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "program", "sdks")
 HCL = "components/workspace_template/terraform/main.tf"
-
-
-def quiet(_: str) -> None:
-    pass
 
 
 @dataclass
@@ -175,18 +169,9 @@ def without_marks(text: str, marks: Mapping[str, str]) -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     repository = tmp_path_factory.mktemp("repository")
-    files = subprocess.run(
-        ["git", "ls-files", "-z", *CODE], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split("\0")
-    for name in filter(None, files):
-        target = repository / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((ROOT / name).read_bytes())
+    copied(repository, *CODE)
     (repository / "stacks").mkdir()
     (repository / ".gitignore").write_text("__pycache__/\n")
-    git.run(repository, "init", "-q", "-b", "main")
-    git.run(repository, "config", "user.email", "ada@example.com")
-    git.run(repository, "config", "user.name", "Ada")
     environment = Environment(repository, tmp_path_factory.mktemp("state"))
     try:
         made = World(repository, environment)
