@@ -112,7 +112,12 @@ def _policy(registered: str | Sequence[dict[str, str]]) -> Policy | None:
 
 def of_stack(stack: automation.Stack) -> Deployed:
     """Return what the state of a stack says; raises automation.CommandError."""
-    resources = StackState(stack).resources
+    return of_state(StackState(stack))
+
+
+def of_state(state: StackState) -> Deployed:
+    """Return what a state says."""
+    resources = state.resources
     found = of((urn, each.get("outputs") or {}) for urn, each in resources.items())
     policies = {
         urn: each.get("inputs") or {}

@@ -22,6 +22,7 @@ from typing import Any, Final
 from components.errors import OperatorError
 from ops import engine, git, history, project, stack_file
 from ops.changes import without_secrets
+from ops.state import StackState
 
 FORMAT: Final = 1
 _PROGRAM: Final = (
@@ -87,18 +88,26 @@ class SavedPlan:
             yield file
 
 
-def basis(session: engine.Session, name: str, root: Path = project.ROOT) -> Basis:
-    """Return what a plan of stack `name` rests on now, with the program at `root`."""
+def basis(
+    session: engine.Session,
+    name: str,
+    root: Path = project.ROOT,
+    held: StackState | None = None,
+) -> Basis:
+    """Return what a plan of stack `name` rests on now, with the program at `root`.
+
+    `held` is the stack's state, if it was read already.
+    """
     found = git.facts(root)
     latest = history.of(session.stack)
-    deployment = session.stack.export_stack().deployment or {}
+    held = StackState(session.stack) if held is None else held
     return Basis(
         commit=found.commit,
         dirty=found.dirty,
         update=latest[0].number if latest else 0,
         program=dict(_program(root)),
         settings=_settings(session.work_dir / "stacks" / f"Pulumi.{name}.yaml"),
-        state=state(deployment),
+        state=state(held.deployment),
     )
 
 

@@ -368,8 +368,7 @@ def rollback(
             check_commit(chosen, project.ROOT)
             if not yes:
                 terminal.can_ask()
-            recovery.go_on(now, stack)
-            present = deployed.of_stack(now.stack)
+            present = deployed.of_state(recovery.go_on(now, stack))
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
         part = f"template {template} of stack {stack}" if template else f"stack {stack}"
         alone = f" with template {template} alone" if template else ""

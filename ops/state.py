@@ -43,6 +43,11 @@ class StackState:
         }
 
     @property
+    def deployment(self) -> Mapping[str, Any]:
+        """All of it, as the engine exports it."""
+        return self._deployment
+
+    @property
     def pending(self) -> list[dict[str, Any]]:
         """What the engine was doing when it was killed: `type` and `resource` each."""
         return list(self._deployment.get("pending_operations") or ())

@@ -29,6 +29,7 @@ from ops import (
 from ops import plan as plans
 from ops import stacks as stack_files
 from ops.stack_reach import StackReach, compared, of_settings
+from ops.state import StackState
 from ops.terminal import (
     agreed,
     can_ask,
@@ -42,10 +43,19 @@ from ops.terminal import (
 from ops.tokens import WORKSPACE_TEMPLATE
 
 
-def recorded(stack: str, now: automation.Stack, root: Path = project.ROOT) -> history.Record:
-    """Return the record of an update of `now` from the settings at `root`."""
+def recorded(
+    stack: str,
+    now: automation.Stack,
+    root: Path = project.ROOT,
+    held: StackState | None = None,
+) -> history.Record:
+    """Return the record of an update of `now` from the settings at `root`.
+
+    `held` is the stack's state, if it was read already.
+    """
     settings = stack_files.settings(stack, root)
-    found = compared(deployed.of_stack(now).reach, of_settings(settings), settings.own)
+    before = deployed.of_stack(now) if held is None else deployed.of_state(held)
+    found = compared(before.reach, of_settings(settings), settings.own)
     record = history.record(
         root, "up", policy=history.policy_line(found), firewall=settings.switched_off
     )
@@ -93,18 +103,20 @@ def apply(
 
     Raises PlanError when the plan does not hold any more, RecoveryError and diagnostics.RunError.
     """
-    recovery.go_on(ready, stack)
+    held = recovery.go_on(ready, stack)
     if plan is None:
-        return _up(ready, stack, None, root)
-    plans.check(plan, plans.basis(ready, stack, root), history.of(ready.stack))
+        return _up(ready, stack, None, root, held)
+    now = plans.basis(ready, stack, root, held)
+    since = history.of(ready.stack) if now.update != plan.basis.update else ()
+    plans.check(plan, now, since)
     with plan.unpacked() as file:
-        return _up(ready, stack, file, root)
+        return _up(ready, stack, file, root, held)
 
 
 def _up(
-    ready: engine.Session, stack: str, plan: Path | None, root: Path
+    ready: engine.Session, stack: str, plan: Path | None, root: Path, held: StackState
 ) -> tuple[automation.UpResult, history.Record]:
-    record = recorded(stack, ready.stack, root)
+    record = recorded(stack, ready.stack, root, held)
     result = diagnostics.run(
         ready.stack.up,
         message=record.message(),

@@ -15,30 +15,53 @@ off|on|yes|No|n|Y|True|FALSE|true|nUll|null|~|Null||2.0|2|010|0o10|0O17|0x1F|0X1
 SCALARS: Final = tuple(text for line in _SCALARS.strip().split("\n") for text in line.split("|"))
 """What stands where a value may: the name of each is its number in the file."""
 
+_KEYS: Final = r"""
+  s: a
+  q:s: b
+  p:keys: {1: a, true: b, 2026-01-01: c, null: d, 1.5: e, 0x10: f, '': g}
+  p:anchor: &x {k: v}
+  p:alias: *x
+  p:merged:
+    <<: *x
+    l: w
+  p:own-first: {<<: {a: 1}, a: 2}
+  p:first-first: {<<: [{a: 1}, {a: 2, b: 3}]}
+  p:lines: |
+    two
+    lines
+  p:folded: >-
+    a
+    b
+  p:odd: "\u2028\x07"
+  p:odd-within: ["\u2028<>&"]
+  p:empty: ''
+  p:no-map: {}
+  p:no-list: []
+  p:null-within: [null]
+  p:bare: {a, b: }
+  p:comma: [a,]
+  p:half-secret: {secure: x, b: 1}
+  p:number: {b: {secure: 1}}
+  p:list: {secure: [1]}
+  p:numbers: [1, [2.0, 1.0e2], {a: 1.10}]
+  p:numbers.a: 1
+  p:remark: a # a remark
+  p:no-remark: 'a # none'
+  p:hash: a#b
+"""
 ACCEPTED: Final = (
+    f"unknown: 5\nconfig:{_KEYS}",
     "config:\n",
     "",
     "config: {}\n",
     "{}\n",
     "config: ~\n",
-    "a: b\n",
-    "Config:\n  p:s: a\n",
-    "config:\n  s: a\n  q:s: b\n",
+    "a: b\nConfig:\n  p:s: a\n",
     "config: {p:s: a, p:t : b}\n",
     "? config\n: {p:s: a}\n",
     "\ufeffconfig:\n  p:s: a\n",
     "%YAML 1.1\n---\nconfig:\n  p:s: {a: off}\n",
     "config:\n  p:s: a\n---\nconfig:\n  p:s: b\n",
-    "config:\n  p:s: {1: a, true: b, 2026-01-01: c, null: d, 1.5: e, 0x10: f, '': g}\n",
-    "config:\n  p:a: &x {k: v}\n  p:b: *x\n  p:c:\n    <<: *x\n    l: w\n",
-    "config:\n  p:s: {<<: {a: 1}, a: 2}\n  p:t: {<<: [{a: 1}, {a: 2, b: 3}]}\n",
-    "config:\n  p:s: |\n    two\n    lines\n  p:t: >-\n    a\n    b\n",
-    'config:\n  p:s: "\\u2028\\x07"\n  p:t: ["\\u2028<>&"]\n',
-    "config:\n  p:s: ''\n  p:t: {}\n  p:u: []\n  p:v: [null]\n  p:w: {a, b: }\n  p:x: [a,]\n",
-    "config:\n  p:s: {secure: x, b: 1}\n  p:t: {b: {secure: 1}}\n  p:u: {secure: [1]}\n",
-    "config:\n  p:s: [1, [2.0, 1.0e2], {a: 1.10}]\n  p:s.a: 1\n",
-    "unknown: 5\nconfig:\n  p:s: a\n",
-    "config:\n  p:s: a # a remark\n  p:t: 'a # none'\n  p:u: a#b\n",
     "config:\r\n  p:s: a\r\n  p:t: off\r\n",
 )
 REFUSED: Final = (

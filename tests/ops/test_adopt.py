@@ -160,13 +160,15 @@ def test_a_lost_state_is_learnt_again_and_nothing_is_touched(world: World) -> No
         assert {each.title for each in updates} == {f"adopt at {'a' * 12}"}
         assert {each.who for each in updates} == {"ada@example.com"}
         assert not any(each.applied for each in updates), "no program was deployed by it"
-    # Again: where all is known nothing is recorded, and nothing comes undone.
     with world.session(WIDER) as ready:
-        state = StackState(ready.stack).resources
+        # Again: where all is known nothing is recorded, and nothing comes undone.
+        held = StackState(ready.stack).resources
         again = world.adopt(ready)
         assert (again.taken, again.missing) == ((), ("template second",))
         assert "second-template: create" in again.differing
-        assert StackState(ready.stack).resources == state
+        state = StackState(ready.stack)
+        assert state.resources == held
+        one_is_taken_over_and_the_policy_stays(world, ready, state, left(again))
     assert world.everything() == before
     with world.session() as ready:
         assert applied(ready) == {}
@@ -192,29 +194,27 @@ def policies(ready: Session) -> dict[str, str]:
     }
 
 
-def test_what_is_taken_over_leaves_the_policy_that_is_deployed(world: World) -> None:
+def one_is_taken_over_and_the_policy_stays(
+    world: World, ready: Session, state: StackState, pending: dict[str, str]
+) -> None:
+    """What is taken over leaves the policy that is deployed, and what waits for the next up."""
     forgotten = "data-sources-loki"
-    with world.session(WIDER) as ready:
-        before, pending = policies(ready), changing(ready)
-        assert before.keys() == {"confined", "open"}
-        assert pending["second-template"] == "create"
-        state = StackState(ready.stack)
-        resources = state._deployment["resources"]
-        resources[:] = [each for each in resources if not each["urn"].endswith(f"::{forgotten}")]
-        state.save()
-        done = world.adopt(ready)
-        assert done.taken == ("ConfigMap monitoring/datasource-loki",)
-        assert (policies(ready), changing(ready)) == (before, pending)
-        state = StackState(ready.stack)
-        assert not importing.unfinished(state), "the adoption is finished"
-        assert "second" not in {each.rpartition("::")[2] for each in state.resources}
-        # What waits for another still does, and goes before it.
-        source = next(
-            each
-            for urn, each in state.resources.items()
-            if urn.endswith("::data-sources-aibridge-postgres")
-        )
-        assert any(urn.endswith("::data-sources-database") for urn in source["dependencies"])
+    before = policies(ready)
+    assert before.keys() == {"confined", "open"}
+    assert pending["second-template"] == "create"
+    resources = state._deployment["resources"]
+    resources[:] = [each for each in resources if not each["urn"].endswith(f"::{forgotten}")]
+    state.save()
+    done = world.adopt(ready)
+    assert done.taken == ("ConfigMap monitoring/datasource-loki",)
+    assert (policies(ready), changing(ready)) == (before, pending)
+    state = StackState(ready.stack)
+    assert not importing.unfinished(state), "the adoption is finished"
+    assert "second" not in {each.rpartition("::")[2] for each in state.resources}
+    # What waits for another still does, and goes before it.
+    waiting = "::data-sources-aibridge-postgres"
+    source = next(each for urn, each in state.resources.items() if urn.endswith(waiting))
+    assert any(urn.endswith("::data-sources-database") for urn in source["dependencies"])
 
 
 def providers(world: World) -> Any:
@@ -283,7 +283,6 @@ def test_what_is_missing_is_made_and_what_differs_is_changed_and_the_rest_is_tak
         with monkeypatch.context() as forced:
             forced.setenv("PULUMI_K8S_ENABLE_PATCH_FORCE", "true")
             assert applied(ready) == left(done)
-        assert changing(ready) == {}
         assert {name for name, policy in policies(ready).items() if "wide.example" in policy} == {
             "confined",
             "second",
@@ -312,7 +311,9 @@ def test_a_provider_that_was_being_made_is_known_again(keyed: World) -> None:
     latest["pending_operations"] = [{"type": "creating", "resource": kept}]
     file.write_text(json.dumps(document))
     with keyed.session() as ready:
-        up.apply(ready, "local")
+        done, _ = up.apply(ready, "local")
+        # The options of the run before differ in its provider; nothing else was left to do.
+        assert {**(done.summary.resource_changes or {}), "same": 0} == {"same": 0, "update": 1}
         assert changing(ready) == {}
         (known,) = StackState(ready.stack).of_type(tokens.AI_PROVIDER)
     assert known["id"] == providers(keyed)[0]["id"]

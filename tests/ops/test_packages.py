@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ from local.environment import Environment
 from ops import engine, git, history, packages, project, rollback
 from ops.deployed import Deployed
 from ops.hosted import hosted
+from tests.ops.conftest import quiet
 
+STACK = "packages"
 EARLIER, PRESENT = "4.21.3", "4.21.4"
 PROGRAM = """
 from importlib.metadata import PackageNotFoundError, version
@@ -46,15 +47,11 @@ py-modules = ["own"]
 """
 
 
-def quiet(_: str) -> None:
-    pass
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
     (root / "stacks").mkdir(parents=True)
-    (root / "stacks" / "Pulumi.local.yaml").write_text("config: {}\n")
+    (root / "stacks" / f"Pulumi.{STACK}.yaml").write_text("config: {}\n")
     (root / "Pulumi.yaml").write_bytes((project.ROOT / "Pulumi.yaml").read_bytes())
     (root / "__main__.py").write_text(PROGRAM)
     git.run(root.parent, "init", "-q", "-b", "main", str(root))
@@ -65,13 +62,8 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environment(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Environment]:
+def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "environments", lambda: tmp_path / "environments")
-    made = Environment(repository, tmp_path / "state")
-    yield made
-    made.remove()
 
 
 def requires(repository: Path, version: str) -> str:
@@ -87,18 +79,18 @@ def requires(repository: Path, version: str) -> str:
     return git.run(repository, "rev-parse", "HEAD")
 
 
-def deploy(repository: Path, environment: Environment, commit: str, python: Path) -> int:
+def deploy(repository: Path, shared: Environment, commit: str, python: Path) -> int:
     """Deploy a commit with a Python that has its packages; return the update's number."""
     record = history.Record("up", commit, dirty=False)
-    with engine.session("local", quiet, root=repository, state=environment.state) as ready:
-        with hosted(python, repository, ready, "local") as host:
+    with engine.session(STACK, quiet, root=repository, state=shared.state) as ready:
+        with hosted(python, repository, ready, STACK) as host:
             assert host.run("up", message=record.message()).error == ""
         return history.of(ready.stack)[0].number
 
 
-def deployed(repository: Path, environment: Environment) -> tuple[Any, str, str]:
+def deployed(repository: Path, shared: Environment) -> tuple[Any, str, str]:
     """Return what the program saw, the provider's version in the state, and the value made."""
-    with engine.session("local", quiet, root=repository, state=environment.state) as ready:
+    with engine.session(STACK, quiet, root=repository, state=shared.state) as ready:
         seen = ready.stack.outputs()["packages"].value
         resources = (ready.stack.export_stack().deployment or {})["resources"]
     (pet,) = (each for each in resources if each["type"].endswith(":RandomPet"))
@@ -107,33 +99,31 @@ def deployed(repository: Path, environment: Environment) -> tuple[Any, str, str]
 
 
 def test_an_earlier_commit_runs_with_its_own_packages_and_provider_versions(
-    repository: Path, environment: Environment
+    repository: Path, shared: Environment, environments: None
 ) -> None:
     commit = requires(repository, EARLIER)
     python = packages.python_for(repository, project.ROOT, quiet)
-    first = deploy(repository, environment, commit, python)
-    seen, provider, pet = deployed(repository, environment)
+    first = deploy(repository, shared, commit, python)
+    seen, provider, pet = deployed(repository, shared)
     assert (seen, provider) == ({"pulumi-random": EARLIER, "own": EARLIER}, EARLIER)
     # The packages of the tests are the present commit's, but for the repository's own.
     present = requires(repository, PRESENT)
-    deploy(repository, environment, present, Path(sys.executable))
-    assert deployed(repository, environment)[1:] == (PRESENT, pet)
+    deploy(repository, shared, present, Path(sys.executable))
+    assert deployed(repository, shared)[1:] == (PRESENT, pet)
 
     said: list[str] = []
-    with engine.session("local", quiet, root=repository, state=environment.state) as now:
-        chosen = rollback.choose(history.of(now.stack), first, "local")
-    with rollback.earlier(
-        "local", chosen, said.append, root=repository, state=environment.state
-    ) as ready:
+    with engine.session(STACK, quiet, root=repository, state=shared.state) as now:
+        chosen = rollback.choose(history.of(now.stack), first, STACK)
+    with rollback.earlier(STACK, chosen, said.append, root=repository, state=shared.state) as ready:
         _, record = rollback.preview(ready, Deployed({}, None), None)
         rollback.apply(ready, record)
-    assert deployed(repository, environment) == (seen, EARLIER, pet), "the value is kept"
+    assert deployed(repository, shared) == (seen, EARLIER, pet), "the value is kept"
     assert not any("installing" in line for line in said), "they were installed once already"
     assert git.facts(repository).dirty is False
 
 
 def test_packages_that_are_not_to_be_had_are_one_clear_error(
-    repository: Path, environment: Environment
+    repository: Path, environments: None
 ) -> None:
     (repository / "requirements.txt").write_text("./gone\n")
     with pytest.raises(packages.PackagesError, match=r"cannot be installed: .*gone"):

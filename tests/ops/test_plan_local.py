@@ -2,8 +2,7 @@
 
 import copy
 import json
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,7 @@ from pulumi import automation
 from local.environment import PREFIX, Environment
 from ops import deployed, engine, git, history, plan, preview, terminal, up
 from ops.assessment import StackPreview
-
-ROOT = Path(__file__).resolve().parents[2]
-CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "program", "sdks", "stacks")
-
-
-def quiet(_: str) -> None:
-    pass
+from tests.ops.conftest import Standing, quiet
 
 
 @dataclass
@@ -72,34 +65,20 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    repository = tmp_path_factory.mktemp("repository")
-    files = subprocess.run(
-        ["git", "ls-files", "-z", *CODE], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split("\0")
-    for name in filter(None, files):
-        target = repository / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((ROOT / name).read_bytes())
-    git.run(repository, "init", "-q", "-b", "main")
-    git.run(repository, "config", "user.email", "ada@example.com")
-    git.run(repository, "config", "user.name", "Ada")
+def world(committed_stack: Standing) -> World:
+    """A checkout, and the stack as it is committed, which was brought up by a plan."""
+    committed_stack.as_committed = False
+    repository = committed_stack.repository
     document = yaml.safe_load((repository / "stacks" / "Pulumi.local.yaml").read_text())
     config = {key.removeprefix(PREFIX): value for key, value in document["config"].items()}
-    # What no test looks at would only take its time.
-    config["grafana"] = {"dashboards": ["agent-firewall"]}
-    environment = Environment(repository, tmp_path_factory.mktemp("plan"))
-    world = World(repository, environment, config)
-    try:
-        environment.start(quiet)
-        world.commit()
-        # The first update is one by a plan, too.
-        first = tmp_path_factory.mktemp("first") / "plan"
-        assert world.plan(first).verdict == "opens"
-        assert set(world.up(first)) == {"create"}
-        yield world
-    finally:
-        environment.remove()
+    return World(repository, committed_stack.environment, config)
+
+
+def test_the_first_update_is_one_by_a_plan(world: World, standing: Standing) -> None:
+    assert standing.first.verdict == "opens"
+    with world.opened() as ready:
+        (made,) = history.of(ready.stack)[-1:]
+    assert made.commit == git.run(world.repository, "rev-list", "--max-parents=0", "HEAD")
 
 
 def test_exactly_the_plan_is_applied_and_once(world: World, tmp_path: Path) -> None:

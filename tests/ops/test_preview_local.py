@@ -14,6 +14,7 @@ from local.environment import PREFIX, Environment
 from ops import drift, engine, history, preview, report, up
 from ops.assessment import StackPreview
 from ops.project import ROOT
+from tests.ops.conftest import Standing, quiet
 
 Assess = Callable[..., StackPreview]
 COMMITTED: dict[str, Any] = {
@@ -30,35 +31,10 @@ NAME = "coder-workspaces/firewalled-coder-workspaces"
 POLICY = f"/apis/networking.k8s.io/v1/namespaces/{NAME.replace('/', '/networkpolicies/')}"
 
 
-def quiet(_: str) -> None:
-    pass
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    environment = Environment(ROOT, tmp_path_factory.mktemp("preview"))
-    try:
-        environment.start(quiet)
-        yield environment
-    finally:
-        environment.remove()
-
-
-@pytest.fixture(scope="module")
-def first(bare: Environment) -> StackPreview:
-    """The preview of the stack `local` before its first update."""
-    with engine.session("local", quiet, state=bare.state) as ready:
-        return preview.assess(ready, "local")
-
-
-@pytest.fixture(scope="module")
-def environment(bare: Environment, first: StackPreview) -> Environment:
+@pytest.fixture
+def environment(committed_stack: Standing) -> Environment:
     """The stack `local` as it is committed, up."""
-    with engine.session("local", quiet, state=bare.state) as ready:
-        done = ready.stack.up().summary.resource_changes
-    # A review and an update count alike.
-    assert first.counted == done
-    return bare
+    return committed_stack.environment
 
 
 @pytest.fixture
@@ -307,7 +283,8 @@ def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment)
     assert report.to_json([found])["verdict"] == "fails"
 
 
-def test_a_stack_that_is_not_there_yet(first: StackPreview) -> None:
+def test_a_stack_that_is_not_there_yet(standing: Standing) -> None:
+    first = standing.first
     text = report.to_markdown([first])
     assert first.verdict == "opens"
     assert "new, **without a firewall**: agents reach **every host**" in text

@@ -256,7 +256,7 @@ def test_it_says_what_is_back_and_nothing_more(
     monkeypatch.setattr(engine, "session", ready)
     monkeypatch.setattr(rollback, "earlier", ready)
     monkeypatch.setattr(recovery, "go_on", lambda *_: None)
-    monkeypatch.setattr(deployed, "of_stack", lambda _: deployed.Deployed({}, None))
+    monkeypatch.setattr(deployed, "of_state", lambda _: deployed.Deployed({}, None))
     monkeypatch.setattr(history, "of", lambda _: (update(2, "b"), update(1)))
     monkeypatch.setattr(rollback, "check_commit", lambda *_: None)
     monkeypatch.setattr(rollback, "_targets", lambda *_: ())

@@ -1,9 +1,11 @@
-"""Ten updates on the real engine, in a git repository of the test's own, and back to each."""
+"""Five updates on the real engine, in a git repository of the test's own, and back to each.
+
+Each test goes on from where the one before it went back to.
+"""
 
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,16 +19,12 @@ import yaml
 from local.coderd.store import Store
 from local.environment import Environment
 from ops import deployed, engine, git, history, recovery, report, rollback
+from ops.assessment import StackPreview
 from ops.hosted import Host, hosted
 from tests.ops.api_proxy import through
+from tests.ops.conftest import CODE, copied, quiet
 
-ROOT = Path(__file__).resolve().parents[2]
-CODE = ("__main__.py", "Pulumi.yaml", "requirements.txt", "components", "program", "sdks")
 HCL = "components/workspace_template/terraform/main.tf"
-
-
-def quiet(_: str) -> None:
-    pass
 
 
 @dataclass
@@ -98,17 +96,19 @@ class World:
             self._known = history.of(self.now.stack)
         return self._known
 
-    def back(self, to: int | None, template: str | None = None) -> history.Update:
-        """Go back as the command does, and return the update that did it."""
+    def back(
+        self, to: int | None, template: str | None = None
+    ) -> tuple[history.Update, StackPreview]:
+        """Go back as the command does; return the update that did it, and what was reviewed."""
         chosen = rollback.choose(self.updates(), to, "local")
         present = deployed.of_stack(self.now.stack)
         self._known = None
         with rollback.earlier(
             "local", chosen, quiet, root=self.repository, state=self.state, template=template
         ) as ready:
-            _, record = rollback.preview(ready, present, template)
+            found, record = rollback.preview(ready, present, template)
             rollback.apply(ready, record)
-        return self.updates()[0]
+        return self.updates()[0], found
 
     def at(self, number: int) -> None:
         """Have deployed what update `number` left, whatever was before."""
@@ -116,7 +116,7 @@ class World:
             self.back(number)
 
     def deployed(self) -> dict[str, bytes]:
-        """Return every active template version's archive, and every ConfigMap's content.
+        """Return every active version's archive, every ConfigMap's content and network policy.
 
         The ids that Coder gave templates and versions, and the names that mark a version as
         another one, are replaced: they are new each time.
@@ -149,6 +149,10 @@ class World:
                 files = {name: without_marks(text, marks) for name, text in data.items()}
                 content = (files, each["metadata"].get("annotations"))
                 found[f"map {each['metadata']['name']}"] = repr(content).encode()
+            policies = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
+            for each in client.get(policies).json()["items"]:
+                content = json.dumps(each["spec"], sort_keys=True).encode()
+                found[f"network {each['metadata']['name']}"] = content
         return found
 
 
@@ -165,128 +169,117 @@ def without_marks(text: str, marks: Mapping[str, str]) -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     repository = tmp_path_factory.mktemp("repository")
-    files = subprocess.run(
-        ["git", "ls-files", "-z", *CODE], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split("\0")
-    for name in filter(None, files):
-        target = repository / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((ROOT / name).read_bytes())
+    copied(repository, *CODE)
     (repository / "stacks").mkdir()
     (repository / ".gitignore").write_text("__pycache__/\n")
-    git.run(repository, "init", "-q", "-b", "main")
-    git.run(repository, "config", "user.email", "ada@example.com")
-    git.run(repository, "config", "user.name", "Ada")
     environment = Environment(repository, tmp_path_factory.mktemp("state"))
     try:
         made = World(repository, environment)
         _first(made)
         with made.opened():
-            _ten_updates(made)
+            _five_updates(made)
             yield made
     finally:
         environment.remove()
 
 
 def _first(world: World) -> None:
-    firewalled: dict[str, Any] = {"name": "firewalled", "firewall": {"jail": "landjail"}}
     world.config = {
         "coder": {"accessUrl": "http://coder.localhost:7080"},
         "externalAuth": {"providers": [{"id": "gitlab", "host": "gitlab.example.com"}]},
-        "templates": [firewalled, {"name": "open"}],
+        "templates": [{"name": "firewalled"}, {"name": "open"}],
         "policy": {"groups": ["coder", "python"]},
-        "grafana": {"dashboards": ["agent-firewall"]},
+        "grafana": {"dashboards": ["agent-firewall", "ai-gateway"]},
         "workspaces": {"image": "registry.example.com/base:1"},
     }
     world.write()
 
 
-def _ten_updates(world: World) -> None:
+def _five_updates(world: World) -> None:
+    """Change all that can change: most of it, for an update takes its time, with something else."""
     config = world.config
     firewalled = config["templates"][0]
 
-    def hcl() -> None:
+    def folder() -> None:
+        config["grafana"]["folder"] = "Agents"
+
+    def firewall() -> None:
+        firewalled["firewall"] = {"jail": "landjail"}
+        config["grafana"]["dashboards"] = ["agent-firewall"]
+
+    def reach() -> None:
         path = world.repository / HCL
         path.write_text(path.read_text() + "\n# a later hand\n")
+        rule = {"rule": "domain=a.example", "why": "test"}
+        config["policy"] = {"groups": ["coder"], "rules": [rule]}
+        config["workspaces"] = {
+            "image": "registry.example.com/base:2",
+            "agentEnv": {"COLOR": "never"},
+        }
+        firewalled["agentsAllowed"] = True
+        config["network"] = {"allow": [{"to": "10.9.0.0/24", "ports": [5432], "why": "db"}]}
 
-    rule = {"rule": "domain=a.example", "why": "test"}
-    for change in (
-        lambda: None,
-        lambda: config["policy"].update(rules=[rule]),
-        hcl,
-        lambda: config["workspaces"].update(image="registry.example.com/base:2"),
-        lambda: config["grafana"].update(folder="Agents"),
-        lambda: config["policy"].update(groups=["coder", "gitlab"]),
-        lambda: config["workspaces"].update(agentEnv={"COLOR": "never"}),
-        lambda: config.update(templates=[firewalled]),
-        lambda: config["grafana"].update(dashboards=["ai-gateway"]),
-        lambda: firewalled.pop("firewall"),
-    ):
+    def less() -> None:
+        config["templates"] = [firewalled]
+        config["grafana"]["dashboards"] = ["ai-gateway"]
+
+    for change in (lambda: None, folder, firewall, reach, less):
         change()
         world.commit("change")
         world.up()
 
 
-def test_back_to_each_of_ten_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
-    assert sorted(world.left) == list(range(1, 11))
-    assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
+KEPT_OUT = "- Coder's own agents may no longer use it"
+OTHER_HOSTS = "opens pypa.io, www.pypa.io, pypi.org and 5 more, closes a.example"
+CLOSED = "- the network closes (1):\n  - `10.9.0.0/24`"
+
+
+def test_back_to_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
+    """To 3, 5 and 4; to 2 and 1 below."""
+    assert sorted(world.left) == list(range(1, 6))
+    assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 5
     head = git.run(world.repository, "rev-parse", "HEAD")
-    for number in (9, 1, 6, 2, 8, 3, 7, 4, 5, 10):
-        done = world.back(number)
-        assert world.deployed() == world.left[number], number
-        assert done.record is not None
-        assert (done.record.command, done.record.rollback_of) == ("rollback", number)
+    done, found = world.back(3)
+    assert world.deployed() == world.left[3]
+    assert done.record is not None
+    assert (done.record.command, done.record.rollback_of) == ("rollback", 3)
+    text = report.to_markdown([found])
+    assert KEPT_OUT in text, "as a preview says it"
+    assert CLOSED in text
+    closed = "network closes 10.9.0.0/24: TCP 5432"
+    assert done.policy == (
+        f"firewalled: {OTHER_HOSTS}, {closed}, Coder's own agents kept out; "
+        f"open: new, without a firewall, {closed}"
+    )
     world.back(None)
     assert world.deployed() == world.left[5], "what was there before the last rollback"
+    world.back(4)
+    assert world.deployed() == world.left[4]
     assert git.run(world.repository, "rev-parse", "HEAD") == head
     assert git.facts(world.repository).dirty is False
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
 
 
 def test_one_template_goes_back_and_everything_else_stays(world: World) -> None:
-    world.at(5)
-    world.back(1, template="firewalled")
-    now, then, before = world.deployed(), world.left[1], world.left[5]
+    world.at(4)
+    latest, reviewed = world.back(3, template="firewalled")
+    now, then, before = world.deployed(), world.left[3], world.left[4]
     # Its tables know the name of the version that went until the next update.
     assert now.keys() == before.keys()
+    gone_back = {"template firewalled", "variables firewalled"}
+    assert not any(then[key] == before[key] for key in gone_back)
     for key in before.keys() - {"map dashboard-agent-firewall"}:
-        part = then if key in {"template firewalled", "variables firewalled"} else before
+        part = then if key in gone_back else before
         assert now[key] == part[key], key
-    latest = world.updates()[0]
     found = deployed.of_stack(world.now.stack).policies["firewalled"]
     assert found is not None
     assert "domain=a.example" not in found.texts
     assert latest.record is not None
-    assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 1)
-    assert latest.policy == "firewalled: closes a.example"
-
-
-def test_going_back_says_of_coders_own_agents_and_the_network_what_a_preview_says(
-    world: World,
-) -> None:
-    firewalled = world.config["templates"][0]
-    firewalled["firewall"] = {"jail": "landjail"}
-    world.commit("the firewall again")
-    number = world.up()
-    firewalled["agentsAllowed"] = True
-    world.config["network"] = {"allow": [{"to": "10.9.0.0/24", "ports": [5432], "why": "db"}]}
-    world.commit("more reach")
-    world.up()
-    chosen = rollback.choose(world.updates(), number, "local")
-    present = deployed.of_stack(world.now.stack)
-    out = "- Coder's own agents may no longer use it"
-    for template, line in (
-        (None, "network closes 10.9.0.0/24: TCP 5432, Coder's own agents kept out"),
-        ("firewalled", "Coder's own agents kept out"),
-    ):
-        with rollback.earlier(
-            "local", chosen, quiet, root=world.repository, state=world.state, template=template
-        ) as ready:
-            found, record = rollback.preview(ready, present, template)
-        text = report.to_markdown([found])
-        assert out in text
-        assert ("- the network closes (1):\n  - `10.9.0.0/24`" in text) == (template is None)
-        assert record.policy == f"firewalled: {line}"
+    assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 3)
+    assert latest.policy == f"firewalled: {OTHER_HOSTS}, Coder's own agents kept out"
+    text = report.to_markdown([reviewed])
+    assert KEPT_OUT in text
+    assert CLOSED not in text
 
 
 def engines(world: World) -> list[int]:
@@ -304,6 +297,7 @@ def engines(world: World) -> list[int]:
 
 
 def test_a_rollback_that_is_killed_half_way_can_be_finished(world: World) -> None:
+    assert world.deployed() != world.left[2]
     before = world.deployed()
 
     def kill() -> None:
@@ -326,7 +320,7 @@ def test_a_rollback_that_is_killed_half_way_can_be_finished(world: World) -> Non
 
 
 def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) -> None:
-    world.at(5)
+    world.at(2)
     path = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
 
     def foreign(**fields: Any) -> None:
@@ -347,7 +341,7 @@ def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) ->
     foreign(annotations={"grafana_folder": "Mine"})
     before = world.deployed()
     with pytest.raises(rollback.RollbackError) as refused:
-        world.back(4)
+        world.back(1)
     for part in (
         "nothing was applied",
         "dashboard-agent-firewall",
@@ -360,5 +354,5 @@ def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) ->
         world.deployed()["map dashboard-agent-firewall"] == before["map dashboard-agent-firewall"]
     )
     foreign()
-    world.back(4)
-    assert world.deployed() == world.left[4]
+    world.back(1)
+    assert world.deployed() == world.left[1]

@@ -42,13 +42,27 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     )
     stack = host.Stack("dev", workspace, host.StackInitMode.CREATE)
 
+    salt = file.read_text()
+
     def run(text: str) -> dict[str, Any]:
         seen.clear()
-        file.write_bytes(text.encode())
+        file.write_bytes(with_salt(text, salt).encode())
         stack.preview()
         return {key: structured(value) for key, value in seen.items()}
 
     return run
+
+
+def with_salt(text: str, salt: str) -> str:
+    """Return a file with the stack's salt at its end, if that can stand there.
+
+    Without it the engine makes another one, which takes it longer than all the rest.
+    """
+    try:
+        same = ours(text + salt) == ours(text)
+    except stack_file.StackFileError:
+        return text
+    return text + salt if same else text
 
 
 def ours(text: str) -> dict[str, Any]:

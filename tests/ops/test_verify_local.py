@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from ops.verification import scripts
 from ops.verification.cluster import ClusterReader
 from ops.verification.evidence import DATA
 from ops.verification.state import RunState
+from tests.ops.conftest import Standing, quiet
 
 pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
@@ -36,10 +37,6 @@ SERVICES = ("GRAFANA", "LOKI", "PROMETHEUS")
 
 Verify = Callable[..., Ended]
 Checks = Mapping[tuple[str, str], dict[str, Any]]
-
-
-def quiet(_: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -103,16 +100,17 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, verify: Verify) -> Iterator[Whole]:
-    environment = Environment(ROOT, tmp_path_factory.mktemp("verify"))
+def whole(
+    alone: None,
+    committed_stack: Standing,
+    tmp_path_factory: pytest.TempPathFactory,
+    verify: Verify,
+) -> Whole:
+    environment = committed_stack.environment
     folder = tmp_path_factory.mktemp("evidence") / "of-local"
-    try:
-        environment.start(quiet)
-        up(environment)
-        ended = verify(environment, "local", "--json", "--evidence", str(folder))
-        yield Whole(environment, ended, folder)
-    finally:
-        environment.remove()
+    committed_stack.as_committed = False
+    ended = verify(environment, "local", "--json", "--evidence", str(folder))
+    return Whole(environment, ended, folder)
 
 
 def test_all_holds_on_the_stack_as_it_is(whole: Whole) -> None:

@@ -41,6 +41,16 @@ claude_files() {
   return 0
 }
 
+# Whether $1 is one of these files. The shell looks itself: it is asked of every process.
+is_claude_file() {
+  case "
+$claude_files
+" in *"
+$1
+"*) return 0 ;; esac
+  return 1
+}
+
 # Whether process $1, whose program is $2, is Claude Code: by its name, its program, or the script
 # that its program runs.
 is_claude() {
@@ -49,12 +59,15 @@ is_claude() {
   case $2 in
     */claude) return 0 ;;
     */sh | */dash | */bash | */busybox | */node | */bun | */deno | */python*) ;;
-    *) printf '%s\n' "$claude_files" | grep -qxF -e "$2"; return ;;
+    *) is_claude_file "$2"; return ;;
   esac
+  is_claude_file "$2" && return 0
   _script=$(word "$1" 2)
-  case $_script in */claude-code/cli.js) return 0 ;; esac
-  [ -n "$_script" ] && _script=$(readlink -f "$_script" 2>/dev/null)
-  printf '%s\n' "$claude_files" | grep -qxF -e "$2" -e "${_script:-/}"
+  case $_script in
+    */claude-code/cli.js) return 0 ;;
+    '' | -*) return 1 ;;
+  esac
+  is_claude_file "$(readlink -f "$_script" 2>/dev/null || echo /)"
 }
 
 # The Boundary above process $1: "PID PORT" under landjail, "PID nsjail" under nsjail, else nothing.
