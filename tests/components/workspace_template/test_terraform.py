@@ -92,9 +92,17 @@ def test_firewall_off(plan: Plan) -> None:
     assert outputs(planned, "container")["capabilities"] == []
 
 
+# Settings that have nothing to do with each other.
+OTHERS: dict[str, Any] = {
+    "firewall": Firewall("allowlist: []\n", "nsjail", boundary_version="v0.9.0"),
+    "git_credentials": False,
+    "sizes": Sizes(memory=SizeChoice((1, 64), 1)),
+    "gitlab_external_auth_id": "gitlab-eu",
+}
+
+
 def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Plan) -> None:
-    nsjail = Firewall("allowlist: []\n", "nsjail", boundary_version="v0.9.0")
-    planned = plan(firewall=nsjail, git_credentials=False)
+    planned = plan(**OTHERS)
     assert outputs(planned, "container")["capabilities"] == ["NET_ADMIN"]
     assert resources(planned, "coder_agent")[0]["api_key_scope"] == "no_user_data"
     assert agent_env(planned)["BOUNDARY_JAIL_TYPE"] == "nsjail"
@@ -159,7 +167,7 @@ def test_parameters(plan: Plan) -> None:
 
 
 def test_a_stack_names_its_own_sizes(plan: Plan) -> None:
-    planned = plan(sizes=Sizes(memory=SizeChoice((1, 64), 1)))
+    planned = plan(**OTHERS)
     assert [o["name"] for o in parameter(planned, "memory")["option"]] == ["1 GB", "64 GB"]
     assert outputs(planned, "container")["memory_request"] == 1
 
@@ -184,7 +192,7 @@ def test_labels(plan: Plan) -> None:
 
 
 def test_gitlab_login_is_required(plan: Plan) -> None:
-    (auth,) = resources(plan(gitlab_external_auth_id="gitlab-eu"), "coder_external_auth")
+    (auth,) = resources(plan(**OTHERS), "coder_external_auth")
     assert (auth["id"], auth["optional"] or False) == ("gitlab-eu", False)
 
 
