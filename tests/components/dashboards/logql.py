@@ -7,7 +7,6 @@ from typing import Any
 
 from tests import npm
 
-
 _FINE: set[str] = set()
 """Queries that were read before: many tests ask the same."""
 
