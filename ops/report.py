@@ -78,9 +78,14 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
         head += [*_fit(table, limit // 4, "stacks"), ""]
     grave = sorted(previews, key=lambda each: (ORDER.index(each.verdict), not each.warnings))
     room = limit - _size(head) - 1
-    bodies = [_stack(each, room) for each in grave]
-    if sum(map(_size, bodies)) > room:
-        bodies = _shared(grave, room)
+    bodies: list[list[str]] = []
+    left = room
+    for each in grave:
+        bodies.append(_stack(each, room))
+        left -= _size(bodies[-1])
+        if left < 0:
+            bodies = _shared(grave, room)
+            break
     return "\n".join([*head, *(line for body in bodies for line in body)]).rstrip() + "\n"
 
 
@@ -320,9 +325,9 @@ def _values(change: Change) -> str:
 
 
 def _details(preview: StackPreview) -> list[str]:
-    lost = preview.destroyed
+    lost = set(map(id, preview.destroyed))
     lines: list[str] = []
-    for step in sorted(preview.steps, key=lambda step: step not in lost):
+    for step in sorted(preview.steps, key=lambda step: id(step) not in lost):
         lines.append(f"{_SIGNS.get(step.op, '!')} {step.op} {step.type} {step.name}")
         if step.op != "delete":
             lines += _step_lines(step)

@@ -62,9 +62,18 @@ def run(
     stages: Sequence[Stage], nanoseconds: int, text: str, stream: Mapping[str, str]
 ) -> Line | None:
     """Return what the stages make of a line of a stream, None if one of them drops it."""
+    first = 0
+    for stage in stages:
+        # These read the line alone, and drop most.
+        if not isinstance(stage, LineFilter):
+            break
+        if not _holds(stage, text):
+            return None
+        first += 1
     draft = _Draft(nanoseconds, text, dict(stream), stream)
-    if not all(_keeps(stage, draft) for stage in stages):
-        return None
+    for stage in stages[first:]:
+        if not _keeps(stage, draft):
+            return None
     return Line(nanoseconds, draft.text, draft.labels)
 
 
@@ -93,11 +102,12 @@ def _keeps(stage: Stage, draft: _Draft) -> bool:
 
 
 def _holds(stage: LineFilter, text: str) -> bool:
-    if stage.comparison in ("|=", "!="):
-        holds = any(value in text for value in stage.values)
-    else:
-        holds = any(expression(value).search(text) for value in stage.values)
-    return holds == stage.comparison.startswith("|")
+    comparison = stage.comparison
+    plain = comparison in ("|=", "!=")
+    for value in stage.values:
+        if (value in text) if plain else expression(value).search(text):
+            return comparison[0] == "|"
+    return comparison[0] != "|"
 
 
 def _compared(stage: NumberFilter, draft: _Draft) -> bool:
@@ -118,8 +128,9 @@ def _json(stage: Json, draft: _Draft) -> None:
     if values is None:
         draft.labels[ERROR] = "JSONParserErr"
         return
+    labels, stream = draft.labels, draft.stream
     for name, value in values:
-        draft.extract(name, value)
+        labels[f"{name}_extracted" if name in stream else name] = value
 
 
 @lru_cache(maxsize=65536)  # many queries read the same lines

@@ -30,14 +30,15 @@ OTHERS = {
 
 def texts(path: Path) -> Iterator[str]:
     """Yield the texts of a module, what is filled in later replaced by X."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr | ast.Constant)
+    ]
     parts = {
-        id(value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for value in node.values
+        id(value) for node in nodes if isinstance(node, ast.JoinedStr) for value in node.values
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             yield "".join(
                 str(each.value) if isinstance(each, ast.Constant) else "X" for each in node.values

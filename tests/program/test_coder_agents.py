@@ -8,11 +8,11 @@ from components.network.args import AGENTS_LABELS, TEMPLATE_LABEL
 from ops.engine import Session
 from tests.components.network.semantics import Cluster, Pod
 from tests.components.workspace_template.conftest import template_args
-from tests.components.workspace_template.manifests import Deployment, deployment
-from tests.components.workspace_template.planning import plan, planned_before, terraform
+from tests.components.workspace_template.manifests import Deployment, deployment, made_before
+from tests.components.workspace_template.planning import terraform, write
 from tests.program.test_network import NAMESPACE, Ask, ask, changes, stored
 
-__all__ = ["ask", "deployment", "plan", "planned_before", "template_args", "terraform"]
+__all__ = ["ask", "deployment", "made_before", "template_args", "terraform", "write"]
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments?dryRun=All&fieldValidation=Strict"
 

@@ -1,6 +1,7 @@
 """A real git client behind the policy: what fetches, what pushes, and how deep."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -40,23 +41,30 @@ def git(*arguments: str, cwd: Path, through: str = "", check: bool = True) -> tu
     return done.returncode, done.stdout
 
 
-@pytest.fixture
-def repositories(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bare repositories that take a push, with one commit each."""
-    folder = tmp_path / "served"
+    seeds = tmp_path_factory.mktemp("repositories")
+    folder = seeds / "served"
     for place in ("group/project.git", "group/sub/project.git", f"{DEEP}/project.git"):
         bare = folder / place
         bare.mkdir(parents=True)
         git("init", "-q", "--bare", "-b", "main", cwd=bare)
         git("config", "http.receivepack", "true", cwd=bare)
-        work = tmp_path / "seed"
-        git("clone", "-q", str(bare), str(work), cwd=tmp_path)
+        work = seeds / "seed"
+        git("clone", "-q", str(bare), str(work), cwd=seeds)
         (work / "README").write_text(place)
         git("add", ".", cwd=work)
         git("commit", "-qm", "first", cwd=work)
         git("push", "-q", "origin", "HEAD:main", cwd=work)
         subprocess.run(["rm", "-r", str(work)], check=True)
     return folder
+
+
+@pytest.fixture
+def repositories(tmp_path: Path, fresh: Path) -> Path:
+    """A copy of them, to be pushed to."""
+    return Path(shutil.copytree(fresh, tmp_path / "served"))
 
 
 def head(bare: Path) -> str:

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def judge(*cases: Case, rules: Mapping[str, Any] | None = None, every: int = STE
         if rules is not None:
             # JSON is YAML.
             files.append(_write(Path(folder, "rules.yaml"), rules))
-            _run("check", "rules", "--lint=all", "--lint-fatal", files[0])
+            _check(json.dumps(rules))
         if not cases:
             return
         document = {
@@ -128,6 +129,13 @@ def evaluate(series: Iterable[Series], queries: Sequence[Query]) -> list[list[An
 def _write(path: Path, document: Mapping[str, Any]) -> str:
     path.write_text(json.dumps(document), encoding="utf-8")
     return str(path)
+
+
+@cache  # many tests ask over the same rules
+def _check(rules: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = _write(Path(folder, "rules.yaml"), json.loads(rules))
+        _run("check", "rules", "--lint=all", "--lint-fatal", file)
 
 
 def _run(*arguments: str) -> None:

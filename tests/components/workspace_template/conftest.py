@@ -6,9 +6,9 @@ import pytest
 
 from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.wiring import Firewall, ModuleVersions
-from tests.components.workspace_template.planning import plan, planned_before, terraform
+from tests.components.workspace_template.planning import plan, planned_before, terraform, write
 
-__all__ = ["plan", "planned_before", "template_args", "terraform"]
+__all__ = ["plan", "planned_before", "template_args", "terraform", "write"]
 
 CONFIG = """allowlist:
   - domain=dev.coder.com

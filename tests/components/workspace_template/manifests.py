@@ -13,8 +13,8 @@ from typing import Any
 import hcl2
 import pytest
 
-from components.workspace_template.render import SOURCE, render
-from tests.components.workspace_template.planning import BUILD, Make, Plan, Run
+from components.workspace_template.render import SOURCE
+from tests.components.workspace_template.planning import BUILD, Run, Write
 
 KUBERNETES = SOURCE / "coder_agents_kubernetes.tf"
 ISOLATED: dict[str, Any] = {"agents_allowed": "isolated"}
@@ -96,21 +96,31 @@ def _camel(name: str) -> str:
     return first + "".join("API" if word == "api" else word.capitalize() for word in rest)
 
 
+@pytest.fixture(scope="module")
+def made_before() -> dict[str, str]:
+    """Deployments of a module's tests, by what was given, as text."""
+    return {}
+
+
 @pytest.fixture
-def deployment(terraform: Run, plan: Plan, template_args: Make, tmp_path: Path) -> Deployment:
+def deployment(terraform: Run, write: Write, made_before: dict[str, str]) -> Deployment:
     """Apply an isolated template with Coder's provider; returns the Deployment as it is sent."""
 
     def make(**given: Any) -> dict[str, Any]:
-        plan(probe="", **ISOLATED, **given)
-        rendered = render(template_args(**ISOLATED, **given))
-        directory = tmp_path / rendered.directory
+        key = repr(sorted(given.items()))
+        if key not in made_before:
+            made_before[key] = json.dumps(applied_deployment(**given))
+        made: dict[str, Any] = json.loads(made_before[key])
+        return made
+
+    def applied_deployment(**given: Any) -> Any:
+        directory, rendered = write(probe="", **ISOLATED, **given)
         # What is in the other file of the two, beside the objects.
         (directory / "claims.tf").write_text(
             'locals {\n  project_claims = ["the-project-claim"]\n}'
         )
         found = manifest(block(KUBERNETES, "kubernetes_deployment_v1"))
         variables = [f"-var={name}={value}" for name, value in rendered.variables.items()]
-        made: dict[str, Any] = applied(terraform, directory, found, variables, BUILD | STARTS)
-        return made
+        return applied(terraform, directory, found, variables, BUILD | STARTS)
 
     return make

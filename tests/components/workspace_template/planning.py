@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from components.workspace_template.args import WorkspaceTemplateArgs
-from components.workspace_template.render import render
+from components.workspace_template.render import RenderedTemplate, render
 from components.workspace_template.wiring import ModuleVersions
 from toolchain import tools
 
 Make = Callable[..., WorkspaceTemplateArgs]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Plan = Callable[..., dict[str, Any]]
+Write = Callable[..., tuple[Path, RenderedTemplate]]
 
 MODULES = Path(__file__).parent / "modules"
 SESSION_TOKEN = "owner-session-token-of-the-test"
@@ -90,15 +91,10 @@ def planned_before() -> dict[object, tuple[bytes, str]]:
 
 
 @pytest.fixture
-def plan(
-    terraform: Run,
-    template_args: Make,
-    tmp_path: Path,
-    planned_before: dict[object, tuple[bytes, str]],
-) -> Plan:
-    """Plan a rendered template the way Coder's provisioner does, and return the plan as JSON."""
+def write(template_args: Make, tmp_path: Path) -> Write:
+    """Write a rendered template with its modules, but without objects of Kubernetes."""
 
-    def make(env: dict[str, str] | None = None, probe: str = PROBE, **given: Any) -> dict[str, Any]:
+    def make(probe: str = PROBE, **given: Any) -> tuple[Path, RenderedTemplate]:
         args = template_args(**given)
         rendered = render(args)
         directory = rendered.write(tmp_path)
@@ -109,13 +105,24 @@ def plan(
         )
         (directory / "probe.tf").write_text(probe)
         install_modules(directory, args.module_versions)
+        return directory, rendered
+
+    return make
+
+
+@pytest.fixture
+def plan(terraform: Run, write: Write, planned_before: dict[object, tuple[bytes, str]]) -> Plan:
+    """Plan a rendered template the way Coder's provisioner does, and return the plan as JSON."""
+
+    def make(env: dict[str, str] | None = None, probe: str = PROBE, **given: Any) -> dict[str, Any]:
+        directory, rendered = write(probe, **given)
         # Coder passes the version's variables as -var.
         variables = [f"-var={name}={value}" for name, value in rendered.variables.items()]
         build = BUILD | (env or {})
         made_of = tuple(
             tuple(sorted(each.items())) for each in (rendered.files, rendered.variables, build)
         )
-        key = (made_of, probe, args.module_versions)
+        key = (made_of, probe, given.get("module_versions"))
         if key not in planned_before:
             done = terraform(
                 "plan", "-no-color", "-input=false", "-out=plan", *variables,

@@ -1,7 +1,6 @@
 """A template that gives Coder's own agents a pod of their own: what is in it and what is not."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from tests.components.workspace_template.manifests import (
     applied,
     block,
     deployment,
+    made_before,
     manifest,
 )
 from tests.components.workspace_template.planning import (
@@ -27,12 +27,13 @@ from tests.components.workspace_template.planning import (
     Make,
     Plan,
     Run,
+    Write,
     every,
     outputs,
     resources,
 )
 
-__all__ = ["deployment"]
+__all__ = ["deployment", "made_before"]
 
 PROBE = """
 output "container" {
@@ -80,15 +81,13 @@ def test_without_isolation_there_is_the_one_agent(plan: Plan) -> None:
     "module", [{}, {"module_versions": ModuleVersions("5.4.0"), "tasks": False}], ids=["4", "5"]
 )
 def test_what_is_the_owners_or_the_jails_is_the_other_agents_alone(
-    plan: Plan, terraform: Run, tmp_path: Path, template_args: Make, module: dict[str, Any]
+    write: Write, terraform: Run, module: dict[str, Any]
 ) -> None:
     """Variables, scripts and modules name the agent that people work in."""
     given = {**ISOLATED, **module, "agent_variables": {"TEAM": "blue"}}
-    plan(**given)
-    rendered = render(template_args(**given))
+    directory, rendered = write(**given)
     variables = [f"-var={name}={value}" for name, value in rendered.variables.items()]
     found = {"people": "${coder_agent.main.id}", "chat": "${coder_agent.dev-coderd-chat.id}"}
-    directory = tmp_path / rendered.directory
     ids = applied(terraform, directory, found, variables, BUILD)
     state = json.loads(terraform("show", "-json", cwd=directory).stdout)
     planned = {"planned_values": state["values"]}

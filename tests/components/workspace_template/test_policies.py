@@ -1,7 +1,11 @@
-"""What a plan makes of the policies, Boundary's and Claude Code's own, and of its credential."""
+"""What a plan makes of the policies, Boundary's and Claude Code's own, and of its credential.
+
+Both wirings are applied with Coder's own provider, as a build of a workspace does.
+"""
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +15,12 @@ from components.releases import CLAUDE_CODE
 from components.workspace_template.render import render
 from components.workspace_template.wiring import Firewall, ModuleVersions
 from tests.components.workspace_template.planning import (
+    BUILD,
     PROBE,
     SESSION_TOKEN,
     Make,
     Plan,
+    Run,
     every,
     outputs,
     resources,
@@ -30,17 +36,24 @@ POLICY = ClaudePolicy.model_validate(
     }
 )
 
+CREDENTIAL = {4: "CLAUDE_API_KEY", 5: "ANTHROPIC_AUTH_TOKEN"}
+
+
+def of_policies(confined: bool, wiring: int) -> dict[str, Any]:
+    """Arguments of a template with both policies, or with Claude Code's own alone."""
+    return {
+        "claude_policy": POLICY,
+        "tasks": wiring == 4,
+        "module_versions": ModuleVersions(CLAUDE_CODE[wiring]),
+    } | ({} if confined else {"firewall": None})
+
 
 @pytest.mark.parametrize("confined", [True, False])
 @pytest.mark.parametrize("wiring", [4, 5])
 def test_managed_settings_go_with_the_policies(
     plan: Plan, template_args: Make, confined: bool, wiring: int
 ) -> None:
-    given: dict[str, Any] = {
-        "claude_policy": POLICY,
-        "tasks": False,
-        "module_versions": ModuleVersions(CLAUDE_CODE[wiring]),
-    } | ({} if confined else {"firewall": None})
+    given = of_policies(confined, wiring)
     planned = plan(**given)
     files = render(template_args(**given)).files
     # By bytes, since the jailed `claude` holds the file to its digest: Terraform's JSON is compact,
@@ -63,6 +76,37 @@ def test_managed_settings_go_with_the_policies(
         assert rest.endswith(f"\n{script}")
     else:
         assert own["script"] == script
+
+
+@pytest.mark.parametrize("confined", [True, False])
+@pytest.mark.parametrize("wiring", [4, 5])
+def test_a_build_is_applied_and_leaves_nothing_to_do(
+    terraform: Run, plan: Plan, template_args: Make, tmp_path: Path, wiring: int, confined: bool
+) -> None:
+    given = of_policies(confined, wiring)
+    planned = plan(**given)
+    rendered = render(template_args(**given))
+    directory = tmp_path / rendered.directory
+    done = terraform("apply", "-no-color", "-input=false", "plan", cwd=directory, env=BUILD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = terraform("show", "-json", cwd=directory)
+    state = {"planned_values": json.loads(shown.stdout)["values"]}
+    (agent,) = every(state, "coder_agent")
+    assert agent["token"]
+    for kind in ("coder_env", "coder_script", "coder_app"):
+        made = every(state, kind)
+        assert len(made) == len(every(planned, kind))
+        assert {each["agent_id"] for each in made} <= {agent["id"]}
+    variables = {each["name"]: each["value"] for each in every(state, "coder_env")}
+    assert [name for name, each in variables.items() if each == SESSION_TOKEN] == [
+        CREDENTIAL[wiring]
+    ]
+    assert ("BOUNDARY_CONFIG" in variables) is confined
+    words = [f"-var={name}={value}" for name, value in rendered.variables.items()]
+    again = terraform(
+        "plan", "-no-color", "-input=false", "-detailed-exitcode", *words, cwd=directory, env=BUILD
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_module_5_is_given_the_same_managed_settings(plan: Plan, template_args: Make) -> None:

@@ -92,18 +92,36 @@ def test_firewall_off(plan: Plan) -> None:
     assert outputs(planned, "container")["capabilities"] == []
 
 
+# Settings that have nothing to do with each other.
+OTHERS: dict[str, Any] = {
+    "firewall": Firewall("allowlist: []\n", "nsjail", boundary_version="v0.9.0"),
+    "git_credentials": False,
+    "sizes": Sizes(memory=SizeChoice((1, 64), 1)),
+    "gitlab_external_auth_id": "gitlab-eu",
+}
+
+
 def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Plan) -> None:
-    nsjail = Firewall("allowlist: []\n", "nsjail", boundary_version="v0.9.0")
-    planned = plan(firewall=nsjail, git_credentials=False)
+    planned = plan(**OTHERS)
     assert outputs(planned, "container")["capabilities"] == ["NET_ADMIN"]
     assert resources(planned, "coder_agent")[0]["api_key_scope"] == "no_user_data"
     assert agent_env(planned)["BOUNDARY_JAIL_TYPE"] == "nsjail"
     assert outputs(planned, "claude_code")["boundary_version"] == "v0.9.0"
 
 
+# Others that have nothing to do with each other either.
+CHOSEN = TASK | choose(ai_prompt="look around")
+MORE: dict[str, Any] = {
+    "firewall": Firewall(
+        "allowlist: []\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True
+    ),
+    "tasks": False,
+    "module_versions": ModuleVersions("4.8.1", "1.4.0"),
+}
+
+
 def test_nsjail_on_nodes_that_hold_it_back(plan: Plan) -> None:
-    held = Firewall("allowlist: []\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True)
-    container = outputs(plan(firewall=held), "container")
+    container = outputs(plan(CHOSEN, **MORE), "container")
     assert container["capabilities"] == ["NET_ADMIN", "SYS_ADMIN"]
     assert container["seccomp"] == ["Unconfined"]
 
@@ -159,14 +177,15 @@ def test_parameters(plan: Plan) -> None:
 
 
 def test_a_stack_names_its_own_sizes(plan: Plan) -> None:
-    planned = plan(sizes=Sizes(memory=SizeChoice((1, 64), 1)))
+    planned = plan(**OTHERS)
     assert [o["name"] for o in parameter(planned, "memory")["option"]] == ["1 GB", "64 GB"]
     assert outputs(planned, "container")["memory_request"] == 1
 
 
 @pytest.mark.parametrize(("memory", "request_"), [(4, 2), (8, 4), (16, 8)])
 def test_memory_request(plan: Plan, memory: int, request_: int) -> None:
-    container = outputs(plan(choose(memory=memory, cpu=2)), "container")
+    chosen = choose(memory=memory, cpu=2, ai_prompt="look around")
+    container = outputs(plan(chosen), "container")
     assert (container["memory_request"], container["memory"], container["cpu"]) == (
         request_,
         memory,
@@ -184,7 +203,7 @@ def test_labels(plan: Plan) -> None:
 
 
 def test_gitlab_login_is_required(plan: Plan) -> None:
-    (auth,) = resources(plan(gitlab_external_auth_id="gitlab-eu"), "coder_external_auth")
+    (auth,) = resources(plan(**OTHERS), "coder_external_auth")
     assert (auth["id"], auth["optional"] or False) == ("gitlab-eu", False)
 
 
@@ -197,20 +216,20 @@ def test_code_server(plan: Plan) -> None:
 
 
 def test_a_task_prompt_goes_before_the_parameter(plan: Plan) -> None:
-    planned = plan(TASK | choose(ai_prompt="look around"))
+    planned = plan(CHOSEN)
     assert outputs(planned, "claude_code")["ai_prompt"] == "fix the build"
     (task,) = resources(planned, "coder_ai_task")
     assert task["app_id"] == "00000000-0000-4000-8000-00000000000a"
 
 
 def test_without_a_task_the_parameter_is_the_prompt(plan: Plan) -> None:
-    planned = plan(choose(ai_prompt="look around"))
+    planned = plan(choose(memory=4, cpu=2, ai_prompt="look around"))
     assert outputs(planned, "claude_code")["ai_prompt"] == "look around"
     assert resources(planned, "coder_ai_task") == []
 
 
 def test_tasks_turned_off(plan: Plan) -> None:
-    planned = plan(TASK | choose(ai_prompt="look around"), tasks=False)
+    planned = plan(CHOSEN, **MORE)
     given = outputs(planned, "claude_code")
     assert (given["ai_prompt"], given["report_tasks"]) == ("look around", False)
     assert resources(planned, "coder_ai_task") == []
@@ -218,7 +237,7 @@ def test_tasks_turned_off(plan: Plan) -> None:
 
 def test_module_versions_override_the_literals(plan: Plan) -> None:
     # A plan fails if an installed module's version is not the one asked for.
-    plan(module_versions=ModuleVersions("4.8.1", "1.4.0"))
+    plan(CHOSEN, **MORE)
 
 
 def test_a_module_of_another_version_is_refused(
