@@ -16,11 +16,12 @@ os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "600MiB")
 
 LONGEST = (
-    "tests/ops/test_rollback_local.py",
-    # One worker's: they share a stack, which the last two change.
+    # The first of them as it finds the stack that they share, which the next two change.
     "tests/ops/test_preview_local.py",
     "tests/ops/test_verify_local.py",
     "tests/ops/test_plan_local.py",
+    "tests/ops/test_packages.py",
+    "tests/ops/test_rollback_local.py",
     "tests/ops/test_adopt.py",
     "tests/program/test_recovery.py",
     "tests/conformance/test_walk.py",
@@ -30,7 +31,6 @@ LONGEST = (
     "tests/local/providers/test_engine.py",
     "tests/program/test_local.py",
     "tests/program/test_stacks.py",
-    "tests/ops/test_packages.py",
     "tests/program/test_network.py",
     "tests/components/test_settings_build.py",
     "tests/ops/test_two_stacks_local.py",
@@ -46,6 +46,9 @@ LONGEST = (
 
 # Each worker starts one environment, or one cluster, for the files that it runs: these share one.
 TOGETHER = {
+    "tests/ops/test_verify_local.py": "tests/ops/test_preview_local.py",
+    "tests/ops/test_plan_local.py": "tests/ops/test_preview_local.py",
+    "tests/ops/test_packages.py": "tests/ops/test_preview_local.py",
     "tests/program/test_coderd.py": "tests/program/test_recovery.py",
     "tests/program/test_package.py": "tests/program/test_recovery.py",
     "tests/program/test_stacks.py": "tests/program/test_local.py",

@@ -1,4 +1,4 @@
-"""Five updates on the real engine, in a git repository of the test's own, and back to each.
+"""Ten updates on the real engine, in a git repository of the test's own, and back to each.
 
 Each test goes on from where the one before it went back to.
 """
@@ -177,7 +177,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made = World(repository, environment)
         _first(made)
         with made.opened():
-            _five_updates(made)
+            _ten_updates(made)
             yield made
     finally:
         environment.remove()
@@ -187,7 +187,10 @@ def _first(world: World) -> None:
     world.config = {
         "coder": {"accessUrl": "http://coder.localhost:7080"},
         "externalAuth": {"providers": [{"id": "gitlab", "host": "gitlab.example.com"}]},
-        "templates": [{"name": "firewalled"}, {"name": "open"}],
+        "templates": [
+            {"name": "firewalled", "firewall": {"jail": "landjail"}},
+            {"name": "open"},
+        ],
         "policy": {"groups": ["coder", "python"]},
         "grafana": {"dashboards": ["agent-firewall", "ai-gateway"]},
         "workspaces": {"image": "registry.example.com/base:1"},
@@ -195,16 +198,15 @@ def _first(world: World) -> None:
     world.write()
 
 
-def _five_updates(world: World) -> None:
-    """Change all that can change: most of it, for an update takes its time, with something else."""
+def _ten_updates(world: World) -> None:
+    """Change all that can change, some of it at once with something else."""
     config = world.config
     firewalled = config["templates"][0]
 
     def folder() -> None:
         config["grafana"]["folder"] = "Agents"
 
-    def firewall() -> None:
-        firewalled["firewall"] = {"jail": "landjail"}
+    def dashboards() -> None:
         config["grafana"]["dashboards"] = ["agent-firewall"]
 
     def reach() -> None:
@@ -223,7 +225,18 @@ def _five_updates(world: World) -> None:
         config["templates"] = [firewalled]
         config["grafana"]["dashboards"] = ["ai-gateway"]
 
-    for change in (lambda: None, folder, firewall, reach, less):
+    for change in (
+        lambda: None,
+        folder,
+        dashboards,
+        reach,
+        less,
+        lambda: config["policy"].update(groups=["coder", "gitlab"]),
+        lambda: config["workspaces"].update(image="registry.example.com/base:3"),
+        lambda: config["grafana"].pop("folder"),
+        lambda: config["workspaces"].update(agentEnv={"COLOR": "always"}),
+        lambda: firewalled.pop("firewall"),
+    ):
         change()
         world.commit("change")
         world.up()
@@ -234,11 +247,18 @@ OTHER_HOSTS = "opens pypa.io, www.pypa.io, pypi.org and 5 more, closes a.example
 CLOSED = "- the network closes (1):\n  - `10.9.0.0/24`"
 
 
-def test_back_to_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
-    """To 3, 5 and 4; to 2 and 1 below."""
-    assert sorted(world.left) == list(range(1, 6))
-    assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 5
+def test_back_to_each_of_ten_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
+    """To all but 2 and 1, which come below."""
+    assert sorted(world.left) == list(range(1, 11))
+    assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
     head = git.run(world.repository, "rev-parse", "HEAD")
+    world.back(9)
+    assert world.deployed() == world.left[9]
+    world.back(None)
+    assert world.deployed() == world.left[10], "what was there before the last rollback"
+    for number in (6, 8, 7, 5):
+        world.back(number)
+        assert world.deployed() == world.left[number], number
     done, found = world.back(3)
     assert world.deployed() == world.left[3]
     assert done.record is not None
@@ -251,8 +271,6 @@ def test_back_to_updates_byte_for_byte_and_back_from_a_rollback(world: World) ->
         f"firewalled: {OTHER_HOSTS}, {closed}, Coder's own agents kept out; "
         f"open: new, without a firewall, {closed}"
     )
-    world.back(None)
-    assert world.deployed() == world.left[5], "what was there before the last rollback"
     world.back(4)
     assert world.deployed() == world.left[4]
     assert git.run(world.repository, "rev-parse", "HEAD") == head
