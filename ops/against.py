@@ -85,7 +85,7 @@ def other(stack: str, against: str, root: Path) -> StackReach:
         )
     except git.GitError:
         known = ", ".join(stacks.names(root))
-        why = f": {problem}" if problem else ""
+        why = f": {problem or git.fetching(root)}"
         raise InputError(
             f"--against {against!r}: neither a stack ({known}) nor a commit of this repository{why}"
         ) from None

@@ -92,15 +92,19 @@ def set_switch(root: Path, stack: str, switch: dict[str, Any] | None) -> Path:
     if not path.exists():
         raise SwitchError(f"no stack {stack!r}; there are {', '.join(stacks.names(root))}")
     try:
-        before = path.read_text(encoding="utf-8")
+        before = path.read_bytes().decode()
     except UnicodeDecodeError:
         raise SwitchError(f"{path.name} is not YAML in UTF-8") from None
-    path.write_text(written(before, switch), encoding="utf-8")
+    lines = before.replace("\r\n", "\n")
+    # A file of Windows' lines stays one, to its end.
+    windows = 0 < before.count("\r\n") == lines.count("\n")
+    end = "\r\n" if windows else "\n"
+    path.write_bytes(written(lines, switch).replace("\n", end).encode())
     try:
         settings = stacks.settings(stack, root)
         _check_walls(settings, (switch or {}).get("templates", ()))
     except (SettingsError, SwitchError):
-        path.write_text(before, encoding="utf-8")
+        path.write_bytes(before.encode())
         raise
     return path
 

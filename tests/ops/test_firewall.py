@@ -63,6 +63,17 @@ def test_off_and_on_again_leave_the_file_as_it_was(root: Path) -> None:
     assert set(stacks.policies("usgov", root)) == {"firewalled"}
 
 
+def test_a_file_of_windows_lines_stays_one(root: Path) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    before = path.read_bytes().replace(b"\n", b"\r\n")
+    path.write_bytes(before)
+    assert run("dev", "off", "--reason", "incident")[0] == 0
+    switched = path.read_bytes()
+    assert switched.count(b"\n") == switched.count(b"\r\n") == before.count(b"\n") + 1
+    assert run("dev", "on")[0] == 0
+    assert path.read_bytes() == before
+
+
 def test_off_again_extends_it(root: Path) -> None:
     run("dev", "off", "--reason", "one")
     status, _ = run("dev", "off", "--reason", "two", "--until", str(TODAY + timedelta(days=3)))

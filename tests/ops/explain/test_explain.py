@@ -297,6 +297,18 @@ def test_against_what_is_neither_stack_nor_commit(other: str) -> None:
     assert "neither a stack (dev, usgov) nor a commit" in said
 
 
+def test_against_a_commit_that_a_shallow_clone_lacks_says_how_it_comes(root: Path) -> None:
+    origin = root / "origin"
+    git(root, "init", "-q", "origin")
+    for message in ("one", "two"):
+        git(origin, "commit", "-q", "--allow-empty", "-m", message)
+    git(root, "init", "-q")
+    git(root, "pull", "-q", "--depth", "1", origin.as_uri())
+    status, said = run("dev", "--against", "HEAD~1")
+    assert status == 2
+    assert "git fetch --unshallow" in said.replace("\n", " ")
+
+
 def test_the_report_grades_the_stack_and_ends_with_1_above_its_limit(root: Path) -> None:
     status, said = run("usgov", "--report")
     assert status == 0
