@@ -17,6 +17,7 @@ from components.boundary import (
 )
 from ops import drift
 from ops.alerting import AlertChange, alert_changes, alert_warnings
+from ops.boundary_release import registered
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import ContractChange, contract_change
@@ -111,6 +112,7 @@ class StackPreview:
                 policies,
                 {name: each.agents_allowed for name, each in templates.items()},
                 network,
+                registered({name: each.pins for name, each in templates.items()}),
             )
             for policies, templates, network in (
                 (
@@ -168,7 +170,13 @@ class StackPreview:
             "the policy's contract is weakened": self.contract.weakened,
         }
         told = (warning for warning, holds in said.items() if holds)
-        return (*told, *alert_warnings(self.alerts), *server_warnings(self.servers))
+        doubts = dict.fromkeys(reach.release.doubt for reach in self.reaches)
+        return (
+            *filter(None, doubts),
+            *told,
+            *alert_warnings(self.alerts),
+            *server_warnings(self.servers),
+        )
 
     @property
     def is_open(self) -> bool:

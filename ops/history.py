@@ -129,6 +129,7 @@ def _gravity(reach: TemplateReach) -> tuple[bool, bool, str]:
         reach.lets_agents_in,
         reach.frees_agents,
         reach.network.removed,
+        reach.release.doubt,
     )
     return not any(everything), not reach.opens, reach.template
 
@@ -142,6 +143,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
     agents = reach.agents_reach if reach.agents_reach.before else NetworkChange()
     wider = network.opened if network.before and network.after else ()
     for holds, words in (
+        (reach.release.doubt, reach.release.doubt),
         (reach.lets_agents_in, "CODER'S OWN AGENTS LET IN"),
         (reach.frees_agents, "NETWORK POLICY OF CODER'S OWN AGENTS REMOVED"),
         (network.removed, "NETWORK POLICY REMOVED"),

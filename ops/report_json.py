@@ -102,6 +102,7 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
             for each in reach.opened
         ],
         "closed": [_host_json(found) for found in reach.comparison.closed],
+        "boundaryRelease": reach.release.to_json(),
         "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
         "coderAgentsNetwork": network.to_json(reach.agents_reach, None),
         "network": network.to_json(reach.network, reach.by_name),

@@ -17,6 +17,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN
+from components.boundary.older import broken
 from components.boundary.releases import LATEST
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
@@ -354,7 +355,8 @@ def policies(settings: Settings, proven: bool) -> list[Problem]:
         excess = exfiltration_report(policy, settings.own).excess(wanted.highest_grade)
         # A reason for the grade says what a dozen of the catalogue's broken demands would.
         contract = wanted.contract if excess else settings.contract_of(wanted)
-        problems += [Problem(key, "", str(breach)) for breach in contract.check(policy)]
+        breaches = broken(contract, policy, settings.workspaces.boundary_version)
+        problems += [Problem(key, "", breach) for breach in breaches]
         if excess:
             problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', excess))
     return problems
