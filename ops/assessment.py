@@ -22,6 +22,7 @@ from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import ContractChange, contract_change
 from ops.drift import Drift
+from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
@@ -176,6 +177,7 @@ class StackPreview:
             *told,
             *alert_warnings(self.alerts),
             *server_warnings(self.servers),
+            *provider_warnings(self.providers),
         )
 
     @property
@@ -212,6 +214,11 @@ class StackPreview:
     def servers(self) -> tuple[ServerChange, ...]:
         """MCP servers that differ."""
         return tuple(server_change(step) for step in self.steps if step.type == MCP_SERVER)
+
+    @cached_property
+    def providers(self) -> tuple[ProviderChange, ...]:
+        """Providers of the AI Gateway that differ."""
+        return provider_changes(self.steps)
 
     @cached_property
     def variables(self) -> dict[str, tuple[Change, ...]]:

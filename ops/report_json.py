@@ -11,6 +11,7 @@ from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
 from ops.contract_changes import contract_json
+from ops.gateway_changes import provider_json
 from ops.mcp_changes import server_json
 from ops.reach import TemplateReach
 
@@ -58,6 +59,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "coderdRestarts": preview.coderd.restarts,
         "chartHasToRollOut": list(preview.coderd.left),
         "mcpServers": [server_json(change) for change in preview.servers],
+        "aiProviders": [provider_json(change) for change in preview.providers],
         "alerts": [alert_json(change) for change in preview.alerts],
         "dashboards": [
             {
