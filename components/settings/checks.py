@@ -26,6 +26,7 @@ from components.observability.loki import label_problems, tenant_problem
 from components.observability.provisioning import KEEPS_ONE, repeated_uids
 from components.repeated import repeated
 from components.settings.coder import Coder, GitLab
+from components.settings.confined import variable_problems
 from components.settings.grafana import GrafanaSettings
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
@@ -192,6 +193,10 @@ def _templates(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def _agent_variables(parts: Parts) -> Iterator[Problem]:
+    yield from variable_problems(parts.workspaces, parts.templates)
+
+
 def _servers(parts: Parts) -> Iterator[Problem]:
     for index, server in enumerate(parts.servers):
         if server is None:
@@ -325,6 +330,7 @@ def _needed(key: str, what: str) -> Problem:
 _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _unique,
     _templates,
+    _agent_variables,
     _servers,
     _secrets,
     _grafana,
