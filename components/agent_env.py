@@ -15,6 +15,7 @@ from typing import Final, get_args
 from components.boundary.config import JailType
 from components.boundary.credentials import form_of, names_credential
 from components.errors import refuse
+from components.jail_env import jail_problem
 
 BOUNDARY_CONFIG: Final = "BOUNDARY_CONFIG"
 BOUNDARY_JAIL_TYPE: Final = "BOUNDARY_JAIL_TYPE"
@@ -58,7 +59,7 @@ class AgentEnv:
 
     Raises:
         ArgsError: names that no shell can export, reserved ones, credentials, values that an
-            environment cannot hold.
+            environment cannot hold, with the firewall on what breaks it.
     """
 
     jail_type: str | None = None
@@ -70,6 +71,8 @@ class AgentEnv:
             problems.append(f"jail type {self.jail_type!r} is not one of {', '.join(JAIL_TYPES)}")
         for name, value in self.variables.items():
             problems.extend(_problems(name, value))
+            if self.jail_type is not None and (problem := jail_problem(name, value)):
+                problems.append(problem)
         refuse("agent environment", problems)
 
     def entries(self) -> dict[str, str]:

@@ -58,6 +58,7 @@ try:
         "policies": {name: policy and policy.to_json() for name, policy in found.items()},
         "agents": {each.name: getattr(each, "lets_agents_in", None) for each in settings.templates},
         "network": network(settings),
+        "boundary": getattr(settings.workspaces, "boundary_version", None),
     }
 except Exception as error:
     answer = {"error": f"{error}"}
@@ -123,7 +124,7 @@ def of_checkout(stack: str, root: Path, python: Path | str) -> StackReach:
         ) from None
     if isinstance(answer.get("error"), str):
         raise InputError(f"at that commit: {answer['error']}")
-    network = answer["network"]
+    network, release = answer["network"], answer["boundary"]
     return StackReach(
         {
             name: None if rules is None else Policy.from_json(rules)
@@ -131,6 +132,7 @@ def of_checkout(stack: str, root: Path, python: Path | str) -> StackReach:
         },
         answer["agents"],
         None if network is None else tuple(network),
+        {name: release for name, rules in answer["policies"].items() if release and rules},
     )
 
 
@@ -139,7 +141,7 @@ def shown(reach: TemplateReach) -> RenderableType:
     head = Text(f"Template {reach.template}", style="bold")
     if not reach.after:
         return Group(head, Text("only there, not here"))
-    more = coder_agents.lines(reach)
+    more = reach.release.lines() + coder_agents.lines(reach)
     if reach.network.changed:
         more += network.lines(reach.network, reach.by_name)
     # As in a review, whose Markdown these lines are.

@@ -17,10 +17,12 @@ from components.boundary import (
 )
 from ops import drift
 from ops.alerting import AlertChange, alert_changes, alert_warnings
+from ops.boundary_release import registered
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import ContractChange, contract_change
 from ops.drift import Drift
+from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
@@ -111,6 +113,7 @@ class StackPreview:
                 policies,
                 {name: each.agents_allowed for name, each in templates.items()},
                 network,
+                registered({name: each.pins for name, each in templates.items()}),
             )
             for policies, templates, network in (
                 (
@@ -168,7 +171,14 @@ class StackPreview:
             "the policy's contract is weakened": self.contract.weakened,
         }
         told = (warning for warning, holds in said.items() if holds)
-        return (*told, *alert_warnings(self.alerts), *server_warnings(self.servers))
+        doubts = dict.fromkeys(reach.release.doubt for reach in self.reaches)
+        return (
+            *filter(None, doubts),
+            *told,
+            *alert_warnings(self.alerts),
+            *server_warnings(self.servers),
+            *provider_warnings(self.providers),
+        )
 
     @property
     def is_open(self) -> bool:
@@ -204,6 +214,11 @@ class StackPreview:
     def servers(self) -> tuple[ServerChange, ...]:
         """MCP servers that differ."""
         return tuple(server_change(step) for step in self.steps if step.type == MCP_SERVER)
+
+    @cached_property
+    def providers(self) -> tuple[ProviderChange, ...]:
+        """Providers of the AI Gateway that differ."""
+        return provider_changes(self.steps)
 
     @cached_property
     def variables(self) -> dict[str, tuple[Change, ...]]:

@@ -18,6 +18,7 @@ from components.boundary import Policy
 from components.boundary.credentials import HIDDEN
 from components.network.reach import Manifest
 from ops import network
+from ops.boundary_release import registered
 from ops.stack_reach import StackReach
 from ops.state import StackState
 from ops.template_changes import Registered
@@ -50,7 +51,8 @@ class Deployed:
     def reach(self) -> StackReach:
         """What decides what agents reach."""
         agents = {name: each.agents_allowed for name, each in self.templates.items()}
-        return StackReach(self.policies, agents, tuple(self.network.values()))
+        releases = registered({name: each.pins for name, each in self.templates.items()})
+        return StackReach(self.policies, agents, tuple(self.network.values()), releases)
 
 
 def of(

@@ -27,6 +27,7 @@ from ops.reach import TemplateReach
 MARK: Final = "firewalled-coder-update:"
 FORMAT: Final = 1
 UNCHANGED: Final = "no change"
+SUCCEEDED: Final = "succeeded"
 _SHOWN: Final = 3
 _PAGE: Final = 100
 _HEAD: Final = "{:<19}  {:<11}  {}"
@@ -64,6 +65,10 @@ class Record:
     @property
     def title(self) -> str:
         """The update in one line."""
+        return self.titled()
+
+    def titled(self, *, done: bool = True) -> str:
+        """Return the update in one line; what one that did not succeed wanted is called that."""
         if self.rollback_of is not None:
             what = f"rollback of {self.rollback_of}"
             what += f", template {self.template}" if self.template else ""
@@ -71,7 +76,7 @@ class Record:
             what = self.command
         why = f" ({self.no_commit})" if self.no_commit else ""
         source = self.commit[: git.SHORT] if self.commit else f"no commit{why}"
-        off = f", firewall off: {self.firewall}" if self.firewall else ""
+        off = f", firewall off{'' if done else ' wanted'}: {self.firewall}" if self.firewall else ""
         return f"{what} at {source}{' (dirty)' if self.dirty else ''}{off}"
 
     def message(self) -> str:
@@ -129,6 +134,7 @@ def _gravity(reach: TemplateReach) -> tuple[bool, bool, str]:
         reach.lets_agents_in,
         reach.frees_agents,
         reach.network.removed,
+        reach.release.doubt,
     )
     return not any(everything), not reach.opens, reach.template
 
@@ -142,6 +148,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
     agents = reach.agents_reach if reach.agents_reach.before else NetworkChange()
     wider = network.opened if network.before and network.after else ()
     for holds, words in (
+        (reach.release.doubt, reach.release.doubt),
         (reach.lets_agents_in, "CODER'S OWN AGENTS LET IN"),
         (reach.frees_agents, "NETWORK POLICY OF CODER'S OWN AGENTS REMOVED"),
         (network.removed, "NETWORK POLICY REMOVED"),
@@ -241,12 +248,17 @@ class Update:
     def applied(self) -> bool:
         """Whether all of a program was deployed by it; an adoption deploys nothing."""
         adopted = self.record is not None and self.record.command == "adopt"
-        return self.kind == "update" and self.result == "succeeded" and not adopted
+        return self.kind == "update" and self.result == SUCCEEDED and not adopted
 
     @property
     def policy(self) -> str:
-        """What it changed for agents."""
-        return self.record.policy if self.record else ""
+        """What it changed for agents; empty for one that did not succeed, of which nobody knows."""
+        return self.record.policy if self.record and self.result == SUCCEEDED else ""
+
+    @property
+    def wanted(self) -> str:
+        """What one that did not succeed would have changed for agents."""
+        return self.record.policy if self.record and self.result != SUCCEEDED else ""
 
 
 def updates(summaries: Iterable[Summary]) -> tuple[Update, ...]:
@@ -291,7 +303,11 @@ def _update(summary: Summary, number: int) -> Update:
         commit=found.commit if found else seen.get("git.head"),
         dirty=found.dirty if found else seen.get("git.dirty", "true") != "false",
         who=found.who if found else seen.get("git.author", ""),
-        title=found.title if found else _line(lines[0]) if lines else summary.kind,
+        title=found.titled(done=summary.result == SUCCEEDED)
+        if found
+        else _line(lines[0])
+        if lines
+        else summary.kind,
     )
 
 
@@ -309,6 +325,7 @@ def to_json(found: Iterable[Update]) -> list[dict[str, Any]]:
             "who": each.who,
             "title": each.title,
             "policy": each.policy,
+            "wanted": each.wanted,
             "rollbackOf": each.record.rollback_of if each.record else None,
             "template": each.record.template if each.record else None,
             "firewall": each.record.firewall if each.record else "",
@@ -329,6 +346,8 @@ def table(found: Iterable[Update]) -> Table:
         lines.append(f"resources: {counts or 'none'}")
         if each.policy not in {"", UNCHANGED}:
             lines.append(f"policy: {each.policy}")
+        if each.wanted not in {"", UNCHANGED}:
+            lines.append(f"wanted: {each.wanted}")
         shown.add_row(str(each.number), "\n".join(lines).replace("[", r"\["))
     return shown
 

@@ -15,9 +15,11 @@ from components.boundary import (
     compare,
     exfiltration_report,
 )
+from components.boundary.older import as_decided
 from components.coder_agents import ISOLATED, AgentsAllowed
 from components.network.names import Translation
 from components.network.reach import NetworkChange
+from ops.boundary_release import ReleaseChange, release_change
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class TemplateReach:
         old_agents: whether and from where Coder's own agents may use it now; None if nobody said.
         new_agents: the same afterwards.
         agents_network: what the network policy changes for their pods, where they have some.
+        old_release: release of Boundary now; None without one, or if that is not recorded.
+        new_release: the same afterwards.
     """
 
     template: str
@@ -71,13 +75,25 @@ class TemplateReach:
     old_agents: AgentsAllowed | None = None
     new_agents: AgentsAllowed | None = None
     agents_network: NetworkChange = field(default_factory=NetworkChange)
+    old_release: str | None = None
+    new_release: str | None = None
+
+    @cached_property
+    def release(self) -> ReleaseChange:
+        """What another release of Boundary makes of it."""
+        was = self.old if self.before else None
+        return release_change(self.old_release, self.new_release, was=was, policy=self.new)
 
     @cached_property
     def comparison(self) -> Comparison:
         """What policies make of it; empty where a side has none."""
         if not self.after or (self.before and (self.old is None or self.new is None)):
             return Comparison((), ())
-        return compare(self.old or Policy([]), self.new or Policy([]))
+        # What is not recorded is taken for the other side's.
+        old, new = self.old_release or self.new_release, self.new_release or self.old_release
+        return compare(
+            as_decided(self.old or Policy([]), old), as_decided(self.new or Policy([]), new)
+        )
 
     @cached_property
     def opened(self) -> tuple[Opened, ...]:
@@ -171,6 +187,7 @@ class TemplateReach:
             or self.frees_agents
             or self.drops_projects
             or self.agents_reach.changed
+            or bool(self.release.doubt)
             or self.network.changed
         )
 

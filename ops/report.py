@@ -217,6 +217,7 @@ def _reach(reach: TemplateReach) -> list[str]:
     if not reach.after:
         return ["- the template goes; its agents reach nothing"]
     return [
+        *reach.release.lines(),
         *_firewall(reach),
         *coder_agents.lines(reach),
         *network.lines(reach.network, reach.by_name),

@@ -11,6 +11,7 @@ from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
 from ops.contract_changes import contract_json
+from ops.gateway_changes import provider_json
 from ops.mcp_changes import server_json
 from ops.reach import TemplateReach
 
@@ -58,6 +59,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "coderdRestarts": preview.coderd.restarts,
         "chartHasToRollOut": list(preview.coderd.left),
         "mcpServers": [server_json(change) for change in preview.servers],
+        "aiProviders": [provider_json(change) for change in preview.providers],
         "alerts": [alert_json(change) for change in preview.alerts],
         "dashboards": [
             {
@@ -102,6 +104,7 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
             for each in reach.opened
         ],
         "closed": [_host_json(found) for found in reach.comparison.closed],
+        "boundaryRelease": reach.release.to_json(),
         "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
         "coderAgentsNetwork": network.to_json(reach.agents_reach, None),
         "network": network.to_json(reach.network, reach.by_name),

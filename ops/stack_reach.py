@@ -27,11 +27,13 @@ class StackReach:
         policies: of every template by its name; None without a firewall.
         agents_allowed: whether and from where Coder's own agents may use each; None if nobody said.
         network: every network policy, as the API server takes it; None if that is not known.
+        releases: of Boundary, by template; one that is not in it has none, or none recorded.
     """
 
     policies: Mapping[str, Policy | None]
     agents_allowed: Mapping[str, AgentsAllowed | None] = field(default_factory=dict)
     network: tuple[Manifest, ...] | None = ()
+    releases: Mapping[str, str] = field(default_factory=dict)
 
 
 def of_settings(settings: Settings) -> StackReach:
@@ -40,6 +42,10 @@ def of_settings(settings: Settings) -> StackReach:
         stacks.policies_of(settings),
         {template.name: template.lets_agents_in for template in settings.templates},
         _manifests(settings),
+        dict.fromkeys(
+            (template.name for template in settings.templates if settings.firewall_of(template)),
+            settings.workspaces.boundary_version,
+        ),
     )
 
 
@@ -77,6 +83,8 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             old_agents=old.agents_allowed.get(name),
             new_agents=new.agents_allowed.get(name),
             agents_network=network.agents_change(before, after, name),
+            old_release=old.releases.get(name),
+            new_release=new.releases.get(name),
         )
         for name in dict.fromkeys((*new.policies, *old.policies))
     )

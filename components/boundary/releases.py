@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 Number = tuple[int, int, int]
 
@@ -28,11 +28,14 @@ class Releases:
         first: number of the first.
         last: number of the last.
         difference: what they decide otherwise than is answered here, empty for nothing.
+        effect: what that does: hosts below a rule's are let through too, or a rule's form has the
+            whole file refused; empty for nothing.
     """
 
     first: Number
     last: Number
     difference: str
+    effect: Literal["", "widens", "refuses"] = ""
 
     @property
     def title(self) -> str:
@@ -47,8 +50,9 @@ RELEASES: Final = (
         (0, 8, 0),
         "a `*` at the end of a path pattern is refused, with the whole file, where a comma or a "
         "space follows it",
+        "refuses",
     ),
-    Releases((0, 1, 0), (0, 5, 4), "a `domain` matches every host below it too"),
+    Releases((0, 1, 0), (0, 5, 4), "a `domain` matches every host below it too", "widens"),
 )
 
 
@@ -78,20 +82,28 @@ def key_problem(key: str, release: str) -> str:
     return f"needs Boundary v{'.'.join(map(str, since))} or newer; this one is {release}"
 
 
-def release_doubt(release: str) -> str:
-    """Return why the answers may not hold for `release`, empty where they do.
+def releases_of(release: str) -> Releases | None:
+    """Return the releases that decide as `release` does, None where nothing is known of it.
 
     `release` is a release as v0.9.0 or `latest`, which is taken for NEWEST.
     """
     number = _NUMBER.fullmatch(NEWEST if release == LATEST else release)
     if number is None:
-        return f"Boundary {release!r} is no release: {_ANSWERED}"
+        return None
     wanted = (int(number[1]), int(number[2]), int(number[3]))
-    for each in RELEASES:
-        if each.first <= wanted <= each.last:
-            said = f"Boundary {release} decides otherwise: {each.difference}; {_ANSWERED}"
-            return said if each.difference else ""
-    return f"Boundary {release} is not known here and may decide otherwise: {_ANSWERED}"
+    return next((each for each in RELEASES if each.first <= wanted <= each.last), None)
+
+
+def release_doubt(release: str) -> str:
+    """Return why the answers may not hold for `release`, empty where they do."""
+    if release != LATEST and _NUMBER.fullmatch(release) is None:
+        return f"Boundary {release!r} is no release: {_ANSWERED}"
+    found = releases_of(release)
+    if found is None:
+        return f"Boundary {release} is not known here and may decide otherwise: {_ANSWERED}"
+    if not found.difference:
+        return ""
+    return f"Boundary {release} decides otherwise: {found.difference}; {_ANSWERED}"
 
 
 _ANSWERED: Final = f"the answers are those of {RELEASES[0].title}"

@@ -17,6 +17,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from components import syntax
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN
+from components.boundary.older import broken
 from components.boundary.releases import LATEST
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
@@ -25,6 +26,7 @@ from components.observability.loki import label_problems, tenant_problem
 from components.observability.provisioning import KEEPS_ONE, repeated_uids
 from components.repeated import repeated
 from components.settings.coder import Coder, GitLab
+from components.settings.confined import variable_problems
 from components.settings.grafana import GrafanaSettings
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
@@ -191,6 +193,10 @@ def _templates(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def _agent_variables(parts: Parts) -> Iterator[Problem]:
+    yield from variable_problems(parts.workspaces, parts.templates)
+
+
 def _servers(parts: Parts) -> Iterator[Problem]:
     for index, server in enumerate(parts.servers):
         if server is None:
@@ -324,6 +330,7 @@ def _needed(key: str, what: str) -> Problem:
 _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _unique,
     _templates,
+    _agent_variables,
     _servers,
     _secrets,
     _grafana,
@@ -354,7 +361,8 @@ def policies(settings: Settings, proven: bool) -> list[Problem]:
         excess = exfiltration_report(policy, settings.own).excess(wanted.highest_grade)
         # A reason for the grade says what a dozen of the catalogue's broken demands would.
         contract = wanted.contract if excess else settings.contract_of(wanted)
-        problems += [Problem(key, "", str(breach)) for breach in contract.check(policy)]
+        breaches = broken(contract, policy, settings.workspaces.boundary_version)
+        problems += [Problem(key, "", breach) for breach in breaches]
         if excess:
             problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', excess))
     return problems

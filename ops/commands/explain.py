@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from components.boundary import PolicyError, shown
+from components.boundary.older import broken
 from components.boundary.releases import release_doubt
 from components.settings.problems import SettingsError
 from ops import answers, exfiltration, project, stacks, terminal, traffic
@@ -157,7 +158,7 @@ def explain(
             answered = {each: answers.answers(each, counts) for each in found}
             fine = _answer(stack, answered, asked, suggest, as_json)
         if not as_json:
-            _warn(release_doubt(settings.workspaces.boundary_version), found)
+            _warn(settings.workspaces.boundary_version, found)
         if asked.unreadable:
             raise InputError(traffic.as_lines(asked.unreadable))
     raise typer.Exit(0 if fine else NO)
@@ -219,14 +220,15 @@ def _suggest(confinement: Confinement, found: Sequence[Explanation]) -> None:
         terminal.console.print(said, markup=False, soft_wrap=True)
 
 
-def _warn(doubt: str, found: Sequence[Confinement]) -> None:
+def _warn(release: str, found: Sequence[Confinement]) -> None:
     """Say why the release may answer otherwise, and what keeps it from being deployed."""
+    doubt = release_doubt(release)
     said = [doubt] if doubt and any(each.policy is not None for each in found) else []
     for each in found:
         if each.policy is None:
             continue
         said += filter(None, [Assessed(each).excess])
-        breaches = [str(breach) for breach in each.contract.check(each.policy)]
+        breaches = broken(each.contract, each.policy, release)
         said += breaches[:_BREACHES]
         if len(breaches) > _BREACHES:
             said.append(f"and {len(breaches) - _BREACHES} more demands are broken")
@@ -243,15 +245,17 @@ def _compare(stack: str, other: str, found: Sequence[TemplateReach], as_json: bo
     from ops import against, report_json
 
     opens = any(reach.opens for reach in found)
+    # What another release opens is not known.
+    fine = not opens and not any(reach.release.doubt for reach in found)
     if as_json:
         templates = [report_json.reach_json(reach) for reach in found]
         head = {"format": FORMAT, "stack": stack, "against": other, "opens": opens}
         _print({**head, "templates": templates})
-        return not opens
+        return fine
     terminal.console.print(f"Stack {stack}, compared with {other}", markup=False)
     for reach in found:
         terminal.show(against.shown(reach))
-    return not opens
+    return fine
 
 
 def _assess(stack: str, found: Sequence[Assessed], as_json: bool) -> bool:

@@ -108,3 +108,48 @@ def test_a_variable_written_as_one_text_does_not_show_its_value() -> None:
 
 def test_a_switch_under_such_a_name_is_taken() -> None:
     assert AgentEnv(variables={"DISABLE_AUTH": "true"}).entries()["DISABLE_AUTH"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("HTTPS_PROXY", "http://proxy:3128", "to a host that no rule names; leave it out, and say"),
+        ("http_proxy", "http://proxy:3128", "to a host that no rule names"),
+        ("ALL_PROXY", "socks5://proxy:8087", "without a line in the audit; leave it out, and say"),
+        ("no_proxy", ".example.com", "refused by the jail, or answered, without a line in the"),
+        ("npm_config_https_proxy", "http://proxy:3128", "past Boundary's proxy"),
+        ("LD_PRELOAD", "/home/coder/a.so", "put what programs need into the image"),
+        ("LD_LIBRARY_PATH", "/home/coder", "loads code"),
+        ("BASH_ENV", "/home/coder/a.sh", "loads code into what starts the jail"),
+        ("NODE_OPTIONS", "--max-old-space-size=4096 --require /a.js", "flags alone that load none"),
+        ("NODE_OPTIONS", "--import=/a.mjs", "such as --max-old-space-size=4096"),
+        ("NODE_OPTIONS", "-r /a.js", "loads code into Claude Code"),
+        ("DISABLE_AUDIT_LOGS", "true", "silence the firewall's audit"),
+        ("CHILD", "true", "start none"),
+    ],
+)
+def test_what_breaks_the_firewall_is_refused_where_there_is_one(
+    name: str, value: str, message: str
+) -> None:
+    for jail_type in ("landjail", "nsjail"):
+        with pytest.raises(ArgsError, match=f"{name} breaks the firewall: ") as caught:
+            AgentEnv(jail_type=jail_type, variables={name: value})
+        (problem,) = caught.value.problems
+        assert message in problem
+        assert value not in problem
+    assert AgentEnv(variables={name: value}).entries() == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        # Boundary sets them itself in the jail: outside they name an authority of one's own.
+        *((f, "/etc/ca.pem") for f in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")),
+        ("NODE_OPTIONS", "--max-old-space-size=4096 --trace-warnings"),
+        ("GOPROXY", "https://go.example.com"),
+        ("child", "true"),
+        ("ld_preload", "x"),
+    ],
+)
+def test_what_leaves_the_firewall_whole_is_taken(name: str, value: str) -> None:
+    assert AgentEnv(jail_type="landjail", variables={name: value}).entries()[name] == value

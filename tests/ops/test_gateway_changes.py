@@ -24,18 +24,19 @@ def step(op: str, kind: str, old: dict[str, Any] | None, new: dict[str, Any] | N
     [
         (
             step("create", AI_PROVIDER, None, CLAUDE),
-            ["- `claude`: created, `https://api.anthropic.com`"],
+            ["- ⚠️ `claude`: created, `https://api.anthropic.com`"],
         ),
         (step("delete", AI_PROVIDER, CLAUDE), ["- `claude`: **deleted**"]),
         (
             step("replace", AI_PROVIDER, CLAUDE, {**CLAUDE, "type": "openai"}),
-            ["- `claude`: **replaced**"],
+            ["- `claude`: **replaced**", "  - `type`: not set → `openai`"],
         ),
         (
             step("update", AI_PROVIDER, CLAUDE, {**CLAUDE, "baseUrl": "https://else.example"}),
             [
                 "- `claude`",
-                "  - `baseUrl`: `https://api.anthropic.com` → `https://else.example`",
+                "  - ⚠️ **another address**: `https://api.anthropic.com` → `https://else.example`; "
+                "prompts, and the key, go there",
             ],
         ),
         (
@@ -55,3 +56,38 @@ def test_what_comes_goes_or_changes(change: Step, lines: list[str]) -> None:
 
 def test_a_preview_without_any_has_no_such_section() -> None:
     assert "AI Gateway" not in report.to_markdown([StackPreview("dev", {}, {}, steps=())])
+
+
+MORE = "prompts may go to one more AI provider"
+MOVED = "an AI provider has another address"
+OFF = {**CLAUDE, "enabled": False}
+ELSE = {**CLAUDE, "baseUrl": "https://else.example"}
+
+
+@pytest.mark.parametrize(
+    ("change", "warnings"),
+    [
+        (step("create", AI_PROVIDER, None, CLAUDE), (MORE,)),
+        (step("create", AI_PROVIDER, None, OFF), ()),
+        (step("import", AI_PROVIDER, None, CLAUDE), ()),
+        (step("delete", AI_PROVIDER, CLAUDE), ()),
+        (step("update", AI_PROVIDER, CLAUDE, ELSE), (MOVED,)),
+        (step("replace", AI_PROVIDER, CLAUDE, {**ELSE, "type": "openai"}), (MOVED,)),
+        (step("update", AI_PROVIDER, OFF, {**ELSE, "enabled": True}), (MORE, MOVED)),
+        (step("update", AI_PROVIDER, CLAUDE, {**CLAUDE, "displayName": "x"}), ()),
+        (step("update", AI_PROVIDER, CLAUDE, OFF), ()),
+    ],
+)
+def test_where_prompts_go_stands_in_the_headline(change: Step, warnings: tuple[str, ...]) -> None:
+    found = StackPreview("dev", {}, {}, steps=(change,))
+    assert found.warnings == warnings
+    if warnings and change.op != "replace":
+        assert report.headline([found]) == f"⚠️ {'; '.join(warnings)}"
+
+
+def test_machines_are_told_where_prompts_go() -> None:
+    found = StackPreview("dev", {}, {}, steps=(step("update", AI_PROVIDER, CLAUDE, ELSE),))
+    moved = {"before": "https://api.anthropic.com", "after": "https://else.example"}
+    assert report.to_json([found])["stacks"][0]["aiProviders"] == [
+        {"name": "claude", "op": "update", "added": False, "address": moved}
+    ]

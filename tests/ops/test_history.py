@@ -146,7 +146,7 @@ def test_updates_are_numbered_from_the_oldest_where_the_backend_has_no_numbers()
     assert [each.applied for each in found] == [True, False, False]
     assert (found[0].commit, found[0].dirty, found[0].title) == ("c" * 40, False, "by hand")
     assert (found[1].commit, found[1].dirty) == (None, True)
-    assert (found[2].who, found[2].policy) == ("ada", "t: opens b.example")
+    assert (found[2].who, found[2].policy) == ("ada", "")
     assert found[2].changes == {"update": 2}
 
 
@@ -173,11 +173,26 @@ def test_the_table_and_the_json_say_the_same() -> None:
             "who": "ada [admin]",
             "title": "up at aaaaaaaaaaaa",
             "policy": "t: opens b.example",
+            "wanted": "",
             "rollbackOf": None,
             "template": None,
             "firewall": "",
         }
     ]
+
+
+@pytest.mark.parametrize("result", ["failed", "in-progress"])
+def test_what_an_update_wanted_that_did_not_succeed_is_not_said_to_be_so(result: str) -> None:
+    up = Record("up", "a" * 40, False, policy="t: new, confined by 180 rules", firewall="incident")
+    found = history.updates([summary(up.message(), result=result)])
+    shown = at_width(160, found)
+    assert "wanted: t: new, confined by 180 rules" in shown
+    assert "policy:" not in shown
+    assert "firewall off wanted: incident" in shown
+    (data,) = history.to_json(found)
+    assert (data["policy"], data["wanted"]) == ("", "t: new, confined by 180 rules")
+    still = history.updates([summary(Record("up").message(), result=result)])
+    assert "wanted" not in at_width(160, still)
 
 
 def at_width(columns: int, found: tuple[history.Update, ...]) -> str:

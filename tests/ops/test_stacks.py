@@ -44,6 +44,22 @@ def test_a_release_that_is_not_answered_for_is_said_where_something_is_confined(
     assert stacks.settings("dev", root).findings() == ()
 
 
+def test_a_release_that_lets_hosts_below_through_is_held_to_the_contract(root: Path) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    document = yaml.safe_load(path.read_text())
+    denied = {"url": "https://evil.pypi.org/", "reason": "not ours"}
+    document["config"][POLICY]["mustDeny"] = [denied]
+    path.write_text(yaml.safe_dump(document))
+    assert stacks.settings("dev", root)
+    document["config"]["firewalled-coder:workspaces"]["boundaryVersion"] = "v0.5.4"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(SettingsError) as caught:
+        stacks.settings("dev", root)
+    assert "but rule 'domain=pypi.org' of group python allows it in Boundary v0.5.4: a " in str(
+        caught.value
+    )
+
+
 @pytest.mark.parametrize("name", stacks.names())
 def test_nothing_is_doubtful_in_what_shipped_stacks_add(name: str) -> None:
     assert stacks.settings(name).findings() == ()

@@ -87,6 +87,27 @@ def test_both_count_against_a_stack(root: Path) -> None:
     assert run("other", "--against", "dev")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("release", "opens", "words"),
+    [
+        ("v0.5.4", True, "Boundary v0.5.4 takes domain= for every host below it"),
+        ("v1.0.0", False, "nothing is known of how Boundary v1.0.0 decides"),
+    ],
+)
+def test_a_release_that_decides_otherwise_is_no_success(
+    checkout: Path, release: str, opens: bool, words: str
+) -> None:
+    change(
+        checkout, "dev", workspaces={**setting(checkout, "workspaces"), "boundaryVersion": release}
+    )
+    status, said = run("dev", "--against", "HEAD", "--template", "firewalled")
+    assert status == 1
+    assert words in said
+    status, found = machine("dev", "--against", "HEAD", "--template", "firewalled")
+    assert (status, found["opens"]) == (1, opens)
+    assert words in found["templates"][0]["boundaryRelease"]["doubt"].replace("`", "")
+
+
 def test_what_is_piped_can_be_searched(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets
     (root / "stacks" / "Pulumi.other.yaml").write_text(

@@ -1,0 +1,92 @@
+"""What it means for agents that a template's Boundary moves to a release that decides otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.boundary import Policy
+from components.boundary.releases import releases_of
+from ops.markdown import code
+
+PIN: Final = "Boundary"
+"""What a template registers its release of Boundary as."""
+
+# What v0.5.5 to v0.8.0 refuse: a `*` that ends a pattern, with a comma or a space behind it.
+_REFUSED: Final = re.compile(r"(?:^|\s)path=\S*\*[,\s]")
+
+
+@dataclass(frozen=True)
+class ReleaseChange:
+    """The release of Boundary that confines a template before and after.
+
+    Attributes:
+        old: before; None without a firewall, or where it is not recorded.
+        new: the same afterwards.
+        doubt: why the new one does not decide as is answered here, in words for the headline;
+            empty where it does, or decides as the old one.
+    """
+
+    old: str | None = None
+    new: str | None = None
+    doubt: str = ""
+
+    def lines(self) -> list[str]:
+        """Return the doubt as lines of Markdown."""
+        moved = f"{code(self.old)} → {code(self.new or '')}" if self.old else code(self.new or "")
+        return [f"- ⚠️ Boundary {moved}: **{self.doubt}**"] if self.doubt else []
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the change as plain data."""
+        return {"before": self.old, "after": self.new, "doubt": self.doubt}
+
+
+def release_change(
+    old: str | None, new: str | None, *, was: Policy | None, policy: Policy | None
+) -> ReleaseChange:
+    """Return what a move from `old` to `new` is.
+
+    Args:
+        old: the release before; with a policy before, None is one that is not recorded.
+        new: the release afterwards.
+        was: the policy before, None without a firewall.
+        policy: the policy afterwards, None without a firewall.
+    """
+    if policy is None or new is None or (was is not None and old is None):
+        return ReleaseChange(old, new)
+    doubt = _doubt(new, policy)
+    if was is not None and old is not None and _decide_alike(old, new):
+        # Of one release or of two alike: only a policy that it newly refuses is news.
+        newly = _refuses(new, policy) and not _refuses(old, was)
+        return ReleaseChange(old, new, doubt if newly else "")
+    return ReleaseChange(old, new, doubt)
+
+
+def _decide_alike(old: str, new: str) -> bool:
+    before, after = releases_of(old), releases_of(new)
+    # One unknown release is not another.
+    return old == new or (before is not None and before == after)
+
+
+def _refuses(release: str, policy: Policy) -> bool:
+    found = releases_of(release)
+    refuses = found is not None and found.effect == "refuses"
+    return refuses and any(map(_REFUSED.search, policy.texts))
+
+
+def _doubt(release: str, policy: Policy) -> str:
+    found = releases_of(release)
+    if found is None:
+        return f"nothing is known of how Boundary {release} decides"
+    if found.effect == "widens":
+        return f"Boundary {release} takes `domain=` for every host below it"
+    if _refuses(release, policy):
+        return f"Boundary {release} refuses the policy's file, so no agent starts"
+    return ""
+
+
+def registered(pins: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the release of each template that registered one, by the pins of each."""
+    return {name: each[PIN] for name, each in pins.items() if PIN in each}
