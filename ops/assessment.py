@@ -19,7 +19,7 @@ from ops import drift
 from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
-from ops.contract_changes import ContractChange, contract_change
+from ops.contract_changes import Contracts, contract_changes
 from ops.drift import Drift
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
@@ -165,10 +165,14 @@ class StackPreview:
         said = {
             "somebody deleted the network policy: workspaces are open now": self.is_open,
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
-            "the policy's contract is weakened": self.contract.weakened,
         }
         told = (warning for warning, holds in said.items() if holds)
-        return (*told, *alert_warnings(self.alerts), *server_warnings(self.servers))
+        return (
+            *told,
+            *self.contract.warnings,
+            *alert_warnings(self.alerts),
+            *server_warnings(self.servers),
+        )
 
     @property
     def is_open(self) -> bool:
@@ -176,9 +180,9 @@ class StackPreview:
         return drift.is_open(self.deleted, self.reaches)
 
     @cached_property
-    def contract(self) -> ContractChange:
-        """What the stack demands of its policy, where that changes."""
-        return contract_change(self.old_templates, self.new_templates)
+    def contract(self) -> Contracts:
+        """What is demanded of each template's policy, where that changes."""
+        return contract_changes(self.old_templates, self.new_templates, self.old)
 
     @property
     def templates(self) -> tuple[Step, ...]:
