@@ -89,6 +89,11 @@ class Contracts:
         return (f"the policy's contract is weakened{where}",)
 
     @property
+    def known(self) -> Contracts:
+        """Those of the templates of which it is known what was demanded."""
+        return Contracts({n: each for n, each in self.by_template.items() if not each.unrecorded})
+
+    @property
     def alike(self) -> tuple[tuple[tuple[str, ...], ContractChange], ...]:
         """The changes that are to be told, each with the templates that it is the same for."""
         found: list[tuple[tuple[str, ...], ContractChange]] = []
