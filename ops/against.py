@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +17,12 @@ from rich.text import Text
 
 from components.boundary import Policy
 from components.boundary import Reach as Requests
+from components.settings.model import Settings
 from ops import coder_agents, git, network, stacks
+from ops.contract_changes import Contracts, contract_changes, contract_lines
 from ops.reach import TemplateReach
 from ops.stack_reach import StackReach, of_settings
+from ops.template_changes import Registered
 from ops.traffic import InputError
 
 TIMEOUT: Final = 120.0
@@ -50,6 +53,16 @@ def network(settings):
     except Exception:
         return None
 
+def contract(settings, template):
+    try:
+        if template.firewall is None:
+            return ""
+        demands = settings.policy_settings_of(template).demands
+        stack = None if template.policy is None else settings.policy.demands
+        return json.dumps({**demands, "stack": stack})
+    except Exception:
+        return ""
+
 try:
     from ops import stacks
     settings = stacks.settings(sys.argv[1], Path.cwd())
@@ -59,6 +72,7 @@ try:
         "agents": {each.name: getattr(each, "lets_agents_in", None) for each in settings.templates},
         "network": network(settings),
         "boundary": getattr(settings.workspaces, "boundary_version", None),
+        "contracts": {each.name: contract(settings, each) for each in settings.templates},
     }
 except Exception as error:
     answer = {"error": f"{error}"}
@@ -133,7 +147,33 @@ def of_checkout(stack: str, root: Path, python: Path | str) -> StackReach:
         answer["agents"],
         None if network is None else tuple(network),
         {name: release for name, rules in answer["policies"].items() if release and rules},
+        answer["contracts"],
     )
+
+
+def contracts(old: StackReach, settings: Settings, wanted: Sequence[str] = ()) -> Contracts | None:
+    """Return what `settings` change of the contracts of `old`, of the wanted templates or of all.
+
+    None where `old` is another stack's, whose contract is another's.
+    """
+    if old.contracts is None:
+        return None
+    new = {
+        each.name: Registered(None, {}, contract=json.dumps(demands))
+        for each in settings.templates
+        if (demands := settings.demands_of(each)) and (not wanted or each.name in wanted)
+    }
+    before = {
+        name: Registered(None, {}, contract=contract) for name, contract in old.contracts.items()
+    }
+    return contract_changes(before, new, old.policies)
+
+
+def contract_shown(changes: Contracts) -> RenderableType:
+    """Return what changes of the contract for people."""
+    # As in a review, whose Markdown these lines are.
+    lines = Markdown("\n".join(contract_lines(changes)))
+    return Group(Text("The policy's contract", style="bold"), lines)
 
 
 def shown(reach: TemplateReach) -> RenderableType:

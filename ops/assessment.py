@@ -20,7 +20,7 @@ from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.boundary_release import registered
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
-from ops.contract_changes import ContractChange, contract_change
+from ops.contract_changes import Contracts, contract_changes
 from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.mcp_changes import ServerChange, server_change, server_warnings
@@ -168,13 +168,13 @@ class StackPreview:
         said = {
             "somebody deleted the network policy: workspaces are open now": self.is_open,
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
-            "the policy's contract is weakened": self.contract.weakened,
         }
         told = (warning for warning, holds in said.items() if holds)
         doubts = dict.fromkeys(reach.release.doubt for reach in self.reaches)
         return (
             *filter(None, doubts),
             *told,
+            *self.contract.warnings,
             *alert_warnings(self.alerts),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),
@@ -186,9 +186,9 @@ class StackPreview:
         return drift.is_open(self.deleted, self.reaches)
 
     @cached_property
-    def contract(self) -> ContractChange:
-        """What the stack demands of its policy, where that changes."""
-        return contract_change(self.old_templates, self.new_templates)
+    def contract(self) -> Contracts:
+        """What is demanded of each template's policy, where that changes."""
+        return contract_changes(self.old_templates, self.new_templates, self.old)
 
     @property
     def templates(self) -> tuple[Step, ...]:

@@ -1,4 +1,4 @@
-"""What changes of what a stack demands of its policy: its contract and the grade it accepts.
+"""What changes of what is demanded of a template's policy: its contract and the grade accepted.
 
 The contract is in no resource, so without this an edit that drops it reads like no change.
 """
@@ -8,23 +8,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from ops.markdown import code
+from ops.markdown import code, some
 from ops.template_changes import Registered
 
 _DEMANDS: Final = ("mustDeny", "mustAllow")
+# Templates that a headline names.
+_NAMED: Final = 3
+
+_Demands: TypeAlias = tuple[dict[str, str], str]
 
 
 @dataclass(frozen=True)
 class ContractChange:
-    """What a stack demands of its policy no longer, and newly.
+    """What is demanded of a template's policy no longer, and newly.
 
     Attributes:
         removed: reason by demand (`mustDeny GET https://a.example/`) of what goes.
         added: the same of what comes.
         reasons: the new reason of what stays and is explained otherwise.
         grades: the worst exfiltration grade accepted before and after; None if it stays.
+        replaces: whether its own policy newly takes the place of the stack's, contract and all.
         unrecorded: whether the deployed stack does not say what was demanded.
     """
 
@@ -32,12 +37,14 @@ class ContractChange:
     added: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     grades: tuple[str, str] | None = None
+    replaces: bool = False
     unrecorded: bool = False
 
     @property
     def changed(self) -> bool:
         """Whether it differs, as far as is known."""
-        return bool(self.removed or self.added or self.reasons or self.grades)
+        differs = bool(self.removed or self.added or self.reasons or self.grades)
+        return differs or self.replaces
 
     @property
     def accepts_worse(self) -> bool:
@@ -50,12 +57,106 @@ class ContractChange:
         return bool(self.removed) or self.accepts_worse
 
 
-def contract_change(old: Mapping[str, Registered], new: Mapping[str, Registered]) -> ContractChange:
-    """Return what changes of the contract that the templates of a stack register."""
-    before, after = _strictest(old.values()), _strictest(new.values())
-    if before is None or after is None:
-        return ContractChange(unrecorded=bool(old) and before is None and after is not None)
-    (was, accepted), (now, accepts) = before, after
+@dataclass(frozen=True)
+class Contracts:
+    """What changes of the contract of every template that is to have a firewall, by template."""
+
+    by_template: Mapping[str, ContractChange] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any differs, as far as is known."""
+        return any(each.changed for each in self.by_template.values())
+
+    @property
+    def weakened(self) -> tuple[str, ...]:
+        """The templates of whose policy something is demanded no longer."""
+        return tuple(name for name, each in self.by_template.items() if each.weakened)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of it must not be overlooked, in words for the headline."""
+        names = self.weakened
+        if not names:
+            return ()
+        which = ", ".join(names) if len(names) <= _NAMED else str(len(names))
+        if len(names) == len(self.by_template):
+            where = ""
+        elif len(names) > _NAMED:
+            where = f" for {which} templates"
+        else:
+            where = f" for template{'s' * (len(names) > 1)} {which}"
+        return (f"the policy's contract is weakened{where}",)
+
+    @property
+    def known(self) -> Contracts:
+        """Those of the templates of which it is known what was demanded."""
+        return Contracts({n: each for n, each in self.by_template.items() if not each.unrecorded})
+
+    @property
+    def alike(self) -> tuple[tuple[tuple[str, ...], ContractChange], ...]:
+        """The changes that are to be told, each with the templates that it is the same for."""
+        found: list[tuple[tuple[str, ...], ContractChange]] = []
+        for name, change in self.by_template.items():
+            place = next((at for at, (_, each) in enumerate(found) if each == change), None)
+            if place is None:
+                found.append(((name,), change))
+            else:
+                found[place] = ((*found[place][0], name), change)
+        told = [each for each in found if each[1].changed or each[1].unrecorded]
+        return tuple(sorted(told, key=lambda each: not each[1].weakened))
+
+
+def contract_changes(
+    old: Mapping[str, Registered],
+    new: Mapping[str, Registered],
+    policies: Mapping[str, object | None],
+) -> Contracts:
+    """Return what changes of the contracts that the templates of a stack register.
+
+    Args:
+        old: what each template registered at the last update.
+        new: the same by the settings; one that is to have no firewall has no contract.
+        policies: the policy of each template by the last update, None without a firewall. One that
+            is new, or had no firewall, is held to what the stack demanded.
+    """
+    before = {name: _read(each) for name, each in old.items()}
+    stack = _strictest(each for each in before.values() if each is not None)
+    found = {}
+    for name, registered in new.items():
+        now = _read(registered)
+        if now is None:
+            continue
+        was = before.get(name)
+        if was is not None and "stack" not in was and now.get("stack"):
+            # An earlier release recorded the stack's contract, whatever the template's own was.
+            found[name] = ContractChange(unrecorded=True)
+        elif was is not None:
+            replaces = bool(now.get("stack")) and not was.get("stack")
+            found[name] = _change(_demands(was), _demands(now), replaces)
+        elif name in old and policies.get(name) is not None:
+            found[name] = ContractChange(unrecorded=True)
+        else:
+            held = stack or _demands(now.get("stack") or now)
+            found[name] = _change(held, _demands(now), replaces=bool(now.get("stack")))
+    return Contracts(found)
+
+
+def _read(registered: Registered) -> dict[str, Any] | None:
+    return json.loads(registered.contract) if registered.contract else None
+
+
+def _demands(contract: Mapping[str, Any]) -> _Demands:
+    demands = {
+        f"{demand} {request}": str(why)
+        for demand in _DEMANDS
+        for request, why in contract[demand].items()
+    }
+    return demands, str(contract["highestGrade"])
+
+
+def _change(old: _Demands, new: _Demands, replaces: bool) -> ContractChange:
+    (was, accepted), (now, accepts) = old, new
     return ContractChange(
         removed={demand: why for demand, why in was.items() if demand not in now},
         added={demand: why for demand, why in now.items() if demand not in was},
@@ -63,26 +164,41 @@ def contract_change(old: Mapping[str, Registered], new: Mapping[str, Registered]
             demand: why for demand, why in now.items() if demand in was and was[demand] != why
         },
         grades=None if accepted == accepts else (accepted, accepts),
+        replaces=replaces,
     )
 
 
-def _strictest(templates: Iterable[Registered]) -> tuple[dict[str, str], str] | None:
-    """Return all that any template records, which an update that failed leaves different."""
-    known = [json.loads(each.contract) for each in templates if each.contract]
+def _strictest(contracts: Iterable[Mapping[str, Any]]) -> _Demands | None:
+    """Return all that templates record of the stack's: an update that failed leaves it different"""
+    known = [_demands(each.get("stack") or each) for each in contracts]
     if not known:
         return None
-    demands = {
-        f"{demand} {request}": str(why)
-        for contract in known
-        for demand in _DEMANDS
-        for request, why in contract[demand].items()
-    }
-    return demands, min(str(contract["highestGrade"]) for contract in known)
+    every = {demand: why for demands, _ in known for demand, why in demands.items()}
+    return every, min(grade for _, grade in known)
 
 
-def contract_lines(change: ContractChange) -> list[str]:
-    """Return the change as lines of Markdown; what weakens the contract is marked."""
-    lines = [
+def contract_lines(contracts: Contracts) -> list[str]:
+    """Return the changes as lines of Markdown; what weakens a contract is marked."""
+    told = contracts.alike
+    if len(told) == 1 and len(told[0][0]) == len(contracts.by_template):
+        return _change_lines(told[0][1])
+    return [
+        line
+        for names, change in told
+        for line in (
+            f"- template{'s' * (len(names) > 1)} {some(names, code)}:",
+            *(f"  {each}" for each in _change_lines(change)),
+        )
+    ]
+
+
+def _change_lines(change: ContractChange) -> list[str]:
+    lines = (
+        ["- a policy of the template's own is in place of the stack's, whose contract ends for it"]
+        if change.replaces
+        else []
+    )
+    lines += [
         *(_line("⚠️ **no longer demanded**", each) for each in change.removed.items()),
         *(_line("newly demanded", each) for each in change.added.items()),
         *(_line("another reason", each) for each in change.reasons.items()),
@@ -98,8 +214,33 @@ def contract_lines(change: ContractChange) -> list[str]:
     return lines
 
 
-def contract_json(change: ContractChange) -> dict[str, Any]:
-    """Return the change as plain data."""
+def contract_json(contracts: Contracts) -> dict[str, Any]:
+    """Return the changes as plain data: of all templates together, and of each."""
+    every = list(contracts.by_template.values())
+    # The gravest of those that differ; what weakens comes before what does not.
+    grades = max(
+        (each.grades for each in every if each.grades),
+        key=lambda each: (each[1] > each[0], each[1]),
+        default=None,
+    )
+    together = ContractChange(
+        {name: why for each in every for name, why in each.removed.items()},
+        {name: why for each in every for name, why in each.added.items()},
+        {name: why for each in every for name, why in each.reasons.items()},
+        grades,
+        unrecorded=any(each.unrecorded for each in every),
+    )
+    return {
+        **_change_json(together),
+        "templates": {
+            name: {**_change_json(each), "replacesTheStacks": each.replaces}
+            for name, each in contracts.by_template.items()
+            if each.changed or each.unrecorded
+        },
+    }
+
+
+def _change_json(change: ContractChange) -> dict[str, Any]:
     before, after = change.grades or (None, None)
     return {
         "recorded": not change.unrecorded,

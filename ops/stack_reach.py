@@ -28,12 +28,15 @@ class StackReach:
         agents_allowed: whether and from where Coder's own agents may use each; None if nobody said.
         network: every network policy, as the API server takes it; None if that is not known.
         releases: of Boundary, by template; one that is not in it has none, or none recorded.
+        contracts: what is demanded of the policy of each, as a template registers it, empty for one
+            without a firewall or if that is not known; None if it was not asked.
     """
 
     policies: Mapping[str, Policy | None]
     agents_allowed: Mapping[str, AgentsAllowed | None] = field(default_factory=dict)
     network: tuple[Manifest, ...] | None = ()
     releases: Mapping[str, str] = field(default_factory=dict)
+    contracts: Mapping[str, str] | None = None
 
 
 def of_settings(settings: Settings) -> StackReach:

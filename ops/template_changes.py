@@ -25,7 +25,8 @@ class Registered:
             or not recorded.
         claude_policy: what Claude Code's managed settings say, one thing each.
         tasks: whether Coder's Tasks may be of it; None: not recorded.
-        contract: what the stack demands of its policy, as JSON; empty if that is not recorded.
+        contract: what is demanded of its policy, as JSON; empty if that is not recorded, or it has
+            no firewall.
     """
 
     access: Mapping[str, str] | None

@@ -132,7 +132,7 @@ def workspace_template(
         (template, shared, known),
         stack=stack,
         firewall=firewall(settings, template),
-        contract=json.dumps(settings.policy.demands),
+        contract=json.dumps(demands) if (demands := settings.demands_of(template)) else "",
         gitlab_external_auth_id=template.gitlab or settings.external_auth.providers[0].id,
         sizes=Sizes(
             cpu=SizeChoice(tuple(sizes.cpu.options), sizes.cpu.default),

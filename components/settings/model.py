@@ -6,6 +6,8 @@ stack, key, value and what would be right. Secrets stand under the one key `secr
 `pulumi config set --secret --path`; their values are kept in `SecretStr` and never printed.
 """
 
+from typing import Any
+
 from pydantic import Field
 
 from components.boundary import (
@@ -99,6 +101,18 @@ class Settings(SettingsSection):
     def policy_settings_of(self, template: TemplateSettings) -> PolicySettings:
         """Return the policy settings that hold for `template`."""
         return template.policy or self.policy
+
+    def demands_of(self, template: TemplateSettings) -> dict[str, Any] | None:
+        """Return what is demanded of the policy of `template` as plain data, for reviews.
+
+        `stack` is what the stack demands where the template has a policy of its own, else None. A
+        template whose firewall the emergency switch has off keeps its contract; one that has no
+        firewall has none.
+        """
+        if template.firewall is None:
+            return None
+        stack = None if template.policy is None else self.policy.demands
+        return {**self.policy_settings_of(template).demands, "stack": stack}
 
     def policy_of(self, template: TemplateSettings) -> Policy | None:
         """Return the policy that confines `template`, None without a firewall.

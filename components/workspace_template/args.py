@@ -100,7 +100,7 @@ class WorkspaceTemplateArgs:
         namespace: Kubernetes namespace of the workspaces.
         image: container image of a workspace.
         firewall: Boundary and its policy, None for the un-firewalled sibling.
-        contract: what the stack demands of its policy, as JSON; kept in the state, as the policy.
+        contract: what is demanded of its policy, as JSON; kept in the state, as the policy.
         display_name: name shown to people.
         description: one line shown to people.
         icon: URL or path of an icon that coderd serves.

@@ -1,8 +1,9 @@
 """`python -m ops explain STACK URL...`: what an agent may reach, and why, before it is deployed.
 
 Reads the stack's settings file alone: no engine, no cluster, no secret is needed. Exit status 0:
-everything asked is allowed, nothing becomes reachable, or the grade is accepted; 1: it is not so;
-2: what was asked cannot be read, or a line of it, when the others are answered.
+everything asked is allowed, nothing becomes reachable and no contract is weakened, or the grade is
+accepted; 1: it is not so; 2: what was asked cannot be read, or a line of it, when the others are
+answered.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ops.exfiltration import Assessed
 from ops.traffic import InputError, Traffic
 
 if TYPE_CHECKING:
+    from ops.contract_changes import Contracts
     from ops.reach import TemplateReach
 
 FORMAT = 1
@@ -126,8 +128,8 @@ def explain(
     """Say what the policy of STACK answers, by which rule and why; starts nothing.
 
     Standard input holds a URL, or METHOD URL, a line. Exit status: 0 all is allowed (--against:
-    nothing becomes reachable; --report: the grade is accepted), 1 it is not, 2 an error in what
-    was asked.
+    nothing becomes reachable, and the contract is not weakened; --report: the grade is accepted), 1
+    it is not, 2 an error in what was asked.
     """
     asks = bool(urls or har or log or suggest)
     asked = Traffic(())
@@ -142,12 +144,16 @@ def explain(
 
             old = against.other(stack, other, project.ROOT)
             if old.network is None:
-                _not_compared(other)
+                _not_compared("network policy", other)
+            contracts = against.contracts(old, settings, wanted)
+            if contracts is not None and contracts != contracts.known:
+                _not_compared("policy's contract", other)
             reaches = stack_reach.compared(old, stack_reach.of_settings(settings))
             fine = _compare(
                 stack,
                 other,
                 [each for each in reaches if not wanted or each.template in wanted],
+                contracts and contracts.known,
                 as_json,
             )
         elif grade:
@@ -236,25 +242,35 @@ def _warn(release: str, found: Sequence[Confinement]) -> None:
         terminal.errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
-def _not_compared(other: str) -> None:
-    said = f"warning: the network policy at {other} cannot be read, so it is not compared"
+def _not_compared(what: str, other: str) -> None:
+    said = f"warning: the {what} at {other} cannot be read, so it is not compared"
     terminal.errors.print(said, style="yellow", markup=False, soft_wrap=True)
 
 
-def _compare(stack: str, other: str, found: Sequence[TemplateReach], as_json: bool) -> bool:
-    from ops import against, report_json
+def _compare(
+    stack: str,
+    other: str,
+    found: Sequence[TemplateReach],
+    contracts: Contracts | None,
+    as_json: bool,
+) -> bool:
+    from ops import against, contract_changes, report_json
 
     opens = any(reach.opens for reach in found)
     # What another release opens is not known.
-    fine = not opens and not any(reach.release.doubt for reach in found)
+    doubtful = any(reach.release.doubt for reach in found)
+    fine = not opens and not doubtful and not (contracts and contracts.weakened)
     if as_json:
         templates = [report_json.reach_json(reach) for reach in found]
         head = {"format": FORMAT, "stack": stack, "against": other, "opens": opens}
-        _print({**head, "templates": templates})
+        contract = None if contracts is None else contract_changes.contract_json(contracts)
+        _print({**head, "templates": templates, "contract": contract})
         return fine
     terminal.console.print(f"Stack {stack}, compared with {other}", markup=False)
     for reach in found:
         terminal.show(against.shown(reach))
+    if contracts and contracts.changed:
+        terminal.show(against.contract_shown(contracts))
     return fine
 
 

@@ -15,8 +15,26 @@ PASTE = {"url": "https://pastebin.com/", "reason": "anyone may read it."}
 NPM = {"url": "https://registry.npmjs.org/", "reason": "packages"}
 
 
+LEFT_PAD = {"url": "https://registry.npmjs.org/left-pad", "reason": "a DENY to show"}
+
+
 def registered(**policy: Any) -> dict[str, Registered]:
-    return {"t": Registered.of({"contract": json.dumps(PolicySettings(**policy).demands)})}
+    return {"t": of(policy)}
+
+
+def of(policy: dict[str, Any], own: dict[str, Any] | None = None) -> Registered:
+    """What a template registers: the stack's contract, or that of a policy of its own."""
+    stack = PolicySettings(**policy).demands
+    if own is None:
+        return Registered.of({"contract": json.dumps({**stack, "stack": None})})
+    return Registered.of(
+        {"contract": json.dumps({**PolicySettings(**own).demands, "stack": stack})}
+    )
+
+
+def earlier(**policy: Any) -> Registered:
+    """What an earlier release registered for every template: the stack's contract."""
+    return Registered.of({"contract": json.dumps(PolicySettings(**policy).demands)})
 
 
 def preview(old: dict[str, Registered], new: dict[str, Registered]) -> StackPreview:
@@ -50,6 +68,12 @@ def test_a_contract_that_is_weakened_stands_in_the_headline() -> None:
         "added": {},
         "reasons": {},
         "highestGrade": {"before": "E", "after": "G"},
+        "templates": {
+            "t": {
+                **{key: value for key, value in data["contract"].items() if key != "templates"},
+                "replacesTheStacks": False,
+            }
+        },
     }
 
 
@@ -96,8 +120,103 @@ def test_after_an_update_that_failed_what_any_template_records_counts() -> None:
         registered().values(),
     )
     found = preview({"done": lax, "left": strict}, registered())
-    assert list(found.contract.removed) == ["mustDeny GET https://pastebin.com/"]
-    assert found.contract.grades == ("E", "G")
+    change = found.contract.by_template["t"]
+    assert list(change.removed) == ["mustDeny GET https://pastebin.com/"]
+    assert change.grades == ("E", "G")
+
+
+def test_a_policy_of_a_templates_own_that_demands_less_than_the_stacks_weakens_the_contract() -> (
+    None
+):
+    stack = {"mustDeny": [LEFT_PAD], "highestGrade": "E"}
+    found = preview({"t": of(stack)}, {"t": of(stack, {"highestGrade": "H"})})
+    assert found.verdict == "changes"
+    text = report.to_markdown([found])
+    assert text.startswith("## Preview: ⚠️ the policy's contract is weakened\n")
+    assert (
+        "#### The policy's contract\n\n"
+        "- a policy of the template's own is in place of the stack's, whose contract ends for it\n"
+        "- ⚠️ **no longer demanded**: `mustDeny GET https://registry.npmjs.org/left-pad`; because: "
+        "`a DENY to show`\n"
+        "- ⚠️ worst exfiltration grade accepted: E → H\n"
+    ) in text
+
+
+def test_a_contract_of_a_templates_own_that_is_weakened_is_no_less_a_change() -> None:
+    old = {"t": of({}, {"highestGrade": "E", "mustDeny": [NPM]})}
+    found = preview(old, {"t": of({}, {"highestGrade": "H"})})
+    assert found.verdict == "changes"
+    assert found.warnings == ("the policy's contract is weakened",)
+    assert found.contract.by_template["t"].grades == ("E", "H")
+    assert "in place of the stack's" not in report.to_markdown([found])
+
+
+def test_what_the_stack_demands_is_no_change_for_a_template_with_a_policy_of_its_own() -> None:
+    own = {"highestGrade": "G"}
+    found = preview(
+        {"t": of({}, own), "open": Registered.of({})},
+        {"t": of({"highestGrade": "E"}, own), "open": Registered.of({})},
+    )
+    assert found.verdict == "same"
+    assert "contract" not in report.to_markdown([found])
+
+
+def test_a_contract_that_is_weakened_for_one_template_of_several_says_for_which() -> None:
+    stack = {"mustDeny": [PASTE], "highestGrade": "E"}
+    old = {name: of(stack) for name in ("a", "b", "c")}
+    stricter = {**stack, "mustDeny": [PASTE, NPM]}
+    found = preview(old, {"a": of(stricter), "b": of(stricter, {}), "c": of(stricter)})
+    text = report.to_markdown([found])
+    assert text.startswith("## Preview: ⚠️ the policy's contract is weakened for template b\n")
+    assert (
+        "- template `b`:\n"
+        "  - a policy of the template's own is in place of the stack's, whose contract ends for "
+        "it\n"
+        "  - ⚠️ **no longer demanded**: `mustDeny GET https://pastebin.com/`; because: "
+        "`anyone may read it`\n"
+        "  - ⚠️ worst exfiltration grade accepted: E → G\n"
+        "- templates `a`, `c`:\n"
+        "  - newly demanded: `mustDeny GET https://registry.npmjs.org/`; because: `packages`\n"
+    ) in text
+    found = preview(old, {"a": of(stack, {}), "b": of(stack), "c": of(stack, {})})
+    assert found.warnings == ("the policy's contract is weakened for templates a, c",)
+    many = {str(number): of(stack) for number in range(9)}
+    weak = {name: of(stack, {}) if name != "0" else each for name, each in many.items()}
+    assert preview(many, weak).warnings == ("the policy's contract is weakened for 8 templates",)
+
+
+def test_a_template_that_is_new_is_held_to_what_the_stack_demands() -> None:
+    stack = {"mustDeny": [PASTE]}
+    assert not preview({"t": of(stack)}, {"t": of(stack), "n": of(stack)}).contract.changed
+    for old in ({"t": of(stack)}, {}, {"t": of(stack, {}), "u": of(stack)}):
+        found = preview(old, {"t": of(stack, {"mustDeny": [PASTE]}), "n": of(stack, {})})
+        assert "n" in found.contract.weakened
+        assert list(found.contract.by_template["n"].removed) == [
+            "mustDeny GET https://pastebin.com/"
+        ]
+
+
+def test_a_template_that_gets_a_firewall_is_held_to_what_the_stack_demands() -> None:
+    stack = {"mustDeny": [PASTE]}
+    walled = StackPreview(
+        "dev",
+        {"t": None},
+        {"t": Policy([])},
+        old_templates={"t": Registered.of({})},
+        new_templates={"t": of(stack, {})},
+    )
+    assert walled.contract.weakened == ("t",)
+
+
+def test_a_state_of_an_earlier_release_gives_no_false_alarm() -> None:
+    stack = {"mustDeny": [PASTE], "highestGrade": "E"}
+    old = {"t": earlier(**stack), "open": earlier(**stack)}
+    assert not preview(old, {"t": of(stack), "open": Registered.of({})}).contract.changed
+    # It recorded the stack's contract, whatever the template's own was.
+    found = preview(old, {"t": of(stack, {"highestGrade": "H"}), "open": Registered.of({})})
+    assert (found.verdict, found.warnings) == ("same", ())
+    assert "- whether it changes is **not known**" in report.to_markdown([found])
+    assert preview(old, {"t": of({})}).contract.weakened == ("t",)
 
 
 def test_the_state_holds_no_credential_that_a_denied_url_pretends_to_have() -> None:

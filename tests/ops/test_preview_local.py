@@ -307,6 +307,20 @@ def test_a_contract_that_drops_a_demand(assess: Assess) -> None:
     found = assess({"policy": {**policy, "highestGrade": "H"}})
     # It is in no resource.
     assert (found.steps, found.verdict) == ((), "changes")
-    assert list(found.contract.removed) == [f"mustDeny GET {dropped['url']}"]
-    assert found.contract.grades == (policy.get("highestGrade", "G"), "H")
+    assert list(found.contract.by_template["firewalled"].removed) == [
+        f"mustDeny GET {dropped['url']}"
+    ]
+    assert found.contract.by_template["firewalled"].grades == (policy.get("highestGrade", "G"), "H")
+    assert found.warnings == ("the policy's contract is weakened",)
+
+
+def test_a_template_with_a_policy_of_its_own_leaves_the_contract(assess: Assess) -> None:
+    templates = committed("templates")
+    rules = [{"rule": "domain=registry.npmjs.org", "why": "z"}]
+    templates[0]["policy"] = {"highestGrade": "H", "rules": rules}
+    found = assess({"templates": templates})
+    change = found.contract.by_template["firewalled"]
+    denied = [key for key in change.removed if key.startswith("mustDeny ")]
+    assert len(denied) == len(committed("policy")["mustDeny"])
+    assert (change.replaces, change.grades) == (True, ("G", "H"))
     assert found.warnings == ("the policy's contract is weakened",)

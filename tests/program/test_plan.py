@@ -94,7 +94,9 @@ def test_every_setting_of_a_template_arrives() -> None:
 
 
 @pytest.mark.parametrize("state", ["on", "off"])
-def test_every_template_keeps_the_stacks_contract(state: str) -> None:
+def test_a_template_keeps_the_stacks_contract_while_its_firewall_is_switched_off_too(
+    state: str,
+) -> None:
     switch = {"state": state}
     if state == "off":
         switch |= {"reason": "r", "until": str(datetime.now(UTC).date()), "who": "w"}
@@ -104,7 +106,28 @@ def test_every_template_keeps_the_stacks_contract(state: str) -> None:
         "mustAllow": {},
         "mustDeny": {"GET https://pastebin.com/": "anyone may read it"},
         "highestGrade": "F",
+        "stack": None,
     }
+
+
+def test_a_template_with_a_policy_of_its_own_keeps_its_own_contract_beside_the_stacks() -> None:
+    denied = {"url": "https://pastebin.com/", "reason": "anyone may read it"}
+    policy = {"mustDeny": [denied], "highestGrade": "F"}
+    own = declared({}, {"policy": {"highestGrade": "H"}}, policy=policy)
+    assert json.loads(own.contract) == {
+        "mustAllow": {},
+        "mustDeny": {},
+        "highestGrade": "H",
+        "stack": {
+            "mustAllow": {},
+            "mustDeny": {"GET https://pastebin.com/": "anyone may read it"},
+            "highestGrade": "F",
+        },
+    }
+
+
+def test_a_template_without_a_firewall_has_no_contract() -> None:
+    assert declared({}, {"firewall": None}, policy={"highestGrade": "F"}).contract == ""
 
 
 def test_access_is_everyones_where_the_stack_names_no_groups() -> None:

@@ -75,6 +75,43 @@ def test_coders_own_agents_and_the_network_count(checkout: Path) -> None:
     assert "the network closes (1):" in said
 
 
+def test_a_contract_that_is_weakened_counts_against_a_commit(checkout: Path) -> None:
+    policy = {**setting(checkout, "policy"), "highestGrade": "G"}
+    first, *others = setting(checkout, "templates")
+    change(checkout, "dev", policy={**policy, "mustDeny": []})
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 1
+    assert SAME in said
+    assert "The policy's contract" in said
+    assert "⚠️ no longer demanded: mustDeny GET https://registry.npmjs.org/left-pad" in said
+    # The template's own takes the place of the stack's.
+    own = {"groups": policy.get("groups"), "highestGrade": "H"}
+    own = {key: value for key, value in own.items() if value is not None}
+    change(checkout, "dev", policy=policy, templates=[{**first, "policy": own}, *others])
+    status, found = machine("dev", "--against", "HEAD")
+    assert status == 1
+    assert found["opens"] is False
+    assert found["contract"]["templates"]["firewalled"]["replacesTheStacks"] is True
+    git(checkout, "commit", "-qam", "two")
+    assert run("dev", "--against", "HEAD")[0] == 0
+    # Demanded anew is no weakening, and is told.
+    change(checkout, "dev", templates=[first, *others])
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 0
+    assert "newly demanded: mustDeny GET https://registry.npmjs.org/left-pad" in said
+
+
+def test_code_whose_contract_cannot_be_read_is_said_and_not_compared(checkout: Path) -> None:
+    settings = checkout / "components" / "settings" / "policy.py"
+    settings.write_text(settings.read_text().replace("def demands(", "def before_demands("))
+    git(checkout, "commit", "-qam", "other names")
+    change(checkout, "dev", policy={**setting(checkout, "policy"), "mustDeny": []})
+    status, said = run("dev", "--against", "HEAD")
+    assert status == 0
+    assert "the policy's contract at HEAD cannot be read, so it is not compared" in said
+    assert SAME in said
+
+
 def test_both_count_against_a_stack(root: Path) -> None:
     (root / "stacks" / "Pulumi.other.yaml").write_text(
         (root / "stacks" / "Pulumi.dev.yaml").read_text()
