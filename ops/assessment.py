@@ -21,6 +21,7 @@ from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import ContractChange, contract_change
 from ops.drift import Drift
+from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
@@ -80,6 +81,7 @@ class StackPreview:
         floating: what may be another thing tomorrow although the stack did not change.
         own: the deployment's own hosts.
         deleted: what somebody else deleted, as far as the preview read back what is there.
+        live: what somebody else edited of the network policies, as far as they were looked at.
     """
 
     name: str
@@ -102,6 +104,7 @@ class StackPreview:
     floating: tuple[str, ...] = ()
     own: Own = field(default_factory=Own)
     deleted: tuple[Drift, ...] = ()
+    live: LiveNetwork = field(default_factory=LiveNetwork)
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -157,7 +160,7 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        return "changes" if self.steps or self.contract.changed else "same"
+        return "changes" if self.steps or self.contract.changed or self.live else "same"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -168,7 +171,12 @@ class StackPreview:
             "the policy's contract is weakened": self.contract.weakened,
         }
         told = (warning for warning, holds in said.items() if holds)
-        return (*told, *alert_warnings(self.alerts), *server_warnings(self.servers))
+        return (
+            *told,
+            *self.live.warnings,
+            *alert_warnings(self.alerts),
+            *server_warnings(self.servers),
+        )
 
     @property
     def is_open(self) -> bool:
