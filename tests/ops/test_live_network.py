@@ -1,6 +1,8 @@
 """The live network policies beside what was declared, without an API server."""
 
 import copy
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -8,7 +10,7 @@ import pytest
 import typer
 
 from components.network.args import WORKSPACE_LABELS
-from ops import live_lines, live_network, preview, report, report_json
+from ops import live_lines, live_network, preview, report, report_json, up
 from ops.assessment import StackPreview
 from ops.live_network import LiveNetwork
 from tests.components.clusters import answering
@@ -209,3 +211,21 @@ def test_who_may_not_read_them_is_told_and_it_is_not_no_change() -> None:
 
 def test_without_a_policy_nobody_is_asked() -> None:
     assert not live_network.look([], ["t"], "no such context")
+
+
+def test_an_update_that_changes_nothing_says_what_it_leaves(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = SimpleNamespace(summary=SimpleNamespace(resource_changes={"same": 1}), outputs={})
+    applied = result, SimpleNamespace(policy="no change")
+    ready = nullcontext(SimpleNamespace(stack=None))
+    monkeypatch.setattr(up.protection, "check", lambda *_, **__: None)
+    monkeypatch.setattr(up.engine, "session", lambda *_: ready)
+    monkeypatch.setattr(up, "apply", lambda *_: applied)
+    monkeypatch.setattr(live_network, "against", lambda _: compared(ingress=[{}]))
+    up.up("dev")
+    told = capsys.readouterr()
+    said = told.out + told.err
+    assert "stack dev is up to date" in said
+    assert "warning: somebody opened the network policy" in said
+    assert "edited: NetworkPolicy workspaces/fence, by kubectl-patch" in said
