@@ -23,6 +23,7 @@ from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import Contracts, contract_changes
 from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
+from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
@@ -82,6 +83,7 @@ class StackPreview:
         floating: what may be another thing tomorrow although the stack did not change.
         own: the deployment's own hosts.
         deleted: what somebody else deleted, as far as the preview read back what is there.
+        live: what somebody else edited of the network policies, as far as they were looked at.
     """
 
     name: str
@@ -104,6 +106,7 @@ class StackPreview:
     floating: tuple[str, ...] = ()
     own: Own = field(default_factory=Own)
     deleted: tuple[Drift, ...] = ()
+    live: LiveNetwork = field(default_factory=LiveNetwork)
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -160,7 +163,7 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        return "changes" if self.steps or self.contract.changed else "same"
+        return "changes" if self.steps or self.contract.changed or self.live else "same"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -172,8 +175,9 @@ class StackPreview:
         told = (warning for warning, holds in said.items() if holds)
         doubts = dict.fromkeys(reach.release.doubt for reach in self.reaches)
         return (
-            *filter(None, doubts),
             *told,
+            *self.live.warnings,
+            *filter(None, doubts),
             *self.contract.warnings,
             *alert_warnings(self.alerts),
             *server_warnings(self.servers),

@@ -95,7 +95,8 @@ def lines(found: Collection[Drift], *, opens: bool, stack: str) -> list[str]:
             "- ⚠️ without their network policy workspaces reach **every address and port at this "
             "moment**, and everything reaches them"
         )
-    command = code(f"python -m ops up {stack}")
+    # An update alone does not see that they are gone.
+    command = code(f"python -m ops refresh {stack} && python -m ops up {stack}")
     return [*said, f"- {command} makes again what the settings still have"]
 
 

@@ -55,22 +55,23 @@ def lines(found: NetworkChange, named: Translation | None) -> list[str]:
             "and everything reaches them"
         )
     elif not found.before and found.after:
-        said += _listed("a network policy from now on; workspaces reach only", found.opened)
+        said += listed("a network policy from now on; workspaces reach only", found.opened)
     elif found.changed:
-        said += _listed("the network opens", found.opened)
-        said += _listed("the network closes", found.closed)
+        said += listed("the network opens", found.opened)
+        said += listed("the network closes", found.closed)
     return said + (_by_name(named) if named else [])
 
 
 def agents_lines(found: NetworkChange) -> list[str]:
     """Return the change for the pods of Coder's own agents, which have a policy afterwards."""
     if not found.before:
-        return _listed("that pod reaches only", found.opened)
-    opened = _listed("the network opens to the pod of Coder's own agents", found.opened)
-    return opened + _listed("the network closes to the pod of Coder's own agents", found.closed)
+        return listed("that pod reaches only", found.opened)
+    opened = listed("the network opens to the pod of Coder's own agents", found.opened)
+    return opened + listed("the network closes to the pod of Coder's own agents", found.closed)
 
 
-def _listed(title: str, found: Sequence[Reached]) -> list[str]:
+def listed(title: str, found: Sequence[Reached]) -> list[str]:
+    """Return peers and ports below a title, nothing without any."""
     if not found:
         return []
     shown = [

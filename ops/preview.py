@@ -23,6 +23,7 @@ from ops import (
     diagnostics,
     drift,
     engine,
+    live_network,
     network,
     plan,
     project,
@@ -90,7 +91,9 @@ def assess(
             suppress_outputs=True,
         )
     except diagnostics.RunError as error:
-        return StackPreview(name, failure=str(error))
+        said = str(error)
+        live = live_network.in_preview(settings, looked_at, events, refresh=refresh, failure=said)
+        return StackPreview(name, failure=said, live=live)
     old = deployed.of(before, lambda: deployed.of_stack(session.stack).policies)
     new = deployed.of(after, lambda: stack_files.policies_of(settings))
     return StackPreview(
@@ -111,6 +114,7 @@ def assess(
         floating=settings.floating(),
         own=settings.own,
         deleted=drift.deleted(looked_at),
+        live=live_network.in_preview(settings, looked_at, events, refresh=refresh),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )

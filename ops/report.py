@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import coder_agents, drift, network
+from ops import coder_agents, drift, live_lines, network
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
@@ -56,8 +56,12 @@ def headline(previews: Iterable[StackPreview]) -> str:
     """Return the gravest verdict in words, with what else must not be overlooked."""
     every = list(previews)
     gravest = verdict(every)
-    warnings = dict.fromkeys(word for preview in every for word in preview.warnings)
-    if not warnings or gravest == "fails":
+    warnings = dict.fromkeys(
+        word
+        for preview in every
+        for word in (preview.live.warnings if gravest == "fails" else preview.warnings)
+    )
+    if not warnings:
         return _WORDS[gravest]
     told = "; ".join(warnings)
     return f"⚠️ {told}" if gravest in {"changes", "same"} else f"{_WORDS[gravest]}; {told}"
@@ -120,7 +124,9 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         heading += [f"> ⚠️ **There is no network policy**: {_code(why)}", ""]
     for each in preview.floating:
         heading += [f"> ⚠️ **Not pinned**: {_code(each)}", ""]
+    edited = live_lines.lines(preview.live, preview.name)
     if preview.failure:
+        heading += ["#### The network policy as it is now", "", *edited, ""] if edited else []
         said = [_clip(_visible(line)) for line in preview.failure.splitlines()]
         return heading + _block([], "text", said, max(room - _size(heading), 0))
     if counts := _counts(preview):
@@ -130,6 +136,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
             "Deleted by somebody else",
             drift.lines(preview.deleted, opens=preview.is_open, stack=preview.name),
         ),
+        ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("The policy's contract", contract_lines(preview.contract)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from components import boundary
-from ops import network
+from ops import live_lines, network
 from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
@@ -30,6 +30,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "verdict": preview.verdict,
         "failure": preview.failure,
         "deletedByOthers": [{"type": d.type, "name": d.place} for d in preview.deleted],
+        "networkEditedByOthers": live_lines.to_json(preview.live),
         "warnings": list(preview.warnings),
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,

@@ -20,6 +20,8 @@ from ops import (
     drift,
     engine,
     history,
+    live_lines,
+    live_network,
     locks,
     project,
     protection,
@@ -88,6 +90,9 @@ def up(
             else:
                 console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
             console.print(f"what agents reach: {record.policy}", markup=False, soft_wrap=True)
+            live = live_network.against(stack_files.settings(stack))
+            for line in live_lines.told(live, stack):
+                console.print(line, markup=False, soft_wrap=True)
             _show(stack, result.outputs, stack_files.policies(stack))
 
 
@@ -136,9 +141,20 @@ def refresh(stack: str) -> None:
     What an update left half-done is finished first, without applying anything.
     """
     with reported(), engine.session(stack, progress) as ready:
-        recovery.go_on(ready, stack)
-        for line in drift.told(read_back(ready.stack), stack):
+        for line in differing(ready, stack):
             console.print(line, markup=False, soft_wrap=True)
+
+
+def differing(ready: engine.Session, stack: str) -> tuple[str, ...]:
+    """Have the state learn what is there, and return what differed and what to do as lines.
+
+    Raises RecoveryError and diagnostics.RunError.
+    """
+    declared = deployed.of_state(recovery.go_on(ready, stack)).network.values()
+    found = read_back(ready.stack)
+    # Of what was declared before: what the engine saw of an edit, the state has learned.
+    live = live_network.against(stack_files.settings(stack, ready.work_dir), declared)
+    return (*drift.told(found, stack), *live_lines.told(live, stack))
 
 
 def read_back(stack: automation.Stack) -> tuple[drift.Drift, ...]:

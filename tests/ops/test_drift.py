@@ -85,7 +85,8 @@ def test_workspaces_that_are_open_stand_in_the_headline() -> None:
         "- `NetworkPolicy` `workspaces/fence`\n"
         "- ⚠️ without their network policy workspaces reach **every address and port at this "
         "moment**, and everything reaches them\n"
-        "- `python -m ops up dev` makes again what the settings still have\n"
+        "- `python -m ops refresh dev && python -m ops up dev` makes again what the settings still "
+        "have\n"
     ) in text
     assert report.to_json([found])["stacks"][0]["deletedByOthers"] == [
         {"type": NETWORK_POLICY, "name": "workspaces/fence"}

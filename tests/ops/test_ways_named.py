@@ -21,6 +21,7 @@ NAMED = re.compile(r"(?:python -m ops|(?<=`)ops) +([a-z][a-z-]*)([^`;\n|]*)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Options of other tools that our messages name: git, pulumi, kubectl.
 OTHERS = {
+    "--context",  # kubectl's
     *("--unshallow", "--all", "--global", "--add"),
     *("--debug", "--message", "--stack", "--path", "--secret", "--cascade", "--prefix"),
     # Of Coder's command line and of Boundary's.

@@ -16,7 +16,7 @@ from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS
 from components.network.namespace_args import STACK_ANNOTATION
 from components.network.reach import network_change
 from local.environment import Environment
-from ops import stacks
+from ops import live_lines, live_network, preview, report, stacks, up
 from ops.engine import Session
 from program import plan
 from tests.components.network.cilium import definition
@@ -179,6 +179,76 @@ def test_what_somebody_opened_is_closed_again_and_what_they_deleted_is_made_agai
     assert stored(ask)[POLICY]["spec"] == declared["spec"]
 
 
+ADDED: dict[str, tuple[Any, str]] = {
+    "opens": ({"op": "add", "path": "/spec/egress/-", "value": {}}, "spec.egress["),
+    "removed": (
+        {"op": "add", "path": "/spec/podSelector/matchLabels/nobody", "value": "x"},
+        "spec.podSelector.matchLabels.nobody",
+    ),
+}
+
+
+def by_kubectl(ask: Ask, change: Any, kind: str) -> None:
+    path = f"{POLICIES}/{POLICY}?fieldManager=kubectl-patch"
+    assert isinstance(ask("PATCH", path, change, f"application/{kind}-patch+json"), dict)
+
+
+@pytest.mark.parametrize("effect", list(ADDED))
+def test_what_somebody_added_which_the_engine_does_not_see_is_told(
+    stack: Session, ask: Ask, effect: str
+) -> None:
+    """A preview with a refresh and a refresh; then what they name restores it."""
+    declared = stored(ask)[POLICY]
+    assert not preview.assess(stack, "local", refresh=True).live
+    edit, where = ADDED[effect]
+    everybody = {"op": "add", "path": "/spec/ingress", "value": [{}]}
+    by_kubectl(ask, [edit, everybody], "json")
+    found = preview.assess(stack, "local", refresh=True)
+    assert (found.steps, found.verdict, found.live.effect) == ((), "changes", effect)
+    (edited,) = found.live.edits
+    assert [each.manager for each in edited.editors] == ["kubectl-patch"]
+    paths = [each.path for each in edited.changes]
+    assert "spec.ingress" in paths
+    assert any(path.startswith(where) for path in paths)
+    told = up.differing(stack, "local")
+    assert told[-1].strip() == live_lines.way_on(found.live, "local")
+    assert told[-1].strip() == (
+        f"kubectl --context {found.live.context} delete -n coder-workspaces "
+        f"networkpolicy/{POLICY} && python -m ops refresh local && python -m ops up local"
+    )
+    # An update leaves it, and says so.
+    assert applied(stack) == {}
+    settings = stacks.settings("local", stack.work_dir)
+    assert live_network.against(settings).effect == effect
+    ask("DELETE", f"{POLICIES}/{POLICY}")
+    up.differing(stack, "local")
+    assert applied(stack) == {"create": 1}
+    assert stored(ask)[POLICY]["spec"] == declared["spec"]
+    assert not live_network.against(settings)
+
+
+def test_a_preview_that_is_in_conflict_says_what_the_live_policy_opens(
+    stack: Session, ask: Ask
+) -> None:
+    by_kubectl(ask, {"spec": {"egress": [{}]}}, "merge")
+    head = "; somebody opened the network policy: more is reached now than was declared\n"
+    found = preview.assess(stack, "local", refresh=True)
+    assert found.verdict == "fails"
+    text = report.to_markdown([found])
+    assert head in text
+    assert "`every address`" in text
+    assert 'conflict with "kubectl-patch"' in text
+    # The state learns what was edited; the settings still tell.
+    up.differing(stack, "local")
+    found = preview.assess(stack, "local")
+    assert found.verdict == "fails"
+    assert head in report.to_markdown([found])
+    ask("DELETE", f"{POLICIES}/{POLICY}")
+    up.differing(stack, "local")
+    assert applied(stack) == {"create": 1}
+    assert not live_network.against(stacks.settings("local", stack.work_dir))
+
+
 def pod(name: str, *capabilities: str) -> dict[str, Any]:
     """Return a workspace's pod, its security as in workspace_template/terraform/kubernetes.tf."""
     own: dict[str, Any] = {"runAsUser": 1000, "allowPrivilegeEscalation": True}
@@ -284,6 +354,14 @@ def test_names_are_taken_by_ciliums_own_definition(
         assert (("matchName", "github.com"),) in hosts
         assert set(stored(ask)) == {POLICY, "firewalled-coder-web"}
         assert changes(session) == changes(session, refresh=True) == {}
+        settings = stacks.settings("local", session.work_dir)
+        assert not live_network.against(settings)
+        everything = {"op": "add", "path": "/spec/egress/-", "value": {"toEntities": ["all"]}}
+        path = f"{CILIUM}/{made['metadata']['name']}?fieldManager=kubectl-patch"
+        ask("PATCH", path, [everything], "application/json-patch+json")
+        found = live_network.against(settings)
+        assert found.effect == "unclear"
+        assert [each.manager for each in found.edits[0].editors] == ["kubectl-patch"]
     with open_stack() as session:
         session.stack.up()
     assert ask("GET", CILIUM)["items"] == []
