@@ -105,7 +105,11 @@ class Environment:
         with (
             providers.serve(*providers.stood_in(located), root=self.workspace) as ports,
             keys.serve(self._passphrase()) as key_service,
-            _environment({"KUBECONFIG": str(self.cluster.kubeconfig)}),
+            # The engine takes a passphrase itself before one in a file, and would take another
+            # stack's.
+            _environment(
+                {"KUBECONFIG": str(self.cluster.kubeconfig), "PULUMI_CONFIG_PASSPHRASE": None}
+            ),
         ):
             environment = {
                 **self.variables(),
@@ -259,15 +263,20 @@ def _has(there: Mapping[str, Any], path: str) -> bool:
 
 
 @contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    # The program runs in this process and reads its environment, as under a language host.
+def _environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    # The program runs in this process and reads its environment, as under a language host; the
+    # engine is given it too.
     before = {key: os.environ.get(key) for key in changes}
-    os.environ.update(changes)
+    _set(changes)
     try:
         yield
     finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for key, value in variables.items():
+        if value is None:
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = value

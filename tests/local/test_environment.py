@@ -1,5 +1,6 @@
 """What the local environment says of the engine's plugins."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from local import keys, providers
 from local.coderd import LocalCoderd
 from local.environment import Environment
+from ops import engine
 from toolchain.plugins import Located, Origin, Plugin
 
 SERVED = {"secretsprovider": keys.PROVIDER, "encryptedkey": "a2V5"}
@@ -52,3 +54,21 @@ def test_a_stack_keeps_the_key_with_which_it_was_made(
     assert {key: each for key, each in found.items() if key != "config"} == then
     passphrase = Path(environment.variables()["PULUMI_CONFIG_PASSPHRASE_FILE"])
     assert passphrase.stat().st_mode & 0o077 == 0
+
+
+def test_the_passphrase_of_another_stack_is_not_taken_for_the_local_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(providers, "locate", lambda *_: ())
+    environment = Environment(state=tmp_path)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
+    command = engine._command(lambda _: None)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    command.run(["stack", "init", "local"], str(tmp_path), environment.variables())
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another stack's")
+    with environment.serving() as variables:
+        assert "PULUMI_CONFIG_PASSPHRASE" not in {**os.environ, **variables}
+        setting = ["config", "set", "--secret", "key", "value", "--stack", "local"]
+        command.run(setting, str(tmp_path), variables)
+    assert os.environ["PULUMI_CONFIG_PASSPHRASE"] == "another stack's"
