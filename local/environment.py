@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from components.settings.problems import PROJECT
-from components.settings.stored import encrypted
+from components.settings.load import structured
+from components.settings.problems import PROJECT, Problem, SettingsError
+from components.settings.stored import FOLDER, encrypted, file_of
 from local import keys, providers
 from local.cluster import CONTEXT, LocalCluster
 from local.coderd import EXTERNAL_AUTH, LocalCoderd
 from local.daemon import end_below
+from ops import stack_file
 from toolchain import engine, plugins, tools
 
 PREFIX = f"{PROJECT}:"
@@ -105,7 +105,11 @@ class Environment:
         with (
             providers.serve(*providers.stood_in(located), root=self.workspace) as ports,
             keys.serve(self._passphrase()) as key_service,
-            _environment({"KUBECONFIG": str(self.cluster.kubeconfig)}),
+            # The engine takes a passphrase itself before one in a file, and would take another
+            # stack's.
+            _environment(
+                {"KUBECONFIG": str(self.cluster.kubeconfig), "PULUMI_CONFIG_PASSPHRASE": None}
+            ),
         ):
             environment = {
                 **self.variables(),
@@ -122,37 +126,44 @@ class Environment:
         The stack's committed settings are copied, `changes` (plain data by top-level key) put
         over them, and the addresses of the stand-ins filled in; secrets that are there stay.
         Returns the secrets that are missing by their path, to be set encrypted.
+
+        Raises SettingsError for a file that the engine refuses.
         """
         stacks = self.workspace / "stacks"
         stacks.mkdir(parents=True, exist_ok=True)
-        _write(self.workspace / "Pulumi.yaml", (self.root / "Pulumi.yaml").read_text())
-        name = f"Pulumi.{stack}.yaml"
-        document = yaml.safe_load((self.root / "stacks" / name).read_text()) or {}
-        config: dict[str, Any] = document.setdefault("config", {})
+        _write(self.workspace / "Pulumi.yaml", (self.root / "Pulumi.yaml").read_bytes())
+        source = file_of(stack, self.root)
+        name = source.name
+        try:
+            document = stack_file.completed(source.read_bytes())
+        except stack_file.StackFileError as error:
+            raise SettingsError(stack, [Problem(name, "", str(error))]) from None
+        config: dict[str, Any] = document["config"]
         for key, value in (changes or {}).items():
             config[f"{PREFIX}{key}"] = value
-        coder = {**config.get(f"{PREFIX}coder", {}), "apiUrl": self.coderd.url}
-        kubernetes = {**config.get(f"{PREFIX}kubernetes", {}), "context": CONTEXT}
-        verify = {**config.get(f"{PREFIX}verify", {}), **self._observability()}
-        config |= {
-            f"{PREFIX}coder": coder,
-            f"{PREFIX}kubernetes": kubernetes,
-            f"{PREFIX}verify": verify,
-        }
+        for key, values in {
+            "coder": {"apiUrl": self.coderd.url},
+            "kubernetes": {"context": CONTEXT},
+            "verify": self._observability(),
+        }.items():
+            there = structured(config.get(f"{PREFIX}{key}")) or {}
+            # What is no map stays: the program says what is right.
+            if isinstance(there, Mapping):
+                config[f"{PREFIX}{key}"] = {**there, **values}
         kept: dict[str, Any] = {}
         target = stacks / name
         if target.exists():
-            kept = yaml.safe_load(target.read_text()) or {}
+            kept = stack_file.completed(target.read_bytes())
         # Without a key, the first secret that is set makes it.
         key_told = {each: kept[each] for each in _KEY if each in kept}
         document.update(key_told or {"secretsprovider": SECRETS_PROVIDER})
-        there = (kept.get("config") or {}).get(f"{PREFIX}secrets")
-        if there is None:
-            there = config.pop(f"{PREFIX}secrets", None)
+        stored = (kept.get("config") or {}).get(f"{PREFIX}secrets")
+        if stored is None:
+            stored = config.pop(f"{PREFIX}secrets", None)
         # What stood in clear is refused where it was written, and made anew here.
-        if there := encrypted(there):
-            config[f"{PREFIX}secrets"] = there
-        _write(target, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        if stored := encrypted(stored):
+            config[f"{PREFIX}secrets"] = stored
+        _write(target, stack_file.written(document))
         return self._missing(config)
 
     def _observability(self) -> dict[str, str]:
@@ -162,18 +173,16 @@ class Environment:
     def _missing(self, config: Mapping[str, Any]) -> dict[str, str]:
         there = config.get(f"{PREFIX}secrets") or {}
         wanted: dict[str, str] = {"secrets.coderToken": self.coderd.token}
-        login = config.get(f"{PREFIX}externalAuth") or {}
-        for provider in login.get("providers") or ():
+        for provider in _entries(config, "externalAuth", "providers"):
             for part in ("clientId", "clientSecret"):
                 path = f"secrets.externalAuth.{provider.get('id', 'gitlab')}.{part}"
                 wanted[path] = secrets.token_hex(16)
         for service in ("loki", "prometheus"):
             wanted[f"secrets.verify.{service}"] = self.coderd.token
-        for server in config.get(f"{PREFIX}mcpServers") or ():
+        for server in _entries(config, "mcpServers"):
             if server.get("authType", "api_key") == "api_key":
                 wanted[f"secrets.mcp.{server.get('slug')}"] = secrets.token_hex(16)
-        gateway = config.get(f"{PREFIX}aiGateway") or {}
-        for provider in gateway.get("providers") or ():
+        for provider in _entries(config, "aiGateway", "providers"):
             for part in ("apiKey", "accessKey", "accessKeySecret"):
                 wanted[f"secrets.aiProviders.{provider.get('name')}.{part}"] = secrets.token_hex(16)
         return {path: value for path, value in wanted.items() if not _has(there, path)}
@@ -193,7 +202,7 @@ class Environment:
         said = self.state / "plugins-from"
         if not said.exists() or said.read_text(encoding="utf-8") != summary:
             progress(summary)
-            _write(said, summary)
+            _write(said, summary.encode())
 
     def _home(self) -> Path:
         return self.state / "pulumi-home"
@@ -215,10 +224,10 @@ class Environment:
         return path
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a file as a whole: another stack's engine may be reading it."""
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    new.write_text(text)
+    new.write_bytes(content)
     new.replace(path)
 
 
@@ -228,27 +237,36 @@ def external_logins(root: Path) -> dict[str, tuple[str, ...]]:
     A deployment configures them before its first template; the stand-in has them from the start.
     """
     found = dict(EXTERNAL_AUTH)
-    for path in sorted((root / "stacks").glob("Pulumi.*.yaml")):
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError:
-            continue  # whoever runs that stack is told
-        config = document.get("config") if isinstance(document, dict) else None
-        login = (config or {}).get(f"{PREFIX}externalAuth")
-        providers = login.get("providers") if isinstance(login, dict) else None
-        for each in providers if isinstance(providers, list) else ():
-            if isinstance(each, dict) and isinstance(each.get("id"), str):
+    for path in sorted((root / FOLDER).glob("Pulumi.*.yaml")):
+        for each in _entries(_config(path), "externalAuth", "providers"):
+            if isinstance(each.get("id"), str):
                 found.setdefault(each["id"], EXTERNAL_AUTH["gitlab"])
     return {id: tuple(names) for id, names in found.items()}
 
 
 def access_url(root: Path) -> str:
     """Return the URL by which workspaces of the stack local know Coder, empty if it has none."""
+    coder = structured(_config(file_of("local", root)).get(f"{PREFIX}coder"))
+    return str(coder.get("accessUrl", "")) if isinstance(coder, Mapping) else ""
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """Return the settings of a stack's file by full key; none of one that cannot be read."""
     try:
-        document = yaml.safe_load((root / "stacks" / "Pulumi.local.yaml").read_text("utf-8"))
-        return str(document["config"][f"{PREFIX}coder"]["accessUrl"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return ""
+        config: dict[str, Any] = stack_file.completed(path.read_bytes())["config"]
+    except (OSError, stack_file.StackFileError):
+        return {}  # whoever runs that stack is told
+    return config
+
+
+def _entries(config: Mapping[str, Any], key: str, *inner: str) -> Iterator[Mapping[str, Any]]:
+    """Return the maps of a list among settings; what is something else, the program refuses."""
+    found = structured(config.get(f"{PREFIX}{key}"))
+    for each in inner:
+        found = found.get(each) if isinstance(found, Mapping) else None
+    return (
+        each for each in (found if isinstance(found, list) else ()) if isinstance(each, Mapping)
+    )
 
 
 def _has(there: Mapping[str, Any], path: str) -> bool:
@@ -259,15 +277,20 @@ def _has(there: Mapping[str, Any], path: str) -> bool:
 
 
 @contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    # The program runs in this process and reads its environment, as under a language host.
+def _environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    # The program runs in this process and reads its environment, as under a language host; the
+    # engine is given it too.
     before = {key: os.environ.get(key) for key in changes}
-    os.environ.update(changes)
+    _set(changes)
     try:
         yield
     finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for key, value in variables.items():
+        if value is None:
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = value

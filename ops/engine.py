@@ -23,7 +23,7 @@ from pulumi.automation._stack import StackInitMode  # its public makers make no 
 from components.errors import OperatorError
 from components.settings import stored
 from components.settings.problems import SettingsError, refuse
-from ops import diagnostics, host, interrupts, project, stacks
+from ops import backend, diagnostics, host, interrupts, project, stacks
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
@@ -98,7 +98,8 @@ def session(
             which is how tests bring dev and usgov up.
         changes: settings put over the stack's own, local environment only.
 
-    Raises OperatorError for an unknown stack and an engine that is not there,
+    Raises OperatorError for an unknown stack, one that the backend has not (but of the local
+    environment's, which are made here), an engine that is not there,
     a lock of the stack, and
     interrupts.CommandInterrupted when the command is asked to end, once the engine has ended.
     """
@@ -110,7 +111,7 @@ def session(
                 with _local(name, progress, root, state, changes) as ready:
                     yield ready
             else:
-                yield Session(_select(name, root, root, _command(progress), {}), root)
+                yield Session(_there(name, root, _command(progress)), root)
     except interrupts.CommandInterrupted as interrupt:
         interrupt.stack = name
         raise
@@ -185,6 +186,18 @@ def _engine(root: str | None) -> automation.PulumiCommand:
     return interrupts.EngineCommand(root=root)
 
 
+def _there(name: str, root: Path, command: automation.PulumiCommand) -> automation.Stack:
+    """Return a stack that an operator has made; raises backend.NoStackError.
+
+    None is made here: whoever makes one says who keeps its secrets, and the engine writes that
+    into the stack's committed file.
+    """
+    try:
+        return _select(name, root, root, command, {})
+    except automation.StackNotFoundError:
+        raise backend.NoStackError(name) from None
+
+
 def _select(
     name: str,
     work_dir: Path,
@@ -197,8 +210,8 @@ def _select(
 ) -> automation.Stack:
     """Return the stack.
 
-    Whether the engine has it already is `known`; if that is None, the engine is asked. One that it
-    makes has the secrets provider that `secrets` names.
+    Whether the backend has it is `known`; if that is None, it is asked, and has to have it. One
+    that is not there is made, with the secrets provider that `secrets` names.
     """
     workspace = (_KnownWorkspace if known else _Workspace)(
         work_dir=str(work_dir),
@@ -207,9 +220,5 @@ def _select(
         env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
         secrets_provider=secrets,
     )
-    mode = {
-        True: StackInitMode.SELECT,
-        False: StackInitMode.CREATE,
-        None: StackInitMode.CREATE_OR_SELECT,
-    }[known]
+    mode = StackInitMode.CREATE if known is False else StackInitMode.SELECT
     return host.Stack(name, workspace, mode)

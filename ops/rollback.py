@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
-import yaml
 
 from components.errors import OperatorError
 from ops import (
@@ -31,6 +30,7 @@ from ops import (
     protection,
     recovery,
     report,
+    stack_file,
     stacks,
     terminal,
 )
@@ -45,6 +45,7 @@ from ops.ways_out import with_way_out
 
 T = TypeVar("T")
 
+_MIDNIGHT = " 00:00:00 +0000 UTC"  # after a day that stands without quotes, as Go prints it
 # What the engine decrypts a stack's secrets with stands beside them in its file.
 _SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
 
@@ -195,14 +196,11 @@ def _keep_secrets(old: Path, present: Path, stack: str) -> None:
     """Put the present secrets, still encrypted, into the earlier settings."""
     name = Path("stacks", f"Pulumi.{stack}.yaml")
     try:
-        now, then = (
-            yaml.safe_load((place / name).read_text(encoding="utf-8")) or {}
-            for place in (present, old)
-        )
+        now, then = (dict(stack_file.read((place / name).read_bytes())) for place in (present, old))
     except FileNotFoundError:
         raise RollbackError(f"{name} is missing, which holds the stack's secrets") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise RollbackError(f"{name} is not YAML, now or in that commit") from None
+    except stack_file.StackFileError as error:
+        raise RollbackError(f"{name}, now or in that commit: {error}") from None
     key = f"{project.PROJECT}:secrets"
     kept = _config(now, name, "now").get(key)
     config = then["config"] = _config(then, name, "in that commit")
@@ -213,7 +211,7 @@ def _keep_secrets(old: Path, present: Path, stack: str) -> None:
         then.pop(each, None)
         if each in now:
             then[each] = now[each]
-    (old / name).write_text(yaml.safe_dump(then, sort_keys=False, allow_unicode=True))
+    (old / name).write_bytes(stack_file.written(then))
 
 
 def _config(document: Any, name: Path, when: str) -> dict[str, Any]:
@@ -323,7 +321,7 @@ def _only(by_template: Mapping[str, T], template: str | None) -> dict[str, T]:
 def _switched_off(root: Path, stack: str) -> str:
     # The settings of a commit of any age: today's model may not read them.
     name = Path("stacks", f"Pulumi.{stack}.yaml")
-    document = yaml.safe_load((root / name).read_text(encoding="utf-8")) or {}
+    document = stack_file.read((root / name).read_bytes())
     switch = _config(document, name, "in that commit").get(f"{project.PROJECT}:firewall")
     if not isinstance(switch, dict) or switch.get("state") not in ("off", False):
         return ""
@@ -331,7 +329,7 @@ def _switched_off(root: Path, stack: str) -> str:
     which = f" for {', '.join(map(str, templates))}" if isinstance(templates, list) else ""
     return (
         f"{switch.get('reason', 'no reason given')}{which}, by {switch.get('who') or 'unknown'}, "
-        f"until {switch.get('until', 'no day')}"
+        f"until {str(switch.get('until', 'no day')).removesuffix(_MIDNIGHT)}"
     )
 
 

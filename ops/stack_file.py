@@ -24,6 +24,7 @@ from components.settings.stored import NULLS, first_document, in_config
 
 # libyaml's takes a fifteenth of the time on a thousand rules; not every build of PyYAML has it.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BASE_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _TAG: Final = "tag:yaml.org,2002:"
 _BOOLEANS: Final = {
     text: value
@@ -95,6 +96,23 @@ def _config(document: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(found, Mapping):
         raise StackFileError(0, "no settings under `config:`: a map from keys to values is right")
     return {_full(key): _text(value) for key, value in found.items()}
+
+
+def completed(content: bytes) -> dict[str, Any]:
+    """Return a stack's file as `read` does, with full keys in a map `config`.
+
+    Raises StackFileError for a file that the engine refuses.
+    """
+    document = dict(read(content))
+    _config(document)
+    found: Mapping[str, Any] = document.get("config") or {}
+    return {**document, "config": {_full(key): value for key, value in found.items()}}
+
+
+def written(document: Mapping[str, Any]) -> bytes:
+    """Return a stack's file that `read`, and the engine, reads as this plain data."""
+    text: bytes = yaml.dump(dict(document), Dumper=_Dumper, encoding="utf-8", sort_keys=False)
+    return text
 
 
 def read(content: bytes) -> Mapping[str, Any]:
@@ -278,6 +296,17 @@ def _refused(node: yaml.Node, right: str) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, right, node.start_mark)
 
 
+class _Dumper(_BASE_DUMPER):  # type: ignore[misc]
+    """PyYAML's writer, with every text in quotes: what is text to all stays text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what stands twice twice."""
+        return True
+
+
+_Dumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar(f"{_TAG}str", text, style='"')
+)
 _Loader.add_constructor(_PLAIN, _construct_plain)
 _Loader.add_constructor(_MERGE, lambda _, node: node.value)
 for _kind in ("int", "float", "bool", "null", "timestamp"):

@@ -1,4 +1,4 @@
-"""What lets a command start quickly; to be prepared before anything else is loaded."""
+"""What lets a command start, and quickly; to be prepared before anything else is loaded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import sys
 from types import ModuleType
 from typing import Final
 
+from ops import loopback
+
 _PLUGINS: Final = "pydantic.plugin._loader"
 _OURS: Final = ("ops", "components", "program", "local", "toolchain", "")
 
 
 def prepare() -> None:
-    """Keep Python and pydantic from work that no command needs."""
+    """Keep Python and pydantic from work that no command needs, and a proxy from loopback."""
+    loopback.without_proxy()
     # What a start makes stays, modules and models. To look through it for garbage after every 700
     # objects, as Python does by itself, and once more at the end, takes a twelfth of a short one.
     gc.set_threshold(100_000)

@@ -22,6 +22,8 @@ from components.workspace_template.wiring import ModuleVersions, ProviderVersion
 
 SOURCE: Final = Path(__file__).parent / "terraform"
 BUILD: Final = PurePosixPath("build/templates")
+_KINDS: Final = frozenset({".tf", ".sh"})
+"""Suffixes of what a template is made of."""
 
 AGENT_ENV: Final = "agent_env.json"
 """The first file of every template, by name, and so the first to be written."""
@@ -91,7 +93,10 @@ class RenderedTemplate:
 
 
 def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
-    """Render a template; nothing is written and nothing but the HCL source is read."""
+    """Render a template; nothing is written and nothing but the HCL source is read.
+
+    Raises ArgsError for a file of values beside the source.
+    """
     left_out = {
         _WITHOUT_TASKS if args.tasks else _TASKS,
         *(_WITHOUT_CODER_AGENTS if args.lets_agents_in == ISOLATED else _CODER_AGENTS),
@@ -137,7 +142,27 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
 
 @cache
 def _source() -> Mapping[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(SOURCE.iterdir()) if path.is_file()}
+    """Return what templates are made of, by name.
+
+    Anything else in the folder, such as what an editor or a file manager leaves there, and every
+    hidden file is left out. A `*.tfvars` is refused: values are the stack's settings, and it may
+    hold a secret.
+    """
+    files = [path for path in sorted(SOURCE.iterdir()) if path.is_file()]
+    refuse(
+        "template",
+        (
+            f"{path.name} stands in {SOURCE.parent.name}/{SOURCE.name}: take it out of there; "
+            "values belong into the stack's settings"
+            for path in files
+            if path.name.endswith((".tfvars", ".tfvars.json"))
+        ),
+    )
+    return {
+        path.name: path.read_bytes()
+        for path in files
+        if path.suffix in _KINDS and path.name[0] != "."
+    }
 
 
 def _installs(args: WorkspaceTemplateArgs) -> bool:

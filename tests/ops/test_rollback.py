@@ -10,6 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from ops import deployed, engine, git, history, recovery, rollback, terminal
+from ops import stack_file as files
 from ops.assessment import StackPreview
 from ops.changes import Step
 from ops.cli import app
@@ -146,12 +147,23 @@ def test_present_secrets_and_their_key_are_kept(tmp_path: Path, present: dict[st
     }
 
 
+def test_the_settings_of_that_commit_keep_their_meaning(tmp_path: Path) -> None:
+    stack_file(tmp_path / "now", {"encryptionsalt": "salt-now"})
+    then = stack_file(tmp_path / "then", {})
+    text = "firewall: {state: off, until: 2026-12-01, reason: '1e3', who: on}"
+    then.write_text(f"config:\n  firewalled-coder:{text}\n")
+    before = files.config(then.read_bytes())
+    rollback._keep_secrets(tmp_path / "then", tmp_path / "now", "dev")
+    assert files.config(then.read_bytes()) == before
+    assert rollback._switched_off(tmp_path / "then", "dev") == "1e3, by on, until 2026-12-01"
+
+
 @pytest.mark.parametrize(
     ("switch", "said"),
     [
         (None, ""),
         ({"state": "on"}, ""),
-        # YAML reads a bare off as false.
+        # Nobody's switch, and yet no firewall that is on.
         ({"state": False, "until": "2026-12-01"}, "no reason given, by unknown, until 2026-12-01"),
         (
             {

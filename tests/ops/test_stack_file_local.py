@@ -82,6 +82,12 @@ def test_a_file_has_one_meaning(read: Engine, text: str) -> None:
     assert repr(sorted(ours(text).items())) == repr(sorted(engines.items()))
 
 
+def test_what_ops_writes_means_the_same_to_the_engine(read: Engine) -> None:
+    text = scalars()
+    copy = stack_file.written(stack_file.completed(text.encode())).decode()
+    assert repr(sorted(read(copy).items())) == repr(sorted(ours(text).items()))
+
+
 @pytest.mark.parametrize("text", REFUSED)
 def test_the_engine_refuses_what_ops_refuses(read: Engine, text: str) -> None:
     with pytest.raises(automation.CommandError):

@@ -1,0 +1,40 @@
+"""Where a stack's state is, in words that show no credential."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from components.boundary.credentials import masked
+from components.errors import OperatorError
+
+VARIABLE = "PULUMI_BACKEND_URL"
+
+
+class NoStackError(OperatorError):
+    """The backend has no stack of that name; the message says how one is made."""
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            f"no stack {stack} in {place()}: make it with `pulumi stack init {stack}` "
+            f"(docs/backends.md says with which secrets provider), or set {VARIABLE} to the "
+            "backend that has it"
+        )
+
+
+def place() -> str:
+    """Return where the engine looks for a stack."""
+    url = os.environ.get(VARIABLE, "")
+    if not url:
+        return f"the backend where `pulumi login` was ({VARIABLE} is not set)"
+    return f"the backend {shown(url)}"
+
+
+def shown(url: str) -> str:
+    """Return a backend's URL without what may be a credential: its user, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"that {VARIABLE} names"
+    host = parts.netloc.rpartition("@")[2]
+    return masked(f"{parts.scheme}://{host}{parts.path}") if parts.scheme else masked(parts.path)
