@@ -37,6 +37,7 @@ from ops.template_changes import (
     pin_changes,
 )
 from ops.tokens import MCP_SERVER, TEMPLATE
+from ops.wall_changes import WallChange, wall_changes, wall_warnings
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
 
@@ -177,6 +178,7 @@ class StackPreview:
         return (
             *told,
             *self.live.warnings,
+            *wall_warnings(self.walls),
             *filter(None, doubts),
             *self.contract.warnings,
             *alert_warnings(self.alerts),
@@ -193,6 +195,11 @@ class StackPreview:
     def contract(self) -> Contracts:
         """What is demanded of each template's policy, where that changes."""
         return contract_changes(self.old_templates, self.new_templates, self.old)
+
+    @cached_property
+    def walls(self) -> tuple[WallChange, ...]:
+        """What holds an agent beside the rules, where that changes."""
+        return wall_changes(self.steps)
 
     @property
     def templates(self) -> tuple[Step, ...]:

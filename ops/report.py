@@ -32,6 +32,7 @@ from ops.quota_changes import quota_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
+from ops.wall_changes import wall_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
@@ -139,6 +140,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
+        ("What holds an agent beside the rules", wall_lines(preview.walls)),
         ("The policy's contract", contract_lines(preview.contract)),
         ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
         ("Templates", [line for step in preview.templates for line in _template(step, preview)]),

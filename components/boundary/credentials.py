@@ -245,7 +245,12 @@ def without(value: Any, *, named: bool = False) -> Any:
             says by its own name where one is, such as secretName.
     """
     if isinstance(value, Mapping):
-        by_name = isinstance(value.get("name"), str) and names_credential(value["name"])
+        # What is true or false says whether there is a credential, as git_credentials does.
+        by_name = (
+            isinstance(value.get("name"), str)
+            and value.get("value") not in ("true", "false")
+            and names_credential(value["name"])
+        )
         return {
             _shown_key(key): without(
                 each,

@@ -1,0 +1,132 @@
+"""What a preview changes of what holds an agent beside the rules: its pod, jail and credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.workspace_template.values import GIT_CREDENTIALS
+from ops.changes import UNKNOWN, Step
+from ops.markdown import code
+from ops.tokens import NAMESPACE_PATCH, TEMPLATE
+
+_NO: Final = "no"
+_POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
+# From the strictest to the widest.
+_LEVELS: Final = ("restricted", "baseline", "privileged", _NO)
+_SHARED_WITH: Final = ("owner", "organization", "authenticated", "public")
+_JAILS: Final = ("landjail", "nsjail")
+_SWITCH: Final = ("false", "true")
+# By a variable of the template: what it is called, its values from the strictest on, the value of
+# a template that does not say, and what a wider one means.
+_VARIABLES: Final = {
+    "git_credentials": (
+        "Git credentials",
+        _SWITCH,
+        str(GIT_CREDENTIALS).lower(),
+        "agents get their owner's GitLab token and ssh key",
+    ),
+    "no_user_namespace": (
+        "capability SYS_ADMIN",
+        _SWITCH,
+        "false",
+        "pods get the capability SYS_ADMIN",
+    ),
+    "seccomp_unconfined": ("seccomp switched off", _SWITCH, "false", "pods run without seccomp"),
+    "jail_type": ("jail", _JAILS, "landjail", "pods get the capability NET_ADMIN"),
+    "use_kubeconfig": ("the provisioner's own kubeconfig", (), "false", ""),
+}
+_PORTS: Final = "ports are shared more widely"
+
+
+@dataclass(frozen=True)
+class WallChange:
+    """One wall that is another afterwards.
+
+    Attributes:
+        of: the template, or the namespace.
+        what: the wall.
+        old: how it is now.
+        new: how it is afterwards.
+        warning: what the change lets through, empty if nothing.
+    """
+
+    of: str
+    what: str
+    old: str
+    new: str
+    warning: str = ""
+
+
+def wall_changes(steps: Iterable[Step]) -> tuple[WallChange, ...]:
+    """Return what changes; of a template that is new there is nothing to compare."""
+    found: list[WallChange] = []
+    for step in steps:
+        if step.type == TEMPLATE and step.old and step.new:
+            found += _of_template(step)
+        elif step.type == NAMESPACE_PATCH:
+            found += _of_namespace(step)
+    return tuple(found)
+
+
+def wall_lines(changes: Iterable[WallChange]) -> list[str]:
+    """Return a line of Markdown for each."""
+    return [
+        f"- {'⚠️ ' if each.warning else ''}{code(each.of)}: {each.what} {code(each.old)} → "
+        f"{code(each.new)}{f': **{each.warning}**' if each.warning else ''}"
+        for each in changes
+    ]
+
+
+def wall_warnings(changes: Iterable[WallChange]) -> tuple[str, ...]:
+    """Return what the headline says, each once."""
+    return tuple(dict.fromkeys(each.warning for each in changes if each.warning))
+
+
+def _of_template(step: Step) -> Iterator[WallChange]:
+    name = str(step.new.get("name") or step.name)
+    old, new = _variables(step.old), _variables(step.new)
+    if old is not None and new is not None:
+        for variable, (what, order, unsaid, warning) in _VARIABLES.items():
+            before, after = old.get(variable, unsaid), new.get(variable, unsaid)
+            if before != after:
+                wider = _is_wider(before, after, order)
+                yield WallChange(name, what, before, after, warning if wider else "")
+    before, after = (str(x.get("maxPortShareLevel") or "unset") for x in (step.old, step.new))
+    if before != after:
+        wider = _is_wider(before, after, _SHARED_WITH)
+        yield WallChange(name, "ports shared with", before, after, _PORTS if wider else "")
+
+
+def _of_namespace(step: Step) -> Iterator[WallChange]:
+    old = _NO if step.op == "create" else _level(step.old)
+    new = _NO if step.op == "delete" else _level(step.new)
+    if old == new or UNKNOWN in (old, new):
+        return
+    metadata = (step.new or step.old).get("metadata") or {}
+    warning = ""
+    if _is_wider(old, new, _LEVELS):
+        warning = "the namespace of workspaces is held to less of Pod Security"
+    yield WallChange(str(metadata.get("name", "")), "Pod Security", old, new, warning)
+
+
+def _level(inputs: Mapping[str, Any]) -> str:
+    metadata: Any = inputs.get("metadata") or {}
+    labels: Any = metadata if metadata == UNKNOWN else metadata.get("labels") or {}
+    return UNKNOWN if labels == UNKNOWN else str(labels.get(_POD_SECURITY, _NO))
+
+
+def _variables(inputs: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the variables of a template's version by name; None if they are not known."""
+    versions = inputs.get("versions")
+    version = versions[-1] if isinstance(versions, list) and versions else None
+    pairs = version.get("tfVars") if isinstance(version, Mapping) else None
+    if not isinstance(pairs, list) or not all(isinstance(each, Mapping) for each in pairs):
+        return None
+    return {str(each.get("name")): str(each.get("value")) for each in pairs}
+
+
+def _is_wider(old: str, new: str, order: tuple[str, ...]) -> bool:
+    """Whether `new` lets more through; what is not in the order is not judged."""
+    return old in order and new in order and order.index(new) > order.index(old)

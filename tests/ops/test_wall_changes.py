@@ -1,0 +1,100 @@
+"""What a report says of the walls beside the rules."""
+
+from typing import Any
+
+import pytest
+
+from ops import report
+from ops.assessment import StackPreview
+from ops.changes import Step, without_secrets
+from ops.tokens import NAMESPACE_PATCH, TEMPLATE
+
+
+def template(**variables: str) -> dict[str, Any]:
+    pairs = [{"name": name, "value": value} for name, value in variables.items()]
+    return {"name": "firewalled", "versions": [{"name": "a", "tfVars": pairs}]}
+
+
+def namespace(level: str) -> dict[str, Any]:
+    labels = {"pod-security.kubernetes.io/enforce": level}
+    return {"metadata": {"name": "coder-workspaces", "labels": labels}}
+
+
+def said(kind: str, old: dict[str, Any], new: dict[str, Any], op: str = "update") -> str:
+    urn = f"urn:pulumi:dev::p::{kind}::one"
+    step = Step(op, urn, kind, without_secrets(old), without_secrets(new))
+    return report.to_markdown([StackPreview("dev", steps=(step,))])
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "line", "warning"),
+    [
+        (
+            TEMPLATE,
+            template(git_credentials="false"),
+            template(git_credentials="true"),
+            "Git credentials `false` → `true`",
+            "agents get their owner's GitLab token and ssh key",
+        ),
+        (
+            TEMPLATE,
+            template(no_user_namespace="false"),
+            template(no_user_namespace="true"),
+            "capability SYS_ADMIN `false` → `true`",
+            "pods get the capability SYS_ADMIN",
+        ),
+        (
+            TEMPLATE,
+            template(),
+            template(seccomp_unconfined="true"),
+            "seccomp switched off `false` → `true`",
+            "pods run without seccomp",
+        ),
+        (
+            TEMPLATE,
+            template(jail_type="landjail"),
+            template(jail_type="nsjail"),
+            "jail `landjail` → `nsjail`",
+            "pods get the capability NET_ADMIN",
+        ),
+        (
+            TEMPLATE,
+            {**template(), "maxPortShareLevel": "owner"},
+            {**template(), "maxPortShareLevel": "public"},
+            "ports shared with `owner` → `public`",
+            "ports are shared more widely",
+        ),
+        (
+            NAMESPACE_PATCH,
+            namespace("baseline"),
+            namespace("privileged"),
+            "Pod Security `baseline` → `privileged`",
+            "the namespace of workspaces is held to less of Pod Security",
+        ),
+    ],
+)
+def test_a_wall_that_lets_more_through_is_in_the_headline_and_the_other_way_is_not(
+    kind: str, old: dict[str, Any], new: dict[str, Any], line: str, warning: str
+) -> None:
+    text = said(kind, old, new)
+    assert warning in text.splitlines()[0]
+    assert line in text
+    back = said(kind, new, old)
+    assert warning not in back
+    assert "#### What holds an agent beside the rules" in back
+
+
+def test_labels_that_go_leave_no_pod_security() -> None:
+    text = said(NAMESPACE_PATCH, namespace("baseline"), {}, "delete")
+    assert "held to less of Pod Security" in text.splitlines()[0]
+    assert "`coder-workspaces`: Pod Security `baseline` → `no`" in text
+    made = said(NAMESPACE_PATCH, {}, namespace("baseline"), "create")
+    assert "held to less" not in made
+
+
+def test_the_provisioners_kubeconfig_is_named_and_what_stays_is_not() -> None:
+    text = said(TEMPLATE, template(use_kubeconfig="false"), template(use_kubeconfig="true"))
+    assert "the provisioner's own kubeconfig `false` → `true`" in text
+    same = said(TEMPLATE, template(jail_type="nsjail"), template(jail_type="nsjail", a="b"))
+    assert "What holds an agent" not in same
+    assert "What holds an agent" not in said(TEMPLATE, {}, template(jail_type="nsjail"), "create")
