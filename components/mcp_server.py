@@ -18,6 +18,7 @@ from components.coder.mcp_access import (
     Availability,
     client_problem,
     login_problems,
+    tool_problem,
 )
 from components.coder.mcp_headers import authorization_value, is_header_name
 from components.errors import refuse
@@ -134,6 +135,9 @@ class McpServerArgs:
         yield from _header_problems(self.headers)
         for tool in sorted(set(self.tool_allow_list) & set(self.tool_deny_list)):
             yield f"tool {tool!r} is both allowed and denied"
+        for each in (*self.tool_allow_list, *self.tool_deny_list):
+            if problem := tool_problem(each, key="tool_allow_list"):
+                yield f"tool {each!r}: {problem}"
         if "" in (*self.tool_allow_list, *self.tool_deny_list):
             yield "a tool has no name"
 

@@ -44,3 +44,18 @@ def login_problems(client: LoginUrls) -> Iterator[tuple[str, str, str]]:
         url = getattr(client, name)
         if url is not None and (problem := syntax.endpoint_problem(url, confidential=True)):
             yield name, url, problem
+
+
+def tool_problem(tool: str, *, key: str) -> str:
+    """Return why a name of a tool is none: Coder compares it letter by letter.
+
+    Args:
+        tool: as it is given.
+        key: what the list of allowed tools is called where it is said.
+    """
+    if not set(tool) & {"*", "?"}:
+        return ""
+    return (
+        f"Coder takes no pattern here: name each tool as the server does, or leave {key} empty "
+        "for every tool of it"
+    )

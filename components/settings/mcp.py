@@ -13,6 +13,7 @@ from components.coder.mcp_access import (
     Availability,
     client_problem,
     login_problems,
+    tool_problem,
 )
 from components.coder.mcp_headers import READ_ONLY_HEADER, authorization_value
 from components.settings.section import Flag, SettingsSection, no_list
@@ -60,7 +61,8 @@ class McpServerSettings(SettingsSection):
         description="Send X-MCP-Readonly: true, unless the URL ends in /readonly.",
     )
     tools: Annotated[list[Annotated[str, Field(min_length=1)]], NoDuplicates] = Field(
-        default_factory=no_list, description="Tools allowed; all if empty."
+        default_factory=no_list,
+        description="Tools allowed, each by its name; all if empty.",
     )
     availability: Availability = Field(AVAILABILITY, description="Whether chats start with it.")
 
@@ -103,6 +105,9 @@ class McpServerSettings(SettingsSection):
                 self.url,
                 "is no Service of a cluster, such as http://mcp.tools.svc:8080/mcp",
             )
+        for index, tool in enumerate(self.tools):
+            if problem := tool_problem(tool, key="tools"):
+                yield f"tools[{index}]", tool, problem
         if self.oauth2 is not None:
             if problem := client_problem(self.auth_type, key="authType"):
                 yield "oauth2", "", problem

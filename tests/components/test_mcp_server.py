@@ -214,6 +214,8 @@ def test_a_key_that_cannot_be_sent(key: str) -> None:
         ({"headers": {"X-Key": ""}}, "has no value"),
         ({"tool_allow_list": ("a",), "tool_deny_list": ("a",)}, "both allowed and denied"),
         ({"tool_allow_list": ("",)}, "a tool has no name"),
+        ({"tool_allow_list": ("*",)}, "leave tool_allow_list empty for every tool"),
+        ({"tool_deny_list": ("delete_*",)}, "Coder takes no pattern here"),
         ({"auth_type": "basic"}, "headers, oauth2, user_oidc"),
         ({"auth_type": "oauth2", "headers": {"K": "s3cr3t"}}, "no headers of one's own"),
         ({"auth_type": "user_oidc", "url": "http://a.example.com/mcp"}, "in clear; use https"),

@@ -49,3 +49,15 @@ def test_a_service_of_the_cluster(url: str, fits: bool) -> None:
     values = {"slug": "s", "displayName": "S", "url": url, "inCluster": True}
     found = [key for key, _, _ in McpServerSettings.model_validate(values).problems()]
     assert found == ([] if fits else ["url"])
+
+
+@pytest.mark.parametrize("tool", ["*", "get_*", "issue_?"])
+def test_a_pattern_is_no_tool(tool: str) -> None:
+    values = {"slug": "s", "displayName": "S", "url": URL, "tools": ["get_me", tool]}
+    (problem,) = McpServerSettings.model_validate(values).problems()
+    assert problem == (
+        "tools[1]",
+        tool,
+        "Coder takes no pattern here: name each tool as the server does, or leave tools empty for "
+        "every tool of it",
+    )
