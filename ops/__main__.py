@@ -12,4 +12,5 @@ if __name__ == "__main__":
         sys.exit(startup.missing(error))
 
     streams.prepare()
-    app(prog_name="python -m ops")
+    with streams.written():
+        app(prog_name="python -m ops")

@@ -183,6 +183,8 @@ class EngineCommand(automation.PulumiCommand):
     ) -> automation.CommandResult:
         """Run a command; arguments and errors as in the Automation API, and CommandInterrupted.
 
+        A listener's OSError is raised when the command has ended.
+
         What it leaves among temporary files goes with it: pulumi-kubernetes copies a kubeconfig,
         credentials and all, that it is handed (writeKubeconfigToFile in provider/pkg/provider).
         """
@@ -205,6 +207,7 @@ class EngineCommand(automation.PulumiCommand):
             paths = (str(binary.parent), environment.get("PATH", os.defpath))
             environment["PATH"] = os.pathsep.join(paths)
         said: tuple[list[str], list[str]] = ([], [])
+        unheard: list[OSError] = []
         with INTERRUPTS.running(
             lambda: subprocess.Popen(
                 [self.command, "--non-interactive", *args],
@@ -220,7 +223,7 @@ class EngineCommand(automation.PulumiCommand):
         ) as child:
             process = child.process
             readers = [
-                threading.Thread(target=_read, args=each)
+                threading.Thread(target=_read, args=(*each, unheard))
                 for each in (
                     (process.stdout, (child.heard, on_output), said[0]),
                     (process.stderr, (on_error,), said[1]),
@@ -236,16 +239,29 @@ class EngineCommand(automation.PulumiCommand):
         )
         if result.code != 0:
             raise create_command_error(result)
+        if unheard:
+            raise unheard[0]
         return result
 
 
 def _read(
-    stream: IO[str], listeners: Sequence[Callable[[str], Any] | None], lines: list[str]
+    stream: IO[str],
+    listeners: Sequence[Callable[[str], Any] | None],
+    lines: list[str],
+    unheard: list[OSError],
 ) -> None:
+    """Read to the end: an engine that nobody reads is ended by its next word, in mid-update.
+
+    A listener that cannot write what it hears is told no more; its error is kept in `unheard`.
+    """
+    hearing = [listener for listener in listeners if listener]
     with stream:
         for line in stream:
             text = line.rstrip()
-            for listener in listeners:
-                if listener:
+            for listener in tuple(hearing):
+                try:
                     listener(text)
+                except OSError as error:
+                    hearing.remove(listener)
+                    unheard.append(error)
             lines.append(text)

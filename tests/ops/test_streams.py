@@ -1,12 +1,15 @@
 """Commands started without a stream, or with one of another encoding."""
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from ops import interrupts
 from ops.project import ROOT
 
 
@@ -52,3 +55,39 @@ def status() -> int:
 def test_the_status_is_what_it_is_when_nobody_reads(streams: str, status: int) -> None:
     assert run(f"explain local {URL} {streams}").returncode == status
     assert b"Traceback" not in run(f"preview nosuch {streams}").stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["--help", f"explain local {URL}", f"explain local {URL} --json", "preview nosuch"]
+)
+def test_an_output_without_room_is_one_error(command: str) -> None:
+    done = run(f"{command} >/dev/full")
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        "error: cannot write the answer: No space left on device\n",
+    )
+
+
+ENGINE = """#!/bin/sh
+test "$1" = version && echo v3.259.0 && exit
+i=0; while test $i -lt 20000; do echo "a line of an update"; i=$((i+1)); done
+touch "$(dirname "$0")/ended"
+"""
+
+
+def test_an_engine_ends_its_update_when_nobody_can_write_what_it_says(tmp_path: Path) -> None:
+    binary = tmp_path / "bin" / "pulumi"
+    binary.parent.mkdir()
+    binary.write_text(ENGINE)
+    binary.chmod(0o755)
+    heard: list[str] = []
+
+    def full(text: str) -> None:
+        heard.append(text)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    command = interrupts.EngineCommand(root=str(tmp_path))
+    with pytest.raises(OSError, match="No space left"):
+        command.run(["up"], str(tmp_path), {}, full)
+    assert (binary.parent / "ended").exists()
+    assert len(heard) == 1
