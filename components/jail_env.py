@@ -1,7 +1,8 @@
 """Variables of an agent that break its firewall or the firewall's audit, and what is right instead.
 
 What Boundary sets in the jail itself, in both its jails, is left alone: SSL_CERT_FILE and its like,
-by which a certificate authority of one's own is named to what runs outside.
+by which a certificate authority of one's own is named to what runs outside, and HTTP_PROXY,
+HTTPS_PROXY and NO_PROXY, by which what runs outside, Boundary included, gets out of a company.
 """
 
 from __future__ import annotations
@@ -15,10 +16,6 @@ _UNHEARD: Final = (
     "what is asked past Boundary's proxy is refused by the jail, or answered, without a line in "
     f"the audit; {_RULES}"
 )
-_THROUGH: Final = (
-    "Boundary itself would send through it what the policy lets pass, to a host that no rule "
-    f"names; {_RULES}"
-)
 _LOADS: Final = (
     "it loads code into what starts the jail and Claude Code; put what programs need into the "
     "image, where they find it without it"
@@ -26,30 +23,26 @@ _LOADS: Final = (
 _SILENT: Final = "it would silence the firewall's audit or start none; leave it out"
 
 # As their programs read them: in any case.
-_PROXIES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), _THROUGH),
-    **dict.fromkeys(
-        (
-            "ALL_PROXY",
-            "NO_PROXY",
-            "FTP_PROXY",
-            "SOCKS_PROXY",
-            "WS_PROXY",
-            "WSS_PROXY",
-            "PIP_PROXY",
-            "CARGO_HTTP_PROXY",
-            "YARN_HTTP_PROXY",
-            "YARN_HTTPS_PROXY",
-            "NPM_CONFIG_PROXY",
-            "NPM_CONFIG_HTTP_PROXY",
-            "NPM_CONFIG_HTTPS_PROXY",
-            "NPM_CONFIG_NOPROXY",
-        ),
-        _UNHEARD,
+_PROXIES: Final[Mapping[str, str]] = dict.fromkeys(
+    (
+        "ALL_PROXY",
+        "FTP_PROXY",
+        "SOCKS_PROXY",
+        "WS_PROXY",
+        "WSS_PROXY",
+        "PIP_PROXY",
+        "CARGO_HTTP_PROXY",
+        "YARN_HTTP_PROXY",
+        "YARN_HTTPS_PROXY",
+        "NPM_CONFIG_PROXY",
+        "NPM_CONFIG_HTTP_PROXY",
+        "NPM_CONFIG_HTTPS_PROXY",
+        "NPM_CONFIG_NOPROXY",
     ),
-}
+    _UNHEARD,
+)
 _EXACT: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "BASH_ENV"), _LOADS),
+    **dict.fromkeys(("LD_PRELOAD", "LD_AUDIT", "BASH_ENV"), _LOADS),
     **dict.fromkeys(("CHILD", "DISABLE_AUDIT_LOGS"), _SILENT),
 }
 _NODE_OPTIONS: Final = "NODE_OPTIONS"
