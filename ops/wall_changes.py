@@ -89,6 +89,9 @@ def _of_template(step: Step) -> Iterator[WallChange]:
     old, new = _variables(step.old), _variables(step.new)
     if old is not None and new is not None:
         for variable, (what, order, unsaid, warning) in _VARIABLES.items():
+            # Where the firewall goes or comes there is no other jail: that is told as what it is.
+            if variable == "jail_type" and variable not in old.keys() & new.keys():
+                continue
             before, after = old.get(variable, unsaid), new.get(variable, unsaid)
             if before != after:
                 wider = _is_wider(before, after, order)
