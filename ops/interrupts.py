@@ -188,19 +188,6 @@ class EngineCommand(automation.PulumiCommand):
         What it leaves among temporary files goes with it: pulumi-kubernetes copies a kubeconfig,
         credentials and all, that it is handed (writeKubeconfigToFile in provider/pkg/provider).
         """
-        with tempfile.TemporaryDirectory(
-            prefix="firewalled-coder-", ignore_cleanup_errors=True
-        ) as (own):
-            return self._run(args, cwd, {**additional_env, "TMPDIR": own}, on_output, on_error)
-
-    def _run(
-        self,
-        args: list[str],
-        cwd: str,
-        additional_env: Mapping[str, str],
-        on_output: Callable[[str], Any] | None = None,
-        on_error: Callable[[str], Any] | None = None,
-    ) -> automation.CommandResult:
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         if (binary := Path(self.command)).is_absolute():
             # Plugins beside the engine before others.
@@ -208,19 +195,24 @@ class EngineCommand(automation.PulumiCommand):
             environment["PATH"] = os.pathsep.join(paths)
         said: tuple[list[str], list[str]] = ([], [])
         unheard: list[OSError] = []
-        with INTERRUPTS.running(
-            lambda: subprocess.Popen(
-                [self.command, "--non-interactive", *args],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=cwd,
-                env=environment,
-                encoding="utf-8",
-                process_group=0,
-            ),
-            changing=args[0] in _CHANGING and "--preview-only" not in args,
-            locking=args[0] in _LOCKING,
-        ) as child:
+        with (
+            tempfile.TemporaryDirectory(
+                prefix="firewalled-coder-", ignore_cleanup_errors=True
+            ) as temporary,
+            INTERRUPTS.running(
+                lambda: subprocess.Popen(
+                    [self.command, "--non-interactive", *args],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    cwd=cwd,
+                    env={**environment, "TMPDIR": temporary},
+                    encoding="utf-8",
+                    process_group=0,
+                ),
+                changing=args[0] in _CHANGING and "--preview-only" not in args,
+                locking=args[0] in _LOCKING,
+            ) as child,
+        ):
             process = child.process
             readers = [
                 threading.Thread(target=_read, args=(*each, unheard))
