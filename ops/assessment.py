@@ -27,6 +27,7 @@ from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
+from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared
 from ops.template_changes import (
     AccessChange,
@@ -179,11 +180,13 @@ class StackPreview:
             *told,
             *self.live.warnings,
             *wall_warnings(self.walls),
+            *source_warnings(self.source),
             *filter(None, doubts),
             *self.contract.warnings,
             *alert_warnings(self.alerts),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),
+            *self.coderd.warnings,
         )
 
     @property
@@ -199,7 +202,12 @@ class StackPreview:
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:
         """What holds an agent beside the rules, where that changes."""
-        return wall_changes(self.steps)
+        return wall_changes(self.steps, self.old_templates, self.new_templates)
+
+    @cached_property
+    def source(self) -> tuple[SourceChange, ...]:
+        """Files of the templates' source that differ."""
+        return source_changes(self.old_templates, self.new_templates)
 
     @property
     def templates(self) -> tuple[Step, ...]:

@@ -19,6 +19,8 @@ from ops.changes import SECRET, Change, Step, differences, text, without_secrets
 ANOTHER: Final = "[another value]"
 """What stands for a value that somebody changed in the cluster, and that is not shown."""
 
+_NO_AUDIT: Final = "coderd no longer writes the log and metrics that dashboards and alerts read"
+
 # A key of the Secret in a property path, quoted where it is no word.
 _DATA: Final = re.compile(r'data(?:\.(?P<word>[^.\[]+)|\["(?P<quoted>[^"]+)"\])\Z')
 _POD_TEMPLATE: Final = "spec.template"
@@ -33,11 +35,19 @@ class CoderdChanges:
         restarts: whether the update changes coderd's pods, which Kubernetes then replaces.
         left: Secrets that change and that coderd reads only when it starts next, since the stack
             restarts it not.
+        audit_ends: whether the stack, which goes on setting variables, switches coderd's log or
+            metrics on no longer.
     """
 
     changes: tuple[Change, ...] = ()
     restarts: bool = False
     left: tuple[str, ...] = ()
+    audit_ends: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the headline says."""
+        return (_NO_AUDIT,) if self.audit_ends else ()
 
 
 def coderd(
@@ -70,12 +80,14 @@ def coderd(
             for each in _in_the_secret(step, before, after)
             if each.path not in changes
         }
+    told = tuple(sorted(changes.values(), key=lambda change: not is_login(change)))
     restarts = any(map(_replaces_pods, patches))
     left = [] if restarts else [_name(step) for step in secrets if _is_read_again(step)]
     return CoderdChanges(
-        tuple(sorted(changes.values(), key=lambda change: not is_login(change))),
+        told,
         restarts,
         tuple(left),
+        new is not None and any(x.path in variables.AUDIT and x.new is None for x in told),
     )
 
 

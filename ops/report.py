@@ -31,6 +31,7 @@ from ops.panel_changes import panel_lines
 from ops.quota_changes import quota_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
+from ops.source_changes import source_lines
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
 from ops.wall_changes import wall_lines
 
@@ -140,7 +141,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What an agent reaches", _reach_lines(preview.reaches)),
-        ("What holds an agent beside the rules", wall_lines(preview.walls)),
+        ("What holds an agent beside the rules", _walls(preview)),
         ("The policy's contract", contract_lines(preview.contract)),
         ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
         ("Templates", [line for step in preview.templates for line in _template(step, preview)]),
@@ -282,6 +283,10 @@ def _hosts(reach: TemplateReach) -> list[str]:
     return [
         _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))
     ]
+
+
+def _walls(preview: StackPreview) -> list[str]:
+    return [*source_lines(preview.source), *wall_lines(preview.walls)]
 
 
 def _template(step: Step, preview: StackPreview) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any, Final
 
 from components import boundary
@@ -51,6 +52,8 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "reach": [reach_json(reach) for reach in preview.reaches],
+        "walls": [asdict(each) for each in preview.walls],
+        "templateSource": [asdict(each) for each in preview.source],
         "contract": contract_json(preview.contract),
         "agentVariables": {
             name: [_change_json(change) for change in changes]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.coder.lookup import EVERYONE
@@ -27,6 +28,9 @@ class Registered:
         tasks: whether Coder's Tasks may be of it; None: not recorded.
         contract: what is demanded of its policy, as JSON; empty if that is not recorded, or it has
             no firewall.
+        source: digest by name of the files that it is made of; empty if that is not recorded.
+        boundary: Boundary's settings without the rules, by key; empty if that is not recorded, or
+            it has no firewall.
     """
 
     access: Mapping[str, str] | None
@@ -35,6 +39,8 @@ class Registered:
     claude_policy: tuple[str, ...] = ()
     tasks: bool | None = None
     contract: str = ""
+    source: Mapping[str, str] = field(default_factory=dict)
+    boundary: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -47,7 +53,13 @@ class Registered:
             tuple(map(str, outputs.get("claudePolicy") or ())),
             outputs.get("tasks"),
             str(outputs.get("contract") or ""),
+            _texts(outputs.get("source")),
+            _texts(outputs.get("boundary")),
         )
+
+
+def _texts(registered: object) -> dict[str, str]:
+    return dict(json.loads(registered)) if isinstance(registered, str) and registered else {}
 
 
 @dataclass(frozen=True)

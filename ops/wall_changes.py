@@ -9,9 +9,11 @@ from typing import Any, Final
 from components.workspace_template.values import GIT_CREDENTIALS
 from ops.changes import UNKNOWN, Step
 from ops.markdown import code
+from ops.template_changes import Registered
 from ops.tokens import NAMESPACE_PATCH, TEMPLATE
 
 _NO: Final = "no"
+_UNSET: Final = "unset"
 _POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
 # From the strictest to the widest.
 _LEVELS: Final = ("restricted", "baseline", "privileged", _NO)
@@ -38,6 +40,10 @@ _VARIABLES: Final = {
     "use_kubeconfig": ("the provisioner's own kubeconfig", (), "false", ""),
 }
 _PORTS: Final = "ports are shared more widely"
+# What the template's own variables tell already.
+_TOLD: Final = frozenset({"jail_type", "no_user_namespace"})
+_DNS: Final = "use_real_dns"
+_REAL_DNS: Final = "the jail looks names up outside: DNS queries can carry data out"
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,24 @@ class WallChange:
     warning: str = ""
 
 
-def wall_changes(steps: Iterable[Step]) -> tuple[WallChange, ...]:
-    """Return what changes; of a template that is new there is nothing to compare."""
-    found: list[WallChange] = []
+def wall_changes(
+    steps: Iterable[Step],
+    old: Mapping[str, Registered],
+    new: Mapping[str, Registered],
+) -> tuple[WallChange, ...]:
+    """Return what changes; of a template that is new there is nothing to compare.
+
+    Args:
+        steps: what the engine would do.
+        old: what each template registered at the last update.
+        new: the same by the settings.
+    """
+    found = [
+        change
+        for name, registered in new.items()
+        if name in old
+        for change in _of_boundary(name, old[name].boundary, registered.boundary)
+    ]
     for step in steps:
         if step.type == TEMPLATE and step.old and step.new:
             found += _of_template(step)
@@ -96,10 +117,31 @@ def _of_template(step: Step) -> Iterator[WallChange]:
             if before != after:
                 wider = _is_wider(before, after, order)
                 yield WallChange(name, what, before, after, warning if wider else "")
-    before, after = (str(x.get("maxPortShareLevel") or "unset") for x in (step.old, step.new))
+    before, after = (str(x.get("maxPortShareLevel") or _UNSET) for x in (step.old, step.new))
     if before != after:
-        wider = _is_wider(before, after, _SHARED_WITH)
+        # Where Coder is licensed for it, a template that never said has `owner`.
+        wider = _is_wider("owner" if before == _UNSET else before, after, _SHARED_WITH)
         yield WallChange(name, "ports shared with", before, after, _PORTS if wider else "")
+
+    before, after = _tags(step.old), _tags(step.new)
+    if before != after:
+        yield WallChange(name, "tags of its provisioners", before, after)
+
+
+def _of_boundary(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[WallChange]:
+    """Yield Boundary's settings that differ, where both are recorded."""
+    if not old or not new:
+        return
+    for key in sorted((old.keys() | new.keys()) - _TOLD):
+        before, after = old.get(key, _UNSET), new.get(key, _UNSET)
+        if before != after:
+            warning = _REAL_DNS if key == _DNS and after == "true" else ""
+            yield WallChange(name, f"Boundary's {key}", before, after, warning)
+
+
+def _tags(inputs: Mapping[str, Any]) -> str:
+    pairs = _pairs(inputs, "provisionerTags")
+    return ", ".join(f"{name}={value}" for name, value in sorted((pairs or {}).items())) or _NO
 
 
 def _of_namespace(step: Step) -> Iterator[WallChange]:
@@ -122,9 +164,13 @@ def _level(inputs: Mapping[str, Any]) -> str:
 
 def _variables(inputs: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the variables of a template's version by name; None if they are not known."""
+    return _pairs(inputs, "tfVars")
+
+
+def _pairs(inputs: Mapping[str, Any], of: str) -> dict[str, str] | None:
     versions = inputs.get("versions")
     version = versions[-1] if isinstance(versions, list) and versions else None
-    pairs = version.get("tfVars") if isinstance(version, Mapping) else None
+    pairs = version.get(of) if isinstance(version, Mapping) else None
     if not isinstance(pairs, list) or not all(isinstance(each, Mapping) for each in pairs):
         return None
     return {str(each.get("name")): str(each.get("value")) for each in pairs}

@@ -63,6 +63,21 @@ def render_config(
     return written + (_yaml(more) if more else "")
 
 
+def settings_of(config: str) -> dict[str, str]:
+    """Return what a configuration says besides its rules, as text by key."""
+    found: dict[str, list[str]] = {}
+    key = ""
+    for line in config.splitlines():
+        if match := re.match(_KEY, line):
+            key = match[1]
+            found[key] = [line.removeprefix(match[0]).strip()]
+        elif key:
+            found[key].append(line.strip().removeprefix("- "))
+    return {
+        key: " ".join(filter(None, lines)) for key, lines in found.items() if key != "allowlist"
+    }
+
+
 def unread_keys(config: str, release: str) -> tuple[str, ...]:
     """Return what `release` of Boundary cannot read of a configuration, one key a line of words."""
     keys = re.findall(_KEY, config)

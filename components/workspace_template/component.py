@@ -121,6 +121,8 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "policy": json.dumps(policy) if policy else "",
                 "agentEnv": self.agent_env,
                 **({"contract": args.contract} if args.contract else {}),
+                "source": json.dumps(dict(rendered.source)),
+                **({"boundary": json.dumps(dict(rendered.boundary))} if rendered.boundary else {}),
             }
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from components import releases
+from components.boundary.config import settings_of
 from components.coder_agents import ISOLATED
 from components.errors import refuse
 from components.programs import Program
@@ -41,6 +42,8 @@ _OF_FIREWALL: Final = frozenset(
         "write_boundary_config.sh",
     }
 )
+# As many hexadecimal digits of a file's digest tell an edit.
+_DIGITS: Final = 16
 _INSTALL_SCRIPT: Final = "install_programs.sh"
 _MANAGED_SCRIPT: Final = "write_managed_settings.sh"
 _PROVIDERS: Final = {"coder": "coder/coder", "kubernetes": "hashicorp/kubernetes"}
@@ -56,6 +59,9 @@ class RenderedTemplate:
         variables: Terraform variables of the version, as Coder passes them.
         digest: SHA-256 over all that makes a version another one, in hexadecimal.
         pins: release by name of what the version takes from elsewhere.
+        source: digest by name of every file that templates are made of, used by this one or not:
+            which are used is the settings' to say.
+        boundary: Boundary's settings without the rules, by key; empty without a firewall.
     """
 
     directory: PurePosixPath
@@ -63,6 +69,8 @@ class RenderedTemplate:
     variables: Mapping[str, str]
     digest: str
     pins: Mapping[str, str]
+    source: Mapping[str, str]
+    boundary: Mapping[str, str]
 
     def write(self, root: Path) -> Path:
         """Make the directory hold exactly these files, touching only what differs.
@@ -137,6 +145,8 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
         variables=variables,
         digest=_digest(files, variables, args.provisioner_tags),
         pins=_pins(args),
+        source=_source_digests(),
+        boundary=settings_of(firewall.config) if firewall else {},
     )
 
 
@@ -162,6 +172,13 @@ def _source() -> Mapping[str, bytes]:
         path.name: path.read_bytes()
         for path in files
         if path.suffix in _KINDS and path.name[0] != "."
+    }
+
+
+@cache
+def _source_digests() -> Mapping[str, str]:
+    return {
+        name: hashlib.sha256(content).hexdigest()[:_DIGITS] for name, content in _source().items()
     }
 
 

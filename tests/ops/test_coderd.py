@@ -161,3 +161,14 @@ def test_moving_from_a_patch_of_env_changes_no_variable_but_restarts() -> None:
 def test_a_value_that_looks_like_a_credential_is_hidden_whatever_was_registered() -> None:
     found = coderd([secret()], registered(PASSWORD="hunter2"), registered(PASSWORD="hunter3"))
     assert "hunter" not in str(found)
+
+
+def test_an_audit_log_switched_off_is_a_warning_and_one_handed_over_is_not() -> None:
+    on, off = registered(CODER_LOGGING_JSON="a", B="b"), registered(B="b")
+    steps = [secret(), patch(old=pod("a"), new=pod(UNKNOWN))]
+    assert coderd(steps, on, off).warnings == (
+        "coderd no longer writes the log and metrics that dashboards and alerts read",
+    )
+    assert not coderd(steps, off, on).warnings
+    assert not coderd(steps, on, on).warnings
+    assert not coderd(steps, on, None).warnings

@@ -1,12 +1,16 @@
 """What a report says of the walls beside the rules."""
 
+import json
 from typing import Any
 
 import pytest
 
+from components.boundary import Policy, PolicyRule, Rule
+from components.boundary.config import render_config, settings_of
 from ops import report
 from ops.assessment import StackPreview
 from ops.changes import Step, without_secrets
+from ops.template_changes import Registered
 from ops.tokens import NAMESPACE_PATCH, TEMPLATE
 
 
@@ -65,6 +69,13 @@ def said(kind: str, old: dict[str, Any], new: dict[str, Any], op: str = "update"
             "ports are shared more widely",
         ),
         (
+            TEMPLATE,
+            template(),
+            {**template(), "maxPortShareLevel": "authenticated"},
+            "ports shared with `unset` → `authenticated`",
+            "ports are shared more widely",
+        ),
+        (
             NAMESPACE_PATCH,
             namespace("baseline"),
             namespace("privileged"),
@@ -106,3 +117,39 @@ def test_a_firewall_that_goes_or_comes_is_no_other_jail() -> None:
         text = said(TEMPLATE, old, new)
         assert "What holds an agent" not in text
         assert "NET_ADMIN" not in text
+
+
+def test_the_provisioners_of_a_template_are_named() -> None:
+    def tagged(**tags: str) -> dict[str, Any]:
+        pairs = [{"name": name, "value": value} for name, value in tags.items()]
+        return {"name": "t", "versions": [{"tfVars": [], "provisionerTags": pairs}]}
+
+    text = said(TEMPLATE, tagged(zone="a", scope="org"), tagged(zone="b", scope="org"))
+    assert "`t`: tags of its provisioners `scope=org, zone=a` → `scope=org, zone=b`" in text
+    assert "`zone=b` → `no`" in said(TEMPLATE, tagged(zone="b"), tagged())
+
+
+def registered(config: str) -> dict[str, Registered]:
+    return {"t": Registered.of({"boundary": json.dumps(settings_of(config))})}
+
+
+def test_boundarys_own_settings_are_named_and_names_looked_up_outside_are_a_warning() -> None:
+    policy = Policy([PolicyRule(Rule.parse("domain=a.example"), "g", "r")])
+    old = render_config(policy, jail_type="landjail", correlate_with="coder.example")
+    new = render_config(policy, jail_type="nsjail", use_real_dns=True, proxy_port=9000)
+    preview = StackPreview("dev", old_templates=registered(old), new_templates=registered(new))
+    text = report.to_markdown([preview])
+    assert "the jail looks names up outside: DNS queries can carry data out" in text.split("\n")[0]
+    assert "- `t`: Boundary's proxy_port `8087` → `9000`" in text
+    assert "- ⚠️ `t`: Boundary's use_real_dns `unset` → `true`: **the jail looks names up" in text
+    assert "Boundary's session_correlation_enabled `true` → `unset`" in text
+    # The template's variables tell it, and what is allowed is not a setting.
+    assert "Boundary's jail_type" not in text
+    assert "a.example" not in text
+    walls = report.to_json([preview])["stacks"][0]["walls"]
+    assert {"of": "t", "what": "Boundary's proxy_port", "old": "8087", "new": "9000"}.items() <= (
+        walls[0].items()
+    )
+    nothing = {"t": Registered.of({})}
+    unknown = StackPreview("dev", old_templates=nothing, new_templates=registered(new))
+    assert unknown.verdict == "same"

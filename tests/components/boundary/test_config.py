@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from components.boundary import Policy, PolicyRule, Rule, render_config
-from components.boundary.config import unread_keys
+from components.boundary.config import settings_of, unread_keys
 from components.boundary.releases import KEYS_SINCE, key_problem
 
 POLICY = Policy([PolicyRule(Rule.parse("domain=a.example"), "stack", "a test")])
@@ -36,6 +36,20 @@ def test_a_key_is_there_when_it_is_on(given: dict[str, Any], written: dict[str, 
     # What tells Boundary whose session it is, is written as its rules are.
     for target in document.get("session_id_inject_targets", ()):
         Rule.parse(target)
+
+
+def test_what_it_says_besides_the_rules_is_read_back() -> None:
+    text = render_config(POLICY, jail_type="nsjail", proxy_port=9, correlate_with="c.example")
+    assert settings_of(text) == {
+        "log_dir": "/tmp/boundary_logs",
+        "log_level": "warn",
+        "proxy_port": "9",
+        "jail_type": "nsjail",
+        "session_correlation_enabled": "true",
+        "session_id_inject_targets": (
+            "domain=c.example path=/api/v2/aibridge/*,/api/v2/ai-gateway/*"
+        ),
+    }
 
 
 @pytest.mark.parametrize(

@@ -289,3 +289,11 @@ def test_managed_settings_are_written_by_several_scripts_at_once(tmp_path: Path)
     assert {each.returncode for each in done} == {0}
     assert target.read_text() == "{}\n"
     assert [each.name for each in target.parent.iterdir()] == [target.name]
+
+
+def test_every_file_of_the_source_is_told_used_or_not(template_args: Make) -> None:
+    confined, free = render(template_args()), render(template_args(firewall=None))
+    assert confined.source == free.source
+    assert set(confined.source) == {path.name for path in SOURCE.iterdir()}
+    assert confined.boundary["jail_type"] == "landjail"
+    assert not free.boundary
