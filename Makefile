@@ -30,7 +30,7 @@ $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py 
 	@$(if $(filter $(CLUSTER),$(MAKECMDGOALS)),\
 	{ command -v etcd || nice $(PYTHON) -m toolchain.tools etcd; } > /dev/null 2>&1 &)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 # Two at a time: one links, on one core, while the other compiles.

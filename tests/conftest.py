@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ import pytest
 # collected only by those that grow large, which makes the tests a seventh shorter.
 os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "600MiB")
+
+# A shell starts what it runs in the background deaf to these, which a child of a test inherits.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 LONGEST = (
     # The first of them as it finds the stack that they share, which the next two change.
