@@ -12,6 +12,7 @@ import base64
 import enum
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,11 @@ DOWNLOAD_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 24 * 3600.0
 """How long a download that failed is not tried again."""
 
+_TOOLS: Final = Path(__file__).parents[1] / "tools"
+# The first requirement's pseudo-version is that of the plugin's own module.
+_DAY: Final = re.compile(
+    r"^require \S+ v\S+-(\d{4})(\d{2})(\d{2})\d{6}-[0-9a-f]{12}$", re.MULTILINE
+)
 _PACKAGES: Final = ("pulumi_kubernetes", "pulumi_random", "pulumi_coderd")
 _TERRAFORM_CACHE: Final = "PULUMI_DYNAMIC_TF_PLUGIN_CACHE_DIR"
 _TERRAFORM_FOLDER: Final = "dynamic_tf_plugins"
@@ -221,8 +227,20 @@ def link(home: Path, located: Located) -> None:
 
 def summary(located: Sequence[Located]) -> str:
     """Return one line that says where each plugin is from."""
-    each = (f"{one.plugin.name} {one.plugin.version} {one.origin.value}" for one in located)
+    each = (
+        f"{one.plugin.name} {one.plugin.version} {one.origin.value}{_of_when(one)}"
+        for one in located
+    )
     return f"provider plugins: {', '.join(each)}"
+
+
+def _of_when(located: Located) -> str:
+    """Say of which day the source is, where the module's proxy has no release of it."""
+    manifest = _TOOLS / located.plugin.binary / "go.mod"
+    if located.origin is not Origin.BUILT or not manifest.is_file():
+        return ""
+    day = _DAY.search(manifest.read_text(encoding="utf-8"))
+    return f" of {day[1]}-{day[2]}-{day[3]}" if day else ""
 
 
 def _asked_for(package: str) -> Plugin:

@@ -9,6 +9,7 @@ import pytest
 
 from toolchain import plugins
 from toolchain.plugins import Finder, Origin, Plugin
+from toolchain.tools import ROOT
 
 NUMBERS = Plugin("numbers", "1.2.3")
 BRIDGE = Plugin("bridge", "1.0.0", ("registry.example.org/a/b", "0.1.0"))
@@ -200,3 +201,14 @@ def test_one_line_says_where_each_is_from() -> None:
     assert plugins.summary(located) == (
         "provider plugins: numbers 1.2.3 built from source, bridge 1.0.0 stood in for"
     )
+
+
+def test_what_is_built_of_no_release_says_of_which_day_it_is() -> None:
+    (kubernetes,) = (each for each in plugins.wanted() if each.name == "kubernetes")
+    said = plugins.summary([plugins.Located(kubernetes, Origin.BUILT)])
+    assert said.startswith(f"provider plugins: kubernetes {kubernetes.version} built from source")
+    day = said.rpartition(" of ")[2]
+    module = (ROOT / "tools" / kubernetes.binary / "go.mod").read_text()
+    assert f"-{day.replace('-', '')}" in module
+    found = plugins.summary([plugins.Located(kubernetes, Origin.FOUND)])
+    assert found.endswith(f"kubernetes {kubernetes.version} found")
