@@ -30,6 +30,7 @@ UNCHANGED: Final = "no change"
 SUCCEEDED: Final = "succeeded"
 _SHOWN: Final = 3
 _PAGE: Final = 100
+_WARNINGS: Final = 1_000
 _HEAD: Final = "{:<19}  {:<11}  {}"
 
 
@@ -49,6 +50,7 @@ class Record:
         firewall: reason, who and last day while the firewall is switched off, else empty.
         policy: what the update changes for agents, in one line.
         no_commit: why there is no commit, else empty.
+        warnings: what else of it must not be overlooked, in one line; empty if nothing is known.
     """
 
     command: str
@@ -61,6 +63,7 @@ class Record:
     firewall: str = ""
     policy: str = UNCHANGED
     no_commit: str = ""
+    warnings: str = ""
 
     @property
     def title(self) -> str:
@@ -99,7 +102,14 @@ def parse(message: str) -> Record | None:
     return None
 
 
-def record(root: Path, command: str, *, policy: str = UNCHANGED, firewall: str = "") -> Record:
+def record(
+    root: Path,
+    command: str,
+    *,
+    policy: str = UNCHANGED,
+    firewall: str = "",
+    warnings: Iterable[str] = (),
+) -> Record:
     """Return the record of an update from the checkout at `root`."""
     found = git.facts(root)
     return Record(
@@ -111,7 +121,13 @@ def record(root: Path, command: str, *, policy: str = UNCHANGED, firewall: str =
         firewall=_line(firewall),
         policy=policy,
         no_commit=_line(found.problem),
+        warnings=warning_line(warnings),
     )
+
+
+def warning_line(warnings: Iterable[str]) -> str:
+    """Return a review's warnings in one line."""
+    return _line("; ".join(dict.fromkeys(warnings)), _WARNINGS)
 
 
 def policy_line(reaches: Iterable[TemplateReach]) -> str:
@@ -260,6 +276,11 @@ class Update:
         """What one that did not succeed would have changed for agents."""
         return self.record.policy if self.record and self.result != SUCCEEDED else ""
 
+    @property
+    def warnings(self) -> str:
+        """What else of it must not be overlooked, whether it succeeded or not."""
+        return self.record.warnings if self.record else ""
+
 
 def updates(summaries: Iterable[Summary]) -> tuple[Update, ...]:
     """Return a stack's updates, the latest first, as the engine's history lists them."""
@@ -326,6 +347,7 @@ def to_json(found: Iterable[Update]) -> list[dict[str, Any]]:
             "title": each.title,
             "policy": each.policy,
             "wanted": each.wanted,
+            "warnings": each.warnings,
             "rollbackOf": each.record.rollback_of if each.record else None,
             "template": each.record.template if each.record else None,
             "firewall": each.record.firewall if each.record else "",
@@ -348,6 +370,10 @@ def table(found: Iterable[Update]) -> Table:
             lines.append(f"policy: {each.policy}")
         if each.wanted not in {"", UNCHANGED}:
             lines.append(f"wanted: {each.wanted}")
+        if each.warnings:
+            lines.append(
+                f"{'warnings' if each.result == SUCCEEDED else 'warnings wanted'}: {each.warnings}"
+            )
         shown.add_row(str(each.number), "\n".join(lines).replace("[", r"\["))
     return shown
 

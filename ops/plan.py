@@ -72,12 +72,21 @@ class Basis:
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """A plan file's content; `engine_plan` is the engine's own."""
+    """A plan file's content.
+
+    Attributes:
+        stack: whose.
+        time: when it was saved.
+        basis: what it rests on.
+        engine_plan: the engine's own.
+        warnings: what the preview said must not be overlooked.
+    """
 
     stack: str
     time: datetime
     basis: Basis
     engine_plan: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
     @contextmanager
     def unpacked(self) -> Iterator[Path]:
@@ -139,13 +148,16 @@ def _content(resource: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def save(path: Path, stack: str, rests_on: Basis, engine_plan: Path) -> None:
+def save(
+    path: Path, stack: str, rests_on: Basis, engine_plan: Path, warnings: Iterable[str] = ()
+) -> None:
     """Write the plan file, readable by its owner alone; raises PlanError."""
     document = {
         "format": FORMAT,
         "stack": stack,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "basis": asdict(rests_on),
+        "warnings": list(warnings),
         "plan": json.loads(engine_plan.read_text(encoding="utf-8")),
     }
     new = path.with_name(f".{path.name}.new")
@@ -179,6 +191,7 @@ def load(path: Path, stack: str) -> SavedPlan:
         datetime.fromisoformat(document["time"]),
         Basis(**{each.name: document["basis"][each.name] for each in fields(Basis)}),
         document["plan"],
+        tuple(document.get("warnings", ())),
     )
 
 

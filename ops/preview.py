@@ -7,24 +7,20 @@ worked and something would change, so that a nightly job can tell drift from no 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import typer
-from pulumi import automation
 
 from components.errors import OperatorError
 from components.settings import network as settings_network
 from ops import (
-    changes,
     deployed,
     diagnostics,
     drift,
     engine,
     live_network,
-    network,
     plan,
     project,
     report,
@@ -33,10 +29,9 @@ from ops import (
 )
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
-from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.heard import Heard
 
 CHANGED: Final = 2
-_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS})
 
 
 def assess(
@@ -59,32 +54,11 @@ def assess(
     Raises SettingsError for wrong settings; a preview that fails is a `failure` in the result.
     """
     settings = stack_files.settings(name, root or session.work_dir)
-    events: list[Mapping[str, Any]] = []
-    before: list[tuple[str, Mapping[str, Any]]] = []
-    after: list[tuple[str, Mapping[str, Any]]] = []
-    looked_at: list[Mapping[str, Any]] = []
-
-    def on_event(event: automation.EngineEvent) -> None:
-        if event.resource_pre_event:
-            step = event.resource_pre_event.metadata
-            events.append(changes.plain(step))
-            # What is deployed passes by here; to ask for it takes one more run of the engine's
-            # command line.
-            if step.type in _SAYING and step.old:
-                before.append((step.urn, step.old.outputs or {}))
-        elif event.res_outputs_event:
-            step = event.res_outputs_event.metadata
-            # What a refresh reads back is what was before.
-            read = step.op == automation.OpType.REFRESH
-            if read:
-                looked_at.append(changes.plain(step))
-            if step.type in _SAYING and not read and step.new and step.new.outputs:
-                after.append((step.urn, step.new.outputs))
-
+    heard = Heard()
     try:
         diagnostics.run(
             session.stack.preview,
-            on_event=on_event,
+            on_event=heard.on_event,
             refresh=refresh or None,
             plan=str(save) if save else None,
             color="never",
@@ -92,29 +66,19 @@ def assess(
         )
     except diagnostics.RunError as error:
         said = str(error)
-        live = live_network.in_preview(settings, looked_at, events, refresh=refresh, failure=said)
+        live = live_network.in_preview(
+            settings, heard.looked_at, heard.events, refresh=refresh, failure=said
+        )
         return StackPreview(name, failure=said, live=live)
-    old = deployed.of(before, lambda: deployed.of_stack(session.stack).policies)
-    new = deployed.of(after, lambda: stack_files.policies_of(settings))
-    return StackPreview(
+    return heard.preview(
         name,
-        old=old.policies,
-        new=new.policies,
-        steps=changes.steps(events),
-        policies=changes.every(events, network.KINDS),
-        old_variables=old.agent_env,
-        new_variables=new.agent_env or {},
-        old_templates=old.templates,
-        new_templates=new.templates,
-        old_coderd=old.coderd,
-        new_coderd=new.coderd,
-        old_thresholds=old.thresholds,
-        new_thresholds=new.thresholds,
+        lambda: deployed.of_stack(session.stack).policies,
+        lambda: stack_files.policies_of(settings),
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         own=settings.own,
-        deleted=drift.deleted(looked_at),
-        live=live_network.in_preview(settings, looked_at, events, refresh=refresh),
+        deleted=drift.deleted(heard.looked_at),
+        live=live_network.in_preview(settings, heard.looked_at, heard.events, refresh=refresh),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )
@@ -133,7 +97,7 @@ def planned(
         inner = Path(folder, "plan.json")
         found = assess(session, name, save=inner)
         if not found.failure:
-            plan.save(file, name, rests_on, inner)
+            plan.save(file, name, rests_on, inner, found.warnings)
     return found
 
 

@@ -270,6 +270,7 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         template=template,
         firewall=found.switched_off,
         policy=history.policy_line(found.reaches),
+        warnings=history.warning_line(found.warnings),
     )
     return found, record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ops import (
     diagnostics,
     drift,
     engine,
+    foreseen,
     history,
     live_lines,
     live_network,
@@ -30,6 +31,7 @@ from ops import (
 )
 from ops import plan as plans
 from ops import stacks as stack_files
+from ops.heard import Heard
 from ops.stack_reach import StackReach, compared, of_settings
 from ops.state import StackState
 from ops.terminal import (
@@ -50,16 +52,23 @@ def recorded(
     now: automation.Stack,
     root: Path = project.ROOT,
     held: StackState | None = None,
+    warnings: Iterable[str] | None = None,
 ) -> history.Record:
     """Return the record of an update of `now` from the settings at `root`.
 
-    `held` is the stack's state, if it was read already.
+    `held` is the stack's state, if it was read already, and `warnings` are those of a review.
     """
     settings = stack_files.settings(stack, root)
     before = deployed.of_stack(now) if held is None else deployed.of_state(held)
     found = compared(before.reach, of_settings(settings), settings.own)
+    if warnings is None:
+        warnings = () if held is None else foreseen.warnings(stack, settings, held, root)
     record = history.record(
-        root, "up", policy=history.policy_line(found), firewall=settings.switched_off
+        root,
+        "up",
+        policy=history.policy_line(found),
+        firewall=settings.switched_off,
+        warnings=warnings,
     )
     if record.commit is None:
         progress(
@@ -77,7 +86,8 @@ def up(
         protection.check(stack, stack_files.settings(stack), project.ROOT, planned=plan is not None)
         reviewed = plans.load(plan, stack) if plan else None
         with engine.session(stack, progress) as ready:
-            result, record = apply(ready, stack, reviewed)
+            heard = Heard()
+            result, record = apply(ready, stack, reviewed, heard=heard)
             changed = {
                 kind: count
                 for kind, count in (result.summary.resource_changes or {}).items()
@@ -90,6 +100,8 @@ def up(
             else:
                 console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
             console.print(f"what agents reach: {record.policy}", markup=False, soft_wrap=True)
+            for line in _warned(stack, record, heard):
+                console.print(line, markup=False, soft_wrap=True)
             live = live_network.against(stack_files.settings(stack))
             for line in live_lines.told(live, stack):
                 console.print(line, markup=False, soft_wrap=True)
@@ -101,29 +113,34 @@ def apply(
     stack: str,
     plan: plans.SavedPlan | None = None,
     root: Path = project.ROOT,
+    heard: Heard | None = None,
 ) -> tuple[automation.UpResult, history.Record]:
     """Bring `stack` up, exactly as in `plan` if given, and record it in the stack's history.
 
-    What the last update left half-done is finished first.
+    What the last update left half-done is finished first; `heard` hears the engine's events.
 
     Raises PlanError when the plan does not hold any more, RecoveryError and diagnostics.RunError.
     """
     held = recovery.go_on(ready, stack)
     if plan is None:
-        return _up(ready, stack, None, root, held)
+        return _up(ready, None, recorded(stack, ready.stack, root, held), heard)
     now = plans.basis(ready, stack, root, held)
     since = history.of(ready.stack) if now.update != plan.basis.update else ()
     plans.check(plan, now, since)
+    record = recorded(stack, ready.stack, root, held, plan.warnings)
     with plan.unpacked() as file:
-        return _up(ready, stack, file, root, held)
+        return _up(ready, file, record, heard)
 
 
 def _up(
-    ready: engine.Session, stack: str, plan: Path | None, root: Path, held: StackState
+    ready: engine.Session,
+    plan: Path | None,
+    record: history.Record,
+    heard: Heard | None,
 ) -> tuple[automation.UpResult, history.Record]:
-    record = recorded(stack, ready.stack, root, held)
     result = diagnostics.run(
         ready.stack.up,
+        on_event=heard and heard.on_event,
         message=record.message(),
         plan=str(plan) if plan else None,
         on_output=echo,
@@ -133,6 +150,15 @@ def _up(
         suppress_outputs=True,
     )
     return result, record
+
+
+def _warned(stack: str, record: history.Record, heard: Heard) -> list[str]:
+    """Say what a review of the update would have had in its headline, as it was done."""
+    # Policies in which the engine masked a part say nothing here that the record does not.
+    found = heard.preview(stack, dict, dict).warnings
+    told = [each for each in found if each not in record.policy]
+    said = record.warnings if not told else history.warning_line(told)
+    return [f"warnings: {said}"] if said else []
 
 
 def refresh(stack: str) -> None:

@@ -174,6 +174,7 @@ def test_the_table_and_the_json_say_the_same() -> None:
             "title": "up at aaaaaaaaaaaa",
             "policy": "t: opens b.example",
             "wanted": "",
+            "warnings": "",
             "rollbackOf": None,
             "template": None,
             "firewall": "",
@@ -193,6 +194,16 @@ def test_what_an_update_wanted_that_did_not_succeed_is_not_said_to_be_so(result:
     assert (data["policy"], data["wanted"]) == ("", "t: new, confined by 180 rules")
     still = history.updates([summary(Record("up").message(), result=result)])
     assert "wanted" not in at_width(160, still)
+
+
+def test_the_history_has_the_warnings_of_an_update() -> None:
+    said = history.warning_line(["agents get more MCP tools", "1 alert is no longer watched"])
+    assert said == "agents get more MCP tools; 1 alert is no longer watched"
+    up = Record("up", "a" * 40, False, warnings=said)
+    for result, words in (("succeeded", "warnings: agents"), ("failed", "warnings wanted: agents")):
+        found = history.updates([summary(up.message(), result=result)])
+        assert f"{words} get more MCP tools; 1 alert is no longer" in at_width(160, found)
+        assert history.to_json(found)[0]["warnings"] == said
 
 
 def at_width(columns: int, found: tuple[history.Update, ...]) -> str:

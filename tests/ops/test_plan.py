@@ -37,7 +37,7 @@ def update(number: int) -> Update:
 def saved(tmp_path: Path) -> Path:
     inner = tmp_path / "engine.json"
     inner.write_text('{"resourcePlans": {}}')
-    plan.save(tmp_path / "dev.plan", "dev", THEN, inner)
+    plan.save(tmp_path / "dev.plan", "dev", THEN, inner, ["agents get more MCP tools"])
     return tmp_path / "dev.plan"
 
 
@@ -45,6 +45,7 @@ def test_a_plan_comes_back_as_it_was_saved(saved: Path) -> None:
     found = plan.load(saved, "dev")
     assert found.stack == "dev"
     assert found.basis == THEN
+    assert found.warnings == ("agents get more MCP tools",)
     assert found.time.tzinfo is not None
     with found.unpacked() as file:
         assert json.loads(file.read_text()) == {"resourcePlans": {}}

@@ -17,13 +17,27 @@ from components.coder.lookup import UnknownOrganizationError
 from components.errors import ArgsError, OperatorError
 from components.settings.problems import Problem, SettingsError
 from local import cluster, coderd, daemon
-from ops import deployed, engine, history, recovery, removal, stack_file, stacks, terminal
+from ops import (
+    changes,
+    deployed,
+    engine,
+    foreseen,
+    history,
+    recovery,
+    removal,
+    stack_file,
+    stacks,
+    terminal,
+    up,
+)
+from ops.assessment import StackPreview
 from ops.cli import app
 from ops.diagnostics import RunError
+from ops.heard import Heard
 from ops.project import ROOT
 from ops.stack_reach import StackReach, of_settings
 from ops.template_changes import Registered
-from ops.tokens import WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, WORKSPACE_TEMPLATE
 from tests.ops.states import state_of
 
 
@@ -195,6 +209,30 @@ def test_up_says_all_that_a_preview_says_of_reach(
     record = history.parse(stack.told["message"])
     assert record is not None
     assert record.policy == said
+
+
+def test_up_ends_with_what_a_review_would_have_warned_of(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Warned(Heard):
+        def preview(self, *_: Any, **__: Any) -> StackPreview:
+            return StackPreview("local", steps=(off,))
+
+    rules = {"groups": [{"rules": [{"alert": "BoundaryAuditSilent"}]}]}
+    urn = f"urn:pulumi:local::p::{ALERTS}$kubernetes:x:PrometheusRule::alerts"
+    off = changes.Step("delete", urn, "kubernetes:x:PrometheusRule", {"spec": rules}, {})
+    monkeypatch.setattr(up, "Heard", Warned)
+    monkeypatch.setattr(foreseen, "warnings", lambda *_: ("1 alert is no longer watched",))
+    monkeypatch.setattr(recovery, "go_on", lambda *_, **__: state_of())
+    there = deployed.of_stack(None)  # type: ignore[arg-type]
+    monkeypatch.setattr(deployed, "of_state", lambda _: there)
+    result = CliRunner().invoke(app, ["up", "local"])
+    assert result.exit_code == 0, result.output
+    assert "warnings: 1 alert is no longer watched\n" in result.stdout
+    assert callable(stack.told["on_event"])
+    record = history.parse(stack.told["message"])
+    assert record is not None
+    assert record.warnings == "1 alert is no longer watched"
 
 
 def test_up_that_changes_nothing_says_so(stack: Stack) -> None:

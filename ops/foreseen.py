@@ -1,0 +1,221 @@
+"""What a review would warn of, from the settings and the state alone: no engine runs for it.
+
+The record of an update is written before the engine starts. With a plan it has the warnings of the
+plan's preview; without one there was no preview, and these stand in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from components.ai_gateway import AiGatewayProviderArgs
+from components.coder.lookup import Known
+from components.coder.variables import AUDIT
+from components.errors import OperatorError
+from components.mcp_server import McpServerArgs, auth_type_of
+from components.releases import CLAUDE_CODE_PIN
+from components.settings.model import Settings
+from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.render import RenderedTemplate, render
+from ops import deployed, project
+from ops.assessment import StackPreview
+from ops.changes import Step, without_secrets
+from ops.deployed import Deployed
+from ops.stack_reach import of_settings
+from ops.state import Resource, StackState
+from ops.template_changes import Registered
+from ops.tokens import AI_PROVIDER, ALERTS, CODERD_ENV, MCP_SERVER, SECRET, TEMPLATE
+from program import ai_gateway, plan
+
+
+class _Groups(dict[str, str]):
+    """Ids of groups, which no warning shows."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+# What Coder alone knows is taken for what the state says of it.
+_KNOWN = Known(organization_id="its own", groups=_Groups(), access_lists=True)
+
+
+def warnings(
+    stack: str, settings: Settings, held: StackState, root: Path = project.ROOT
+) -> tuple[str, ...]:
+    """Return what must not be overlooked of an update of `stack`, as a review's headline says it.
+
+    Args:
+        stack: its name.
+        settings: what it is to be.
+        held: its state; one that has no template yet has nothing to be compared with.
+        root: of the project.
+    """
+    if not any(held.of_type(TEMPLATE)):
+        return ()
+    try:
+        return _preview(stack, settings, held, root).warnings
+    except OperatorError:
+        # The program refuses the same, and names it.
+        return ()
+
+
+def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> StackPreview:
+    before, after = deployed.of_state(held), of_settings(settings)
+    templates: dict[str, Registered] = {}
+    steps: list[Step] = []
+    there = {each["inputs"].get("name"): each for each in held.of_type(TEMPLATE)}
+    for each in settings.templates:
+        args = plan.workspace_template(stack, settings, each, _KNOWN, root)
+        rendered = render(args)
+        templates[each.name] = _registered(args, rendered, before.templates.get(each.name))
+        if each.name in there:
+            steps.append(_step(there[each.name], _template(args, rendered)))
+    steps += [
+        *_named(held, MCP_SERVER, "slug", {x.slug: _server(x) for x in _servers(settings)}),
+        *_named(
+            held,
+            AI_PROVIDER,
+            "name",
+            {name: _provider(x) for name, x in ai_gateway.providers(settings).items()},
+        ),
+        *_alerts(settings, held),
+    ]
+    coderd, restarts = _coderd(settings, before, held)
+    return StackPreview(
+        stack,
+        old=before.policies,
+        new=after.policies,
+        steps=(*steps, *restarts),
+        old_templates=before.templates,
+        new_templates=templates,
+        old_coderd=before.coderd,
+        new_coderd=coderd,
+        old_thresholds=before.thresholds,
+        new_thresholds={
+            to_camel(key): value for key, value in asdict(plan.alerts(settings).thresholds).items()
+        },
+        own=settings.own,
+    )
+
+
+def _step(held: Resource, new: Mapping[str, Any], op: str = "update") -> Step:
+    """Return a step on what is held; inputs that are not foreseen stay."""
+    old = without_secrets(held.get("inputs") or {})
+    both = {**old, **without_secrets(new)}
+    # The engine has no input that is none.
+    return Step(
+        op, held["urn"], held["type"], old, {k: v for k, v in both.items() if v is not None}
+    )
+
+
+def _registered(
+    args: WorkspaceTemplateArgs, rendered: RenderedTemplate, old: Registered | None
+) -> Registered:
+    access = {each.name or each.group_id: each.role for each in args.access or ()}
+    pins = dict(rendered.pins)
+    if old is not None and CLAUDE_CODE_PIN in old.pins:
+        pins[CLAUDE_CODE_PIN] = old.pins[CLAUDE_CODE_PIN]
+    return Registered(
+        None if old is not None and old.access is None else access,
+        pins,
+        args.lets_agents_in,
+        tuple(args.claude_policy.statements()) if args.claude_policy else (),
+        args.tasks,
+        args.contract,
+        dict(rendered.source),
+        dict(rendered.boundary),
+    )
+
+
+def _template(args: WorkspaceTemplateArgs, rendered: RenderedTemplate) -> dict[str, Any]:
+    tags = [{"name": key, "value": value} for key, value in sorted(args.provisioner_tags.items())]
+    variables = [{"name": key, "value": value} for key, value in rendered.variables.items()]
+    return {
+        "maxPortShareLevel": args.max_port_share_level,
+        "requireActiveVersion": args.require_active_version,
+        "deprecationMessage": args.deprecation_message,
+        "versions": [{"tfVars": variables, "provisionerTags": tags or None}],
+    }
+
+
+def _named(
+    held: StackState, kind: str, key: str, wanted: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Step]:
+    """Yield a step on each resource of a kind that is there or comes, by what names it."""
+    there = {each["inputs"].get(key): each for each in held.of_type(kind)}
+    for name, new in wanted.items():
+        if name in there:
+            yield _step(there[name], new)
+        else:
+            yield Step("create", f"urn::{kind}::{name}", kind, {}, dict(new))
+
+
+def _servers(settings: Settings) -> Iterator[McpServerArgs]:
+    for server in settings.mcp_servers:
+        yield plan.mcp_server(settings, server, None)
+
+
+def _server(args: McpServerArgs) -> dict[str, Any]:
+    client = args.oauth2
+    return {
+        "slug": args.slug,
+        "url": args.url,
+        "authType": auth_type_of(args),
+        "apiKeyHeader": next(iter(args.headers)) if len(args.headers) == 1 else None,
+        "oauth2AuthUrl": client and client.auth_url,
+        "oauth2TokenUrl": client and client.token_url,
+        "oauth2RevocationUrl": client and client.revocation_url,
+        "oauth2Scopes": " ".join(client.scopes) or None if client else None,
+        "toolAllowLists": sorted(args.tool_allow_list) or None,
+        "toolDenyLists": sorted(args.tool_deny_list) or None,
+        "availability": args.availability,
+        "enabled": args.enabled,
+    }
+
+
+def _provider(args: AiGatewayProviderArgs) -> dict[str, Any]:
+    bedrock = args.bedrock
+    places = ("region", "model", "small_fast_model", "role_arn", "protocol")
+    named = {to_camel(each): getattr(bedrock, each) for each in places} if bedrock else {}
+    return {
+        "name": args.name,
+        "type": args.type,
+        "baseUrl": args.base_url,
+        "enabled": args.enabled,
+        "settings": {"bedrock": {key: value for key, value in named.items() if value is not None}}
+        if bedrock
+        else None,
+    }
+
+
+def _alerts(settings: Settings, held: StackState) -> Iterator[Step]:
+    args = plan.alerts(settings)
+    for each in list(held.resources.values()):
+        if f"${each['type']}::" not in each["urn"] or ALERTS not in each["urn"]:
+            continue
+        if "data" in (each.get("inputs") or {}):
+            yield _step(each, {"data": {f"{args.group}.yaml": args.grafana_file()}})
+        elif (rules := args.prometheus_rules()) is not None:
+            yield _step(each, {"spec": rules})
+        else:
+            yield _step(each, {}, "delete")
+
+
+def _coderd(
+    settings: Settings, before: Deployed, held: StackState
+) -> tuple[Mapping[str, Any] | None, list[Step]]:
+    """Return what of coderd's variables is foreseen: whether those of the audit stay."""
+    if before.coderd is None or settings.coder.variables not in {"patch", "secret"}:
+        return None, []
+    kept = {
+        name: value
+        for name, value in (before.coderd.get("variables") or {}).items()
+        if settings.coder.audit_logging or name not in AUDIT
+    }
+    secrets = [each for each in held.of_type(SECRET) if CODERD_ENV in each["urn"]]
+    return {**before.coderd, "variables": kept}, [_step(each, {}) for each in secrets]

@@ -1,0 +1,85 @@
+"""What a run of the engine tells while it runs: its steps, and what was and what will be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pulumi import automation
+
+from ops import changes, deployed, network
+from ops.assessment import StackPreview
+from ops.deployed import Policies
+from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS})
+
+
+class Heard:
+    """Hears the events of a preview or of an update.
+
+    Attributes:
+        events: steps as plain data.
+        looked_at: what a refresh read back.
+    """
+
+    events: list[Mapping[str, Any]]
+    looked_at: list[Mapping[str, Any]]
+
+    def __init__(self) -> None:
+        self.events = []
+        self.looked_at = []
+        self._before: list[tuple[str, Mapping[str, Any]]] = []
+        self._after: list[tuple[str, Mapping[str, Any]]] = []
+
+    def on_event(self, event: automation.EngineEvent) -> None:
+        """Take an event in."""
+        if event.resource_pre_event:
+            step = event.resource_pre_event.metadata
+            self.events.append(changes.plain(step))
+            # What is deployed passes by here; to ask for it takes one more run of the engine's
+            # command line.
+            if step.type in _SAYING and step.old:
+                self._before.append((step.urn, step.old.outputs or {}))
+        elif event.res_outputs_event:
+            step = event.res_outputs_event.metadata
+            # What a refresh reads back is what was before.
+            read = step.op == automation.OpType.REFRESH
+            if read:
+                self.looked_at.append(changes.plain(step))
+            if step.type in _SAYING and not read and step.new and step.new.outputs:
+                self._after.append((step.urn, step.new.outputs))
+
+    def preview(
+        self,
+        name: str,
+        old: Callable[[], Policies],
+        new: Callable[[], Policies],
+        **rest: Any,
+    ) -> StackPreview:
+        """Return what was heard of stack `name`.
+
+        Args:
+            name: its name.
+            old: tells the policies by the last update where the engine masked a part of them.
+            new: the same by the settings.
+            rest: what events do not tell.
+        """
+        before = deployed.of(self._before, old)
+        after = deployed.of(self._after, new)
+        return StackPreview(
+            name,
+            old=before.policies,
+            new=after.policies,
+            steps=changes.steps(self.events),
+            policies=changes.every(self.events, network.KINDS),
+            old_variables=before.agent_env,
+            new_variables=after.agent_env or {},
+            old_templates=before.templates,
+            new_templates=after.templates,
+            old_coderd=before.coderd,
+            new_coderd=after.coderd,
+            old_thresholds=before.thresholds,
+            new_thresholds=after.thresholds,
+            **rest,
+        )

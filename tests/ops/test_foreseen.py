@@ -1,0 +1,156 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.coder.variables import AUDIT
+from ops import foreseen, stack_file, stacks
+from ops.project import ROOT
+from ops.state import StackState
+from ops.tokens import (
+    ALERTS,
+    CODERD_ENV,
+    MCP_SERVER,
+    SECRET,
+    TEMPLATE,
+    WORKSPACE_TEMPLATE,
+)
+from program import plan
+from tests.ops.states import state_of
+
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+
+
+def resource(kind: str, name: str, parent: str = "", **rest: Any) -> dict[str, Any]:
+    path = f"{parent}${kind}" if parent else kind
+    return {"urn": f"urn:pulumi:local::p::{path}::{name}", "type": kind, **rest}
+
+
+@pytest.fixture
+def values(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings of the stack `local`, which a test may change."""
+    found = stack_file.values((ROOT / "stacks" / "Pulumi.local.yaml").read_bytes())
+    monkeypatch.setattr(stack_file, "checked", lambda _: (found, []))
+    return found
+
+
+@pytest.fixture
+def held(values: dict[str, Any]) -> StackState:
+    """What the stack has by the committed settings, as far as warnings are made of it."""
+    settings = stacks.settings("local")
+    args = plan.alerts(settings)
+    (server,) = (plan.mcp_server(settings, each, None) for each in settings.mcp_servers)
+    found = [
+        resource(CODERD_ENV, "coderd", outputs={"variables": dict(AUDIT)}),
+        resource(SECRET, "coderd-variables", CODERD_ENV, inputs={}),
+        resource(ALERTS, "alerts", outputs={"names": {}}),
+        resource(CONFIG_MAP, "grafana", ALERTS, inputs={"data": {"a": args.grafana_file()}}),
+        resource(
+            MCP_SERVER,
+            "github-server",
+            inputs={
+                "slug": server.slug,
+                "url": server.url,
+                "authType": "api_key",
+                "apiKeyHeader": "Authorization",
+                "toolAllowLists": sorted(server.tool_allow_list),
+                "availability": server.availability,
+                "enabled": True,
+            },
+        ),
+    ]
+    for each in settings.templates:
+        contract = settings.demands_of(each)
+        variables = [
+            {"name": name, "value": str(value).lower()}
+            for name, value in (
+                ("git_credentials", each.git_credentials),
+                ("no_user_namespace", False),
+            )
+        ]
+        found += [
+            resource(
+                WORKSPACE_TEMPLATE,
+                each.name,
+                outputs={
+                    "policy": json.dumps(policy.to_json())
+                    if (policy := settings.policy_of(each))
+                    else "",
+                    "contract": json.dumps(contract) if contract else "",
+                },
+            ),
+            resource(
+                TEMPLATE,
+                f"{each.name}-template",
+                WORKSPACE_TEMPLATE,
+                inputs={"name": each.name, "versions": [{"tfVars": variables}]},
+            ),
+        ]
+    return state_of(*found)
+
+
+def warnings(held: StackState) -> tuple[str, ...]:
+    settings = stacks.settings("local")
+    foreseen._preview("local", settings, held, ROOT)  # refuses nothing
+    return foreseen.warnings("local", settings, held)
+
+
+def test_settings_that_are_deployed_warn_of_nothing(held: StackState) -> None:
+    assert warnings(held) == ()
+
+
+def test_a_stack_that_is_not_there_yet_warns_of_nothing(values: dict[str, Any]) -> None:
+    assert foreseen.warnings("local", stacks.settings("local"), state_of()) == ()
+
+
+def _seccomp(values: dict[str, Any]) -> None:
+    values["templates"][0]["firewall"] = {"jail": "nsjail", "seccompUnconfined": True}
+
+
+def _ports(values: dict[str, Any]) -> None:
+    values["templates"][0]["maxPortShareLevel"] = "public"
+
+
+def _tools(values: dict[str, Any]) -> None:
+    values["mcpServers"][0]["tools"] = []
+
+
+def _contract(values: dict[str, Any]) -> None:
+    values["policy"]["mustDeny"] = values["policy"]["mustDeny"][:1]
+
+
+def _alerts(values: dict[str, Any]) -> None:
+    values["alerts"] = {"rules": ["AIGatewayReloadFailed"]}
+
+
+def _audit(values: dict[str, Any]) -> None:
+    values["coder"]["auditLogging"] = False
+
+
+def _provider(values: dict[str, Any]) -> None:
+    new = {"name": "claude", "type": "anthropic", "baseUrl": "https://api.anthropic.com"}
+    values["aiGateway"] = {"providers": [new]}
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (_seccomp, "pods run without seccomp"),
+        (_ports, "ports are shared more widely"),
+        (_tools, "agents get more MCP tools"),
+        (_contract, "the policy's contract is weakened"),
+        (_alerts, "alerts are no longer watched"),
+        (_audit, "coderd no longer writes the log and metrics"),
+        (_provider, "prompts may go to one more AI provider"),
+    ],
+)
+def test_what_a_review_would_warn_of_is_foreseen_without_the_engine(
+    values: dict[str, Any],
+    held: StackState,
+    edit: Callable[[dict[str, Any]], None],
+    said: str,
+) -> None:
+    edit(values)
+    (warning,) = warnings(held)
+    assert said in warning
