@@ -29,6 +29,7 @@ from ops import (
 )
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
+from ops.headline import headline
 from ops.heard import Heard
 
 CHANGED: Final = 2
@@ -152,7 +153,7 @@ def preview(
                 out.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise OperatorError(f"cannot write {out}: {error.strerror}") from None
-            terminal.progress(f"wrote {out}: {report.headline(found)}")
+            terminal.progress(f"wrote {out}: {headline(found)}")
     said = report_json.verdict(found)
     if said == "fails":
         raise typer.Exit(1)

@@ -14,11 +14,12 @@ from typing import Any, Final
 from components import boundary
 from ops import coder_agents, drift, live_lines, network
 from ops.alerting import alert_lines
-from ops.assessment import StackPreview, Verdict
+from ops.assessment import StackPreview
 from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import CoderdChanges, is_login
 from ops.contract_changes import contract_lines
 from ops.gateway_changes import gateway_lines
+from ops.headline import headline
 from ops.markdown import LINE
 from ops.markdown import cell as _cell
 from ops.markdown import clip as _clip
@@ -38,13 +39,6 @@ from ops.wall_changes import wall_lines
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
 FORMAT: Final = 1
-_WORDS: Final[Mapping[Verdict, str]] = {
-    "fails": "⛔ the preview fails; nothing can be applied",
-    "opens": "⚠️ agents reach more than they do now",
-    "destroys": "⚠️ resources are deleted or replaced",
-    "changes": "changes; agents reach nothing new, and nothing is lost",
-    "same": "✅ no change",
-}
 # Hosts of one template that stand above the fold.
 _HOSTS: Final = 20
 _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
@@ -52,21 +46,6 @@ _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-",
 _NOTE: Final = 400
 _STACK_AT_LEAST: Final = 1_500
 _ALL: Final = "--json shows all"
-
-
-def headline(previews: Iterable[StackPreview]) -> str:
-    """Return the gravest verdict in words, with what else must not be overlooked."""
-    every = list(previews)
-    gravest = verdict(every)
-    warnings = dict.fromkeys(
-        word
-        for preview in every
-        for word in (preview.live.warnings if gravest == "fails" else preview.warnings)
-    )
-    if not warnings:
-        return _WORDS[gravest]
-    told = "; ".join(warnings)
-    return f"⚠️ {told}" if gravest in {"changes", "same"} else f"{_WORDS[gravest]}; {told}"
 
 
 def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:

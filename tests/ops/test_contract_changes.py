@@ -229,8 +229,8 @@ def test_the_headline_of_several_stacks_has_the_warnings_of_all() -> None:
     opens = StackPreview("open", {}, {"t": None})
     words = "⚠️ agents reach more than they do now; the policy's contract is weakened"
     assert report.headline([weak, opens]) == words
-    assert report.headline([StackPreview("fails", failure="no"), weak]).startswith(
-        "⛔ the preview fails"
+    assert report.headline([StackPreview("usgov", failure="no"), weak]) == (
+        "⛔ the preview of usgov fails; of the others: ⚠️ the policy's contract is weakened"
     )
     text = report.to_markdown([StackPreview("same"), weak])
     assert "| `dev` | ⚠️ the policy's contract is weakened |" in text
