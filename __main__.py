@@ -1,5 +1,6 @@
 """The program: a stack's settings in, its resources declared, its outputs out."""
 
+import json
 from pathlib import Path
 
 import pulumi
@@ -29,6 +30,8 @@ async def main() -> None:
         on_coder = pulumi.ResourceOptions(providers=[coder(settings)])
         for name, value in (await declare(args, on_cluster, on_coder)).items():
             pulumi.export(name, value)
+        # No resource has them, and a review says when they change. One text: plain pulumi shows it.
+        pulumi.export("guards", json.dumps(settings.guards()))
     except (SettingsError, ArgsError) as error:
         raise pulumi.RunError(str(error)) from None
     await settled()

@@ -23,6 +23,7 @@ from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import Contracts, contract_changes
 from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
+from ops.guard_changes import GuardChange, guard_changes, guard_warnings
 from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
@@ -79,6 +80,8 @@ class StackPreview:
         new_coderd: the same by the settings.
         old_thresholds: when the alerts fire by the last update, empty if it has not recorded it.
         new_thresholds: the same by the settings.
+        old_guards: what guards the stack by the last update, empty if it has not recorded it.
+        new_guards: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
         without_network_policy: why there is none beside a firewall.
         doubts: what is doubtful in the rules that the stack added itself.
@@ -101,6 +104,8 @@ class StackPreview:
     new_coderd: Mapping[str, Any] | None = None
     old_thresholds: Mapping[str, float] = field(default_factory=dict)
     new_thresholds: Mapping[str, float] = field(default_factory=dict)
+    old_guards: Mapping[str, Any] = field(default_factory=dict)
+    new_guards: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
     switched_off: str = ""
     without_network_policy: str = ""
@@ -165,7 +170,8 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        return "changes" if self.steps or self.contract.changed or self.live else "same"
+        changed = self.steps or self.contract.changed or self.guards or self.live
+        return "changes" if changed else "same"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -179,6 +185,7 @@ class StackPreview:
         return (
             *told,
             *self.live.warnings,
+            *guard_warnings(self.guards),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -198,6 +205,11 @@ class StackPreview:
     def contract(self) -> Contracts:
         """What is demanded of each template's policy, where that changes."""
         return contract_changes(self.old_templates, self.new_templates, self.old)
+
+    @cached_property
+    def guards(self) -> tuple[GuardChange, ...]:
+        """What guards the stack, where that changes."""
+        return guard_changes(self.old_guards, self.new_guards)
 
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:

@@ -19,6 +19,7 @@ from components.boundary.credentials import HIDDEN
 from components.network.reach import Manifest
 from ops import network
 from ops.boundary_release import registered
+from ops.guard_changes import guards_of
 from ops.stack_reach import StackReach
 from ops.state import StackState
 from ops.template_changes import Registered
@@ -38,6 +39,7 @@ class Deployed:
         templates: what each registers of itself for reviews.
         thresholds: when the alerts fire, by the settings' keys; empty if that is not recorded.
         network: every network policy by its URN; of a whole state alone.
+        guards: what guards the stack, by the settings' keys; empty if that is not recorded.
     """
 
     policies: Policies
@@ -46,6 +48,7 @@ class Deployed:
     templates: Mapping[str, Registered] = field(default_factory=dict)
     network: Mapping[str, Manifest] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    guards: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def reach(self) -> StackReach:
@@ -104,6 +107,7 @@ def of(
         coderd,
         {name: Registered.of(outputs) for name, outputs in own.items()},
         thresholds=thresholds,
+        guards=guards_of(stack),
     )
 
 

@@ -99,6 +99,8 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         new_thresholds={
             to_camel(key): value for key, value in asdict(plan.alerts(settings).thresholds).items()
         },
+        old_guards=before.guards,
+        new_guards=settings.guards(),
         own=settings.own,
     )
 

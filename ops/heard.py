@@ -81,5 +81,7 @@ class Heard:
             new_coderd=after.coderd,
             old_thresholds=before.thresholds,
             new_thresholds=after.thresholds,
+            old_guards=before.guards,
+            new_guards=after.guards,
             **rest,
         )

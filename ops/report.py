@@ -19,6 +19,7 @@ from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import CoderdChanges, is_login
 from ops.contract_changes import contract_lines
 from ops.gateway_changes import gateway_lines
+from ops.guard_changes import guard_lines
 from ops.headline import headline
 from ops.markdown import LINE
 from ops.markdown import cell as _cell
@@ -119,6 +120,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ),
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
+        ("What guards the stack", guard_lines(preview.guards)),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("What holds an agent beside the rules", _walls(preview)),
         ("The policy's contract", contract_lines(preview.contract)),

@@ -114,6 +114,15 @@ class Settings(SettingsSection):
         stack = None if template.policy is None else self.policy.demands
         return {**self.policy_settings_of(template).demands, "stack": stack}
 
+    def guards(self) -> dict[str, bool | str]:
+        """Return, for reviews, what guards the stack and is in no resource, by its key."""
+        policies = (self.policy, *(each.policy for each in self.templates if each.policy))
+        return {
+            "protected": self.protected,
+            "mainBranch": self.main_branch,
+            "policy.acceptEverything": any(each.accept_everything for each in policies),
+        }
+
     def policy_of(self, template: TemplateSettings) -> Policy | None:
         """Return the policy that confines `template`, None without a firewall.
 

@@ -324,3 +324,10 @@ def test_a_template_with_a_policy_of_its_own_leaves_the_contract(assess: Assess)
     assert len(denied) == len(committed("policy")["mustDeny"])
     assert (change.replaces, change.grades) == (True, ("G", "H"))
     assert found.warnings == ("the policy's contract is weakened",)
+
+
+def test_what_guards_the_stack_is_a_change_of_its_own(assess: Assess) -> None:
+    found = assess({"mainBranch": "origin/mine"})
+    assert (found.steps, found.verdict) == ((), "changes")
+    (change,) = found.guards
+    assert (change.setting, change.new) == ("mainBranch", "origin/mine")
