@@ -8,21 +8,14 @@ from typing import Any, Final
 
 from ops.changes import UNKNOWN, Change, Step
 from ops.markdown import code
+from ops.mcp_asking import EXPLAINED, Asking, asking
 
 Shown = Callable[[Iterable[Change]], list[str]]
 """Returns values that differ as lines."""
 
 _ALLOWED: Final = "toolAllowLists"
 _DENIED: Final = "toolDenyLists"
-# Coder's words for `auth_type`.
-_PROOFS: Final[Mapping[str, str]] = {
-    "none": "nothing is sent",
-    "api_key": "one key for everybody",
-    "custom_headers": "the same headers for everybody",
-    "oauth2": "each person's own login at the server's",
-    "user_oidc": "the token of each person's login to Coder",
-}
-_EXPLAINED: Final = frozenset({"url", "authType", "enabled"})
+_EXPLAINED: Final = frozenset({"url", "enabled"}) | EXPLAINED
 
 
 @dataclass(frozen=True)
@@ -63,6 +56,7 @@ class ServerChange:
         lost: tools that they may call no longer.
         known: whether the update alone tells which tools there are.
         moved: its address before and after, where an existing one changes.
+        asking: what else is another of how it is asked.
     """
 
     step: Step
@@ -70,6 +64,7 @@ class ServerChange:
     lost: Tools
     known: bool = True
     moved: tuple[str, str] | None = None
+    asking: tuple[Asking, ...] = ()
 
     @property
     def name(self) -> str:
@@ -85,8 +80,8 @@ def server_change(step: Step) -> ServerChange:
     stays = step.op not in {"create", "delete"}
     moved = (before, after) if stays and before != after else None
     if old is None or new is None:
-        return ServerChange(step, Tools(), Tools(), known=False, moved=moved)
-    return ServerChange(step, new.without(old), old.without(new), moved=moved)
+        return ServerChange(step, Tools(), Tools(), False, moved, asking(step))
+    return ServerChange(step, new.without(old), old.without(new), True, moved, asking(step))
 
 
 def server_warnings(changes: Collection[ServerChange]) -> tuple[str, ...]:
@@ -94,7 +89,8 @@ def server_warnings(changes: Collection[ServerChange]) -> tuple[str, ...]:
     more = any(each.gained or not each.known for each in changes)
     moved = any(each.moved for each in changes)
     said = {"agents get more MCP tools": more, "an MCP server has another address": moved}
-    return tuple(warning for warning, holds in said.items() if holds)
+    asked = dict.fromkeys(part.warning for each in changes for part in each.asking)
+    return (*(warning for warning, holds in said.items() if holds), *filter(None, asked))
 
 
 def server_lines(change: ServerChange, shown: Shown) -> list[str]:
@@ -102,9 +98,10 @@ def server_lines(change: ServerChange, shown: Shown) -> list[str]:
     step, name = change.step, code(change.name)
     if step.op == "delete":
         return [f"- {name}: **deleted**", *_tool_lines(change)]
+    asked = [each.line for each in change.asking]
     if step.op == "create":
         made = f"- {name}: created, {code(str(step.new.get('url', '')))}"
-        return [made, *_tool_lines(change), *_proof_lines({}, step.new)]
+        return [made, *_tool_lines(change), *asked]
     head = f"- {name}: **replaced**" if step.op == "replace" else f"- {name}"
     lines = _tool_lines(change)
     if change.moved:
@@ -113,7 +110,7 @@ def server_lines(change: ServerChange, shown: Shown) -> list[str]:
             f"  - ⚠️ **another address**: {before} → {after}; what agents ask, and what proves who "
             "asks, goes there"
         )
-    lines += _proof_lines(step.old, step.new)
+    lines += asked
     if step.old.get("enabled") != step.new.get("enabled"):
         lines.append(f"  - {'in use' if step.new.get('enabled') else 'switched off'} from now on")
     rest = [value for value in step.changes if not _is_explained(value.path)]
@@ -132,6 +129,7 @@ def server_json(change: ServerChange) -> dict[str, Any]:
         "gained": _tools_json(change.gained),
         "lost": _tools_json(change.lost),
         "address": change.moved and {"before": change.moved[0], "after": change.moved[1]},
+        "warnings": [each.warning for each in change.asking if each.warning],
     }
 
 
@@ -156,14 +154,6 @@ def _tool_lines(change: ServerChange) -> list[str]:
             count = "" if tools.every else f" ({len(tools.names)})"
             lines.append(f"  - {word}{count}: {tools}")
     return lines
-
-
-def _proof_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    before, after = (inputs.get("authType") for inputs in (old, new))
-    if before == after or after is None:
-        return []
-    words = [f"{code(each)} ({_PROOFS.get(each, '?')})" for each in map(str, (before, after))]
-    return [f"  - what proves who asks: {' → '.join(words if before is not None else words[1:])}"]
 
 
 def _is_explained(path: str) -> bool:

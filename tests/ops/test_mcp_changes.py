@@ -7,6 +7,7 @@ import pytest
 from ops import report
 from ops.assessment import StackPreview
 from ops.changes import UNKNOWN, Step
+from ops.headline import headline
 from ops.mcp_changes import Tools
 from ops.tokens import MCP_SERVER
 
@@ -58,7 +59,7 @@ def test_tools_that_agents_get_and_lose(
     assert [line for line in rest if "agents" in line] == said
     gets = any("**get**" in line for line in said)
     assert found.warnings == ((MORE,) if gets else ())
-    assert report.headline([found]).startswith(f"⚠️ {MORE}" if gets else "changes;")
+    assert headline([found]).startswith(f"⚠️ {MORE}" if gets else "changes;")
 
 
 def test_a_server_that_is_made_brings_all_its_tools() -> None:
@@ -67,6 +68,7 @@ def test_a_server_that_is_made_brings_all_its_tools() -> None:
         f"- `github`: created, `{URL}`",
         "  - ⚠️ agents **get** (2): `a`, `b`",
         "  - what proves who asks: `api_key` (one key for everybody)",
+        "  - it is not asked to read only",
     ]
     assert found.warnings == (MORE,)
     assert "**every tool** of the server" in lines(previewed("create", {}, {}))[1]
@@ -87,11 +89,14 @@ def test_another_address_and_another_proof_are_said_to_be_that() -> None:
         "- `github`",
         f"  - ⚠️ **another address**: `{URL}` → `https://other.example/`; what agents ask, and "
         "what proves who asks, goes there",
-        "  - what proves who asks: `api_key` (one key for everybody) → `user_oidc` (the token of "
+        "  - ⚠️ what proves who asks: `api_key` (one key for everybody) → `user_oidc` (the token of "
         "each person's login to Coder)",
         "  - `description`: not set → `x`",
     ]
-    assert report.headline([found]) == "⚠️ an MCP server has another address"
+    assert headline([found]) == (
+        "⚠️ an MCP server has another address; an MCP server gets the token of each person's login "
+        "to Coder"
+    )
 
 
 def test_what_is_not_known_yet_is_said_so() -> None:
@@ -110,6 +115,7 @@ def test_machines_are_told_the_same() -> None:
             "gained": {"everyToolBut": ["b"]},
             "lost": {"tools": []},
             "address": {"before": URL, "after": "https://o.example/"},
+            "warnings": [],
         }
     ]
 

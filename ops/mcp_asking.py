@@ -1,0 +1,129 @@
+"""What a preview changes of how an MCP server is asked: by whom, for what, and whether to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from components.coder.mcp_headers import READ_ONLY_HEADER
+from ops.changes import Step
+from ops.markdown import code, some
+
+_PROOFS: Final[Mapping[str, str]] = {
+    "none": "nothing is sent",
+    "api_key": "one key for everybody",
+    "oauth2": "each person's own login at the server's",
+    "user_oidc": "the token of each person's login to Coder",
+}
+_WHERE: Final[Mapping[str, str]] = {
+    "oauth2AuthUrl": "people log in at",
+    "oauth2TokenUrl": "Coder gets their tokens at",
+    "oauth2RevocationUrl": "Coder gives tokens back at",
+}
+_IN_CHATS: Final[Mapping[str, str]] = {
+    "force_on": "every chat has it, and nobody can leave it out",
+    "default_on": "chats start with it",
+    "default_off": "a chat has it only when it is chosen",
+}
+EXPLAINED: Final = frozenset(
+    {"authType", "apiKeyHeader", "oauth2Scopes", "availability", *_WHERE},
+)
+"""Properties of which the lines here say what differs."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One thing that is another afterwards, in words; with what the headline says, if it does."""
+
+    words: str
+    warning: str = ""
+
+    @property
+    def line(self) -> str:
+        """It as a line of Markdown."""
+        return f"  - {'⚠️ ' if self.warning else ''}{self.words}"
+
+
+def asking(step: Step) -> tuple[Asking, ...]:
+    """Return what a step changes of how a server is asked; one that goes is asked no more."""
+    if step.op == "delete":
+        return ()
+    old: Mapping[str, Any] = {} if step.op == "create" else step.old
+    return (*_proof(old, step.new), *_login(old, step.new), *_chats(old, step.new))
+
+
+def _proof(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
+    before, after = (_kind(inputs) if inputs else "" for inputs in (old, new))
+    if before != after:
+        told = [f"{code(each)} ({_PROOFS.get(each, '?')})" for each in (before, after) if each]
+        warning = {
+            "none": "an MCP server is asked without proof of who asks" if before else "",
+            "user_oidc": "an MCP server gets the token of each person's login to Coder",
+        }.get(after, "")
+        yield Asking(f"what proves who asks: {' → '.join(told)}", warning)
+    reads, read = _reads(new), _reads(old) if old else None
+    if read and not reads:
+        words = "an MCP server is no longer asked to read only"
+        yield Asking(f"**no longer asked to read only** (`{READ_ONLY_HEADER}`)", words)
+    elif read is None and not reads:
+        yield Asking("it is not asked to read only")
+    elif read is False and reads:
+        yield Asking("asked to read only from now on")
+
+
+def _login(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
+    for key, words in _WHERE.items():
+        before, after = (str(inputs.get(key) or "") for inputs in (old, new))
+        if before == after:
+            continue
+        # A server that is made newly, or newly has logins, sent nobody elsewhere before.
+        moved = bool(before and after)
+        names = " → ".join(code(each) for each in (before, after or "not set") if each)
+        warning = "an MCP server's login is at another address" if moved else ""
+        yield Asking(f"{words}: {names}", warning)
+    before, after = (str(inputs.get("oauth2Scopes") or "") for inputs in (old, new))
+    if before == after or _kind(new) != "oauth2":
+        return
+    more = [each for each in after.split() if each not in before.split()]
+    less = [each for each in before.split() if each not in after.split()]
+    said = [
+        f"{word} {some(each, code)}"
+        for word, each in (("more:", more), ("no longer:", less))
+        if each
+    ]
+    if not after:
+        said.append("whatever the login gives unasked")
+    logged_in = bool(old) and _kind(old) == "oauth2"
+    warning = "an MCP server's login is asked for more" if logged_in and (more or not after) else ""
+    yield Asking(f"scopes that Coder asks for: {'; '.join(said)}", warning)
+
+
+def _chats(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
+    before, after = (str(inputs.get("availability") or "default_off") for inputs in (old, new))
+    if before != after:
+        warning = "an MCP server is in every chat" if after == "force_on" else ""
+        was = f"{code(before)} → " if old else ""
+        yield Asking(f"in chats: {was}{code(after)} ({_IN_CHATS.get(after, '?')})", warning)
+
+
+def _kind(inputs: Mapping[str, Any]) -> str:
+    """Return who asks, in the settings' words: Coder's name the number of headers."""
+    kind = str(inputs.get("authType") or "none")
+    alone = str(inputs.get("apiKeyHeader") or "").lower() == READ_ONLY_HEADER.lower()
+    if kind == "api_key" and alone:
+        return "none"
+    return "api_key" if kind == "custom_headers" else kind
+
+
+def _reads(inputs: Mapping[str, Any]) -> bool:
+    """Whether a server is asked to read only, by its address or by the header.
+
+    Two headers are the key's and this one.
+    """
+    if urlsplit(str(inputs.get("url") or "")).path.rstrip("/").endswith("/readonly"):
+        return True
+    alone = str(inputs.get("apiKeyHeader") or "").lower() == READ_ONLY_HEADER.lower()
+    kind = inputs.get("authType")
+    return kind == "custom_headers" or (kind == "api_key" and alone)
