@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ops.changes import Change, Step
+from ops.gateway_places import places, tells
 from ops.markdown import code
 from ops.tokens import AI_MODEL_PRICE, AI_PROVIDER
 
@@ -60,7 +61,8 @@ def provider_warnings(changes: Collection[ProviderChange]) -> tuple[str, ...]:
         "prompts may go to one more AI provider": any(each.added for each in changes),
         "an AI provider has another address": any(each.moved for each in changes),
     }
-    return tuple(warning for warning, holds in said.items() if holds)
+    placed = dict.fromkeys(each.warning for change in changes for each in places(change.step))
+    return (*(warning for warning, holds in said.items() if holds), *filter(None, placed))
 
 
 def provider_json(change: ProviderChange) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def provider_json(change: ProviderChange) -> dict[str, Any]:
         "op": change.step.op,
         "added": change.added,
         "address": change.moved and {"before": change.moved[0], "after": change.moved[1]},
+        "warnings": list(provider_warnings([change])),
     }
 
 
@@ -93,6 +96,7 @@ def _provider_lines(change: ProviderChange, shown: Shown) -> Iterator[str]:
     if step.op == "create":
         mark = "⚠️ " if change.added else ""
         yield f"- {mark}{name}: created, {code(str(step.new.get(_ADDRESS, '')))}"
+        yield from (each.line for each in places(step))
         return
     yield f"- {name}: **replaced**" if step.op == "replace" else f"- {name}"
     told = []
@@ -103,7 +107,12 @@ def _provider_lines(change: ProviderChange, shown: Shown) -> Iterator[str]:
         )
     if change.added:
         told.append("  - ⚠️ **in use** from now on")
-    values = (each for each in step.changes if not (change.moved and each.path == _ADDRESS))
+    told += [each.line for each in places(step)]
+    values = (
+        each
+        for each in step.changes
+        if not (change.moved and each.path == _ADDRESS) and not tells(each.path, step)
+    )
     told += [f"  {line}" for line in shown(values)]
     if not told and step.op != "replace":
         told = [f"  - {code(path)}" for path in step.touched]

@@ -6,7 +6,8 @@ import pytest
 
 from ops import report
 from ops.assessment import StackPreview
-from ops.changes import Step
+from ops.changes import UNKNOWN, Step
+from ops.headline import headline
 from ops.tokens import AI_MODEL_PRICE, AI_PROVIDER
 
 CLAUDE = {"name": "claude", "baseUrl": "https://api.anthropic.com"}
@@ -82,12 +83,88 @@ def test_where_prompts_go_stands_in_the_headline(change: Step, warnings: tuple[s
     found = StackPreview("dev", {}, {}, steps=(change,))
     assert found.warnings == warnings
     if warnings and change.op != "replace":
-        assert report.headline([found]) == f"⚠️ {'; '.join(warnings)}"
+        assert headline([found]) == f"⚠️ {'; '.join(warnings)}"
+
+
+def bedrock(**settings: str) -> dict[str, Any]:
+    address = "https://bedrock-runtime.us-gov-west-1.amazonaws.com"
+    return {"name": "bedrock", "baseUrl": address, "settings": {"bedrock": settings}}
+
+
+KEYED = {**CLAUDE, "apiKeyWoVersion": "a-b"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warning", "line"),
+    [
+        (
+            bedrock(),
+            bedrock(region="cn-north-1"),
+            "prompts go to another AWS region",
+            "  - ⚠️ AWS region: the one of the address → `cn-north-1`",
+        ),
+        (
+            bedrock(model="claude-a"),
+            bedrock(model="other"),
+            "prompts go to another model",
+            "  - ⚠️ model: `claude-a` → `other`",
+        ),
+        (
+            bedrock(),
+            bedrock(roleArn="arn:aws:iam::1:role/x"),
+            "prompts go out by another AWS role",
+            "  - ⚠️ AWS role: none → `arn:aws:iam::1:role/x`",
+        ),
+        (
+            bedrock(),
+            bedrock(credentialsWoVersion=UNKNOWN),
+            "",
+            "  - credential: `none` (none, or what coderd's process has) → `aws_keys` (an AWS "
+            "access key of the stack's)",
+        ),
+        (
+            KEYED,
+            CLAUDE,
+            "",
+            "  - credential: `api_key` (a key of the stack's) → `none` (none, or what coderd's "
+            "process has)",
+        ),
+        (
+            KEYED,
+            {**KEYED, "apiKeyWoVersion": "c-d"},
+            "",
+            "  - `apiKeyWoVersion`: `a-b` → `c-d`",
+        ),
+    ],
+)
+def test_where_prompts_go_and_by_what_is_said_in_words(
+    old: dict[str, Any], new: dict[str, Any], warning: str, line: str
+) -> None:
+    found = StackPreview("dev", {}, {}, steps=(step("update", AI_PROVIDER, old, new),))
+    assert found.warnings == ((warning,) if warning else ())
+    assert report.to_markdown([found]).split("#### AI Gateway\n\n")[1].split("\n\n")[0] == (
+        f"- `{new['name']}`\n{line}"
+    )
+
+
+def test_a_provider_that_is_new_is_told_with_its_region_and_model() -> None:
+    new = bedrock(region="us-gov-west-1", model="claude-a")
+    found = StackPreview("dev", {}, {}, steps=(step("create", AI_PROVIDER, None, new),))
+    assert found.warnings == (MORE,)
+    assert "\n  - AWS region: `us-gov-west-1`\n  - model: `claude-a`\n" in report.to_markdown(
+        [found]
+    )
 
 
 def test_machines_are_told_where_prompts_go() -> None:
     found = StackPreview("dev", {}, {}, steps=(step("update", AI_PROVIDER, CLAUDE, ELSE),))
     moved = {"before": "https://api.anthropic.com", "after": "https://else.example"}
     assert report.to_json([found])["stacks"][0]["aiProviders"] == [
-        {"name": "claude", "op": "update", "added": False, "address": moved}
+        {
+            "name": "claude",
+            "op": "update",
+            "added": False,
+            "address": moved,
+            "warnings": [MOVED],
+        }
     ]
