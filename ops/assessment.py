@@ -21,6 +21,7 @@ from ops.boundary_release import registered
 from ops.changes import Change, Step, differences, without_secrets
 from ops.coderd import CoderdChanges, coderd
 from ops.contract_changes import Contracts, contract_changes
+from ops.datasource_changes import SourceOfData, datasource_changes, datasource_warnings
 from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.guard_changes import GuardChange, guard_changes, guard_warnings
@@ -80,6 +81,9 @@ class StackPreview:
         new_coderd: the same by the settings.
         old_thresholds: when the alerts fire by the last update, empty if it has not recorded it.
         new_thresholds: the same by the settings.
+        old_logs: in which logs alerts look for the audit by the last update, empty if it has not
+            recorded it.
+        new_logs: the same by the settings.
         old_guards: what guards the stack by the last update, empty if it has not recorded it.
         new_guards: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
@@ -104,6 +108,8 @@ class StackPreview:
     new_coderd: Mapping[str, Any] | None = None
     old_thresholds: Mapping[str, float] = field(default_factory=dict)
     new_thresholds: Mapping[str, float] = field(default_factory=dict)
+    old_logs: str = ""
+    new_logs: str = ""
     old_guards: Mapping[str, Any] = field(default_factory=dict)
     new_guards: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
@@ -191,6 +197,7 @@ class StackPreview:
             *filter(None, doubts),
             *self.contract.warnings,
             *alert_warnings(self.alerts),
+            *datasource_warnings(self.sources),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),
             *self.coderd.warnings,
@@ -276,6 +283,11 @@ class StackPreview:
             for step in self.steps
             if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS
         )
+
+    @cached_property
+    def sources(self) -> tuple[SourceOfData, ...]:
+        """Where Grafana's data comes from, where that changes."""
+        return datasource_changes(self.steps, self.old_logs, self.new_logs)
 
     @cached_property
     def alerts(self) -> tuple[AlertChange, ...]:

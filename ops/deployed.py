@@ -40,6 +40,7 @@ class Deployed:
         thresholds: when the alerts fire, by the settings' keys; empty if that is not recorded.
         network: every network policy by its URN; of a whole state alone.
         guards: what guards the stack, by the settings' keys; empty if that is not recorded.
+        logs: which of Loki's logs alerts look for the audit in; empty if that is not recorded.
     """
 
     policies: Policies
@@ -49,6 +50,7 @@ class Deployed:
     network: Mapping[str, Manifest] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     guards: Mapping[str, Any] = field(default_factory=dict)
+    logs: str = ""
 
     @property
     def reach(self) -> StackReach:
@@ -74,6 +76,7 @@ def of(
     own: dict[str, Mapping[str, Any]] = {}
     coderd: Mapping[str, Any] | None = None
     thresholds: Mapping[str, float] = {}
+    logs = ""
     for urn, outputs in resources:
         kind, name = type_of(urn), urn.rpartition("::")[2]
         if kind == STACK:
@@ -84,6 +87,7 @@ def of(
             coderd = outputs
         elif kind == ALERTS:
             thresholds = outputs.get("thresholds") or {}
+            logs = str(outputs.get("logs") or "")
     rules, variables = (
         {
             **(earlier if isinstance(earlier := stack.get(before), Mapping) else {}),
@@ -108,6 +112,7 @@ def of(
         {name: Registered.of(outputs) for name, outputs in own.items()},
         thresholds=thresholds,
         guards=guards_of(stack),
+        logs=logs,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
@@ -29,7 +29,15 @@ from ops.deployed import Deployed
 from ops.stack_reach import of_settings
 from ops.state import Resource, StackState
 from ops.template_changes import Registered
-from ops.tokens import AI_PROVIDER, ALERTS, CODERD_ENV, MCP_SERVER, SECRET, TEMPLATE
+from ops.tokens import (
+    AI_PROVIDER,
+    ALERTS,
+    CODERD_ENV,
+    DATA_SOURCES,
+    MCP_SERVER,
+    SECRET,
+    TEMPLATE,
+)
 from program import ai_gateway, plan
 
 
@@ -40,6 +48,7 @@ class _Groups(dict[str, str]):
         return name
 
 
+_CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 # What Coder alone knows is taken for what the state says of it.
 _KNOWN = Known(organization_id="its own", groups=_Groups(), access_lists=True)
 
@@ -84,6 +93,7 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
             {name: _provider(x) for name, x in ai_gateway.providers(settings).items()},
         ),
         *_alerts(settings, held),
+        *_sources(settings, held),
     ]
     coderd, restarts = _coderd(settings, before, held)
     return StackPreview(
@@ -99,6 +109,8 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         new_thresholds={
             to_camel(key): value for key, value in asdict(plan.alerts(settings).thresholds).items()
         },
+        old_logs=before.logs,
+        new_logs=plan.alerts(settings).queries.coder_logs,
         old_guards=before.guards,
         new_guards=settings.guards(),
         own=settings.own,
@@ -206,6 +218,28 @@ def _alerts(settings: Settings, held: StackState) -> Iterator[Step]:
             yield _step(each, {"spec": rules})
         else:
             yield _step(each, {}, "delete")
+
+
+def _sources(settings: Settings, held: StackState) -> Iterator[Step]:
+    files = {
+        f"{uid}.yaml": text for uid, text in plan.data_sources(settings).provisioning().items()
+    }
+    there = {}
+    for each in list(held.resources.values()):
+        if DATA_SOURCES in each["urn"] and each["type"] == _CONFIG_MAP:
+            (file,) = (each.get("inputs") or {}).get("data") or {"": ""}
+            there[file] = each
+    for file, each in there.items():
+        stays = file in files
+        yield _step(each, {"data": {file: files[file]}} if stays else {}, _op(stays))
+    for file in files.keys() - there.keys():
+        if there:
+            urn = f"urn:::::{DATA_SOURCES}${_CONFIG_MAP}::{file}"
+            yield Step("create", urn, _CONFIG_MAP, {}, {"data": {file: files[file]}})
+
+
+def _op(stays: bool) -> str:
+    return "update" if stays else "delete"
 
 
 def _coderd(

@@ -81,6 +81,8 @@ class Heard:
             new_coderd=after.coderd,
             old_thresholds=before.thresholds,
             new_thresholds=after.thresholds,
+            old_logs=before.logs,
+            new_logs=after.logs,
             old_guards=before.guards,
             new_guards=after.guards,
             **rest,

@@ -137,6 +137,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
         ("Alerts", [line for change in preview.alerts for line in alert_lines(change)]),
+        ("Data sources", [each.line for each in preview.sources]),
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
     ]
     left = room - _size(heading) - _NOTE

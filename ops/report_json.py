@@ -66,6 +66,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "mcpServers": [server_json(change) for change in preview.servers],
         "aiProviders": [provider_json(change) for change in preview.providers],
         "alerts": [alert_json(change) for change in preview.alerts],
+        "dataSources": [asdict(each) for each in preview.sources],
         "dashboards": [
             {
                 "name": each.dashboard,

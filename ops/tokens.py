@@ -16,6 +16,7 @@ SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
 LOGIN: Final = "firewalledcoder:index:GitLabExternalAuth"
 CODERD_ENV: Final = "firewalledcoder:index:CoderdEnv"
 ALERTS: Final = "firewalledcoder:index:Alerts"
+DATA_SOURCES: Final = "firewalledcoder:index:DataSources"
 NAMESPACE_PATCH: Final = "kubernetes:core/v1:NamespacePatch"
 PATCHED: Final[Mapping[str, str]] = {
     DEPLOYMENT_PATCH: "kubernetes:apps/v1:Deployment",

@@ -209,6 +209,9 @@ class Alerts(pulumi.ComponentResource):
                 "grafana": [r["title"] for g in provisioned.get("groups", []) for r in g["rules"]],
             }
         )
-        # Reviews read from the state when the alerts fire now; the rules have it in text alone.
+        # Reviews read from the state when the alerts fire now, and which logs they read; the rules
+        # have it in text alone.
         thresholds = {to_camel(key): value for key, value in asdict(args.thresholds).items()}
-        self.register_outputs({"names": self.names, "thresholds": thresholds})
+        self.register_outputs(
+            {"names": self.names, "thresholds": thresholds, "logs": args.queries.coder_logs}
+        )

@@ -11,6 +11,7 @@ from ops.state import StackState
 from ops.tokens import (
     ALERTS,
     CODERD_ENV,
+    DATA_SOURCES,
     MCP_SERVER,
     SECRET,
     TEMPLATE,
@@ -46,6 +47,10 @@ def held(values: dict[str, Any]) -> StackState:
         resource(SECRET, "coderd-variables", CODERD_ENV, inputs={}),
         resource(ALERTS, "alerts", outputs={"names": {}}),
         resource(CONFIG_MAP, "grafana", ALERTS, inputs={"data": {"a": args.grafana_file()}}),
+        *(
+            resource(CONFIG_MAP, uid, DATA_SOURCES, inputs={"data": {f"{uid}.yaml": text}})
+            for uid, text in plan.data_sources(settings).provisioning().items()
+        ),
         resource(
             MCP_SERVER,
             "github-server",
@@ -133,6 +138,10 @@ def _provider(values: dict[str, Any]) -> None:
     values["aiGateway"] = {"providers": [new]}
 
 
+def _loki(values: dict[str, Any]) -> None:
+    values["grafana"] = {"lokiUrl": "http://else:3100"}
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
@@ -142,6 +151,7 @@ def _provider(values: dict[str, Any]) -> None:
         (_contract, "the policy's contract is weakened"),
         (_alerts, "alerts are no longer watched"),
         (_audit, "coderd no longer writes the log and metrics"),
+        (_loki, "the audit is looked for elsewhere"),
         (_provider, "prompts may go to one more AI provider"),
     ],
 )
