@@ -108,8 +108,8 @@ def _of_source(
 ) -> Iterable[SourceOfData]:
     name = str((new or old or {}).get("name", kind))
     if old is None or new is None:
-        where = [None if each is None else str(each.get("url", "")) for each in (old, new)]
-        yield SourceOfData(name, "", *where, _warning(kind, Change("", *where)))
+        before, after = (None if each is None else str(each.get("url", "")) for each in (old, new))
+        yield SourceOfData(name, "", before, after, _warning(kind, Change("", before, after)))
         return
     for each in differences(_flat(old), _flat(new)):
         if each.path not in _QUIET:
@@ -122,8 +122,9 @@ def _warning(kind: str, change: Change) -> str:
     if change.path in paths:
         return warning
     modes = get_args(SslMode)
-    known = change.path == _SSL and change.old in modes and change.new in modes
-    return _LESS_SAFE if known and modes.index(change.new) < modes.index(change.old) else ""
+    if change.path != _SSL or change.old not in modes or change.new not in modes:
+        return ""
+    return _LESS_SAFE if modes.index(change.new) < modes.index(change.old) else ""
 
 
 def _flat(source: Mapping[str, Any], path: str = "") -> dict[str, Any]:

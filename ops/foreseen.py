@@ -35,6 +35,7 @@ from ops.tokens import (
     CODERD_ENV,
     DATA_SOURCES,
     MCP_SERVER,
+    NAMESPACE_PATCH,
     SECRET,
     TEMPLATE,
 )
@@ -94,6 +95,7 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         ),
         *_alerts(settings, held),
         *_sources(settings, held),
+        *_namespace(settings, held),
     ]
     coderd, restarts = _coderd(settings, before, held)
     return StackPreview(
@@ -236,6 +238,13 @@ def _sources(settings: Settings, held: StackState) -> Iterator[Step]:
         if there:
             urn = f"urn:::::{DATA_SOURCES}${_CONFIG_MAP}::{file}"
             yield Step("create", urn, _CONFIG_MAP, {}, {"data": {file: files[file]}})
+
+
+def _namespace(settings: Settings, held: StackState) -> Iterator[Step]:
+    args = plan.workspace_namespace(settings)
+    for each in held.of_type(NAMESPACE_PATCH):
+        metadata = {"name": args.namespace, "labels": args.labels} if args else {}
+        yield _step(each, {"metadata": metadata} if args else {}, _op(args is not None))
 
 
 def _op(stays: bool) -> str:

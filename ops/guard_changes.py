@@ -15,6 +15,7 @@ from ops.markdown import code
 _PROTECTED: Final = "protected"
 _BRANCH: Final = "mainBranch"
 _EVERYTHING: Final = "policy.acceptEverything"
+_FORCE: Final = "kubernetes.forceConflicts"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def _warning(key: str, now: Any, new: Mapping[str, Any]) -> str:
         _PROTECTED: (not now, "the stack is no longer protected: it takes an update unreviewed"),
         _BRANCH: (bool(new.get(_PROTECTED)), "the stack takes its updates from another branch"),
         _EVERYTHING: (bool(now), "rules that let agents reach every host are accepted"),
+        _FORCE: (bool(now), "what others own of the cluster's objects is taken over by force"),
     }
     holds, words = said.get(key, (False, ""))
     return words if holds else ""

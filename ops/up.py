@@ -87,7 +87,7 @@ def up(
         reviewed = plans.load(plan, stack) if plan else None
         with engine.session(stack, progress) as ready:
             heard = Heard()
-            result, record = apply(ready, stack, reviewed, heard=heard)
+            result, record = apply(ready, stack, reviewed, project.ROOT, heard)
             changed = {
                 kind: count
                 for kind, count in (result.summary.resource_changes or {}).items()

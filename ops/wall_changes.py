@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.workspace_template.values import GIT_CREDENTIALS
-from ops.changes import UNKNOWN, Step
+from ops.changes import Step
 from ops.markdown import code
+from ops.pod_security import pod_security_changes
 from ops.template_changes import Registered
 from ops.tokens import NAMESPACE_PATCH, TEMPLATE
 
 _NO: Final = "no"
 _UNSET: Final = "unset"
-_POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
 # From the strictest to the widest.
-_LEVELS: Final = ("restricted", "baseline", "privileged", _NO)
 _SHARED_WITH: Final = ("owner", "organization", "authenticated", "public")
 _JAILS: Final = ("landjail", "nsjail")
 _SWITCH: Final = ("false", "true")
@@ -145,21 +144,9 @@ def _tags(inputs: Mapping[str, Any]) -> str:
 
 
 def _of_namespace(step: Step) -> Iterator[WallChange]:
-    old = _NO if step.op == "create" else _level(step.old)
-    new = _NO if step.op == "delete" else _level(step.new)
-    if old == new or UNKNOWN in (old, new):
-        return
     metadata = (step.new or step.old).get("metadata") or {}
-    warning = ""
-    if _is_wider(old, new, _LEVELS):
-        warning = "the namespace of workspaces is held to less of Pod Security"
-    yield WallChange(str(metadata.get("name", "")), "Pod Security", old, new, warning)
-
-
-def _level(inputs: Mapping[str, Any]) -> str:
-    metadata: Any = inputs.get("metadata") or {}
-    labels: Any = metadata if metadata == UNKNOWN else metadata.get("labels") or {}
-    return UNKNOWN if labels == UNKNOWN else str(labels.get(_POD_SECURITY, _NO))
+    for each in pod_security_changes(step):
+        yield WallChange(str(metadata.get("name", "")), *each)
 
 
 def _variables(inputs: Mapping[str, Any]) -> dict[str, str] | None:

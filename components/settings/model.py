@@ -121,6 +121,7 @@ class Settings(SettingsSection):
             "protected": self.protected,
             "mainBranch": self.main_branch,
             "policy.acceptEverything": any(each.accept_everything for each in policies),
+            "kubernetes.forceConflicts": self.kubernetes.force_conflicts,
         }
 
     def policy_of(self, template: TemplateSettings) -> Policy | None:

