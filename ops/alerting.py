@@ -90,8 +90,8 @@ def alert_changes(
     new: dict[str, Mapping[str, Any]] = {}
     for step in steps:
         if step.parent == ALERTS:
-            old |= _rules(step.old)
-            new |= {} if step.op == "delete" else _rules(step.new)
+            old |= rules_of(step.old)
+            new |= {} if step.op == "delete" else rules_of(step.new)
     removed = [AlertChange(name, "removed") for name in old if name not in new]
     added = [AlertChange(name, "added") for name in new if name not in old]
     changed = [
@@ -151,7 +151,7 @@ def _moved(old: Mapping[str, float], new: Mapping[str, float]) -> tuple[Threshol
     )
 
 
-def _rules(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def rules_of(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the rules of a PrometheusRule or of a ConfigMap for Grafana, by alert."""
     documents = [inputs.get("spec")]
     for text in _mapping(inputs.get("data")).values():

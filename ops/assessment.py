@@ -16,6 +16,7 @@ from components.boundary import (
     Policy,
 )
 from ops import drift
+from ops.alert_labels import label_changes, label_warnings
 from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.boundary_release import registered
 from ops.changes import Change, Step, differences, without_secrets
@@ -197,6 +198,7 @@ class StackPreview:
             *filter(None, doubts),
             *self.contract.warnings,
             *alert_warnings(self.alerts),
+            *label_warnings(label_changes(self.steps)),
             *datasource_warnings(self.sources),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),

@@ -217,7 +217,8 @@ def _alerts(settings: Settings, held: StackState) -> Iterator[Step]:
         if "data" in (each.get("inputs") or {}):
             yield _step(each, {"data": {f"{args.group}.yaml": args.grafana_file()}})
         elif (rules := args.prometheus_rules()) is not None:
-            yield _step(each, {"spec": rules})
+            metadata = {"labels": dict(args.rule_labels)}
+            yield _step(each, {"spec": rules, "metadata": metadata})
         else:
             yield _step(each, {}, "delete")
 

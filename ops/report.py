@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from components import boundary
 from ops import coder_agents, drift, live_lines, network
+from ops.alert_labels import label_changes
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview
 from ops.changes import SECRET, UNKNOWN, Change, Step
@@ -136,7 +137,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("coderd", _coderd(preview.coderd)),
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
-        ("Alerts", [line for change in preview.alerts for line in alert_lines(change)]),
+        ("Alerts", _alerts(preview)),
         ("Data sources", [each.line for each in preview.sources]),
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
     ]
@@ -265,6 +266,11 @@ def _hosts(reach: TemplateReach) -> list[str]:
     return [
         _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))
     ]
+
+
+def _alerts(preview: StackPreview) -> list[str]:
+    labels = [each.line for each in label_changes(preview.steps)]
+    return [*labels, *(line for change in preview.alerts for line in alert_lines(change))]
 
 
 def _walls(preview: StackPreview) -> list[str]:
