@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -36,10 +37,16 @@ def _values(inputs: Mapping[str, Any]) -> dict[str, str]:
     spec = inputs.get("spec") or {}
     if spec == UNKNOWN:
         return {"all": UNKNOWN}
-    hard = {str(key): str(value) for key, value in (spec.get("hard") or {}).items()}
+    hard = {str(key): _written(str(value)) for key, value in (spec.get("hard") or {}).items()}
     most = {
-        f"{limit.get('type')} {key}": str(value)
+        f"{limit.get('type')} {key}": _written(str(value))
         for limit in spec.get("limits") or ()
         for key, value in (limit.get("max") or {}).items()
     }
     return hard | most
+
+
+def _written(quantity: str) -> str:
+    """Return a quantity as settings write it: the API server makes `2k` of 2000."""
+    found = re.fullmatch(r"(\d+)([kMG])", quantity)
+    return str(int(found[1]) * 1000 ** (1 + "kMG".index(found[2]))) if found else quantity

@@ -35,6 +35,17 @@ def limits(cpu: str) -> dict[str, Any]:
             ],
         ),
         (
+            "update",
+            RESOURCE_QUOTA,
+            quota(pods="20", memory="1536Gi"),
+            quota(pods="2k", memory="2Ti"),
+            [
+                "- quota of `workspaces`",
+                "  - `pods`: `20` → `2000`",
+                "  - `memory`: `1536Gi` → `2Ti`",
+            ],
+        ),
+        (
             "create",
             RESOURCE_QUOTA,
             {},
