@@ -26,6 +26,7 @@ from ops.gateway_changes import ProviderChange, provider_changes, provider_warni
 from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
+from ops.place_changes import PlaceChange, place_changes, place_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared
@@ -179,6 +180,7 @@ class StackPreview:
         return (
             *told,
             *self.live.warnings,
+            *place_warnings(self.places),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -198,6 +200,11 @@ class StackPreview:
     def contract(self) -> Contracts:
         """What is demanded of each template's policy, where that changes."""
         return contract_changes(self.old_templates, self.new_templates, self.old)
+
+    @cached_property
+    def places(self) -> tuple[PlaceChange, ...]:
+        """The cluster and the Coder deployment, where they are named otherwise."""
+        return place_changes(self.steps)
 
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:
