@@ -58,8 +58,8 @@ def place_lines(changes: Iterable[PlaceChange], stack: str) -> list[str]:
     """Return a line of Markdown for each, and what to do where it is another place."""
     return [
         f"- ⚠️ {each.what}: {code(each.old)} → {code(each.new)} (`{each.setting}`). The engine "
-        f"takes it for the same by another name. If it is another, nothing of the stack is there, and "
-        f"this update makes only what differs: run `python -m ops refresh {stack}` after it, which "
-        f"finds that out, and then `python -m ops up {stack}`"
+        "takes it for the same by another name. If it is another, nothing of the stack is there, "
+        f"and this update makes only what differs: run `python -m ops refresh {stack}` after it, "
+        f"which finds that out, and then `python -m ops up {stack}`"
         for each in changes
     ]
