@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# When the installation of the packages began.
+INSTALLING := build/installing
 # The goals that start a cluster.
 CLUSTER := demo test unit bench tools
 
@@ -26,6 +28,7 @@ help:
 $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py sdks/coderd/pyproject.toml) \
 		sdks/schema/coderd.json
 	@echo "installing the Python packages into $(VENV)"
+	@mkdir -p $(dir $(INSTALLING)) && date +%s > $(INSTALLING)
 	@# Nothing of this needs a second core: what starts a cluster finds etcd built, or waits for it.
 	@$(if $(filter $(CLUSTER),$(MAKECMDGOALS)),\
 	{ command -v etcd || nice $(PYTHON) -m toolchain.tools etcd; } > /dev/null 2>&1 &)
@@ -71,7 +74,7 @@ test: lint types unit
 	@echo "all green"
 
 demo: $(READY)
-	@$(BIN)/python -m local.demo
+	@$(BIN)/python -m local.demo; status=$$?; rm -f $(INSTALLING); exit $$status
 
 clean: $(READY)
 	@$(BIN)/python -m local.clean

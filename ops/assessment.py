@@ -29,6 +29,7 @@ from ops.guard_changes import GuardChange, guard_changes, guard_warnings
 from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
+from ops.place_changes import PlaceChange, place_changes, place_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared
@@ -193,6 +194,7 @@ class StackPreview:
             *told,
             *self.live.warnings,
             *guard_warnings(self.guards),
+            *place_warnings(self.places),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -219,6 +221,11 @@ class StackPreview:
     def guards(self) -> tuple[GuardChange, ...]:
         """What guards the stack, where that changes."""
         return guard_changes(self.old_guards, self.new_guards)
+
+    @cached_property
+    def places(self) -> tuple[PlaceChange, ...]:
+        """The cluster and the Coder deployment, where they are named otherwise."""
+        return place_changes(self.steps)
 
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:

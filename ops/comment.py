@@ -6,6 +6,7 @@ user wrote; nobody else's comment is ever changed.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from ops.forge import LONGEST, BusyError, Forge, ForgeError, ForgeKind, Place
+from ops.markdown import code
 from ops.review.cutting import cut, size
 
 NOTHING: Final = "This change touches no stack."
+UNKNOWN: Final = (
+    "## Preview: ⛔ no stack was previewed\n\nWhich stacks this touches was not found out, so "
+    "what it would change is **not known**. The run says why."
+)
+"""In place of reports that there are none of since nobody knows which there should be."""
 KEY: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 60.0
@@ -141,6 +148,40 @@ def run_url(variables: Mapping[str, str]) -> str:
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, project, run = (variables.get(name, "") for name in names)
     return f"{server}/{project}/actions/runs/{run}" if server and project and run else ""
+
+
+def expected(text: str) -> list[str]:
+    """Return the stacks that the JSON of `ops touched --json` names; raises ForgeError."""
+    try:
+        names = json.loads(text)
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ForgeError(
+            f'--stacks {text!r}: must be a JSON list of names such as ["dev"], as `ops touched '
+            "--json` prints it"
+        )
+    return names
+
+
+def without_report(paths: Sequence[Path], stacks: Sequence[str]) -> list[str]:
+    """Return a text for each stack of which no file of the folders `paths` is the report.
+
+    What such a stack's preview found is not known, which no comment may pass over.
+    """
+    return [
+        f"## Preview: ⛔ stack {code(stack)} has no report\n\nIts preview ended before it wrote "
+        "one: what this would change is **not known**. The run says why."
+        for stack in stacks
+        if not any(_has_text(path / f"{stack}.md") for path in paths)
+    ]
+
+
+def _has_text(file: Path) -> bool:
+    try:
+        return bool(file.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def read(paths: Sequence[Path]) -> list[str]:

@@ -6,18 +6,23 @@ Coder drops a server that answers the `notifications/initialized` POST with anyt
 
 import json
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
 
+from components.boundary.credentials import HIDDEN
+from ops.markdown import clip, visible
+
 PROTOCOL_VERSION: Final = "2025-03-26"
 SESSION_HEADER: Final = "Mcp-Session-Id"
 ACCEPTED: Final = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
 
+# Shorter words, such as Bearer, are in many texts.
+_SHORTEST_KEY: Final = 8
 _LARGEST_ANSWER: Final = 1 << 20
 _INITIALIZE_ID: Final = 1
 _TOOLS_ID: Final = 2
@@ -81,8 +86,17 @@ def probe(
         ProbeError: the server cannot be reached, refuses, or answers what is not MCP;
             UnresolvedError when its host is not known.
     """
-    with _client(url, headers, timeout, transport) as client, _opened(client, url) as session:
-        return _probe(client, url, session)
+    with (
+        _quoted(headers) as clean,
+        _client(url, headers, timeout, transport) as client,
+        _opened(client, url) as session,
+    ):
+        result = _probe(client, url, session)
+        return replace(
+            result,
+            server=clean(result.server),
+            protocol_version=clean(result.protocol_version),
+        )
 
 
 def tools(
@@ -96,10 +110,35 @@ def tools(
 
     Args and raises: as of `probe`.
     """
-    with _client(url, headers, timeout, transport) as client, _opened(client, url) as session:
+    with (
+        _quoted(headers) as clean,
+        _client(url, headers, timeout, transport) as client,
+        _opened(client, url) as session,
+    ):
         with _post(client, url, _NOTIFICATION, session):
             pass
-        return list(_tools(client, url, session))
+        return [clean(name) for name in _tools(client, url, session)]
+
+
+@contextmanager
+def _quoted(headers: Mapping[str, str]) -> Iterator[Callable[[str], str]]:
+    """Yield what makes a server's own words fit to be shown; errors are shown so, too.
+
+    A server may say back what it was sent, and write what moves a terminal's cursor.
+    """
+    values = {part for value in headers.values() for part in (value, *value.split())}
+    # The longest first: a part of one may be another. What is as short as a scheme is no secret.
+    hidden = sorted((each for each in values if len(each) >= _SHORTEST_KEY), key=len, reverse=True)
+
+    def clean(text: str) -> str:
+        for each in hidden:
+            text = text.replace(each, HIDDEN)
+        return clip(visible(" ".join(text.split())))
+
+    try:
+        yield clean
+    except ProbeError as error:
+        raise type(error)(clean(str(error))) from None
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""What stands in the way of removing a stack's templates: the workspaces that people have of them.
+"""What stands in the way of removing a stack: workspaces of its templates, and coderd's chart.
 
-coderd refuses to remove a template with workspaces (400), and an engine that meets the refusal has
-removed most of the rest by then; so it is asked before.
+coderd does not start without a Secret that its chart names, and the cluster removes one all the
+same. coderd refuses to remove a template with workspaces (400), and an engine that meets the
+refusal has removed most of the rest by then. So both are asked before.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from components.cluster import Cluster
+from components.coder import live
 from components.coder.api import CoderdApi, CoderdError
+from components.coder.left_behind import still_named
 from components.errors import OperatorError
+from components.kubeconfig import ClusterError
+from components.settings.model import Settings
 from components.settings.problems import SettingsError
 from ops import engine, terminal
 from ops.adopt import deployment_of
 from ops.state import StackState
-from ops.tokens import TEMPLATE
+from ops.tokens import SECRET, TEMPLATE
 
 _NAMED: Final = 10
 
@@ -32,6 +38,36 @@ def check_stack(ready: engine.Session, stack: str, state: StackState) -> None:
     """
     with suppress(SettingsError), deployment_of(ready, stack, "", terminal.progress) as deployment:
         check(state, deployment.api, stack)
+        check_secrets(state, deployment.settings, stack)
+
+
+def check_secrets(state: StackState, settings: Settings, stack: str) -> None:
+    """Raise InUseError when coderd's Deployment, by its chart, still names a Secret of the stack's.
+
+    A cluster that does not answer is left to the engine, which cannot remove anything either.
+    """
+    coder = settings.coder
+    mine = {
+        str(((each.get("outputs") or {}).get("metadata") or {}).get("name", ""))
+        for each in state.of_type(SECRET)
+        if ((each.get("outputs") or {}).get("metadata") or {}).get("namespace") == coder.namespace
+    }
+    if not mine:
+        return
+    try:
+        with Cluster(settings.kubernetes.context) as cluster:
+            answer = cluster.get(live.path(coder.namespace, coder.deployment))
+            deployment = live.Deployment.of(answer.json()) if answer.is_success else None
+    except (ClusterError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    said = list(still_named(deployment, sorted(mine))) if deployment else []
+    if said:
+        raise InUseError(
+            "coderd would not start again without what this removes; nothing was removed\n"
+            + "\n".join(f"  {each}" for each in said)
+            + f"\nTake it out of the chart's values and roll Deployment {coder.namespace}/"
+            f"{coder.deployment} out; then run `python -m ops destroy {stack}` again"
+        )
 
 
 def check(state: StackState, api: CoderdApi, stack: str) -> None:

@@ -31,6 +31,7 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
+from ops.place_changes import place_lines
 from ops.quota_changes import quota_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
@@ -122,6 +123,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What guards the stack", guard_lines(preview.guards)),
+        ("Where it is", place_lines(preview.places, preview.name)),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("What holds an agent beside the rules", _walls(preview)),
         ("The policy's contract", contract_lines(preview.contract)),

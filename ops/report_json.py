@@ -54,6 +54,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "reach": [reach_json(reach) for reach in preview.reaches],
         "guards": [asdict(each) for each in preview.guards],
+        "places": [asdict(each) for each in preview.places],
         "walls": [asdict(each) for each in preview.walls],
         "templateSource": [asdict(each) for each in preview.source],
         "contract": contract_json(preview.contract),

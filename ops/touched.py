@@ -34,6 +34,10 @@ STAND_INS: Final = (
 )
 """What the stack local alone runs on."""
 
+SHADOWS: Final = ("*.py", "*.so", "*/__init__.py")
+"""Modules and packages in the repository's top, which Python finds before those of packages that
+are installed: one that is called `yaml` would run in every program."""
+
 # What GitHub and GitLab give as the commit before the first one of a branch.
 _NO_COMMIT: Final = "0" * 40
 
@@ -51,7 +55,7 @@ def touched(paths: Iterable[str], stacks: Sequence[str]) -> list[str]:
     """
     found: set[str] = set()
     for path in paths:
-        if _below(path, PROGRAM):
+        if _below(path, PROGRAM) or _shadows(path):
             return list(stacks)
         if _below(path, STAND_INS):
             found.add(project.LOCAL)
@@ -99,6 +103,14 @@ def changed(root: Path, base: str) -> list[str] | None:
 def removed(paths: Iterable[str], stacks: Sequence[str]) -> list[str]:
     """Return the stacks whose settings are among `paths` and that there are no longer."""
     return [stack for path in paths if (stack := settings_of(path)) and stack not in stacks]
+
+
+def _shadows(path: str) -> bool:
+    parts = PurePosixPath(path)
+    return any(
+        len(parts.parts) == len(PurePosixPath(pattern).parts) and parts.match(pattern)
+        for pattern in SHADOWS
+    )
 
 
 def _below(path: str, places: Sequence[str]) -> bool:

@@ -50,6 +50,11 @@ _WAYS: Final = (
         "backend and passphrase are set.",
     ),
     (
+        re.compile(r"not specified in -+target list"),
+        "The template needs what the stack has no longer, such as its network policy: "
+        "`python -m ops rollback STACK`, without --template, goes back with everything.",
+    ),
+    (
         re.compile(r"failed to parse kubeconfig data"),
         "The state names the kubeconfig's path on another machine, as this program wrote it "
         "formerly. `python -m ops up STACK` takes it out; then run this again.",

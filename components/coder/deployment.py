@@ -15,8 +15,9 @@ from itertools import groupby
 from typing import Final
 
 from components.cluster import Cluster
-from components.coder import variables
+from components.coder import live, variables
 from components.coder.clone_urls import clone_url_regex, look_alike
+from components.coder.left_behind import still_named
 from components.coder.live import Container, Deployment, Source, Variable
 from components.coder.variables import FIELD_MANAGER
 from components.kubeconfig import ClusterError, message
@@ -50,9 +51,9 @@ def look_up(stack: str, settings: Settings, cluster: Cluster) -> Found:
         cluster: whom to ask.
     """
     coder = settings.coder
+    path = live.path(coder.namespace, coder.deployment)
     if coder.variables == "none":
-        return Found()
-    path = f"/apis/apps/v1/namespaces/{coder.namespace}/deployments/{coder.deployment}"
+        return _of_none(stack, cluster, path)
     try:
         answer = cluster.get(path)
         if answer.status_code == HTTPStatus.NOT_FOUND and message(answer):
@@ -66,6 +67,31 @@ def look_up(stack: str, settings: Settings, cluster: Cluster) -> Found:
     except (ValueError, KeyError, TypeError, AttributeError):
         return Found((_unreadable(settings, "the server does not answer as Kubernetes does"),))
     return examine(stack, settings, deployment)
+
+
+def _of_none(stack: str, cluster: Cluster, path: str) -> Found:
+    """Say where the Deployment still needs what the stack made before it left the variables alone.
+
+    Such a stack may have no right to read it, and then nobody can tell.
+    """
+    try:
+        answer = cluster.get(path)
+        deployment = Deployment.of(answer.json()) if answer.is_success else None
+    except (ClusterError, ValueError, KeyError, TypeError, AttributeError):
+        deployment = None
+    if deployment is None:
+        return Found()
+    return Found(tuple(_left_behind(stack, deployment, "none")))
+
+
+def _left_behind(stack: str, deployment: Deployment, setter: str) -> Iterator[Problem]:
+    for said in still_named(deployment, [variables.secret_name(stack)]):
+        yield Problem(
+            _KEY,
+            json.dumps(setter),
+            f"{said}, which this would delete, and coderd would not start again. Take it out of "
+            "the chart's values and roll the chart out first",
+        )
 
 
 def _unreadable(settings: Settings, why: str) -> Problem:
@@ -94,7 +120,9 @@ def examine(stack: str, settings: Settings, deployment: Deployment) -> Found:
     container = deployment.containers[names.index(name)]
     setter = settings.coder.variables
     if setter == "chart":
-        return _of_chart(settings, container)
+        found = _of_chart(settings, container)
+        left = tuple(_left_behind(stack, deployment, setter))
+        return Found((*found.problems, *left), found.warnings)
     told = [
         *_winning(settings, container),
         *_together(settings, container),

@@ -15,6 +15,11 @@ MANAGER_ANNOTATION: Final = "pulumi.com/patchFieldManager"
 """Annotation of an object that pulumi-kubernetes patches: the field manager of the patch."""
 
 
+def path(namespace: str, name: str) -> str:
+    """Return where the API server has a Deployment."""
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+
+
 @dataclass(frozen=True)
 class Variable:
     """A variable in a container's `env`.

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ops import terminal
-from ops.comment import KEY, place_of, read, run_url, write
+from ops.comment import KEY, UNKNOWN, expected, place_of, read, run_url, without_report, write
 from ops.forge import ForgeError, ForgeKind
 
 
@@ -20,6 +20,15 @@ def comment(
         typer.Option("--body", help="Markdown file, or folder of them; may be given again."),
     ],
     *,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--stacks",
+            metavar="JSON",
+            help="Stacks of which a report has to be there, as `ops touched --json` prints them; "
+            "the comment says which have none. Empty: nobody knows which.",
+        ),
+    ] = None,
     key: Annotated[str, typer.Option("--key", help="Name of the comment.")] = "preview",
     number: Annotated[
         int | None,
@@ -37,7 +46,12 @@ def comment(
         if not KEY.match(key):
             raise ForgeError(f"--key {key!r}: takes a-z and 0-9 in groups joined by hyphens")
         place = place_of(forge, os.environ, number, issue=issue)
-        written = write(place, key, read(body), run=run_url(os.environ))
+        bodies = read(body)
+        if expect is not None and not expect.strip():
+            bodies = [UNKNOWN, *bodies]
+        elif expect is not None:
+            bodies = [*without_report(body, expected(expect)), *bodies]
+        written = write(place, key, bodies, run=run_url(os.environ))
     except ForgeError as error:
         terminal.fail(str(error))
         raise typer.Exit(1) from None

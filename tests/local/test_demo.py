@@ -1,7 +1,10 @@
 """The demonstration's order, its end, and what it says of the time it took."""
 
+import os
+import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +39,25 @@ def test_what_was_built_is_told_apart_from_what_needed_it(
         "    built etcd               3.0 s",
         "    built kube-apiserver     4.5 s",
     ]
+
+
+def test_packages_that_were_installed_for_it_are_told_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tools, "ROOT", tmp_path)
+    for name in (".venv/.ready", demo.INSTALLING):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    ended = time.time()
+    (tmp_path / demo.INSTALLING).write_text(f"{ended - 61.5}\n")
+    os.utime(tmp_path / ".venv/.ready", (ended, ended))
+    assert demo.main([("first", lambda: 0)], clock()) == 0
+    assert capsys.readouterr().out.endswith(
+        "Where the time went\n  the packages    61.5 s\n  first           10.0 s\n"
+    )
+    # Of an earlier run.
+    os.utime(tmp_path / ".venv/.ready", (ended - 31, ended - 31))
+    assert list(demo.installed()) == []
 
 
 def test_it_ends_with_what_fails_and_still_says_where_the_time_went(

@@ -312,3 +312,42 @@ def test_the_command(server: ForgeServer, tmp_path: Path, monkeypatch: pytest.Mo
     assert (status, said.startswith(f"error: {server.kind} answers 401")) == (1, True)
     monkeypatch.setattr(os, "environ", {})
     assert run(*body)[0] == 1
+
+
+def test_a_stack_without_its_report_is_told_in_place_of_nothing(
+    server: ForgeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables(server).items():
+        monkeypatch.setenv(name, value)
+    command = ["comment", "--forge", server.kind, "--body", str(tmp_path), "--stacks"]
+
+    def said(stacks: str) -> str:
+        done = CliRunner().invoke(app, [*command, stacks])
+        assert done.exit_code == 0, done.output
+        (comment,) = server.comments
+        return str(comment["body"])
+
+    (tmp_path / "dev.md").write_text("## Preview: agents reach more")
+    (tmp_path / "usgov.md").write_text(" ")
+    text = said('["dev", "usgov"]')
+    assert "## Preview: ⛔ stack `usgov` has no report" in text
+    assert "## Preview: agents reach more" in text
+    assert "`dev` has no report" not in text
+    # The job that finds out which stacks are touched has failed.
+    (tmp_path / "dev.md").unlink()
+    assert "⛔ no stack was previewed" in said("")
+    assert "`dev` has no report" in said('["dev"]')
+    assert NOTHING in said("[]")
+
+
+@pytest.mark.parametrize("stacks", ["dev", '{"a": 1}', "[1]", '[""]'])
+def test_stacks_that_are_no_list_are_refused(
+    server: ForgeServer, stacks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables(server).items():
+        monkeypatch.setenv(name, value)
+    command = ["comment", "--forge", server.kind, "--body", str(tmp_path), "--stacks", stacks]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1
+    assert f"--stacks {stacks!r}: must be a JSON list" in done.stderr
+    assert server.comments == []

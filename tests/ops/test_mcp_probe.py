@@ -227,3 +227,24 @@ def test_tools_that_cannot_be_listed(pages: list[dict[str, Any]], message: str) 
 def test_a_server_whose_tools_are_something_else_has_none() -> None:
     with serving(LittleServer(pages=[{"result": {"tools": [1, {"name": 2}]}}]).app) as url:
         assert tools(url, HEADERS, timeout=5) == []
+
+
+def test_a_server_that_says_back_what_it_was_sent_shows_no_key_and_moves_no_cursor() -> None:
+    said = f"{KEY}\x1b[2K\n  passed  other  {KEY.split()[1]}\u202e"
+
+    def echoing(message: dict[str, Any]) -> Response:
+        info = {"serverInfo": {"name": said, "version": "1"}}
+        return JSONResponse({**message, "result": {**message["result"], **info}})
+
+    def refusing(message: dict[str, Any]) -> Response:
+        return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": {"message": said}})
+
+    page = {"result": {"tools": [{"name": said}]}}
+    with serving(LittleServer(answer=echoing, pages=[page]).app) as url:
+        shown = [str(probe(url, HEADERS)), *tools(url, HEADERS)]
+    with serving(LittleServer(answer=refusing).app) as url, pytest.raises(ProbeError) as caught:
+        probe(url, HEADERS)
+    for text in (*shown, str(caught.value)):
+        assert "[secret]" in text
+        assert "key-of-the-test" not in text
+        assert text.isprintable()

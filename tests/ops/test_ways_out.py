@@ -50,6 +50,10 @@ NOT_MODIFIED, BROKEN = (
             "`python -m ops up STACK` takes it out; then run this again.",
         ),
         (
+            "Resource 'urn:a' depends on 'urn:b' which was was not specified in --target list.",
+            "`python -m ops rollback STACK`, without --template, goes back with everything.",
+        ),
+        (
             'configmaps "a" already exists\n\nThe resource already exists in the cluster. This can',
             "taken over by `python -m ops refresh STACK` or the next up, any other by "
             "`python -m ops adopt STACK`.",

@@ -64,6 +64,8 @@ def test_a_job_sets_every_variable_that_its_script_reads() -> None:
         "GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP",
         # Set in GitLab for the project.
         "DRIFT_ISSUE", "EVIDENCE_KEY",
+        # Set by GitLab.
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA",
         # What a runner and a machine say of the authorities that they trust.
         "CI_SERVER_TLS_CA_FILE", "SSL_CERT_FILE",
     }  # fmt: skip
@@ -201,10 +203,12 @@ def job_variables(server: ForgeServer) -> Mapping[str, str]:
         return {
             "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "acme/infra", "ISSUE": "70",
             "GITHUB_REF": "refs/pull/7/merge", "GITHUB_API_URL": server.url,
+            "STACKS": '["dev", "usgov"]',
         }  # fmt: skip
     return {
         "GITLAB_TOKEN": TOKEN, "CI_PROJECT_ID": "acme/infra", "CI_MERGE_REQUEST_IID": "7",
         "CI_API_V4_URL": f"{server.url}/api/v4", "DRIFT_ISSUE": "70",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": "main",
     }  # fmt: skip
 
 

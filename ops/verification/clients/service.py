@@ -175,7 +175,10 @@ class Service:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
-            raise BrokenError(f"{self._named(call.path)} answers as it does not: {where}") from None
+            raise BrokenError(
+                f"{self._named(call.path)} answers as no {self.place.name} does: of {where}, "
+                f"{first['msg'][0].lower()}{first['msg'][1:]}"
+            ) from None
 
     def _retried(self, call: _Call) -> Any:
         attempts = Retrying(

@@ -345,8 +345,9 @@ def test_one_request_tells_it_all() -> None:
     assert [problem.key for problem in found.problems] == ["coder.container"]
 
 
-def test_somebody_elses_variables_are_not_asked_for() -> None:
-    assert asking(settings(variables="none"), status(500, "no")) == (Found(), [])
+def test_somebody_elses_variables_are_none_of_the_stacks_problems() -> None:
+    asked = ["/apis/apps/v1/namespaces/coder/deployments/coder"]
+    assert asking(settings(variables="none"), status(500, "no")) == (Found(), asked)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,12 @@ def always(response: Callable[[], httpx.Response]) -> Callable[[httpx.Request], 
         (lambda: httpx.Response(501, text="no"), errors.BrokenError, "answers 501: no", 1),
         (lambda: httpx.Response(200, text="<html>"), errors.BrokenError, "is not JSON", 1),
         (lambda: httpx.Response(200, text='{"a": 1'), errors.BrokenError, "is not JSON", 1),
-        (lambda: httpx.Response(200, json=[1]), errors.BrokenError, "answers as it does not", 1),
+        (
+            lambda: httpx.Response(200, json=[1]),
+            errors.BrokenError,
+            "does: of the answer, input should be",
+            1,
+        ),
         (
             lambda: httpx.Response(200, content=b" " * (21 << 20)),
             errors.BrokenError,
