@@ -116,6 +116,15 @@ def of(
     )
 
 
+def of_both(old: Deployed, new: Deployed) -> dict[str, Any]:
+    """Return what a StackPreview compares that is of the stack as a whole, of no template."""
+    return {
+        f"{side}_{name}": getattr(found, name)
+        for side, found in (("old", old), ("new", new))
+        for name in ("thresholds", "logs", "guards")
+    }
+
+
 def _policy(registered: str | Sequence[dict[str, str]]) -> Policy | None:
     """Return what a template registered, None without a firewall; raises as Policy.from_json."""
     return Policy.from_json(registered) if registered else None

@@ -79,11 +79,6 @@ class Heard:
             new_templates=after.templates,
             old_coderd=before.coderd,
             new_coderd=after.coderd,
-            old_thresholds=before.thresholds,
-            new_thresholds=after.thresholds,
-            old_logs=before.logs,
-            new_logs=after.logs,
-            old_guards=before.guards,
-            new_guards=after.guards,
+            **deployed.of_both(before, after),
             **rest,
         )

@@ -311,8 +311,7 @@ def _assessed(
         new_templates=_only(then.templates, template),
         old_coderd=present.coderd,
         new_coderd=then.coderd,
-        old_guards=present.guards,
-        new_guards={} if template is not None else then.guards,
+        **(deployed.of_both(present, then) if template is None else {}),
         switched_off=_switched_off(ready.root, ready.stack),
     )
 

@@ -9,6 +9,7 @@ import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
 from ops import deployed
+from ops.assessment import StackPreview
 
 BASE = "urn:pulumi:dev::firewalled-coder::"
 STACK = f"{BASE}pulumi:pulumi:Stack::firewalled-coder-dev"
@@ -109,3 +110,11 @@ def test_elsewhere_is_not_asked_without_need() -> None:
     registered = json.dumps(POLICY.to_json())
     found = deployed.of([(component("t"), {"policy": registered})], unmasked)
     assert found.policies == {"t": POLICY}
+
+
+def test_what_is_of_the_stack_as_a_whole_is_compared_by_its_names() -> None:
+    old = deployed.Deployed({}, None, thresholds={"denyShare": 0.3}, logs="a")
+    new = deployed.Deployed({}, None, guards={"protected": True}, logs="b")
+    found = StackPreview("dev", **deployed.of_both(old, new))
+    assert (found.old_thresholds, found.old_logs, found.new_logs) == ({"denyShare": 0.3}, "a", "b")
+    assert found.new_guards == {"protected": True}
