@@ -44,7 +44,7 @@ def guards_of(outputs: Mapping[str, Any]) -> dict[str, Any]:
 def guard_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[GuardChange, ...]:
     """Return what differs of what both sides record: states of earlier releases record nothing."""
     return tuple(
-        GuardChange(key, _text(old[key]), _text(now), _warning(key, now, new))
+        GuardChange(key, _text(old[key]), _text(now), _warning(key, old, new))
         for key, now in new.items()
         if key in old and old[key] != now
     )
@@ -68,10 +68,12 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _warning(key: str, now: Any, new: Mapping[str, Any]) -> str:
+def _warning(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    now = new[key]
+    protected = bool(old.get(_PROTECTED) and new.get(_PROTECTED))
     said = {
         _PROTECTED: (not now, "the stack is no longer protected: it takes an update unreviewed"),
-        _BRANCH: (bool(new.get(_PROTECTED)), "the stack takes its updates from another branch"),
+        _BRANCH: (protected, "the stack takes its updates from another branch"),
         _EVERYTHING: (bool(now), "rules that let agents reach every host are accepted"),
         _FORCE: (bool(now), "what others own of the cluster's objects is taken over by force"),
     }

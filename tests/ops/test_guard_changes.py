@@ -56,7 +56,7 @@ def test_a_guard_that_goes_is_a_change_of_its_own(
 
 
 def test_a_guard_that_comes_is_told_and_warned_of_by_nobody() -> None:
-    found = preview({**NOW, "protected": False})
+    found = preview({**NOW, "protected": False, "mainBranch": "origin/old"})
     assert headline([found]).startswith("changes;")
     assert "- `protected`: `false` → `true`\n" in report.to_markdown([found])
 
