@@ -1,4 +1,4 @@
-"""Grafana as the stack set it up: data sources, dashboards, the database role, and the alerts."""
+"""Grafana as the stack set it up: data sources, dashboards and alerts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Any, Final
 
 from components.alerts.component import AlertsArgs
 from components.dashboards.catalogue import CATALOGUE
-from components.dashboards.tables import GRANTED_TABLES
-from components.observability.grafana_defaults import ROLE
 from ops.verification.clients.errors import NotFoundError
-from ops.verification.clients.grafana import Frame, Grafana, QueryResult
+from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.prometheus import LoadedRule, Prometheus
 from ops.verification.model import Failed, NotChecked
 
@@ -22,40 +20,6 @@ _SHOWN: Final = 3
 _POINTS: Final = {"intervalMs": 60_000, "maxDataPoints": 100}
 # Grafana's own, which its backend fills in; a dashboard's variables are its frontend's to fill in.
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$([A-Za-z]\w*)")
-
-_READABLE: Final = """
-SELECT c.relname AS relation, a.attname AS name
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  AND has_column_privilege(c.oid, a.attnum, 'SELECT')
-"""
-_WRITABLE: Final = """
-SELECT c.relname AS relation
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-"""
-_COLUMNS: Final = """
-SELECT c.relname AS relation, a.attname AS name
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = 'public' AND c.relname IN ({tables})
-"""
-_ROLE: Final = """
-SELECT r.rolname AS name,
-  r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls OR r.rolreplication AS more,
-  (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid) AS memberships
-FROM pg_roles r WHERE r.rolname = current_user
-"""
-_REFUSED: Final = {
-    "keys of sessions": "SELECT hashed_secret FROM api_keys LIMIT 1",
-    "passwords": "SELECT hashed_password FROM users LIMIT 1",
-}
-_PERMISSION: Final = "permission denied"
 
 
 @dataclass(frozen=True)
@@ -112,45 +76,6 @@ def dashboards(grafana: Grafana, uids: Sequence[str]) -> str:
     return f"{len(uids)} dashboards, {count} queries answered"
 
 
-def role(grafana: Grafana, postgres: str) -> str:
-    """Ask the database, as Grafana's role, what it lets the role do."""
-    ask = _Database(grafana, postgres)
-    (name,), (more,), (memberships,) = (
-        ask.rows(_ROLE).column(column) for column in ("name", "more", "memberships")
-    )
-    if name != ROLE:
-        raise Failed(f"the data source asks as {name}, not as {ROLE}", "see its user in Grafana")
-    if more or memberships:
-        what = "rights on the server" if more else "the rights of another role"
-        raise Failed(f"{name} has {what}", "run the SQL of ConfigMap grafana-ro-sql")
-    granted = {table.NAME: {column for column, _ in table.columns()} for table in GRANTED_TABLES}
-    whole = {table.NAME for table in GRANTED_TABLES if not table.COLUMN_GRANT}
-    names = ", ".join(f"'{table}'" for table in granted)
-    there = _by_table(ask.rows(_COLUMNS.format(tables=names)))
-    for absent in {table.NAME for table in GRANTED_TABLES if table.OPTIONAL} - there.keys():
-        del granted[absent]
-    readable = _by_table(ask.rows(_READABLE))
-    wrong = [
-        f"{table} is written to" for table in sorted(set(ask.rows(_WRITABLE).column("relation")))
-    ]
-    for table, columns in sorted(readable.items()):
-        allowed = there.get(table, set()) if table in whole else granted.get(table, set())
-        if extra := columns - allowed:
-            wrong.append(f"{table} is read: {', '.join(sorted(extra)[:_SHOWN])}")
-    for table, columns in granted.items():
-        if lacking := (columns & there.get(table, columns)) - readable.get(table, set()):
-            wrong.append(f"{table} is not read: {', '.join(sorted(lacking)[:_SHOWN])}")
-    for what, sql in _REFUSED.items():
-        error = ask.error(sql)
-        if _PERMISSION not in error:
-            wrong.append(f"{what} are not refused: {error or 'they are read'}")
-    if wrong:
-        raise Failed("; ".join(wrong), "run the SQL of ConfigMap grafana-ro-sql again")
-    return (
-        f"{name} reads {len(granted)} tables, writes none, and is refused {' and '.join(_REFUSED)}"
-    )
-
-
 def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus | None) -> str:
     """Look whether every alert is loaded by who evaluates it, and works.
 
@@ -198,41 +123,6 @@ def _loaded(evaluator: str, names: Sequence[str], loaded: Mapping[str, LoadedRul
     broken = [f"{n}: {loaded[n].last_error}" for n in names if loaded[n].health in ("err", "error")]
     if broken:
         raise Failed(f"{evaluator}: {'; '.join(broken)}", "read the rule's error there")
-
-
-class _Database:
-    def __init__(self, grafana: Grafana, uid: str) -> None:
-        self._grafana = grafana
-        self._uid = uid
-
-    def rows(self, sql: str) -> Frame:
-        """Return the table of a query; raises Failed."""
-        result = self._asked(sql)
-        if result.error:
-            raise Failed(f"the database: {result.error}", "see audit.sources")
-        return result.frames[0] if result.frames else Frame(schema={})
-
-    def error(self, sql: str) -> str:
-        """Return why a query is refused, empty if it is not."""
-        return self._asked(sql).error
-
-    def _asked(self, sql: str) -> QueryResult:
-        query = {
-            "refId": "A",
-            "datasource": {"uid": self._uid, "type": "grafana-postgresql-datasource"},
-            "format": "table",
-            "rawSql": sql,
-            "rawQuery": True,
-            **_POINTS,
-        }
-        return self._grafana.query([query])["A"]
-
-
-def _by_table(frame: Frame) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for table, column in zip(frame.column("relation"), frame.column("name"), strict=True):
-        found.setdefault(str(table), set()).add(str(column))
-    return found
 
 
 def _queries(dashboard: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:

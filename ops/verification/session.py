@@ -10,7 +10,7 @@ from typing import Final
 
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
-from ops.verification import audit, catalogue, observability, path
+from ops.verification import audit, catalogue, database_role, observability, path
 from ops.verification.agents_pod import AgentsPod
 from ops.verification.audit import AuditSearch, Seen
 from ops.verification.cluster import ClusterReader
@@ -149,7 +149,7 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
         "audit.dashboards": lambda: observability.dashboards(
             services.needs_grafana, grafana.dashboards
         ),
-        "audit.role": lambda: observability.role(services.needs_grafana, grafana.postgres_uid),
+        "audit.role": lambda: database_role.role(services.needs_grafana, grafana.postgres_uid),
         "audit.coderd": lambda: audit.coderd_log(context.deployment, visits, ids),
         "audit.alerts": lambda: observability.alerts(
             alerts(settings), services.prometheus, services.grafana_rules
