@@ -13,6 +13,13 @@ from components.dashboards.catalogue import CATALOGUE
 from ops.verification.clients.errors import NotFoundError
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.prometheus import LoadedRule, Prometheus
+from ops.verification.declared import (
+    another_dashboard,
+    another_rule,
+    panels,
+    rules_of_grafana,
+    rules_of_prometheus,
+)
 from ops.verification.model import Failed, NotChecked
 
 _BATCH: Final = 20
@@ -52,16 +59,29 @@ def sources(grafana: Grafana, uids: Sources) -> str:
     return f"{', '.join(uid for _, uid in uids.items())} are healthy"
 
 
-def dashboards(grafana: Grafana, uids: Sequence[str]) -> str:
-    """Look for every dashboard, and run its queries as a reader's first look does."""
+def dashboards(
+    grafana: Grafana, declared: Mapping[str, Sequence[Mapping[str, Any]]], folder: str
+) -> str:
+    """Look for every dashboard, and run its queries as a reader's first look does.
+
+    Args:
+        grafana: Grafana.
+        declared: by uid, the models of which the dashboard may be any.
+        folder: the folder that they are to be in.
+    """
     missing: list[str] = []
+    others: list[str] = []
     errors: list[str] = []
     count = 0
-    for uid in uids:
-        dashboard = grafana.dashboard(uid)
+    for uid, models in declared.items():
+        dashboard, place = grafana.dashboard(uid)
         if dashboard is None:
             missing.append(f"{uid} ({CATALOGUE[uid].title})")
             continue
+        if differs := another_dashboard(dashboard, models):
+            others.append(f"{uid}: {differs}")
+        elif place not in (None, folder):
+            others.append(f"{uid}: in folder {place}, not {folder}")
         queries = list(_queries(dashboard))
         count += len(queries)
         for source in sorted({_source(query) for query, _ in queries}):
@@ -70,10 +90,20 @@ def dashboards(grafana: Grafana, uids: Sequence[str]) -> str:
                 errors += _asked(grafana, uid, part)
     if missing:
         raise Failed(f"not in Grafana: {', '.join(missing)}", "see the log of Grafana's sidecar")
+    if others:
+        raise Failed(
+            f"not the stack's: {_some(others)}",
+            "Grafana keeps one dashboard of a uid: take the other ConfigMap away, such as that of "
+            "Coder's observability chart, or bring the stack up; folders: docs/dashboards.md",
+        )
     if errors:
-        more = f" and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
-        raise Failed(f"{'; '.join(errors[:_SHOWN])}{more}", "open the panel in Grafana")
-    return f"{len(uids)} dashboards, {count} queries answered"
+        raise Failed(_some(errors), "open the panel in Grafana")
+    return f"{len(declared)} dashboards, {count} queries answered"
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return f"{'; '.join(texts[:_SHOWN])}{more}"
 
 
 def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus | None) -> str:
@@ -84,18 +114,9 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
         prometheus: the rules of Prometheus, None if it cannot be asked.
         grafana: the rules of Grafana, None if it cannot be asked.
     """
-    of_prometheus = args.prometheus_rules()
     wanted = {
-        "Prometheus": (
-            [rule["alert"] for group in of_prometheus["groups"] for rule in group["rules"]]
-            if of_prometheus
-            else []
-        ),
-        "Grafana": [
-            rule["title"]
-            for group in args.grafana_rules().get("groups", ())
-            for rule in group["rules"]
-        ],
+        "Prometheus": rules_of_prometheus(args.prometheus_rules()),
+        "Grafana": rules_of_grafana(args.grafana_rules()),
     }
     asked = {"Prometheus": prometheus, "Grafana": grafana}
     told = []
@@ -105,22 +126,38 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
         client = asked[evaluator]
         if client is None:
             raise NotChecked(f"{evaluator} cannot be asked", "see docs/verify.md, addresses")
-        loaded = {rule.name: rule for rule in client.rules()}
-        _loaded(evaluator, names, loaded)
+        _loaded(evaluator, names, client.rules())
         told.append(f"{len(names)} by {evaluator}")
     if not told:
         raise NotChecked("the stack has no alerts", "name some in alerts.rules")
     return f"loaded: {', '.join(told)}"
 
 
-def _loaded(evaluator: str, names: Sequence[str], loaded: Mapping[str, LoadedRule]) -> None:
-    missing = [name for name in names if name not in loaded]
+def _loaded(
+    evaluator: str,
+    declared: Mapping[str, tuple[list[str], Any, int]],
+    rules: Sequence[LoadedRule],
+) -> None:
+    by_name = {name: [rule for rule in rules if rule.name == name] for name in declared}
+    missing = [name for name, found in by_name.items() if not found]
     if missing:
         raise Failed(
             f"{evaluator} has not loaded {', '.join(missing)}",
             "see alerts.ruleLabels and Prometheus' ruleSelector, or Grafana's sidecar",
         )
-    broken = [f"{n}: {loaded[n].last_error}" for n in names if loaded[n].health in ("err", "error")]
+    own, others = [], []
+    for name, found in by_name.items():
+        differences = [another_rule(rule, declared[name]) for rule in found]
+        # Another stack's may be beside it.
+        own += [rule for rule, other in zip(found, differences, strict=True) if not other]
+        if all(differences):
+            others.append(f"{name}: {differences[0]}")
+    if others:
+        raise Failed(
+            f"{evaluator} has loaded others than the stack's: {'; '.join(others)}",
+            "bring the stack up; if it is, the rules are older, or another stack's",
+        )
+    broken = [f"{r.name}: {r.last_error}" for r in own if r.health in ("err", "error")]
     if broken:
         raise Failed(f"{evaluator}: {'; '.join(broken)}", "read the rule's error there")
 
@@ -129,7 +166,7 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str
     """Yield every query of a dashboard that has a data source, with its panel's title."""
     variables = _first_values(dashboard)
     number = itertools.count()
-    for panel in _panels(dashboard.get("panels") or ()):
+    for panel in panels(dashboard.get("panels") or ()):
         for target in panel.get("targets") or ():
             source = target.get("datasource") or panel.get("datasource")
             if not isinstance(source, dict) or target.get("hide"):
@@ -139,12 +176,6 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str
                 if key in query:
                     query[key] = _filled(str(query[key]), variables)
             yield query, str(panel.get("title") or "")
-
-
-def _panels(panels: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for panel in panels:
-        yield panel
-        yield from _panels(panel.get("panels") or ())
 
 
 def _first_values(dashboard: Mapping[str, Any]) -> dict[str, str]:

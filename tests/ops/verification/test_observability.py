@@ -1,7 +1,9 @@
 """Grafana as the stack set it up: what is missing, broken, or open too wide is told."""
 
+import copy
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -53,8 +55,13 @@ def test_data_sources_that_do_not(fake: FakeGrafana) -> None:
 # Dashboards
 
 
+def look(fake: FakeGrafana, *uids: str) -> str:
+    declared = {uid: [{"panels": []}, BOARDS[uid]] for uid in uids or BOARDS}
+    return observability.dashboards(fake.grafana, declared, "Firewalled")
+
+
 def test_every_query_of_every_dashboard_is_run(fake: FakeGrafana) -> None:
-    told = observability.dashboards(fake.grafana, list(BOARDS))
+    told = look(fake)
     assert told == f"{len(BOARDS)} dashboards, {len(fake.queries)} queries answered"
     sent = json.dumps(list(BOARDS.values()))
     assert len(fake.queries) == sent.count('"refId"') - sent.count('"hide": true')
@@ -71,7 +78,7 @@ def test_a_dashboard_that_is_not_there(fake: FakeGrafana) -> None:
     uid = next(iter(BOARDS))
     fake.boards.pop(uid)
     with pytest.raises(Failed, match=re.escape(f"not in Grafana: {uid} ({CATALOGUE[uid].title})")):
-        observability.dashboards(fake.grafana, list(BOARDS))
+        look(fake)
 
 
 def test_a_query_that_fails_is_told_with_its_panel(fake: FakeGrafana) -> None:
@@ -84,43 +91,127 @@ def test_a_query_that_fails_is_told_with_its_panel(fake: FakeGrafana) -> None:
 
     fake.ask = ask
     with pytest.raises(Failed, match=f"^{uid}, .+: parse error"):
-        observability.dashboards(fake.grafana, [uid])
+        look(fake, uid)
+
+
+def changed(uid: str, query: str = "", **panel: Any) -> dict[str, Any]:
+    board = copy.deepcopy(BOARDS[uid])
+    of_queries = [each for each in board["panels"] if each.get("targets")]
+    of_queries[0].update(panel)
+    if query:
+        of_queries[0]["targets"][0]["expr"] = query
+    return board
+
+
+@pytest.mark.parametrize(
+    ("board", "told"),
+    [
+        ({"title": "Somebody's", "panels": [{"title": "Theirs"}]}, r"\d+ of \d+ panels are not as"),
+        ({**BOARDS["agent-firewall"], "panels": BOARDS["agent-firewall"]["panels"][1:]}, "1 of "),
+        (changed("agent-firewall", "vector(0)"), "1 of .*, 1 are others: "),
+        (changed("agent-firewall", datasource={"uid": "another"}, targets=[]), "1 of "),
+    ],
+    ids=["another", "a panel less", "another query", "no query"],
+)
+def test_a_dashboard_of_another_under_the_uid_fails(
+    fake: FakeGrafana, board: dict[str, Any], told: str
+) -> None:
+    fake.boards["agent-firewall"] = board
+    with pytest.raises(Failed, match=f"^not the stack's: agent-firewall: {told}") as failed:
+        look(fake)
+    assert "Grafana keeps one dashboard of a uid" in failed.value.next_step
+
+
+def test_a_dashboard_in_another_folder_fails(fake: FakeGrafana) -> None:
+    fake.folder = "Firewalled"
+    look(fake)
+    fake.folder = "General"
+    with pytest.raises(Failed, match="agent-firewall: in folder General, not Firewalled"):
+        look(fake, "agent-firewall")
 
 
 # Alerts
 
-ARGS = AlertsArgs(confined_templates=("firewalled",))
-OF_GRAFANA = [r["title"] for g in ARGS.grafana_rules()["groups"] for r in g["rules"]]
-OF_PROMETHEUS = [
-    rule["alert"] for group in (ARGS.prometheus_rules() or {})["groups"] for rule in group["rules"]
-]
+ARGS = AlertsArgs(confined_templates=("firewalled",), labels={"team": "audit"})
 
 
-def evaluator(*names: str, **errors: str) -> Prometheus:
-    return Prometheus(service(rules(*names, **errors)))
+def of_prometheus() -> list[dict[str, Any]]:
+    """Return the stack's rules as Prometheus tells of them."""
+    groups = (ARGS.prometheus_rules() or {})["groups"]
+    return [
+        {
+            "name": rule["alert"],
+            "query": rule["expr"].replace(" (", "("),
+            "labels": {**rule["labels"], "prometheus": "of the operator"},
+            "duration": 60 * int(rule.get("for", "0m")[:-1]),
+        }
+        for group in groups
+        for rule in group["rules"]
+    ]
+
+
+def of_grafana() -> list[dict[str, Any]]:
+    """Return the stack's rules as Grafana tells of them: `ruleToQuery` of its alerting API."""
+    made = []
+    for group in ARGS.grafana_rules()["groups"]:
+        for rule in group["rules"]:
+            texts = [step["model"]["expr"] for step in rule["data"] if "expr" in step["model"]]
+            query = " | ".join(texts) or json.dumps(rule["data"])
+            made.append({"name": rule["title"], "query": query, "labels": rule["labels"]})
+            made[-1]["duration"] = 60 * int(rule["for"][:-1])
+    return made
+
+
+def evaluator(loaded: Sequence[Mapping[str, Any]], **errors: str) -> Prometheus:
+    return Prometheus(service(rules(*loaded, **errors)))
 
 
 def test_alerts_that_are_loaded() -> None:
-    assert OF_GRAFANA
-    assert OF_PROMETHEUS
-    both = evaluator(*OF_PROMETHEUS, "Another"), evaluator(*OF_GRAFANA)
-    told = observability.alerts(ARGS, *both)
-    assert told == f"loaded: {len(OF_PROMETHEUS)} by Prometheus, {len(OF_GRAFANA)} by Grafana"
+    ours, theirs = of_prometheus(), of_grafana()
+    assert ours
+    assert theirs
+    # Another stack's of the same name, which fails, is not this one's.
+    more = [*ours, {"name": "Another"}, {**ours[0], "query": "up"}]
+    told = observability.alerts(ARGS, evaluator(more), evaluator(theirs))
+    assert told == f"loaded: {len(ours)} by Prometheus, {len(theirs)} by Grafana"
 
 
 def test_alerts_that_are_not() -> None:
-    rest = OF_GRAFANA[1:]
-    with pytest.raises(Failed, match=f"Grafana has not loaded {OF_GRAFANA[0]}"):
-        observability.alerts(ARGS, evaluator(*OF_PROMETHEUS), evaluator(*rest))
-    with pytest.raises(Failed, match=f"Prometheus has not loaded {OF_PROMETHEUS[0]}"):
-        observability.alerts(ARGS, evaluator(*OF_PROMETHEUS[1:]), evaluator(*OF_GRAFANA))
-    broken = evaluator(*OF_GRAFANA, **{OF_GRAFANA[0]: "no such column"})
-    with pytest.raises(Failed, match=f"Grafana: {OF_GRAFANA[0]}: no such column"):
-        observability.alerts(ARGS, evaluator(*OF_PROMETHEUS), broken)
+    ours, theirs = of_prometheus(), of_grafana()
+    with pytest.raises(Failed, match=f"Grafana has not loaded {theirs[0]['name']}"):
+        observability.alerts(ARGS, evaluator(ours), evaluator(theirs[1:]))
+    with pytest.raises(Failed, match=f"Prometheus has not loaded {ours[0]['name']}"):
+        observability.alerts(ARGS, evaluator(ours[1:]), evaluator(theirs))
+    broken = evaluator(theirs, **{theirs[0]["name"]: "no such column"})
+    with pytest.raises(Failed, match=f"Grafana: {theirs[0]['name']}: no such column"):
+        observability.alerts(ARGS, evaluator(ours), broken)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"query": "vector(0)"}, "another query"),
+        ({"query": "[not JSON"}, "another query"),
+        ({"labels": {"severity": "none", "team": "audit"}}, "another label severity"),
+        ({"labels": {"severity": "critical"}}, "another label team"),
+        ({"duration": 86400}, "it holds for 86400 s, not "),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_alert_of_the_name_that_is_another_fails(
+    number: int, change: dict[str, Any], told: str
+) -> None:
+    both = [of_prometheus(), of_grafana()]
+    for index in range(len(both[number])):
+        changed = [list(each) for each in both]
+        changed[number][index] = {**both[number][index], **change}
+        name = both[number][index]["name"]
+        with pytest.raises(Failed, match=f"than the stack's: {name}: ({told}|another label sev)"):
+            observability.alerts(ARGS, *map(evaluator, changed))
 
 
 def test_alerts_that_nobody_can_be_asked_for() -> None:
     with pytest.raises(NotChecked, match="Prometheus cannot be asked"):
-        observability.alerts(ARGS, None, evaluator(*OF_GRAFANA))
+        observability.alerts(ARGS, None, evaluator(of_grafana()))
     with pytest.raises(NotChecked, match="the stack has no alerts"):
         observability.alerts(AlertsArgs(alerts=()), None, None)
