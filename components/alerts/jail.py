@@ -75,8 +75,8 @@ def watch_silent(context: AlertContext) -> Alert | None:
         return None
     names = "|".join(context.confined_templates)
     connected = where(
-        once(Metrics.AGENTS_UP, template_name=f"=~{names}"),
-        once(Metrics.AGENT_CONNECTIONS, status="connected"),
+        once(Metrics.AGENTS_UP, namespace=context.of_coder, template_name=f"=~{names}"),
+        once(Metrics.AGENT_CONNECTIONS, namespace=context.of_coder, status="connected"),
         "username",
         "workspace_name",
     )

@@ -37,6 +37,15 @@ class AlertContext:
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
 
+    @property
+    def of_coder(self) -> str:
+        """Matcher of the label `namespace` for what this deployment's coderd exports.
+
+        Another deployment may be in the same Prometheus. A scrape that adds no such label is taken
+        for this one's: an alert that sees too much is better than one that sees nothing.
+        """
+        return f"=~{self.queries.coder_namespace}|"
+
 
 @dataclass(frozen=True)
 class PanelLink:
