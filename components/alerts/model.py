@@ -90,6 +90,7 @@ class Alert:
         hold_minutes: How long it has to hold before it fires.
         window_minutes: How far back the queries look.
         labels: The labels that one alert differs from another in.
+        interval_seconds: Between two evaluations by Grafana, a multiple of 10.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Alert:
     condition: str = ""
     hold_minutes: int = 0
     window_minutes: int = 15
+    interval_seconds: int = 300
 
     @property
     def anchor(self) -> str:
