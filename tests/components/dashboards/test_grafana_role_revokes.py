@@ -87,6 +87,36 @@ def test_what_it_handed_on_is_taken_back_with_it(before: Server) -> None:
     assert held.split() == ["count", "0"]
 
 
+def test_it_is_left_no_grant_of_any_kind(server: Server) -> None:
+    server.psql(
+        "CREATE ROLE of_all; CREATE SCHEMA kinds; CREATE TYPE kinds.e AS ENUM ('a');"
+        "CREATE DOMAIN kinds.d AS int; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s "
+        "FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE kinds.ft (a int) SERVER s;"
+        "CREATE PROCEDURE kinds.p(a int) LANGUAGE sql AS ''; CREATE VIEW kinds.v AS SELECT 1 AS a;"
+        "CREATE MATERIALIZED VIEW kinds.m AS SELECT 1 AS a; CREATE DATABASE beside;"
+        'CREATE TABLE kinds."Mixed "" case" (a int); SELECT lo_create(4711);'
+        "CREATE AGGREGATE kinds.g(int) (sfunc = int4pl, stype = int);"
+        "GRANT USAGE ON TYPE kinds.e, kinds.d TO of_all; GRANT USAGE ON FOREIGN SERVER s TO of_all;"
+        "GRANT USAGE ON FOREIGN DATA WRAPPER w TO of_all; GRANT USAGE ON LANGUAGE sql TO of_all;"
+        "GRANT EXECUTE ON ALL ROUTINES IN SCHEMA kinds TO of_all; GRANT CREATE ON TABLESPACE "
+        "pg_default TO of_all; GRANT SET ON PARAMETER log_min_duration_statement TO of_all;"
+        "GRANT ALL ON ALL TABLES IN SCHEMA kinds TO of_all; GRANT ALL ON DATABASE beside TO of_all;"
+        "GRANT SELECT ON LARGE OBJECT 4711 TO of_all;"
+        + "".join(
+            f"ALTER DEFAULT PRIVILEGES GRANT ALL ON {kind} TO of_all;"
+            for kind in ("TABLES", "SEQUENCES", "ROUTINES", "TYPES", "SCHEMAS")
+        )
+    )
+    server.psql(role_sql("of_all"), environment=PASSWORD)
+    left = server.psql(
+        "SELECT DISTINCT o.type FROM pg_shdepend s, LATERAL pg_identify_object(classid, objid, 0)"
+        " AS o WHERE refobjid = 'of_all'::regrole AND deptype = 'a' ORDER BY 1"
+    )
+    assert left.split() == ["type", "database", "schema", "table"]
+    ours = server.psql("SELECT has_database_privilege('of_all', 'beside', 'CREATE') AS held")
+    assert ours.split() == ["held", "f"]
+
+
 def test_what_takes_a_superuser_is_left_and_does_not_stop_the_tables_owner(server: Server) -> None:
     server.psql(
         "CREATE ROLE managed LOGIN CREATEROLE CREATEDB PASSWORD 'p';"
