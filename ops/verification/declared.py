@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -11,6 +12,18 @@ from ops.verification.clients.prometheus import LoadedRule
 
 _SHOWN: Final = 3
 _LANGUAGES: Final = ("expr", "rawSql")
+_UNITS: Final = {
+    "ms": 1,
+    "s": 1000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "y": 31_536_000_000,
+}
+_PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
+_DURATION: Final = re.compile(r"(?<![\w.])(?:\d+(?:ms|[smhdwy]))+(?!\w)")
+_NUMBER: Final = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 
 def panels(parts: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -114,8 +127,16 @@ def _sql(query: str) -> bool:
 
 
 def _plain(query: Any) -> str:
-    """Return a query without white space, as Prometheus writes a rule in its own way."""
-    return "".join(str(query).split())
+    """Return a query as no spelling changes it: Prometheus writes a rule in its own way.
+
+    Without white space, each duration in milliseconds, as 60m and 1h are one, and numbers alike.
+    """
+    text = _DURATION.sub(_milliseconds, str(query))
+    return "".join(_NUMBER.sub(lambda found: repr(float(found[0])), text).split())
+
+
+def _milliseconds(found: re.Match[str]) -> str:
+    return str(sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(found[0])))
 
 
 def _seconds(duration: str) -> int:

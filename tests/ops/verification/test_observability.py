@@ -3,12 +3,15 @@
 import copy
 import json
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
 
 from components.alerts.component import AlertsArgs
+from components.alerts.thresholds import Thresholds
 from components.dashboards.catalogue import CATALOGUE
 from ops import stacks
 from ops.verification import observability
@@ -17,6 +20,7 @@ from ops.verification.model import Failed, NotChecked
 from ops.verification.observability import Sources
 from program import plan
 from tests.ops.verification.fake_grafana import FakeGrafana, Row, rules, service
+from toolchain import tools
 
 UIDS = Sources("prometheus", "loki", "aibridge-postgres")
 HEALTHY = (200, {"status": "OK", "message": "Data source is working"})
@@ -132,7 +136,19 @@ def test_a_dashboard_in_another_folder_fails(fake: FakeGrafana) -> None:
 
 # Alerts
 
-ARGS = AlertsArgs(confined_templates=("firewalled",), labels={"team": "audit"})
+ARGS = AlertsArgs(
+    confined_templates=("firewalled", "strict"),
+    network_policies=("one", "another"),
+    labels={"team": "audit"},
+    thresholds=Thresholds(loss_minutes=90, dropped_batches=2.0, dropped_logs=1e6),
+)
+
+
+@cache
+def spelt(expression: str) -> str:
+    """Return PromQL as Prometheus itself writes it: 60m as 1h, and white space as it likes."""
+    command = [str(tools.build("promtool")), "--experimental", "promql", "format", expression]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
 
 
 def of_prometheus() -> list[dict[str, Any]]:
@@ -141,7 +157,7 @@ def of_prometheus() -> list[dict[str, Any]]:
     return [
         {
             "name": rule["alert"],
-            "query": rule["expr"].replace(" (", "("),
+            "query": spelt(rule["expr"]),
             "labels": {**rule["labels"], "prometheus": "of the operator"},
             "duration": 60 * int(rule.get("for", "0m")[:-1]),
         }
