@@ -181,7 +181,7 @@ class McpServer(pulumi.ComponentResource):
             display_name=args.display_name,
             url=args.url,
             transport=args.transport,
-            auth_type=_auth_type(len(headers)) if args.auth_type == "headers" else args.auth_type,
+            auth_type=auth_type_of(len(headers)) if args.auth_type == "headers" else args.auth_type,
             api_key_header=None if more else header,
             api_key_value_wo=None if more else key,
             api_key_value_wo_version=version if headers and not more else None,
@@ -215,7 +215,8 @@ def authorization(key: pulumi.Input[str]) -> pulumi.Output[str]:
     return pulumi.Output.secret(key).apply(authorization_value)
 
 
-def _auth_type(headers: int) -> str:
+def auth_type_of(headers: int) -> str:
+    """Return how Coder calls it that it sends so many headers with every request."""
     return ("none", "api_key")[headers] if headers < 2 else "custom_headers"
 
 
