@@ -35,6 +35,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.dashboards.tables import GRANTED_TABLES, Table
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
 from components.observability import grafana_defaults
+from components.role_revokes import revokes
 from components.rotation import rotation_token
 
 CONNECTION_LIMIT = 10
@@ -49,7 +50,9 @@ def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
 
     It runs as the owner of Coder's tables with the right to create roles, needs psql 14 or newer,
     and takes the password from the environment variable AIGOV_DB_PASSWORD. All of it is one
-    transaction, so that a Grafana that reads meanwhile never lacks a grant.
+    transaction, so that a Grafana that reads meanwhile never lacks a grant. What the tables' owner
+    may not take back, and what the role has through PUBLIC or owns, is left: `audit.role` of a
+    verification tells it.
 
     Raises:
         ValueError: A role or schema that is no plain identifier.
@@ -71,16 +74,12 @@ def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
 BEGIN;
 SELECT 'CREATE ROLE {role}' WHERE NOT EXISTS
   (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec
+{revokes(role)}\
 ALTER ROLE {role} LOGIN CONNECTION LIMIT {CONNECTION_LIMIT} PASSWORD :'password';
 ALTER ROLE {role} SET default_transaction_read_only = on;
 ALTER ROLE {role} SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s';
 SELECT format('GRANT CONNECT ON DATABASE %I TO {role}', current_database()) \\gexec
 GRANT USAGE ON SCHEMA {schema} TO {role};
-REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role};
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role};
-SELECT format('REVOKE %I FROM {role}', granted.rolname)
-  FROM pg_auth_members JOIN pg_roles granted ON granted.oid = roleid
-  WHERE member = (SELECT oid FROM pg_roles WHERE rolname = '{role}') \\gexec
 {grants}
 COMMIT;
 """  # noqa: S608 (identifiers checked above)

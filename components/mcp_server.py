@@ -181,7 +181,7 @@ class McpServer(pulumi.ComponentResource):
             display_name=args.display_name,
             url=args.url,
             transport=args.transport,
-            auth_type=auth_type_of(args),
+            auth_type=auth_type_of(len(headers)) if args.auth_type == "headers" else args.auth_type,
             api_key_header=None if more else header,
             api_key_value_wo=None if more else key,
             api_key_value_wo_version=version if headers and not more else None,
@@ -215,11 +215,9 @@ def authorization(key: pulumi.Input[str]) -> pulumi.Output[str]:
     return pulumi.Output.secret(key).apply(authorization_value)
 
 
-def auth_type_of(args: McpServerArgs) -> str:
-    """Return Coder's word for how it proves who asks: of headers, by how many there are."""
-    if args.auth_type != "headers":
-        return args.auth_type
-    return ("none", "api_key", "custom_headers")[min(len(args.headers), 2)]
+def auth_type_of(headers: int) -> str:
+    """Return how Coder calls it that it sends so many headers with every request."""
+    return ("none", "api_key")[headers] if headers < 2 else "custom_headers"
 
 
 def _header_problems(headers: Mapping[str, pulumi.Input[str]]) -> Iterator[str]:

@@ -182,7 +182,9 @@ def _server(args: McpServerArgs) -> dict[str, Any]:
     return {
         "slug": args.slug,
         "url": args.url,
-        "authType": auth_type_of(args),
+        "authType": (
+            auth_type_of(len(args.headers)) if args.auth_type == "headers" else args.auth_type
+        ),
         "apiKeyHeader": next(iter(args.headers)) if len(args.headers) == 1 else None,
         "oauth2AuthUrl": client and client.auth_url,
         "oauth2TokenUrl": client and client.token_url,

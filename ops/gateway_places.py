@@ -35,7 +35,7 @@ _VERSIONS: Final = frozenset({"apiKeyWoVersion", "credentialsWoVersion"})
 
 
 @dataclass(frozen=True)
-class Place:
+class PromptPlace:
     """One thing that is another afterwards, in words; with what the headline says, if it does."""
 
     words: str
@@ -47,7 +47,7 @@ class Place:
         return f"  - {'⚠️ ' if self.warning else ''}{self.words}"
 
 
-def places(step: Step) -> tuple[Place, ...]:
+def places(step: Step) -> tuple[PromptPlace, ...]:
     """Return what a step changes of where prompts go, and by what; of a new provider, both."""
     if step.op in {"delete", "import"}:
         return ()
@@ -62,22 +62,22 @@ def tells(path: str, step: Step) -> bool:
     return (path.startswith(f"{_BEDROCK}.") and parts[-1] in _PLACES) or path == "settings"
 
 
-def _where(step: Step) -> Iterator[Place]:
+def _where(step: Step) -> Iterator[PromptPlace]:
     old, new = (_bedrock(inputs) for inputs in (step.old, step.new))
     for key, (name, warning) in _PLACES.items():
         before, after = (_shown(key, bedrock.get(key)) for bedrock in (old, new))
         if step.op == "create":
             if new.get(key):
-                yield Place(f"{name}: {after}")
+                yield PromptPlace(f"{name}: {after}")
         elif before != after:
-            yield Place(f"{name}: {before} → {after}", warning)
+            yield PromptPlace(f"{name}: {before} → {after}", warning)
 
 
-def _credential(step: Step) -> Iterator[Place]:
+def _credential(step: Step) -> Iterator[PromptPlace]:
     before, after = (_kind(inputs) for inputs in (step.old, step.new))
     if before != after:
         told = " → ".join(f"{code(each)} ({_CREDENTIALS[each]})" for each in (before, after))
-        yield Place(f"credential: {told}")
+        yield PromptPlace(f"credential: {told}")
 
 
 def _shown(key: str, value: Any) -> str:

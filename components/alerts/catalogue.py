@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from components.alerts import jail
 from components.alerts.model import Alert, AlertContext, PanelLink, Severity
-from components.dashboards import agent_firewall, ai_gateway, logql
+from components.dashboards import agent_firewall, ai_gateway, coder_control_plane, logql
 from components.dashboards.log_fields import AuditDecision, AuditField
+from components.dashboards.losses import lost
 from components.dashboards.metrics import Metrics
 from components.dashboards.promql import (
     absent,
@@ -16,6 +17,7 @@ from components.dashboards.promql import (
     by_any_name,
     either,
     increase,
+    missing,
     once,
     select,
     where,
@@ -30,7 +32,8 @@ _VERSION = (AuditField.TEMPLATE_ID, AuditField.TEMPLATE_VERSION_ID)
 def _audit_silent(context: AlertContext) -> Alert:
     minutes = context.thresholds.silent_minutes
     lines = logql.audit(context.queries.coder_logs, filtered=False)
-    forwarded = aggregate("sum", increase(select(Metrics.BATCHES_FORWARDED), f"{minutes}m"))
+    batches = select(Metrics.BATCHES_FORWARDED, namespace=context.of_coder)
+    forwarded = aggregate("sum", increase(batches, f"{minutes}m"))
     return Alert(
         name="BoundaryAuditSilent",
         severity=Severity.CRITICAL,
@@ -60,12 +63,13 @@ def _audit_unreported(context: AlertContext) -> Alert | None:
     names = "|".join(context.confined_templates)
     # An agent is up while its workspace's last build was a start, connected or not.
     connected = where(
-        once(Metrics.AGENTS_UP, template_name=f"=~{names}"),
-        once(Metrics.AGENT_CONNECTIONS, status="connected"),
+        once(Metrics.AGENTS_UP, namespace=context.of_coder, template_name=f"=~{names}"),
+        once(Metrics.AGENT_CONNECTIONS, namespace=context.of_coder, status="connected"),
         *_WORKSPACE,
     )
     running = aggregate("sum", connected, "template_name")
-    reporting = aggregate("count", select(Metrics.BATCHES_FORWARDED), "template_name")
+    batches = select(Metrics.BATCHES_FORWARDED, namespace=context.of_coder)
+    reporting = aggregate("count", batches, "template_name")
     minutes = context.thresholds.unreported_minutes
     return Alert(
         name="BoundaryAuditUnreported",
@@ -85,14 +89,34 @@ def _audit_unreported(context: AlertContext) -> Alert | None:
     )
 
 
+def _metrics_missing(context: AlertContext) -> Alert:
+    # Probes of its health are among its requests, so that a coderd with nobody has the metric too.
+    requests = select(Metrics.API_REQUESTS, namespace=context.of_coder)
+    return Alert(
+        name="CoderMetricsMissing",
+        severity=Severity.CRITICAL,
+        summary="Prometheus has no metrics of coderd",
+        description=(
+            "For 10 minutes Prometheus has had no coderd_api_requests_processed_total of namespace "
+            f"{context.queries.coder_namespace}. Every alert on the audit's counters, on agents "
+            "and on the AI Gateway is quiet meanwhile, whatever is lost. Look at Prometheus' "
+            "targets: the ServiceMonitor of coderd, its metrics' port (2112), and "
+            "CODER_PROMETHEUS_ENABLE."
+        ),
+        panel=PanelLink(coder_control_plane.UID, "Replicas up"),
+        queries={"A": promql(missing(requests))},
+        hold_minutes=10,
+    )
+
+
 def _batches_dropped(context: AlertContext) -> Alert:
     limits = context.thresholds
-    lost = added(
+    dropped = lost(
         Metrics.BATCHES_DROPPED,
         *_WORKSPACE,
         "reason",
         over=f"{limits.loss_minutes}m",
-        memory="1d",
+        namespace=context.of_coder,
     )
     return Alert(
         name="BoundaryBatchesDropped",
@@ -109,7 +133,7 @@ def _batches_dropped(context: AlertContext) -> Alert:
             "are taken; look at coderd's load. Note the gap in the audit."
         ),
         panel=PanelLink(agent_firewall.UID, "Dropped batches and logs"),
-        queries={"A": promql(lost > limits.dropped_batches)},
+        queries={"A": promql(dropped > limits.dropped_batches)},
         labels=(*_WORKSPACE, "reason"),
         window_minutes=limits.loss_minutes,
     )
@@ -118,12 +142,12 @@ def _batches_dropped(context: AlertContext) -> Alert:
 def _logs_dropped(context: AlertContext) -> Alert:
     limits = context.thresholds
     # The other reasons are those of whole batches, of which there is an alert already.
-    lost = added(
+    dropped = lost(
         Metrics.LOGS_DROPPED,
         *_WORKSPACE,
         "reason",
         over=f"{limits.loss_minutes}m",
-        memory="1d",
+        namespace=context.of_coder,
         reason="=~boundary_.*",
     )
     return Alert(
@@ -141,7 +165,7 @@ def _logs_dropped(context: AlertContext) -> Alert:
             "workspace. Note the gap in the audit."
         ),
         panel=PanelLink(agent_firewall.UID, "Dropped batches and logs"),
-        queries={"A": promql(lost > limits.dropped_logs)},
+        queries={"A": promql(dropped > limits.dropped_logs)},
         labels=(*_WORKSPACE, "reason"),
         window_minutes=limits.loss_minutes,
     )
@@ -294,6 +318,7 @@ def _unpriced_usage(_: AlertContext) -> Alert:
 CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "BoundaryAuditSilent": _audit_silent,
     "BoundaryAuditUnreported": _audit_unreported,
+    "CoderMetricsMissing": _metrics_missing,
     "BoundaryBatchesDropped": _batches_dropped,
     "BoundaryLogsDropped": _logs_dropped,
     "BoundaryDenySpike": _deny_spike,

@@ -94,6 +94,8 @@ class AlertsArgs:
         if not syntax.is_folder(self.folder):
             problems.append(f"folder {self.folder!r} {syntax.FOLDER}")
         problems += self.thresholds.problems()
+        if problem := self.thresholds.window_problem(self.evaluator):
+            problems.append(f"loss_minutes is {self.thresholds.loss_minutes}; {problem}")
         refuse("alerts", problems)
 
     def chosen(self) -> list[Alert]:
@@ -151,6 +153,10 @@ class AlertsArgs:
             gone=[name for name in CATALOGUE if name not in names],
         )
 
+    def of_grafana(self) -> list[str]:
+        """Return the names of the alerts that Grafana evaluates."""
+        return [alert.name for alert in self.chosen() if not self._is_prometheus(alert)]
+
     def _is_prometheus(self, alert: Alert) -> bool:
         return alert.only_promql and self.evaluator == "prometheus"
 
@@ -190,7 +196,6 @@ class Alerts(pulumi.ComponentResource):
                 spec=rules,
                 opts=child,
             )
-        provisioned = args.grafana_rules()
         ConfigMap(
             f"{name}-grafana",
             metadata=ObjectMetaArgs(
@@ -206,7 +211,7 @@ class Alerts(pulumi.ComponentResource):
                 "prometheus": [
                     r["alert"] for g in (rules or {}).get("groups", []) for r in g["rules"]
                 ],
-                "grafana": [r["title"] for g in provisioned.get("groups", []) for r in g["rules"]],
+                "grafana": args.of_grafana(),
             }
         )
         # Reviews read from the state when the alerts fire now, and which logs they read; the rules

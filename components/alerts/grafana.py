@@ -25,8 +25,6 @@ from components.dashboards.queries import Query, source_ref, target
 from components.observability.provisioning import ORGANIZATION, annotation, literal
 
 EXPRESSIONS = "__expr__"
-INTERVAL_MINUTES = 5
-"""Between two evaluations: the baseline of denials reads many lines."""
 _CONDITION = "firing"
 
 
@@ -50,25 +48,30 @@ def provisioning(
     Args:
         alerts: For Grafana to evaluate.
         context: Where the data is.
-        group: Name of the rule group.
+        group: Name of the rule group; one of another interval than most has it appended.
         folder: Title of the folder.
         labels: On every alert beside its severity.
         annotations: Of each alert, by its name.
         gone: Names of alerts that must not be there.
     """
     made: dict[str, Any] = {"apiVersion": 1}
+    # All rules of a group are evaluated at once, each interval.
+    intervals = sorted({alert.interval_seconds for alert in alerts}, reverse=True)
+    usual = Alert.interval_seconds
     if alerts:
         made["groups"] = [
             {
                 "orgId": ORGANIZATION,
-                "name": literal(group),
+                "name": literal(group if seconds == usual else f"{group}-{seconds}s"),
                 "folder": literal(folder),
-                "interval": f"{INTERVAL_MINUTES}m",
+                "interval": f"{seconds}s" if seconds % 60 else f"{seconds // 60}m",
                 "rules": [
                     _rule(alert, context, group, labels, annotations[alert.name])
                     for alert in alerts
+                    if alert.interval_seconds == seconds
                 ],
             }
+            for seconds in intervals
         ]
     if gone:
         made["deleteRules"] = [{"orgId": ORGANIZATION, "uid": uid(name, group)} for name in gone]

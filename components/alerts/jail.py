@@ -20,8 +20,17 @@ KEY = "jail"
 """Key of the metadata that the template's agent tells."""
 FRESH_MINUTES = 5
 """How old a line may be: an agent tells one a minute."""
-LINE = r"\A(\d+) outside, (\d+) jailed, policy ([a-z ]+) \((\S+)\)\Z"
-"""What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand."""
+LINE = (
+    r"\A(\d{1,6}) outside, (\d{1,6}) jailed, policy ([a-z ]{1,20}) "
+    r"\(([A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,64})\)\Z"
+)
+"""What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand.
+
+Whoever has a shell may write such a line: what it holds is bounded, so that none makes the query
+fail, and what it names is beside the agent's id, which is coderd's own.
+"""
+INTERVAL_SECONDS = 30
+"""Between two evaluations: half of the time for which a line stands, so that each is read."""
 
 _PANEL = PanelLink(agent_firewall.UID, "Active firewall agents")
 _AS_IT_SHOULD = ("as deployed", "not in use")
@@ -39,11 +48,13 @@ def unjailed(context: AlertContext) -> Alert | None:
             "{{ $value }} Claude Code processes of workspace {{ $labels.workspace }} have no "
             "Boundary above them: what they ask for is neither decided nor recorded. A person with "
             "a shell can start one so: ask the owner, and stop the workspace if it was no mistake. "
+            "The workspace's name is its own word; its agent, by coderd's, is {{ $labels.agent }}. "
             "Prove it with `python -m ops verify STACK --group jail`."
         ),
         panel=_PANEL,
         queries={"A": _told(_part(1) + "::int", f"{_part(1)}::int > 0")},
-        labels=("workspace",),
+        labels=("workspace", "agent"),
+        interval_seconds=INTERVAL_SECONDS,
     )
 
 
@@ -57,15 +68,17 @@ def foreign_policy(context: AlertContext) -> Alert | None:
         severity=Severity.CRITICAL,
         summary="Boundary runs with a policy of its own in {{ $labels.workspace }}",
         description=(
-            "In workspace {{ $labels.workspace }} a running Boundary has a policy that is "
-            "{{ $labels.policy }}. foreign: its file is not the one of the template version that "
-            "the workspace was built with; changed: the file was written after Boundary read it; "
+            "In workspace {{ $labels.workspace }}, agent {{ $labels.agent }}, a running Boundary "
+            "has a policy that is {{ $labels.policy }}. foreign: its file is not the one of the "
+            "template version that the workspace was built with; changed: the file was written "
+            "after Boundary read it; "
             "extended: rules were given beside the file. Find out who did it, and stop and start "
             "the workspace, which writes the file anew."
         ),
         panel=_PANEL,
         queries={"A": _told("1", f"{_part(3)} NOT IN ({fine})", policy=_part(3))},
-        labels=("workspace", "policy"),
+        labels=("workspace", "agent", "policy"),
+        interval_seconds=INTERVAL_SECONDS,
     )
 
 
@@ -75,8 +88,8 @@ def watch_silent(context: AlertContext) -> Alert | None:
         return None
     names = "|".join(context.confined_templates)
     connected = where(
-        once(Metrics.AGENTS_UP, template_name=f"=~{names}"),
-        once(Metrics.AGENT_CONNECTIONS, status="connected"),
+        once(Metrics.AGENTS_UP, namespace=context.of_coder, template_name=f"=~{names}"),
+        once(Metrics.AGENT_CONNECTIONS, namespace=context.of_coder, status="connected"),
         "username",
         "workspace_name",
     )
@@ -135,12 +148,19 @@ def agents_allowed(context: AlertContext) -> Alert | None:
 
 
 def _told(value: str, condition: str, **labels: str) -> Query:
-    """Return what agents told lately, a row for each workspace of which the condition holds."""
+    """Return what agents told lately, a row for each agent of which the condition holds."""
     table = AgentMetadata("m")
-    columns = {"workspace": _part(4), **labels, "value": value}
+    columns = {
+        "workspace": _part(4),
+        "agent": f"{table.workspace_agent_id}::text",
+        **labels,
+        # Two rows of the same labels would be an error in place of an alert.
+        "value": f"MAX({value})",
+    }
     # A line is read only where it is one: the planner may not turn the two around.
     guarded = f"CASE WHEN {table.value} ~ '{LINE}' THEN {condition} ELSE false END"
-    return sql_rows(Select(columns, table, where=[_fresh(table), guarded]))
+    by = [name for name in columns if name != "value"]
+    return sql_rows(Select(columns, table, where=[_fresh(table), guarded], group_by=by))
 
 
 def _part(number: int) -> str:

@@ -37,6 +37,15 @@ class AlertContext:
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
 
+    @property
+    def of_coder(self) -> str:
+        """Matcher of the label `namespace` for what this deployment's coderd exports.
+
+        Another deployment may be in the same Prometheus. A scrape that adds no such label is taken
+        for this one's: an alert that sees too much is better than one that sees nothing.
+        """
+        return f"=~{self.queries.coder_namespace}|"
+
 
 @dataclass(frozen=True)
 class PanelLink:
@@ -81,6 +90,7 @@ class Alert:
         hold_minutes: How long it has to hold before it fires.
         window_minutes: How far back the queries look.
         labels: The labels that one alert differs from another in.
+        interval_seconds: Between two evaluations by Grafana, a multiple of 10.
     """
 
     name: str
@@ -93,6 +103,7 @@ class Alert:
     condition: str = ""
     hold_minutes: int = 0
     window_minutes: int = 15
+    interval_seconds: int = 300
 
     @property
     def anchor(self) -> str:

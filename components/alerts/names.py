@@ -29,6 +29,7 @@ def is_label(name: str) -> bool:
 NAMES: Final = (
     "BoundaryAuditSilent",
     "BoundaryAuditUnreported",
+    "CoderMetricsMissing",
     "BoundaryBatchesDropped",
     "BoundaryLogsDropped",
     "BoundaryDenySpike",

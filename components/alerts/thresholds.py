@@ -9,10 +9,16 @@ from typing import Annotated, Any, Final, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from components.alerts.names import Evaluator
+
 _MOST_MINUTES: Final = 43_200
 _MOST_HOURS: Final = 720
 
+WINDOW_MINUTES: Final = 5
+"""Between two evaluations by Grafana: a shorter window would leave time that none looks at."""
+
 Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
+Window = Annotated[int, Field(ge=WINDOW_MINUTES, le=_MOST_MINUTES)]
 BaselineHours = Annotated[int, Field(ge=1, le=_MOST_HOURS)]
 Losses = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
@@ -40,18 +46,30 @@ class Thresholds:
         provider_minutes: So long a provider that was refused is accepted.
     """
 
-    silent_minutes: Minutes = 15
+    silent_minutes: Window = 15
     unreported_minutes: Minutes = 30
     loss_minutes: Minutes = 15
     dropped_batches: Losses = 0
     dropped_logs: Losses = 0
-    deny_minutes: Minutes = 15
+    deny_minutes: Window = 15
     deny_share: Share = 0.3
     deny_requests: Requests = 20
     deny_growth: Growth = 2.0
     deny_baseline_hours: BaselineHours = 24
     reload_minutes: Minutes = 10
     provider_minutes: Minutes = 10
+
+    def window_problem(self, evaluator: Evaluator) -> str:
+        """Return what would be right of `loss_minutes`, empty if it is.
+
+        The rules of Prometheus are evaluated each minute, the others never look back as shortly.
+        """
+        if evaluator == "prometheus" or self.loss_minutes >= WINDOW_MINUTES:
+            return ""
+        return (
+            f"it must be at least {WINDOW_MINUTES} with evaluator grafana, which looks every "
+            f"{WINDOW_MINUTES} minutes"
+        )
 
     def problems(self) -> Iterator[str]:
         """Yield what is out of its bounds."""

@@ -6,6 +6,7 @@ from components.dashboards import logql, uids
 from components.dashboards.context import DashboardContext
 from components.dashboards.layout import Section
 from components.dashboards.links import by_cell
+from components.dashboards.losses import lost
 from components.dashboards.metrics import Metrics
 from components.dashboards.panel import Color, Threshold, Unit
 from components.dashboards.panels import (
@@ -31,7 +32,7 @@ def operations(context: DashboardContext) -> Section:
     running = aggregate("sum", once(Metrics.AGENTS_UP), *_WORKSPACE) > 0
     confined = aggregate("sum", once(Metrics.BATCHES_FORWARDED), *_WORKSPACE) > 0
     unprotected = without(running, confined, *_WORKSPACE)
-    lost = [Threshold(1, Color.RED)]
+    any_loss = [Threshold(1, Color.RED)]
     return Section(
         "Operations",
         [
@@ -54,18 +55,18 @@ def operations(context: DashboardContext) -> Section:
                 "Batches dropped",
                 "Batches that agents could not send. Any loss is a gap in the audit: check the "
                 "agents' connection to coderd and coderd's log for ReportBoundaryLogs.",
-                promql(added(Metrics.BATCHES_DROPPED, over="$__range").or_zero(), instant=True),
+                promql(lost(Metrics.BATCHES_DROPPED, over="$__range").or_zero(), instant=True),
                 base=Color.GREEN,
-                thresholds=lost,
+                thresholds=any_loss,
                 unit=Unit.WHOLE,
             ),
             stat_panel(
                 "Logs dropped",
                 "Audit lines lost inside workspaces. reason boundary_channel_full: a process "
                 "sends faster than the proxy logs; forward_failed: see Batches dropped.",
-                promql(added(Metrics.LOGS_DROPPED, over="$__range").or_zero(), instant=True),
+                promql(lost(Metrics.LOGS_DROPPED, over="$__range").or_zero(), instant=True),
                 base=Color.GREEN,
-                thresholds=lost,
+                thresholds=any_loss,
                 unit=Unit.WHOLE,
             ),
             stat_panel(

@@ -191,7 +191,8 @@ def tools() -> Section:
             table_panel(
                 "Prompt in full",
                 "The whole text of the interception chosen above, whenever it was; empty until one "
-                "is chosen. Prompts may hold personal data: grant this dashboard accordingly.",
+                "is chosen. Prompts may hold personal data: who may use the data source reads all "
+                "of them, whatever the folder's rights are; give it to those people alone.",
                 sql_rows(_full_prompt()),
                 height=6,
             ),

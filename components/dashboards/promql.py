@@ -151,7 +151,10 @@ def added(
 
     `increase` needs two samples and so misses the 1 with which, say, a workspace's first build
     begins its series. A series that was absent at the start counts in full, be it new or be it
-    that nothing was scraped then. A reset counts what came after it.
+    that nothing was scraped then. The ends of the duration alone are compared: one that is absent
+    at the end counts nothing, and one that was reset what it is above the start, or all that it
+    is where it is below. So it suits durations of a few scrapes; `events` and `losses.lost` are for
+    long ones.
 
     Args:
         metric: A counter, or with a suffix a histogram.
@@ -350,7 +353,12 @@ def absent(metric: Metric, **labels: str) -> Expression:
     Raises:
         QueryError: The metric has no such label.
     """
-    return Expression(f"absent({select(metric, **labels)})", frozenset(labels))
+    return Expression(missing(select(metric, **labels)).text, frozenset(labels))
+
+
+def missing(series: Expression) -> Expression:
+    """Return 1, without a label, while there is no such series."""
+    return Expression(f"absent({series})", frozenset())
 
 
 def either(first: Expression, *others: Expression) -> Expression:

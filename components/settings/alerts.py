@@ -14,6 +14,7 @@ from components.alerts.thresholds import (
     Requests,
     Share,
     Thresholds,
+    Window,
 )
 from components.observability import grafana_defaults
 from components.settings.section import SettingsSection, no_map
@@ -30,7 +31,7 @@ from components.settings.types import (
 class AlertThresholds(SettingsSection):
     """When the alerts fire; see docs/alerts.md."""
 
-    silent_minutes: Minutes = Field(
+    silent_minutes: Window = Field(
         Thresholds.silent_minutes, description="Batches without an audit line in Loki."
     )
     unreported_minutes: Minutes = Field(
@@ -45,7 +46,7 @@ class AlertThresholds(SettingsSection):
     dropped_logs: Losses = Field(
         Thresholds.dropped_logs, description="Lost audit lines accepted in that time."
     )
-    deny_minutes: Minutes = Field(
+    deny_minutes: Window = Field(
         Thresholds.deny_minutes, description="Time over which denials are counted."
     )
     deny_share: Share = Field(Thresholds.deny_share, description="Denied share that is too much.")

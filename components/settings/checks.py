@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from components import syntax
+from components.alerts.thresholds import Thresholds
 from components.boundary import PolicyError, exfiltration_report
 from components.boundary.credentials import HIDDEN
 from components.boundary.older import broken
@@ -25,6 +26,7 @@ from components.observability.database import ca_problem
 from components.observability.loki import label_problems, tenant_problem
 from components.observability.provisioning import KEEPS_ONE, repeated_uids
 from components.repeated import repeated
+from components.settings.alerts import AlertsSettings
 from components.settings.coder import Coder, GitLab
 from components.settings.confined import variable_problems
 from components.settings.grafana import GrafanaSettings
@@ -54,6 +56,7 @@ class Parts:
     templates: Sequence[TemplateSettings | None] = ()
     firewall: FirewallSwitch | None = None
     grafana: GrafanaSettings | None = None
+    alerts: AlertsSettings | None = None
     servers: Sequence[McpServerSettings | None] = ()
     token: SecretStr | None = None
     logins: Mapping[str, ClientCredentials | None] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class Parts:
             templates=settings.templates,
             firewall=settings.firewall,
             grafana=settings.grafana,
+            alerts=settings.alerts,
             servers=settings.mcp_servers,
             token=settings.secrets.coder_token,
             logins=settings.secrets.external_auth,
@@ -86,6 +90,7 @@ class Parts:
             templates=entries(TemplateSettings, values.get("templates")),
             firewall=part(FirewallSwitch, values.get("firewall", {})),
             grafana=part(GrafanaSettings, values.get("grafana", {})),
+            alerts=part(AlertsSettings, values.get("alerts", {})),
             servers=entries(McpServerSettings, values.get("mcpServers")),
             token=part(SecretStr, secrets.get("coderToken")),
             logins={
@@ -267,6 +272,14 @@ def _grafana(parts: Parts) -> Iterator[Problem]:
         yield Problem(f"grafana.{key}", as_shown(uids[key]), f"also {first}: {KEEPS_ONE}")
 
 
+def _windows(parts: Parts) -> Iterator[Problem]:
+    if parts.alerts is None:
+        return
+    minutes = parts.alerts.thresholds.loss_minutes
+    if problem := Thresholds(loss_minutes=minutes).window_problem(parts.alerts.evaluator):
+        yield Problem("alerts.thresholds.lossMinutes", as_shown(minutes), problem)
+
+
 def _choices(parts: Parts) -> Iterator[Problem]:
     if parts.workspaces is None:
         return
@@ -335,6 +348,7 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _secrets,
     _grafana,
     _choices,
+    _windows,
     _wiring,
     _claude_policy,
     _switched,

@@ -84,6 +84,7 @@ class Jail:
         self._sockets = Sockets(visit, peer)
         self._facts = Transcript((), "")
         self._jailed = Transcript((), "")
+        self._typed_jailed: tuple[str, ...] = ()
 
     def look(self) -> None:
         """Make every check of the jail."""
@@ -94,8 +95,8 @@ class Jail:
             return
         for check, step in {
             "jail.policy": self._policy,
-            "jail.claude": self._claude,
             "jail.typed": self._typed,
+            "jail.claude": self._claude,
             "jail.allowed": self._allowed,
             "jail.denied": self._not_allowed,
             "jail.gateway": self._gateway,
@@ -180,7 +181,10 @@ class Jail:
             )
         jailed = [fields for fields in processes if fields[1] == "jailed"]
         if not jailed and self._facts.values().get("starts_claude") == "":
-            return "none runs, as module 5 starts none; jail.typed starts one"
+            if not self._typed_jailed:
+                raise NotChecked("none runs, as module 5 starts none", "see jail.typed")
+            pid, _, boundary, *_ = self._typed_jailed
+            return f"the typed one, process {pid}, under Boundary, process {boundary}"
         if not jailed:
             raise NotChecked(
                 "no Claude Code runs in the workspace by itself",
@@ -228,6 +232,7 @@ class Jail:
                 "the template's own claude does not come first on PATH: see what ~/.profile and "
                 "~/.bashrc put before it, and restart the workspace",
             )
+        self._typed_jailed = seen[0]
         return f"process {seen[0][0]} under Boundary, process {seen[0][2]}"
 
     # What Boundary decides

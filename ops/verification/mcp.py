@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from components.coder.api import RefusedError
 from components.dashboards import logql
+from components.mcp_server import auth_type_of
 from components.settings.mcp import McpServerSettings
 from ops import mcp_probe
 from ops.verification.deployment import CoderDeployment
@@ -23,6 +24,9 @@ from ops.verification.services import Services
 
 SKIPPED: Final = "skipping MCP server"
 """What coderd logs of a server that it drops."""
+
+_CODERD: Final = "coderd"
+"""What lines of coderd hold, as its loggers and its source are named so."""
 
 # Experimental in Coder 2.37; the second is what later notes name.
 _PATHS: Final = ("/api/experimental", "/api/v2")
@@ -52,6 +56,34 @@ class _Registered(BaseModel):
     slug: str
     url: str
     enabled: bool
+    # Coder shows both always; one that shows none lets every tool in.
+    tool_allow_list: list[str] | None = None
+    tool_deny_list: list[str] | None = None
+    auth_type: str | None = None
+    transport: str | None = None
+    availability: str | None = None
+
+
+def _otherwise(found: _Registered, settings: McpServerSettings) -> Iterator[str]:
+    """Yield what Coder has otherwise than the stack, but for the URL and that it is enabled."""
+    has, declared = set(found.tool_allow_list or ()), set(settings.tools)
+    if has != declared:
+        yield f"Coder lets agents call {_tools(has)}, and the stack {_tools(declared)}"
+    if found.tool_deny_list:
+        yield f"Coder denies {_tools(set(found.tool_deny_list))}, and the stack none"
+    headers = len(settings.headers("key"))
+    wanted = {
+        "auth_type": settings.auth_type if settings.personal else auth_type_of(headers),
+        "transport": "streamable_http",
+        "availability": settings.availability,
+    }
+    for name, value in wanted.items():
+        if (there := getattr(found, name)) not in (None, value):
+            yield f"Coder has {name} {there}, and the stack {value}"
+
+
+def _tools(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "every tool"
 
 
 class Mcp:
@@ -106,6 +138,12 @@ class Mcp:
             raise Failed("it is registered and not enabled", "bring the stack up")
         if found.url != settings.url:
             raise Failed(f"Coder asks {found.url}, not {settings.url}", "bring the stack up")
+        if otherwise := list(_otherwise(found, settings)):
+            raise Failed(
+                "; ".join(otherwise),
+                "somebody changed it in Coder: `python -m ops refresh STACK`, then bring the "
+                "stack up",
+            )
         return f"{found.url}, enabled"
 
     def _listed(self) -> tuple[_Registered, ...]:
@@ -152,7 +190,8 @@ class Mcp:
 
     def _skipped(self) -> str:
         loki = self._services.needs_loki
-        query = logql.containing(self._services.queries.coder_logs, SKIPPED)
+        logs = self._services.queries.coder_logs
+        query = logql.containing(logs, SKIPPED)
         now = datetime.now(UTC)
         # `github` is not of the line of `github-enterprise`.
         named = re.compile(rf"(?<![\w-]){re.escape(self.slug)}(?![\w-])")
@@ -161,6 +200,11 @@ class Mcp:
             raise Failed(
                 f"coderd skipped it {len(lines)} times in 24 hours; the last: {lines[-1][:200]}",
                 "see mcp.handshake",
+            )
+        if not loki.lines(logql.containing(logs, _CODERD), now - _BACK, now, limit=1):
+            raise NotChecked(
+                "Loki has no line of coderd of the last 24 hours",
+                "see grafana.lokiSelector and the log collector on coderd's nodes",
             )
         return "coderd has not skipped it in 24 hours"
 

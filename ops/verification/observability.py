@@ -1,4 +1,4 @@
-"""Grafana as the stack set it up: data sources, dashboards, the database role, and the alerts."""
+"""Grafana as the stack set it up: data sources, dashboards and alerts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from typing import Any, Final
 
 from components.alerts.component import AlertsArgs
 from components.dashboards.catalogue import CATALOGUE
-from components.dashboards.tables import GRANTED_TABLES
-from components.observability.grafana_defaults import ROLE
 from ops.verification.clients.errors import NotFoundError
-from ops.verification.clients.grafana import Frame, Grafana, QueryResult
+from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.prometheus import LoadedRule, Prometheus
+from ops.verification.declared import (
+    another_dashboard,
+    another_rule,
+    panels,
+    rules_of_grafana,
+    rules_of_prometheus,
+)
 from ops.verification.model import Failed, NotChecked
 
 _BATCH: Final = 20
@@ -22,40 +27,6 @@ _SHOWN: Final = 3
 _POINTS: Final = {"intervalMs": 60_000, "maxDataPoints": 100}
 # Grafana's own, which its backend fills in; a dashboard's variables are its frontend's to fill in.
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$([A-Za-z]\w*)")
-
-_READABLE: Final = """
-SELECT c.relname AS relation, a.attname AS name
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  AND has_column_privilege(c.oid, a.attnum, 'SELECT')
-"""
-_WRITABLE: Final = """
-SELECT c.relname AS relation
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-"""
-_COLUMNS: Final = """
-SELECT c.relname AS relation, a.attname AS name
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = 'public' AND c.relname IN ({tables})
-"""
-_ROLE: Final = """
-SELECT r.rolname AS name,
-  r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls OR r.rolreplication AS more,
-  (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid) AS memberships
-FROM pg_roles r WHERE r.rolname = current_user
-"""
-_REFUSED: Final = {
-    "keys of sessions": "SELECT hashed_secret FROM api_keys LIMIT 1",
-    "passwords": "SELECT hashed_password FROM users LIMIT 1",
-}
-_PERMISSION: Final = "permission denied"
 
 
 @dataclass(frozen=True)
@@ -88,16 +59,29 @@ def sources(grafana: Grafana, uids: Sources) -> str:
     return f"{', '.join(uid for _, uid in uids.items())} are healthy"
 
 
-def dashboards(grafana: Grafana, uids: Sequence[str]) -> str:
-    """Look for every dashboard, and run its queries as a reader's first look does."""
+def dashboards(
+    grafana: Grafana, declared: Mapping[str, Sequence[Mapping[str, Any]]], folder: str
+) -> str:
+    """Look for every dashboard, and run its queries as a reader's first look does.
+
+    Args:
+        grafana: Grafana.
+        declared: by uid, the models of which the dashboard may be any.
+        folder: the folder that they are to be in.
+    """
     missing: list[str] = []
+    others: list[str] = []
     errors: list[str] = []
     count = 0
-    for uid in uids:
-        dashboard = grafana.dashboard(uid)
+    for uid, models in declared.items():
+        dashboard, place = grafana.dashboard(uid)
         if dashboard is None:
             missing.append(f"{uid} ({CATALOGUE[uid].title})")
             continue
+        if differs := another_dashboard(dashboard, models):
+            others.append(f"{uid}: {differs}")
+        elif place not in (None, folder):
+            others.append(f"{uid}: in folder {place}, not {folder}")
         queries = list(_queries(dashboard))
         count += len(queries)
         for source in sorted({_source(query) for query, _ in queries}):
@@ -106,49 +90,20 @@ def dashboards(grafana: Grafana, uids: Sequence[str]) -> str:
                 errors += _asked(grafana, uid, part)
     if missing:
         raise Failed(f"not in Grafana: {', '.join(missing)}", "see the log of Grafana's sidecar")
+    if others:
+        raise Failed(
+            f"not the stack's: {_some(others)}",
+            "Grafana keeps one dashboard of a uid: take the other ConfigMap away, such as that of "
+            "Coder's observability chart, or bring the stack up; folders: docs/dashboards.md",
+        )
     if errors:
-        more = f" and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
-        raise Failed(f"{'; '.join(errors[:_SHOWN])}{more}", "open the panel in Grafana")
-    return f"{len(uids)} dashboards, {count} queries answered"
+        raise Failed(_some(errors), "open the panel in Grafana")
+    return f"{len(declared)} dashboards, {count} queries answered"
 
 
-def role(grafana: Grafana, postgres: str) -> str:
-    """Ask the database, as Grafana's role, what it lets the role do."""
-    ask = _Database(grafana, postgres)
-    (name,), (more,), (memberships,) = (
-        ask.rows(_ROLE).column(column) for column in ("name", "more", "memberships")
-    )
-    if name != ROLE:
-        raise Failed(f"the data source asks as {name}, not as {ROLE}", "see its user in Grafana")
-    if more or memberships:
-        what = "rights on the server" if more else "the rights of another role"
-        raise Failed(f"{name} has {what}", "run the SQL of ConfigMap grafana-ro-sql")
-    granted = {table.NAME: {column for column, _ in table.columns()} for table in GRANTED_TABLES}
-    whole = {table.NAME for table in GRANTED_TABLES if not table.COLUMN_GRANT}
-    names = ", ".join(f"'{table}'" for table in granted)
-    there = _by_table(ask.rows(_COLUMNS.format(tables=names)))
-    for absent in {table.NAME for table in GRANTED_TABLES if table.OPTIONAL} - there.keys():
-        del granted[absent]
-    readable = _by_table(ask.rows(_READABLE))
-    wrong = [
-        f"{table} is written to" for table in sorted(set(ask.rows(_WRITABLE).column("relation")))
-    ]
-    for table, columns in sorted(readable.items()):
-        allowed = there.get(table, set()) if table in whole else granted.get(table, set())
-        if extra := columns - allowed:
-            wrong.append(f"{table} is read: {', '.join(sorted(extra)[:_SHOWN])}")
-    for table, columns in granted.items():
-        if lacking := (columns & there.get(table, columns)) - readable.get(table, set()):
-            wrong.append(f"{table} is not read: {', '.join(sorted(lacking)[:_SHOWN])}")
-    for what, sql in _REFUSED.items():
-        error = ask.error(sql)
-        if _PERMISSION not in error:
-            wrong.append(f"{what} are not refused: {error or 'they are read'}")
-    if wrong:
-        raise Failed("; ".join(wrong), "run the SQL of ConfigMap grafana-ro-sql again")
-    return (
-        f"{name} reads {len(granted)} tables, writes none, and is refused {' and '.join(_REFUSED)}"
-    )
+def _some(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return f"{'; '.join(texts[:_SHOWN])}{more}"
 
 
 def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus | None) -> str:
@@ -159,18 +114,9 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
         prometheus: the rules of Prometheus, None if it cannot be asked.
         grafana: the rules of Grafana, None if it cannot be asked.
     """
-    of_prometheus = args.prometheus_rules()
     wanted = {
-        "Prometheus": (
-            [rule["alert"] for group in of_prometheus["groups"] for rule in group["rules"]]
-            if of_prometheus
-            else []
-        ),
-        "Grafana": [
-            rule["title"]
-            for group in args.grafana_rules().get("groups", ())
-            for rule in group["rules"]
-        ],
+        "Prometheus": rules_of_prometheus(args.prometheus_rules()),
+        "Grafana": rules_of_grafana(args.grafana_rules()),
     }
     asked = {"Prometheus": prometheus, "Grafana": grafana}
     told = []
@@ -180,66 +126,47 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
         client = asked[evaluator]
         if client is None:
             raise NotChecked(f"{evaluator} cannot be asked", "see docs/verify.md, addresses")
-        loaded = {rule.name: rule for rule in client.rules()}
-        _loaded(evaluator, names, loaded)
+        _loaded(evaluator, names, client.rules())
         told.append(f"{len(names)} by {evaluator}")
     if not told:
         raise NotChecked("the stack has no alerts", "name some in alerts.rules")
     return f"loaded: {', '.join(told)}"
 
 
-def _loaded(evaluator: str, names: Sequence[str], loaded: Mapping[str, LoadedRule]) -> None:
-    missing = [name for name in names if name not in loaded]
+def _loaded(
+    evaluator: str,
+    declared: Mapping[str, tuple[list[str], Any, int]],
+    rules: Sequence[LoadedRule],
+) -> None:
+    by_name = {name: [rule for rule in rules if rule.name == name] for name in declared}
+    missing = [name for name, found in by_name.items() if not found]
     if missing:
         raise Failed(
             f"{evaluator} has not loaded {', '.join(missing)}",
             "see alerts.ruleLabels and Prometheus' ruleSelector, or Grafana's sidecar",
         )
-    broken = [f"{n}: {loaded[n].last_error}" for n in names if loaded[n].health in ("err", "error")]
+    own, others = [], []
+    for name, found in by_name.items():
+        differences = [another_rule(rule, declared[name]) for rule in found]
+        # Another stack's may be beside it.
+        own += [rule for rule, other in zip(found, differences, strict=True) if not other]
+        if all(differences):
+            others.append(f"{name}: {differences[0]}")
+    if others:
+        raise Failed(
+            f"{evaluator} has loaded others than the stack's: {'; '.join(others)}",
+            "bring the stack up; if it is, the rules are older, or another stack's",
+        )
+    broken = [f"{r.name}: {r.last_error}" for r in own if r.health in ("err", "error")]
     if broken:
         raise Failed(f"{evaluator}: {'; '.join(broken)}", "read the rule's error there")
-
-
-class _Database:
-    def __init__(self, grafana: Grafana, uid: str) -> None:
-        self._grafana = grafana
-        self._uid = uid
-
-    def rows(self, sql: str) -> Frame:
-        """Return the table of a query; raises Failed."""
-        result = self._asked(sql)
-        if result.error:
-            raise Failed(f"the database: {result.error}", "see audit.sources")
-        return result.frames[0] if result.frames else Frame(schema={})
-
-    def error(self, sql: str) -> str:
-        """Return why a query is refused, empty if it is not."""
-        return self._asked(sql).error
-
-    def _asked(self, sql: str) -> QueryResult:
-        query = {
-            "refId": "A",
-            "datasource": {"uid": self._uid, "type": "grafana-postgresql-datasource"},
-            "format": "table",
-            "rawSql": sql,
-            "rawQuery": True,
-            **_POINTS,
-        }
-        return self._grafana.query([query])["A"]
-
-
-def _by_table(frame: Frame) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for table, column in zip(frame.column("relation"), frame.column("name"), strict=True):
-        found.setdefault(str(table), set()).add(str(column))
-    return found
 
 
 def _queries(dashboard: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield every query of a dashboard that has a data source, with its panel's title."""
     variables = _first_values(dashboard)
     number = itertools.count()
-    for panel in _panels(dashboard.get("panels") or ()):
+    for panel in panels(dashboard.get("panels") or ()):
         for target in panel.get("targets") or ():
             source = target.get("datasource") or panel.get("datasource")
             if not isinstance(source, dict) or target.get("hide"):
@@ -249,12 +176,6 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str
                 if key in query:
                     query[key] = _filled(str(query[key]), variables)
             yield query, str(panel.get("title") or "")
-
-
-def _panels(panels: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for panel in panels:
-        yield panel
-        yield from _panels(panel.get("panels") or ())
 
 
 def _first_values(dashboard: Mapping[str, Any]) -> dict[str, str]:

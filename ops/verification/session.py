@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
+from components.releases import FIREWALL_RECORDS_SINCE
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
-from ops.verification import audit, catalogue, observability, path
+from ops.verification import audit, catalogue, database_role, observability, path
 from ops.verification.agents_pod import AgentsPod
 from ops.verification.audit import AuditSearch, Seen
 from ops.verification.cluster import ClusterReader
@@ -23,7 +25,7 @@ from ops.verification.plan import Target
 from ops.verification.preflight import Preflight
 from ops.verification.run import Run
 from ops.verification.services import Services
-from program.plan import alerts
+from program.plan import alerts, dashboards
 
 _OF_WORKSPACES: Final = ("audit.denials", "audit.metrics")
 """Checks of the audit that belong to a workspace and are made while it is there."""
@@ -147,15 +149,24 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
     steps: dict[str, Callable[[], str]] = {
         "audit.sources": lambda: observability.sources(services.needs_grafana, uids),
         "audit.dashboards": lambda: observability.dashboards(
-            services.needs_grafana, grafana.dashboards
+            services.needs_grafana, _declared(settings), grafana.folder
         ),
-        "audit.role": lambda: observability.role(services.needs_grafana, grafana.postgres_uid),
+        "audit.role": lambda: database_role.role(services.needs_grafana, grafana.postgres_uid),
         "audit.coderd": lambda: audit.coderd_log(context.deployment, visits, ids),
         "audit.alerts": lambda: observability.alerts(
             alerts(settings), services.prometheus, services.grafana_rules
         ),
     }
     run.parallel([partial(run.take, check, "", step) for check, step in steps.items()])
+
+
+def _declared(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+    """Return the models that each dashboard may have, as its release of Coder decides."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for release in (None, FIREWALL_RECORDS_SINCE):
+        for uid, text in dashboards(settings, release).render().items():
+            found.setdefault(uid, []).append(json.loads(text))
+    return found
 
 
 def _finished(run: Run, visit: Visit) -> bool:

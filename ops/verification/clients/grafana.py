@@ -64,8 +64,13 @@ class _Queries(BaseModel):
     results: dict[str, QueryResult]
 
 
+class _Meta(BaseModel):
+    folderTitle: str | None = None
+
+
 class _Dashboard(BaseModel):
     dashboard: dict[str, Any]
+    meta: _Meta = _Meta()
 
 
 class Grafana:
@@ -87,12 +92,17 @@ class Grafana:
         # 400 for one that does not work.
         return self.service.get(Health, f"/api/datasources/uid/{uid}/health", also=(400,))
 
-    def dashboard(self, uid: str) -> dict[str, Any] | None:
-        """Return a dashboard's model, None if there is none of the uid; raises ServiceError."""
+    def dashboard(self, uid: str) -> tuple[dict[str, Any] | None, str | None]:
+        """Return a dashboard's model, None if there is none of the uid, and its folder's title.
+
+        Raises:
+            ServiceError: as Service.get does.
+        """
         try:
-            return self.service.get(_Dashboard, f"/api/dashboards/uid/{uid}").dashboard
+            found = self.service.get(_Dashboard, f"/api/dashboards/uid/{uid}")
         except NotFoundError:
-            return None
+            return None, None
+        return found.dashboard, found.meta.folderTitle
 
     def query(
         self, queries: Sequence[Mapping[str, Any]], start: str = "now-1h", end: str = "now"

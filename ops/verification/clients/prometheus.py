@@ -38,11 +38,17 @@ class LoadedRule(BaseModel):
         name: of the alert or the recorded series.
         health: `ok`, `err` or `unknown`.
         last_error: of its last evaluation, empty for none.
+        query: what it asks, in the evaluator's own spelling.
+        labels: those that it adds.
+        duration: seconds for which it has to hold, None for a recorded series.
     """
 
     name: str
     health: str = "unknown"
     last_error: str = Field("", alias="lastError")
+    query: str = ""
+    labels: dict[str, str] = {}
+    duration: float | None = None
 
 
 class _RuleGroup(BaseModel):

@@ -77,6 +77,19 @@ def test_a_stack_may_choose_its_alerts():
             {"thresholds": Thresholds(loss_minutes=0)},
             "loss_minutes is 0; it must be greater than or equal to 1",
         ),
+        # What Grafana looks at every five minutes, it looks at all of.
+        (
+            {"thresholds": Thresholds(silent_minutes=1)},
+            "silent_minutes is 1; it must be greater than or equal to 5",
+        ),
+        (
+            {"thresholds": Thresholds(deny_minutes=4)},
+            "deny_minutes is 4; it must be greater than or equal to 5",
+        ),
+        (
+            {"thresholds": Thresholds(loss_minutes=4), "evaluator": "grafana"},
+            "loss_minutes is 4; it must be at least 5 with evaluator grafana",
+        ),
         (
             {"thresholds": Thresholds(deny_minutes=43_201)},
             "43201; it must be less than or equal to",

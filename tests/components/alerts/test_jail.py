@@ -1,6 +1,7 @@
 """Alerts on Coder's database: what PostgreSQL answers Grafana's role, and when that fires."""
 
 import secrets
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -28,12 +29,15 @@ class Database:
         server.psql(SCHEMA.read_text(encoding="utf-8"))
         server.psql(role_sql(), environment={"AIGOV_DB_PASSWORD": self.password})
 
-    def tell(self, value: str, *, minutes_ago: float = 1, key: str = "jail") -> None:
+    def tell(self, value: str, *, minutes_ago: float = 1, key: str = "jail") -> str:
+        """Tell it as a new agent, whose id it returns."""
+        agent = str(uuid.uuid4())
         self.server.psql(
             "INSERT INTO workspace_agent_metadata (workspace_agent_id, display_name, key, script,"
-            " value, timeout, interval, collected_at) VALUES (gen_random_uuid(), 'x',"
+            f" value, timeout, interval, collected_at) VALUES ('{agent}', 'x',"
             f" '{key}', '', '{value}', 30, 60, now() - interval '{minutes_ago} minutes')"
         )
+        return agent
 
     def answers(self, alert: str) -> dict[str, Vector]:
         """Return the result of each query to PostgreSQL, as Grafana makes labels of its rows."""
@@ -69,18 +73,18 @@ def database(running: Database) -> Database:
 
 
 def test_a_process_outside_fires_for_its_workspace(database: Database) -> None:
-    database.tell(LINE.format(2, "as deployed"))
+    agent = database.tell(LINE.format(2, "as deployed"))
     database.tell("0 outside, 1 jailed, policy as deployed (grace/x)")
-    assert database.firing("ClaudeCodeUnjailed") == [{"workspace": "ada/dev"}]
+    assert database.firing("ClaudeCodeUnjailed") == [{"workspace": "ada/dev", "agent": agent}]
     assert list(database.answers("ClaudeCodeUnjailed")["query_A"].values()) == [2]
     assert database.firing("BoundaryPolicyForeign") == []
 
 
 @pytest.mark.parametrize("policy", ["foreign", "changed", "extended"])
 def test_another_policy_fires(database: Database, policy: str) -> None:
-    database.tell(LINE.format(0, policy))
+    agent = database.tell(LINE.format(0, policy))
     fired = database.firing("BoundaryPolicyForeign")
-    assert fired == [{"workspace": "ada/dev", "policy": policy}]
+    assert fired == [{"workspace": "ada/dev", "agent": agent, "policy": policy}]
     assert database.firing("ClaudeCodeUnjailed") == []
 
 
@@ -96,6 +100,49 @@ def test_what_is_old_or_no_such_line_fires_nothing(database: Database, alert: st
     database.tell("2 outside, sh: awk: not found")
     database.tell("")
     assert database.firing(alert) == []
+
+
+def test_a_workspace_that_began_anew_or_has_anothers_name_is_no_error(database: Database) -> None:
+    agents = [
+        database.tell(LINE.format(1, "as deployed"), minutes_ago=4),
+        database.tell(LINE.format(1, "foreign"), minutes_ago=0.1),
+    ]
+    fired = database.firing("ClaudeCodeUnjailed")
+    assert sorted(each["agent"] for each in fired) == sorted(agents)
+    # What is of one agent is one row, whatever the table holds.
+    database.server.psql(
+        "INSERT INTO workspace_agent_metadata SELECT * FROM workspace_agent_metadata"
+    )
+    assert len(database.firing("ClaudeCodeUnjailed")) == 2
+    assert len(database.firing("BoundaryPolicyForeign")) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        LINE.format("9" * 30, "foreign"),
+        LINE.format(1, "foreign").replace("ada/dev", "ada/" + "x" * 5000),
+        LINE.format(1, "foreign").replace("ada/dev", "{{`x`}}/<b>"),
+        LINE.format(1, "x" * 5000),
+        "1 outside, 1 jailed, policy foreign (ada/dev)\n2 outside",
+    ],
+)
+def test_no_workspaces_text_makes_the_query_fail(database: Database, line: str) -> None:
+    agent = database.tell(LINE.format(1, "as deployed"))
+    database.tell(line)
+    assert [each["agent"] for each in database.firing("ClaudeCodeUnjailed")] == [agent]
+    assert database.firing("BoundaryPolicyForeign") == []
+
+
+def test_every_line_is_read_while_it_stands() -> None:
+    # Each agent writes one a minute over the last.
+    groups = {rule["title"]: group for group in ARGS.grafana_rules()["groups"]
+              for rule in group["rules"]}  # fmt: skip
+    for alert in ("ClaudeCodeUnjailed", "BoundaryPolicyForeign"):
+        assert groups[alert]["interval"] == "30s"
+        assert groups[alert]["name"] == "firewalled-coder-30s"
+    assert groups["JailWatchSilent"]["interval"] == "5m"
+    assert groups["JailWatchSilent"]["name"] == "firewalled-coder"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from components.alerts.catalogue import CATALOGUE
@@ -12,6 +13,7 @@ from components.alerts.component import AlertsArgs
 from components.alerts.thresholds import Thresholds
 from components.settings.load import load
 from components.settings.model import Settings
+from components.settings.problems import SettingsError
 from program import plan
 
 PAGE = Path(__file__).parents[3] / "docs" / "alerts.md"
@@ -78,3 +80,22 @@ def test_a_firewall_that_is_switched_off_is_not_expected_to_report() -> None:
     today = datetime.datetime.now(datetime.UTC).date()
     switch = {"state": "off", "reason": "incident", "until": str(today), "templates": ["strict"]}
     assert plan.alerts(settings(firewall=switch)).confined_templates == ("firewalled",)
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"thresholds": {"silentMinutes": 1}}, "alerts.thresholds.silentMinutes = 1: "),
+        ({"thresholds": {"denyMinutes": 4}}, "alerts.thresholds.denyMinutes = 4: "),
+        (
+            {"thresholds": {"lossMinutes": 1}, "evaluator": "grafana"},
+            "alerts.thresholds.lossMinutes = 1: it must be at least 5 with evaluator grafana",
+        ),
+    ],
+)
+def test_a_window_that_is_shorter_than_the_time_between_two_looks_is_refused(
+    said: dict[str, Any], wrong: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(wrong)):
+        settings(alerts=said)
+    settings(alerts={"thresholds": {"lossMinutes": 1}})

@@ -40,6 +40,7 @@ class FakeGrafana:
     Attributes:
         health: status and answer of each data source.
         boards: model of each dashboard by its uid.
+        folder: the folder in which they are.
         ask: answers one query: rows, or text of an error.
         queries: every query that came, with the number of the request.
     """
@@ -47,6 +48,7 @@ class FakeGrafana:
     def __init__(self) -> None:
         self.health: dict[str, tuple[int, dict[str, str]]] = {}
         self.boards: dict[str, dict[str, Any]] = {}
+        self.folder: str | None = None
         self.ask: Callable[[dict[str, Any]], list[Row] | str] = lambda _: []
         self.queries: list[dict[str, Any]] = []
         self.batches: list[int] = []
@@ -65,7 +67,9 @@ class FakeGrafana:
         if kind == "dashboards":
             if last not in self.boards:
                 return httpx.Response(404, json={"message": "Dashboard not found"})
-            return httpx.Response(200, json={"dashboard": self.boards[last], "meta": {}})
+            return httpx.Response(
+                200, json={"dashboard": self.boards[last], "meta": {"folderTitle": self.folder}}
+            )
         assert request.url.path == "/api/ds/query"
         queries = json.loads(request.content)["queries"]
         self.queries += queries
@@ -91,13 +95,15 @@ def services(loki: Answer | None = None, prometheus: Answer | None = None) -> Se
     )
 
 
-def rules(*names: str, **health: str) -> Answer:
+def rules(*loaded: Mapping[str, Any] | str, **health: str) -> Answer:
     """Who evaluates rules; `health` has the error of those that have one."""
 
-    def rule(name: str) -> dict[str, Any]:
+    def rule(each: Mapping[str, Any] | str) -> dict[str, Any]:
+        known = {"name": each} if isinstance(each, str) else dict(each)
+        name = known["name"]
         error = {"health": "err", "lastError": health[name]} if name in health else {}
-        return {"name": name, "type": "alerting", "health": "ok", **error}
+        return {"type": "alerting", "health": "ok", **known, **error}
 
-    groups = [{"name": name, "rules": [rule(name)]} for name in names]
+    groups = [{"name": "group", "rules": [rule(each)]} for each in loaded]
     body = {"status": "success", "data": {"groups": groups}}
     return lambda _: httpx.Response(200, json=body)

@@ -241,6 +241,18 @@ def test_without_a_running_boundary_its_file_is_looked_at(look: Callable[..., Lo
     assert "no Claude Code runs" in seen["jail.claude"].detail
 
 
+def test_where_none_starts_by_itself_the_typed_one_is_looked_at(
+    look: Callable[..., Look],
+) -> None:
+    none = {"starts_claude": ""}
+    seen = look(fake(claude=[], facts=none))
+    assert seen["jail.claude"].outcome is Outcome.PASSED
+    assert seen["jail.claude"].detail == "the typed one, process 77, under Boundary, process 40"
+    seen = look(fake(claude=[], facts=none, marked=[()]))
+    assert seen["jail.typed"].outcome is Outcome.FAILED
+    assert seen["jail.claude"].outcome is Outcome.NOT_CHECKED
+
+
 @pytest.mark.parametrize("files", [{"file-1": archive(other=b"x")}, {"file-1": b"no archive"}])
 def test_a_version_without_a_policy(look: Callable[..., Look], files: dict[str, bytes]) -> None:
     seen = look(files=files)

@@ -18,6 +18,16 @@ from tests.ops.verification.making import Making, deployment
 
 KEY = "key-of-the-test"
 PAGES = [{"result": {"tools": [{"name": name} for name in ("get_me", "list_issues", "drop_all")]}}]
+REGISTERED = {
+    "id": "s-1",
+    "slug": "github",
+    "enabled": True,
+    "auth_type": "custom_headers",
+    "transport": "streamable_http",
+    "availability": "default_off",
+    "tool_allow_list": ["get_me"],
+    "tool_deny_list": [],
+}
 Look = Callable[..., dict[str, Result]]
 
 
@@ -47,7 +57,7 @@ def look(tmp_path: Path, url: str) -> Look:
         **changes: Any,
     ) -> dict[str, Result]:
         fake = FakeCoderd()
-        there = {"id": "s-1", "slug": "github", "url": url, "enabled": True, **(registered or {})}
+        there = {**REGISTERED, "url": url, **(registered or {})}
         fake.mcp_servers = [there]
         if registered is not None and not registered:
             fake.mcp_servers = None
@@ -77,6 +87,16 @@ def test_a_server_that_is_as_it_should_be(look: Look, url: str, little: LittleSe
         ({"slug": "other"}, "Coder has no MCP server github"),
         ({"enabled": False}, "it is registered and not enabled"),
         ({"url": "https://evil.test/mcp"}, "Coder asks https://evil.test/mcp, not "),
+        ({"tool_allow_list": []}, "Coder lets agents call every tool, and the stack get_me"),
+        ({"tool_allow_list": None}, "Coder lets agents call every tool, and the stack get_me"),
+        (
+            {"tool_allow_list": ["get_me", "drop_all"]},
+            "Coder lets agents call drop_all, get_me, and the stack get_me",
+        ),
+        ({"tool_deny_list": ["get_me"]}, "Coder denies get_me, and the stack none"),
+        ({"auth_type": "none"}, "Coder has auth_type none, and the stack custom_headers"),
+        ({"availability": "force_on"}, "Coder has availability force_on, and the stack default"),
+        ({"transport": "sse"}, "Coder has transport sse, and the stack streamable_http"),
     ],
 )
 def test_a_server_that_coder_has_otherwise(
@@ -147,21 +167,26 @@ def test_a_key_that_is_not_known(look: Look) -> None:
 @pytest.mark.parametrize(
     ("lines", "outcome"),
     [
-        ([], Outcome.PASSED),
+        (["coderd: started"], Outcome.PASSED),
         ([f"{SKIPPED} due to connection failure  mcp_server=other"], Outcome.PASSED),
         ([f"{SKIPPED} due to connection failure  mcp_server=github-enterprise"], Outcome.PASSED),
         ([f"{SKIPPED} due to connection failure  mcp_server=github"], Outcome.FAILED),
+        # Of a log that is not there nobody knows what coderd did.
+        ([], Outcome.NOT_CHECKED),
     ],
 )
 def test_what_coderd_logged(look: Look, lines: list[str], outcome: Outcome) -> None:
     queries: list[str] = []
 
     def loki(request: httpx.Request) -> httpx.Response:
-        queries.append(request.url.params["query"])
-        values = [[str(number), line] for number, line in enumerate(lines)]
+        query = request.url.params["query"]
+        queries.append(query)
+        kept = [line for line in lines if SKIPPED not in query or SKIPPED in line]
+        values = [[str(number), line] for number, line in enumerate(kept)]
         result = [{"stream": {}, "values": values}] if values else []
         data = {"resultType": "streams", "result": result}
         return httpx.Response(200, json={"status": "success", "data": data})
 
     assert look(asked=services(loki))["mcp.skipped"].outcome is outcome
-    assert queries == [f"{{namespace=`coder`}} |= `{SKIPPED}`"]
+    assert queries[0] == f"{{namespace=`coder`}} |= `{SKIPPED}`"
+    assert queries[1:] in ([], ["{namespace=`coder`} |= `coderd`"])

@@ -1,29 +1,29 @@
 """Grafana as the stack set it up: what is missing, broken, or open too wide is told."""
 
+import copy
 import json
 import re
-import secrets
-from collections.abc import Iterator
-from pathlib import Path
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
 
 from components.alerts.component import AlertsArgs
+from components.alerts.thresholds import Thresholds
 from components.dashboards.catalogue import CATALOGUE
-from components.grafana_role import role_sql
 from ops import stacks
 from ops.verification import observability
 from ops.verification.clients.prometheus import Prometheus
 from ops.verification.model import Failed, NotChecked
 from ops.verification.observability import Sources
 from program import plan
-from tests.components.dashboards import postgres
 from tests.ops.verification.fake_grafana import FakeGrafana, Row, rules, service
+from toolchain import tools
 
 UIDS = Sources("prometheus", "loki", "aibridge-postgres")
 HEALTHY = (200, {"status": "OK", "message": "Data source is working"})
-SCHEMA = Path(__file__).parents[2] / "components" / "dashboards" / "coder_schema.sql"
 BOARDS: dict[str, dict[str, Any]] = {
     uid: json.loads(text) for uid, text in plan.dashboards(stacks.settings("dev")).render().items()
 }
@@ -59,8 +59,13 @@ def test_data_sources_that_do_not(fake: FakeGrafana) -> None:
 # Dashboards
 
 
+def look(fake: FakeGrafana, *uids: str) -> str:
+    declared = {uid: [{"panels": []}, BOARDS[uid]] for uid in uids or BOARDS}
+    return observability.dashboards(fake.grafana, declared, "Firewalled")
+
+
 def test_every_query_of_every_dashboard_is_run(fake: FakeGrafana) -> None:
-    told = observability.dashboards(fake.grafana, list(BOARDS))
+    told = look(fake)
     assert told == f"{len(BOARDS)} dashboards, {len(fake.queries)} queries answered"
     sent = json.dumps(list(BOARDS.values()))
     assert len(fake.queries) == sent.count('"refId"') - sent.count('"hide": true')
@@ -77,7 +82,7 @@ def test_a_dashboard_that_is_not_there(fake: FakeGrafana) -> None:
     uid = next(iter(BOARDS))
     fake.boards.pop(uid)
     with pytest.raises(Failed, match=re.escape(f"not in Grafana: {uid} ({CATALOGUE[uid].title})")):
-        observability.dashboards(fake.grafana, list(BOARDS))
+        look(fake)
 
 
 def test_a_query_that_fails_is_told_with_its_panel(fake: FakeGrafana) -> None:
@@ -90,156 +95,139 @@ def test_a_query_that_fails_is_told_with_its_panel(fake: FakeGrafana) -> None:
 
     fake.ask = ask
     with pytest.raises(Failed, match=f"^{uid}, .+: parse error"):
-        observability.dashboards(fake.grafana, [uid])
+        look(fake, uid)
 
 
-# The database role
-
-
-class Database:
-    """Coder's tables, read through Grafana's data source as its role."""
-
-    def __init__(self, server: postgres.Server) -> None:
-        self.server = server
-        self.user = "grafana_ro"
-        self.password = secrets.token_hex(16)
-        server.psql(SCHEMA.read_text(encoding="utf-8"))
-        server.psql(
-            "CREATE TABLE IF NOT EXISTS api_keys (hashed_secret bytea);"
-            "ALTER TABLE users ADD COLUMN IF NOT EXISTS hashed_password bytea;"
-        )
-        self.make_role()
-
-    def make_role(self) -> None:
-        self.server.psql(role_sql(), environment={"AIGOV_DB_PASSWORD": self.password})
-
-    def __call__(self, query: dict[str, Any]) -> list[Row] | str:
-        sql = f"SELECT coalesce(json_agg(t), '[]') AS all FROM ({query['rawSql']}) t"
-        try:
-            (row,) = self.server.rows(sql, user=self.user, password=self.password)
-        except postgres.QueryFailed as error:
-            return f"db query error: {error}"
-        return list(json.loads(row["all"]))
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Database]:
-    with postgres.running() as server:
-        yield Database(server)
-
-
-@pytest.fixture
-def database(running: Database, fake: FakeGrafana) -> Iterator[Database]:
-    fake.ask = running
-    yield running
-    running.user = "grafana_ro"
-
-
-def role(fake: FakeGrafana) -> str:
-    return observability.role(fake.grafana, "aibridge-postgres")
-
-
-def test_the_role_as_it_is_made(database: Database, fake: FakeGrafana) -> None:
-    told = role(fake)
-    assert re.fullmatch(
-        r"grafana_ro reads \d+ tables, writes none, and is refused keys of sessions and passwords",
-        told,
-    )
-    assert {query["datasource"]["uid"] for query in fake.queries} == {"aibridge-postgres"}
+def changed(uid: str, query: str = "", **panel: Any) -> dict[str, Any]:
+    board = copy.deepcopy(BOARDS[uid])
+    of_queries = [each for each in board["panels"] if each.get("targets")]
+    of_queries[0].update(panel)
+    if query:
+        of_queries[0]["targets"][0]["expr"] = query
+    return board
 
 
 @pytest.mark.parametrize(
-    ("change", "back", "told"),
+    ("board", "told"),
     [
-        (
-            "GRANT SELECT ON api_keys TO grafana_ro",
-            "REVOKE SELECT ON api_keys FROM grafana_ro",
-            "api_keys is read: hashed_secret, id; keys of sessions are not refused: they are read",
-        ),
-        (
-            "GRANT SELECT (hashed_password) ON users TO grafana_ro",
-            "REVOKE SELECT (hashed_password) ON users FROM grafana_ro",
-            "users is read: hashed_password; passwords are not refused: they are read",
-        ),
-        (
-            "GRANT DELETE ON aibridge_interceptions TO grafana_ro",
-            "REVOKE DELETE ON aibridge_interceptions FROM grafana_ro",
-            "aibridge_interceptions is written to",
-        ),
-        (
-            "REVOKE SELECT ON aibridge_user_prompts FROM grafana_ro",
-            "",
-            "aibridge_user_prompts is not read: ",
-        ),
-        (
-            "ALTER ROLE grafana_ro CREATEDB",
-            "ALTER ROLE grafana_ro NOCREATEDB",
-            "grafana_ro has rights on the server",
-        ),
-        (
-            "GRANT pg_read_all_data TO grafana_ro",
-            "REVOKE pg_read_all_data FROM grafana_ro",
-            "grafana_ro has the rights of another role",
-        ),
+        ({"title": "Somebody's", "panels": [{"title": "Theirs"}]}, r"\d+ of \d+ panels are not as"),
+        ({**BOARDS["agent-firewall"], "panels": BOARDS["agent-firewall"]["panels"][1:]}, "1 of "),
+        (changed("agent-firewall", "vector(0)"), "1 of .*, 1 are others: "),
+        (changed("agent-firewall", datasource={"uid": "another"}, targets=[]), "1 of "),
     ],
+    ids=["another", "a panel less", "another query", "no query"],
 )
-def test_a_role_that_may_too_much_or_too_little(
-    database: Database, fake: FakeGrafana, change: str, back: str, told: str
+def test_a_dashboard_of_another_under_the_uid_fails(
+    fake: FakeGrafana, board: dict[str, Any], told: str
 ) -> None:
-    database.server.psql(change)
-    try:
-        with pytest.raises(Failed, match=f"^{re.escape(told)}"):
-            role(fake)
-    finally:
-        database.server.psql(back or ";")
-        database.make_role()
-    role(fake)
+    fake.boards["agent-firewall"] = board
+    with pytest.raises(Failed, match=f"^not the stack's: agent-firewall: {told}") as failed:
+        look(fake)
+    assert "Grafana keeps one dashboard of a uid" in failed.value.next_step
 
 
-def test_a_data_source_that_asks_as_another(database: Database, fake: FakeGrafana) -> None:
-    database.user = postgres.SUPERUSER
-    password, database.password = database.password, database.server.password
-    try:
-        with pytest.raises(Failed, match="asks as owner, not as grafana_ro"):
-            role(fake)
-    finally:
-        database.password = password
+def test_a_dashboard_in_another_folder_fails(fake: FakeGrafana) -> None:
+    fake.folder = "Firewalled"
+    look(fake)
+    fake.folder = "General"
+    with pytest.raises(Failed, match="agent-firewall: in folder General, not Firewalled"):
+        look(fake, "agent-firewall")
 
 
 # Alerts
 
-ARGS = AlertsArgs(confined_templates=("firewalled",))
-OF_GRAFANA = [r["title"] for g in ARGS.grafana_rules()["groups"] for r in g["rules"]]
-OF_PROMETHEUS = [
-    rule["alert"] for group in (ARGS.prometheus_rules() or {})["groups"] for rule in group["rules"]
-]
+ARGS = AlertsArgs(
+    confined_templates=("firewalled", "strict"),
+    network_policies=("one", "another"),
+    labels={"team": "audit"},
+    thresholds=Thresholds(loss_minutes=90, dropped_batches=2.0, dropped_logs=1e6),
+)
 
 
-def evaluator(*names: str, **errors: str) -> Prometheus:
-    return Prometheus(service(rules(*names, **errors)))
+@cache
+def spelt(expression: str) -> str:
+    """Return PromQL as Prometheus itself writes it: 60m as 1h, and white space as it likes."""
+    command = [str(tools.build("promtool")), "--experimental", "promql", "format", expression]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def of_prometheus() -> list[dict[str, Any]]:
+    """Return the stack's rules as Prometheus tells of them."""
+    groups = (ARGS.prometheus_rules() or {})["groups"]
+    return [
+        {
+            "name": rule["alert"],
+            "query": spelt(rule["expr"]),
+            "labels": {**rule["labels"], "prometheus": "of the operator"},
+            "duration": 60 * int(rule.get("for", "0m")[:-1]),
+        }
+        for group in groups
+        for rule in group["rules"]
+    ]
+
+
+def of_grafana() -> list[dict[str, Any]]:
+    """Return the stack's rules as Grafana tells of them: `ruleToQuery` of its alerting API."""
+    made = []
+    for group in ARGS.grafana_rules()["groups"]:
+        for rule in group["rules"]:
+            texts = [step["model"]["expr"] for step in rule["data"] if "expr" in step["model"]]
+            query = " | ".join(texts) or json.dumps(rule["data"])
+            made.append({"name": rule["title"], "query": query, "labels": rule["labels"]})
+            made[-1]["duration"] = 60 * int(rule["for"][:-1])
+    return made
+
+
+def evaluator(loaded: Sequence[Mapping[str, Any]], **errors: str) -> Prometheus:
+    return Prometheus(service(rules(*loaded, **errors)))
 
 
 def test_alerts_that_are_loaded() -> None:
-    assert OF_GRAFANA
-    assert OF_PROMETHEUS
-    both = evaluator(*OF_PROMETHEUS, "Another"), evaluator(*OF_GRAFANA)
-    told = observability.alerts(ARGS, *both)
-    assert told == f"loaded: {len(OF_PROMETHEUS)} by Prometheus, {len(OF_GRAFANA)} by Grafana"
+    ours, theirs = of_prometheus(), of_grafana()
+    assert ours
+    assert theirs
+    # Another stack's of the same name, which fails, is not this one's.
+    more = [*ours, {"name": "Another"}, {**ours[0], "query": "up"}]
+    told = observability.alerts(ARGS, evaluator(more), evaluator(theirs))
+    assert told == f"loaded: {len(ours)} by Prometheus, {len(theirs)} by Grafana"
 
 
 def test_alerts_that_are_not() -> None:
-    rest = OF_GRAFANA[1:]
-    with pytest.raises(Failed, match=f"Grafana has not loaded {OF_GRAFANA[0]}"):
-        observability.alerts(ARGS, evaluator(*OF_PROMETHEUS), evaluator(*rest))
-    with pytest.raises(Failed, match=f"Prometheus has not loaded {OF_PROMETHEUS[0]}"):
-        observability.alerts(ARGS, evaluator(*OF_PROMETHEUS[1:]), evaluator(*OF_GRAFANA))
-    broken = evaluator(*OF_GRAFANA, **{OF_GRAFANA[0]: "no such column"})
-    with pytest.raises(Failed, match=f"Grafana: {OF_GRAFANA[0]}: no such column"):
-        observability.alerts(ARGS, evaluator(*OF_PROMETHEUS), broken)
+    ours, theirs = of_prometheus(), of_grafana()
+    with pytest.raises(Failed, match=f"Grafana has not loaded {theirs[0]['name']}"):
+        observability.alerts(ARGS, evaluator(ours), evaluator(theirs[1:]))
+    with pytest.raises(Failed, match=f"Prometheus has not loaded {ours[0]['name']}"):
+        observability.alerts(ARGS, evaluator(ours[1:]), evaluator(theirs))
+    broken = evaluator(theirs, **{theirs[0]["name"]: "no such column"})
+    with pytest.raises(Failed, match=f"Grafana: {theirs[0]['name']}: no such column"):
+        observability.alerts(ARGS, evaluator(ours), broken)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"query": "vector(0)"}, "another query"),
+        ({"query": "[not JSON"}, "another query"),
+        ({"labels": {"severity": "none", "team": "audit"}}, "another label severity"),
+        ({"labels": {"severity": "critical"}}, "another label team"),
+        ({"duration": 86400}, "it holds for 86400 s, not "),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_alert_of_the_name_that_is_another_fails(
+    number: int, change: dict[str, Any], told: str
+) -> None:
+    both = [of_prometheus(), of_grafana()]
+    for index in range(len(both[number])):
+        changed = [list(each) for each in both]
+        changed[number][index] = {**both[number][index], **change}
+        name = both[number][index]["name"]
+        with pytest.raises(Failed, match=f"than the stack's: {name}: ({told}|another label sev)"):
+            observability.alerts(ARGS, *map(evaluator, changed))
 
 
 def test_alerts_that_nobody_can_be_asked_for() -> None:
     with pytest.raises(NotChecked, match="Prometheus cannot be asked"):
-        observability.alerts(ARGS, None, evaluator(*OF_GRAFANA))
+        observability.alerts(ARGS, None, evaluator(of_grafana()))
     with pytest.raises(NotChecked, match="the stack has no alerts"):
         observability.alerts(AlertsArgs(alerts=()), None, None)
