@@ -77,12 +77,14 @@ def warnings(
 def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> StackPreview:
     before, after = deployed.of_state(held), of_settings(settings)
     templates: dict[str, Registered] = {}
+    variables: dict[str, Mapping[str, str]] = {}
     steps: list[Step] = []
     there = {each["inputs"].get("name"): each for each in held.of_type(TEMPLATE)}
     for each in settings.templates:
         args = plan.workspace_template(stack, settings, each, _KNOWN, root)
         rendered = render(args)
         templates[each.name] = _registered(args, rendered, before.templates.get(each.name))
+        variables[each.name] = args.agent_env.entries()
         if each.name in there:
             steps.append(_step(there[each.name], _template(args, rendered)))
     steps += [
@@ -104,6 +106,8 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         new=after.policies,
         # What stays is not read at all, as the alerts' YAML, which takes longest.
         steps=(*(step for step in steps if step.changes or step.op != "update"), *restarts),
+        old_variables=before.agent_env,
+        new_variables=variables,
         old_templates=before.templates,
         new_templates=templates,
         old_coderd=before.coderd,
