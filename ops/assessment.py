@@ -25,6 +25,7 @@ from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
+from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
@@ -86,6 +87,7 @@ class StackPreview:
         own: the deployment's own hosts.
         deleted: what somebody else deleted, as far as the preview read back what is there.
         live: what somebody else edited of the network policies, as far as they were looked at.
+        places: the namespaces of the templates' pods.
     """
 
     name: str
@@ -109,6 +111,7 @@ class StackPreview:
     own: Own = field(default_factory=Own)
     deleted: tuple[Drift, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
+    places: Places = field(default_factory=Places)
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -119,17 +122,20 @@ class StackPreview:
                 {name: each.agents_allowed for name, each in templates.items()},
                 network,
                 registered({name: each.pins for name, each in templates.items()}),
+                namespaces=places,
             )
-            for policies, templates, network in (
+            for policies, templates, network, places in (
                 (
                     self.old,
                     self.old_templates,
                     tuple(step.old for step in self.policies if step.op != "create"),
+                    self.places.old,
                 ),
                 (
                     self.new,
                     self.new_templates,
                     tuple(step.new for step in self.policies if step.op != "delete"),
+                    self.places.new,
                 ),
             )
         )
@@ -179,6 +185,7 @@ class StackPreview:
         return (
             *told,
             *self.live.warnings,
+            *move_warnings(self.moves),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -198,6 +205,11 @@ class StackPreview:
     def contract(self) -> Contracts:
         """What is demanded of each template's policy, where that changes."""
         return contract_changes(self.old_templates, self.new_templates, self.old)
+
+    @cached_property
+    def moves(self) -> tuple[Move, ...]:
+        """Templates whose pods go to another namespace."""
+        return moves(self.reaches, self.steps)
 
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:
