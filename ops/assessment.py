@@ -177,7 +177,7 @@ class StackPreview:
     def warnings(self) -> tuple[str, ...]:
         """What else must not be overlooked, in words for the headline."""
         said = {
-            "somebody deleted the network policy: workspaces are open now": self.is_open,
+            drift.OPEN_NOW: self.is_open,
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)
