@@ -25,6 +25,7 @@ from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
+from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.panel_changes import Panels, panels
 from ops.place_changes import PlaceChange, place_changes, place_warnings
 from ops.reach import TemplateReach
@@ -87,6 +88,7 @@ class StackPreview:
         own: the deployment's own hosts.
         deleted: what somebody else deleted, as far as the preview read back what is there.
         live: what somebody else edited of the network policies, as far as they were looked at.
+        places: the namespaces of the templates' pods.
     """
 
     name: str
@@ -110,6 +112,7 @@ class StackPreview:
     own: Own = field(default_factory=Own)
     deleted: tuple[Drift, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
+    places: Places = field(default_factory=Places)
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -120,17 +123,20 @@ class StackPreview:
                 {name: each.agents_allowed for name, each in templates.items()},
                 network,
                 registered({name: each.pins for name, each in templates.items()}),
+                namespaces=places,
             )
-            for policies, templates, network in (
+            for policies, templates, network, places in (
                 (
                     self.old,
                     self.old_templates,
                     tuple(step.old for step in self.policies if step.op != "create"),
+                    self.places.old,
                 ),
                 (
                     self.new,
                     self.new_templates,
                     tuple(step.new for step in self.policies if step.op != "delete"),
+                    self.places.new,
                 ),
             )
         )
@@ -172,7 +178,7 @@ class StackPreview:
     def warnings(self) -> tuple[str, ...]:
         """What else must not be overlooked, in words for the headline."""
         said = {
-            "somebody deleted the network policy: workspaces are open now": self.is_open,
+            drift.OPEN_NOW: self.is_open,
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)
@@ -181,6 +187,7 @@ class StackPreview:
             *told,
             *self.live.warnings,
             *place_warnings(self.places),
+            *move_warnings(self.moves),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -205,6 +212,11 @@ class StackPreview:
     def places(self) -> tuple[PlaceChange, ...]:
         """The cluster and the Coder deployment, where they are named otherwise."""
         return place_changes(self.steps)
+
+    @cached_property
+    def moves(self) -> tuple[Move, ...]:
+        """Templates whose pods go to another namespace."""
+        return moves(self.reaches, self.steps)
 
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:

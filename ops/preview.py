@@ -24,6 +24,7 @@ from ops import (
     drift,
     engine,
     live_network,
+    namespace_changes,
     network,
     plan,
     project,
@@ -115,6 +116,7 @@ def assess(
         own=settings.own,
         deleted=drift.deleted(looked_at),
         live=live_network.in_preview(settings, looked_at, events, refresh=refresh),
+        places=namespace_changes.of_steps(events),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )

@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import coder_agents, drift, live_lines, network
+from ops import coder_agents, drift, live_lines, namespace_changes, network
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
@@ -142,6 +142,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("Where it is", place_lines(preview.places, preview.name)),
+        ("Namespace of workspaces", list(namespace_changes.move_lines(preview.moves))),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("What holds an agent beside the rules", _walls(preview)),
         ("The policy's contract", contract_lines(preview.contract)),
@@ -232,7 +233,8 @@ def _reach(reach: TemplateReach) -> list[str]:
         *reach.release.lines(),
         *_firewall(reach),
         *coder_agents.lines(reach),
-        *network.lines(reach.network, reach.by_name),
+        *network.lines(reach.network, reach.by_name, reach.moved_to),
+        *namespace_changes.reach_lines(reach),
     ]
 
 
