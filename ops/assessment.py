@@ -27,7 +27,7 @@ from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.panel_changes import Panels, panels
-from ops.place_changes import PlaceChange, place_changes, place_warnings
+from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared
@@ -186,7 +186,7 @@ class StackPreview:
         return (
             *told,
             *self.live.warnings,
-            *place_warnings(self.places),
+            *elsewhere_warnings(self.elsewhere),
             *move_warnings(self.moves),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
@@ -209,9 +209,9 @@ class StackPreview:
         return contract_changes(self.old_templates, self.new_templates, self.old)
 
     @cached_property
-    def places(self) -> tuple[PlaceChange, ...]:
+    def elsewhere(self) -> tuple[ElsewhereChange, ...]:
         """The cluster and the Coder deployment, where they are named otherwise."""
-        return place_changes(self.steps)
+        return elsewhere_changes(self.steps)
 
     @cached_property
     def moves(self) -> tuple[Move, ...]:

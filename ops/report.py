@@ -28,7 +28,7 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
-from ops.place_changes import place_lines
+from ops.provider_changes import elsewhere_lines
 from ops.quota_changes import quota_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
@@ -141,7 +141,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ),
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
-        ("Where it is", place_lines(preview.places, preview.name)),
+        ("Where it is", elsewhere_lines(preview.elsewhere, preview.name)),
         ("Namespace of workspaces", list(namespace_changes.move_lines(preview.moves))),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("What holds an agent beside the rules", _walls(preview)),

@@ -54,7 +54,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "namespaceMoves": [move_json(each) for each in preview.moves],
         "reach": [reach_json(reach) for reach in preview.reaches],
-        "places": [asdict(each) for each in preview.places],
+        "elsewhere": [asdict(each) for each in preview.elsewhere],
         "walls": [asdict(each) for each in preview.walls],
         "templateSource": [asdict(each) for each in preview.source],
         "contract": contract_json(preview.contract),
