@@ -6,14 +6,15 @@ missing namespace for one that the same update makes. The update would fail half
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
 
 from components.cluster import Cluster
-from components.kubeconfig import ClusterError, message
+from components.cluster_answers import ask
+from components.kubeconfig import ClusterError
 from components.network.namespace_args import STACK_ANNOTATION
 from components.settings.model import Settings
 from components.settings.problems import PROJECT, Problem, as_shown
@@ -23,24 +24,25 @@ _BY_NAME: Final = ("cilium.io/v2", "CiliumNetworkPolicy")
 
 
 def look_up(
-    stack: str, settings: Settings, cluster: Cluster, *, closes_network: bool
+    stack: str, settings: Settings, cluster: Cluster, *, closes_network: bool, told: bool = False
 ) -> tuple[Problem, ...]:
     """Return which namespaces and kinds of objects the stack needs and the cluster has not.
 
     A namespace that another stack labels is not to be had either. What the kubeconfig's user may
-    not ask about is taken to be there.
+    not ask about (403) is taken to be there; what is no answer of an API server is a problem.
 
     Args:
         stack: name of the stack.
         settings: the stack's settings.
         cluster: whom to ask.
         closes_network: whether the stack declares a network policy.
+        told: whether somebody told already that the cluster does not answer.
     """
     try:
         return tuple(_problems(stack, cluster, settings, closes_network))
     except ClusterError as error:
-        if settings.coder.variables != "none":
-            return ()  # told by whoever asks for coderd's Deployment
+        if told:
+            return ()
         context = settings.kubernetes.context
         return (
             Problem("kubernetes.context", "" if context is None else as_shown(context), str(error)),
@@ -53,7 +55,7 @@ def _problems(
     answers: dict[str, httpx.Response] = {}
     for key, name in _namespaces(settings, closes_network):
         if name not in answers:
-            answers[name] = cluster.get(f"/api/v1/namespaces/{name}")
+            answers[name] = ask(cluster, f"/api/v1/namespaces/{name}", _is_namespace)
         if missing := _namespace_problem(answers[name]):
             yield Problem(key, as_shown(name), missing)
     if settings.workspace_namespace:
@@ -94,8 +96,16 @@ def _makes_rules(settings: Settings) -> bool:
     return bool(settings.alerts.rules) and settings.alerts.evaluator == "prometheus"
 
 
+def _is_namespace(found: Mapping[str, Any]) -> bool:
+    return found.get("kind") == "Namespace"
+
+
+def _is_group(found: Mapping[str, Any]) -> bool:
+    return isinstance(found.get("resources"), list)
+
+
 def _namespace_problem(answer: httpx.Response) -> str:
-    if answer.status_code == HTTPStatus.NOT_FOUND and message(answer):
+    if answer.status_code == HTTPStatus.NOT_FOUND:
         return "the cluster has no such namespace: make it, or name the one that is meant"
     if answer.is_success and _status(answer).get("phase") == "Terminating":
         return "the namespace is being deleted, and takes nothing new"
@@ -120,13 +130,9 @@ def _status(answer: httpx.Response) -> dict[str, Any]:
 
 def _serves(cluster: Cluster, version: str, kind: str) -> bool:
     """Return whether the API server serves a kind; what it does not tell, it may serve."""
-    answer = cluster.get(f"/apis/{version}")
-    # Not a Status but a page, as for every path that the server does not know.
+    answer = ask(cluster, f"/apis/{version}", _is_group, absent=True)
     if answer.status_code == HTTPStatus.NOT_FOUND:
         return False
-    try:
-        return not answer.is_success or any(
-            resource["kind"] == kind for resource in answer.json()["resources"]
-        )
-    except (ValueError, KeyError, TypeError):
-        return True
+    return not answer.is_success or any(
+        resource["kind"] == kind for resource in answer.json()["resources"]
+    )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from rich.text import Text
 from components.boundary import Policy
 from components.boundary import Reach as Requests
 from components.settings.model import Settings
-from ops import coder_agents, git, network, stacks
+from ops import coder_agents, git, namespace_changes, network, stacks
 from ops.contract_changes import Contracts, contract_changes, contract_lines
 from ops.reach import TemplateReach
 from ops.stack_reach import StackReach, of_settings
@@ -72,6 +73,7 @@ try:
         "agents": {each.name: getattr(each, "lets_agents_in", None) for each in settings.templates},
         "network": network(settings),
         "boundary": getattr(settings.workspaces, "boundary_version", None),
+        "namespace": getattr(settings.workspaces, "namespace", None),
         "contracts": {each.name: contract(settings, each) for each in settings.templates},
     }
 except Exception as error:
@@ -92,7 +94,9 @@ def other(stack: str, against: str, root: Path) -> StackReach:
     Raises InputError, and SettingsError for a stack whose settings are wrong.
     """
     if against in stacks.names(root):
-        return of_settings(stacks.settings(against, root, proven=False))
+        found = of_settings(stacks.settings(against, root, proven=False))
+        # None of its workspaces moves to the stack that is compared.
+        return replace(found, namespaces={})
     problem = git.facts(root).problem
     try:
         commit = git.run(
@@ -148,6 +152,7 @@ def of_checkout(stack: str, root: Path, python: Path | str) -> StackReach:
         None if network is None else tuple(network),
         {name: release for name, rules in answer["policies"].items() if release and rules},
         answer["contracts"],
+        dict.fromkeys(answer["policies"], answer["namespace"]) if answer["namespace"] else {},
     )
 
 
@@ -183,7 +188,8 @@ def shown(reach: TemplateReach) -> RenderableType:
         return Group(head, Text("only there, not here"))
     more = reach.release.lines() + coder_agents.lines(reach)
     if reach.network.changed:
-        more += network.lines(reach.network, reach.by_name)
+        more += network.lines(reach.network, reach.by_name, reach.moved_to)
+    more += namespace_changes.reach_lines(reach)
     # As in a review, whose Markdown these lines are.
     rest = [Markdown("\n".join(more))] if more else []
     return Group(head, *_firewall(reach, alone=not more), *rest)

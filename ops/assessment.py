@@ -28,8 +28,9 @@ from ops.gateway_changes import ProviderChange, provider_changes, provider_warni
 from ops.guard_changes import GuardChange, guard_changes, guard_warnings
 from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
+from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.panel_changes import Panels, panels
-from ops.place_changes import PlaceChange, place_changes, place_warnings
+from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared
@@ -95,6 +96,7 @@ class StackPreview:
         own: the deployment's own hosts.
         deleted: what somebody else deleted, as far as the preview read back what is there.
         live: what somebody else edited of the network policies, as far as they were looked at.
+        places: the namespaces of the templates' pods.
     """
 
     name: str
@@ -122,6 +124,7 @@ class StackPreview:
     own: Own = field(default_factory=Own)
     deleted: tuple[Drift, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
+    places: Places = field(default_factory=Places)
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -132,17 +135,20 @@ class StackPreview:
                 {name: each.agents_allowed for name, each in templates.items()},
                 network,
                 registered({name: each.pins for name, each in templates.items()}),
+                namespaces=places,
             )
-            for policies, templates, network in (
+            for policies, templates, network, places in (
                 (
                     self.old,
                     self.old_templates,
                     tuple(step.old for step in self.policies if step.op != "create"),
+                    self.places.old,
                 ),
                 (
                     self.new,
                     self.new_templates,
                     tuple(step.new for step in self.policies if step.op != "delete"),
+                    self.places.new,
                 ),
             )
         )
@@ -185,7 +191,7 @@ class StackPreview:
     def warnings(self) -> tuple[str, ...]:
         """What else must not be overlooked, in words for the headline."""
         said = {
-            "somebody deleted the network policy: workspaces are open now": self.is_open,
+            drift.OPEN_NOW: self.is_open,
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)
@@ -194,7 +200,8 @@ class StackPreview:
             *told,
             *self.live.warnings,
             *guard_warnings(self.guards),
-            *place_warnings(self.places),
+            *elsewhere_warnings(self.elsewhere),
+            *move_warnings(self.moves),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -223,9 +230,14 @@ class StackPreview:
         return guard_changes(self.old_guards, self.new_guards)
 
     @cached_property
-    def places(self) -> tuple[PlaceChange, ...]:
+    def elsewhere(self) -> tuple[ElsewhereChange, ...]:
         """The cluster and the Coder deployment, where they are named otherwise."""
-        return place_changes(self.steps)
+        return elsewhere_changes(self.steps)
+
+    @cached_property
+    def moves(self) -> tuple[Move, ...]:
+        """Templates whose pods go to another namespace."""
+        return moves(self.reaches, self.steps)
 
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:

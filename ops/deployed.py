@@ -17,7 +17,7 @@ from pulumi import automation
 from components.boundary import Policy
 from components.boundary.credentials import HIDDEN
 from components.network.reach import Manifest
-from ops import network
+from ops import namespace_changes, network
 from ops.boundary_release import registered
 from ops.guard_changes import guards_of
 from ops.stack_reach import StackReach
@@ -41,6 +41,7 @@ class Deployed:
         network: every network policy by its URN; of a whole state alone.
         guards: what guards the stack, by the settings' keys; empty if that is not recorded.
         logs: which of Loki's logs alerts look for the audit in; empty if that is not recorded.
+        namespaces: of each template's pods, as far as they are known; of a whole state alone.
     """
 
     policies: Policies
@@ -51,13 +52,15 @@ class Deployed:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     guards: Mapping[str, Any] = field(default_factory=dict)
     logs: str = ""
+    namespaces: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reach(self) -> StackReach:
         """What decides what agents reach."""
         agents = {name: each.agents_allowed for name, each in self.templates.items()}
         releases = registered({name: each.pins for name, each in self.templates.items()})
-        return StackReach(self.policies, agents, tuple(self.network.values()), releases)
+        network = tuple(self.network.values())
+        return StackReach(self.policies, agents, network, releases, namespaces=self.namespaces)
 
 
 def of(
@@ -144,7 +147,8 @@ def of_state(state: StackState) -> Deployed:
         for urn, each in resources.items()
         if type_of(urn) in network.KINDS
     }
-    return replace(found, network=policies)
+    namespaces = namespace_changes.of_state(resources.values())
+    return replace(found, network=policies, namespaces=namespaces)
 
 
 def type_of(urn: str) -> str:

@@ -14,6 +14,8 @@ _CHANGES: Final[Mapping[str, Literal["deleted", "changed"]]] = {
     "delete": "deleted",
     "update": "changed",
 }
+OPEN_NOW: Final = "somebody deleted the network policy: workspaces are open now"
+"""Warning of a headline."""
 # What of it people set stands among the inputs as well.
 _REPORTED: Final = frozenset({"status", "metadata"})
 

@@ -25,7 +25,8 @@ from components.workspace_template.render import RenderedTemplate, render
 from ops import deployed, project
 from ops.assessment import StackPreview
 from ops.changes import Step, without_secrets
-from ops.deployed import Deployed
+from ops.deployed import Deployed, type_of
+from ops.namespace_changes import Places
 from ops.stack_reach import of_settings
 from ops.state import Resource, StackState
 from ops.template_changes import Registered
@@ -106,6 +107,11 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         new=after.policies,
         # What stays is not read at all, as the alerts' YAML, which takes longest.
         steps=(*(step for step in steps if step.changes or step.op != "update"), *restarts),
+        policies=(
+            *(Step("delete", urn, type_of(urn), each, {}) for urn, each in before.network.items()),
+            *(Step("create", "", "", {}, each) for each in after.network or ()),
+        ),
+        places=Places(before.namespaces, after.namespaces),
         old_variables=before.agent_env,
         new_variables=variables,
         old_templates=before.templates,

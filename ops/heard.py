@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pulumi import automation
 
-from ops import changes, deployed, network
+from ops import changes, deployed, namespace_changes, network
 from ops.assessment import StackPreview
 from ops.deployed import Policies
 from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
@@ -79,6 +79,7 @@ class Heard:
             new_templates=after.templates,
             old_coderd=before.coderd,
             new_coderd=after.coderd,
+            places=namespace_changes.of_steps(self.events),
             **deployed.of_both(before, after),
             **rest,
         )

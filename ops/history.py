@@ -150,6 +150,7 @@ def _gravity(reach: TemplateReach) -> tuple[bool, bool, str]:
         reach.lets_agents_in,
         reach.frees_agents,
         reach.network.removed,
+        reach.leaves_open,
         reach.release.doubt,
     )
     return not any(everything), not reach.opens, reach.template
@@ -168,6 +169,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (reach.lets_agents_in, "CODER'S OWN AGENTS LET IN"),
         (reach.frees_agents, "NETWORK POLICY OF CODER'S OWN AGENTS REMOVED"),
         (network.removed, "NETWORK POLICY REMOVED"),
+        (reach.leaves_open, f"NO NETWORK POLICY IN {reach.old_namespace} FOR WORKSPACES THERE"),
         (reach.before and hosts.opened, f"opens {_hosts(hosts.opened)}"),
         (wider, f"network opens {_places(wider)}"),
         (agents.opened, f"network opens to Coder's own agents {_places(agents.opened)}"),
@@ -177,6 +179,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (network.after and not network.before, "network policy from now on"),
         (reach.isolates_agents, "Coder's own agents kept to Coder"),
         (reach.keeps_agents_out, "Coder's own agents kept out"),
+        (reach.moves, f"namespace {reach.old_namespace} -> {reach.new_namespace}"),
         (reach.drops_projects, "claims of ~/project deleted"),
     ):
         if holds:

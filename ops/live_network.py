@@ -103,6 +103,7 @@ class LiveNetwork:
         unclear: whether what Cilium lets through by them is not known here.
         unread: why they cannot be read, empty if they can.
         context: the kubeconfig's context, as in the stack's settings.
+        gone: the declared policies that are not there; a run that reads back tells of them itself.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -110,6 +111,7 @@ class LiveNetwork:
     unclear: bool = False
     unread: str = ""
     context: str | None = None
+    gone: tuple[Manifest, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.edits or self.unread)
@@ -155,7 +157,8 @@ def look(
                     live.append(found)
     except ClusterError as error:
         return LiveNetwork(unread=str(error), context=context)
-    return compared(kept, live, templates, context)
+    gone = tuple(policy for policy in wanted if policy not in kept)
+    return replace(compared(kept, live, templates, context), gone=gone)
 
 
 def against(settings: Settings, declared: Iterable[Manifest] | None = None) -> LiveNetwork:

@@ -18,20 +18,35 @@ KINDS: Final = frozenset({NETWORK_POLICY, CILIUM_POLICY})
 _MOST: Final = 20
 
 
-def change(old: Iterable[Manifest], new: Iterable[Manifest], template: str) -> NetworkChange:
+Namespaces = tuple[str | None, str | None]
+"""Of a template's pods now and afterwards; None if that is not known."""
+
+
+def change(
+    old: Iterable[Manifest],
+    new: Iterable[Manifest],
+    template: str,
+    namespaces: Namespaces = (None, None),
+) -> NetworkChange:
     """Return what changes for the pods of a template.
 
     Args:
         old: every policy of the stack now, those that do not change too, for they add up.
         new: every policy afterwards.
         template: its name.
+        namespaces: where its pods are.
     """
-    return network_change(old, new, {**WORKSPACE_LABELS, TEMPLATE_LABEL: template})
+    return network_change(old, new, {**WORKSPACE_LABELS, TEMPLATE_LABEL: template}, namespaces)
 
 
-def agents_change(old: Iterable[Manifest], new: Iterable[Manifest], template: str) -> NetworkChange:
+def agents_change(
+    old: Iterable[Manifest],
+    new: Iterable[Manifest],
+    template: str,
+    namespaces: Namespaces = (None, None),
+) -> NetworkChange:
     """Return the same for the pods that a template gives Coder's own agents."""
-    return network_change(old, new, {**AGENTS_LABELS, TEMPLATE_LABEL: template})
+    return network_change(old, new, {**AGENTS_LABELS, TEMPLATE_LABEL: template}, namespaces)
 
 
 def by_name(
@@ -46,13 +61,23 @@ def by_name(
     return None
 
 
-def lines(found: NetworkChange, named: Translation | None) -> list[str]:
-    """Return the change in Markdown, nothing without one."""
+def lines(found: NetworkChange, named: Translation | None, moved_to: str = "") -> list[str]:
+    """Return the change in Markdown, nothing without one.
+
+    Args:
+        found: the change.
+        named: what Cilium's names say of it.
+        moved_to: the namespace of the pods afterwards, if it is another.
+    """
     said = []
     if found.removed:
+        gone = (
+            f"in namespace {code(moved_to)} there is **no network policy**"
+            if moved_to
+            else "the network policy is **removed**"
+        )
         said.append(
-            "- the network policy is **removed**: workspaces reach **every address and port**, "
-            "and everything reaches them"
+            f"- {gone}: workspaces reach **every address and port**, and everything reaches them"
         )
     elif not found.before and found.after:
         said += listed("a network policy from now on; workspaces reach only", found.opened)

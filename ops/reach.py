@@ -62,6 +62,9 @@ class TemplateReach:
         agents_network: what the network policy changes for their pods, where they have some.
         old_release: release of Boundary now; None without one, or if that is not recorded.
         new_release: the same afterwards.
+        old_namespace: of its pods now; None if that is not known.
+        new_namespace: the same afterwards.
+        left: what changes for pods that stay in the old namespace, if it is another.
     """
 
     template: str
@@ -77,6 +80,9 @@ class TemplateReach:
     agents_network: NetworkChange = field(default_factory=NetworkChange)
     old_release: str | None = None
     new_release: str | None = None
+    old_namespace: str | None = None
+    new_namespace: str | None = None
+    left: NetworkChange = field(default_factory=NetworkChange)
 
     @cached_property
     def release(self) -> ReleaseChange:
@@ -114,6 +120,22 @@ class TemplateReach:
     def firewall_removed(self) -> bool:
         """Whether agents that are confined now reach every host afterwards."""
         return self.before and self.after and self.old is not None and self.new is None
+
+    @property
+    def moves(self) -> bool:
+        """Whether its pods go to another namespace, where nothing of those that are there goes."""
+        places = self.old_namespace, self.new_namespace
+        return self.before and self.after and all(places) and places[0] != places[1]
+
+    @property
+    def moved_to(self) -> str:
+        """The namespace that its pods go to, if it is another."""
+        return self.new_namespace or "" if self.moves else ""
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether workspaces that are there lose their network policy by that."""
+        return self.moves and self.left.opens
 
     @property
     def lets_agents_in(self) -> bool:
@@ -172,6 +194,7 @@ class TemplateReach:
             or self.frees_agents
             or self.agents_reach.opens
             or self.network.opens
+            or self.leaves_open
         )
 
     @property
@@ -189,6 +212,7 @@ class TemplateReach:
             or self.agents_reach.changed
             or bool(self.release.doubt)
             or self.network.changed
+            or self.moves
         )
 
     @cached_property

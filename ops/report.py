@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import coder_agents, drift, live_lines, network
+from ops import coder_agents, drift, live_lines, namespace_changes, network
 from ops.alert_labels import label_changes
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview
@@ -31,7 +31,7 @@ from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
-from ops.place_changes import place_lines
+from ops.provider_changes import elsewhere_lines
 from ops.quota_changes import quota_lines
 from ops.reach import TemplateReach
 from ops.report_json import ORDER, stack_json, verdict
@@ -123,7 +123,8 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What guards the stack", guard_lines(preview.guards)),
-        ("Where it is", place_lines(preview.places, preview.name)),
+        ("Where it is", elsewhere_lines(preview.elsewhere, preview.name)),
+        ("Namespace of workspaces", list(namespace_changes.move_lines(preview.moves))),
         ("What an agent reaches", _reach_lines(preview.reaches)),
         ("What holds an agent beside the rules", _walls(preview)),
         ("The policy's contract", contract_lines(preview.contract)),
@@ -215,7 +216,8 @@ def _reach(reach: TemplateReach) -> list[str]:
         *reach.release.lines(),
         *_firewall(reach),
         *coder_agents.lines(reach),
-        *network.lines(reach.network, reach.by_name),
+        *network.lines(reach.network, reach.by_name, reach.moved_to),
+        *namespace_changes.reach_lines(reach),
     ]
 
 

@@ -15,6 +15,7 @@ from ops.changes import Change
 from ops.contract_changes import contract_json
 from ops.gateway_changes import provider_json
 from ops.mcp_changes import server_json
+from ops.namespace_changes import move_json
 from ops.reach import TemplateReach
 
 ORDER: Final[tuple[Verdict, ...]] = ("fails", "opens", "destroys", "changes", "same")
@@ -52,9 +53,10 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         },
         "resources": preview.counted,
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
+        "namespaceMoves": [move_json(each) for each in preview.moves],
         "reach": [reach_json(reach) for reach in preview.reaches],
         "guards": [asdict(each) for each in preview.guards],
-        "places": [asdict(each) for each in preview.places],
+        "elsewhere": [asdict(each) for each in preview.elsewhere],
         "walls": [asdict(each) for each in preview.walls],
         "templateSource": [asdict(each) for each in preview.source],
         "contract": contract_json(preview.contract),

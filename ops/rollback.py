@@ -24,6 +24,7 @@ from ops import (
     engine,
     git,
     history,
+    namespace_changes,
     network,
     packages,
     project,
@@ -38,6 +39,7 @@ from ops.assessment import StackPreview
 from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Host, HostAnswer, HostError, hosted
+from ops.namespace_changes import Places
 from ops.template_changes import Registered
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
@@ -290,13 +292,15 @@ def _assessed(
         if each["type"] == WORKSPACE_TEMPLATE and each["old"]
     }
     variables = then.agent_env or {}
-    policies = changes.every(steps, network.KINDS)
+    policies, places = changes.every(steps, network.KINDS), namespace_changes.of_steps(steps)
     if template is not None:
         # What is not gone back for stays, whatever that commit's program says of it.
         policies = tuple(
             changes.Step("same", urn, deployed.type_of(urn), each, each)
             for urn, each in present.network.items()
         )
+        now = present.namespaces
+        places = Places(now, {**now, **_only(places.new, template)})
     return StackPreview(
         ready.stack,
         present.policies,
@@ -313,6 +317,7 @@ def _assessed(
         new_coderd=then.coderd,
         **(deployed.of_both(present, then) if template is None else {}),
         switched_off=_switched_off(ready.root, ready.stack),
+        places=places,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from components.boundary import Own, Policy
 from components.coder_agents import AgentsAllowed
 from components.network.manifests import cilium_agents_policy, cilium_policies, network_policies
-from components.network.reach import Manifest
+from components.network.reach import Manifest, NetworkChange
 from components.settings.model import Settings
 from components.settings.network import surroundings
 from ops import network, stacks
@@ -30,6 +30,7 @@ class StackReach:
         releases: of Boundary, by template; one that is not in it has none, or none recorded.
         contracts: what is demanded of the policy of each, as a template registers it, empty for one
             without a firewall or if that is not known; None if it was not asked.
+        namespaces: of the pods of each; one that is not in it is not known.
     """
 
     policies: Mapping[str, Policy | None]
@@ -37,6 +38,7 @@ class StackReach:
     network: tuple[Manifest, ...] | None = ()
     releases: Mapping[str, str] = field(default_factory=dict)
     contracts: Mapping[str, str] | None = None
+    namespaces: Mapping[str, str] = field(default_factory=dict)
 
 
 def of_settings(settings: Settings) -> StackReach:
@@ -48,6 +50,9 @@ def of_settings(settings: Settings) -> StackReach:
         dict.fromkeys(
             (template.name for template in settings.templates if settings.firewall_of(template)),
             settings.workspaces.boundary_version,
+        ),
+        namespaces=dict.fromkeys(
+            (template.name for template in settings.templates), settings.workspaces.namespace
         ),
     )
 
@@ -73,6 +78,21 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
     """
     before = (new.network if old.network is None else old.network) or ()
     after = (old.network if new.network is None else new.network) or ()
+
+    def places(name: str) -> network.Namespaces:
+        # The network of the other side is in the other's namespace.
+        return (
+            None if old.network is None else old.namespaces.get(name),
+            None if new.network is None else new.namespaces.get(name),
+        )
+
+    def left(name: str) -> NetworkChange:
+        """Return what changes for pods that stay where they are while new ones go elsewhere."""
+        was, then = places(name)
+        if not was or not then or was == then:
+            return NetworkChange()
+        return network.change(before, after, name, (was, was))
+
     return tuple(
         TemplateReach(
             name,
@@ -81,13 +101,16 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             old=old.policies.get(name),
             new=new.policies.get(name),
             own=own or Own(),
-            network=network.change(before, after, name),
+            network=network.change(before, after, name, places(name)),
             by_name=network.by_name(after, name, new.policies.get(name)),
             old_agents=old.agents_allowed.get(name),
             new_agents=new.agents_allowed.get(name),
-            agents_network=network.agents_change(before, after, name),
+            agents_network=network.agents_change(before, after, name, places(name)),
             old_release=old.releases.get(name),
             new_release=new.releases.get(name),
+            old_namespace=old.namespaces.get(name),
+            new_namespace=new.namespaces.get(name),
+            left=left(name),
         )
         for name in dict.fromkeys((*new.policies, *old.policies))
     )

@@ -15,6 +15,7 @@ from components.boundary import Policy
 from components.dashboards.catalogue import CATALOGUE
 from ops import (
     changes,
+    deleted_network,
     deployed,
     diagnostics,
     drift,
@@ -102,8 +103,10 @@ def up(
             console.print(f"what agents reach: {record.policy}", markup=False, soft_wrap=True)
             for line in _warned(stack, record, heard):
                 console.print(line, markup=False, soft_wrap=True)
-            live = live_network.against(stack_files.settings(stack))
-            for line in live_lines.told(live, stack):
+            settings = stack_files.settings(stack)
+            live = live_network.against(settings)
+            gone = deleted_network.told(live, settings, stack)
+            for line in (*gone, *live_lines.told(live, stack)):
                 console.print(line, markup=False, soft_wrap=True)
             _show(stack, result.outputs, stack_files.policies(stack))
 

@@ -26,7 +26,10 @@ def look(stack: str, settings: Settings) -> Known:
     with ThreadPoolExecutor(1) as aside, Cluster(settings.kubernetes.context) as cluster:
         asked = aside.submit(look_up, settings)
         coderd = deployment.look_up(stack, settings, cluster)
-        missing = placement.look_up(stack, settings, cluster, closes_network=closes_network)
+        told = any(each.key == "kubernetes.context" for each in coderd.problems)
+        missing = placement.look_up(
+            stack, settings, cluster, closes_network=closes_network, told=told
+        )
         known = asked.result()
     refuse(stack, (*known.problems, *coderd.problems, *missing, *package.problems(settings)))
     for warning in coderd.warnings:

@@ -105,11 +105,22 @@ class _Way:
 
 
 def network_change(
-    old: Iterable[Manifest], new: Iterable[Manifest], labels: Mapping[str, str]
+    old: Iterable[Manifest],
+    new: Iterable[Manifest],
+    labels: Mapping[str, str],
+    namespaces: tuple[str | None, str | None] = (None, None),
 ) -> NetworkChange:
-    """Return what changes for pods with `labels` between two sets of objects of one namespace."""
-    before = [policy for policy in old if _selects(policy, labels)]
-    after = [policy for policy in new if _selects(policy, labels)]
+    """Return what changes for pods between two sets of objects.
+
+    Args:
+        old: the policies now.
+        new: the policies afterwards.
+        labels: of the pods.
+        namespaces: of the pods now and afterwards, for a policy selects those of its own alone;
+            None if that is not known, where the policies are taken to be in it.
+    """
+    before = [each for each in old if _selects(each, labels, namespaces[0])]
+    after = [each for each in new if _selects(each, labels, namespaces[1])]
     earlier, later = list(_ways(before)), list(_ways(after))
     if not before and not after:
         return NetworkChange()
@@ -123,7 +134,10 @@ def network_change(
     )
 
 
-def _selects(policy: Manifest, labels: Mapping[str, str]) -> bool:
+def _selects(policy: Manifest, labels: Mapping[str, str], namespace: str | None) -> bool:
+    own = _mapping(policy.get("metadata")).get("namespace")
+    if namespace and own and own != namespace:
+        return False
     spec = _mapping(policy.get("spec"))
     selector = _mapping(spec.get("podSelector", spec.get("endpointSelector")))
     wanted = _mapping(selector.get("matchLabels"))

@@ -100,7 +100,11 @@ class Providers(SettingsSection):
 class WorkspacesSettings(SettingsSection):
     """What all templates of the stack share."""
 
-    namespace: KubernetesName = Field(NAMESPACE, description="Namespace of workspaces.")
+    namespace: KubernetesName = Field(
+        NAMESPACE,
+        description="Namespace of workspaces. Those that are there do not move to another: delete "
+        "them first.",
+    )
     image: Image = Field(IMAGE, description="Image of a workspace.")
     use_kubeconfig: Flag = Field(
         False, description="The provisioner uses its own kubeconfig, not its service account."

@@ -52,12 +52,15 @@ def look_up(
     answers: Mapping[str, Answer],
     *,
     closes_network: bool = True,
+    told: bool = False,
     **changes: Any,
 ) -> list[str]:
     """What is told of a cluster that answers so; nothing else is asked, nothing twice."""
     with answering({**EVERYTHING, **answers}.pop) as cluster:
-        told = placement.look_up("dev", settings(**changes), cluster, closes_network=closes_network)
-    return [str(problem) for problem in told]
+        found = placement.look_up(
+            "dev", settings(**changes), cluster, closes_network=closes_network, told=told
+        )
+    return [str(problem) for problem in found]
 
 
 def test_where_everything_is_nothing_is_told() -> None:
@@ -99,29 +102,55 @@ def test_what_the_stack_does_not_make_needs_no_place() -> None:
     assert told.startswith("workspaces.namespace")
 
 
-@pytest.mark.parametrize("answer", [FORBIDDEN, NO_GROUP, httpx.Response(200, text="<html>")])
-def test_what_the_user_may_not_ask_may_be_there(answer: httpx.Response) -> None:
-    assert look_up({GRAFANA: answer, RULES: answer, WORK: answer}) == []
+def test_what_the_user_may_not_ask_may_be_there() -> None:
+    assert look_up(dict.fromkeys(EVERYTHING, FORBIDDEN)) == []
 
 
-@pytest.mark.parametrize("answer", [FORBIDDEN, httpx.Response(200, json=[])])
-def test_a_kind_that_is_not_told_of_may_be_served(answer: httpx.Response) -> None:
-    assert look_up({OPERATOR: answer, CILIUM: answer}) == []
+LOGIN = {"location": "https://login.example.com/saml?state=s3cret"}
+NO_CLUSTER = [
+    (httpx.Response(503, text="<html>"), "the server answers 503, and nothing that Kubernetes"),
+    (httpx.Response(403, text="<html>"), "the server answers 403, and nothing that Kubernetes"),
+    (
+        httpx.Response(503, json={"kind": "Status", "message": "etcd is away"}),
+        "the cluster answers 503: etcd is away: run this again when it answers",
+    ),
+    (httpx.Response(200, text="<html>"), "the server does not answer as Kubernetes does: name a"),
+    (httpx.Response(200, json=[]), "the server does not answer as Kubernetes does: name a"),
+    (httpx.Response(200, json={"error": "x"}), "the server does not answer as Kubernetes does: "),
+    (httpx.Response(302, headers=LOGIN), "the server redirects to login.example.com, as to a"),
+    (
+        httpx.Response(401, json={"kind": "Status", "message": "Unauthorized"}),
+        "the cluster does not accept the kubeconfig's credentials (401): log in to it again",
+    ),
+]
 
 
-def test_a_cluster_that_does_not_answer_is_told_by_one_who_asks() -> None:
+@pytest.mark.parametrize(("answer", "why"), NO_CLUSTER)
+@pytest.mark.parametrize("path", EVERYTHING)
+def test_what_is_no_answer_of_an_api_server_is_one_error(
+    path: str, answer: httpx.Response, why: str
+) -> None:
+    (problem,) = look_up({path: answer})
+    assert problem.startswith(f'kubernetes.context = "gov": {path}: {why}')
+    assert "s3cret" not in problem
+
+
+def test_a_server_that_knows_no_namespaces_is_none_of_kubernetes() -> None:
+    (problem,) = look_up({GRAFANA: NO_GROUP})
+    assert problem.startswith(f'kubernetes.context = "gov": {GRAFANA}: the server answers 404, and')
+
+
+def test_a_cluster_that_does_not_answer_is_told_once() -> None:
     away = {GRAFANA: httpx.ConnectError("refused")}
-    assert look_up(away) == []
-    (told,) = look_up(
-        away,
-        coder={"accessUrl": "https://coder.example.com", "variables": "none"},
-    )
+    assert look_up(away, told=True) == []
+    (told,) = look_up(away)
     assert told == 'kubernetes.context = "gov": https://k8s cannot be reached: refused'
 
 
 def test_a_namespace_that_another_stack_labels_is_refused() -> None:
     def labelled(by: str) -> httpx.Response:
-        return httpx.Response(200, json={"metadata": {"annotations": {STACK_ANNOTATION: by}}})
+        metadata = {"annotations": {STACK_ANNOTATION: by}}
+        return httpx.Response(200, json={"kind": "Namespace", "metadata": metadata})
 
     section: dict[str, Any] = {"workspaceNamespace": {}}
     assert look_up({WORK: labelled("firewalled-coder/dev")}, **section) == []

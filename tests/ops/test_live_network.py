@@ -197,6 +197,7 @@ def test_what_is_read_is_each_declared_policy_and_what_is_gone_is_no_edit() -> N
         "/apis/cilium.io/v2/namespaces/workspaces/ciliumnetworkpolicies/names",
     ]
     assert [edit.name for edit in found.edits] == ["fence"]
+    assert found.gone == (CILIUM,)
 
 
 def test_who_may_not_read_them_is_told_and_it_is_not_no_change() -> None:

@@ -72,6 +72,24 @@ def test_coders_own_agents_let_in_and_the_network_opened(environment: Environmen
     )
 
 
+def test_another_namespace_for_workspaces(environment: Environment) -> None:
+    """The namespaces as the state has them, and as the engine's events have them."""
+    with environment.cluster.client() as client:
+        client.post("/api/v1/namespaces", json={"metadata": {"name": "ai-workspaces"}})
+    changes = {"workspaces": {**COMMITTED.get("workspaces", {}), "namespace": "ai-workspaces"}}
+    with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
+        found = preview.assess(ready, "local")
+        record = up.recorded("local", ready.stack, ready.work_dir)
+    assert found.verdict == "opens"
+    stays = "workspaces that are there stay in namespace `coder-workspaces`, which loses network"
+    assert stays in report.headline([found])
+    assert record.policy == history.policy_line(found.reaches)
+    assert record.policy == (
+        "claude-code, firewalled: NO NETWORK POLICY IN coder-workspaces FOR WORKSPACES THERE, "
+        "namespace coder-workspaces -> ai-workspaces"
+    )
+
+
 def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
     with engine.session("local", quiet, state=environment.state) as ready:
         path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"

@@ -374,3 +374,18 @@ def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) ->
     foreign()
     world.back(1)
     assert world.deployed() == world.left[1]
+
+
+def test_a_template_that_goes_back_to_a_namespace_without_a_policy_opens(world: World) -> None:
+    with world.environment.cluster.client() as client:
+        client.post("/api/v1/namespaces", json={"metadata": {"name": "ai-workspaces"}})
+    world.config["templates"][0]["firewall"] = {"jail": "landjail"}
+    world.config["workspaces"]["namespace"] = "ai-workspaces"
+    world.commit("another namespace")
+    world.up()
+    latest, reviewed = world.back(1, template="firewalled")
+    assert reviewed.verdict == "opens"
+    assert "in namespace `coder-workspaces` there is **no network policy**" in (
+        report.to_markdown([reviewed])
+    )
+    assert "firewalled: NETWORK POLICY REMOVED" in latest.policy

@@ -20,7 +20,7 @@ _PROVIDERS: Final = {
 
 
 @dataclass(frozen=True)
-class PlaceChange:
+class ElsewhereChange:
     """Another place named for what the stack has made.
 
     Attributes:
@@ -36,7 +36,7 @@ class PlaceChange:
     new: str
 
 
-def place_changes(steps: Iterable[Step]) -> tuple[PlaceChange, ...]:
+def elsewhere_changes(steps: Iterable[Step]) -> tuple[ElsewhereChange, ...]:
     """Return the providers that are to look elsewhere; of a new one nothing is there yet."""
     found = []
     for step in steps:
@@ -45,16 +45,16 @@ def place_changes(steps: Iterable[Step]) -> tuple[PlaceChange, ...]:
         part, setting, what = _PROVIDERS[step.type]
         old, new = (str(inputs.get(part) or "unset") for inputs in (step.old, step.new))
         if old != new:
-            found.append(PlaceChange(what, setting, old, new))
+            found.append(ElsewhereChange(what, setting, old, new))
     return tuple(found)
 
 
-def place_warnings(changes: Iterable[PlaceChange]) -> tuple[str, ...]:
+def elsewhere_warnings(changes: Iterable[ElsewhereChange]) -> tuple[str, ...]:
     """Return what the headline says."""
     return tuple(f"the {each.what} is named otherwise" for each in changes)
 
 
-def place_lines(changes: Iterable[PlaceChange], stack: str) -> list[str]:
+def elsewhere_lines(changes: Iterable[ElsewhereChange], stack: str) -> list[str]:
     """Return a line of Markdown for each, and what to do where it is another place."""
     return [
         f"- ⚠️ {each.what}: {code(each.old)} → {code(each.new)} (`{each.setting}`). The engine "
