@@ -25,7 +25,7 @@ OTHERS = {
     *("--unshallow", "--all", "--global", "--add"),
     *("--debug", "--message", "--stack", "--path", "--secret", "--cascade", "--prefix"),
     # Of Coder's command line and of Boundary's.
-    *("--agents-allowed", "--config", "--log-dir", "--log-level", "--proxy-port"),
+    *("--agents-allowed", "--search", "--config", "--log-dir", "--log-level", "--proxy-port"),
 }
 
 
