@@ -75,6 +75,8 @@ def requested(urls: Sequence[str], method: str, har: str | None, log: str | None
                 f"URL {place} begins with a method; give it with --method {first} and the URL "
                 f"{shown(url)} alone, or both as a line on standard input"
             )
+        elif source and (said := lists.no_url(source)):
+            raise InputError(f"URL {place}: {shown(source)!r} {said}")
         else:
             found.append(Traffic((traffic.request(method, source, f"URL {place}"),)))
     if har is not None:
