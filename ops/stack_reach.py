@@ -6,17 +6,19 @@ that no two of them disagree on what opens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from components.boundary import Own, Policy
 from components.coder_agents import AgentsAllowed
 from components.network.manifests import cilium_agents_policy, cilium_policies, network_policies
-from components.network.reach import Manifest
+from components.network.reach import Manifest, NetworkChange
 from components.settings.model import Settings
 from components.settings.network import surroundings
 from ops import network, stacks
 from ops.reach import TemplateReach
+
+_Change = Callable[[Iterable[Manifest], Iterable[Manifest], str], NetworkChange]
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,12 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
     """
     before = (new.network if old.network is None else old.network) or ()
     after = (old.network if new.network is None else new.network) or ()
+
+    def change(name: str, of: _Change) -> NetworkChange:
+        found = of(before, after, name)
+        # A template that is new had no pods: nothing that they reached is reached no longer.
+        return found if name in old.policies else replace(found, closed=())
+
     return tuple(
         TemplateReach(
             name,
@@ -81,11 +89,11 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             old=old.policies.get(name),
             new=new.policies.get(name),
             own=own or Own(),
-            network=network.change(before, after, name),
+            network=change(name, network.change),
             by_name=network.by_name(after, name, new.policies.get(name)),
             old_agents=old.agents_allowed.get(name),
             new_agents=new.agents_allowed.get(name),
-            agents_network=network.agents_change(before, after, name),
+            agents_network=change(name, network.agents_change),
             old_release=old.releases.get(name),
             new_release=new.releases.get(name),
         )
