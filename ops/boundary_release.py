@@ -35,7 +35,8 @@ class ReleaseChange:
 
     def lines(self) -> list[str]:
         """Return the doubt as lines of Markdown."""
-        moved = f"{code(self.old)} → {code(self.new or '')}" if self.old else code(self.new or "")
+        moves = self.old and self.old != self.new
+        moved = f"{code(self.old or '')} → " * bool(moves) + code(self.new or "")
         return [f"- ⚠️ Boundary {moved}: **{self.doubt}**"] if self.doubt else []
 
     def to_json(self) -> dict[str, Any]:
@@ -54,9 +55,14 @@ def release_change(
         was: the policy before, None without a firewall.
         policy: the policy afterwards, None without a firewall.
     """
-    if policy is None or new is None or (was is not None and old is None):
+    if policy is None or new is None:
         return ReleaseChange(old, new)
     doubt = doubt_of(new, policy)
+    if releases_of(new) is None and was is not None and was.texts != policy.texts:
+        # What other rules open there is not known either.
+        return ReleaseChange(old, new, doubt)
+    if was is not None and old is None:
+        return ReleaseChange(old, new)
     if was is not None and old is not None and _decide_alike(old, new):
         # Of one release or of two alike: only a policy that it newly refuses is news.
         newly = _refuses(new, policy) and not _refuses(old, was)
