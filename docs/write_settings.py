@@ -20,8 +20,10 @@ HEAD = """# Settings
 Every key stands under `config` in `stacks/Pulumi.<stack>.yaml`, behind `firewalled-coder:`. `[]`
 is each entry of a list, `<name>` a key of one's own. Secrets are set by
 `pulumi config set --secret --path`; one in clear is refused, and so is a key of this page behind
-another namespace. A text that looks like a date is quoted. The same is in
-`stacks/settings.schema.json`, which editors read. This page is written by `make schema`.
+another namespace. Beside `config` stands only what the engine keeps there (`environment`,
+`secretsprovider`, `encryptedkey`, `encryptionsalt`): any other key, and a second YAML document,
+which the engine would pass over, is refused. A text that looks like a date is quoted. The same is
+in `stacks/settings.schema.json`, which editors read. This page is written by `make schema`.
 """
 KINDS = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
 

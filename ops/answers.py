@@ -12,9 +12,11 @@ from rich.text import Text
 
 from components import boundary
 from components.boundary import Contract, Decision, Grade, Own, Policy, printable, shown
+from components.boundary.older import as_decided
 from components.coder_agents import AgentsAllowed
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
+from ops.boundary_release import Answered, answered
 from ops.traffic import InputError, Request
 
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}
@@ -33,6 +35,7 @@ class Confinement:
         own: the deployment's own hosts.
         agents: whether and from where Coder's own agents, whom no policy holds, may use the
             templates.
+        release: of Boundary that confines them; empty without a firewall.
     """
 
     templates: tuple[str, ...]
@@ -42,11 +45,22 @@ class Confinement:
     highest_grade: Grade
     own: Own
     agents: AgentsAllowed = False
+    release: str = ""
 
     @property
     def title(self) -> str:
         """The templates, for a heading."""
         return f"Template{'s' * (len(self.templates) > 1)} {', '.join(self.templates)}"
+
+    @cached_property
+    def decided(self) -> Policy | None:
+        """The rules by which the release decides, as far as that is known."""
+        return None if self.policy is None else as_decided(self.policy, self.release)
+
+    @cached_property
+    def answered(self) -> Answered | None:
+        """By which release the answers are; None without a firewall."""
+        return None if self.policy is None else answered(self.release, self.policy)
 
 
 def confinements(settings: Settings, wanted: Sequence[str] = ()) -> tuple[Confinement, ...]:
@@ -78,7 +92,9 @@ def _confinement(settings: Settings, template: TemplateSettings) -> Confinement:
     contract = settings.contract_of(wanted)
     said = template.lets_agents_in
     agents = True if said is None else said
-    return Confinement((), policy, reason, contract, wanted.highest_grade, settings.own, agents)
+    release = "" if policy is None else settings.workspaces.boundary_version
+    accepted = wanted.highest_grade
+    return Confinement((), policy, reason, contract, accepted, settings.own, agents, release)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -126,7 +142,10 @@ class Explanation:
             return self.confinement.reason
         if self.decision.rule is not None:
             rule = self.decision.rule
-            return f"{rule.group}: {rule.why}"
+            policy, decided = self.confinement.policy, self.confinement.decided
+            below = decided is not policy and rule not in (policy or ())
+            rest = " (a host below the rule's)" if below else ""
+            return f"{rule.group}: {rule.why}{rest}"
         if self.decision.unparsable is not None:
             return f"Boundary cannot parse the URL: {self.decision.unparsable}"
         return "no rule allows it"
@@ -134,7 +153,7 @@ class Explanation:
 
 def answers(confinement: Confinement, requests: Mapping[Request, int]) -> tuple[Explanation, ...]:
     """Return what one confinement answers to requests with their counts."""
-    policy = confinement.policy
+    policy = confinement.decided
 
     def decide(asked: Request) -> Decision | None:
         return None if policy is None else policy.decide(asked.method, asked.url)

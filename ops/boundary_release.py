@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.boundary import Policy
-from components.boundary.releases import releases_of
+from components.boundary.releases import LATEST, NEWEST, releases_of
 from ops.markdown import code
 
 PIN: Final = "Boundary"
@@ -35,7 +35,8 @@ class ReleaseChange:
 
     def lines(self) -> list[str]:
         """Return the doubt as lines of Markdown."""
-        moved = f"{code(self.old)} → {code(self.new or '')}" if self.old else code(self.new or "")
+        moves = self.old and self.old != self.new
+        moved = f"{code(self.old or '')} → " * bool(moves) + code(self.new or "")
         return [f"- ⚠️ Boundary {moved}: **{self.doubt}**"] if self.doubt else []
 
     def to_json(self) -> dict[str, Any]:
@@ -54,9 +55,14 @@ def release_change(
         was: the policy before, None without a firewall.
         policy: the policy afterwards, None without a firewall.
     """
-    if policy is None or new is None or (was is not None and old is None):
+    if policy is None or new is None:
         return ReleaseChange(old, new)
-    doubt = _doubt(new, policy)
+    doubt = doubt_of(new, policy)
+    if releases_of(new) is None and was is not None and was.texts != policy.texts:
+        # What other rules open there is not known either.
+        return ReleaseChange(old, new, doubt)
+    if was is not None and old is None:
+        return ReleaseChange(old, new)
     if was is not None and old is not None and _decide_alike(old, new):
         # Of one release or of two alike: only a policy that it newly refuses is news.
         newly = _refuses(new, policy) and not _refuses(old, was)
@@ -76,7 +82,8 @@ def _refuses(release: str, policy: Policy) -> bool:
     return refuses and any(map(_REFUSED.search, policy.texts))
 
 
-def _doubt(release: str, policy: Policy) -> str:
+def doubt_of(release: str, policy: Policy) -> str:
+    """Return why a release does not decide as NEWEST does on a policy, empty where it does."""
     found = releases_of(release)
     if found is None:
         return f"nothing is known of how Boundary {release} decides"
@@ -85,6 +92,40 @@ def _doubt(release: str, policy: Policy) -> str:
     if _refuses(release, policy):
         return f"Boundary {release} refuses the policy's file, so no agent starts"
     return ""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """By which release a policy's answers are, where the stack's is another or decides otherwise.
+
+    Attributes:
+        release: the stack's.
+        by: that by which they are.
+        doubt: why the stack's may answer otherwise, empty where it does not.
+        words: both for the head of the answers, empty where there is nothing to say.
+    """
+
+    release: str
+    by: str
+    doubt: str = ""
+    words: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the same as plain data."""
+        return {"release": self.release, "answeredAs": self.by, "doubt": self.doubt}
+
+
+def answered(release: str, policy: Policy) -> Answered:
+    """Return by which release the answers of `policy` are, decided by `as_decided`."""
+    doubt = doubt_of(release, policy)
+    found = releases_of(release)
+    if found is not None and found.effect == "widens":
+        return Answered(
+            release, release, words=f"as {doubt.replace(' takes', ' decides: it takes')}"
+        )
+    if doubt:
+        return Answered(release, NEWEST, doubt, f"as Boundary {NEWEST} decides: {doubt}")
+    return Answered(release, NEWEST if release == LATEST else release)
 
 
 def registered(pins: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

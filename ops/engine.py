@@ -23,7 +23,7 @@ from pulumi.automation._stack import StackInitMode  # its public makers make no 
 from components.errors import OperatorError
 from components.settings import stored
 from components.settings.problems import SettingsError, refuse
-from ops import backend, diagnostics, host, interrupts, project, stacks
+from ops import backend, diagnostics, host, interrupts, project, secrets_key, stacks
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
@@ -100,7 +100,7 @@ def session(
 
     Raises OperatorError for an unknown stack, one that the backend has not (but of the local
     environment's, which are made here), an engine that is not there,
-    a lock of the stack, and
+    a lock of the stack, secrets that the engine cannot read, and
     interrupts.CommandInterrupted when the command is asked to end, once the engine has ended.
     """
     if name not in stacks.names(root):
@@ -117,6 +117,10 @@ def session(
         raise
     except automation.ConcurrentUpdateError as error:
         raise OperatorError(diagnostics.locked(str(error), name)) from None
+    except automation.CommandError as error:
+        if said := secrets_key.told(str(error), name):
+            raise OperatorError(said) from None
+        raise
 
 
 @contextmanager

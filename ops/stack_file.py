@@ -20,7 +20,7 @@ import yaml
 from components.boundary.credentials import HIDDEN
 from components.settings.load import structured
 from components.settings.problems import PROJECT, Problem
-from components.settings.stored import NULLS, first_document, in_config
+from components.settings.stored import NULLS, documents, in_document
 
 # libyaml's takes a fifteenth of the time on a thousand rules; not every build of PyYAML has it.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -73,20 +73,20 @@ def values(content: bytes) -> dict[str, Any]:
     return checked(content)[0]
 
 
-def checked(content: bytes) -> tuple[dict[str, Any], list[Problem]]:
+def checked(content: bytes, name: str = "the stack's file") -> tuple[dict[str, Any], list[Problem]]:
     """Return the settings of a stack's file as `values`, and what is wrong with the file.
 
-    Raises StackFileError for a file that the engine refuses.
+    It is called `name` there. Raises StackFileError for a file that the engine refuses.
     """
     prefix = f"{PROJECT}:"
-    document = read(content)
+    document, second = _read(content)
     every = _config(document)
     settings = {
         key.removeprefix(prefix): structured(text)
         for key, text in every.items()
         if key.startswith(prefix)
     }
-    return settings, in_config(document.get("config") or {})
+    return settings, in_document(document, second, name)
 
 
 def _config(document: Mapping[str, Any]) -> dict[str, str]:
@@ -117,8 +117,13 @@ def written(document: Mapping[str, Any]) -> bytes:
 
 def read(content: bytes) -> Mapping[str, Any]:
     """Return a stack's file as plain data, secrets encrypted as they are; raises StackFileError."""
+    return _read(content)[0]
+
+
+def _read(content: bytes) -> tuple[Mapping[str, Any], int]:
+    """Return the same, and the line at which another document begins, 0 if there is none."""
     try:
-        document = first_document(content, _Loader)
+        document, second = documents(content, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         # The parser's own words and no line of the file: it may hold a secret.
@@ -127,10 +132,10 @@ def read(content: bytes) -> Mapping[str, Any]:
     except RecursionError:
         raise StackFileError(0, "nested too deeply") from None
     if document is None:
-        return {}
+        return {}, second
     if not isinstance(document, Mapping):
         raise StackFileError(0, "no settings under `config:`")
-    return document
+    return document, second
 
 
 def _full(key: str) -> str:

@@ -6,8 +6,8 @@ that no two of them disagree on what opens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from components.boundary import Own, Policy
 from components.coder_agents import AgentsAllowed
@@ -17,6 +17,8 @@ from components.settings.model import Settings
 from components.settings.network import surroundings
 from ops import network, stacks
 from ops.reach import TemplateReach
+
+_Change = Callable[[Iterable[Manifest], Iterable[Manifest], str, network.Namespaces], NetworkChange]
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             return NetworkChange()
         return network.change(before, after, name, (was, was))
 
+    def change(name: str, of: _Change) -> NetworkChange:
+        found = of(before, after, name, places(name))
+        # A template that is new had no pods: nothing that they reached is reached no longer.
+        return found if name in old.policies else replace(found, closed=())
+
     return tuple(
         TemplateReach(
             name,
@@ -101,11 +108,11 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             old=old.policies.get(name),
             new=new.policies.get(name),
             own=own or Own(),
-            network=network.change(before, after, name, places(name)),
+            network=change(name, network.change),
             by_name=network.by_name(after, name, new.policies.get(name)),
             old_agents=old.agents_allowed.get(name),
             new_agents=new.agents_allowed.get(name),
-            agents_network=network.agents_change(before, after, name, places(name)),
+            agents_network=change(name, network.agents_change),
             old_release=old.releases.get(name),
             new_release=new.releases.get(name),
             old_namespace=old.namespaces.get(name),

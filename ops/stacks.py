@@ -11,8 +11,8 @@ from components.boundary.credentials import HIDDEN
 from components.coder.variables import GITLAB_ID
 from components.settings.load import load
 from components.settings.model import Settings
-from components.settings.problems import Problem, SettingsError, UnknownStackError
-from components.settings.stored import FOLDER, file_of
+from components.settings.problems import Problem, SettingsError, UnknownStackError, refuse
+from components.settings.stored import FOLDER, file_of, passed_over
 from ops import project, stack_file
 
 
@@ -36,9 +36,12 @@ def settings(stack: str, root: Path = project.ROOT, *, proven: bool = True) -> S
 def protected(stack: str, root: Path = project.ROOT) -> bool:
     """Return whether `stack` says that it is protected, also when its settings are wrong.
 
-    Raises SettingsError for a stack that is not there.
+    Raises SettingsError for a stack that is not there, and where the engine does not read all
+    that its file says: that may be this.
     """
-    return _read(stack, root)[0].get("protected", False) is not False
+    values, problems = _read(stack, root)
+    refuse(stack, filter(passed_over, problems))
+    return values.get("protected", False) is not False
 
 
 def has_switch(stack: str, root: Path = project.ROOT) -> bool:
@@ -65,7 +68,7 @@ def contract(stack: str, root: Path = project.ROOT) -> Contract:
 def _read(stack: str, root: Path) -> tuple[dict[str, Any], list[Problem]]:
     path = file_of(stack, root)
     try:
-        return stack_file.checked(path.read_bytes())
+        return stack_file.checked(path.read_bytes(), path.name)
     except FileNotFoundError:
         raise UnknownStackError(stack, names(root)) from None
     except stack_file.StackFileError as error:

@@ -17,6 +17,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from components.errors import OperatorError
+from ops import secrets_key
 
 # What is shown was said by others: `:key:` in a URL is a path and no picture of a key.
 console = Console(highlight=False, emoji=False)
@@ -61,8 +62,8 @@ def echo(text: str) -> None:
 
 
 def echo_error(text: str) -> None:
-    """Pass the engine's own messages on, but those of a lock, which is told as an error."""
-    if _LOCK.search(text):
+    """Pass the engine's own messages on, but those of a lock or a key, told as errors."""
+    if _LOCK.search(text) or secrets_key.is_told(text):
         return
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
     sys.stderr.flush()

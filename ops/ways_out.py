@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ops import secrets_key
 from ops.conflicts import WAY_OUT, is_conflict
 
 # What coderd, Coder's Terraform provider and pulumi-kubernetes say, and how to go on after it.
@@ -73,12 +74,16 @@ _COMMAND: Final = re.compile(r"\bSTACK\b")
 def with_way_out(message: str, said: str = "", stack: str = "STACK") -> str:
     """Return an engine's message, and how to go on where that is known: a line each.
 
+    That a stack's secrets cannot be read is told in a line of its own in place of the message.
+
     Args:
         message: what the engine said.
         said: all that it said, if that is more than the message.
         stack: whose name stands in the commands.
     """
     text = f"{message}\n{said}"
+    if told := secrets_key.told(text, stack):
+        return told
     ways = [WAY_OUT] if is_conflict(text) else []
     ways += [_COMMAND.sub(stack, way) for pattern, way in _WAYS if pattern.search(text)]
     return "\n".join([message.rstrip(), *ways]) if ways else message

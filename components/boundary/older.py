@@ -17,8 +17,8 @@ def as_decided(policy: Policy, release: str | None) -> Policy:
     found = releases_of(release) if release else None
     if found is None or found.effect != "widens":
         return policy
-    below = (_below(each) for each in policy)
-    return Policy([*policy, *(each for each in below if each is not None)])
+    rules = (rule for each in policy for rule in (each, _below(each)))
+    return Policy([each for each in rules if each is not None])
 
 
 def broken(contract: Contract, policy: Policy, release: str) -> list[str]:

@@ -157,6 +157,7 @@ def json_schema() -> dict[str, Any]:
             "secretsprovider": {"type": "string"},
             "encryptionsalt": {"type": "string"},
             "encryptedkey": {"type": "string"},
+            "environment": {"type": ["object", "array"]},
             "config": {
                 "type": "object",
                 "properties": properties,
@@ -164,5 +165,6 @@ def json_schema() -> dict[str, Any]:
             },
         },
         "required": ["config"],
+        "additionalProperties": False,
         "$defs": definitions,
     }

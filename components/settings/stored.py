@@ -25,6 +25,8 @@ _SECRETS: Final = "secrets"
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 NULLS: Final = ("", "~", "null", "Null", "NULL")
 """The texts that are nothing to yaml.v3, by which the engine reads."""
+KEYS: Final = ("config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt")
+"""What the engine reads of a stack's file (ProjectStack in its sdk/go/common/workspace, 3.259)."""
 # Two thirds of the letters: firewalled and firewall are near, coder and coderd are not.
 _NEAR: Final = 0.66
 
@@ -39,28 +41,85 @@ def in_file(stack: str, project: Path) -> list[Problem]:
 
     The engine can be told of another file, and refuses by itself one that is no YAML.
     """
+    path = file_of(stack, project)
     try:
-        document = first_document(file_of(stack, project).read_bytes(), _LOADER)
+        document, second = documents(path.read_bytes(), _LOADER)
     except (OSError, yaml.YAMLError, RecursionError):
         return []
-    config = document.get("config") if isinstance(document, Mapping) else None
-    return in_config(config) if isinstance(config, Mapping) else []
+    return in_document(document if isinstance(document, Mapping) else {}, second, path.name)
 
 
-def first_document(content: bytes, loader_class: Any) -> Any:
-    """Return the first document of a stack's file, as the engine does, silent on the others.
+def documents(content: bytes, loader_class: Any) -> tuple[Any, int]:
+    """Return the first document of a stack's file, which alone the engine reads.
+
+    Beside it, the line at which another begins, 0 if there is none or nothing in it.
 
     Args:
         content: of the file.
         loader_class: PyYAML's, which decides what its scalars are.
 
-    Raises yaml.YAMLError and RecursionError.
+    Raises yaml.YAMLError and RecursionError for the first.
     """
     loader = loader_class(content)
     try:
-        return loader.get_data() if loader.check_data() else None
+        first = loader.get_data() if loader.check_data() else None
+        return first, _second(loader)
     finally:
         loader.dispose()
+
+
+def _second(loader: Any) -> int:
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if not isinstance(node, yaml.ScalarNode) or node.value not in NULLS:
+                return int(node.start_mark.line) + 1
+    except yaml.MarkedYAMLError as error:
+        # The engine does not look there at all.
+        mark = error.problem_mark or error.context_mark
+        return mark.line + 1 if mark else 1
+    return 0
+
+
+def in_document(document: Mapping[Any, Any], second: int, name: str) -> list[Problem]:
+    """Return what is wrong with a stack's file.
+
+    Args:
+        document: its first, secrets encrypted as they are.
+        second: line at which another begins, 0 if there is none.
+        name: of the file.
+    """
+    found = list(_passed_over(document, second, name))
+    config = document.get("config")
+    return [*found, *in_config(config)] if isinstance(config, Mapping) else found
+
+
+def passed_over(problem: Problem) -> bool:
+    """Whether a problem is that the engine does not read what the file says."""
+    return problem.namespace.endswith(".yaml")
+
+
+def _passed_over(document: Mapping[Any, Any], second: int, name: str) -> Iterator[Problem]:
+    """Find what the engine does not read, and says nothing of."""
+    for key in map(str, document):
+        if key in KEYS:
+            continue
+        setting = key.removeprefix(f"{PROJECT}:")
+        if setting.partition(".")[0] in _keys(Settings):
+            right = f"stands beside `config:`; {PROJECT}:{setting} under it is right"
+        else:
+            near = difflib.get_close_matches(key.lower(), KEYS, 1, _NEAR)
+            right = (
+                f"unknown key; {near[0]} is right"
+                if near
+                else (
+                    f"unknown key; known here: {', '.join(KEYS)}; a setting stands under `config:`"
+                )
+            )
+        yield Problem(key, "", right, name)
+    if second:
+        right = "a second YAML document, which the engine does not read; a stack's file has one"
+        yield Problem(f"line {second}", "", right, name)
 
 
 def in_config(config: Mapping[Any, Any]) -> list[Problem]:

@@ -75,6 +75,8 @@ def requested(urls: Sequence[str], method: str, har: str | None, log: str | None
                 f"URL {place} begins with a method; give it with --method {first} and the URL "
                 f"{shown(url)} alone, or both as a line on standard input"
             )
+        elif source and (said := lists.no_url(source)):
+            raise InputError(f"URL {place}: {shown(source)!r} {said}")
         else:
             found.append(Traffic((traffic.request(method, source, f"URL {place}"),)))
     if har is not None:
@@ -164,7 +166,9 @@ def explain(
             answered = {each: answers.answers(each, counts) for each in found}
             fine = _answer(stack, answered, asked, suggest, as_json)
         if not as_json:
-            _warn(settings.workspaces.boundary_version, found)
+            _warn(
+                settings.workspaces.boundary_version, found, answering=other is None and not grade
+            )
         if asked.unreadable:
             raise InputError(traffic.as_lines(asked.unreadable))
     raise typer.Exit(0 if fine else NO)
@@ -187,6 +191,7 @@ def _answer(
                     "templates": list(each.templates),
                     "firewall": each.policy is not None,
                     "reason": each.reason,
+                    "boundary": each.answered and each.answered.to_json(),
                     "decisions": [answers.to_json(answer) for answer in part],
                 }
             )
@@ -200,6 +205,8 @@ def _answer(
         return allowed
     for each, part in answered.items():
         terminal.console.print(each.title, style="bold", markup=False)
+        if each.answered and each.answered.words:
+            terminal.console.print(each.answered.words, markup=False, soft_wrap=True)
         terminal.show(answers.table(part))
         if suggest and not all(answer.allowed for answer in part):
             _suggest(each, part)
@@ -226,10 +233,13 @@ def _suggest(confinement: Confinement, found: Sequence[Explanation]) -> None:
         terminal.console.print(said, markup=False, soft_wrap=True)
 
 
-def _warn(release: str, found: Sequence[Confinement]) -> None:
+def _warn(release: str, found: Sequence[Confinement], *, answering: bool) -> None:
     """Say why the release may answer otherwise, and what keeps it from being deployed."""
+    confined = [each.answered for each in found if each.answered]
+    # Answers that are its own say so themselves.
+    own = answering and any(each.words and not each.doubt for each in confined)
     doubt = release_doubt(release)
-    said = [doubt] if doubt and any(each.policy is not None for each in found) else []
+    said = [doubt] if doubt and confined and not own else []
     for each in found:
         if each.policy is None:
             continue

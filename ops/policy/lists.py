@@ -40,7 +40,7 @@ def from_text(text: str, method: str, where: str) -> Traffic:
         parts = _LINE.fullmatch(entry)
         if parts is None:
             wrong.append(f"{at}: {printable(entry)!r} is more than a URL, or METHOD URL")
-        elif said := _no_url(parts["url"]):
+        elif said := no_url(parts["url"]):
             wrong.append(f"{at}: {printable(parts['url'])!r} {said}")
         else:
             found.append(request(parts["method"] or method, parts["url"], at))
@@ -55,7 +55,20 @@ def from_text(text: str, method: str, where: str) -> Traffic:
 def begins_with_method(text: str) -> bool:
     """Whether a text is a method and a URL, as a line of a list may be."""
     parts = _LINE.fullmatch(text.strip())
-    return parts is not None and parts["method"] is not None and not _no_url(parts["url"])
+    return parts is not None and parts["method"] is not None and not no_url(parts["url"])
+
+
+def no_url(text: str) -> str:
+    """Return why a text is no URL that a client could ask for, empty if it is one."""
+    if scheme := _SCHEME.match(text):
+        host = re.split(r"[/?#]", text[scheme.end() :], maxsplit=1)[0]
+        return "" if host else "names no host; write one behind the scheme, as https://pypi.org/"
+    host = re.split(r"[/?#]", text, maxsplit=1)[0]
+    if text.startswith(".") or "*" in host:
+        return "is a pattern of hosts, no URL; ask for a host that it stands for"
+    if _NETWORK.fullmatch(text):
+        return "is a network, no URL; rules name hosts"
+    return "" if _HOST.fullmatch(text) else "is no URL; write https:// before a host without a dot"
 
 
 def _entries(text: str, where: str) -> list[tuple[str, str]]:
@@ -97,15 +110,3 @@ def _of_json(document: Any, where: str, key: str = "") -> Iterator[tuple[str, st
             yield at, entry
         else:
             raise InputError(f"{at}: must be a URL as text, or have the text url")
-
-
-def _no_url(text: str) -> str:
-    """Return why a text is no URL that a client could ask for, empty if it is one."""
-    if _SCHEME.match(text):
-        return ""
-    host = re.split(r"[/?#]", text, maxsplit=1)[0]
-    if text.startswith(".") or "*" in host:
-        return "is a pattern of hosts, no URL; ask for a host that it stands for"
-    if _NETWORK.fullmatch(text):
-        return "is a network, no URL; rules name hosts"
-    return "" if _HOST.fullmatch(text) else "is no URL; write https:// before a host without a dot"

@@ -63,8 +63,59 @@ def test_no_spelling_of_the_file_hides_one(tmp_path: Path, text: str) -> None:
     path = stored.file_of("dev", tmp_path)
     path.parent.mkdir()
     path.write_text(text)
-    (problem,) = stored.in_file("dev", tmp_path)
+    found = stored.in_file("dev", tmp_path)
+    (problem,) = (each for each in found if not stored.passed_over(each))
     assert problem.key.startswith("secrets")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "config: {}\npolcy: {}\n",
+            "polcy: unknown key; known here: config, environment, secretsp",
+        ),
+        ("Config: {}\n", "Config: unknown key; config is right"),
+        (
+            "config:\nprotected: true\n",
+            "protected: stands beside `config:`; firewalled-coder:prote",
+        ),
+        ("firewalled-coder:policy.groups: []\n", "firewalled-coder:policy.groups: stands beside"),
+        (
+            "config: {}\n---\nconfig: {protected: true}\n",
+            "line 3: a second YAML document, which th",
+        ),
+        ("---\n---\nconfig: {protected: true}\n", "line 3: a second YAML document"),
+        ("config: {}\n---\nconfig: [\n", "line 4: a second YAML document"),
+        ("config: {}\n...\nmore: 1\n", "line 3: a second YAML document"),
+    ],
+)
+def test_what_the_engine_passes_over_is_refused_with_the_file_and_what_is_right(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = stored.file_of("dev", tmp_path)
+    path.parent.mkdir()
+    path.write_text(text)
+    (problem,) = stored.in_file("dev", tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        from_pulumi("dev", {}, (), [problem])
+    assert f"\n  Pulumi.dev.yaml:{told}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# first\n---\nconfig: {}\n",
+        "config: {}\n---\n",
+        "config: {}\n...\n# end\n",
+        "environment: [a]\nsecretsprovider: x\nencryptedkey: x\nencryptionsalt: x\nconfig: {}\n",
+    ],
+)
+def test_a_file_that_the_engine_reads_whole_is_taken(tmp_path: Path, text: str) -> None:
+    path = stored.file_of("dev", tmp_path)
+    path.parent.mkdir()
+    path.write_text(text)
+    assert stored.in_file("dev", tmp_path) == []
 
 
 def test_no_file_of_that_name_is_for_the_engine_to_tell(tmp_path: Path) -> None:

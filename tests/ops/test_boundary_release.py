@@ -107,6 +107,17 @@ def test_a_rule_that_the_release_newly_refuses_is_told_without_a_move() -> None:
     assert previewed("v0.7.0", "v0.7.0", ONE, STARRED).warnings == (REFUSES,)
 
 
+@pytest.mark.parametrize("old", ["v1.0.0", None])
+def test_other_rules_for_a_release_that_is_not_known_are_never_nothing_new(
+    old: str | None,
+) -> None:
+    narrower = policy("domain=pypi.org")
+    found = previewed(old, "v1.0.0", ONE, narrower)
+    assert report.headline([found]) == f"⚠️ {UNKNOWN}"
+    assert f"- ⚠️ Boundary `v1.0.0`: **{UNKNOWN}**" in report.to_markdown([found])
+    assert record("v1.0.0", "v1.0.0", ONE, narrower).startswith(f"t: {UNKNOWN}, closes ")
+
+
 def test_one_unknown_release_is_not_another() -> None:
     assert previewed("v1.0.1", "v1.0.0").warnings == (UNKNOWN,)
 

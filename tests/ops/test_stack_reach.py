@@ -6,7 +6,7 @@ import pytest
 
 from components.coder_agents import AgentsAllowed
 from components.network.args import Coderd, Opening, WorkspaceNetworkPolicyArgs
-from components.network.manifests import network_policies
+from components.network.manifests import cilium_policies, network_policies
 from ops import history
 from ops.assessment import StackPreview
 from ops.stack_reach import StackReach, compared
@@ -103,3 +103,23 @@ def test_a_network_that_one_side_does_not_know_is_taken_for_the_others() -> None
     for found in (compared(unknown, known), compared(known, unknown), compared(unknown, unknown)):
         assert not found[0].network.changed
         assert not found[0].frees_agents
+
+
+def test_of_a_template_that_comes_back_nothing_closes_and_what_opens_beside_it_does() -> None:
+    """A rollback brings it back, with a network policy of its own by name."""
+    old = StackReach({"u": ONE}, {}, network_policies(PLAIN))
+    named = Args(allow=[DATABASE], by_name={"t": ONE})
+    by_name = (*network_policies(named), *cilium_policies(named).values())
+    found = compared(old, StackReach({"u": ONE, "t": ONE}, {}, by_name))
+    assert not found[1].network.closed
+    assert history.policy_line(found) == (
+        "t: new, confined by 1 rules, network opens 10.9.0.0/24: TCP 5432; "
+        "u: network opens 10.9.0.0/24: TCP 5432"
+    )
+    narrower = compared(
+        StackReach({"u": ONE}, {}, network_policies(OPENED)),
+        StackReach({"u": ONE, "t": ONE}, {}, network_policies(PLAIN)),
+    )
+    assert history.policy_line(narrower) == (
+        "t: new, confined by 1 rules; u: network closes 10.9.0.0/24: TCP 5432"
+    )

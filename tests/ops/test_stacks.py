@@ -145,3 +145,21 @@ def test_an_unknown_stack_is_told_with_those_that_there_are(root: Path, name: st
     with pytest.raises(SettingsError) as caught:
         stacks.settings(name, root)
     assert str(caught.value) == f"no stack {name!r}; there are dev"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("protected: true\n", "Pulumi.dev.yaml:protected: stands beside `config:`"),
+        ("---\nconfig: {firewalled-coder:protected: true}\n", "a second YAML document"),
+    ],
+)
+def test_what_the_engine_would_pass_over_is_refused_where_protection_is_asked_for(
+    root: Path, text: str, told: str
+) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    path.write_text(path.read_text() + text)
+    with pytest.raises(SettingsError, match=told):
+        stacks.protected("dev", root)
+    with pytest.raises(SettingsError, match=told):
+        stacks.settings("dev", root)

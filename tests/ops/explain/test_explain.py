@@ -105,11 +105,12 @@ def test_credentials_are_not_shown() -> None:
         f"https://me:{secrets[0]}@pypi.org/a?token={secrets[1]}#{secrets[2]}",
         f"https://me:{secrets[0]}/x@pypi.org/",
         f"https://example.com/{secrets[3]}/x?{secrets[1]}",
-        f"me:{secrets[0]}@pypi.org:{secrets[1]}",
+        f"https://me:{secrets[0]}@pypi.org:{secrets[1]}",
     )
-    for extra in ((), ("--json",)):
-        status, said = run("dev", *urls, *extra)
-        assert status == 1
+    no_url = f"me:{secrets[0]}@pypi.org:{secrets[1]}"
+    for asked, expected in ((urls, 1), ((*urls, "--json"), 1), ((no_url,), 2)):
+        status, said = run("dev", *asked)
+        assert status == expected
         assert not [secret for secret in secrets if secret in said.replace(" ", "")]
         assert "[hidden]" in said
 
@@ -136,6 +137,17 @@ def test_a_url_gives_the_terminal_no_orders() -> None:
         ),
         (("dev", "-", "-"), "https://a/", "standard input can be read once"),
         (("dev", ""), "", "URL 1: the URL is empty"),
+        (
+            ("dev", "https://a/", "npmjs"),
+            "",
+            "URL 2: 'npmjs' is no URL; write https:// before a host without a dot",
+        ),
+        (("dev", "hello world", "--json"), "", "error: URL 1: 'hello world' is no URL"),
+        (("dev", "/simple/"), "", "URL 1: '/simple/' is no URL"),
+        (("dev", "ht!tp://pypi.org/"), "", "URL 1: 'ht!tp://pypi.org/' is no URL"),
+        (("dev", "*.github.com"), "", "URL 1: '*.github.com' is a pattern of hosts, no URL"),
+        (("dev", "https://"), "", "URL 1: 'https://' names no host; write one behind the scheme"),
+        (("dev",), "https:///x", "standard input, line 1: 'https:///x' names no host"),
         (("dev", "https://a/", "--method", "G T"), "", "method 'G T' must be one HTTP method"),
         (("dev", "https://a/", "--method", "*"), "", "method '*' must be one HTTP method"),
     ],

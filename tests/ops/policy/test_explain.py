@@ -135,3 +135,36 @@ def test_the_report_tells_that_coders_own_agents_are_outside(root: Path) -> None
     assert "Coder's own agents have a pod of their own, which reaches Coder alone" in said
     (template,) = json.loads(run("--report", "--json")[1])["templates"]
     assert template["coderAgents"] == "isolated"
+
+
+def test_an_older_release_that_decides_otherwise_answers_as_it_decides(root: Path) -> None:
+    change(root, "workspaces", boundaryVersion="v0.5.4")
+    status, said, beside = run("https://evil.pypi.org/", "https://pypi.org/")
+    assert status == 0
+    assert "Template firewalled\nas Boundary v0.5.4 decides: it takes `domain=` for every" in said
+    assert said.count("ALLOW") == 2
+    assert said.count("(a host below the rule's)") == 1
+    assert "the answers are those of" not in beside
+    _, found, _ = run("https://evil.pypi.org/", "--json")
+    (template,) = json.loads(found)["templates"]
+    assert template["boundary"] == {"release": "v0.5.4", "answeredAs": "v0.5.4", "doubt": ""}
+    assert template["decisions"][0]["rule"] == "domain=pypi.org"
+
+
+def test_a_release_that_is_not_known_is_named_in_the_answer(root: Path) -> None:
+    doubt = "nothing is known of how Boundary v1.0.0 decides"
+    change(root, "workspaces", boundaryVersion="v1.0.0")
+    status, said, _ = run("https://pypi.org/")
+    assert status == 0
+    assert f"as Boundary v0.9.0 decides: {doubt}\n" in said
+    _, found, _ = run("https://pypi.org/", "--json")
+    (template,) = json.loads(found)["templates"]
+    assert template["boundary"] == {"release": "v1.0.0", "answeredAs": "v0.9.0", "doubt": doubt}
+
+
+def test_a_release_that_decides_the_same_is_no_news_in_the_answer() -> None:
+    _, said, _ = run("https://pypi.org/")
+    assert "as Boundary" not in said
+    _, found, _ = run("https://pypi.org/", "--json")
+    (template,) = json.loads(found)["templates"]
+    assert template["boundary"]["doubt"] == ""
