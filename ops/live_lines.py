@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ops import network
-from ops.live_network import UNREAD, LiveNetwork, LiveReach
+from ops.live_network import UNREAD, LiveNetwork
+from ops.live_reach import LiveReach
 from ops.markdown import code, plain, some
 
 _NOBODY: Final = "by somebody whom the API server does not record"
