@@ -22,7 +22,7 @@ from ops.boundary_release import registered
 from ops.stack_reach import StackReach
 from ops.state import StackState
 from ops.template_changes import Registered
-from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_NETWORK, WORKSPACE_TEMPLATE
 
 Policies = Mapping[str, Policy | None]
 
@@ -38,6 +38,8 @@ class Deployed:
         templates: what each registers of itself for reviews.
         thresholds: when the alerts fire, by the settings' keys; empty if that is not recorded.
         network: every network policy by its URN; of a whole state alone.
+        accepted: the reason by `KIND/NAME` of each policy of others that may open more; None
+            without a network policy of the stack's own.
     """
 
     policies: Policies
@@ -46,6 +48,7 @@ class Deployed:
     templates: Mapping[str, Registered] = field(default_factory=dict)
     network: Mapping[str, Manifest] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    accepted: Mapping[str, str] | None = None
 
     @property
     def reach(self) -> StackReach:
@@ -71,6 +74,7 @@ def of(
     own: dict[str, Mapping[str, Any]] = {}
     coderd: Mapping[str, Any] | None = None
     thresholds: Mapping[str, float] = {}
+    accepted: Mapping[str, str] | None = None
     for urn, outputs in resources:
         kind, name = type_of(urn), urn.rpartition("::")[2]
         if kind == STACK:
@@ -81,6 +85,9 @@ def of(
             coderd = outputs
         elif kind == ALERTS:
             thresholds = outputs.get("thresholds") or {}
+        elif kind == WORKSPACE_NETWORK:
+            # Earlier releases accepted none.
+            accepted = outputs.get("acceptedPolicies") or {}
     rules, variables = (
         {
             **(earlier if isinstance(earlier := stack.get(before), Mapping) else {}),
@@ -104,6 +111,7 @@ def of(
         coderd,
         {name: Registered.of(outputs) for name, outputs in own.items()},
         thresholds=thresholds,
+        accepted=accepted,
     )
 
 

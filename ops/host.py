@@ -47,6 +47,7 @@ _SAYING = (
     "pulumi:pulumi:Stack",
     "firewalledcoder:index:WorkspaceTemplate",
     "firewalledcoder:index:CoderdEnv",
+    "firewalledcoder:index:WorkspaceNetworkPolicy",
 )
 
 

@@ -15,9 +15,10 @@ from components.kubeconfig import ClusterError
 from components.network.manifests import CILIUM_KIND
 from components.network.reach import Manifest
 from components.settings.model import Settings
-from ops import network
+from ops import foreign_policies, network
 from ops.changes import Change, differences
 from ops.conflicts import is_conflict
+from ops.foreign_policies import ForeignPolicy
 from ops.live_reach import Editor, LiveReach, mapping, place, read, record, wrote_spec
 from ops.live_reach import reaches as reached
 from ops.stack_reach import of_settings
@@ -36,6 +37,8 @@ _WARNINGS: Final[Mapping[Effect, str]] = {
     "closes": "somebody closed the network policy: less is reached now than was declared",
     "same": "somebody edited the network policy",
 }
+_FOREIGN: Final = "somebody else's network policy opens workspaces"
+_FOREIGN_UNCLEAR: Final = "somebody else's network policy may open workspaces"
 UNREAD: Final = "the live network policies cannot be read"
 """Warning of a look that failed."""
 _GROUPS: Final = ("networking.k8s.io", "cilium.io")
@@ -63,7 +66,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class LiveNetwork:
-    """What was found; falsy when everything is as declared.
+    """What was found; falsy when everything is as declared, or accepted.
 
     Attributes:
         edits: the policies that differ.
@@ -71,6 +74,8 @@ class LiveNetwork:
         unclear: whether what Cilium lets through by them is not known here.
         unread: why they cannot be read, empty if they can.
         context: the kubeconfig's context, as in the stack's settings.
+        foreign: policies that are not the stack's and open more, the accepted ones too.
+        unlisted: the rights that a look at those takes and that were refused.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -78,9 +83,16 @@ class LiveNetwork:
     unclear: bool = False
     unread: str = ""
     context: str | None = None
+    foreign: tuple[ForeignPolicy, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.edits or self.unread)
+        return bool(self.edits or self.unread or self.opening)
+
+    @property
+    def opening(self) -> tuple[ForeignPolicy, ...]:
+        """Those of others that open more and are not accepted."""
+        return tuple(each for each in self.foreign if not each.accepted)
 
     @property
     def effect(self) -> Effect:
@@ -95,19 +107,30 @@ class LiveNetwork:
     def warnings(self) -> tuple[str, ...]:
         """What must not be overlooked, for a headline."""
         edited = (_WARNINGS[self.effect],) if self.edits else ()
-        return (*edited, *((UNREAD,) if self.unread else ()))
+        foreign: tuple[str, ...] = ()
+        if self.opening:
+            known = any(each.reaches for each in self.opening)
+            foreign = (_FOREIGN if known else _FOREIGN_UNCLEAR,)
+        return (*edited, *foreign, *((UNREAD,) if self.unread else ()))
 
 
 def look(
-    declared: Iterable[Manifest], templates: Iterable[str], context: str | None
+    declared: Iterable[Manifest],
+    templates: Iterable[str],
+    context: str | None,
+    accepted: Mapping[str, str] | None = None,
 ) -> LiveNetwork:
-    """Compare declared policies with the live ones; what is gone is no edit.
+    """Compare declared policies with the live ones, and find those of others that open more.
+
+    What is gone is no edit. Ours are read by name, for which the right to `get` is enough.
 
     Args:
         declared: the policies, as they were applied.
         templates: names of the stack's templates.
         context: the kubeconfig's context, as in the stack's settings.
+        accepted: why a policy of somebody else may open more, by kind and name.
     """
+    names = tuple(templates)
     wanted = [policy for policy in declared if policy.get("kind") in _PATHS and place(policy)[1]]
     live: list[Manifest] = []
     kept: list[Manifest] = []
@@ -121,16 +144,28 @@ def look(
                 if found is not None:
                     kept.append(policy)
                     live.append(found)
+            there = foreign_policies.listed(cluster, dict.fromkeys(place(p)[0] for p in wanted))
     except ClusterError as error:
         return LiveNetwork(unread=str(error), context=context)
-    return compared(kept, live, templates, context)
+    return replace(
+        compared(kept, live, names, context),
+        unread=there.unread,
+        context=context,
+        foreign=foreign_policies.opening(wanted, there.policies, names, accepted or {}),
+        unlisted=there.forbidden,
+    )
 
 
 def against(settings: Settings, declared: Iterable[Manifest] | None = None) -> LiveNetwork:
     """Compare the live policies of a stack with what was declared, or with its settings."""
     if declared is None:
         declared = of_settings(settings).network or ()
-    return look(declared, [each.name for each in settings.templates], settings.kubernetes.context)
+    return look(
+        declared,
+        [each.name for each in settings.templates],
+        settings.kubernetes.context,
+        settings.network.accepted,
+    )
 
 
 def in_preview(
@@ -158,7 +193,9 @@ def in_preview(
     found = against(settings, old.values())
     if refused and not found.edits:
         # The state has learned what was edited, by a refresh before this.
-        found = against(settings)
+        learned = against(settings)
+        # Of others' it would take for foreign what only the state has.
+        found = replace(learned, foreign=found.foreign) if old else learned
     # Who cannot be asked is what the failure is about.
     return replace(found, unread="") if failure else found
 

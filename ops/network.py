@@ -14,6 +14,8 @@ from ops.markdown import code, some
 from ops.tokens import CILIUM_POLICY, NETWORK_POLICY
 
 KINDS: Final = frozenset({NETWORK_POLICY, CILIUM_POLICY})
+ALSO: Final[Mapping[str, str]] = {"app.kubernetes.io/part-of": "coder"}
+"""Labels that the template's source sets on its pods beside those that the stack selects by."""
 # As many as of the firewall's hosts.
 _MOST: Final = 20
 
@@ -26,12 +28,12 @@ def change(old: Iterable[Manifest], new: Iterable[Manifest], template: str) -> N
         new: every policy afterwards.
         template: its name.
     """
-    return network_change(old, new, {**WORKSPACE_LABELS, TEMPLATE_LABEL: template})
+    return network_change(old, new, {**ALSO, **WORKSPACE_LABELS, TEMPLATE_LABEL: template})
 
 
 def agents_change(old: Iterable[Manifest], new: Iterable[Manifest], template: str) -> NetworkChange:
     """Return the same for the pods that a template gives Coder's own agents."""
-    return network_change(old, new, {**AGENTS_LABELS, TEMPLATE_LABEL: template})
+    return network_change(old, new, {**ALSO, **AGENTS_LABELS, TEMPLATE_LABEL: template})
 
 
 def by_name(

@@ -33,10 +33,10 @@ from ops import (
 )
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
-from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_NETWORK, WORKSPACE_TEMPLATE
 
 CHANGED: Final = 2
-_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS})
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS, WORKSPACE_NETWORK})
 
 
 def assess(
@@ -110,6 +110,8 @@ def assess(
         new_coderd=new.coderd,
         old_thresholds=old.thresholds,
         new_thresholds=new.thresholds,
+        old_accepted=old.accepted,
+        new_accepted=new.accepted,
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         own=settings.own,

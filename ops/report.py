@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from components import boundary
 from ops import coder_agents, drift, live_lines, network
+from ops.accepted_changes import accepted_lines
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
@@ -286,7 +287,8 @@ def _hosts(reach: TemplateReach) -> list[str]:
 
 
 def _walls(preview: StackPreview) -> list[str]:
-    return [*source_lines(preview.source), *wall_lines(preview.walls)]
+    accepted = accepted_lines(preview.accepted)
+    return [*source_lines(preview.source), *accepted, *wall_lines(preview.walls)]
 
 
 def _template(step: Step, preview: StackPreview) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from components import boundary
-from ops import live_lines, network
+from ops import foreign_lines, live_lines, network
 from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
@@ -32,6 +32,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "failure": preview.failure,
         "deletedByOthers": [{"type": d.type, "name": d.place} for d in preview.deleted],
         "networkEditedByOthers": live_lines.to_json(preview.live),
+        "networkPoliciesOfOthers": foreign_lines.to_json(preview.live),
         "warnings": list(preview.warnings),
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,
@@ -53,6 +54,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "destroyed": [{"op": s.op, "type": s.type, "name": s.name} for s in preview.destroyed],
         "reach": [reach_json(reach) for reach in preview.reaches],
         "walls": [asdict(each) for each in preview.walls],
+        "acceptedPolicies": [asdict(each) for each in preview.accepted],
         "templateSource": [asdict(each) for each in preview.source],
         "contract": contract_json(preview.contract),
         "agentVariables": {

@@ -30,6 +30,7 @@ from ops import (
     protection,
     recovery,
     report,
+    rollback_look,
     stack_file,
     stacks,
     terminal,
@@ -310,6 +311,8 @@ def _assessed(
         new_templates=_only(then.templates, template),
         old_coderd=present.coderd,
         new_coderd=then.coderd,
+        old_accepted=present.accepted,
+        new_accepted=then.accepted if template is None else present.accepted,
         switched_off=_switched_off(ready.root, ready.stack),
     )
 
@@ -348,6 +351,11 @@ def apply(ready: Earlier, record: Record) -> None:
         )
 
 
+def _tell_live(found: StackPreview, ready: Earlier) -> None:
+    for line in rollback_look.told(found, ready.root):
+        terminal.console.print(line, markup=False, soft_wrap=True)
+
+
 def rollback(
     stack: str,
     to: int | None = None,
@@ -376,10 +384,12 @@ def rollback(
             typer.echo(report.to_markdown([found]))
             if found.verdict == "same":
                 terminal.console.print(f"{part} is as update {chosen.number} left it")
+                _tell_live(found, ready)
                 return
             if not yes and not terminal.agreed(f"Go back{alone} to update {chosen.number}?"):
                 raise typer.Exit(1)
             apply(ready, record)
+            _tell_live(found, ready)
         revert = "revert the commits since then in git as well, or the next up deploys them again"
         if template:
             revert = (
