@@ -16,6 +16,7 @@ from components.boundary import (
     Policy,
 )
 from ops import drift
+from ops.accepted_changes import AcceptedChange, accepted_changes, accepted_warnings
 from ops.alert_labels import label_changes, label_warnings
 from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.boundary_release import registered
@@ -89,6 +90,8 @@ class StackPreview:
         new_logs: the same by the settings.
         old_guards: what guards the stack by the last update, empty if it has not recorded it.
         new_guards: the same by the settings.
+        old_accepted: the reason of each policy of others that was accepted at the last update.
+        new_accepted: the same by the settings.
         switched_off: why, by whom and until when the firewall is off by the emergency switch.
         without_network_policy: why there is none beside a firewall.
         doubts: what is doubtful in the rules that the stack added itself.
@@ -116,6 +119,8 @@ class StackPreview:
     new_logs: str = ""
     old_guards: Mapping[str, Any] = field(default_factory=dict)
     new_guards: Mapping[str, Any] = field(default_factory=dict)
+    old_accepted: Mapping[str, str] | None = None
+    new_accepted: Mapping[str, str] | None = None
     failure: str = ""
     switched_off: str = ""
     without_network_policy: str = ""
@@ -184,8 +189,8 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        changed = self.steps or self.contract.changed or self.guards or self.live
-        return "changes" if changed else "same"
+        told = self.contract.changed or self.guards or self.live or self.accepted
+        return "changes" if self.steps or told else "same"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -202,6 +207,7 @@ class StackPreview:
             *guard_warnings(self.guards),
             *elsewhere_warnings(self.elsewhere),
             *move_warnings(self.moves),
+            *accepted_warnings(self.accepted),
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -243,6 +249,11 @@ class StackPreview:
     def walls(self) -> tuple[WallChange, ...]:
         """What holds an agent beside the rules, where that changes."""
         return wall_changes(self.steps, self.old_templates, self.new_templates)
+
+    @cached_property
+    def accepted(self) -> tuple[AcceptedChange, ...]:
+        """Network policies of others that are accepted newly, no longer or for another reason."""
+        return accepted_changes(self.old_accepted, self.new_accepted)
 
     @cached_property
     def source(self) -> tuple[SourceChange, ...]:

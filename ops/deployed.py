@@ -23,7 +23,7 @@ from ops.guard_changes import guards_of
 from ops.stack_reach import StackReach
 from ops.state import StackState
 from ops.template_changes import Registered
-from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_NETWORK, WORKSPACE_TEMPLATE
 
 Policies = Mapping[str, Policy | None]
 
@@ -42,6 +42,8 @@ class Deployed:
         guards: what guards the stack, by the settings' keys; empty if that is not recorded.
         logs: which of Loki's logs alerts look for the audit in; empty if that is not recorded.
         namespaces: of each template's pods, as far as they are known; of a whole state alone.
+        accepted: the reason by `KIND/NAME` of each policy of others that may open more; None
+            without a network policy of the stack's own.
     """
 
     policies: Policies
@@ -53,6 +55,7 @@ class Deployed:
     guards: Mapping[str, Any] = field(default_factory=dict)
     logs: str = ""
     namespaces: Mapping[str, str] = field(default_factory=dict)
+    accepted: Mapping[str, str] | None = None
 
     @property
     def reach(self) -> StackReach:
@@ -80,6 +83,7 @@ def of(
     coderd: Mapping[str, Any] | None = None
     thresholds: Mapping[str, float] = {}
     logs = ""
+    accepted: Mapping[str, str] | None = None
     for urn, outputs in resources:
         kind, name = type_of(urn), urn.rpartition("::")[2]
         if kind == STACK:
@@ -91,6 +95,9 @@ def of(
         elif kind == ALERTS:
             thresholds = outputs.get("thresholds") or {}
             logs = str(outputs.get("logs") or "")
+        elif kind == WORKSPACE_NETWORK:
+            # Earlier releases accepted none.
+            accepted = outputs.get("acceptedPolicies") or {}
     rules, variables = (
         {
             **(earlier if isinstance(earlier := stack.get(before), Mapping) else {}),
@@ -116,6 +123,7 @@ def of(
         thresholds=thresholds,
         guards=guards_of(stack),
         logs=logs,
+        accepted=accepted,
     )
 
 
@@ -124,7 +132,7 @@ def of_both(old: Deployed, new: Deployed) -> dict[str, Any]:
     return {
         f"{side}_{name}": getattr(found, name)
         for side, found in (("old", old), ("new", new))
-        for name in ("thresholds", "logs", "guards")
+        for name in ("thresholds", "logs", "guards", "accepted")
     }
 
 

@@ -10,9 +10,9 @@ from pulumi import automation
 from ops import changes, deployed, namespace_changes, network
 from ops.assessment import StackPreview
 from ops.deployed import Policies
-from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_NETWORK, WORKSPACE_TEMPLATE
 
-_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS})
+_SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS, WORKSPACE_NETWORK})
 
 
 class Heard:

@@ -48,6 +48,7 @@ _SAYING = (
     "firewalledcoder:index:WorkspaceTemplate",
     "firewalledcoder:index:CoderdEnv",
     "firewalledcoder:index:Alerts",
+    "firewalledcoder:index:WorkspaceNetworkPolicy",
 )
 
 

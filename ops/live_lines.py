@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ops import network
-from ops.live_network import UNREAD, LiveNetwork, LiveReach
+from ops import foreign_lines, network
+from ops.live_network import UNREAD, LiveNetwork
+from ops.live_reach import LiveReach
 from ops.markdown import code, plain, some
 
 _NOBODY: Final = "by somebody whom the API server does not record"
@@ -28,8 +29,13 @@ def way_on(found: LiveNetwork, stack: str) -> str:
 def lines(found: LiveNetwork, stack: str) -> list[str]:
     """Return what differs as lines of Markdown, and the way on."""
     said = [f"- ⚠️ {UNREAD}: {code(found.unread)}"] if found.unread else []
+    return [*said, *_edited(found, stack), *foreign_lines.lines(found)]
+
+
+def _edited(found: LiveNetwork, stack: str) -> list[str]:
     if not found.edits:
-        return said
+        return []
+    said = []
     for edit in found.edits:
         by = f"by {some([e.said for e in edit.editors], code)}" if edit.editors else _NOBODY
         said.append(f"- {code(edit.kind)} {code(f'{edit.namespace}/{edit.name}')}, {by}:")
@@ -69,11 +75,13 @@ def told(found: LiveNetwork, stack: str) -> Iterator[str]:
     if found.edits:
         yield "the engine leaves what others own; restore what the settings say:"
         yield f"  {way_on(found, stack)}"
+    for line in foreign_lines.lines(found):
+        yield line.replace("**", "").replace("`", "")
 
 
 def to_json(found: LiveNetwork) -> dict[str, Any] | None:
     """Return the same as plain data, None when everything is as declared."""
-    if not found:
+    if not (found.edits or found.unread):
         return None
     return {
         "effect": found.effect if found.edits else None,

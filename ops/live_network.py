@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import Any, Final, Literal
 
-import httpx
-
 from components.cluster import Cluster
-from components.kubeconfig import ClusterError, message
+from components.kubeconfig import ClusterError
 from components.network.manifests import CILIUM_KIND
-from components.network.reach import Manifest, NetworkChange
+from components.network.reach import Manifest
 from components.settings.model import Settings
-from ops import network
+from ops import foreign_policies, network
 from ops.changes import Change, differences
 from ops.conflicts import is_conflict
+from ops.foreign_policies import ForeignPolicy
+from ops.live_reach import Editor, LiveReach, mapping, place, read, record, wrote_spec
+from ops.live_reach import reaches as reached
 from ops.stack_reach import of_settings
 
 Effect = Literal["removed", "opens", "unclear", "closes", "same"]
@@ -37,28 +37,12 @@ _WARNINGS: Final[Mapping[Effect, str]] = {
     "closes": "somebody closed the network policy: less is reached now than was declared",
     "same": "somebody edited the network policy",
 }
+_FOREIGN: Final = "somebody else's network policy opens workspaces"
+_FOREIGN_UNCLEAR: Final = "somebody else's network policy may open workspaces"
 UNREAD: Final = "the live network policies cannot be read"
 """Warning of a look that failed."""
 _GROUPS: Final = ("networking.k8s.io", "cilium.io")
 _OURS: Final = "pulumi-kubernetes-"
-
-
-@dataclass(frozen=True)
-class Editor:
-    """Who owns a field, by the API server's record.
-
-    Attributes:
-        manager: the field manager's name.
-        time: when it wrote last, as recorded.
-    """
-
-    manager: str
-    time: str = ""
-
-    @property
-    def said(self) -> str:
-        """Both in words."""
-        return f"{self.manager} at {self.time}" if self.time else self.manager
 
 
 @dataclass(frozen=True)
@@ -81,21 +65,8 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class LiveReach:
-    """What the edits let pods reach beside what was declared.
-
-    Attributes:
-        pods: whose pods they are, the templates' names or Coder's own agents.
-        change: from declared to live.
-    """
-
-    pods: tuple[str, ...]
-    change: NetworkChange
-
-
-@dataclass(frozen=True)
 class LiveNetwork:
-    """What was found; falsy when everything is as declared.
+    """What was found; falsy when everything is as declared, or accepted.
 
     Attributes:
         edits: the policies that differ.
@@ -104,6 +75,8 @@ class LiveNetwork:
         unread: why they cannot be read, empty if they can.
         context: the kubeconfig's context, as in the stack's settings.
         gone: the declared policies that are not there; a run that reads back tells of them itself.
+        foreign: policies that are not the stack's and open more, the accepted ones too.
+        unlisted: the rights that a look at those takes and that were refused.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -112,9 +85,16 @@ class LiveNetwork:
     unread: str = ""
     context: str | None = None
     gone: tuple[Manifest, ...] = ()
+    foreign: tuple[ForeignPolicy, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.edits or self.unread)
+        return bool(self.edits or self.unread or self.opening)
+
+    @property
+    def opening(self) -> tuple[ForeignPolicy, ...]:
+        """Those of others that open more and are not accepted."""
+        return tuple(each for each in self.foreign if not each.accepted)
 
     @property
     def effect(self) -> Effect:
@@ -129,20 +109,31 @@ class LiveNetwork:
     def warnings(self) -> tuple[str, ...]:
         """What must not be overlooked, for a headline."""
         edited = (_WARNINGS[self.effect],) if self.edits else ()
-        return (*edited, *((UNREAD,) if self.unread else ()))
+        foreign: tuple[str, ...] = ()
+        if self.opening:
+            known = any(each.reaches for each in self.opening)
+            foreign = (_FOREIGN if known else _FOREIGN_UNCLEAR,)
+        return (*edited, *foreign, *((UNREAD,) if self.unread else ()))
 
 
 def look(
-    declared: Iterable[Manifest], templates: Iterable[str], context: str | None
+    declared: Iterable[Manifest],
+    templates: Iterable[str],
+    context: str | None,
+    accepted: Mapping[str, str] | None = None,
 ) -> LiveNetwork:
-    """Compare declared policies with the live ones; what is gone is no edit.
+    """Compare declared policies with the live ones, and find those of others that open more.
+
+    What is gone is no edit. Ours are read by name, for which the right to `get` is enough.
 
     Args:
         declared: the policies, as they were applied.
         templates: names of the stack's templates.
         context: the kubeconfig's context, as in the stack's settings.
+        accepted: why a policy of somebody else may open more, by kind and name.
     """
-    wanted = [policy for policy in declared if policy.get("kind") in _PATHS and _place(policy)[1]]
+    names = tuple(templates)
+    wanted = [policy for policy in declared if policy.get("kind") in _PATHS and place(policy)[1]]
     live: list[Manifest] = []
     kept: list[Manifest] = []
     if not wanted:
@@ -150,22 +141,35 @@ def look(
     try:
         with Cluster(context) as cluster:
             for policy in wanted:
-                path = _PATHS[str(policy["kind"])].format(*_place(policy))
-                found = _read(cluster.get(path))
+                path = _PATHS[str(policy["kind"])].format(*place(policy))
+                found = read(cluster.get(path))
                 if found is not None:
                     kept.append(policy)
                     live.append(found)
+            there = foreign_policies.listed(cluster, dict.fromkeys(place(p)[0] for p in wanted))
     except ClusterError as error:
         return LiveNetwork(unread=str(error), context=context)
     gone = tuple(policy for policy in wanted if policy not in kept)
-    return replace(compared(kept, live, templates, context), gone=gone)
+    return replace(
+        compared(kept, live, names, context),
+        unread=there.unread,
+        context=context,
+        gone=gone,
+        foreign=foreign_policies.opening(wanted, there.policies, names, accepted or {}),
+        unlisted=there.forbidden,
+    )
 
 
 def against(settings: Settings, declared: Iterable[Manifest] | None = None) -> LiveNetwork:
     """Compare the live policies of a stack with what was declared, or with its settings."""
     if declared is None:
         declared = of_settings(settings).network or ()
-    return look(declared, [each.name for each in settings.templates], settings.kubernetes.context)
+    return look(
+        declared,
+        [each.name for each in settings.templates],
+        settings.kubernetes.context,
+        settings.network.accepted,
+    )
 
 
 def in_preview(
@@ -193,7 +197,9 @@ def in_preview(
     found = against(settings, old.values())
     if refused and not found.edits:
         # The state has learned what was edited, by a refresh before this.
-        found = against(settings)
+        learned = against(settings)
+        # Of others' it would take for foreign what only the state has.
+        found = replace(learned, foreign=found.foreign) if old else learned
     # Who cannot be asked is what the failure is about.
     return replace(found, unread="") if failure else found
 
@@ -216,7 +222,7 @@ def compared(
     # The API leaves the kind out of what it lists.
     now = [{**new, "kind": old["kind"]} for old, new in pairs]
     try:
-        reaches = _reaches(declared, now, tuple(templates))
+        reaches = reached(declared, now, tuple(templates))
     except (AttributeError, TypeError, ValueError):
         # A form that nobody here writes must not hide that it was written.
         return LiveNetwork(edits, unclear=True, context=context)
@@ -224,23 +230,6 @@ def compared(
     # Of Cilium's, only what this project writes is read.
     unclear = not opens and any(edit.kind == CILIUM_KIND for edit in edits)
     return LiveNetwork(edits, reaches, unclear, context=context)
-
-
-def _read(answer: httpx.Response) -> Manifest | None:
-    if answer.status_code == HTTPStatus.NOT_FOUND:
-        return None
-    try:
-        found = answer.json() if answer.is_success else None
-    except ValueError:
-        found = None
-    if not isinstance(found, Mapping):
-        raise ClusterError(message(answer) or f"the API server answers {answer.status_code}")
-    return found
-
-
-def _place(policy: Manifest) -> tuple[str, str]:
-    metadata = _mapping(policy.get("metadata"))
-    return str(metadata.get("namespace") or "default"), str(metadata.get("name") or "")
 
 
 def _edit(declared: Manifest, live: Manifest) -> Edit | None:
@@ -253,12 +242,12 @@ def _edit(declared: Manifest, live: Manifest) -> Edit | None:
     found = tuple(differences(old, new))
     if not found:
         return None
-    return Edit(kind, *_place(declared), found, _editors(live, found))
+    return Edit(kind, *place(declared), found, _editors(live, found))
 
 
 def _plain(policy: Manifest, kind: str) -> dict[str, Any]:
     """Return a policy's spec with what the API server would add, and no empty lists."""
-    spec = dict(_mapping(policy.get("spec")))
+    spec = dict(mapping(policy.get("spec")))
     if kind != "NetworkPolicy":
         return spec
     spec["policyTypes"] = sorted(
@@ -266,7 +255,7 @@ def _plain(policy: Manifest, kind: str) -> dict[str, Any]:
     )
     spec["podSelector"] = _full(spec.get("podSelector") or {})
     for direction in ("egress", "ingress"):
-        rules = [_rule(_mapping(rule)) for rule in spec.pop(direction, None) or ()]
+        rules = [_rule(mapping(rule)) for rule in spec.pop(direction, None) or ()]
         if rules:
             spec[direction] = rules
     return spec
@@ -276,11 +265,11 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     # No peers, or an empty list of them, is everybody; so with ports.
     plain = {key: value for key, value in rule.items() if value}
     if "ports" in plain:
-        plain["ports"] = [{"protocol": "TCP", **_mapping(each)} for each in plain["ports"]]
+        plain["ports"] = [{"protocol": "TCP", **mapping(each)} for each in plain["ports"]]
     for key in ("to", "from"):
         if key in plain:
             plain[key] = [
-                {part: _full(value) for part, value in _mapping(each).items() if value is not None}
+                {part: _full(value) for part, value in mapping(each).items() if value is not None}
                 for each in plain[key]
             ]
     return plain
@@ -288,42 +277,24 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _full(value: Any) -> dict[str, Any]:
     """Return a selector or a block without what is empty in it."""
-    return {key: each for key, each in _mapping(value).items() if each}
-
-
-def _reaches(
-    old: Sequence[Manifest], new: Sequence[Manifest], templates: Sequence[str]
-) -> tuple[LiveReach, ...]:
-    """Return what differs for the pods of each template, alike ones as one."""
-    found: dict[NetworkChange, list[str]] = {}
-    for name in templates or ("",):
-        for change, pods in (
-            (network.change(old, new, name), name or "every workspace"),
-            (network.agents_change(old, new, name), f"{name} for Coder's own agents"),
-        ):
-            # What was not selected may be no pod of the stack at all.
-            if change.before and change.changed:
-                found.setdefault(change, []).append(pods)
-    return tuple(LiveReach(tuple(pods), change) for change, pods in found.items())
+    return {key: each for key, each in mapping(value).items() if each}
 
 
 def _editors(live: Manifest, changes: Sequence[Change]) -> tuple[Editor, ...]:
     """Return the managers of what differs; of what was taken away, others that wrote the spec."""
-    entries = [_mapping(each) for each in _mapping(live.get("metadata")).get("managedFields") or ()]
+    entries = record(live)
     owners = [
         each
         for each in entries
-        if any(_owns(_mapping(each.get("fieldsV1")), change.path) for change in changes)
+        if any(_owns(mapping(each.get("fieldsV1")), change.path) for change in changes)
     ]
     if not owners:
         owners = [
             each
             for each in entries
-            if {"f:spec", "f:specs"} & _mapping(each.get("fieldsV1")).keys()
-            and not str(each.get("manager")).startswith(_OURS)
+            if wrote_spec(each) and not str(each.get("manager")).startswith(_OURS)
         ]
-    found = (Editor(str(each.get("manager")), str(each.get("time") or "")) for each in owners)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(map(Editor.of, owners)))
 
 
 def _owns(fields: Mapping[str, Any], path: str) -> bool:
@@ -334,9 +305,5 @@ def _owns(fields: Mapping[str, Any], path: str) -> bool:
             return False
         if not inner:
             return True
-        fields = _mapping(inner)
+        fields = mapping(inner)
     return True
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -14,6 +14,8 @@ from ops.markdown import code, some
 from ops.tokens import CILIUM_POLICY, NETWORK_POLICY
 
 KINDS: Final = frozenset({NETWORK_POLICY, CILIUM_POLICY})
+ALSO: Final[Mapping[str, str]] = {"app.kubernetes.io/part-of": "coder"}
+"""Labels that the template's source sets on its pods beside those that the stack selects by."""
 # As many as of the firewall's hosts.
 _MOST: Final = 20
 
@@ -36,7 +38,8 @@ def change(
         template: its name.
         namespaces: where its pods are.
     """
-    return network_change(old, new, {**WORKSPACE_LABELS, TEMPLATE_LABEL: template}, namespaces)
+    labels = {**ALSO, **WORKSPACE_LABELS, TEMPLATE_LABEL: template}
+    return network_change(old, new, labels, namespaces)
 
 
 def agents_change(
@@ -46,7 +49,8 @@ def agents_change(
     namespaces: Namespaces = (None, None),
 ) -> NetworkChange:
     """Return the same for the pods that a template gives Coder's own agents."""
-    return network_change(old, new, {**AGENTS_LABELS, TEMPLATE_LABEL: template}, namespaces)
+    labels = {**ALSO, **AGENTS_LABELS, TEMPLATE_LABEL: template}
+    return network_change(old, new, labels, namespaces)
 
 
 def by_name(

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from components import boundary
 from ops import coder_agents, drift, live_lines, namespace_changes, network
+from ops.accepted_changes import accepted_lines
 from ops.alert_labels import label_changes
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview
@@ -278,7 +279,8 @@ def _alerts(preview: StackPreview) -> list[str]:
 
 
 def _walls(preview: StackPreview) -> list[str]:
-    return [*source_lines(preview.source), *wall_lines(preview.walls)]
+    accepted = accepted_lines(preview.accepted)
+    return [*source_lines(preview.source), *accepted, *wall_lines(preview.walls)]
 
 
 def _template(step: Step, preview: StackPreview) -> list[str]:

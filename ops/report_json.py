@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from components import boundary
-from ops import live_lines, network
+from ops import foreign_lines, live_lines, network
 from ops.alert_labels import label_changes
 from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
@@ -34,6 +34,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "failure": preview.failure,
         "deletedByOthers": [{"type": d.type, "name": d.place} for d in preview.deleted],
         "networkEditedByOthers": live_lines.to_json(preview.live),
+        "networkPoliciesOfOthers": foreign_lines.to_json(preview.live),
         "warnings": list(preview.warnings),
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,
@@ -58,6 +59,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "guards": [asdict(each) for each in preview.guards],
         "elsewhere": [asdict(each) for each in preview.elsewhere],
         "walls": [asdict(each) for each in preview.walls],
+        "acceptedPolicies": [asdict(each) for each in preview.accepted],
         "templateSource": [asdict(each) for each in preview.source],
         "contract": contract_json(preview.contract),
         "agentVariables": {

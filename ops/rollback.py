@@ -31,6 +31,7 @@ from ops import (
     protection,
     recovery,
     report,
+    rollback_look,
     stack_file,
     stacks,
     terminal,
@@ -355,6 +356,11 @@ def apply(ready: Earlier, record: Record) -> None:
         )
 
 
+def _tell_live(found: StackPreview, ready: Earlier) -> None:
+    for line in rollback_look.told(found, ready.root):
+        terminal.console.print(line, markup=False, soft_wrap=True)
+
+
 def rollback(
     stack: str,
     to: int | None = None,
@@ -383,10 +389,12 @@ def rollback(
             typer.echo(report.to_markdown([found]))
             if found.verdict == "same":
                 terminal.console.print(f"{part} is as update {chosen.number} left it")
+                _tell_live(found, ready)
                 return
             if not yes and not terminal.agreed(f"Go back{alone} to update {chosen.number}?"):
                 raise typer.Exit(1)
             apply(ready, record)
+            _tell_live(found, ready)
         revert = "revert the commits since then in git as well, or the next up deploys them again"
         if template:
             revert = (

@@ -14,6 +14,7 @@ AI_MODEL_PRICE: Final = "coderd:index/aiModelPrice:AiModelPrice"
 DEPLOYMENT_PATCH: Final = "kubernetes:apps/v1:DeploymentPatch"
 SECRET: Final = "kubernetes:core/v1:Secret"  # noqa: S105  a type token
 LOGIN: Final = "firewalledcoder:index:GitLabExternalAuth"
+WORKSPACE_NETWORK: Final = "firewalledcoder:index:WorkspaceNetworkPolicy"
 CODERD_ENV: Final = "firewalledcoder:index:CoderdEnv"
 ALERTS: Final = "firewalledcoder:index:Alerts"
 DATA_SOURCES: Final = "firewalledcoder:index:DataSources"

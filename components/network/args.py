@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from components.boundary import Policy
 from components.coder import chart
@@ -21,7 +21,7 @@ from components.network.values import (
     network_of,
     ports_of,
 )
-from components.syntax import is_label
+from components.syntax import is_label, is_subdomain
 from components.workspace_template.values import NAMESPACE
 
 WORKSPACE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
@@ -99,6 +99,25 @@ class Opening:
     pod_labels: Mapping[str, str] = field(default_factory=dict)
 
 
+PolicyKind = Literal["NetworkPolicy", "CiliumNetworkPolicy"]
+"""Kinds of policy that add to those of a stack."""
+
+
+@dataclass(frozen=True)
+class AcceptedPolicy:
+    """Somebody else's policy that may open what the stack's close.
+
+    Attributes:
+        name: its name, in the workspaces' namespace.
+        reason: why it may; shown in reviews.
+        kind: its kind.
+    """
+
+    name: str
+    reason: str
+    kind: PolicyKind = "NetworkPolicy"
+
+
 @dataclass(frozen=True)
 class WorkspaceNetworkPolicyArgs:
     """What the workspaces of one namespace reach.
@@ -118,6 +137,7 @@ class WorkspaceNetworkPolicyArgs:
             reaches coderd and the cluster's DNS alone.
         agents_host: host of the access URL, where Cilium is to let those pods look up and reach
             that name alone; empty without Cilium.
+        accepted_policies: of others, which may open more in this namespace.
     """
 
     namespace: str = NAMESPACE
@@ -129,13 +149,19 @@ class WorkspaceNetworkPolicyArgs:
     by_name: Mapping[str, Policy] = field(default_factory=dict)
     isolated_agents: bool = False
     agents_host: str = ""
+    accepted_policies: Sequence[AcceptedPolicy] = ()
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """The reason of each accepted policy by `KIND/NAME`, as the component registers it."""
+        return {f"{each.kind}/{each.name}": each.reason for each in self.accepted_policies}
 
     def __post_init__(self) -> None:
         """Refuse what is no policy, or leaves open what it is there to close.
 
         Raises:
             NetworkArgsError: An address that is none or is closed for good, a port out of range
-                or Boundary's own, an opening without a reason.
+                or Boundary's own, an opening or an accepted policy without a reason.
         """
         found = tuple(_faults(self))
         if found:
@@ -165,6 +191,21 @@ def _faults(args: WorkspaceNetworkPolicyArgs) -> Iterator[Fault]:
     for index, opening in enumerate(args.allow):
         yield from _opening(f"allow[{index}]", opening, ranges)
     yield from _own_ports(args)
+    yield from _accepted(args.accepted_policies)
+
+
+def _accepted(policies: Sequence[AcceptedPolicy]) -> Iterator[Fault]:
+    seen = set()
+    for index, each in enumerate(policies):
+        place = f"accepted_policies[{index}]"
+        if not is_subdomain(each.name):
+            right = "must be the name of one policy: up to 253 of a-z, 0-9, - and . inside"
+            yield Fault(f"{place}.name", f'"{each.name}"', right)
+        elif (each.kind, each.name) in seen:
+            yield Fault(f"{place}.name", f'"{each.name}"', "is accepted twice; keep one")
+        if not each.reason.strip():
+            yield Fault(f"{place}.reason", "", "must say why; reviews show it")
+        seen.add((each.kind, each.name))
 
 
 def _opening(place: str, opening: Opening, ranges: Sequence[Network]) -> Iterator[Fault]:

@@ -64,4 +64,5 @@ class WorkspaceNetworkPolicy(pulumi.ComponentResource):
             )
         every = (*plain, *named.values())
         self.names = pulumi.Output.from_input([each["metadata"]["name"] for each in every])
-        self.register_outputs({"names": self.names})
+        # No resource says it, and reviews tell what changes of it.
+        self.register_outputs({"names": self.names, "acceptedPolicies": args.accepted})

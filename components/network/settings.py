@@ -13,7 +13,14 @@ from pydantic.alias_generators import to_camel
 
 from components.boundary import Policy
 from components.coder_agents import ISOLATED
-from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
+from components.network.args import (
+    AcceptedPolicy,
+    Coderd,
+    Dns,
+    Opening,
+    PolicyKind,
+    WorkspaceNetworkPolicyArgs,
+)
 from components.network.namespace_args import (
     Level,
     Limits,
@@ -149,6 +156,16 @@ class AllowedSettings(SettingsSection):
     why: str = Field(min_length=1, description="Why workspaces need it; shown in reviews.")
 
 
+class AcceptedPolicySettings(SettingsSection):
+    """Somebody else's policy that may open what this stack's close."""
+
+    name: str = Field(description="Its name, in the namespace of the workspaces.")
+    kind: PolicyKind = Field(AcceptedPolicy.kind, description="Its kind.")
+    reason: str = Field(
+        min_length=1, description="Why what it opens is accepted; shown in reviews."
+    )
+
+
 class NetworkSettings(SettingsSection):
     """What the cluster lets workspaces reach."""
 
@@ -176,6 +193,10 @@ class NetworkSettings(SettingsSection):
         False,
         description="Workspaces of a firewalled template reach the hosts of its policy alone, "
         "whatever runs in them; needs Cilium 1.19.",
+    )
+    accepted_policies: list[AcceptedPolicySettings] = Field(
+        default_factory=no_list,
+        description="Other people's policies that may open more; any other that does is warned of.",
     )
 
     def is_on(self, around: Surroundings) -> bool:
@@ -218,7 +239,15 @@ class NetworkSettings(SettingsSection):
             },
             isolated_agents=around.isolated_agents,
             agents_host=around.access_name if self.by_name and around.isolated_agents else "",
+            accepted_policies=tuple(
+                AcceptedPolicy(**_frozen(each)) for each in self.accepted_policies
+            ),
         )
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """Why a policy of somebody else may open more, by `KIND/NAME`."""
+        return {f"{each.kind}/{each.name}": each.reason for each in self.accepted_policies}
 
 
 def _frozen(section: SettingsSection) -> dict[str, Any]:

@@ -98,6 +98,7 @@ FULL: dict[str, Any] = {
         "dns": {"addresses": ["169.254.20.10"]},
         "coderd": {"addresses": ["10.0.0.1"]},
         "clusterRanges": ["10.244.0.0/16"],
+        "acceptedPolicies": [{"name": "a", "kind": "NetworkPolicy", "reason": "x"}],
         "allow": [{"to": "10.0.0.0/8", "ports": [22], "why": "x"}],
         "byName": True,
     },

@@ -187,15 +187,19 @@ def test_what_is_read_is_each_declared_policy_and_what_is_gone_is_no_edit() -> N
 
     def answer(path: str) -> httpx.Response:
         asked.append(path)
-        gone = path.endswith("names")
-        return httpx.Response(404 if gone else 200, json=live(ingress=[{}]))
+        gone = "cilium" in path
+        found = live(ingress=[{}]) if path.endswith("fence") else {"items": [live(ingress=[{}])]}
+        return httpx.Response(404 if gone else 200, json=found)
 
     with answering(answer):
         found = live_network.look([DECLARED, CILIUM], ["t"], "gov")
     assert asked == [
         "/apis/networking.k8s.io/v1/namespaces/workspaces/networkpolicies/fence",
         "/apis/cilium.io/v2/namespaces/workspaces/ciliumnetworkpolicies/names",
+        "/apis/networking.k8s.io/v1/namespaces/workspaces/networkpolicies",
+        "/apis/cilium.io/v2/namespaces/workspaces/ciliumnetworkpolicies",
     ]
+    assert found.foreign == found.unlisted == ()
     assert [edit.name for edit in found.edits] == ["fence"]
     assert found.gone == (CILIUM,)
 

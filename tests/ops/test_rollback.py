@@ -9,15 +9,16 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import deployed, engine, git, history, recovery, rollback, terminal
+from ops import deployed, engine, git, history, live_network, recovery, rollback, terminal
 from ops import stack_file as files
 from ops.assessment import StackPreview
 from ops.changes import Step
 from ops.cli import app
 from ops.history import Record, Update
 from ops.hosted import HostAnswer
+from ops.live_network import LiveNetwork
 from ops.rollback import RollbackError, choose
-from ops.tokens import WORKSPACE_TEMPLATE
+from ops.tokens import NETWORK_POLICY, WORKSPACE_TEMPLATE
 
 
 def update(number: int, commit: str | None = "a", **changes: Any) -> Update:
@@ -258,13 +259,38 @@ ALONE = (
     ids=["whole", "template", "same", "template the same"],
 )
 def test_it_says_what_is_back_and_nothing_more(
-    monkeypatch: pytest.MonkeyPatch, options: list[str], steps: tuple[Step, ...], said: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    options: list[str],
+    steps: tuple[Step, ...],
+    said: str,
 ) -> None:
     @contextmanager
     def ready(*_: Any, **__: Any) -> Iterator[Any]:
-        yield engine.Session(object(), Path())  # type: ignore[arg-type]
+        yield SimpleNamespace(stack=object(), root=tmp_path)
 
-    found = StackPreview("local", steps=steps), Record("rollback")
+    (tmp_path / "stacks").mkdir()
+    context = "config:\n  firewalled-coder:kubernetes: {context: then}\n"
+    (tmp_path / "stacks" / "Pulumi.local.yaml").write_text(context)
+    before = {"NetworkPolicy/allow-monitoring": "Prometheus scrapes"}
+    policy = {"kind": "NetworkPolicy"}
+    preview = StackPreview(
+        "local",
+        {"t": None},
+        {"t": None},
+        steps=steps,
+        policies=(Step("same", "urn", NETWORK_POLICY, policy, policy),),
+        old_accepted=before,
+        new_accepted=before,
+    )
+    found = preview, Record("rollback")
+    looked: list[Any] = []
+
+    def look(*given: Any) -> LiveNetwork:
+        looked.append(given)
+        return LiveNetwork(unread="networkpolicies is forbidden")
+
+    monkeypatch.setattr(live_network, "look", look)
     monkeypatch.setattr(engine, "session", ready)
     monkeypatch.setattr(rollback, "earlier", ready)
     monkeypatch.setattr(recovery, "go_on", lambda *_: None)
@@ -277,6 +303,9 @@ def test_it_says_what_is_back_and_nothing_more(
     result = CliRunner().invoke(app, ["rollback", "local", "--to", "1", "--yes", *options])
     assert result.exit_code == 0, result.output
     assert said in " ".join(result.stdout.split())
+    # As after an update, the live policies are looked at: by what is deployed then.
+    assert looked == [([{"kind": "NetworkPolicy"}], {"t": None}, "then", before)]
+    assert "warning: the live network policies cannot be read" in result.stdout
 
 
 @pytest.mark.parametrize("template", [None, "firewalled"])

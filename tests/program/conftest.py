@@ -21,6 +21,7 @@ from ops.engine import Session
 from ops.project import PROJECT, ROOT
 from tests.program import coderd
 
+Ask = Callable[..., Any]
 Open = Callable[..., AbstractContextManager[Session]]
 
 ONE_BOARD = {"dashboards": ["agent-firewall"]}
@@ -41,6 +42,20 @@ def foreign(environment: Environment) -> dict[str, Any]:
     """Return coderd's pods as they are before this project comes to them."""
     environment.start(lambda _: None)
     return coderd.pods(environment)
+
+
+@pytest.fixture
+def ask(environment: Environment) -> Iterator[Ask]:
+    """Send a request to the API server; returns the answer's content, or its status if refused."""
+    with environment.cluster.client() as client:
+
+        def ask(method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+            content = None if body is None else json.dumps(body)
+            headers = {"Content-Type": kind}
+            answer = client.request(method, path, content=content, headers=headers)
+            return answer.json() if answer.is_success else answer.status_code
+
+        yield ask
 
 
 def state_file(environment: Environment, stack: str = "local") -> Path:

@@ -4,9 +4,8 @@ No controller and no network plugin run there: the API server stores, defaults, 
 its own admission plugins, refuses pods; nothing enforces a policy.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,11 +15,12 @@ from components.network.args import TEMPLATE_LABEL, WORKSPACE_LABELS
 from components.network.namespace_args import STACK_ANNOTATION
 from components.network.reach import network_change
 from local.environment import Environment
-from ops import live_lines, live_network, preview, report, stacks, up
+from ops import deployed, live_lines, live_network, preview, report, stacks, up
 from ops.engine import Session
 from program import plan
 from tests.components.network.cilium import definition
 from tests.components.network.semantics import Cluster, Pod, types
+from tests.program.conftest import Ask
 
 NAMESPACE = "/api/v1/namespaces/coder-workspaces"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
@@ -28,22 +28,6 @@ CILIUM = "/apis/cilium.io/v2/namespaces/coder-workspaces/ciliumnetworkpolicies"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 POLICY = "firewalled-coder-workspaces"
 LABELS = {**WORKSPACE_LABELS, TEMPLATE_LABEL: "firewalled"}
-
-Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def ask(environment: Environment) -> Iterator[Ask]:
-    """Send a request to the API server; returns the answer's content, or its status if refused."""
-    with environment.cluster.client() as client:
-
-        def ask(method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
-            content = None if body is None else json.dumps(body)
-            headers = {"Content-Type": kind}
-            answer = client.request(method, path, content=content, headers=headers)
-            return answer.json() if answer.is_success else answer.status_code
-
-        yield ask
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +231,32 @@ def test_a_preview_that_is_in_conflict_says_what_the_live_policy_opens(
     up.differing(stack, "local")
     assert applied(stack) == {"create": 1}
     assert not live_network.against(stacks.settings("local", stack.work_dir))
+
+
+def test_a_policy_of_somebody_else_is_told_until_the_settings_accept_it(
+    stack: Session, open_stack: Any, committed: Any, ask: Ask
+) -> None:
+    theirs = {"metadata": {"name": "allow-all"}, "spec": {"podSelector": {}, "egress": [{}]}}
+    ask("POST", f"{POLICIES}?fieldManager=helm", theirs)
+    found = preview.assess(stack, "local", refresh=True)
+    assert found.warnings == ("somebody else's network policy opens workspaces",)
+    (policy,) = found.live.opening
+    assert (policy.name, [each.manager for each in policy.makers]) == ("allow-all", ["helm"])
+    assert "every address" in {way.where for way in policy.reaches[0].change.opened}
+    assert any("networkpolicy/allow-all" in line for line in up.differing(stack, "local"))
+    accepted = {"acceptedPolicies": [{"name": "allow-all", "reason": "a test"}]}
+    network = {**committed("local", "network"), **accepted}
+    with open_stack(changes={"network": network}) as session:
+        found = preview.assess(session, "local", refresh=True)
+        assert found.warnings == ("somebody else's network policy is newly accepted",)
+        assert (found.steps, found.live.opening, len(found.live.foreign)) == ((), (), 1)
+        assert applied(session) == {}
+        assert deployed.of_stack(session.stack).accepted == {"NetworkPolicy/allow-all": "a test"}
+        assert preview.assess(session, "local", refresh=True).verdict == "same"
+    ask("DELETE", f"{POLICIES}/allow-all")
+    with open_stack() as session:
+        assert [each.new for each in preview.assess(session, "local").accepted] == [None]
+        session.stack.up()
 
 
 def pod(name: str, *capabilities: str) -> dict[str, Any]:

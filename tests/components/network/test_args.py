@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from components.errors import ArgsError
-from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
+from components.network.args import (
+    AcceptedPolicy,
+    Coderd,
+    Dns,
+    Opening,
+    WorkspaceNetworkPolicyArgs,
+)
 from components.network.values import NetworkArgsError
 
 
@@ -19,6 +25,10 @@ def refused(**given: Any) -> list[str]:
 
 def opening(**given: Any) -> dict[str, Any]:
     return {"allow": [Opening(**{"ports": [443], "why": "a test", **given})]}
+
+
+def accepted(*given: tuple[str, str]) -> dict[str, Any]:
+    return {"accepted_policies": [AcceptedPolicy(*each) for each in given]}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +74,10 @@ def opening(**given: Any) -> dict[str, Any]:
             {**opening(to="10.244.3.0/24"), "cluster_ranges": ["10.244.0.0/16"]},
             "lies in the cluster's own ranges: name the pods",
         ),
+        (accepted(("*", "x")), 'accepted_policies[0].name = "*": must be the name of one policy'),
+        (accepted(("", "x")), 'accepted_policies[0].name = "": must be the name of one policy'),
+        (accepted(("a", " ")), "accepted_policies[0].reason: must say why; reviews show it"),
+        (accepted(("a", "x"), ("a", "y")), 'accepted_policies[1].name = "a": is accepted twice'),
     ],
 )
 def test_what_is_no_policy_is_refused(given: dict[str, Any], message: str) -> None:
@@ -126,4 +140,8 @@ def test_what_people_write_is_taken() -> None:
             Opening(ports=[1], why="b", to="0.0.0.0/0"),
         ],
         proxy_ports={"firewalled": 8087},
+        accepted_policies=[
+            AcceptedPolicy("allow-monitoring.v1", "Prometheus scrapes"),
+            AcceptedPolicy("allow-monitoring.v1", "the same", "CiliumNetworkPolicy"),
+        ],
     )

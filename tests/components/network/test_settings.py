@@ -170,7 +170,22 @@ def test_everything_a_stack_says_arrives() -> None:
             {"allow": [{"to": "outside", "ports": ["8000-9000"], "why": "x"}]},
             "templates[1].firewall.proxyPort = 9000: is open to network.allow[0]",
         ),
-        ("network", {"alow": []}, "network.alow = []: unknown key; known here: allow, byName"),
+        ("network", {"alow": []}, "network.alow = []: unknown key; known here: acceptedPolicies"),
+        (
+            "network",
+            {"acceptedPolicies": [{"name": "A b", "reason": "x"}]},
+            'network.acceptedPolicies[0].name = "A b": must be the name of one policy',
+        ),
+        (
+            "network",
+            {"acceptedPolicies": [{"name": "allow-monitoring"}]},
+            "network.acceptedPolicies[0].reason: missing; it is required",
+        ),
+        (
+            "network",
+            {"acceptedPolicies": [{"name": "a", "reason": "x", "kind": "AdminNetworkPolicy"}]},
+            'network.acceptedPolicies[0].kind = "AdminNetworkPolicy"',
+        ),
         (
             "workspaceNamespace",
             {"podSecurity": {"enforce": "baseline"}},
