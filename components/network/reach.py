@@ -110,9 +110,11 @@ def network_change(
     """Return what changes for pods with `labels` between two sets of objects of one namespace."""
     before = [policy for policy in old if _selects(policy, labels)]
     after = [policy for policy in new if _selects(policy, labels)]
-    earlier, later = list(_ways(before)), list(_ways(after))
     if not before and not after:
         return NetworkChange()
+    if before == after:
+        return NetworkChange(before=True, after=True)
+    earlier, later = list(_ways(before)), list(_ways(after))
     if not before or not after:
         return NetworkChange(bool(before), bool(after), opened=tuple(_told(later)))
     return NetworkChange(
