@@ -43,6 +43,9 @@ def compare(old: Policy, new: Policy) -> Comparison:
     A part of a rule that the other policy covers is no change, so the comparison is empty exactly
     when both decide every readable URL alike.
     """
+    if [entry.rule for entry in old] == [entry.rule for entry in new]:
+        # Most templates of a review: their rules need not be taken apart.
+        return Comparison((), ())
     before = {part for entry in old for part in parts(entry.rule)}
     after = {part for entry in new for part in parts(entry.rule)}
     return Comparison(_beyond(after, before), _beyond(before, after))

@@ -121,9 +121,11 @@ def network_change(
     """
     before = [each for each in old if _selects(each, labels, namespaces[0])]
     after = [each for each in new if _selects(each, labels, namespaces[1])]
-    earlier, later = list(_ways(before)), list(_ways(after))
     if not before and not after:
         return NetworkChange()
+    if before == after:
+        return NetworkChange(before=True, after=True)
+    earlier, later = list(_ways(before)), list(_ways(after))
     if not before or not after:
         return NetworkChange(bool(before), bool(after), opened=tuple(_told(later)))
     return NetworkChange(

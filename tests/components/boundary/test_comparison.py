@@ -3,10 +3,11 @@
 from random import Random
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.boundary import Policy, Reach, compare
+from components.boundary import Policy, PolicyRule, Reach, Rule, compare
 from components.boundary.coverage import Cover, Part, parts
 from tests.components.boundary import generate
 
@@ -92,3 +93,12 @@ def test_cover_answers_as_a_look_at_all_parts(seed: int) -> None:
         host = ".".join(part.host) or "*"
         path = "/" + "/".join(part.path) if part.path else "*"
         assert (found is not None) is policy.decide(*request(part.method, host, path)).allowed
+
+
+def test_rules_that_stay_are_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A review compares every template's, and a stack may have a hundred."""
+    monkeypatch.setattr("components.boundary.comparison.parts", None)
+    old, new = (
+        Policy([PolicyRule(Rule.parse("domain=a.example"), "stack", why)]) for why in ("x", "y")
+    )
+    assert compare(old, new).empty

@@ -257,3 +257,10 @@ def test_addresses_in_words(cidr: str, words: str) -> None:
 
     network = ip_network(cidr)
     assert named(intervals(network), network.version) == words
+
+
+def test_policies_that_stay_or_are_not_there_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every template asks twice, and a stack may have a hundred."""
+    monkeypatch.setattr("components.network.reach._ways", None)
+    assert between(None, None) == NetworkChange()
+    assert between(Args(), Args()) == NetworkChange(before=True, after=True)
