@@ -35,7 +35,7 @@ def values(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings of the stack `local`, which a test may change."""
     found = stack_file.values((ROOT / "stacks" / "Pulumi.local.yaml").read_bytes())
     found["workspaceNamespace"] = {"podSecurity": {"version": "v1.34"}}
-    monkeypatch.setattr(stack_file, "checked", lambda _: (found, []))
+    monkeypatch.setattr(stack_file, "checked", lambda *_: (found, []))
     return found
 
 

@@ -202,7 +202,7 @@ def test_up_says_all_that_a_preview_says_of_reach(
     if agents:
         values["templates"][0]["agentsAllowed"] = agents
     values["network"]["allow"] += opening
-    monkeypatch.setattr(stack_file, "checked", lambda _: (values, []))
+    monkeypatch.setattr(stack_file, "checked", lambda *_: (values, []))
     result = CliRunner().invoke(app, ["up", "local"])
     assert result.exit_code == 0, result.output
     assert f"what agents reach: {said}\n" in result.stdout

@@ -12,6 +12,7 @@ import yaml
 from components.network.args import (
     TEMPLATE_LABEL,
     WORKSPACE_LABELS,
+    AcceptedPolicy,
     Coderd,
     Dns,
     Opening,
@@ -113,7 +114,8 @@ def test_everything_a_stack_says_arrives() -> None:
     page = (ROOT / "docs" / "network.md").read_text(encoding="utf-8")
     said: dict[str, Any] = {}
     for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
-        said |= yaml.safe_load(block)
+        for key, value in yaml.safe_load(block).items():
+            said[key] = {**said.get(key, {}), **value}
     network = said["firewalled-coder:network"]
     namespace = said["firewalled-coder:workspaceNamespace"]
     given = settings(
@@ -138,6 +140,10 @@ def test_everything_a_stack_says_arrives() -> None:
                 ports=("8081-8083",),
                 why="our mirrors",
             ),
+        ),
+        accepted_policies=(
+            AcceptedPolicy("allow-monitoring", "Prometheus scrapes the workspaces"),
+            AcceptedPolicy("mesh", "the mesh's own traffic", "CiliumNetworkPolicy"),
         ),
         proxy_ports={"firewalled": 8087, "strict": 9000},
         by_name=plan.network_policy(settings(network={"byName": True})).by_name,  # type: ignore[union-attr]
