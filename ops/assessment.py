@@ -24,6 +24,7 @@ from ops.contract_changes import Contracts, contract_changes
 from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.live_network import LiveNetwork
+from ops.marks import is_only_marked
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
 from ops.reach import TemplateReach
@@ -262,7 +263,7 @@ class StackPreview:
         return tuple(
             panels(step)
             for step in self.steps
-            if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS
+            if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS and not is_only_marked(step)
         )
 
     @cached_property

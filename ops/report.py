@@ -26,6 +26,7 @@ from ops.markdown import code as _code
 from ops.markdown import plain as _plain
 from ops.markdown import some as _some
 from ops.markdown import visible as _visible
+from ops.marks import mark_lines
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
 from ops.quota_changes import quota_lines
@@ -157,6 +158,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
         ("Alerts", [line for change in preview.alerts for line in alert_lines(change)]),
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
+        ("The stack's name on its objects", mark_lines(preview.steps)),
     ]
     left = room - _size(heading) - _NOTE
     lines, missing = heading, []

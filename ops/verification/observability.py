@@ -11,6 +11,7 @@ from typing import Any, Final
 from components.alerts.component import AlertsArgs
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.tables import GRANTED_TABLES
+from components.grafana_role import SCRIPT
 from components.observability.grafana_defaults import ROLE
 from ops.verification.clients.errors import NotFoundError
 from ops.verification.clients.grafana import Frame, Grafana, QueryResult
@@ -88,15 +89,21 @@ def sources(grafana: Grafana, uids: Sources) -> str:
     return f"{', '.join(uid for _, uid in uids.items())} are healthy"
 
 
-def dashboards(grafana: Grafana, uids: Sequence[str]) -> str:
-    """Look for every dashboard, and run its queries as a reader's first look does."""
+def dashboards(grafana: Grafana, uids: Sequence[str], prefix: str = "") -> str:
+    """Look for every dashboard, and run its queries as a reader's first look does.
+
+    Args:
+        grafana: whom to ask.
+        uids: of the dashboards.
+        prefix: what these begin with in Grafana.
+    """
     missing: list[str] = []
     errors: list[str] = []
     count = 0
     for uid in uids:
-        dashboard = grafana.dashboard(uid)
+        dashboard = grafana.dashboard(f"{prefix}{uid}")
         if dashboard is None:
-            missing.append(f"{uid} ({CATALOGUE[uid].title})")
+            missing.append(f"{prefix}{uid} ({CATALOGUE[uid].title})")
             continue
         queries = list(_queries(dashboard))
         count += len(queries)
@@ -112,17 +119,19 @@ def dashboards(grafana: Grafana, uids: Sequence[str]) -> str:
     return f"{len(uids)} dashboards, {count} queries answered"
 
 
-def role(grafana: Grafana, postgres: str) -> str:
+def role(grafana: Grafana, postgres: str, expected: str = ROLE, script: str = SCRIPT) -> str:
     """Ask the database, as Grafana's role, what it lets the role do."""
     ask = _Database(grafana, postgres)
     (name,), (more,), (memberships,) = (
         ask.rows(_ROLE).column(column) for column in ("name", "more", "memberships")
     )
-    if name != ROLE:
-        raise Failed(f"the data source asks as {name}, not as {ROLE}", "see its user in Grafana")
+    if name != expected:
+        raise Failed(
+            f"the data source asks as {name}, not as {expected}", "see its user in Grafana"
+        )
     if more or memberships:
         what = "rights on the server" if more else "the rights of another role"
-        raise Failed(f"{name} has {what}", "run the SQL of ConfigMap grafana-ro-sql")
+        raise Failed(f"{name} has {what}", f"run the SQL of ConfigMap {script}")
     granted = {table.NAME: {column for column, _ in table.columns()} for table in GRANTED_TABLES}
     whole = {table.NAME for table in GRANTED_TABLES if not table.COLUMN_GRANT}
     names = ", ".join(f"'{table}'" for table in granted)
@@ -145,7 +154,7 @@ def role(grafana: Grafana, postgres: str) -> str:
         if _PERMISSION not in error:
             wrong.append(f"{what} are not refused: {error or 'they are read'}")
     if wrong:
-        raise Failed("; ".join(wrong), "run the SQL of ConfigMap grafana-ro-sql again")
+        raise Failed("; ".join(wrong), f"run the SQL of ConfigMap {script} again")
     return (
         f"{name} reads {len(granted)} tables, writes none, and is refused {' and '.join(_REFUSED)}"
     )
@@ -180,7 +189,7 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
         client = asked[evaluator]
         if client is None:
             raise NotChecked(f"{evaluator} cannot be asked", "see docs/verify.md, addresses")
-        loaded = {rule.name: rule for rule in client.rules()}
+        loaded = {rule.name: rule for rule in client.rules(args.group)}
         _loaded(evaluator, names, loaded)
         told.append(f"{len(names)} by {evaluator}")
     if not told:

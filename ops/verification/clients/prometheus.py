@@ -76,7 +76,10 @@ class Prometheus:
         answer = self._service.get(_VectorAnswer, "/api/v1/query", {"query": query})
         return answer.data.result
 
-    def rules(self) -> list[LoadedRule]:
-        """Return every rule that is loaded; raises ServiceError."""
+    def rules(self, group: str) -> list[LoadedRule]:
+        """Return the rules of a group that are loaded; raises ServiceError.
+
+        Another stack has alerts of the same names in its own.
+        """
         groups = self._service.get(_RulesAnswer, self._rules).data.groups
-        return [rule for group in groups for rule in group.rules]
+        return [rule for each in groups if each.name == group for rule in each.rules]

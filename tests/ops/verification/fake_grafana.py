@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from components.alerts.component import AlertsArgs
 from ops import stacks
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
@@ -91,13 +92,13 @@ def services(loki: Answer | None = None, prometheus: Answer | None = None) -> Se
     )
 
 
-def rules(*names: str, **health: str) -> Answer:
+def rules(*names: str, group: str = AlertsArgs.group, **health: str) -> Answer:
     """Who evaluates rules; `health` has the error of those that have one."""
 
     def rule(name: str) -> dict[str, Any]:
         error = {"health": "err", "lastError": health[name]} if name in health else {}
         return {"name": name, "type": "alerting", "health": "ok", **error}
 
-    groups = [{"name": name, "rules": [rule(name)]} for name in names]
+    groups = [{"name": group, "rules": [rule(name)]} for name in names]
     body = {"status": "success", "data": {"groups": groups}}
     return lambda _: httpx.Response(200, json=body)

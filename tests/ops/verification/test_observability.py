@@ -238,6 +238,12 @@ def test_alerts_that_are_not() -> None:
         observability.alerts(ARGS, evaluator(*OF_PROMETHEUS), broken)
 
 
+def test_another_stacks_alerts_of_the_same_names_are_not_this_ones() -> None:
+    theirs = Prometheus(service(rules(*OF_GRAFANA, group="dev-coder")))
+    with pytest.raises(Failed, match="Grafana has not loaded"):
+        observability.alerts(ARGS, evaluator(*OF_PROMETHEUS), theirs)
+
+
 def test_alerts_that_nobody_can_be_asked_for() -> None:
     with pytest.raises(NotChecked, match="Prometheus cannot be asked"):
         observability.alerts(ARGS, None, evaluator(*OF_GRAFANA))
