@@ -32,14 +32,19 @@ class Cluster:
         if self._client is not None:
             self._client.close()
 
-    def get(self, path: str) -> httpx.Response:
-        """Return the answer to a GET, whatever its status; raises ClusterError."""
+    def get(self, path: str, accept: str | None = None) -> httpx.Response:
+        """Return the answer to a GET, whatever its status; raises ClusterError.
+
+        Args:
+            path: begins with /api or /apis.
+            accept: in which form the answer is wanted, if not in full.
+        """
         if self._failure is not None:
             raise self._failure
         try:
             if self._client is None:
                 self._client = kubeconfig.client(self._context)
-            return kubeconfig.get(self._client, path)
+            return kubeconfig.get(self._client, path, accept)
         except ClusterError as error:
             self._failure = error
             raise

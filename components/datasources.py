@@ -23,6 +23,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components import syntax
 from components.boundary.credentials import masked
 from components.errors import refuse
+from components.mark import marked
 from components.observability import grafana_defaults
 from components.observability.database import SslMode, ca_problem, is_database_host
 from components.observability.loki import TENANT_HEADER, tenant_problem
@@ -55,6 +56,8 @@ class DataSourcesArgs:
         prometheus_uid: Uid of the Prometheus data source.
         ssl_mode: How Grafana's connection to the database is protected.
         ca_file: Path in Grafana's pod of the CA that verify-ca and verify-full need.
+        prefix: Begins the Secret's name and stands in those of the data sources and of the
+            variable with the password, so that Grafana may have those of another stack too.
     """
 
     database_host: str
@@ -69,6 +72,7 @@ class DataSourcesArgs:
     prometheus_uid: str = grafana_defaults.PROMETHEUS_UID
     ssl_mode: SslMode = grafana_defaults.SSL_MODE
     ca_file: str | None = None
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what Grafana would not load, or would load over another.
@@ -78,7 +82,20 @@ class DataSourcesArgs:
         """
         refuse("data sources", self._problems())
 
+    @property
+    def secret_name(self) -> str:
+        """Name of the Secret with the database password."""
+        return grafana_defaults.named(self.prefix, PASSWORD_SECRET)
+
+    @property
+    def variable(self) -> str:
+        """The variable in which Grafana has that password."""
+        ending = f"_{self.prefix.replace('-', '_').upper()}" if self.prefix else ""
+        return f"{PASSWORD_VARIABLE}{ending}"
+
     def _problems(self) -> Iterator[str]:
+        if self.prefix and not syntax.is_prefix(self.prefix):
+            yield f"prefix {self.prefix!r} {syntax.PREFIX}"
         uids = {
             name: getattr(self, name) for name in ("prometheus_uid", "loki_uid", "postgres_uid")
         }
@@ -106,11 +123,11 @@ class DataSourcesArgs:
             sources.append(self._loki(self.loki_url))
         if self.prometheus_url:
             sources.append(
-                _proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
+                self._proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
             )
         escaped = {source["uid"]: literal(source) for source in sources}
         # The one variable that is meant: Grafana fills it in when it reads the file.
-        escaped[self.postgres_uid]["secureJsonData"] = {"password": f"${{{PASSWORD_VARIABLE}}}"}
+        escaped[self.postgres_uid]["secureJsonData"] = {"password": f"${{{self.variable}}}"}
         files: dict[str, dict[str, Any]] = {
             uid: {"apiVersion": 1, "datasources": [one]} for uid, one in escaped.items()
         }
@@ -123,7 +140,7 @@ class DataSourcesArgs:
         return {uid: yaml.safe_dump(file, sort_keys=False) for uid, file in files.items()}
 
     def _loki(self, url: str) -> dict[str, Any]:
-        source = _proxied("Loki", "loki", self.loki_uid, url)
+        source = self._proxied("Loki", "loki", self.loki_uid, url)
         source["jsonData"] = {"maxLines": LOKI_MAX_LINES}
         if self.loki_tenant:
             source["jsonData"]["httpHeaderName1"] = TENANT_HEADER
@@ -131,7 +148,7 @@ class DataSourcesArgs:
         return source
 
     def _postgres(self) -> dict[str, Any]:
-        source = _proxied(
+        source = self._proxied(
             DATABASE_NAME, "grafana-postgresql-datasource", self.postgres_uid, self.database_host
         )
         return {
@@ -148,6 +165,18 @@ class DataSourcesArgs:
             },
         }
 
+    def _proxied(self, name: str, plugin: str, uid: str, url: str) -> dict[str, Any]:
+        return {
+            # Grafana finds a data source by its name.
+            "name": f"{name} ({self.prefix})" if self.prefix else name,
+            "type": plugin,
+            "uid": uid,
+            "access": "proxy",
+            "url": url,
+            "isDefault": False,
+            "editable": False,
+        }
+
 
 def object_name(uid: str) -> str:
     """Return the name of a data source's ConfigMap; Grafana's own uids have upper case."""
@@ -157,18 +186,6 @@ def object_name(uid: str) -> str:
     plain = re.sub(r"[^a-z0-9]+", "-", uid.lower()).strip("-")
     digest = hashlib.sha256(uid.encode()).hexdigest()[:8]
     return "-".join(filter(None, ("datasource", plain, digest)))
-
-
-def _proxied(name: str, plugin: str, uid: str, url: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": plugin,
-        "uid": uid,
-        "access": "proxy",
-        "url": url,
-        "isDefault": False,
-        "editable": False,
-    }
 
 
 def _base64(text: str) -> str:
@@ -202,7 +219,9 @@ class DataSources(pulumi.ComponentResource):
         )
         secret = Secret(
             f"{name}-database",
-            metadata=ObjectMetaArgs(name=PASSWORD_SECRET, namespace=args.namespace),
+            metadata=ObjectMetaArgs(
+                name=args.secret_name, namespace=args.namespace, annotations=marked()
+            ),
             type="Opaque",
             # Not stringData, which no object that is read back has.
             data={PASSWORD_VARIABLE: password.result.apply(_base64)},
@@ -216,6 +235,7 @@ class DataSources(pulumi.ComponentResource):
                     name=object_name(uid),
                     namespace=args.namespace,
                     labels={"grafana_datasource": "1"},
+                    annotations=marked(),
                 ),
                 data={f"{uid}.yaml": text},
                 # Grafana refuses a data source whose password variable is not there yet.

@@ -34,6 +34,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.dashboards.tables import GRANTED_TABLES, Table
 from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
+from components.mark import marked
 from components.observability import grafana_defaults
 from components.role_revokes import revokes
 from components.rotation import rotation_token
@@ -41,6 +42,7 @@ from components.rotation import rotation_token
 CONNECTION_LIMIT = 10
 STATEMENT_TIMEOUT_SECONDS = 30
 SCRIPT = "grafana-ro-sql"
+JOB = "grafana-ro-role"
 ROTATION_ANNOTATION = "firewalled-coder/database-password-rotation"
 _FILE = "grafana_ro.sql"
 
@@ -122,6 +124,7 @@ class GrafanaRoleArgs:
         job: Runs the script; None: the owner of the database does, by hand.
         script_name: Name of the script's ConfigMap.
         job_name: Name of the Job.
+        role: Name of the role in the database.
         firewall_records: Whether dashboards read the firewall's own records, whose table the
             script grants once it is there: the Job runs again when it comes.
     """
@@ -129,7 +132,8 @@ class GrafanaRoleArgs:
     namespace: str = grafana_defaults.NAMESPACE
     job: RoleJob | None = None
     script_name: str = SCRIPT
-    job_name: str = "grafana-ro-role"
+    job_name: str = JOB
+    role: str = grafana_defaults.ROLE
     firewall_records: bool = False
 
 
@@ -163,8 +167,10 @@ class GrafanaRole(pulumi.ComponentResource):
         super().__init__("firewalledcoder:index:GrafanaRole", name, None, opts)
         script = ConfigMap(
             f"{name}-sql",
-            metadata=ObjectMetaArgs(name=args.script_name, namespace=args.namespace),
-            data={_FILE: role_sql()},
+            metadata=ObjectMetaArgs(
+                name=args.script_name, namespace=args.namespace, annotations=marked()
+            ),
+            data={_FILE: role_sql(args.role)},
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.script = script.metadata.apply(lambda metadata: str(metadata.name))
@@ -172,7 +178,9 @@ class GrafanaRole(pulumi.ComponentResource):
         if args.job:
             # A Job's pod template never changes in place: another annotation is another Job.
             changed: dict[str, pulumi.Input[str]] = {
-                "firewalled-coder/sql-sha256": hashlib.sha256(role_sql().encode()).hexdigest()
+                "firewalled-coder/sql-sha256": hashlib.sha256(
+                    role_sql(args.role).encode()
+                ).hexdigest()
             }
             if args.firewall_records:
                 changed["firewalled-coder/firewall-records"] = "true"
@@ -185,7 +193,9 @@ class GrafanaRole(pulumi.ComponentResource):
                 metadata=ObjectMetaArgs(
                     name=args.job_name,
                     namespace=args.namespace,
-                    annotations={"pulumi.com/skipAwait": "true"} if args.job.skip_await else {},
+                    annotations=marked(
+                        {"pulumi.com/skipAwait": "true"} if args.job.skip_await else {}
+                    ),
                 ),
                 spec=_job_spec(args.job, args.script_name, password_secret, changed),
                 opts=pulumi.ResourceOptions(

@@ -96,10 +96,10 @@ def client(context: str | None) -> httpx.Client:
     return made
 
 
-def get(asked: httpx.Client, path: str) -> httpx.Response:
+def get(asked: httpx.Client, path: str, accept: str | None = None) -> httpx.Response:
     """Return the answer to a GET, whatever its status; raises ClusterError when there is none."""
     try:
-        return reading(lambda: asked.get(path))
+        return reading(lambda: asked.get(path, headers={"Accept": accept} if accept else None))
     except httpx.TimeoutException:
         raise ClusterError(f"{asked.base_url} does not answer in time") from None
     except (httpx.LocalProtocolError, UnicodeEncodeError):

@@ -108,6 +108,17 @@ def is_grafana_uid(text: str) -> bool:
     return re.match(_GRAFANA_UID, text) is not None and text not in _GRAFANAS_OWN
 
 
+PREFIX: Final = "must be up to 16 of a-z, 0-9 and - inside"
+
+
+def is_prefix(text: str) -> bool:
+    """Whether names of Kubernetes, Grafana and PostgreSQL may begin with `text` and a hyphen.
+
+    With more, the alerts' uids of 40 characters would no longer differ.
+    """
+    return is_label(text) and len(text) <= 16
+
+
 def is_database(text: str) -> bool:
     """Whether PostgreSQL knows a database by the whole of `text`: it cuts a name at 63 bytes."""
     return text.isprintable() and 0 < len(text.encode()) <= 63

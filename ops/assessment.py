@@ -28,6 +28,7 @@ from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
 from ops.guard_changes import GuardChange, guard_changes, guard_warnings
 from ops.live_network import LiveNetwork
+from ops.marks import is_only_marked
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.panel_changes import Panels, panels
@@ -313,7 +314,7 @@ class StackPreview:
         return tuple(
             panels(step)
             for step in self.steps
-            if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS
+            if step.type == _CONFIG_MAP and step.parent == _DASHBOARDS and not is_only_marked(step)
         )
 
     @cached_property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.dashboards.uids import CONTENT
+from components.network.namespace_args import STACK_ANNOTATION
 from ops.changes import UNKNOWN, Step
 from ops.markdown import code, some, word
 
@@ -70,6 +71,9 @@ def _placed(step: Step) -> tuple[str, ...]:
     if step.op in ("create", "delete"):
         return ()
     old, new = (_metadata(inputs) for inputs in (step.old, step.new))
+    if STACK_ANNOTATION not in old:
+        # An earlier release did not say whose it is.
+        new.pop(STACK_ANNOTATION, None)
     keys = sorted(old.keys() | new.keys(), key=lambda key: (key != _FOLDER, key))
     return tuple(
         "folder" if key == _FOLDER else key for key in keys if old.get(key) != new.get(key)
@@ -87,8 +91,11 @@ def _title(file: str) -> str | None:
     # Grafana's models are much to read for the one who shows no dashboard.
     from components.dashboards.catalogue import CATALOGUE  # noqa: PLC0415
 
-    spec = CATALOGUE.get(file.removesuffix(".json"))
-    return spec.title if spec else None
+    # A stack may have a prefix before the uid; none of them is the end of another.
+    uid = file.removesuffix(".json")
+    return next(
+        (each.title for each in CATALOGUE.values() if f"-{uid}".endswith(f"-{each.uid}")), None
+    )
 
 
 def _content(inputs: Mapping[str, Any]) -> object:

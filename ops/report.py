@@ -30,6 +30,7 @@ from ops.markdown import code as _code
 from ops.markdown import plain as _plain
 from ops.markdown import some as _some
 from ops.markdown import visible as _visible
+from ops.marks import mark_lines
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
 from ops.provider_changes import elsewhere_lines
@@ -144,6 +145,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Alerts", _alerts(preview)),
         ("Data sources", [each.line for each in preview.sources]),
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
+        ("The stack's name on its objects", mark_lines(preview.steps)),
     ]
     left = room - _size(heading) - _NOTE
     lines, missing = heading, []

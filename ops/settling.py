@@ -37,7 +37,7 @@ def password(state: StackState, shown: Mapping[str, Resource]) -> Iterator[str]:
     """
     for resource in state.of_type(SECRET):
         made = state.sibling(resource, _PASSWORD)
-        if made is None or resource["inputs"]["metadata"]["name"] != PASSWORD_SECRET:
+        if made is None or not _holds_password(resource):
             continue
         data = shown[resource["urn"]]["outputs"].get("data") or {}
         try:
@@ -54,6 +54,11 @@ def password(state: StackState, shown: Mapping[str, Resource]) -> Iterator[str]:
         digest = bcrypt.hashpw(live.encode()[:_BCRYPT_BYTES], bcrypt.gensalt(rounds=10))
         made["outputs"] |= {"result": secret(live), "bcryptHash": secret(digest.decode())}
         yield f"the database password is the one in Secret {resource['id']}"
+
+
+def _holds_password(secret: Resource) -> bool:
+    # A stack may have a prefix before it.
+    return str(secret["inputs"]["metadata"]["name"]).endswith(PASSWORD_SECRET)
 
 
 def rotation(

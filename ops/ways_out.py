@@ -62,9 +62,11 @@ _WAYS: Final = (
     ),
     (
         re.compile(r"The resource already exists in the cluster"),
-        "The state does not know the object. One that this stack was making when its update was "
-        "killed is taken over by `python -m ops refresh STACK` or the next up, any other by "
-        "`python -m ops adopt STACK`.",
+        "The state does not know the object. If its annotation firewalled-coder/stack names "
+        "another stack (`kubectl describe`), leave it there, and give this one a grafana.prefix "
+        "or a workspaces.namespace of its own.\n"
+        "One that this stack was making when its update was killed is taken over by "
+        "`python -m ops refresh STACK` or the next up, any other by `python -m ops adopt STACK`.",
     ),
 )
 

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from components import placement
+from components import ownership, placement
 from components.cluster import Cluster
 from components.coder import deployment, package
 from components.coder.lookup import Known, look_up
 from components.settings.model import Settings
 from components.settings.problems import refuse
+from program.objects import objects
 from program.plan import network_policy
 
 
@@ -21,17 +22,20 @@ def look(stack: str, settings: Settings) -> Known:
     Raises:
         SettingsError: everything of them that does not fit what is there, at once.
     """
-    closes_network = network_policy(settings) is not None
+    network = network_policy(settings)
     # Both are asked at once: they know nothing of each other, and either may be far away.
     with ThreadPoolExecutor(1) as aside, Cluster(settings.kubernetes.context) as cluster:
         asked = aside.submit(look_up, settings)
         coderd = deployment.look_up(stack, settings, cluster)
         told = any(each.key == "kubernetes.context" for each in coderd.problems)
         missing = placement.look_up(
-            stack, settings, cluster, closes_network=closes_network, told=told
+            stack, settings, cluster, closes_network=network is not None, told=told
         )
+        others = ownership.look_up(stack, objects(settings, network), cluster)
         known = asked.result()
-    refuse(stack, (*known.problems, *coderd.problems, *missing, *package.problems(settings)))
+    refuse(
+        stack, (*known.problems, *coderd.problems, *missing, *others, *package.problems(settings))
+    )
     for warning in coderd.warnings:
         pulumi.log.warn(warning)
     return known

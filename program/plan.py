@@ -34,6 +34,7 @@ from components.mcp_server import McpServerArgs, OAuth2Client
 from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
+from components.observability import grafana_defaults
 from components.releases import Number
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
@@ -245,9 +246,12 @@ def dashboards(settings: Settings, coder: Number | None = None) -> DashboardsArg
         settings: the stack's.
         coder: the deployment's release; None if it is not known, or nobody asked.
     """
+    uid_prefix = grafana_defaults.named(settings.grafana.prefix or "", "")
     return taken(
         DashboardsArgs,
         (settings.grafana,),
+        name_prefix=f"{DashboardsArgs.name_prefix}{uid_prefix}",
+        uid_prefix=uid_prefix,
         coder_namespace=settings.coder.namespace,
         coder_deployment=settings.coder.deployment,
         coder_container=settings.coder.container,
@@ -268,6 +272,7 @@ def _alerts(settings: Settings, network: WorkspaceNetworkPolicyArgs | None) -> A
         AlertsArgs,
         (section,),
         alerts=tuple(section.rules),
+        group=grafana_defaults.group(grafana.prefix or ""),
         grafana_namespace=grafana.namespace,
         folder=grafana.folder,
         runbook=section.runbook_url or RUNBOOK,
@@ -295,8 +300,9 @@ def data_sources(settings: Settings) -> DataSourcesArgs:
         (grafana,),
         ssl_mode=grafana.database_ssl_mode,
         ca_file=grafana.database_ca_file,
-        # The role's name is the component's own, settings have who makes it under that name.
-        database_role=DataSourcesArgs.database_role,
+        # Settings have who makes the role under that name.
+        database_role=grafana_defaults.role(grafana.prefix or ""),
+        prefix=grafana.prefix or "",
     )
 
 
@@ -309,8 +315,12 @@ def grafana_role(settings: Settings, coder: Number | None = None) -> GrafanaRole
     if role.delivery == "none":
         return None
     job = role.delivery == "job" and role.admin_url_secret
+    prefix = settings.grafana.prefix or ""
     return GrafanaRoleArgs(
         namespace=settings.grafana.namespace,
+        script_name=grafana_defaults.named(prefix, GrafanaRoleArgs.script_name),
+        job_name=grafana_defaults.named(prefix, GrafanaRoleArgs.job_name),
+        role=grafana_defaults.role(prefix),
         job=taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
         firewall_records=settings.grafana.has_firewall_records(coder),
     )

@@ -20,9 +20,9 @@ from components.alerts.thresholds import Thresholds
 from components.dashboards.context import DashboardContext
 from components.dashboards.uids import UIDS
 from components.errors import refuse
+from components.mark import marked
 from components.observability import grafana_defaults
 
-GROUP = "firewalled-coder"
 RULE_VERSION, RULE_KIND = "monitoring.coreos.com/v1", "PrometheusRule"
 RUNBOOK = "docs/alerts.md"
 
@@ -57,7 +57,7 @@ class AlertsArgs:
 
     alerts: tuple[str, ...] = NAMES
     evaluator: Evaluator = EVALUATOR
-    group: str = GROUP
+    group: str = grafana_defaults.GROUP
     namespace: pulumi.Input[str] = grafana_defaults.NAMESPACE
     rule_labels: Mapping[str, str] = field(default_factory=lambda: dict(RULE_LABELS))
     grafana_namespace: pulumi.Input[str] = grafana_defaults.NAMESPACE
@@ -97,6 +97,11 @@ class AlertsArgs:
         if problem := self.thresholds.window_problem(self.evaluator):
             problems.append(f"loss_minutes is {self.thresholds.loss_minutes}; {problem}")
         refuse("alerts", problems)
+
+    @property
+    def config_map(self) -> str:
+        """Name of the ConfigMap with Grafana's rules, which is there if they are none too."""
+        return f"alerts-{self.group}"
 
     def chosen(self) -> list[Alert]:
         """Return the alerts there is something to watch for."""
@@ -162,7 +167,9 @@ class AlertsArgs:
 
     def _annotations(self, alerts: list[Alert]) -> dict[str, dict[str, str]]:
         return {
-            alert.name: alert.annotations(self.runbook, self.grafana_url, self.dashboards)
+            alert.name: alert.annotations(
+                self.runbook, self.grafana_url, self.dashboards, self.queries.uid_prefix
+            )
             for alert in alerts
         }
 
@@ -192,6 +199,7 @@ class Alerts(pulumi.ComponentResource):
                     namespace=args.namespace,
                     # An empty map is not kept, and would be told as a change for ever.
                     labels=dict(args.rule_labels) or None,
+                    annotations=marked(),
                 ),
                 spec=rules,
                 opts=child,
@@ -199,9 +207,10 @@ class Alerts(pulumi.ComponentResource):
         ConfigMap(
             f"{name}-grafana",
             metadata=ObjectMetaArgs(
-                name=f"alerts-{args.group}",
+                name=args.config_map,
                 namespace=args.grafana_namespace,
                 labels={"grafana_alert": "1"},
+                annotations=marked(),
             ),
             data={f"{args.group}.yaml": args.grafana_file()},
             opts=child,

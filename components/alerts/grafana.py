@@ -96,7 +96,7 @@ def _rule(
     steps.append(_expression(_CONDITION, condition))
     told = {name: _translated(text) for name, text in annotations.items()}
     if "dashboard_url" in told:
-        told["__dashboardUid__"] = alert.panel.uid
+        told["__dashboardUid__"] = f"{context.uid_prefix}{alert.panel.uid}"
         told["__panelId__"] = str(alert.panel.id)
     return {
         "uid": uid(alert.name, group),

@@ -66,12 +66,12 @@ class PanelLink:
         """Its number on the dashboard."""
         return panel_id(self.title)
 
-    def url(self, grafana: str) -> str:
+    def url(self, grafana: str, prefix: str = "") -> str:
         """Return its address, with labels of the alert as template expressions."""
         filled = "".join(
             f"&var-{name}={{{{ $labels.{label} }}}}" for name, label in self.variables.items()
         )
-        return f"{grafana}/d/{self.uid}?viewPanel={self.id}{filled}"
+        return f"{grafana}/d/{prefix}{self.uid}?viewPanel={self.id}{filled}"
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,16 @@ class Alert:
         """Whether Prometheus can evaluate it alone."""
         return [query.kind for query in self.queries.values()] == ["prometheus"]
 
-    def annotations(self, runbook: str, grafana: str, dashboards: Sequence[str]) -> dict[str, str]:
+    def annotations(
+        self, runbook: str, grafana: str, dashboards: Sequence[str], prefix: str = ""
+    ) -> dict[str, str]:
         """Return what people are told.
 
         Args:
             runbook: Address of docs/alerts.md.
             grafana: Address of Grafana; empty for a path alone.
             dashboards: Those that the stack has; no other is linked.
+            prefix: What their uids begin with in Grafana.
         """
         told = {
             "summary": self.summary,
@@ -129,5 +132,5 @@ class Alert:
             "runbook_url": f"{runbook}#{self.anchor}",
         }
         if self.panel.uid in dashboards:
-            told["dashboard_url"] = self.panel.url(grafana)
+            told["dashboard_url"] = self.panel.url(grafana, prefix)
         return told

@@ -15,9 +15,10 @@ from components.dashboards.context import DashboardContext
 from components.dashboards.log_fields import StreamLabel
 from components.dashboards.uids import CONTENT, UIDS, WITH_IDS
 from components.errors import refuse
+from components.mark import marked
 from components.observability import grafana_defaults
 from components.observability.loki import is_selectable, label_problems
-from components.syntax import FOLDER, is_folder, is_subdomain
+from components.syntax import FOLDER, is_folder, is_grafana_uid, is_subdomain
 from components.workspace_template.values import NAMESPACE
 
 CONFIG_MAP_LIMIT = 1024 * 1024
@@ -31,7 +32,8 @@ class DashboardsArgs:
     Attributes:
         namespace: Grafana's namespace, in which its sidecar looks for ConfigMaps.
         name_prefix: Begins the name of each ConfigMap; its dashboard's uid follows.
-        dashboards: Uids; all of the catalogue if not given.
+        uid_prefix: Begins the uid of each dashboard in Grafana, which keeps one of a uid.
+        dashboards: Uids without it; all of the catalogue if not given.
         folder: The folder in Grafana.
         coder_namespace: Namespace of coderd.
         coder_deployment: Deployment of coderd.
@@ -52,6 +54,7 @@ class DashboardsArgs:
 
     namespace: pulumi.Input[str] = grafana_defaults.NAMESPACE
     name_prefix: str = "dashboard-"
+    uid_prefix: str = ""
     dashboards: tuple[str, ...] = UIDS
     folder: str = grafana_defaults.FOLDER
     coder_namespace: str = chart.NAMESPACE
@@ -81,6 +84,8 @@ class DashboardsArgs:
             problems.append("each dashboard may be named once")
         if not is_subdomain(f"{self.name_prefix}x"):
             problems.append(f"no Kubernetes name begins with {self.name_prefix!r}")
+        if not all(is_grafana_uid(f"{self.uid_prefix}{uid}") for uid in CATALOGUE):
+            problems.append(f"no uid of Grafana begins with {self.uid_prefix!r}, or it is too long")
         if not is_folder(self.folder):
             problems.append(f"folder {self.folder!r} {FOLDER}")
         for label, value in self.loki_selector.items():
@@ -108,6 +113,7 @@ class DashboardsArgs:
             coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
             dashboards=self.dashboards,
             firewall_records=self.firewall_records,
+            uid_prefix=self.uid_prefix,
         )
 
     def render(self) -> dict[str, str]:
@@ -143,7 +149,7 @@ class Dashboards(pulumi.ComponentResource):
         super().__init__("firewalledcoder:index:Dashboards", name, None, opts)
         for uid, plain in args.render().items():
             text: pulumi.Input[str] = plain
-            annotations = {"grafana_folder": args.folder}
+            annotations = marked({"grafana_folder": args.folder})
             # Only where an id is shown: the others stay known in a preview, whatever is not.
             if args.names is not None and uid in WITH_IDS:
                 text = pulumi.Output.from_input(args.names).apply(partial(args.rendered, uid))
@@ -156,8 +162,9 @@ class Dashboards(pulumi.ComponentResource):
                     labels={"grafana_dashboard": "1"},
                     annotations=annotations,
                 ),
-                data={f"{uid}.json": text},
+                # The sidecar writes the files of a folder beside each other.
+                data={f"{args.uid_prefix}{uid}.json": text},
                 opts=pulumi.ResourceOptions(parent=self),
             )
-        self.uids = pulumi.Output.from_input(list(args.dashboards))
+        self.uids = pulumi.Output.from_input([f"{args.uid_prefix}{uid}" for uid in args.dashboards])
         self.register_outputs({"uids": self.uids})

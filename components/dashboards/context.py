@@ -32,6 +32,7 @@ class DashboardContext:
         names: What people call the templates and versions that logs name by id, by that id; one
             that is not among them is shown as it is.
         firewall_records: Whether Coder keeps the firewall's requests in its database too.
+        uid_prefix: What the uid of each dashboard begins with in Grafana, for the links to it.
     """
 
     coder_namespace: str = chart.NAMESPACE
@@ -46,6 +47,7 @@ class DashboardContext:
     dashboards: tuple[str, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     firewall_records: bool = False
+    uid_prefix: str = ""
 
     def has(self, uid: str) -> bool:
         """Whether the stack gets a dashboard."""

@@ -105,7 +105,7 @@ def build_dashboard(
     """
     builder = (
         builders.Dashboard(title)
-        .uid(uid)
+        .uid(f"{context.uid_prefix}{uid}")
         .description(description)
         .tags([TAG])
         .time(time_from, "now")

@@ -28,6 +28,11 @@ def by_cell(
     return f"{to(uid)}{kept}&var-{variable}={prefix}${{__value.{value}:percentencode}}"
 
 
+def prefixed(url: str, prefix: str) -> str:
+    """Return a link to the dashboard of a stack whose uids begin so."""
+    return f"/d/{prefix}{url.removeprefix('/d/')}"
+
+
 def leads_to(url: str) -> str:
     """Return the uid that a link leads to."""
     return url.removeprefix("/d/").partition("?")[0]

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard as models
 
 from components.dashboards.context import DashboardContext
-from components.dashboards.links import leads_to, to
+from components.dashboards.links import leads_to, prefixed, to
 from components.dashboards.queries import Query, source_ref, target
 
 
@@ -121,7 +121,7 @@ def assembled(
         finish(builder)
         if detail and context.has(detail):
             link = builders.DashboardLink("Details").type(models.DashboardLinkType.LINK)
-            builder.links([link.url(to(detail))])
+            builder.links([link.url(prefixed(to(detail), context.uid_prefix))])
         for column in of_ids if context.names else ():
             builder.override_by_name(
                 column, [models.DynamicConfigValue("mappings", _name_map(context.names))]
@@ -130,7 +130,10 @@ def assembled(
             builder.override_by_name(number, [models.DynamicConfigValue("displayName", name)])
         for column, url in (links or {}).items():
             if context.has(leads_to(url)):
-                shown = {"title": f"Show {column}", "url": url}
+                shown = {
+                    "title": f"Show {column}",
+                    "url": prefixed(url, context.uid_prefix),
+                }
                 builder.override_by_name(column, [models.DynamicConfigValue("links", [shown])])
         return builder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -9,6 +10,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
+from components.mark import marked
 from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import (
     CILIUM_KIND,
@@ -45,7 +47,7 @@ class WorkspaceNetworkPolicy(pulumi.ComponentResource):
             spec: Any = manifest["spec"]
             NetworkPolicy(
                 f"{name}-{manifest['metadata']['name'].removeprefix(PREFIX)}",
-                metadata=ObjectMetaArgs(**manifest["metadata"]),
+                metadata=_metadata(manifest),
                 spec=spec,
                 opts=child,
             )
@@ -58,7 +60,7 @@ class WorkspaceNetworkPolicy(pulumi.ComponentResource):
                 resource,
                 api_version=CILIUM_VERSION,
                 kind=CILIUM_KIND,
-                metadata=ObjectMetaArgs(**manifest["metadata"]),
+                metadata=_metadata(manifest),
                 spec=manifest["spec"],
                 opts=child,
             )
@@ -66,3 +68,8 @@ class WorkspaceNetworkPolicy(pulumi.ComponentResource):
         self.names = pulumi.Output.from_input([each["metadata"]["name"] for each in every])
         # No resource says it, and reviews tell what changes of it.
         self.register_outputs({"names": self.names, "acceptedPolicies": args.accepted})
+
+
+def _metadata(manifest: Mapping[str, Any]) -> ObjectMetaArgs:
+    metadata = dict(manifest["metadata"])
+    return ObjectMetaArgs(**{**metadata, "annotations": marked(metadata.get("annotations"))})

@@ -19,7 +19,8 @@ from pulumi_kubernetes.core.v1 import (
     ResourceQuotaSpecArgs,
 )
 
-from components.network.namespace_args import STACK_ANNOTATION, Quota, WorkspaceNamespaceArgs
+from components.mark import marked
+from components.network.namespace_args import Quota, WorkspaceNamespaceArgs
 
 NAME: Final = "firewalled-coder-workspaces"
 FIELD_MANAGER: Final = "firewalled-coder"
@@ -40,10 +41,7 @@ class WorkspaceNamespace(pulumi.ComponentResource):
     ) -> None:
         super().__init__("firewalledcoder:index:WorkspaceNamespace", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        annotations = {
-            "pulumi.com/patchFieldManager": FIELD_MANAGER,
-            STACK_ANNOTATION: f"{pulumi.get_project()}/{pulumi.get_stack()}",
-        }
+        annotations = marked({"pulumi.com/patchFieldManager": FIELD_MANAGER})
         if args.force:
             annotations["pulumi.com/patchForce"] = "true"
         NamespacePatch(

@@ -1,4 +1,7 @@
-"""Where Grafana is and what it calls its data, unless a stack says otherwise; knows no Pulumi."""
+"""Where Grafana is and what it calls its data, unless a stack says otherwise; knows no Pulumi.
+
+A stack with a prefix has names of its own, so that two may use one Grafana and one database.
+"""
 
 from __future__ import annotations
 
@@ -26,3 +29,26 @@ ROLE_IMAGE: Final = "docker.io/library/postgres:15"
 """An image with psql 14 or newer, which makes the role."""
 ADMIN_URL_KEY: Final = "url"
 """Key of the owner's connection URL in its Secret."""
+
+GROUP: Final = "firewalled-coder"
+"""Of the alerts."""
+
+
+def named(prefix: str, name: str) -> str:
+    """Return a name of Kubernetes or Grafana as a stack with this prefix has it; empty is none."""
+    return f"{prefix}-{name}" if prefix else name
+
+
+def role(prefix: str) -> str:
+    """Return the name of the database role: two stacks' passwords cannot be those of one."""
+    return f"{ROLE}_{prefix.replace('-', '_')}" if prefix else ROLE
+
+
+def group(prefix: str) -> str:
+    """Return the name of the alerts' group, short as their uids are."""
+    return f"{prefix}-coder" if prefix else GROUP
+
+
+def folder(prefix: str) -> str:
+    """Return the title of the folder, in which Grafana has an alert's title once."""
+    return f"{FOLDER} {prefix}" if prefix else FOLDER

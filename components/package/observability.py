@@ -16,8 +16,10 @@ class DashboardsInputs(TypedDict):
     """Namespace of Grafana, in which its sidecar looks for ConfigMaps."""
     name_prefix: NotRequired[str]
     """What the name of each ConfigMap begins with; the uid of its dashboard follows."""
+    uid_prefix: NotRequired[str]
+    """What the uid of each dashboard begins with in Grafana, which keeps one of a uid."""
     dashboards: NotRequired[list[str]]
-    """Uids; all of the catalogue if not given."""
+    """Uids without it; all of the catalogue if not given."""
     folder: NotRequired[str]
     """Folder in Grafana."""
     coder_namespace: NotRequired[str]
@@ -65,6 +67,8 @@ class DataLocation(TypedDict):
     """Value by Loki stream label of coderd's log, beside its namespace."""
     stream_labels: NotRequired[dict[str, str]]
     """What Loki calls a stream label, where its collector names it otherwise."""
+    uid_prefix: NotRequired[str]
+    """What the uids of the dashboards begin with, for the links to them."""
 
 
 class AlertLimits(TypedDict):

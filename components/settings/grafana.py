@@ -1,8 +1,8 @@
 """The section `grafana`: dashboards, data sources and the database role."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.observability import grafana_defaults
@@ -15,6 +15,7 @@ from components.settings.types import (
     DatabaseHost,
     Endpoint,
     GrafanaFolder,
+    GrafanaPrefix,
     GrafanaUid,
     Image,
     KubernetesName,
@@ -22,6 +23,7 @@ from components.settings.types import (
     LokiValue,
     NoDuplicates,
 )
+from components.syntax import is_prefix
 
 
 class DatabaseRole(SettingsSection):
@@ -47,7 +49,13 @@ class GrafanaSettings(SettingsSection):
     namespace: KubernetesName = Field(
         grafana_defaults.NAMESPACE, description="Namespace of Grafana."
     )
-    folder: GrafanaFolder = Field(grafana_defaults.FOLDER, description="Folder in Grafana.")
+    prefix: GrafanaPrefix | None = Field(
+        None,
+        description="Begins every name and uid that the stack makes, where two use one Grafana.",
+    )
+    folder: GrafanaFolder = Field(
+        grafana_defaults.FOLDER, description="Folder in Grafana; with a prefix Coder PREFIX."
+    )
     dashboards: Annotated[list[DashboardUid], NoDuplicates] = Field(
         default_factory=lambda: list(DASHBOARDS),
         description="Uids; all of them if unset. cej6jysyme22oa is Prebuilds.",
@@ -92,6 +100,22 @@ class GrafanaSettings(SettingsSection):
     loki_selector: dict[LokiLabel, LokiValue] = Field(
         default_factory=no_map, description="More stream labels of coderd's log."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own(cls, values: Any) -> Any:
+        """Give a stack with a prefix a folder and data sources of its own, where it names none."""
+        prefix = values.get("prefix") if isinstance(values, dict) else None
+        if not isinstance(prefix, str) or not is_prefix(prefix):
+            return values
+        uids = {"postgresUid": grafana_defaults.POSTGRES_UID}
+        # What the stack does not make it shares.
+        if values.get("lokiUrl", grafana_defaults.LOKI_URL) is not None:
+            uids["lokiUid"] = grafana_defaults.LOKI_UID
+        if values.get("prometheusUrl") is not None:
+            uids["prometheusUid"] = grafana_defaults.PROMETHEUS_UID
+        own = {key: grafana_defaults.named(prefix, uid) for key, uid in uids.items()}
+        return {"folder": grafana_defaults.folder(prefix), **own, **values}
 
     def has_firewall_records(self, coder: Number | None) -> bool:
         """Return whether dashboards read the firewall's own records from Coder's database.

@@ -191,6 +191,7 @@ DashboardUid = Annotated[
 AlertName = Annotated[str, _one_of(alerts.NAMES, "alert")]
 AlertLabel = Annotated[str, _is(alerts.is_label, alerts.LABEL)]
 GrafanaFolder = Annotated[str, _is(syntax.is_folder, syntax.FOLDER)]
+GrafanaPrefix = Annotated[str, _is(syntax.is_prefix, syntax.PREFIX)]
 GrafanaUid = Annotated[
     str,
     _is(

@@ -14,7 +14,7 @@ from ops.verification.model import Failed
 
 _SHOWN: Final = 3
 _POINTS: Final = {"intervalMs": 60_000, "maxDataPoints": 100}
-_AGAIN: Final = f"run the SQL of ConfigMap {SCRIPT} again"
+_AGAIN: Final = "run the SQL of ConfigMap {} again"
 _PERMISSION: Final = "permission denied"
 _REFUSED: Final = {
     "keys of sessions": "SELECT hashed_secret FROM api_keys LIMIT 1",
@@ -114,14 +114,24 @@ ORDER BY 1
 """  # noqa: S608 (no input)
 
 
-def role(grafana: Grafana, postgres: str) -> str:
-    """Ask the database, as Grafana's role, what it lets the role do."""
+def role(grafana: Grafana, postgres: str, expected: str = ROLE, script: str = SCRIPT) -> str:
+    """Ask the database, as Grafana's role, what it lets the role do.
+
+    Args:
+        grafana: whom to ask.
+        postgres: uid of the data source.
+        expected: the role's name.
+        script: name of the ConfigMap that has its SQL.
+    """
     ask = _Database(grafana, postgres)
+    again = _AGAIN.format(script)
     (name,), (more,), (memberships,) = (
         ask.rows(_ROLE).column(column) for column in ("name", "more", "memberships")
     )
-    if name != ROLE:
-        raise Failed(f"the data source asks as {name}, not as {ROLE}", "see its user in Grafana")
+    if name != expected:
+        raise Failed(
+            f"the data source asks as {name}, not as {expected}", "see its user in Grafana"
+        )
     if more:
         statement = f"ALTER ROLE {name} " + " ".join(f"NO{each}" for each in more.split(", "))
         raise Failed(
@@ -130,9 +140,9 @@ def role(grafana: Grafana, postgres: str) -> str:
     if memberships:
         raise Failed(
             f"{name} has the rights of another role: {memberships}",
-            f"{_AGAIN}; if it warns, run `REVOKE {memberships} FROM {name}` as a superuser",
+            f"{again}; if it warns, run `REVOKE {memberships} FROM {name}` as a superuser",
         )
-    wrong = _Wrong()
+    wrong = _Wrong(again)
     beyond = ask.rows(_MORE)
     for what, own, owner in zip(
         beyond.column("what"), beyond.column("own"), beyond.column("owner"), strict=True
@@ -178,7 +188,8 @@ def _reads(ask: _Database, wrong: _Wrong) -> int:
 class _Wrong:
     """What is wrong with the role, and what sets it right."""
 
-    def __init__(self) -> None:
+    def __init__(self, again: str) -> None:
+        self._again = again
         self._found: list[str] = []
         self._next: list[str] = []
 
@@ -196,14 +207,14 @@ class _Wrong:
         elif own is False:
             step = "every role may do what is named and not granted to it: revoke it from PUBLIC"
         else:
-            step = f"{_AGAIN}; what it warns of takes who granted it, or a superuser"
+            step = f"{self._again}; what it warns of takes who granted it, or a superuser"
         if own is not None and step not in self._next:
             self._next.append(step)
 
     def refuse(self) -> None:
         """Raise Failed if there is any."""
         if self._found:
-            raise Failed("; ".join(self._found), "; ".join(self._next) or _AGAIN)
+            raise Failed("; ".join(self._found), "; ".join(self._next) or self._again)
 
 
 class _Database:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.alerts.component import AlertsArgs
-from components.dashboards.catalogue import CATALOGUE
 from ops.verification.clients.errors import NotFoundError
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.prometheus import LoadedRule, Prometheus
@@ -76,7 +75,7 @@ def dashboards(
     for uid, models in declared.items():
         dashboard, place = grafana.dashboard(uid)
         if dashboard is None:
-            missing.append(f"{uid} ({CATALOGUE[uid].title})")
+            missing.append(f"{uid} ({models[0]['title']})")
             continue
         if differs := another_dashboard(dashboard, models):
             others.append(f"{uid}: {differs}")
@@ -114,6 +113,7 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
         prometheus: the rules of Prometheus, None if it cannot be asked.
         grafana: the rules of Grafana, None if it cannot be asked.
     """
+    made = {"Prometheus": args.prometheus_rules() or {}, "Grafana": args.grafana_rules()}
     wanted = {
         "Prometheus": rules_of_prometheus(args.prometheus_rules()),
         "Grafana": rules_of_grafana(args.grafana_rules()),
@@ -126,11 +126,15 @@ def alerts(args: AlertsArgs, prometheus: Prometheus | None, grafana: Prometheus 
         client = asked[evaluator]
         if client is None:
             raise NotChecked(f"{evaluator} cannot be asked", "see docs/verify.md, addresses")
-        _loaded(evaluator, names, client.rules())
+        _loaded(evaluator, names, client.rules(_groups(made[evaluator])))
         told.append(f"{len(names)} by {evaluator}")
     if not told:
         raise NotChecked("the stack has no alerts", "name some in alerts.rules")
     return f"loaded: {', '.join(told)}"
+
+
+def _groups(made: Mapping[str, Any]) -> set[str]:
+    return {str(group["name"]) for group in made.get("groups") or ()}
 
 
 def _loaded(

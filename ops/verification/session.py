@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+from components.grafana_role import SCRIPT
+from components.observability.grafana_defaults import named, role
 from components.releases import FIREWALL_RECORDS_SINCE
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
@@ -144,6 +146,7 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
     """Make the checks of the audit that belong to the whole stack."""
     settings, services = context.settings, context.services
     grafana = settings.grafana
+    prefix = grafana.prefix or ""
     uids = observability.Sources(grafana.prometheus_uid, grafana.loki_uid, grafana.postgres_uid)
     ids = {server.slug: server.id for server in servers if server.id}
     steps: dict[str, Callable[[], str]] = {
@@ -151,7 +154,9 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
         "audit.dashboards": lambda: observability.dashboards(
             services.needs_grafana, _declared(settings), grafana.folder
         ),
-        "audit.role": lambda: database_role.role(services.needs_grafana, grafana.postgres_uid),
+        "audit.role": lambda: database_role.role(
+            services.needs_grafana, grafana.postgres_uid, role(prefix), named(prefix, SCRIPT)
+        ),
         "audit.coderd": lambda: audit.coderd_log(context.deployment, visits, ids),
         "audit.alerts": lambda: observability.alerts(
             alerts(settings), services.prometheus, services.grafana_rules

@@ -9,6 +9,7 @@ import yaml
 
 from components.datasources import DataSources, DataSourcesArgs, object_name
 from components.errors import ArgsError
+from components.network.namespace_args import STACK_ANNOTATION
 from tests.components.recording import Recorder, record
 
 PASSWORD = "generated-password-of-the-test"
@@ -127,7 +128,11 @@ def test_the_connection_to_the_database_is_verified_where_the_stack_says_so():
 def test_the_password_stands_in_its_secret_and_nowhere_else():
     recorder, outputs = declare()
     (secret,) = recorder.of("Secret")
-    assert secret["metadata"] == {"name": "aigov-grafana-db", "namespace": "monitoring"}
+    assert secret["metadata"] == {
+        "name": "aigov-grafana-db",
+        "namespace": "monitoring",
+        "annotations": {STACK_ANNOTATION: "firewalled-coder/test"},
+    }
     # The engine's mark of a secret around the value: the state holds it encrypted.
     assert secret["data"]["4dabf18193072939515e22adb298388d"]
     encoded = base64.b64encode(PASSWORD.encode()).decode()

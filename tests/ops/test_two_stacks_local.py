@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.network.namespace_args import STACK_ANNOTATION
 from local import seed
 from local.environment import Environment
 from ops import project
@@ -30,6 +31,14 @@ DEV: dict[str, Any] = {
     "alerts": {"namespace": "monitoring-dev"},
     "mcpServers": [],
 }
+# On the coderd and the Grafana of the stack `local`.
+BESIDE: dict[str, Any] = {
+    "coder": {"accessUrl": "https://coder.dev.example.com", "variables": "none"},
+    "templates": [{"name": "open-dev"}],
+    "workspaces": {"namespace": "workspaces-dev"},
+    "grafana": {"dashboards": ["agent-firewall"]},
+    "mcpServers": [],
+}
 SETTINGS = {"local": LOCAL, "dev": DEV}
 # One process a stack, as two people have: a process can run one program at a time.
 RUN = """
@@ -38,7 +47,11 @@ from pathlib import Path
 from local.environment import Environment
 from ops import engine
 
-name, state, changes = sys.argv[1:]
+name, state, changes, marks = sys.argv[1:]
+if not json.loads(marks):
+    from components import mark
+    # As an earlier release made its objects.
+    mark.marked = lambda annotations=None: dict(annotations or {})
 with engine.session(
     name, lambda _: None, state=Path(state), changes=json.loads(changes)
 ) as ready:
@@ -47,8 +60,13 @@ with engine.session(
     print(json.dumps([found.cluster.kubeconfig.read_text(), found.coderd.url, passphrase]))
     sys.stdout.flush()
     for operation in sys.stdin:
-        done = getattr(ready.stack, operation.strip())()
-        changed = done.summary.resource_changes or {}
+        try:
+            done = getattr(ready.stack, operation.strip())()
+        except Exception as error:
+            print(json.dumps(str(error)), flush=True)
+            continue
+        changed = getattr(done, "change_summary", None)
+        changed = done.summary.resource_changes or {} if changed is None else changed
         changed = {str(getattr(kind, "value", kind)): count for kind, count in changed.items()}
         print(json.dumps(changed), flush=True)
 """
@@ -57,9 +75,12 @@ with engine.session(
 class Person:
     """A process with one stack open, for as long as the context lasts."""
 
-    def __init__(self, stack: str, state: Path) -> None:
+    def __init__(
+        self, stack: str, state: Path, settings: dict[str, Any], *, marks: bool = True
+    ) -> None:
+        told = (str(state), json.dumps(settings), json.dumps(marks))
         self._process = subprocess.Popen(
-            [sys.executable, "-c", RUN, stack, str(state), json.dumps(SETTINGS[stack])],
+            [sys.executable, "-c", RUN, stack, *told],
             cwd=project.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -83,6 +104,11 @@ class Person:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{operation}\n")
         self._process.stdin.flush()
+
+    def does(self, operation: str) -> Any:
+        """Wait for an operation: how many resources by what was done, or why not."""
+        self.ask(operation)
+        return self.answer()
 
     def answer(self) -> Any:
         """Wait for what it says next."""
@@ -140,7 +166,8 @@ def test_two_stacks_start_one_environment_and_come_up_and_go_at_the_same_time(
 ) -> None:
     with ExitStack() as open_people:
         people = {
-            name: open_people.enter_context(Person(name, environment.state)) for name in SETTINGS
+            name: open_people.enter_context(Person(name, environment.state, settings))
+            for name, settings in SETTINGS.items()
         }
         found = [person.answer() for person in people.values()]
         assert found[0] == found[1], "one API server, one coderd, one passphrase"
@@ -160,3 +187,80 @@ def test_two_stacks_start_one_environment_and_come_up_and_go_at_the_same_time(
         assert templates(environment) == {"open-dev", "closed-dev"}
         assert made(environment, "monitoring") == set()
         assert made(environment, "monitoring-dev") != set()
+
+
+OBSERVED = (
+    "/api/v1/namespaces/monitoring/configmaps",
+    "/api/v1/namespaces/monitoring/secrets",
+    "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules",
+)
+
+
+def observed(environment: Environment) -> dict[str, Any]:
+    """What stands in Grafana's namespace, as it is."""
+    with environment.cluster.client() as client:
+        items = [item for path in OBSERVED for item in client.get(path).json()["items"]]
+    return {each["metadata"]["uid"]: each for each in items}
+
+
+def whose(environment: Environment) -> dict[str, str]:
+    """The stack of each object there, by its name; empty of one that does not say."""
+    return {
+        each["metadata"]["name"]: each["metadata"].get("annotations", {}).get(STACK_ANNOTATION, "")
+        for each in observed(environment).values()
+        if each["metadata"]["name"] != "kube-root-ca.crt"
+    }
+
+
+def test_a_second_stack_of_one_grafana_is_refused_until_it_has_names_of_its_own(
+    environment: Environment,
+) -> None:
+    ours, theirs = "firewalled-coder/local", "firewalled-coder/dev"
+    # What a release before the annotation has made is taken for the stack's own, and then marked.
+    with Person("local", environment.state, LOCAL, marks=False) as local:
+        local.answer()
+        make_room(environment)
+        assert set(local.does("up")) == {"create"}
+    assert set(whose(environment).values()) == {""}
+    with Person("local", environment.state, LOCAL) as local:
+        local.answer()
+        assert set(local.does("up")) == {"update", "same"}
+        assert set(local.does("up")) == {"same"}
+    assert set(whose(environment).values()) == {ours}
+    before = observed(environment)
+
+    with Person("dev", environment.state, BESIDE) as dev:
+        dev.answer()
+        for operation in ("preview", "up"):
+            refused = dev.does(operation)
+            assert f"there are of the stack {ours}" in refused, refused
+            for line in (
+                'grafana.namespace = "monitoring": ConfigMap ',
+                'grafana.namespace = "monitoring": Secret aigov-grafana-db there is of',
+                'alerts.namespace = "monitoring": PrometheusRule firewalled-coder there is of',
+                "give this stack a grafana.prefix of its own",
+            ):
+                assert line in refused
+    assert observed(environment) == before
+
+    named = {**BESIDE, "grafana": {**BESIDE["grafana"], "prefix": "dev"}}
+    with Person("dev", environment.state, named) as dev:
+        dev.answer()
+        # The stack itself is there since it was refused.
+        assert set(dev.does("up")) == {"create", "same"}
+        beside = whose(environment)
+        assert {name: owner for name, owner in beside.items() if owner == theirs} == dict.fromkeys(
+            (
+                "alerts-dev-coder",
+                "dashboard-dev-agent-firewall",
+                "datasource-dev-aibridge-postgres",
+                "datasource-dev-loki",
+                "dev-aigov-grafana-db",
+                "dev-coder",
+                "dev-grafana-ro-sql",
+            ),
+            theirs,
+        )
+        assert templates(environment) == {"open", "closed", "open-dev"}
+        assert set(dev.does("destroy")) == {"delete"}
+    assert observed(environment) == before

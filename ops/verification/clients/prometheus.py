@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -82,7 +83,10 @@ class Prometheus:
         answer = self._service.get(_VectorAnswer, "/api/v1/query", {"query": query})
         return answer.data.result
 
-    def rules(self) -> list[LoadedRule]:
-        """Return every rule that is loaded; raises ServiceError."""
-        groups = self._service.get(_RulesAnswer, self._rules).data.groups
-        return [rule for group in groups for rule in group.rules]
+    def rules(self, groups: Collection[str]) -> list[LoadedRule]:
+        """Return the rules of these groups that are loaded; raises ServiceError.
+
+        Another stack has alerts of the same names in its own.
+        """
+        loaded = self._service.get(_RulesAnswer, self._rules).data.groups
+        return [rule for each in loaded if each.name in groups for rule in each.rules]

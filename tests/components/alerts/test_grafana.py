@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.alerts import grafana as provisioned
-from components.alerts.component import GROUP, AlertsArgs
+from components.alerts.component import AlertsArgs
 from components.alerts.thresholds import Thresholds
 from components.dashboards.context import DashboardContext
 from components.dashboards.metrics import Metrics
@@ -278,9 +278,9 @@ def test_what_grafana_is_not_to_have_is_deleted():
     assert "deleteRules" not in EVERYTHING.grafana_rules()
     only = AlertsArgs(alerts=(SILENT,)).grafana_rules()
     deleted = {each["uid"] for each in only["deleteRules"]}
-    assert provisioned.uid(SPIKE, GROUP) in deleted
-    assert provisioned.uid("BoundaryBatchesDropped", GROUP) in deleted
-    assert provisioned.uid(SILENT, GROUP) not in deleted
+    assert provisioned.uid(SPIKE, AlertsArgs.group) in deleted
+    assert provisioned.uid("BoundaryBatchesDropped", AlertsArgs.group) in deleted
+    assert provisioned.uid(SILENT, AlertsArgs.group) not in deleted
     none = AlertsArgs(alerts=()).grafana_rules()
     assert "groups" not in none
     assert len(none["deleteRules"]) == len(rules(EVERYTHING))

@@ -8,6 +8,7 @@ import pytest
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.component import Dashboards, DashboardsArgs
 from components.dashboards.uids import UIDS, WITH_IDS
+from components.network.namespace_args import STACK_ANNOTATION
 from tests.components.recording import record
 
 
@@ -28,7 +29,7 @@ def test_each_dashboard_is_a_labelled_config_map_in_its_folder():
             "name": f"dashboard-{uid}",
             "namespace": "observability",
             "labels": {"grafana_dashboard": "1"},
-            "annotations": {"grafana_folder": "AI"},
+            "annotations": {"grafana_folder": "AI", STACK_ANNOTATION: "firewalled-coder/test"},
         }
         (text,) = config_map["data"].values()
         assert json.loads(text)["uid"] == uid

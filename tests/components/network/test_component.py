@@ -7,7 +7,12 @@ from components.network.args import Opening, WorkspaceNetworkPolicyArgs
 from components.network.component import WorkspaceNetworkPolicy
 from components.network.manifests import cilium_policies, network_policies
 from components.network.namespace import WorkspaceNamespace
-from components.network.namespace_args import Limits, Quota, WorkspaceNamespaceArgs
+from components.network.namespace_args import (
+    STACK_ANNOTATION,
+    Limits,
+    Quota,
+    WorkspaceNamespaceArgs,
+)
 from tests.components.recording import Recorder, record
 
 
@@ -23,7 +28,10 @@ def sent(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
 
 
 def bare(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {key: manifest[key] for key in ("metadata", "spec")}
+    """What is evaluated, and whose it is."""
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), STACK_ANNOTATION: "firewalled-coder/test"}
+    return {"metadata": {**metadata, "annotations": annotations}, "spec": manifest["spec"]}
 
 
 def test_one_policy_and_what_is_evaluated_is_what_is_sent() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from components.alerts.component import AlertsArgs
 from ops import stacks
 from ops.verification.clients.grafana import Grafana
 from ops.verification.clients.loki import Loki
@@ -95,7 +96,7 @@ def services(loki: Answer | None = None, prometheus: Answer | None = None) -> Se
     )
 
 
-def rules(*loaded: Mapping[str, Any] | str, **health: str) -> Answer:
+def rules(*loaded: Mapping[str, Any] | str, group: str = AlertsArgs.group, **health: str) -> Answer:
     """Who evaluates rules; `health` has the error of those that have one."""
 
     def rule(each: Mapping[str, Any] | str) -> dict[str, Any]:
@@ -104,6 +105,6 @@ def rules(*loaded: Mapping[str, Any] | str, **health: str) -> Answer:
         error = {"health": "err", "lastError": health[name]} if name in health else {}
         return {"type": "alerting", "health": "ok", **known, **error}
 
-    groups = [{"name": "group", "rules": [rule(each)]} for each in loaded]
+    groups = [{"name": group, "rules": [rule(each)]} for each in loaded]
     body = {"status": "success", "data": {"groups": groups}}
     return lambda _: httpx.Response(200, json=body)

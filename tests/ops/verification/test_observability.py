@@ -226,6 +226,19 @@ def test_an_alert_of_the_name_that_is_another_fails(
             observability.alerts(ARGS, *map(evaluator, changed))
 
 
+def test_another_stacks_alerts_of_the_same_names_are_not_this_ones() -> None:
+    theirs = Prometheus(service(rules(*of_grafana(), group="dev-coder")))
+    with pytest.raises(Failed, match="Grafana has not loaded"):
+        observability.alerts(ARGS, evaluator(of_prometheus()), theirs)
+
+
+def test_alerts_of_every_group_of_the_stack_are_looked_for() -> None:
+    groups = {group["name"] for group in ARGS.grafana_rules()["groups"]}
+    assert len(groups) > 1
+    for group in groups:
+        assert len(Prometheus(service(rules(*of_grafana(), group=group))).rules(groups)) > 1
+
+
 def test_alerts_that_nobody_can_be_asked_for() -> None:
     with pytest.raises(NotChecked, match="Prometheus cannot be asked"):
         observability.alerts(ARGS, None, evaluator(of_grafana()))
