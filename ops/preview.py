@@ -6,6 +6,7 @@ worked and something would change, so that a nightly job can tell drift from no 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from ops import (
     network,
     plan,
     project,
+    provider_inputs,
     report,
     report_json,
     terminal,
@@ -82,7 +84,9 @@ def assess(
                 after.append((step.urn, step.new.outputs))
 
     try:
-        diagnostics.run(
+        # Reading back asks by what the state has; all else by what the program says.
+        run = functools.partial(provider_inputs.run, ready=session, stack=name)
+        (run if refresh else diagnostics.run)(
             session.stack.preview,
             on_event=on_event,
             refresh=refresh or None,

@@ -25,6 +25,7 @@ from ops import (
     locks,
     project,
     protection,
+    provider_inputs,
     recovery,
     removal,
 )
@@ -150,14 +151,17 @@ def differing(ready: engine.Session, stack: str) -> tuple[str, ...]:
 
     Raises RecoveryError and diagnostics.RunError.
     """
-    declared = deployed.of_state(recovery.go_on(ready, stack)).network.values()
-    found = read_back(ready.stack)
+    held = recovery.go_on(ready, stack)
+    declared = deployed.of_state(held).network.values()
+    found = read_back(ready, stack, held)
     # Of what was declared before: what the engine saw of an edit, the state has learned.
     live = live_network.against(stack_files.settings(stack, ready.work_dir), declared)
     return (*drift.told(found, stack), *live_lines.told(live, stack))
 
 
-def read_back(stack: automation.Stack) -> tuple[drift.Drift, ...]:
+def read_back(
+    ready: engine.Session, stack: str, held: StackState | None = None
+) -> tuple[drift.Drift, ...]:
     """Have the state learn what is there, and return what differed; raises diagnostics.RunError."""
     looked_at: list[Mapping[str, Any]] = []
 
@@ -165,8 +169,11 @@ def read_back(stack: automation.Stack) -> tuple[drift.Drift, ...]:
         if event.res_outputs_event:
             looked_at.append(changes.plain(event.res_outputs_event.metadata))
 
-    diagnostics.run(
-        stack.refresh,
+    provider_inputs.run(
+        ready.stack.refresh,
+        ready,
+        stack,
+        held,
         message=history.record(project.ROOT, "refresh").message(),
         on_event=on_event,
         on_output=echo,
@@ -203,8 +210,12 @@ def remove(ready: engine.Session, stack: str) -> None:
     # Their names do: a policy in the state that cannot be read is no reason to keep a stack.
     templates = (each["urn"].rpartition("::")[2] for each in state.of_type(WORKSPACE_TEMPLATE))
     removed = history.policy_line(compared(StackReach(dict.fromkeys(templates)), StackReach({})))
-    diagnostics.run(
+    provider_inputs.run(
         ready.stack.destroy,
+        ready,
+        stack,
+        state,
+        removes=True,
         message=history.record(project.ROOT, "destroy", policy=removed).message(),
         on_output=echo,
         on_error=echo_error,

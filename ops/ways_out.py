@@ -40,6 +40,12 @@ _WAYS: Final = (
         "`python -m ops up STACK` again reads that back and makes it anew.",
     ),
     (
+        re.compile(r"unexpected status code 401"),
+        "Coder does not take the stack's token any more: it was revoked or has expired. Set "
+        "another by `pulumi config set --secret --path 'firewalled-coder:secrets.coderToken' "
+        "--stack STACK`, then run the same command again: the new one is used at once.",
+    ),
+    (
         re.compile(r"All workspaces must be deleted before a template can be removed"),
         "`python -m ops destroy STACK` lists the template's workspaces and their owners, and "
         "finishes once they are deleted.",
@@ -48,11 +54,6 @@ _WAYS: Final = (
         re.compile(r"snapshot integrity"),
         "`pulumi state repair --stack STACK` brings the state in order; run it where the stack's "
         "backend and passphrase are set.",
-    ),
-    (
-        re.compile(r"failed to parse kubeconfig data"),
-        "The state names the kubeconfig's path on another machine, as this program wrote it "
-        "formerly. `python -m ops up STACK` takes it out; then run this again.",
     ),
     (
         re.compile(r"The resource already exists in the cluster"),

@@ -17,7 +17,17 @@ from components.coder.lookup import UnknownOrganizationError
 from components.errors import ArgsError, OperatorError
 from components.settings.problems import Problem, SettingsError
 from local import cluster, coderd, daemon
-from ops import deployed, engine, history, recovery, removal, stack_file, stacks, terminal
+from ops import (
+    deployed,
+    engine,
+    history,
+    provider_inputs,
+    recovery,
+    removal,
+    stack_file,
+    stacks,
+    terminal,
+)
 from ops.cli import app
 from ops.diagnostics import RunError
 from ops.project import ROOT
@@ -229,6 +239,7 @@ def test_the_history_names_the_command_and_what_it_changes_for_agents(
     ]
     monkeypatch.setattr(recovery, "go_on", lambda *_, **__: state_of(*components))
     monkeypatch.setattr(removal, "check_stack", lambda *_: None)
+    monkeypatch.setattr(provider_inputs, "differing", lambda *_, **__: ())
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     record = history.parse(stack.told["message"])
