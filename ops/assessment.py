@@ -15,7 +15,7 @@ from components.boundary import (
     Own,
     Policy,
 )
-from ops import drift
+from ops import drift, in_use
 from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.boundary_release import registered
 from ops.changes import Change, Step, differences, without_secrets
@@ -85,6 +85,7 @@ class StackPreview:
         floating: what may be another thing tomorrow although the stack did not change.
         own: the deployment's own hosts.
         deleted: what somebody else deleted, as far as the preview read back what is there.
+        in_use: the templates that go and that people have workspaces of.
         live: what somebody else edited of the network policies, as far as they were looked at.
     """
 
@@ -108,6 +109,7 @@ class StackPreview:
     floating: tuple[str, ...] = ()
     own: Own = field(default_factory=Own)
     deleted: tuple[Drift, ...] = ()
+    in_use: tuple[in_use.Used, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
 
     @cached_property
@@ -172,6 +174,7 @@ class StackPreview:
         """What else must not be overlooked, in words for the headline."""
         said = {
             "somebody deleted the network policy: workspaces are open now": self.is_open,
+            in_use.WARNING: bool(self.in_use),
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)

@@ -29,6 +29,7 @@ from ops import (
     plan,
     project,
     provider_inputs,
+    removal,
     report,
     report_json,
     terminal,
@@ -100,11 +101,12 @@ def assess(
         return StackPreview(name, failure=said, live=live)
     old = deployed.of(before, lambda: deployed.of_stack(session.stack).policies)
     new = deployed.of(after, lambda: stack_files.policies_of(settings))
+    steps = changes.steps(events)
     return StackPreview(
         name,
         old=old.policies,
         new=new.policies,
-        steps=changes.steps(events),
+        steps=steps,
         policies=changes.every(events, network.KINDS),
         old_variables=old.agent_env,
         new_variables=new.agent_env or {},
@@ -118,6 +120,7 @@ def assess(
         floating=settings.floating(),
         own=settings.own,
         deleted=drift.deleted(looked_at),
+        in_use=removal.foreseen(session, name, steps),
         live=live_network.in_preview(settings, looked_at, events, refresh=refresh),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),

@@ -6,20 +6,22 @@ done most of the rest by then; so it is asked before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
+
+from pulumi import automation
 
 from components.coder.api import CoderdApi, CoderdError
 from components.errors import OperatorError
 from components.settings.problems import SettingsError
-from ops import engine, terminal
+from ops import engine, stacks, terminal
 from ops.adopt import deployment_of
-from ops.state import StackState
+from ops.changes import Step
+from ops.in_use import Used, listed, refusal, removed
+from ops.state import Resource, StackState
 from ops.tokens import TEMPLATE
 
-_NAMED: Final = 10
 _CODERD: Final = "pulumi:providers:coderd"
 _SET_TOKEN: Final = "pulumi config set --secret --path 'firewalled-coder:secrets.coderToken'"  # noqa: S105
 
@@ -30,24 +32,6 @@ class InUseError(OperatorError):
 
 class NotAskedError(OperatorError):
     """coderd does not say whether templates have workspaces, and would remove none."""
-
-
-@dataclass(frozen=True)
-class Used:
-    """A template that people have workspaces of.
-
-    Attributes:
-        template: its name.
-        workspaces: owner and name of each, as OWNER/NAME.
-    """
-
-    template: str
-    workspaces: tuple[str, ...]
-
-    def __str__(self) -> str:
-        more = f" and {count - _NAMED} more" if (count := len(self.workspaces)) > _NAMED else ""
-        listed = ", ".join(self.workspaces[:_NAMED]) + more
-        return f"template {self.template} has {count} workspace{'s' * (count > 1)}: {listed}"
 
 
 def check_stack(ready: engine.Session, stack: str, state: StackState) -> None:
@@ -66,7 +50,7 @@ def check(state: StackState, api: CoderdApi, stack: str) -> None:
     and then stop at the first template.
     """
     try:
-        used = in_use(state, api)
+        used = those_in_use(state, api)
     except CoderdError as error:
         provider = next((each["urn"] for each in state.of_type(_CODERD)), "")
         raise NotAskedError(
@@ -86,7 +70,42 @@ def check(state: StackState, api: CoderdApi, stack: str) -> None:
         )
 
 
-def in_use(
+def check_going(ready: engine.Session, stack: str, state: StackState) -> None:
+    """Raise InUseError when the settings have a template no more that has workspaces.
+
+    A coderd that does not answer stops the update by itself, before anything is applied.
+    """
+    with suppress(SettingsError, CoderdError):
+        kept = {each.name for each in stacks.settings(stack, ready.work_dir).templates}
+        used = going(ready, stack, state, lambda name: name not in kept)
+        if used:
+            raise InUseError(refusal(used, f"python -m ops up {stack}"))
+
+
+def going(
+    ready: engine.Session, stack: str, state: StackState, goes: Callable[[str], bool]
+) -> tuple[Used, ...]:
+    """Return the templates that go, by their names, and have workspaces.
+
+    coderd is asked only when one goes. Raises SettingsError and CoderdError.
+    """
+    if not any(goes(_name(each)) for each in state.of_type(TEMPLATE)):
+        return ()
+    with deployment_of(ready, stack, "", terminal.progress) as deployment:
+        return those_in_use(state, deployment.api, goes)
+
+
+def foreseen(ready: engine.Session, stack: str, steps: Iterable[Step]) -> tuple[Used, ...]:
+    """Return what a preview's steps remove and people have workspaces of, as far as it is known."""
+    gone = removed(steps)
+    if not gone:
+        return ()
+    with suppress(SettingsError, CoderdError, automation.CommandError):
+        return going(ready, stack, StackState(ready.stack), gone.__contains__)
+    return ()
+
+
+def those_in_use(
     state: StackState, api: CoderdApi, concerns: Callable[[str], bool] = lambda _: True
 ) -> tuple[Used, ...]:
     """Return the templates in a state that have workspaces.
@@ -100,7 +119,7 @@ def in_use(
     """
     found = []
     for template in state.of_type(TEMPLATE):
-        name = str(template["outputs"].get("name", ""))
+        name = _name(template)
         if not concerns(name):
             continue
         answer = api.get("/api/v2/workspaces", q=f"template:{name}")
@@ -112,6 +131,5 @@ def in_use(
     return tuple(found)
 
 
-def listed(used: tuple[Used, ...]) -> str:
-    """Return templates with their workspaces, a line each."""
-    return "\n".join(f"  {each}" for each in used)
+def _name(template: Resource) -> str:
+    return str(template["outputs"].get("name", ""))

@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import coder_agents, drift, live_lines, network
+from ops import coder_agents, drift, in_use, live_lines, network
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview, Verdict
 from ops.changes import SECRET, UNKNOWN, Change, Step
@@ -126,6 +126,8 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         heading += [f"> ⚠️ **There is no network policy**: {_code(why)}", ""]
     for each in preview.floating:
         heading += [f"> ⚠️ **Not pinned**: {_code(each)}", ""]
+    for line in in_use.lines(preview.in_use):
+        heading += [line, ""]
     edited = live_lines.lines(preview.live, preview.name)
     if preview.failure:
         heading += ["#### The network policy as it is now", "", *edited, ""] if edited else []

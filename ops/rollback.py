@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,11 +24,13 @@ from ops import (
     engine,
     git,
     history,
+    in_use,
     network,
     packages,
     project,
     protection,
     recovery,
+    removal,
     report,
     stack_file,
     stacks,
@@ -134,6 +136,7 @@ class Earlier:
     host: Host
     targets: tuple[str, ...]
     plan: Path
+    session: engine.Session | None = None
 
     def run(self, operation: str, message: str = "") -> HostAnswer:
         """Run `preview` or `up`; raises RollbackError when the program cannot be run at all.
@@ -187,7 +190,7 @@ def earlier(
                 with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
                     plan = Path(folder, "plan.json")
                     with hosted(python, old, ready, stack) as host:
-                        yield Earlier(stack, update, old, python, host, targets, plan)
+                        yield Earlier(stack, update, old, python, host, targets, plan, ready)
     except git.GitError as error:
         raise RollbackError(f"cannot check commit {short} out: {error}") from None
 
@@ -261,6 +264,8 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
             f"update {number} had no template {template!r}; it had {', '.join(wanted) or 'none'}"
         )
     found = _assessed(ready, answer.steps, present, then, template)
+    if ready.session:
+        found = replace(found, in_use=removal.foreseen(ready.session, ready.stack, found.steps))
     record = Record(
         "rollback",
         ready.update.commit,
@@ -374,6 +379,9 @@ def rollback(
         with earlier(stack, chosen, terminal.progress, template=template) as ready:
             found, record = preview(ready, present, template)
             typer.echo(report.to_markdown([found]))
+            if found.in_use:
+                again = f"python -m ops rollback {stack} --to {chosen.number}"
+                raise removal.InUseError(in_use.refusal(found.in_use, again))
             if found.verdict == "same":
                 terminal.console.print(f"{part} is as update {chosen.number} left it")
                 return

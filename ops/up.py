@@ -107,9 +107,11 @@ def apply(
 
     What the last update left half-done is finished first.
 
-    Raises PlanError when the plan does not hold any more, RecoveryError and diagnostics.RunError.
+    Raises PlanError when the plan does not hold any more, InUseError when a template goes that
+    people have workspaces of, RecoveryError and diagnostics.RunError.
     """
     held = recovery.go_on(ready, stack)
+    removal.check_going(ready, stack, held)
     if plan is None:
         return _up(ready, stack, None, root, held)
     now = plans.basis(ready, stack, root, held)

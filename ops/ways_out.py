@@ -47,8 +47,9 @@ _WAYS: Final = (
     ),
     (
         re.compile(r"All workspaces must be deleted before a template can be removed"),
-        "`python -m ops destroy STACK` lists the template's workspaces and their owners, and "
-        "finishes once they are deleted.",
+        "Have the owners of the workspaces delete them, then run the same command again. "
+        "`python -m ops up STACK` and `python -m ops destroy STACK` list them before they begin, "
+        "and `destroy` removes the whole stack.",
     ),
     (
         re.compile(r"snapshot integrity"),

@@ -157,6 +157,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr(engine, "session", session)
     # What an update left half-done is looked for by tests on the engine.
     monkeypatch.setattr(recovery, "go_on", lambda *_, **__: None)
+    monkeypatch.setattr(removal, "check_going", lambda *_: None)
     return stack
 
 

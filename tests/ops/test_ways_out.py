@@ -48,7 +48,7 @@ NOT_MODIFIED, BROKEN = (
         (
             "DELETE x: unexpected status code 400: All workspaces must be deleted before a "
             "template can be removed.",
-            "`python -m ops destroy STACK` lists the template's workspaces",
+            "delete them, then run the same command again",
         ),
         (
             'configmaps "a" already exists\n\nThe resource already exists in the cluster. This can',
