@@ -25,6 +25,7 @@ from ops import (
     git,
     history,
     in_use,
+    lone_template,
     network,
     packages,
     project,
@@ -183,10 +184,13 @@ def earlier(
                     f"commit {short} of update {update.number} has no program or no settings of "
                     f"stack {stack}; choose another update with --to"
                 )
+            absent = template and lone_template.absent_then(old, stack, update.number, template)
+            if absent:
+                raise RollbackError(absent)
             _keep_secrets(old, root, stack)
             python = packages.python_for(old, root, progress)
             with engine.session(stack, progress, root=old, state=state) as ready:
-                targets = _targets(ready.stack, template) if template else ()
+                targets = _targets(ready.stack, stack, template) if template else ()
                 with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
                     plan = Path(folder, "plan.json")
                     with hosted(python, old, ready, stack) as host:
@@ -225,16 +229,14 @@ def _config(document: Any, name: Path, when: str) -> dict[str, Any]:
     return config or {}
 
 
-def _targets(stack: Any, template: str) -> tuple[str, ...]:
+def _targets(now: Any, stack: str, template: str) -> tuple[str, ...]:
     """Return the URNs of a template's component and of what it holds."""
-    resources = (stack.export_stack().deployment or {}).get("resources") or []
+    resources = (now.export_stack().deployment or {}).get("resources") or []
     tops = [each["urn"] for each in resources if each["type"] == WORKSPACE_TEMPLATE]
     top = next((urn for urn in tops if urn.endswith(f"::{template}")), None)
     if top is None:
         there = [urn.rsplit("::", 1)[1] for urn in tops]
-        raise RollbackError(
-            f"the stack has no template {template!r} now; there are {', '.join(there) or 'none'}"
-        )
+        raise RollbackError(lone_template.gone_now(stack, template, there))
     return (top, *(each["urn"] for each in resources if each.get("parent") == top))
 
 
@@ -260,9 +262,7 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         raise RollbackError(f"the policies of update {number} cannot be read: {error}") from None
     wanted = then.policies
     if template is not None and template not in wanted:
-        raise RollbackError(
-            f"update {number} had no template {template!r}; it had {', '.join(wanted) or 'none'}"
-        )
+        raise RollbackError(lone_template.had_none(ready.stack, number, template, wanted))
     found = _assessed(ready, answer.steps, present, then, template)
     if ready.session:
         found = replace(found, in_use=removal.foreseen(ready.session, ready.stack, found.steps))
@@ -363,7 +363,7 @@ def rollback(
     with terminal.reported():
         with engine.session(stack, terminal.progress) as now:
             if template:
-                _targets(now.stack, template)
+                _targets(now.stack, stack, template)
             chosen = choose(history.of(now.stack), to, stack)
             if stacks.protected(stack):
                 settings, commit = stacks.settings(stack), chosen.commit or ""

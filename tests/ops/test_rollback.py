@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import deployed, engine, git, history, recovery, rollback, terminal
+from ops import deployed, engine, git, history, lone_template, recovery, rollback, terminal
 from ops import stack_file as files
 from ops.assessment import StackPreview
 from ops.changes import Step
@@ -115,6 +115,28 @@ def test_a_commit_without_the_stack(repository: Path) -> None:
     assert len(git.run(repository, "worktree", "list").splitlines()) == 1
 
 
+def test_a_template_goes_back_alone_only_to_an_update_that_had_it(repository: Path) -> None:
+    """The engine would find nothing to do, and the command say that all is as it was then."""
+    (repository / "stacks").mkdir(exist_ok=True)
+    config = {"firewalled-coder:templates": [{"name": "there"}]}
+    (repository / "stacks" / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
+    (repository / "__main__.py").write_text("")
+    git.run(repository, "add", "-A")
+    git.run(repository, "commit", "-qm", "with a template")
+    had = update(3, git.run(repository, "rev-parse", "HEAD"))
+    with (
+        pytest.raises(
+            RollbackError, match=r"update 3 had no template 'newer'; it had there\."
+        ) as no,
+        rollback.earlier("dev", had, print, root=repository, template="newer"),
+    ):
+        pass
+    assert "`python -m ops rollback dev --to 3` goes back with everything" in str(no.value)
+    assert lone_template.absent_then(repository, "dev", 3, "there") == ""
+    # What cannot be read is the program's to say.
+    assert lone_template.absent_then(repository, "other", 3, "there") == ""
+
+
 def stack_file(root: Path, document: dict[str, Any]) -> Path:
     path = root / "stacks" / "Pulumi.dev.yaml"
     path.parent.mkdir(parents=True)
@@ -205,7 +227,7 @@ def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
         (["--to", "99"], "stack local has no update 99"),
         (["--to", "1"], "update 1 was made from aaaa with changes that were not committed"),
         (["--to", "2"], "commit bbbb of update 2 is not in this repository"),
-        (["--to", "99", "--template", "nope"], "no template 'nope' now; there are firewalled"),
+        (["--to", "99", "--template", "nope"], "no template 'nope' now; there are firewalled. One"),
         (["--to", "3"], "nobody answers on standard input; give --yes"),
     ],
     ids=["no such update", "dirty", "no such commit", "no such template", "possible"],
