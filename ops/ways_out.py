@@ -46,6 +46,14 @@ _WAYS: Final = (
         "--stack STACK`, then run the same command again: the new one is used at once.",
     ),
     (
+        re.compile(r"Kubernetes cluster is unreachable|due to unreachable cluster"),
+        "The cluster does not answer as one: its API server is away, a certificate or a login has "
+        "expired, or another server answers. Once `kubectl get namespaces` works with the same "
+        "kubeconfig and context, run `python -m ops refresh STACK`. Of a living cluster, do not "
+        "set PULUMI_K8S_DELETE_UNREACHABLE: the state would forget all that is there, the "
+        "network policy too. It is for one that is gone for good.",
+    ),
+    (
         re.compile(r"All workspaces must be deleted before a template can be removed"),
         "Have the owners of the workspaces delete them, then run the same command again. "
         "`python -m ops up STACK` and `python -m ops destroy STACK` list them before they begin, "

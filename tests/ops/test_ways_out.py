@@ -46,6 +46,11 @@ NOT_MODIFIED, BROKEN = (
             "coderToken' --stack STACK`, then run the same command again",
         ),
         (
+            "configured Kubernetes cluster is unreachable: the server is currently unable to "
+            "handle the request",
+            "the state would forget all that is there, the network policy too.",
+        ),
+        (
             "DELETE x: unexpected status code 400: All workspaces must be deleted before a "
             "template can be removed.",
             "delete them, then run the same command again",
