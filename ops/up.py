@@ -244,15 +244,18 @@ def _show(
 ) -> None:
     """Say what was made, where to look, and what to try next."""
     values: dict[str, Any] = {key: output.value for key, output in outputs.items()}
-    console.print("\n[bold]Templates[/bold]")
-    for name, template in sorted(values.get("templates", {}).items()):
+    if templates := values.get("templates"):
+        console.print("\n[bold]Templates[/bold]")
+    for name, template in sorted((templates or {}).items()):
         walls = f"{len(policies[name])} allow rules" if name in policies else "no firewall"
         console.print(f"  {name:<20} {walls:<16} version {template['versionName']}")
-    console.print("\n[bold]Log in with GitLab[/bold]  register this callback in GitLab")
-    for identifier, url in values.get("callbackUrls", {}).items():
-        console.print(f"  {identifier:<20} {url}", soft_wrap=True)
-    console.print("\n[bold]Dashboards[/bold]")
-    for uid in values.get("dashboards", []):
+    if callbacks := values.get("callbackUrls"):
+        console.print("\n[bold]Log in with GitLab[/bold]  register this callback in GitLab")
+        for identifier, url in callbacks.items():
+            console.print(f"  {identifier:<20} {url}", soft_wrap=True)
+    if boards := values.get("dashboards"):
+        console.print("\n[bold]Dashboards[/bold]")
+    for uid in boards or ():
         title = CATALOGUE[uid].title if uid in CATALOGUE else ""
         console.print(f"  {uid:<20} {title}", markup=False)
     alerts = [name for names in values.get("alerts", {}).values() for name in names]

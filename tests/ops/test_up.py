@@ -208,6 +208,22 @@ def test_up_says_all_that_a_preview_says_of_reach(
     assert record.policy == said
 
 
+def test_of_what_a_stack_has_not_there_is_no_heading(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(**_: Any) -> Any:
+        empty = {"templates": {}, "callbackUrls": {}, "dashboards": [], "alerts": {}}
+        outputs = {key: OutputValue(each, False) for key, each in empty.items()}
+        return SimpleNamespace(summary=SimpleNamespace(resource_changes={}), outputs=outputs)
+
+    monkeypatch.setattr(stack, "up", nothing)
+    result = CliRunner().invoke(app, ["up", "local"])
+    assert result.exit_code == 0, result.output
+    for heading in ("Templates", "Log in with GitLab", "Dashboards", "Alerts"):
+        assert heading not in result.stdout
+    assert "Try next" in result.stdout
+
+
 def test_up_that_changes_nothing_says_so(stack: Stack) -> None:
     stack.changes = {"same": 11}
     result = CliRunner().invoke(app, ["up", "local"])
