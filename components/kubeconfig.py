@@ -26,8 +26,10 @@ from urllib.parse import quote, urlsplit
 import httpx
 import yaml
 
+from components import cleartext
 from components.connections import reading
 from components.errors import OperatorError
+from components.exec_information import told
 from components.syntax import is_loopback
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -58,6 +60,7 @@ class ContextAccess:
         proxy: URL of a proxy, if one is named.
         certificate: PEM of a client's certificate and its key, if there is one.
         headers: credentials and impersonation.
+        withheld: whether there are credentials that are not sent, for want of TLS.
     """
 
     server: str
@@ -67,6 +70,7 @@ class ContextAccess:
     proxy: str | None = None
     certificate: tuple[str, str] | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    withheld: bool = False
 
 
 def client(context: str | None) -> httpx.Client:
@@ -92,8 +96,16 @@ def client(context: str | None) -> httpx.Client:
         )
     except (ValueError, httpx.InvalidURL):
         raise ClusterError(f"the kubeconfig's server {access.server} is no URL") from None
-    made.event_hooks = {"request": [lambda request: request.extensions.update(extensions)]}
+    made.event_hooks = {
+        "request": [lambda request: request.extensions.update(extensions)],
+        "response": [_explain_refusal] if access.withheld else [],
+    }
     return made
+
+
+def _explain_refusal(answer: httpx.Response) -> None:
+    if why := cleartext.why_refused(answer):
+        raise ClusterError(why)
 
 
 def get(asked: httpx.Client, path: str, accept: str | None = None) -> httpx.Response:
@@ -220,9 +232,11 @@ def _access(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ContextAcces
         raise ClusterError("the kubeconfig names no server for the context")
     insecure = bool(cluster.get("insecure-skip-tls-verify"))
     authority = _content(cluster, "certificate-authority")
-    headers, certificate = _credentials(user, cluster)
     if "://" not in server:
-        server = f"{'https' if authority or insecure or certificate else 'http'}://{server}"
+        server = f"{'https' if authority or insecure else 'http'}://{server}"
+    headers, certificate = (
+        _credentials(user, cluster) if cleartext.is_secure(server) else ([], None)
+    )
     return ContextAccess(
         server=server,
         authority=authority,
@@ -231,6 +245,7 @@ def _access(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ContextAcces
         proxy=cluster.get("proxy-url") or None,
         certificate=certificate,
         headers=(*headers, *_impersonation(user)),
+        withheld=cleartext.are_withheld(user, server),
     )
 
 
@@ -302,7 +317,7 @@ def _plugin(
         raise ClusterError(f"the kubeconfig's exec plugin {command} is not there. {hint}".strip())
     spec: dict[str, Any] = {"interactive": False}
     if plugin.get("provideClusterInfo"):
-        spec["cluster"] = _told(cluster)
+        spec["cluster"] = told(cluster, _content(cluster, "certificate-authority"))
     information = {"kind": "ExecCredential", "apiVersion": version, "spec": spec}
     variables = {str(each["name"]): str(each["value"]) for each in plugin.get("env") or ()}
     try:
@@ -331,27 +346,6 @@ def _plugin(
     return str(status.get("token") or ""), (str(shown), str(key)) if shown and key else None
 
 
-def _told(cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a plugin is told of the cluster."""
-    authority = _content(cluster, "certificate-authority")
-    config: Any = next(
-        (
-            (each.get("extension") or {})
-            for each in cluster.get("extensions") or ()
-            if each.get("name") == "client.authentication.k8s.io/exec"
-        ),
-        None,
-    )
-    told = {
-        "server": cluster.get("server"),
-        "tls-server-name": cluster.get("tls-server-name"),
-        "insecure-skip-tls-verify": cluster.get("insecure-skip-tls-verify"),
-        "certificate-authority-data": base64.b64encode(authority.encode()).decode(),
-        "proxy-url": cluster.get("proxy-url"),
-    }
-    return {**{key: value for key, value in told.items() if value}, "config": config}
-
-
 def _in_cluster() -> ContextAccess | None:
     """Return the access of a pod's service account, None outside of a pod."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST")
@@ -372,7 +366,7 @@ def _in_cluster() -> ContextAccess | None:
 
 
 def _tls(access: ContextAccess) -> ssl.SSLContext | bool:
-    if not access.server.startswith("https:"):
+    if not cleartext.is_secure(access.server):
         return False
     try:
         # The machine's authorities are read, which takes a while, only where none is named.

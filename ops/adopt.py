@@ -17,7 +17,17 @@ from pulumi import automation
 
 from components.coder.api import CoderdAccess, CoderdApi
 from components.settings.model import Settings
-from ops import diagnostics, engine, history, project, protection, settling, stacks, terminal
+from ops import (
+    diagnostics,
+    engine,
+    history,
+    project,
+    protection,
+    provider_inputs,
+    settling,
+    stacks,
+    terminal,
+)
 from ops.adoption import importing, templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
 from ops.state import StackState
@@ -29,6 +39,7 @@ _METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
 # What holds a key that nobody can read again: its type, its name in words, its property's.
 _KEYED: Final = ((MCP_SERVER, "MCP server", "slug"), (AI_PROVIDER, "AI provider", "name"))
 _VERSION: Final = "credentialsWoVersion"
+_QUIETLY: Final = {"suppress_outputs": True, "show_secrets": False}
 
 
 @dataclass(frozen=True)
@@ -173,8 +184,7 @@ def take_over(deployment: RunningStack) -> Adoption:
             ),
             target=[*before, *imported],
             message=deployment.message,
-            suppress_outputs=True,
-            show_secrets=False,
+            **_QUIETLY,
         )
     of_coder = {each.step.urn for each in there if each.step.type == TEMPLATE}
     steps = _settle(deployment, live, of_coder)
@@ -262,12 +272,14 @@ def _settle(
     state.save()
     try:
         if read_again := [*custom, *(each.urn for each in taken)]:
-            diagnostics.run(
+            provider_inputs.run(
                 deployment.stack.refresh,
+                deployment.ready,
+                deployment.stack.name,
+                state,
                 target=read_again,
                 message=deployment.message,
-                suppress_outputs=True,
-                show_secrets=False,
+                **_QUIETLY,
             )
         after = observe(deployment.stack)
         if again := templates.upload_again(deployment.stack, taken, after):
@@ -336,8 +348,7 @@ def _finish(
         program=importing.program(deployment.stack.workspace.program, steps, done),
         target=sorted(done),
         message=deployment.message,
-        suppress_outputs=True,
-        show_secrets=False,
+        **_QUIETLY,
     )
     return done
 

@@ -15,7 +15,7 @@ from components.boundary import (
     Own,
     Policy,
 )
-from ops import drift
+from ops import drift, in_use
 from ops.accepted_changes import AcceptedChange, accepted_changes, accepted_warnings
 from ops.alert_labels import label_changes, label_warnings
 from ops.alerting import AlertChange, alert_changes, alert_warnings
@@ -99,6 +99,7 @@ class StackPreview:
         floating: what may be another thing tomorrow although the stack did not change.
         own: the deployment's own hosts.
         deleted: what somebody else deleted, as far as the preview read back what is there.
+        in_use: the templates that go and that people have workspaces of.
         live: what somebody else edited of the network policies, as far as they were looked at.
         places: the namespaces of the templates' pods.
     """
@@ -129,6 +130,7 @@ class StackPreview:
     floating: tuple[str, ...] = ()
     own: Own = field(default_factory=Own)
     deleted: tuple[Drift, ...] = ()
+    in_use: tuple[in_use.Used, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
     places: Places = field(default_factory=Places)
 
@@ -198,6 +200,7 @@ class StackPreview:
         """What else must not be overlooked, in words for the headline."""
         said = {
             drift.OPEN_NOW: self.is_open,
+            in_use.WARNING: bool(self.in_use),
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)

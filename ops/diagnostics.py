@@ -24,6 +24,10 @@ _STRAY: Final = re.compile(r"resource \S+ violates plan: .*|expected resource op
 _LOGGED: Final = re.compile(r"\[ERROR\] (?P<detail>.*): (?P<summary>[^:]+)", re.DOTALL)
 _SUMMARY: Final = re.compile(r"(?:preview|update|refresh|destroy) failed|resource \S+ is invalid")
 
+# pulumi-kubernetes, of a cluster: a warning why, and an error that advises to forget the resource.
+_UNREACHABLE: Final = "configured Kubernetes cluster is unreachable"
+_FORGETTING: Final = "PULUMI_K8S_DELETE_UNREACHABLE"
+
 _T = TypeVar("_T")
 
 
@@ -43,12 +47,15 @@ def run(operation: Callable[..., _T], **options: Any) -> _T:
         automation.ConcurrentUpdateError: another update is running.
     """
     errors: list[tuple[str, str]] = []
+    reasons: dict[str, str] = {}
     listener: Callable[[automation.EngineEvent], Any] | None = options.pop("on_event", None)
 
     def on_event(event: automation.EngineEvent) -> None:
         told = event.diagnostic_event
         if told is not None and told.severity == "error":
             errors.append((told.urn or "", told.message))
+        elif told is not None and told.urn and _UNREACHABLE in told.message:
+            reasons[told.urn] = told.message
         if listener is not None:
             listener(event)
 
@@ -57,7 +64,16 @@ def run(operation: Callable[..., _T], **options: Any) -> _T:
     except automation.ConcurrentUpdateError:
         raise
     except automation.CommandError as error:
-        raise RunError(said(error, errors, _stack(operation))) from None
+        told = [(urn, _cause(message, reasons.get(urn))) for urn, message in errors]
+        raise RunError(said(error, told, _stack(operation))) from None
+
+
+def _cause(message: str, reason: str | None) -> str:
+    """An error of a cluster that cannot be reached, with why; the provider warns of that apart.
+
+    All that the error itself says is how to forget what the state knows of a living cluster.
+    """
+    return reason if reason and _FORGETTING in message else message
 
 
 def _stack(operation: Callable[..., object]) -> str:

@@ -74,7 +74,10 @@ def refreshed(metadata: Iterable[Mapping[str, Any]]) -> tuple[Drift, ...]:
     every = [
         Drift.of(each, op)
         for each in metadata
-        if (op := _CHANGES.get(_word(each))) and (op == "deleted" or _is_another(each))
+        # A provider is of the state alone: the program gave it another address.
+        if not str(each["type"]).startswith("pulumi:providers:")
+        and (op := _CHANGES.get(_word(each)))
+        and (op == "deleted" or _is_another(each))
     ]
     return tuple(sorted(every, key=lambda drift: (drift.op != "deleted", drift.type, drift.urn)))
 

@@ -6,6 +6,7 @@ worked and something would change, so that a nightly job can tell drift from no 
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ import typer
 from components.errors import OperatorError
 from components.settings import network as settings_network
 from ops import (
+    changes,
     deployed,
     diagnostics,
     drift,
@@ -23,6 +25,8 @@ from ops import (
     live_network,
     plan,
     project,
+    provider_inputs,
+    removal,
     report,
     report_json,
     terminal,
@@ -57,7 +61,9 @@ def assess(
     settings = stack_files.settings(name, root or session.work_dir)
     heard = Heard()
     try:
-        diagnostics.run(
+        # Reading back asks by what the state has; all else by what the program says.
+        run = functools.partial(provider_inputs.run, ready=session, stack=name)
+        (run if refresh else diagnostics.run)(
             session.stack.preview,
             on_event=heard.on_event,
             refresh=refresh or None,
@@ -71,6 +77,7 @@ def assess(
             settings, heard.looked_at, heard.events, refresh=refresh, failure=said
         )
         return StackPreview(name, failure=said, live=live)
+    steps = changes.steps(heard.events)
     return heard.preview(
         name,
         lambda: deployed.of_stack(session.stack).policies,
@@ -79,6 +86,7 @@ def assess(
         floating=settings.floating(),
         own=settings.own,
         deleted=drift.deleted(heard.looked_at),
+        in_use=removal.foreseen(session, name, steps),
         live=live_network.in_preview(settings, heard.looked_at, heard.events, refresh=refresh),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),

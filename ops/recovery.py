@@ -17,7 +17,7 @@ from pulumi import automation
 
 from components.coder.api import CoderdError
 from components.errors import OperatorError
-from ops import diagnostics, engine, history, project, settling, terminal
+from ops import diagnostics, engine, history, project, provider_inputs, settling, terminal
 from ops.adopt import Candidate, RunningStack, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError, Object, is_object
@@ -159,8 +159,11 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
     again += [each.step.urn for each in ours if each.step.urn not in again]
     try:
         if again:
-            diagnostics.run(
+            provider_inputs.run(
                 deployment.stack.refresh,
+                deployment.ready,
+                deployment.stack.name,
+                state,
                 target=again,
                 message=deployment.message,
                 suppress_outputs=True,

@@ -12,7 +12,7 @@ from itertools import filterfalse
 from typing import Any, Final
 
 from components import boundary
-from ops import coder_agents, drift, live_lines, namespace_changes, network
+from ops import coder_agents, drift, in_use, live_lines, namespace_changes, network
 from ops.accepted_changes import accepted_lines
 from ops.alert_labels import label_changes
 from ops.alerting import alert_lines
@@ -110,6 +110,8 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         heading += [f"> ⚠️ **There is no network policy**: {_code(why)}", ""]
     for each in preview.floating:
         heading += [f"> ⚠️ **Not pinned**: {_code(each)}", ""]
+    for line in in_use.lines(preview.in_use):
+        heading += [line, ""]
     edited = live_lines.lines(preview.live, preview.name)
     if preview.failure:
         heading += ["#### The network policy as it is now", "", *edited, ""] if edited else []

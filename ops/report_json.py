@@ -33,6 +33,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "verdict": preview.verdict,
         "failure": preview.failure,
         "deletedByOthers": [{"type": d.type, "name": d.place} for d in preview.deleted],
+        "templatesInUse": [asdict(each) for each in preview.in_use],
         "networkEditedByOthers": live_lines.to_json(preview.live),
         "networkPoliciesOfOthers": foreign_lines.to_json(preview.live),
         "warnings": list(preview.warnings),

@@ -10,13 +10,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
 
-from components.errors import OperatorError
 from ops import (
     against,
     changes,
@@ -24,15 +23,17 @@ from ops import (
     engine,
     git,
     history,
+    in_use,
+    lone_template,
     namespace_changes,
     network,
     packages,
     project,
     protection,
     recovery,
+    removal,
     report,
     rollback_look,
-    stack_file,
     stacks,
     terminal,
 )
@@ -41,20 +42,13 @@ from ops.deployed import Deployed
 from ops.history import Record, Update
 from ops.hosted import Host, HostAnswer, HostError, hosted
 from ops.namespace_changes import Places
+from ops.rollback_settings import RollbackError, keep_secrets, switched_off
 from ops.template_changes import Registered
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
 from ops.ways_out import with_way_out
 
 T = TypeVar("T")
-
-_MIDNIGHT = " 00:00:00 +0000 UTC"  # after a day that stands without quotes, as Go prints it
-# What the engine decrypts a stack's secrets with stands beside them in its file.
-_SECRET_KEYS = ("secretsprovider", "encryptionsalt", "encryptedkey")
-
-
-class RollbackError(OperatorError):
-    """The stack cannot go back as asked; the message says why, and the way out."""
 
 
 def choose(updates: Sequence[Update], to: int | None, stack: str) -> Update:
@@ -137,6 +131,7 @@ class Earlier:
     host: Host
     targets: tuple[str, ...]
     plan: Path
+    session: engine.Session | None = None
 
     def run(self, operation: str, message: str = "") -> HostAnswer:
         """Run `preview` or `up`; raises RollbackError when the program cannot be run at all.
@@ -183,58 +178,29 @@ def earlier(
                     f"commit {short} of update {update.number} has no program or no settings of "
                     f"stack {stack}; choose another update with --to"
                 )
-            _keep_secrets(old, root, stack)
+            absent = template and lone_template.absent_then(old, stack, update.number, template)
+            if absent:
+                raise RollbackError(absent)
+            keep_secrets(old, root, stack)
             python = packages.python_for(old, root, progress)
             with engine.session(stack, progress, root=old, state=state) as ready:
-                targets = _targets(ready.stack, template) if template else ()
+                targets = _targets(ready.stack, stack, template) if template else ()
                 with tempfile.TemporaryDirectory(prefix="firewalled-coder-plan-") as folder:
                     plan = Path(folder, "plan.json")
                     with hosted(python, old, ready, stack) as host:
-                        yield Earlier(stack, update, old, python, host, targets, plan)
+                        yield Earlier(stack, update, old, python, host, targets, plan, ready)
     except git.GitError as error:
         raise RollbackError(f"cannot check commit {short} out: {error}") from None
 
 
-def _keep_secrets(old: Path, present: Path, stack: str) -> None:
-    """Put the present secrets, still encrypted, into the earlier settings."""
-    name = Path("stacks", f"Pulumi.{stack}.yaml")
-    try:
-        now, then = (dict(stack_file.read((place / name).read_bytes())) for place in (present, old))
-    except FileNotFoundError:
-        raise RollbackError(f"{name} is missing, which holds the stack's secrets") from None
-    except stack_file.StackFileError as error:
-        raise RollbackError(f"{name}, now or in that commit: {error}") from None
-    key = f"{project.PROJECT}:secrets"
-    kept = _config(now, name, "now").get(key)
-    config = then["config"] = _config(then, name, "in that commit")
-    config.pop(key, None)
-    if kept is not None:
-        config[key] = kept
-    for each in _SECRET_KEYS:
-        then.pop(each, None)
-        if each in now:
-            then[each] = now[each]
-    (old / name).write_bytes(stack_file.written(then))
-
-
-def _config(document: Any, name: Path, when: str) -> dict[str, Any]:
-    """Return the settings of a stack's file, none of an empty one; raises RollbackError."""
-    config = document.get("config", {}) if isinstance(document, dict) else document
-    if config is not None and not isinstance(config, dict):
-        raise RollbackError(f"{name} {when}: `config:` must hold settings, each with its key")
-    return config or {}
-
-
-def _targets(stack: Any, template: str) -> tuple[str, ...]:
+def _targets(now: Any, stack: str, template: str) -> tuple[str, ...]:
     """Return the URNs of a template's component and of what it holds."""
-    resources = (stack.export_stack().deployment or {}).get("resources") or []
+    resources = (now.export_stack().deployment or {}).get("resources") or []
     tops = [each["urn"] for each in resources if each["type"] == WORKSPACE_TEMPLATE]
     top = next((urn for urn in tops if urn.endswith(f"::{template}")), None)
     if top is None:
         there = [urn.rsplit("::", 1)[1] for urn in tops]
-        raise RollbackError(
-            f"the stack has no template {template!r} now; there are {', '.join(there) or 'none'}"
-        )
+        raise RollbackError(lone_template.gone_now(stack, template, there))
     return (top, *(each["urn"] for each in resources if each.get("parent") == top))
 
 
@@ -260,10 +226,10 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         raise RollbackError(f"the policies of update {number} cannot be read: {error}") from None
     wanted = then.policies
     if template is not None and template not in wanted:
-        raise RollbackError(
-            f"update {number} had no template {template!r}; it had {', '.join(wanted) or 'none'}"
-        )
+        raise RollbackError(lone_template.had_none(ready.stack, number, template, wanted))
     found = _assessed(ready, answer.steps, present, then, template)
+    if ready.session:
+        found = replace(found, in_use=removal.foreseen(ready.session, ready.stack, found.steps))
     record = Record(
         "rollback",
         ready.update.commit,
@@ -317,28 +283,13 @@ def _assessed(
         old_coderd=present.coderd,
         new_coderd=then.coderd,
         **(deployed.of_both(present, then) if template is None else {}),
-        switched_off=_switched_off(ready.root, ready.stack),
+        switched_off=switched_off(ready.root, ready.stack),
         places=places,
     )
 
 
 def _only(by_template: Mapping[str, T], template: str | None) -> dict[str, T]:
     return {name: each for name, each in by_template.items() if template in {None, name}}
-
-
-def _switched_off(root: Path, stack: str) -> str:
-    # The settings of a commit of any age: today's model may not read them.
-    name = Path("stacks", f"Pulumi.{stack}.yaml")
-    document = stack_file.read((root / name).read_bytes())
-    switch = _config(document, name, "in that commit").get(f"{project.PROJECT}:firewall")
-    if not isinstance(switch, dict) or switch.get("state") not in ("off", False):
-        return ""
-    templates = switch.get("templates")
-    which = f" for {', '.join(map(str, templates))}" if isinstance(templates, list) else ""
-    return (
-        f"{switch.get('reason', 'no reason given')}{which}, by {switch.get('who') or 'unknown'}, "
-        f"until {str(switch.get('until', 'no day')).removesuffix(_MIDNIGHT)}"
-    )
 
 
 def apply(ready: Earlier, record: Record) -> None:
@@ -371,7 +322,7 @@ def rollback(
     with terminal.reported():
         with engine.session(stack, terminal.progress) as now:
             if template:
-                _targets(now.stack, template)
+                _targets(now.stack, stack, template)
             chosen = choose(history.of(now.stack), to, stack)
             if stacks.protected(stack):
                 settings, commit = stacks.settings(stack), chosen.commit or ""
@@ -387,6 +338,9 @@ def rollback(
         with earlier(stack, chosen, terminal.progress, template=template) as ready:
             found, record = preview(ready, present, template)
             typer.echo(report.to_markdown([found]))
+            if found.in_use:
+                again = f"python -m ops rollback {stack} --to {chosen.number}"
+                raise removal.InUseError(in_use.refusal(found.in_use, again))
             if found.verdict == "same":
                 terminal.console.print(f"{part} is as update {chosen.number} left it")
                 _tell_live(found, ready)

@@ -27,6 +27,7 @@ from ops import (
     locks,
     project,
     protection,
+    provider_inputs,
     recovery,
     removal,
 )
@@ -122,9 +123,11 @@ def apply(
 
     What the last update left half-done is finished first; `heard` hears the engine's events.
 
-    Raises PlanError when the plan does not hold any more, RecoveryError and diagnostics.RunError.
+    Raises PlanError when the plan does not hold any more, InUseError when a template goes that
+    people have workspaces of, RecoveryError and diagnostics.RunError.
     """
     held = recovery.go_on(ready, stack)
+    removal.check_going(ready, stack, held)
     if plan is None:
         return _up(ready, None, recorded(stack, ready.stack, root, held), heard)
     now = plans.basis(ready, stack, root, held)
@@ -179,14 +182,17 @@ def differing(ready: engine.Session, stack: str) -> tuple[str, ...]:
 
     Raises RecoveryError and diagnostics.RunError.
     """
-    declared = deployed.of_state(recovery.go_on(ready, stack)).network.values()
-    found = read_back(ready.stack)
+    held = recovery.go_on(ready, stack)
+    declared = deployed.of_state(held).network.values()
+    found = read_back(ready, stack, held)
     # Of what was declared before: what the engine saw of an edit, the state has learned.
     live = live_network.against(stack_files.settings(stack, ready.work_dir), declared)
     return (*drift.told(found, stack), *live_lines.told(live, stack))
 
 
-def read_back(stack: automation.Stack) -> tuple[drift.Drift, ...]:
+def read_back(
+    ready: engine.Session, stack: str, held: StackState | None = None
+) -> tuple[drift.Drift, ...]:
     """Have the state learn what is there, and return what differed; raises diagnostics.RunError."""
     looked_at: list[Mapping[str, Any]] = []
 
@@ -194,8 +200,11 @@ def read_back(stack: automation.Stack) -> tuple[drift.Drift, ...]:
         if event.res_outputs_event:
             looked_at.append(changes.plain(event.res_outputs_event.metadata))
 
-    diagnostics.run(
-        stack.refresh,
+    provider_inputs.run(
+        ready.stack.refresh,
+        ready,
+        stack,
+        held,
         message=history.record(project.ROOT, "refresh").message(),
         on_event=on_event,
         on_output=echo,
@@ -232,8 +241,12 @@ def remove(ready: engine.Session, stack: str) -> None:
     # Their names do: a policy in the state that cannot be read is no reason to keep a stack.
     templates = (each["urn"].rpartition("::")[2] for each in state.of_type(WORKSPACE_TEMPLATE))
     removed = history.policy_line(compared(StackReach(dict.fromkeys(templates)), StackReach({})))
-    diagnostics.run(
+    provider_inputs.run(
         ready.stack.destroy,
+        ready,
+        stack,
+        state,
+        removes=True,
         message=history.record(project.ROOT, "destroy", policy=removed).message(),
         on_output=echo,
         on_error=echo_error,
@@ -260,15 +273,18 @@ def _show(
 ) -> None:
     """Say what was made, where to look, and what to try next."""
     values: dict[str, Any] = {key: output.value for key, output in outputs.items()}
-    console.print("\n[bold]Templates[/bold]")
-    for name, template in sorted(values.get("templates", {}).items()):
+    if templates := values.get("templates"):
+        console.print("\n[bold]Templates[/bold]")
+    for name, template in sorted((templates or {}).items()):
         walls = f"{len(policies[name])} allow rules" if name in policies else "no firewall"
         console.print(f"  {name:<20} {walls:<16} version {template['versionName']}")
-    console.print("\n[bold]Log in with GitLab[/bold]  register this callback in GitLab")
-    for identifier, url in values.get("callbackUrls", {}).items():
-        console.print(f"  {identifier:<20} {url}", soft_wrap=True)
-    console.print("\n[bold]Dashboards[/bold]")
-    for uid in values.get("dashboards", []):
+    if callbacks := values.get("callbackUrls"):
+        console.print("\n[bold]Log in with GitLab[/bold]  register this callback in GitLab")
+        for identifier, url in callbacks.items():
+            console.print(f"  {identifier:<20} {url}", soft_wrap=True)
+    if boards := values.get("dashboards"):
+        console.print("\n[bold]Dashboards[/bold]")
+    for uid in boards or ():
         title = CATALOGUE[uid].title if uid in CATALOGUE else ""
         console.print(f"  {uid:<20} {title}", markup=False)
     alerts = [name for names in values.get("alerts", {}).values() for name in names]

@@ -41,9 +41,24 @@ _WAYS: Final = (
         "`python -m ops up STACK` again reads that back and makes it anew.",
     ),
     (
+        re.compile(r"unexpected status code 401"),
+        "Coder does not take the stack's token any more: it was revoked or has expired. Set "
+        "another by `pulumi config set --secret --path 'firewalled-coder:secrets.coderToken' "
+        "--stack STACK`, then run the same command again: the new one is used at once.",
+    ),
+    (
+        re.compile(r"Kubernetes cluster is unreachable|due to unreachable cluster"),
+        "The cluster does not answer as one: its API server is away, a certificate or a login has "
+        "expired, or another server answers. Once `kubectl get namespaces` works with the same "
+        "kubeconfig and context, run `python -m ops refresh STACK`. Of a living cluster, do not "
+        "set PULUMI_K8S_DELETE_UNREACHABLE: the state would forget all that is there, the "
+        "network policy too. It is for one that is gone for good.",
+    ),
+    (
         re.compile(r"All workspaces must be deleted before a template can be removed"),
-        "`python -m ops destroy STACK` lists the template's workspaces and their owners, and "
-        "finishes once they are deleted.",
+        "Have the owners of the workspaces delete them, then run the same command again. "
+        "`python -m ops up STACK` and `python -m ops destroy STACK` list them before they begin, "
+        "and `destroy` removes the whole stack.",
     ),
     (
         re.compile(r"snapshot integrity"),
@@ -54,11 +69,6 @@ _WAYS: Final = (
         re.compile(r"not specified in -+target list"),
         "The template needs what the stack has no longer, such as its network policy: "
         "`python -m ops rollback STACK`, without --template, goes back with everything.",
-    ),
-    (
-        re.compile(r"failed to parse kubeconfig data"),
-        "The state names the kubeconfig's path on another machine, as this program wrote it "
-        "formerly. `python -m ops up STACK` takes it out; then run this again.",
     ),
     (
         re.compile(r"The resource already exists in the cluster"),

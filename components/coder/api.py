@@ -30,10 +30,12 @@ class RefusedError(CoderdError):
     Args:
         status: HTTP status of the answer.
         message: what coderd said.
+        path: what was asked.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, path: str = "") -> None:
         self.status = status
+        self.path = path
         super().__init__(f"{status}: {message}" if message else str(status))
 
 
@@ -130,7 +132,7 @@ class CoderdApi:
         if response.is_redirect:
             raise CoderdError(f"{self.url} redirects: it is not the address of coderd itself")
         if not response.is_success:
-            raise RefusedError(response.status_code, _message(response))
+            raise RefusedError(response.status_code, _message(response), path)
         return response
 
 

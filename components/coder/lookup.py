@@ -150,7 +150,21 @@ def _refused(settings: Settings, error: RefusedError) -> Problem:
             f"{settings.coder.api} does not accept it: it is wrong or has expired; set another by "
             "pulumi config set --secret --path 'firewalled-coder:secrets.coderToken'",
         )
+    if error.status == HTTPStatus.FORBIDDEN:
+        return Problem(
+            "secrets.coderToken",
+            HIDDEN,
+            f"{settings.coder.api} does not let its user or its scope GET {error.path} ({error}): "
+            f"take a token, of all scopes, of a user with the role {role(settings)}",
+        )
     return _unreachable(settings, f"refuses to be asked: {error}")
+
+
+def role(settings: Settings) -> str:
+    """Return the role in Coder that the token's user needs for what the settings declare."""
+    if settings.mcp_servers or settings.ai_gateway.providers or settings.ai_gateway.prices:
+        return "owner, which MCP servers and the AI Gateway take"
+    return "template admin"
 
 
 def _unreachable(settings: Settings, why: str) -> Problem:

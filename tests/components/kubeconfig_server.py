@@ -14,9 +14,10 @@ SHOWN = ("Authorization", "Impersonate-User", "Impersonate-Uid", "Impersonate-Ex
 
 
 class Server:
-    """An HTTPS server that tells what it saw of each request."""
+    """An HTTPS server, or one without TLS, that tells what it saw of each request."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: bool = True) -> None:
+        self.status = 200
         folder.mkdir()
         pki.ensure(folder)
         self.folder = folder
@@ -35,9 +36,10 @@ class Server:
             def log_message(self, *_: Any) -> None: ...
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        if tls:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        self.url = f"https://127.0.0.1:{self._server.server_port}"
+        self.url = f"http{'s' * tls}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def _named(self, _: Any, name: str | None, __: Any) -> None:
@@ -50,11 +52,11 @@ class Server:
                 **{name.lower(): value for name, value in shown.items() if value},
                 "groups": request.headers.get_all("Impersonate-Group"),
                 "path": request.path,
-                "certificate": bool(request.connection.getpeercert()),  # type: ignore[attr-defined]
+                "certificate": bool(getattr(request.connection, "getpeercert", dict)()),
                 "name": self._name,
             }
         )
-        request.send_response(200)
+        request.send_response(self.status)
         request.send_header("Content-Length", "2")
         request.end_headers()
         request.wfile.write(b"{}")

@@ -81,6 +81,37 @@ def test_a_run_that_fails_says_why_at_which_resource_and_keeps_its_listener() ->
     assert len(heard) == 2
 
 
+ADVICE = (
+    "failed to read resource state due to unreachable cluster. If the cluster was deleted, you can "
+    "remove this resource from Pulumi state by rerunning the operation with the "
+    'PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
+)
+
+
+@pytest.mark.parametrize("warned", [True, False])
+def test_of_a_cluster_that_does_not_answer_the_cause_is_told_and_no_advice_to_forget_it(
+    warned: bool,
+) -> None:
+    cause = "configured Kubernetes cluster is unreachable: x509: certificate has expired"
+
+    def refresh(on_event: Any) -> None:
+        for name in ("a", "b"):
+            for severity, text in (("warning", cause), ("error", ADVICE)):
+                told = DiagnosticEvent(
+                    message=text, color="never", severity=severity, urn=URN.format(name)
+                )
+                if warned or severity == "error":
+                    on_event(EngineEvent(sequence=1, timestamp=1, diagnostic_event=told))
+        raise ended("a long log")
+
+    with pytest.raises(diagnostics.RunError) as failed:
+        diagnostics.run(refresh)
+    first, *_, last = str(failed.value).splitlines()
+    assert first == f"a, b: {cause if warned else ADVICE}"
+    assert "Of a living cluster, do not set PULUMI_K8S_DELETE_UNREACHABLE" in last
+    assert last.endswith("It is for one that is gone for good.")
+
+
 def test_a_run_that_never_began_says_what_the_command_line_said() -> None:
     def up(on_event: Any) -> None:
         raise ended(stderr="error: no passphrase\n  set PULUMI_CONFIG_PASSPHRASE")

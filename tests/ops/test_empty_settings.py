@@ -7,7 +7,17 @@ import yaml
 from typer.testing import CliRunner
 
 # Commands are loaded when asked for, and what they default to is the checkout of that moment.
-from ops import adopt, dashboards, mcp_probe, preview, project, rollback, stacks, up  # noqa: F401
+from ops import (  # noqa: F401
+    adopt,
+    dashboards,
+    mcp_probe,
+    preview,
+    project,
+    rollback,
+    rollback_settings,
+    stacks,
+    up,
+)
 from ops.cli import app
 from ops.firewall import SwitchError, set_switch
 
@@ -35,11 +45,11 @@ def test_a_rollback_keeps_the_secrets_that_there_are(
     tmp_path: Path, present: str, earlier: str
 ) -> None:
     old, now = checkouts(tmp_path, earlier.encode(), present.encode())
-    rollback._keep_secrets(old, now, "dev")
+    rollback_settings.keep_secrets(old, now, "dev")
     found = yaml.safe_load((old / "stacks" / "Pulumi.dev.yaml").read_text())
     assert found["config"] == {}
     assert ("encryptionsalt" in found) == ("encryptionsalt" in present)
-    assert rollback._switched_off(old, "dev") == ""
+    assert rollback_settings.switched_off(old, "dev") == ""
 
 
 @pytest.mark.parametrize("content", [*(text.encode() for text in NONE[1:]), b"config: \xff\n"])
@@ -50,7 +60,7 @@ def test_a_rollback_names_the_file_that_is_none(
     both = [b"config: {}\n", content]
     old, now = checkouts(tmp_path, *(reversed(both) if turned else both))
     with pytest.raises(rollback.RollbackError, match=r"Pulumi\.dev\.yaml"):
-        rollback._keep_secrets(old, now, "dev")
+        rollback_settings.keep_secrets(old, now, "dev")
 
 
 def checkouts(root: Path, earlier: bytes, present: bytes) -> tuple[Path, Path]:

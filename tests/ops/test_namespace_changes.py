@@ -193,7 +193,7 @@ def test_without_a_policy_it_is_told_that_workspaces_do_not_start() -> None:
 def test_going_back_with_one_template_over_the_move_opens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rollback, "_switched_off", lambda *_: "")
+    monkeypatch.setattr(rollback, "switched_off", lambda *_: "")
     present = Deployed(
         {"t": ONE, "stays": ONE},
         None,

@@ -279,12 +279,12 @@ def test_a_network_policy_that_somebody_deleted(environment: Environment) -> Non
         text = report.to_markdown([found])
         assert "⚠️ somebody deleted the network policy: workspaces are open now\n" in text
         assert f"- `NetworkPolicy` `{NAME}`\n" in text
-        (gone,) = up.read_back(ready.stack)
+        (gone,) = up.read_back(ready, "local")
         assert (gone.op, gone.kind, gone.place) == ("deleted", "NetworkPolicy", NAME)
         assert list(drift.told([gone], "local"))[-1].endswith("python -m ops up local")
         up.apply(ready, "local")
         client.get(POLICY).raise_for_status()
-        assert up.read_back(ready.stack) == ()
+        assert up.read_back(ready, "local") == ()
 
 
 def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment) -> None:

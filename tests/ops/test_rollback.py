@@ -9,7 +9,18 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops import deployed, engine, git, history, live_network, recovery, rollback, terminal
+from ops import (
+    deployed,
+    engine,
+    git,
+    history,
+    live_network,
+    lone_template,
+    recovery,
+    rollback,
+    rollback_settings,
+    terminal,
+)
 from ops import stack_file as files
 from ops.assessment import StackPreview
 from ops.changes import Step
@@ -116,6 +127,28 @@ def test_a_commit_without_the_stack(repository: Path) -> None:
     assert len(git.run(repository, "worktree", "list").splitlines()) == 1
 
 
+def test_a_template_goes_back_alone_only_to_an_update_that_had_it(repository: Path) -> None:
+    """The engine would find nothing to do, and the command say that all is as it was then."""
+    (repository / "stacks").mkdir(exist_ok=True)
+    config = {"firewalled-coder:templates": [{"name": "there"}]}
+    (repository / "stacks" / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
+    (repository / "__main__.py").write_text("")
+    git.run(repository, "add", "-A")
+    git.run(repository, "commit", "-qm", "with a template")
+    had = update(3, git.run(repository, "rev-parse", "HEAD"))
+    with (
+        pytest.raises(
+            RollbackError, match=r"update 3 had no template 'newer'; it had there\."
+        ) as no,
+        rollback.earlier("dev", had, print, root=repository, template="newer"),
+    ):
+        pass
+    assert "`python -m ops rollback dev --to 3` goes back with everything" in str(no.value)
+    assert lone_template.absent_then(repository, "dev", 3, "there") == ""
+    # What cannot be read is the program's to say.
+    assert lone_template.absent_then(repository, "other", 3, "there") == ""
+
+
 def stack_file(root: Path, document: dict[str, Any]) -> Path:
     path = root / "stacks" / "Pulumi.dev.yaml"
     path.parent.mkdir(parents=True)
@@ -141,7 +174,7 @@ def test_present_secrets_and_their_key_are_kept(tmp_path: Path, present: dict[st
             "config": {prefix + "coder": 1, prefix + "secrets": {"secure": "old"}},
         },
     )
-    rollback._keep_secrets(tmp_path / "then", tmp_path / "now", "dev")
+    rollback_settings.keep_secrets(tmp_path / "then", tmp_path / "now", "dev")
     assert yaml.safe_load(then.read_text()) == {
         "encryptionsalt": "salt-now",
         "config": {prefix + "coder": 1, **{prefix + k: v for k, v in present.items()}},
@@ -154,9 +187,11 @@ def test_the_settings_of_that_commit_keep_their_meaning(tmp_path: Path) -> None:
     text = "firewall: {state: off, until: 2026-12-01, reason: '1e3', who: on}"
     then.write_text(f"config:\n  firewalled-coder:{text}\n")
     before = files.config(then.read_bytes())
-    rollback._keep_secrets(tmp_path / "then", tmp_path / "now", "dev")
+    rollback_settings.keep_secrets(tmp_path / "then", tmp_path / "now", "dev")
     assert files.config(then.read_bytes()) == before
-    assert rollback._switched_off(tmp_path / "then", "dev") == "1e3, by on, until 2026-12-01"
+    assert (
+        rollback_settings.switched_off(tmp_path / "then", "dev") == "1e3, by on, until 2026-12-01"
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,7 +217,7 @@ def test_the_switch_of_that_commit_is_told_with_who_and_which_templates(
     tmp_path: Path, switch: dict[str, Any] | None, said: str
 ) -> None:
     stack_file(tmp_path, {"config": {"firewalled-coder:firewall": switch} if switch else {}})
-    assert rollback._switched_off(tmp_path, "dev") == said
+    assert rollback_settings.switched_off(tmp_path, "dev") == said
 
 
 def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
@@ -206,7 +241,7 @@ def test_a_protected_stack_goes_back_to_no_commit_that_nobody_reviewed(
         (["--to", "99"], "stack local has no update 99"),
         (["--to", "1"], "update 1 was made from aaaa with changes that were not committed"),
         (["--to", "2"], "commit bbbb of update 2 is not in this repository"),
-        (["--to", "99", "--template", "nope"], "no template 'nope' now; there are firewalled"),
+        (["--to", "99", "--template", "nope"], "no template 'nope' now; there are firewalled. One"),
         (["--to", "3"], "nobody answers on standard input; give --yes"),
     ],
     ids=["no such update", "dirty", "no such commit", "no such template", "possible"],

@@ -23,6 +23,7 @@ from ops import (
     engine,
     foreseen,
     history,
+    provider_inputs,
     recovery,
     removal,
     stack_file,
@@ -161,6 +162,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr(engine, "session", session)
     # What an update left half-done is looked for by tests on the engine.
     monkeypatch.setattr(recovery, "go_on", lambda *_, **__: None)
+    monkeypatch.setattr(removal, "check_going", lambda *_: None)
     return stack
 
 
@@ -235,6 +237,22 @@ def test_up_ends_with_what_a_review_would_have_warned_of(
     assert record.warnings == "1 alert is no longer watched"
 
 
+def test_of_what_a_stack_has_not_there_is_no_heading(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(**_: Any) -> Any:
+        empty = {"templates": {}, "callbackUrls": {}, "dashboards": [], "alerts": {}}
+        outputs = {key: OutputValue(each, False) for key, each in empty.items()}
+        return SimpleNamespace(summary=SimpleNamespace(resource_changes={}), outputs=outputs)
+
+    monkeypatch.setattr(stack, "up", nothing)
+    result = CliRunner().invoke(app, ["up", "local"])
+    assert result.exit_code == 0, result.output
+    for heading in ("Templates", "Log in with GitLab", "Dashboards", "Alerts"):
+        assert heading not in result.stdout
+    assert "Try next" in result.stdout
+
+
 def test_up_that_changes_nothing_says_so(stack: Stack) -> None:
     stack.changes = {"same": 11}
     result = CliRunner().invoke(app, ["up", "local"])
@@ -267,6 +285,7 @@ def test_the_history_names_the_command_and_what_it_changes_for_agents(
     ]
     monkeypatch.setattr(recovery, "go_on", lambda *_, **__: state_of(*components))
     monkeypatch.setattr(removal, "check_stack", lambda *_: None)
+    monkeypatch.setattr(provider_inputs, "differing", lambda *_, **__: ())
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     record = history.parse(stack.told["message"])

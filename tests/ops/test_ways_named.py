@@ -24,6 +24,7 @@ OTHERS = {
     "--context",  # kubectl's
     *("--unshallow", "--all", "--global", "--add"),
     *("--debug", "--message", "--stack", "--path", "--secret", "--cascade", "--prefix"),
+    *("--run-program", "--target-dependents"),
     # Of Coder's command line and of Boundary's.
     *("--agents-allowed", "--search", "--config", "--log-dir", "--log-level", "--proxy-port"),
 }

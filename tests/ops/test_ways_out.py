@@ -40,14 +40,20 @@ NOT_MODIFIED, BROKEN = (
             "`python -m ops up STACK` again reads that back and makes it anew.",
         ),
         (
-            "DELETE x: unexpected status code 400: All workspaces must be deleted before a "
-            "template can be removed.",
-            "`python -m ops destroy STACK` lists the template's workspaces",
+            "GET x/api/v2/users/me: unexpected status code 401: You are signed out or your session "
+            "has expired.",
+            "Set another by `pulumi config set --secret --path 'firewalled-coder:secrets."
+            "coderToken' --stack STACK`, then run the same command again",
         ),
         (
-            "configured Kubernetes cluster is unreachable: failed to parse kubeconfig data in "
-            "`kubernetes:config:kubeconfig`- couldn't get version/kind; json parse error",
-            "`python -m ops up STACK` takes it out; then run this again.",
+            "configured Kubernetes cluster is unreachable: the server is currently unable to "
+            "handle the request",
+            "the state would forget all that is there, the network policy too.",
+        ),
+        (
+            "DELETE x: unexpected status code 400: All workspaces must be deleted before a "
+            "template can be removed.",
+            "delete them, then run the same command again",
         ),
         (
             "Resource 'urn:a' depends on 'urn:b' which was was not specified in --target list.",

@@ -237,6 +237,12 @@ def raising(error: Exception) -> Callable[[], httpx.Response]:
     ("answer", "message"),
     [
         (httpx.Response(401, json={"message": "signed out"}), "secrets.coderToken = [secret]"),
+        (
+            httpx.Response(403, json={"message": "Forbidden."}),
+            "secrets.coderToken = [secret]: https://coder.example.com does not let its user or its "
+            "scope GET /api/v2/entitlements (403: Forbidden.): take a token, of all scopes, of a "
+            "user with the role template admin",
+        ),
         (httpx.Response(500, json={"message": "broken"}), "refuses to be asked: 500: broken"),
         (httpx.Response(200, text="<html>"), "does not answer as coderd does"),
         (httpx.Response(200, json=[]), "does not answer as coderd does"),
@@ -255,6 +261,15 @@ def test_a_deployment_that_does_not_answer_is_one_clear_problem(answer: Any, mes
     assert problem.startswith(f"{key}")
     apart = ask(coderd.api, settings({"apiUrl": URL, "accessUrl": "https://other.example.com"}))
     assert problems(apart)[0].startswith(key.replace("accessUrl", "apiUrl"))
+
+
+def test_what_takes_an_owner_is_said_of_a_token_that_may_not() -> None:
+    coderd = FakeCoderd()
+    coderd.answers["/api/v2/organizations"] = httpx.Response(403, json={"message": "Forbidden."})
+    server = {"slug": "x", "displayName": "X", "url": "https://x/"}
+    (problem,) = problems(ask(coderd.api, settings(mcpServers=[server])))
+    assert "GET /api/v2/organizations" in problem
+    assert "role owner, which MCP servers" in problem
 
 
 @pytest.mark.parametrize(("version", "allowed"), [("v2.36.9", False), ("v2.37.0", True)])
