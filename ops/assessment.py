@@ -112,7 +112,7 @@ class StackPreview:
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
-        """Every template, those that open something first."""
+        """Every template, the gravest first."""
         old, new = (
             StackReach(
                 policies,
@@ -134,7 +134,7 @@ class StackPreview:
             )
         )
         found = compared(old, new, self.own)
-        return tuple(sorted(found, key=lambda reach: (not reach.opens, not reach.changed)))
+        return tuple(sorted(found, key=lambda reach: reach.gravity))
 
     @property
     def destroyed(self) -> tuple[Step, ...]:

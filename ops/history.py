@@ -121,22 +121,11 @@ def policy_line(reaches: Iterable[TemplateReach]) -> str:
         reaches: every template's change, as a review has it.
     """
     told: dict[str, list[str]] = {}
-    for reach in sorted(reaches, key=_gravity):
+    for reach in sorted(reaches, key=lambda each: (each.gravity, each.template)):
         if said := ", ".join(_told(reach)):
             told.setdefault(said, []).append(reach.template)
     said = "; ".join(f"{_some(names)}: {what}" for what, names in told.items())
     return _line(said, 400) or UNCHANGED
-
-
-def _gravity(reach: TemplateReach) -> tuple[bool, bool, str]:
-    everything = (
-        reach.firewall_removed,
-        reach.lets_agents_in,
-        reach.frees_agents,
-        reach.network.removed,
-        reach.release.doubt,
-    )
-    return not any(everything), not reach.opens, reach.template
 
 
 def _told(reach: TemplateReach) -> Iterator[str]:

@@ -175,6 +175,18 @@ class TemplateReach:
         )
 
     @property
+    def gravity(self) -> tuple[bool, bool, bool]:
+        """Sorts what opens everything first, then what opens something, then what changes."""
+        everything = (
+            self.firewall_removed,
+            self.lets_agents_in,
+            self.frees_agents,
+            self.network.removed,
+            self.release.doubt,
+        )
+        return not any(everything), not self.opens, not self.changed
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to say."""
         return (
