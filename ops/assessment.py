@@ -73,6 +73,8 @@ class StackPreview:
             recorded them.
         new_variables: the same by the settings.
         failure: why the preview failed; then nothing else is known.
+        old_suspended: policies that the emergency switch has off now, by template, if recorded.
+        new_suspended: the same afterwards.
         old_templates: what each template registered of itself at the last update.
         new_templates: the same by the settings.
         old_coderd: what the component of coderd's variables registered at the last update.
@@ -93,6 +95,8 @@ class StackPreview:
     new: Mapping[str, Policy | None] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     policies: tuple[Step, ...] = ()
+    old_suspended: Mapping[str, Policy] = field(default_factory=dict)
+    new_suspended: Mapping[str, Policy] = field(default_factory=dict)
     old_variables: Mapping[str, Mapping[str, str]] | None = None
     new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     old_templates: Mapping[str, Registered] = field(default_factory=dict)
@@ -119,16 +123,19 @@ class StackPreview:
                 {name: each.agents_allowed for name, each in templates.items()},
                 network,
                 registered({name: each.pins for name, each in templates.items()}),
+                suspended=suspended,
             )
-            for policies, templates, network in (
+            for policies, templates, suspended, network in (
                 (
                     self.old,
                     self.old_templates,
+                    self.old_suspended,
                     tuple(step.old for step in self.policies if step.op != "create"),
                 ),
                 (
                     self.new,
                     self.new_templates,
+                    self.new_suspended,
                     tuple(step.new for step in self.policies if step.op != "delete"),
                 ),
             )
@@ -165,7 +172,10 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        return "changes" if self.steps or self.contract.changed or self.live else "same"
+        # Rules of a firewall that is off stand in no resource.
+        off = any(not reach.while_off.empty for reach in self.reaches)
+        changed = self.steps or self.contract.changed or self.live or off
+        return "changes" if changed else "same"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -182,6 +192,7 @@ class StackPreview:
             *wall_warnings(self.walls),
             *source_warnings(self.source),
             *filter(None, doubts),
+            *filter(None, dict.fromkeys(reach.doubt_while_off for reach in self.reaches)),
             *self.contract.warnings,
             *alert_warnings(self.alerts),
             *server_warnings(self.servers),

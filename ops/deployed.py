@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from pulumi import automation
 
@@ -24,6 +24,7 @@ from ops.state import StackState
 from ops.template_changes import Registered
 from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_TEMPLATE
 
+_SUSPENDED: Final = "suspendedPolicy"
 Policies = Mapping[str, Policy | None]
 
 
@@ -38,6 +39,7 @@ class Deployed:
         templates: what each registers of itself for reviews.
         thresholds: when the alerts fire, by the settings' keys; empty if that is not recorded.
         network: every network policy by its URN; of a whole state alone.
+        suspended: policies that the emergency switch has off; empty if that is not recorded.
     """
 
     policies: Policies
@@ -46,18 +48,21 @@ class Deployed:
     templates: Mapping[str, Registered] = field(default_factory=dict)
     network: Mapping[str, Manifest] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    suspended: Mapping[str, Policy] = field(default_factory=dict)
 
     @property
     def reach(self) -> StackReach:
         """What decides what agents reach."""
         agents = {name: each.agents_allowed for name, each in self.templates.items()}
         releases = registered({name: each.pins for name, each in self.templates.items()})
-        return StackReach(self.policies, agents, tuple(self.network.values()), releases)
+        network = tuple(self.network.values())
+        return StackReach(self.policies, agents, network, releases, suspended=self.suspended)
 
 
 def of(
     resources: Iterable[tuple[str, Mapping[str, Any]]],
     unmasked: Callable[[], Policies] | None = None,
+    unmasked_suspended: Callable[[], Mapping[str, Policy]] | None = None,
 ) -> Deployed:
     """Return what the outputs of resources say, given with their URNs; others pass by.
 
@@ -66,6 +71,7 @@ def of(
         unmasked: tells the same policies from elsewhere, for outputs of the engine's events: it
             masks there whatever text is a secret's value too, as a client id that is also a word
             in the name of a host. Asked only where a policy shows that.
+        unmasked_suspended: the same of policies that the emergency switch has off.
     """
     stack: Mapping[str, Any] = {}
     own: dict[str, Mapping[str, Any]] = {}
@@ -104,7 +110,17 @@ def of(
         coderd,
         {name: Registered.of(outputs) for name, outputs in own.items()},
         thresholds=thresholds,
+        suspended=_suspended(own, unmasked_suspended),
     )
+
+
+def _suspended(
+    own: Mapping[str, Mapping[str, Any]], unmasked: Callable[[], Mapping[str, Policy]] | None
+) -> Mapping[str, Policy]:
+    rules = {name: each[_SUSPENDED] for name, each in own.items() if _SUSPENDED in each}
+    if unmasked is not None and HIDDEN in json.dumps(rules):
+        return unmasked()
+    return {name: Policy.from_json(each) for name, each in rules.items()}
 
 
 def _policy(registered: str | Sequence[dict[str, str]]) -> Policy | None:

@@ -133,7 +133,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
     yield from _firewall(reach)
     if not reach.after:
         return
-    hosts, network = reach.comparison, reach.network
+    hosts, off, network = reach.comparison, reach.while_off, reach.network
     agents = reach.agents_reach if reach.agents_reach.before else NetworkChange()
     wider = network.opened if network.before and network.after else ()
     for holds, words in (
@@ -145,6 +145,8 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (wider, f"network opens {_places(wider)}"),
         (agents.opened, f"network opens to Coder's own agents {_places(agents.opened)}"),
         (reach.before and hosts.closed, f"closes {_hosts(hosts.closed)}"),
+        (off.opened, f"rules of the firewall that was off open {_hosts(off.opened)}"),
+        (off.closed, f"rules of the firewall that was off close {_hosts(off.closed)}"),
         (network.closed, f"network closes {_places(network.closed)}"),
         (agents.closed, f"network closes to Coder's own agents {_places(agents.closed)}"),
         (network.after and not network.before, "network policy from now on"),

@@ -94,14 +94,24 @@ def assess(
         said = str(error)
         live = live_network.in_preview(settings, looked_at, events, refresh=refresh, failure=said)
         return StackPreview(name, failure=said, live=live)
-    old = deployed.of(before, lambda: deployed.of_stack(session.stack).policies)
-    new = deployed.of(after, lambda: stack_files.policies_of(settings))
+    old = deployed.of(
+        before,
+        lambda: deployed.of_stack(session.stack).policies,
+        lambda: deployed.of_stack(session.stack).suspended,
+    )
+    new = deployed.of(
+        after,
+        lambda: stack_files.policies_of(settings),
+        lambda: stack_files.suspended_of(settings),
+    )
     return StackPreview(
         name,
         old=old.policies,
         new=new.policies,
         steps=changes.steps(events),
         policies=changes.every(events, network.KINDS),
+        old_suspended=old.suspended,
+        new_suspended=new.suspended,
         old_variables=old.agent_env,
         new_variables=new.agent_env or {},
         old_templates=old.templates,

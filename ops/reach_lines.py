@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from components import boundary
 from ops import coder_agents, network
 from ops.markdown import clip, code, plain, some, visible
-from ops.reach import TemplateReach
+from ops.reach import Opened, TemplateReach
 
 # Hosts of one template that stand above the fold.
 _HOSTS: Final = 20
@@ -20,7 +20,7 @@ def weight(line: str, parent: str) -> int:
     """Return how heavy a line is: the heaviest are left out first, lists of hosts before all."""
     if not line.startswith(" "):
         return 0
-    if parent.startswith(f"- {_OPENS}"):
+    if _OPENS in parent:
         if line.startswith("  - **every host**"):
             return 1
         return 2 if "; ⚠️ grade" in line else 3
@@ -74,21 +74,33 @@ def _firewall(reach: TemplateReach) -> list[str]:
 
 def _rules(reach: TemplateReach) -> list[str]:
     """Return what the rules open and close: long lists, so they come last."""
-    lines = []
-    opened = [
+    when = (
+        "once the firewall is on again"
+        if reach.new is None
+        else "against the rules that were switched off"
+    )
+    return [
+        *_listed(_OPENS, map(_opened, reach.opened)),
+        *_listed(_CLOSES, map(_host, reach.comparison.closed)),
+        *_listed(f"⚠️ {_OPENS} {when}", map(_opened, reach.opened_while_off)),
+        *_listed(f"{_CLOSES} {when}", map(_host, reach.while_off.closed)),
+    ]
+
+
+def _listed(title: str, hosts: Iterable[str]) -> list[str]:
+    found = list(hosts)
+    if not found:
+        return []
+    more = [f"  - and {len(found) - _HOSTS} more, listed below"] if len(found) > _HOSTS else []
+    return [f"- {title} ({len(found)}):", *(f"  - {each}" for each in found[:_HOSTS]), *more]
+
+
+def _opened(each: Opened) -> str:
+    return (
         _host(each.found)
         + (f"; because: {code(each.reason.rstrip('.'))}" if each.reason else "")
         + (f"; ⚠️ {each.risk}" if each.why else "")
-        for each in reach.opened
-    ]
-    closed = [_host(found) for found in reach.comparison.closed]
-    for word, found in ((_OPENS, opened), (_CLOSES, closed)):
-        if found:
-            lines.append(f"- {word} ({len(found)}):")
-            lines += [f"  - {each}" for each in found[:_HOSTS]]
-        if len(found) > _HOSTS:
-            lines.append(f"  - and {len(found) - _HOSTS} more, listed below")
-    return lines
+    )
 
 
 def _host(found: boundary.Reach) -> str:
@@ -102,11 +114,22 @@ def every_host(reaches: Iterable[TemplateReach]) -> list[str]:
     return [
         line
         for names, reach in _told(reaches)
-        if max(len(reach.opened), len(reach.comparison.closed)) > _HOSTS
+        if max(map(len, _changes(reach))) > _HOSTS
         for line in (f"# {names.replace('`', '')}", *_hosts(reach))
     ]
 
 
 def _hosts(reach: TemplateReach) -> list[str]:
-    found = [f"+ {each.found}" for each in reach.opened]
-    return [clip(visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))]
+    opened, closed, opened_while_off, closed_while_off = _changes(reach)
+    found = [f"+ {each}" for each in (*opened, *opened_while_off)]
+    found += [f"- {each}" for each in (*closed, *closed_while_off)]
+    return [clip(visible(line)) for line in found]
+
+
+def _changes(reach: TemplateReach) -> Sequence[Sequence[boundary.Reach]]:
+    return (
+        [each.found for each in reach.opened],
+        reach.comparison.closed,
+        [each.found for each in reach.opened_while_off],
+        reach.while_off.closed,
+    )

@@ -30,6 +30,8 @@ class StackReach:
         releases: of Boundary, by template; one that is not in it has none, or none recorded.
         contracts: what is demanded of the policy of each, as a template registers it, empty for one
             without a firewall or if that is not known; None if it was not asked.
+        suspended: what confines templates as soon as the emergency switch is on again; empty where
+            it has none off, or that is not known.
     """
 
     policies: Mapping[str, Policy | None]
@@ -37,6 +39,7 @@ class StackReach:
     network: tuple[Manifest, ...] | None = ()
     releases: Mapping[str, str] = field(default_factory=dict)
     contracts: Mapping[str, str] | None = None
+    suspended: Mapping[str, Policy] = field(default_factory=dict)
 
 
 def of_settings(settings: Settings) -> StackReach:
@@ -49,6 +52,7 @@ def of_settings(settings: Settings) -> StackReach:
             (template.name for template in settings.templates if settings.firewall_of(template)),
             settings.workspaces.boundary_version,
         ),
+        suspended=stacks.suspended_of(settings),
     )
 
 
@@ -88,6 +92,8 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             agents_network=network.agents_change(before, after, name),
             old_release=old.releases.get(name),
             new_release=new.releases.get(name),
+            old_suspended=old.suspended.get(name),
+            new_suspended=new.suspended.get(name),
         )
         for name in dict.fromkeys((*new.policies, *old.policies))
     )
