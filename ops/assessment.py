@@ -26,6 +26,7 @@ from ops.gateway_changes import ProviderChange, provider_changes, provider_warni
 from ops.live_network import LiveNetwork
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.panel_changes import Panels, panels
+from ops.program_changes import pin_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared
@@ -37,7 +38,9 @@ from ops.template_changes import (
     claude_policy_changes,
     pin_changes,
 )
+from ops.template_terms import term_warnings
 from ops.tokens import MCP_SERVER, TEMPLATE
+from ops.variable_changes import of_new, variable_warnings
 from ops.wall_changes import WallChange, wall_changes, wall_warnings
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
@@ -172,9 +175,9 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        # Rules of a firewall that is off stand in no resource.
+        # Rules of a firewall that is off, and the day until which it is, stand in no resource.
         off = any(not reach.while_off.empty for reach in self.reaches)
-        changed = self.steps or self.contract.changed or self.live or off
+        changed = self.steps or self.contract.changed or self.live or off or self.walls
         return "changes" if changed else "same"
 
     @property
@@ -190,10 +193,15 @@ class StackPreview:
             *told,
             *self.live.warnings,
             *wall_warnings(self.walls),
+            *pin_warnings(self.pins),
+            *variable_warnings(self.variables),
             *source_warnings(self.source),
             *filter(None, doubts),
             *filter(None, dict.fromkeys(reach.doubt_while_off for reach in self.reaches)),
             *self.contract.warnings,
+            *term_warnings(
+                self.steps, self.access.values(), self.claude_policies, self.old_templates
+            ),
             *alert_warnings(self.alerts),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),
@@ -213,7 +221,8 @@ class StackPreview:
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:
         """What holds an agent beside the rules, where that changes."""
-        return wall_changes(self.steps, self.old_templates, self.new_templates)
+        found = wall_changes(self.steps, self.old_templates, self.new_templates, self.old)
+        return (*found, *of_new(self.old_variables, self.new_variables))
 
     @cached_property
     def source(self) -> tuple[SourceChange, ...]:

@@ -27,11 +27,14 @@ from ops.markdown import plain as _plain
 from ops.markdown import visible as _visible
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
+from ops.program_changes import pin_mark
 from ops.quota_changes import quota_lines
 from ops.reach_lines import every_host, reach_lines, weight
 from ops.report_json import ORDER, stack_json, verdict
 from ops.source_changes import source_lines
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
+from ops.template_terms import term_lines
+from ops.variable_changes import variable_mark
 from ops.wall_changes import wall_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
@@ -216,14 +219,17 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
     plain = str(step.new.get("name") or step.old.get("name") or step.name)
     name = _code(plain)
     access = access_lines(preview.access.get(plain))
-    access += claude_policy_lines(preview.claude_policies.get(plain))
+    access += claude_policy_lines(preview.claude_policies.get(plain)) + term_lines(step)
     if step.op in {"create", "delete", "replace"}:
         done = "created" if step.op == "create" else f"**{step.op}d**"
         return [f"- {name}: {done}", *access]
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
     words = ["a new version" if path == "versions" else _code(path) for path in paths]
     moved = wiring_lines(preview.old_templates.get(plain), preview.new_templates.get(plain))
-    moved += [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
+    pins = preview.pins.get(plain, ())
+    moved += [
+        f"  - {pin_mark(each)}release of {line[2:]}" for each in pins for line in _settings([each])
+    ]
     changed = ", ".join(words or [_code(path) for path in step.touched])
     return [f"- {name}: {changed}", *access, *moved]
 
@@ -235,7 +241,14 @@ def _variables(preview: StackPreview) -> list[str]:
     return [
         line
         for changes, names in told.items()
-        for line in (f"- {', '.join(names)}", *(f"  {each}" for each in _settings(changes)))
+        for line in (
+            f"- {', '.join(names)}",
+            *(
+                f"  - {variable_mark(each)}{text[2:]}"
+                for each in changes
+                for text in _settings([each])
+            ),
+        )
     ]
 
 

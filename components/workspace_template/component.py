@@ -137,7 +137,8 @@ def _agents_allowed(args: WorkspaceTemplateArgs) -> dict[str, bool]:
 
 def _suspended(args: WorkspaceTemplateArgs) -> dict[str, str]:
     rules = [dict(rule) for rule in args.suspended_policy]
-    return {"suspendedPolicy": json.dumps(rules)} if rules else {}
+    policy = {"suspendedPolicy": json.dumps(rules)} if rules else {}
+    return {**policy, **({"switchedOff": args.switched_off} if args.switched_off else {})}
 
 
 def _acl(args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:
