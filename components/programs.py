@@ -12,6 +12,7 @@ from components.checked import CheckedBy
 from components.syntax import endpoint_problem
 
 IMAGE_PIN: Final = "image"
+BOUNDARY_PIN: Final = "Boundary"
 BOUNDARY_PROGRAM_PIN: Final = "Boundary's program"
 CLAUDE_PROGRAM_PIN: Final = "Claude Code's program"
 """What reviews call where these are from."""

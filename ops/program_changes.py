@@ -7,7 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from components.programs import BOUNDARY_PROGRAM_PIN, CLAUDE_PROGRAM_PIN, IMAGE_PIN, OF_IMAGE
+from components.programs import (
+    BOUNDARY_PIN,
+    BOUNDARY_PROGRAM_PIN,
+    CLAUDE_PROGRAM_PIN,
+    IMAGE_PIN,
+    OF_IMAGE,
+)
 from ops.changes import Change
 
 _FIREWALL: Final = "the firewall's own program is another one"
@@ -30,13 +36,23 @@ def pin_warning(change: Change) -> str:
 
 def pin_warnings(pins: Mapping[str, Iterable[Change]]) -> tuple[str, ...]:
     """Return what the headline says of the releases that move, by template, each once."""
-    found = (pin_warning(change) for changes in pins.values() for change in changes)
+    # A program that goes with its firewall is no other one.
+    found = (
+        pin_warning(change)
+        for changes in map(tuple, pins.values())
+        for change in changes
+        if change.path != BOUNDARY_PROGRAM_PIN or not _goes(changes)
+    )
     return tuple(dict.fromkeys(filter(None, found)))
 
 
 def pin_mark(change: Change) -> str:
     """Return what stands before a release that moves."""
     return "⚠️ " if pin_warning(change) else ""
+
+
+def _goes(changes: Iterable[Change]) -> bool:
+    return any(change.path == BOUNDARY_PIN and change.new is None for change in changes)
 
 
 def _place(pin: str | None) -> str:

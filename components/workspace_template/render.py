@@ -17,7 +17,13 @@ from components import releases
 from components.boundary.config import settings_of
 from components.coder_agents import ISOLATED
 from components.errors import refuse
-from components.programs import BOUNDARY_PROGRAM_PIN, CLAUDE_PROGRAM_PIN, IMAGE_PIN, Program
+from components.programs import (
+    BOUNDARY_PIN,
+    BOUNDARY_PROGRAM_PIN,
+    CLAUDE_PROGRAM_PIN,
+    IMAGE_PIN,
+    Program,
+)
 from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.wiring import ModuleVersions, ProviderVersions
 
@@ -220,7 +226,7 @@ def _pins(args: WorkspaceTemplateArgs) -> dict[str, str]:
     }
     return {
         IMAGE_PIN: args.image,
-        **({"Boundary": args.firewall.boundary_version} if args.firewall else {}),
+        **({BOUNDARY_PIN: args.firewall.boundary_version} if args.firewall else {}),
         **{name: program.title for name, program in own.items() if program},
         releases.CLAUDE_CODE_PIN: modules.claude_code,
         "module code-server": modules.code_server,

@@ -220,3 +220,11 @@ def test_claude_codes_settings_that_are_loosened_are_in_the_headline() -> None:
     assert words not in people(with_both, with_deny)
     assert words not in people(none, with_deny)
     assert words not in people(None, with_both)
+
+
+def test_a_program_that_goes_with_its_firewall_is_no_other_one() -> None:
+    own = {"t": Registered(None, {"Boundary": "v0.9.0", "Boundary's program": "/b of the image"})}
+    none = {"t": Registered(None, {"image": "a"})}
+    assert FIREWALL not in report.headline(
+        [StackPreview("dev", old_templates=own, new_templates=none)]
+    )
