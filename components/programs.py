@@ -11,6 +11,13 @@ from pydantic.alias_generators import to_camel
 from components.checked import CheckedBy
 from components.syntax import endpoint_problem
 
+IMAGE_PIN: Final = "image"
+BOUNDARY_PIN: Final = "Boundary"
+BOUNDARY_PROGRAM_PIN: Final = "Boundary's program"
+CLAUDE_PROGRAM_PIN: Final = "Claude Code's program"
+"""What reviews call where these are from."""
+OF_IMAGE: Final = "of the image"
+
 # What a shell reads as it is written.
 _PATH: Final = r"(?:/[A-Za-z0-9._+-]+)+\Z"
 _PLAIN_URL: Final = r"[A-Za-z0-9:/?&=.,_~%+@\[\]-]+\Z"
@@ -65,7 +72,7 @@ class Program(BaseModel):
     @property
     def title(self) -> str:
         """What it is pinned to, for reviews."""
-        return f"{self.path} of the image" if self.path else f"{self.url} (sha256 {self.sha256})"
+        return f"{self.path} {OF_IMAGE}" if self.path else f"{self.url} (sha256 {self.sha256})"
 
 
 def program_problem(claude: Program | None) -> str:

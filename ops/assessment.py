@@ -32,6 +32,7 @@ from ops.marks import is_only_marked
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.panel_changes import Panels, panels
+from ops.program_changes import pin_warnings
 from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
@@ -44,7 +45,9 @@ from ops.template_changes import (
     claude_policy_changes,
     pin_changes,
 )
+from ops.template_terms import term_warnings
 from ops.tokens import MCP_SERVER, TEMPLATE
+from ops.variable_changes import of_new, variable_warnings
 from ops.wall_changes import WallChange, wall_changes, wall_warnings
 
 Verdict = Literal["fails", "opens", "destroys", "changes", "same"]
@@ -80,6 +83,8 @@ class StackPreview:
             recorded them.
         new_variables: the same by the settings.
         failure: why the preview failed; then nothing else is known.
+        old_suspended: policies that the emergency switch has off now, by template, if recorded.
+        new_suspended: the same afterwards.
         old_templates: what each template registered of itself at the last update.
         new_templates: the same by the settings.
         old_coderd: what the component of coderd's variables registered at the last update.
@@ -109,6 +114,8 @@ class StackPreview:
     new: Mapping[str, Policy | None] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     policies: tuple[Step, ...] = ()
+    old_suspended: Mapping[str, Policy] = field(default_factory=dict)
+    new_suspended: Mapping[str, Policy] = field(default_factory=dict)
     old_variables: Mapping[str, Mapping[str, str]] | None = None
     new_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     old_templates: Mapping[str, Registered] = field(default_factory=dict)
@@ -136,7 +143,7 @@ class StackPreview:
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
-        """Every template, those that open something first."""
+        """Every template, the gravest first."""
         old, new = (
             StackReach(
                 policies,
@@ -144,24 +151,27 @@ class StackPreview:
                 network,
                 registered({name: each.pins for name, each in templates.items()}),
                 namespaces=places,
+                suspended=suspended,
             )
-            for policies, templates, network, places in (
+            for policies, templates, suspended, network, places in (
                 (
                     self.old,
                     self.old_templates,
+                    self.old_suspended,
                     tuple(step.old for step in self.policies if step.op != "create"),
                     self.places.old,
                 ),
                 (
                     self.new,
                     self.new_templates,
+                    self.new_suspended,
                     tuple(step.new for step in self.policies if step.op != "delete"),
                     self.places.new,
                 ),
             )
         )
         found = compared(old, new, self.own)
-        return tuple(sorted(found, key=lambda reach: (not reach.opens, not reach.changed)))
+        return tuple(sorted(found, key=lambda reach: reach.gravity))
 
     @property
     def destroyed(self) -> tuple[Step, ...]:
@@ -192,8 +202,10 @@ class StackPreview:
             return "opens"
         if self.destroyed:
             return "destroys"
-        told = self.contract.changed or self.guards or self.live or self.accepted
-        return "changes" if self.steps or told else "same"
+        # Rules of a firewall that is off, and the day until which it is, stand in no resource.
+        off = any(not reach.while_off.empty for reach in self.reaches)
+        told = self.contract.changed or self.guards or self.live or self.accepted or off
+        return "changes" if self.steps or told or self.walls else "same"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -213,9 +225,15 @@ class StackPreview:
             *move_warnings(self.moves),
             *accepted_warnings(self.accepted),
             *wall_warnings(self.walls),
+            *pin_warnings(self.pins),
+            *variable_warnings(self.variables),
             *source_warnings(self.source),
             *filter(None, doubts),
+            *filter(None, dict.fromkeys(reach.doubt_while_off for reach in self.reaches)),
             *self.contract.warnings,
+            *term_warnings(
+                self.steps, self.access.values(), self.claude_policies, self.old_templates
+            ),
             *alert_warnings(self.alerts),
             *label_warnings(label_changes(self.steps)),
             *datasource_warnings(self.sources),
@@ -252,7 +270,8 @@ class StackPreview:
     @cached_property
     def walls(self) -> tuple[WallChange, ...]:
         """What holds an agent beside the rules, where that changes."""
-        return wall_changes(self.steps, self.old_templates, self.new_templates)
+        found = wall_changes(self.steps, self.old_templates, self.new_templates, self.old)
+        return (*found, *of_new(self.old_variables, self.new_variables))
 
     @cached_property
     def accepted(self) -> tuple[AcceptedChange, ...]:

@@ -17,7 +17,9 @@ _DEMANDS: Final = ("mustDeny", "mustAllow")
 # Templates that a headline names.
 _NAMED: Final = 3
 
-_Demands: TypeAlias = tuple[dict[str, str], str]
+# By demand its reason, the worst grade accepted, and whether rules that open every host are; None:
+# that is not recorded.
+_Demands: TypeAlias = tuple[dict[str, str], str, bool | None]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class ContractChange:
         added: the same of what comes.
         reasons: the new reason of what stays and is explained otherwise.
         grades: the worst exfiltration grade accepted before and after; None if it stays.
+        accepts_everything: whether rules that open every host are accepted afterwards; None if it
+            stays as it is, or is not known.
         replaces: whether its own policy newly takes the place of the stack's, contract and all.
         unrecorded: whether the deployed stack does not say what was demanded.
     """
@@ -37,6 +41,7 @@ class ContractChange:
     added: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     grades: tuple[str, str] | None = None
+    accepts_everything: bool | None = None
     replaces: bool = False
     unrecorded: bool = False
 
@@ -44,7 +49,7 @@ class ContractChange:
     def changed(self) -> bool:
         """Whether it differs, as far as is known."""
         differs = bool(self.removed or self.added or self.reasons or self.grades)
-        return differs or self.replaces
+        return differs or self.replaces or self.accepts_everything is not None
 
     @property
     def accepts_worse(self) -> bool:
@@ -54,7 +59,7 @@ class ContractChange:
     @property
     def weakened(self) -> bool:
         """Whether something is demanded no longer."""
-        return bool(self.removed) or self.accepts_worse
+        return bool(self.removed) or self.accepts_worse or bool(self.accepts_everything)
 
 
 @dataclass(frozen=True)
@@ -152,11 +157,12 @@ def _demands(contract: Mapping[str, Any]) -> _Demands:
         for demand in _DEMANDS
         for request, why in contract[demand].items()
     }
-    return demands, str(contract["highestGrade"])
+    return demands, str(contract["highestGrade"]), contract.get("acceptEverything")
 
 
 def _change(old: _Demands, new: _Demands, replaces: bool) -> ContractChange:
-    (was, accepted), (now, accepts) = old, new
+    (was, accepted, everything), (now, accepts, accepts_everything) = old, new
+    known = everything is not None and accepts_everything is not None
     return ContractChange(
         removed={demand: why for demand, why in was.items() if demand not in now},
         added={demand: why for demand, why in now.items() if demand not in was},
@@ -164,6 +170,9 @@ def _change(old: _Demands, new: _Demands, replaces: bool) -> ContractChange:
             demand: why for demand, why in now.items() if demand in was and was[demand] != why
         },
         grades=None if accepted == accepts else (accepted, accepts),
+        accepts_everything=accepts_everything
+        if known and everything != accepts_everything
+        else None,
         replaces=replaces,
     )
 
@@ -173,8 +182,9 @@ def _strictest(contracts: Iterable[Mapping[str, Any]]) -> _Demands | None:
     known = [_demands(each.get("stack") or each) for each in contracts]
     if not known:
         return None
-    every = {demand: why for demands, _ in known for demand, why in demands.items()}
-    return every, min(grade for _, grade in known)
+    every = {demand: why for demands, _, _ in known for demand, why in demands.items()}
+    accepted = [each for _, _, each in known if each is not None]
+    return every, min(grade for _, grade, _ in known), all(accepted) if accepted else None
 
 
 def contract_lines(contracts: Contracts) -> list[str]:
@@ -206,6 +216,12 @@ def _change_lines(change: ContractChange) -> list[str]:
     if change.grades:
         mark = "⚠️ " * change.accepts_worse
         lines.append(f"- {mark}worst exfiltration grade accepted: {' → '.join(change.grades)}")
+    if change.accepts_everything is not None:
+        lines.append(
+            "- ⚠️ rules that open **every host** are accepted from now on"
+            if change.accepts_everything
+            else "- rules that open every host are refused from now on"
+        )
     if change.unrecorded:
         lines.append(
             "- whether it changes is **not known**: the deployed stack does not record it; it does "
@@ -228,6 +244,7 @@ def contract_json(contracts: Contracts) -> dict[str, Any]:
         {name: why for each in every for name, why in each.added.items()},
         {name: why for each in every for name, why in each.reasons.items()},
         grades,
+        max((x for each in every if (x := each.accepts_everything) is not None), default=None),
         unrecorded=any(each.unrecorded for each in every),
     )
     return {
@@ -247,6 +264,7 @@ def _change_json(change: ContractChange) -> dict[str, Any]:
         "removed": dict(change.removed),
         "added": dict(change.added),
         "reasons": dict(change.reasons),
+        "acceptsEverything": change.accepts_everything,
         "highestGrade": {"before": before, "after": after} if change.grades else None,
     }
 

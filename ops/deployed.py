@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from pulumi import automation
 
@@ -25,6 +25,7 @@ from ops.state import StackState
 from ops.template_changes import Registered
 from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_NETWORK, WORKSPACE_TEMPLATE
 
+_SUSPENDED: Final = "suspendedPolicy"
 Policies = Mapping[str, Policy | None]
 
 
@@ -44,6 +45,7 @@ class Deployed:
         namespaces: of each template's pods, as far as they are known; of a whole state alone.
         accepted: the reason by `KIND/NAME` of each policy of others that may open more; None
             without a network policy of the stack's own.
+        suspended: policies that the emergency switch has off; empty if that is not recorded.
     """
 
     policies: Policies
@@ -56,6 +58,7 @@ class Deployed:
     logs: str = ""
     namespaces: Mapping[str, str] = field(default_factory=dict)
     accepted: Mapping[str, str] | None = None
+    suspended: Mapping[str, Policy] = field(default_factory=dict)
 
     @property
     def reach(self) -> StackReach:
@@ -63,12 +66,20 @@ class Deployed:
         agents = {name: each.agents_allowed for name, each in self.templates.items()}
         releases = registered({name: each.pins for name, each in self.templates.items()})
         network = tuple(self.network.values())
-        return StackReach(self.policies, agents, network, releases, namespaces=self.namespaces)
+        return StackReach(
+            self.policies,
+            agents,
+            network,
+            releases,
+            namespaces=self.namespaces,
+            suspended=self.suspended,
+        )
 
 
 def of(
     resources: Iterable[tuple[str, Mapping[str, Any]]],
     unmasked: Callable[[], Policies] | None = None,
+    unmasked_suspended: Callable[[], Mapping[str, Policy]] | None = None,
 ) -> Deployed:
     """Return what the outputs of resources say, given with their URNs; others pass by.
 
@@ -77,6 +88,7 @@ def of(
         unmasked: tells the same policies from elsewhere, for outputs of the engine's events: it
             masks there whatever text is a secret's value too, as a client id that is also a word
             in the name of a host. Asked only where a policy shows that.
+        unmasked_suspended: the same of policies that the emergency switch has off.
     """
     stack: Mapping[str, Any] = {}
     own: dict[str, Mapping[str, Any]] = {}
@@ -124,6 +136,7 @@ def of(
         guards=guards_of(stack),
         logs=logs,
         accepted=accepted,
+        suspended=_suspended(own, unmasked_suspended),
     )
 
 
@@ -132,8 +145,17 @@ def of_both(old: Deployed, new: Deployed) -> dict[str, Any]:
     return {
         f"{side}_{name}": getattr(found, name)
         for side, found in (("old", old), ("new", new))
-        for name in ("thresholds", "logs", "guards", "accepted")
+        for name in ("thresholds", "logs", "guards", "accepted", "suspended")
     }
+
+
+def _suspended(
+    own: Mapping[str, Mapping[str, Any]], unmasked: Callable[[], Mapping[str, Policy]] | None
+) -> Mapping[str, Policy]:
+    rules = {name: each[_SUSPENDED] for name, each in own.items() if _SUSPENDED in each}
+    if unmasked is not None and HIDDEN in json.dumps(rules):
+        return unmasked()
+    return {name: Policy.from_json(each) for name, each in rules.items()}
 
 
 def _policy(registered: str | Sequence[dict[str, str]]) -> Policy | None:

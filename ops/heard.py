@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pulumi import automation
 
+from components.boundary import Policy
 from ops import changes, deployed, namespace_changes, network
 from ops.assessment import StackPreview
 from ops.deployed import Policies
@@ -55,6 +56,8 @@ class Heard:
         name: str,
         old: Callable[[], Policies],
         new: Callable[[], Policies],
+        old_off: Callable[[], Mapping[str, Policy]] | None = None,
+        new_off: Callable[[], Mapping[str, Policy]] | None = None,
         **rest: Any,
     ) -> StackPreview:
         """Return what was heard of stack `name`.
@@ -63,10 +66,12 @@ class Heard:
             name: its name.
             old: tells the policies by the last update where the engine masked a part of them.
             new: the same by the settings.
+            old_off: tells those that the emergency switch has off, likewise.
+            new_off: the same by the settings.
             rest: what events do not tell.
         """
-        before = deployed.of(self._before, old)
-        after = deployed.of(self._after, new)
+        before = deployed.of(self._before, old, old_off)
+        after = deployed.of(self._after, new, new_off)
         return StackPreview(
             name,
             old=before.policies,

@@ -137,23 +137,11 @@ def policy_line(reaches: Iterable[TemplateReach]) -> str:
         reaches: every template's change, as a review has it.
     """
     told: dict[str, list[str]] = {}
-    for reach in sorted(reaches, key=_gravity):
+    for reach in sorted(reaches, key=lambda each: (each.gravity, each.template)):
         if said := ", ".join(_told(reach)):
             told.setdefault(said, []).append(reach.template)
     said = "; ".join(f"{_some(names)}: {what}" for what, names in told.items())
     return _line(said, 400) or UNCHANGED
-
-
-def _gravity(reach: TemplateReach) -> tuple[bool, bool, str]:
-    everything = (
-        reach.firewall_removed,
-        reach.lets_agents_in,
-        reach.frees_agents,
-        reach.network.removed,
-        reach.leaves_open,
-        reach.release.doubt,
-    )
-    return not any(everything), not reach.opens, reach.template
 
 
 def _told(reach: TemplateReach) -> Iterator[str]:
@@ -161,7 +149,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
     yield from _firewall(reach)
     if not reach.after:
         return
-    hosts, network = reach.comparison, reach.network
+    hosts, off, network = reach.comparison, reach.while_off, reach.network
     agents = reach.agents_reach if reach.agents_reach.before else NetworkChange()
     wider = network.opened if network.before and network.after else ()
     for holds, words in (
@@ -174,6 +162,8 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (wider, f"network opens {_places(wider)}"),
         (agents.opened, f"network opens to Coder's own agents {_places(agents.opened)}"),
         (reach.before and hosts.closed, f"closes {_hosts(hosts.closed)}"),
+        (off.opened, f"rules of the firewall that was off open {_hosts(off.opened)}"),
+        (off.closed, f"rules of the firewall that was off close {_hosts(off.closed)}"),
         (network.closed, f"network closes {_places(network.closed)}"),
         (agents.closed, f"network closes to Coder's own agents {_places(agents.closed)}"),
         (network.after and not network.before, "network policy from now on"),

@@ -45,6 +45,12 @@ def cell(value: str) -> str:
 
 
 def some(values: Sequence[str], show: Callable[[str], str]) -> str:
-    """Return the first of many values, and say how many more there are."""
-    shown = ", ".join(show(value) for value in values[:_SHOWN])
-    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"
+    """Return the first of many values, fewer of long ones, and say how many more there are."""
+    shown: list[str] = []
+    for value in values[:_SHOWN]:
+        text = show(value)
+        if shown and sum(map(len, shown)) + len(text) > LINE:
+            break
+        shown.append(text)
+    more = len(values) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -10,7 +10,7 @@ from components.network.args import AGENTS_LABELS, TEMPLATE_LABEL, WORKSPACE_LAB
 from components.network.manifests import CILIUM_KIND
 from components.network.names import Translation, translate
 from components.network.reach import Manifest, NetworkChange, Reached, network_change
-from ops.markdown import code, some
+from ops.markdown import LINE, code, some
 from ops.tokens import CILIUM_POLICY, NETWORK_POLICY
 
 KINDS: Final = frozenset({NETWORK_POLICY, CILIUM_POLICY})
@@ -104,12 +104,22 @@ def listed(title: str, found: Sequence[Reached]) -> list[str]:
     if not found:
         return []
     shown = [
-        f"  - {'in from ' if each.incoming else ''}{code(each.where)}: {each.ports}"
+        f"  - {'in from ' if each.incoming else ''}{_where(each.where)}: {each.ports}"
         + (f"; because: {code(each.why.rstrip('.'))}" if each.why else "")
         for each in found[:_MOST]
     ]
     more = [f"  - and {len(found) - _MOST} more"] if len(found) > _MOST else []
     return [f"- {title} ({len(found)}):", *shown, *more]
+
+
+def _where(where: str) -> str:
+    """Return peers as code; of more than a line holds, the first, none cut, and how many more."""
+    parts = where.split(", ")
+    shown = len(parts)
+    while shown > 1 and len(", ".join(parts[:shown])) > LINE:
+        shown -= 1
+    more = len(parts) - shown
+    return code(", ".join(parts[:shown])) + (f" and {more} more" if more else "")
 
 
 def _by_name(named: Translation) -> list[str]:

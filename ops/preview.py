@@ -82,6 +82,8 @@ def assess(
         name,
         lambda: deployed.of_stack(session.stack).policies,
         lambda: stack_files.policies_of(settings),
+        lambda: deployed.of_stack(session.stack).suspended,
+        lambda: stack_files.suspended_of(settings),
         doubts=tuple(map(str, settings.findings())),
         floating=settings.floating(),
         own=settings.own,

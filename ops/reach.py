@@ -65,6 +65,8 @@ class TemplateReach:
         old_namespace: of its pods now; None if that is not known.
         new_namespace: the same afterwards.
         left: what changes for pods that stay in the old namespace, if it is another.
+        old_suspended: policy that the emergency switch has off now; None without, or not recorded.
+        new_suspended: the same afterwards.
     """
 
     template: str
@@ -83,6 +85,8 @@ class TemplateReach:
     old_namespace: str | None = None
     new_namespace: str | None = None
     left: NetworkChange = field(default_factory=NetworkChange)
+    old_suspended: Policy | None = None
+    new_suspended: Policy | None = None
 
     @cached_property
     def release(self) -> ReleaseChange:
@@ -95,24 +99,52 @@ class TemplateReach:
         """What policies make of it; empty where a side has none."""
         if not self.after or (self.before and (self.old is None or self.new is None)):
             return Comparison((), ())
+        return self._compared(self.old or Policy([]), self.new or Policy([]))
+
+    @cached_property
+    def while_off(self) -> Comparison:
+        """What changes of rules that the emergency switch has off, now or afterwards.
+
+        Agents reach every host meanwhile, so it opens nothing yet: it holds with the firewall.
+        """
+        old, new = self._rules
+        confined = self.old is not None and self.new is not None
+        if confined or not self.before or not self.after or old is None or new is None:
+            return Comparison((), ())
+        return self._compared(old, new)
+
+    @property
+    def _rules(self) -> tuple[Policy | None, Policy | None]:
+        """The rules before and after, those too that the emergency switch has off."""
+        old = self.old_suspended if self.old is None else self.old
+        return old, self.new_suspended if self.new is None else self.new
+
+    def _compared(self, before: Policy, after: Policy) -> Comparison:
         # What is not recorded is taken for the other side's.
         old, new = self.old_release or self.new_release, self.new_release or self.old_release
-        return compare(
-            as_decided(self.old or Policy([]), old), as_decided(self.new or Policy([]), new)
-        )
+        return compare(as_decided(before, old), as_decided(after, new))
 
     @cached_property
     def opened(self) -> tuple[Opened, ...]:
         """What becomes reachable, the riskiest first."""
-        there = set(self.old or ())
+        return self._opened(self.comparison)
+
+    @cached_property
+    def opened_while_off(self) -> tuple[Opened, ...]:
+        """What becomes reachable by rules that the emergency switch has off."""
+        return self._opened(self.while_off)
+
+    def _opened(self, comparison: Comparison) -> tuple[Opened, ...]:
+        old, new = self._rules
+        there = set(old or ())
         reasons: dict[str, set[str]] = {}
-        for each in self.new or ():
+        for each in new or ():
             if each not in there:
                 host = "*" if each.rule.any_host else ".".join(each.rule.labels)
                 reasons.setdefault(host, set()).add(each.why)
         # Of what opens alone nothing says whose hosts they are; the policy does.
-        own = self.own | Own.named_by(self.new or Policy([]))
-        opened = self.comparison.opened
+        own = self.own | Own.named_by(new or Policy([]))
+        opened = comparison.opened
         found = [_judged(entry, reasons.get(entry.host, set()), own) for entry in opened]
         return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
 
@@ -136,6 +168,18 @@ class TemplateReach:
     def leaves_open(self) -> bool:
         """Whether workspaces that are there lose their network policy by that."""
         return self.moves and self.left.opens
+
+    @property
+    def doubt_while_off(self) -> str:
+        """What the headline says of rules that open more while the emergency switch has them off.
+
+        Empty where they do not.
+        """
+        if not self.while_off.opened:
+            return ""
+        if self.new is None:
+            return "the rules of a firewall that is off open more"
+        return "a firewall comes back with rules that open more"
 
     @property
     def lets_agents_in(self) -> bool:
@@ -198,12 +242,26 @@ class TemplateReach:
         )
 
     @property
+    def gravity(self) -> tuple[bool, bool, bool]:
+        """Sorts what opens everything first, then what opens something, then what changes."""
+        everything = (
+            self.firewall_removed,
+            self.lets_agents_in,
+            self.frees_agents,
+            self.network.removed,
+            self.leaves_open,
+            self.release.doubt,
+        )
+        return not any(everything), not self.opens, not self.changed
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to say."""
         return (
             self.before != self.after
             or (self.old is None) != (self.new is None)
             or not self.comparison.empty
+            or not self.while_off.empty
             or self.lets_agents_in
             or self.keeps_agents_out
             or self.isolates_agents

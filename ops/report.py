@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import filterfalse
 from typing import Any, Final
 
-from components import boundary
-from ops import coder_agents, drift, in_use, live_lines, namespace_changes, network
+from ops import drift, in_use, live_lines, namespace_changes
 from ops.accepted_changes import accepted_lines
 from ops.alert_labels import label_changes
 from ops.alerting import alert_lines
@@ -20,6 +19,7 @@ from ops.assessment import StackPreview
 from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import CoderdChanges, is_login
 from ops.contract_changes import contract_lines
+from ops.fitting import ALL, NOTE, Weigher, fit, gravest, marked, size
 from ops.gateway_changes import gateway_lines
 from ops.guard_changes import guard_lines
 from ops.headline import headline
@@ -28,29 +28,28 @@ from ops.markdown import cell as _cell
 from ops.markdown import clip as _clip
 from ops.markdown import code as _code
 from ops.markdown import plain as _plain
-from ops.markdown import some as _some
 from ops.markdown import visible as _visible
 from ops.marks import mark_lines
 from ops.mcp_changes import server_lines
 from ops.panel_changes import panel_lines
+from ops.program_changes import pin_mark
 from ops.provider_changes import elsewhere_lines
 from ops.quota_changes import quota_lines
-from ops.reach import TemplateReach
+from ops.reach_lines import every_host, reach_lines, weight
 from ops.report_json import ORDER, stack_json, verdict
 from ops.source_changes import source_lines
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
+from ops.template_terms import term_lines
+from ops.variable_changes import variable_mark
 from ops.wall_changes import wall_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
 FORMAT: Final = 1
-# Hosts of one template that stand above the fold.
-_HOSTS: Final = 20
+_REACH: Final = "What an agent reaches"
 _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
-# Bytes kept free for saying what was left out, and the fewest that a stack is worth showing in.
-_NOTE: Final = 400
+# The fewest bytes that a stack is worth showing in.
 _STACK_AT_LEAST: Final = 1_500
-_ALL: Final = "--json shows all"
 
 
 def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
@@ -65,14 +64,14 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
             f"| {_cell(each.name)} | {headline([each])} | {_counts(each)} |" for each in previews
         ]
         head += ["| Stack | Verdict | Resources |", "|---|---|---|"]
-        head += [*_fit(table, limit // 4, "stacks"), ""]
+        head += [*fit(table, limit // 4, "stacks"), ""]
     grave = sorted(previews, key=lambda each: (ORDER.index(each.verdict), not each.warnings))
-    room = limit - _size(head) - 1
+    room = limit - size(head) - 1
     bodies: list[list[str]] = []
     left = room
     for each in grave:
         bodies.append(_stack(each, room))
-        left -= _size(bodies[-1])
+        left -= size(bodies[-1])
         if left < 0:
             bodies = _shared(grave, room)
             break
@@ -81,14 +80,14 @@ def to_markdown(previews: Sequence[StackPreview], limit: int = LIMIT) -> str:
 
 def _shared(previews: Sequence[StackPreview], room: int) -> list[list[str]]:
     """Return the stacks that fit, each with its share of `room` bytes."""
-    room -= _NOTE
+    room -= NOTE
     bodies: list[list[str]] = []
     for place, preview in enumerate(previews):
         body = _stack(preview, max(room // (len(previews) - place), min(room, _STACK_AT_LEAST)))
-        if _size(body) > room:
-            bodies.append([f"… {len(previews) - place} more stacks left out here; {_ALL}"])
+        if size(body) > room:
+            bodies.append([f"… {len(previews) - place} more stacks left out here; {ALL}"])
             break
-        room -= _size(body)
+        room -= size(body)
         bodies.append(body)
     return bodies
 
@@ -116,7 +115,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
     if preview.failure:
         heading += ["#### The network policy as it is now", "", *edited, ""] if edited else []
         said = [_clip(_visible(line)) for line in preview.failure.splitlines()]
-        return heading + _block([], "text", said, max(room - _size(heading), 0))
+        return heading + _block([], "text", said, max(room - size(heading), 0))
     if counts := _counts(preview):
         heading += [f"Resources: {counts}", ""]
     sections: list[tuple[str, list[str]]] = [
@@ -129,7 +128,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("What guards the stack", guard_lines(preview.guards)),
         ("Where it is", elsewhere_lines(preview.elsewhere, preview.name)),
         ("Namespace of workspaces", list(namespace_changes.move_lines(preview.moves))),
-        ("What an agent reaches", _reach_lines(preview.reaches)),
+        (_REACH, reach_lines(preview.reaches)),
         ("What holds an agent beside the rules", _walls(preview)),
         ("The policy's contract", contract_lines(preview.contract)),
         ("Doubtful rules", [f"- {_code(doubt)}" for doubt in preview.doubts]),
@@ -149,27 +148,34 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
         ("The stack's name on its objects", mark_lines(preview.steps)),
     ]
-    left = room - _size(heading) - _NOTE
+    left = room - size(heading) - NOTE
     lines, missing = heading, []
-    for title, content in sections:
-        # A long section leaves about half of the rest to those after it.
-        part = [f"#### {title}", "", *_fit(content, left // 2, "lines"), ""] if content else []
-        if _size(part) > left:
+    needed = [gravest(content, _weigher(title)) for title, content in sections]
+    for place, (title, content) in enumerate(sections):
+        # A long section leaves to those after it their gravest lines, and about half of the rest.
+        share = max((left - sum(needed[place + 1 :])) // 2, min(needed[place], left))
+        shown = fit(content, share, "lines", _weigher(title))
+        part = [f"#### {title}", "", *shown, ""] if content else []
+        if size(part) > left:
             missing.append(title)
             continue
-        left -= _size(part)
+        left -= size(part)
         lines += part
     for title, content, parts in (
-        ("Every host newly reached or no longer reached", _every_host(preview.reaches), 2),
+        ("Every host newly reached or no longer reached", every_host(preview.reaches), 2),
         ("Resources, one by one", _details(preview), 1),
     ):
         opening = ["<details>", f"<summary>{title}</summary>", ""]
         part = _block(opening, "diff", content, left // parts)
         if content and not part:
             missing.append(title)
-        left -= _size(part)
+        left -= size(part)
         lines += part
-    return [*lines, f"Left out here: {', '.join(missing)}; {_ALL}", ""] if missing else lines
+    return [*lines, f"Left out here: {', '.join(missing)}; {ALL}", ""] if missing else lines
+
+
+def _weigher(title: str) -> Weigher:
+    return weight if title == _REACH else marked
 
 
 def _block(opening: list[str], kind: str, content: Sequence[str], room: int) -> list[str]:
@@ -178,8 +184,8 @@ def _block(opening: list[str], kind: str, content: Sequence[str], room: int) -> 
     safe = [line.replace("```", "'''") for line in content]
     before = [*opening, f"```{kind}"]
     after = ["```", "", "</details>", ""] if opening else ["```", ""]
-    room -= _size(before) + _size(after)
-    return [*before, *_fit(safe, room, "lines"), *after] if safe and room > _NOTE else []
+    room -= size(before) + size(after)
+    return [*before, *fit(safe, room, "lines"), *after] if safe and room > NOTE else []
 
 
 def _counts(preview: StackPreview) -> str:
@@ -196,87 +202,6 @@ def _lost(step: Step) -> str:
     return f"- **{done}**: {_code(step.name)} ({_code(step.type)})"
 
 
-def _reach_lines(reaches: Iterable[TemplateReach]) -> list[str]:
-    return [
-        line
-        for place, (names, reach) in enumerate(_told(reaches))
-        for line in (*([""] if place else []), f"**{names}**", "", *_reach(reach))
-    ]
-
-
-def _told(reaches: Iterable[TemplateReach]) -> list[tuple[str, TemplateReach]]:
-    """Return every change of reach once, with the names of all templates that it holds for."""
-    found: dict[tuple[str, ...], tuple[list[str], TemplateReach]] = {}
-    for reach in reaches:
-        if reach.changed:
-            key = (*_reach(reach), *_hosts(reach))
-            found.setdefault(key, ([], reach))[0].append(_code(reach.template))
-    return [(", ".join(names), reach) for names, reach in found.values()]
-
-
-def _reach(reach: TemplateReach) -> list[str]:
-    if not reach.after:
-        return ["- the template goes; its agents reach nothing"]
-    return [
-        *reach.release.lines(),
-        *_firewall(reach),
-        *coder_agents.lines(reach),
-        *network.lines(reach.network, reach.by_name, reach.moved_to),
-        *namespace_changes.reach_lines(reach),
-    ]
-
-
-def _firewall(reach: TemplateReach) -> list[str]:
-    if reach.new is None:
-        if reach.before and reach.old is None:
-            return []
-        was = "the firewall is **removed**" if reach.before else "new, **without a firewall**"
-        return [f"- {was}: agents reach **every host**"]
-    lines = []
-    if not reach.before:
-        lines.append(f"- new, confined by {len(reach.new)} rules")
-    elif reach.old is None:
-        lines.append(f"- **confined from now on** by {len(reach.new)} rules; every host before")
-    lines += [f"- {told}" for told in reach.grade_words]
-    opened = [
-        _host(each.found)
-        + (f"; because: {_code(each.reason.rstrip('.'))}" if each.reason else "")
-        + (f"; ⚠️ {each.risk}" if each.why else "")
-        for each in reach.opened
-    ]
-    closed = [_host(found) for found in reach.comparison.closed]
-    for word, found in (("newly reached", opened), ("no longer reached", closed)):
-        if found:
-            lines.append(f"- {word} ({len(found)}):")
-            lines += [f"  - {each}" for each in found[:_HOSTS]]
-        if len(found) > _HOSTS:
-            lines.append(f"  - and {len(found) - _HOSTS} more, listed below")
-    return lines
-
-
-def _host(found: boundary.Reach) -> str:
-    methods = "all methods" if "*" in found.methods else _some(found.methods, _plain)
-    paths = "all paths" if "*" in found.paths else _some(found.paths, _code)
-    return f"{'**every host**' if found.host == '*' else _code(found.host)}: {methods}, {paths}"
-
-
-def _every_host(reaches: Iterable[TemplateReach]) -> list[str]:
-    """Return the hosts of every change that is too long to be listed above."""
-    return [
-        line
-        for names, reach in _told(reaches)
-        if max(len(reach.opened), len(reach.comparison.closed)) > _HOSTS
-        for line in (f"# {names.replace('`', '')}", *_hosts(reach))
-    ]
-
-
-def _hosts(reach: TemplateReach) -> list[str]:
-    found = [f"+ {each.found}" for each in reach.opened]
-    return [
-        _clip(_visible(line)) for line in (*found, *map("- {}".format, reach.comparison.closed))
-    ]
-
-
 def _alerts(preview: StackPreview) -> list[str]:
     labels = [each.line for each in label_changes(preview.steps)]
     return [*labels, *(line for change in preview.alerts for line in alert_lines(change))]
@@ -291,14 +216,17 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
     plain = str(step.new.get("name") or step.old.get("name") or step.name)
     name = _code(plain)
     access = access_lines(preview.access.get(plain))
-    access += claude_policy_lines(preview.claude_policies.get(plain))
+    access += claude_policy_lines(preview.claude_policies.get(plain)) + term_lines(step)
     if step.op in {"create", "delete", "replace"}:
         done = "created" if step.op == "create" else f"**{step.op}d**"
         return [f"- {name}: {done}", *access]
     paths = sorted({re.split(r"[.\[]", change.path)[0] for change in step.changes})
     words = ["a new version" if path == "versions" else _code(path) for path in paths]
     moved = wiring_lines(preview.old_templates.get(plain), preview.new_templates.get(plain))
-    moved += [f"  - release of {line[2:]}" for line in _settings(preview.pins.get(plain, ()))]
+    pins = preview.pins.get(plain, ())
+    moved += [
+        f"  - {pin_mark(each)}release of {line[2:]}" for each in pins for line in _settings([each])
+    ]
     changed = ", ".join(words or [_code(path) for path in step.touched])
     return [f"- {name}: {changed}", *access, *moved]
 
@@ -310,7 +238,14 @@ def _variables(preview: StackPreview) -> list[str]:
     return [
         line
         for changes, names in told.items()
-        for line in (f"- {', '.join(names)}", *(f"  {each}" for each in _settings(changes)))
+        for line in (
+            f"- {', '.join(names)}",
+            *(
+                f"  - {variable_mark(each)}{text[2:]}"
+                for each in changes
+                for text in _settings([each])
+            ),
+        )
     ]
 
 
@@ -371,21 +306,3 @@ def _step_lines(step: Step) -> list[str]:
 
 def _long(value: str | None) -> bool:
     return value is not None and (len(value) > LINE or "\n" in value)
-
-
-def _fit(lines: Sequence[str], room: int, what: str) -> list[str]:
-    """Return as many lines as fit into `room` bytes, and say how many did not."""
-    inside = list(lines)
-    if _size(inside) > room:
-        left_out = f"… {len(inside)} more {what} left out here; {_ALL}"
-        taken, used = 0, _size([left_out])
-        while taken < len(inside) and used + _size([inside[taken]]) <= room:
-            used += _size([inside[taken]])
-            taken += 1
-        left_out = left_out.replace(str(len(inside)), str(len(inside) - taken), 1)
-        inside = [*inside[:taken], left_out]
-    return inside
-
-
-def _size(lines: Iterable[str]) -> int:
-    return sum(len(line.encode()) + 1 for line in lines)

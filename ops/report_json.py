@@ -118,6 +118,10 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
             for each in reach.opened
         ],
         "closed": [_host_json(found) for found in reach.comparison.closed],
+        "whileOff": {
+            "opened": [_host_json(found) for found in reach.while_off.opened],
+            "closed": [_host_json(found) for found in reach.while_off.closed],
+        },
         "boundaryRelease": reach.release.to_json(),
         "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
         "coderAgentsNetwork": network.to_json(reach.agents_reach, None),

@@ -33,6 +33,8 @@ class StackReach:
         contracts: what is demanded of the policy of each, as a template registers it, empty for one
             without a firewall or if that is not known; None if it was not asked.
         namespaces: of the pods of each; one that is not in it is not known.
+        suspended: what confines templates as soon as the emergency switch is on again; empty where
+            it has none off, or that is not known.
     """
 
     policies: Mapping[str, Policy | None]
@@ -41,6 +43,7 @@ class StackReach:
     releases: Mapping[str, str] = field(default_factory=dict)
     contracts: Mapping[str, str] | None = None
     namespaces: Mapping[str, str] = field(default_factory=dict)
+    suspended: Mapping[str, Policy] = field(default_factory=dict)
 
 
 def of_settings(settings: Settings) -> StackReach:
@@ -56,6 +59,7 @@ def of_settings(settings: Settings) -> StackReach:
         namespaces=dict.fromkeys(
             (template.name for template in settings.templates), settings.workspaces.namespace
         ),
+        suspended=stacks.suspended_of(settings),
     )
 
 
@@ -118,6 +122,8 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             old_namespace=old.namespaces.get(name),
             new_namespace=new.namespaces.get(name),
             left=left(name),
+            old_suspended=old.suspended.get(name),
+            new_suspended=new.suspended.get(name),
         )
         for name in dict.fromkeys((*new.policies, *old.policies))
     )

@@ -60,6 +60,12 @@ def policies_of(settings: Settings) -> dict[str, Policy | None]:
     return {template.name: settings.policy_of(template) for template in settings.templates}
 
 
+def suspended_of(settings: Settings) -> dict[str, Policy]:
+    """Return the policies that the emergency switch has off, by template."""
+    every = {each.name: settings.suspended_policy_of(each) for each in settings.templates}
+    return {name: policy for name, policy in every.items() if policy is not None}
+
+
 def contract(stack: str, root: Path = project.ROOT) -> Contract:
     """Return what the stack demands of its policy; raises SettingsError."""
     return settings(stack, root).policy.contract

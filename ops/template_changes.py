@@ -29,6 +29,8 @@ class Registered:
         contract: what is demanded of its policy, as JSON; empty if that is not recorded, or it has
             no firewall.
         source: digest by name of the files that it is made of; empty if that is not recorded.
+        switched_off: why, by whom and until when the emergency switch has its firewall off; empty
+            where it has not, or that is not recorded.
         boundary: Boundary's settings without the rules, by key; empty if that is not recorded, or
             it has no firewall.
     """
@@ -41,6 +43,7 @@ class Registered:
     contract: str = ""
     source: Mapping[str, str] = field(default_factory=dict)
     boundary: Mapping[str, str] = field(default_factory=dict)
+    switched_off: str = ""
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -55,6 +58,7 @@ class Registered:
             str(outputs.get("contract") or ""),
             _texts(outputs.get("source")),
             _texts(outputs.get("boundary")),
+            str(outputs.get("switchedOff") or ""),
         )
 
 
@@ -69,6 +73,11 @@ class AccessChange:
     old: Mapping[str, str] | None
     new: Mapping[str, str] | None
     is_new: bool = False
+
+    @property
+    def opens(self) -> bool:
+        """Whether everyone may use it who could not before, as far as the stack says."""
+        return EVERYONE in (self.new or {}) and EVERYONE not in (self.old or {})
 
 
 def access_changes(
@@ -123,6 +132,15 @@ class ClaudePolicyChange:
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
+    @property
+    def loosens(self) -> bool:
+        """Whether Claude Code may do more of itself."""
+        return any(map(_allows, self.added)) or not all(map(_allows, self.removed))
+
+
+def _allows(said: str) -> bool:
+    return said.startswith("allow ")
+
 
 def claude_policy_changes(
     old: Mapping[str, Registered], new: Mapping[str, Registered]
@@ -145,12 +163,11 @@ def claude_policy_lines(change: ClaudePolicyChange | None) -> list[str]:
         return []
     return [
         *(
-            f"  - {'⚠️ ' * said.startswith('allow ')}Claude Code's policy: newly {code(said)}"
+            f"  - {'⚠️ ' * _allows(said)}Claude Code's policy: newly {code(said)}"
             for said in change.added
         ),
         *(
-            f"  - {'⚠️ ' * (not said.startswith('allow '))}Claude Code's policy: "
-            f"**no longer** {code(said)}"
+            f"  - {'⚠️ ' * (not _allows(said))}Claude Code's policy: **no longer** {code(said)}"
             for said in change.removed
         ),
     ]
@@ -163,9 +180,8 @@ def access_lines(change: AccessChange | None) -> list[str]:
     after = _people(change.new)
     if change.is_new:
         return [f"  - access: {after}"]
-    opened = EVERYONE in (change.new or {}) and EVERYONE not in (change.old or {})
     replaced = "; whatever list Coder has is replaced" if change.old is None else ""
-    mark = "⚠️ " if opened else ""
+    mark = "⚠️ " if change.opens else ""
     return [f"  - {mark}access: {_people(change.old)} → {after}{replaced}"]
 
 

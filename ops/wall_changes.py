@@ -42,6 +42,9 @@ _PORTS: Final = "ports are shared more widely"
 # What the template's own variables tell already.
 _TOLD: Final = frozenset({"jail_type", "no_user_namespace"})
 _DNS: Final = "use_real_dns"
+_LOGIN: Final = "gitlab_external_auth_id"
+_OTHER: Final = "agents get the credential of another login"
+_SET_ANEW: Final = "the emergency switch is set anew"
 _REAL_DNS: Final = "the jail looks names up outside: DNS queries can carry data out"
 
 
@@ -52,7 +55,7 @@ class WallChange:
     Attributes:
         of: the template, or the namespace.
         what: the wall.
-        old: how it is now.
+        old: how it is now; empty for a template that is new.
         new: how it is afterwards.
         warning: what the change lets through, empty if nothing.
     """
@@ -68,23 +71,26 @@ def wall_changes(
     steps: Iterable[Step],
     old: Mapping[str, Registered],
     new: Mapping[str, Registered],
+    policies: Mapping[str, object | None],
 ) -> tuple[WallChange, ...]:
-    """Return what changes; of a template that is new there is nothing to compare.
+    """Return what changes; of a template that is new, what lets more through than the strictest.
 
     Args:
         steps: what the engine would do.
         old: what each template registered at the last update.
         new: the same by the settings.
+        policies: the policy of each template by the last update, None without a firewall.
     """
-    found = [
-        change
-        for name, registered in new.items()
-        if name in old
-        for change in _of_boundary(name, old[name].boundary, registered.boundary)
-    ]
+    found: list[WallChange] = []
+    for name, registered in new.items():
+        if name not in old or (name in policies and policies[name] is None):
+            found += _of_new_boundary(name, registered.boundary)
+        if name in old:
+            found += _of_boundary(name, old[name].boundary, registered.boundary)
+            found += _of_switch(name, old[name].switched_off, registered.switched_off)
     for step in steps:
-        if step.type == TEMPLATE and step.old and step.new:
-            found += _of_template(step)
+        if step.type == TEMPLATE and step.new:
+            found += _of_template(step) if step.old else _of_new(step)
         elif step.type == NAMESPACE_PATCH:
             found += _of_namespace(step)
     return tuple(found)
@@ -93,7 +99,8 @@ def wall_changes(
 def wall_lines(changes: Iterable[WallChange]) -> list[str]:
     """Return a line of Markdown for each."""
     return [
-        f"- {'⚠️ ' if each.warning else ''}{code(each.of)}: {each.what} {code(each.old)} → "
+        f"- {'⚠️ ' if each.warning else ''}{code(each.of)}: "
+        f"{f'{each.what} {code(each.old)} → ' if each.old else f'newly {each.what} '}"
         f"{code(each.new)}{f': **{each.warning}**' if each.warning else ''}"
         for each in changes
     ]
@@ -116,15 +123,42 @@ def _of_template(step: Step) -> Iterator[WallChange]:
             if before != after:
                 wider = _is_wider(before, after, order)
                 yield WallChange(name, what, before, after, warning if wider else "")
+        before, after = old.get(_LOGIN, ""), new.get(_LOGIN, "")
+        if before and after and before != after:
+            # Where agents get none, people log in there all the same.
+            given = new.get("git_credentials", str(GIT_CREDENTIALS).lower()) == "true"
+            yield WallChange(name, "GitLab's external login", before, after, _OTHER * given)
     before, after = (str(x.get("maxPortShareLevel") or _UNSET) for x in (step.old, step.new))
     if before != after:
         # Where Coder is licensed for it, a template that never said has `owner`.
         wider = _is_wider("owner" if before == _UNSET else before, after, _SHARED_WITH)
         yield WallChange(name, "ports shared with", before, after, _PORTS if wider else "")
-
     before, after = _tags(step.old), _tags(step.new)
     if before != after:
         yield WallChange(name, "tags of its provisioners", before, after)
+
+
+def _of_new(step: Step) -> Iterator[WallChange]:
+    name = str(step.new.get("name") or step.name)
+    new = _variables(step.new) or {}
+    for variable, (what, order, unsaid, warning) in _VARIABLES.items():
+        value = new.get(variable, unsaid)
+        if new and order and _is_wider(order[0], value, order):
+            yield WallChange(name, what, "", value, warning)
+    ports = str(step.new.get("maxPortShareLevel") or _UNSET)
+    if _is_wider(_SHARED_WITH[0], ports, _SHARED_WITH):
+        yield WallChange(name, "ports shared with", "", ports, _PORTS)
+
+
+def _of_new_boundary(name: str, new: Mapping[str, str]) -> Iterator[WallChange]:
+    if new.get(_DNS) == "true":
+        yield WallChange(name, f"Boundary's {_DNS}", "", "true", _REAL_DNS)
+
+
+def _of_switch(name: str, old: str, new: str) -> Iterator[WallChange]:
+    """Yield that the emergency switch, which stays off, is set anew."""
+    if old and new and old != new:
+        yield WallChange(name, "firewall switched off:", old, new, _SET_ANEW)
 
 
 def _of_boundary(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[WallChange]:

@@ -128,11 +128,14 @@ def workspace_template(
     """Return the arguments of one template."""
     shared = settings.workspaces
     sizes = shared.resources
+    suspended = settings.suspended_policy_of(template)
     return taken(
         WorkspaceTemplateArgs,
         (template, shared, known),
         stack=stack,
         firewall=firewall(settings, template),
+        switched_off=settings.switched_off if suspended else "",
+        suspended_policy=suspended.to_json() if suspended else (),
         contract=json.dumps(demands) if (demands := settings.demands_of(template)) else "",
         gitlab_external_auth_id=template.gitlab or settings.external_auth.providers[0].id,
         sizes=Sizes(

@@ -101,7 +101,19 @@ _TABLE: tuple[tuple[Grade, str, str], ...] = (
     (
         "E",
         "anyone may read what is sent to an address made on the spot",
-        "webhook.site *.requestcatcher.com",
+        "webhook.site *.webhook.site *.requestcatcher.com *.beeceptor.com *.pipedream.net "
+        "*.interact.sh *.oastify.com",
+    ),
+    (
+        "E",
+        "a name for anyone's address",
+        "*.nip.io *.sslip.io *.xip.io",
+    ),
+    (
+        "E",
+        "anyone's name server is asked what stands in a query",
+        "dns.google cloudflare-dns.com one.one.one.one dns.quad9.net doh.opendns.com "
+        "dns.nextdns.io",
     ),
     (
         "E",

@@ -10,6 +10,7 @@ no WebSocket opens, by which terminals and tunnels of workspaces go.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -118,7 +119,14 @@ _ELSEWHERE: Final = tuple(
     )
     for host in hosts.split()
 )
-_OWN_POD: Final = (("localhost",), ("127", "0", "0", "1"))
+# RFC 6761 gives `localhost` and every name below it, /etc/hosts the others: of Debian by netbase,
+# of Fedora by setup.
+_LOCAL: Final = (
+    "localhost *.localhost localhost.localdomain localhost4 localhost4.localdomain4 localhost6"
+    " localhost6.localdomain6 ip6-localhost ip6-loopback"
+)
+_OWN_POD: Final = tuple(tuple(host.split(".")) for host in _LOCAL.split(" "))
+_OWN_NUMBERS: Final = frozenset({"127", "0", WILDCARD})
 _LAST_LABELS: Final = {labels[-1] for labels in (*(each for each, _ in _ELSEWHERE), *_OWN_POD)}
 
 # By these an agent may write and stays where it is.
@@ -145,13 +153,14 @@ def leaving(part: Part, coder_hosts: Iterable[str]) -> str:
     outside the jail. A pattern of every host is no way of its own: it is graded as that.
     """
     coder = [tuple(host.split(".")) for host in sorted(coder_hosts)]
-    if part.host and part.host[-1] in _LAST_LABELS:
+    host = _dotted(part.host)
+    if host and (host[-1] in _LAST_LABELS or host[-1].isdecimal()):
         for labels, why in _ELSEWHERE:
-            if overlaps_host(part.host, labels):
+            if overlaps_host(host, labels):
                 return why
         # A Coder that is tried on one machine is judged by its paths, as any other.
         beside = part.method not in READING and part.host not in coder
-        if beside and any(overlaps_host(part.host, pod) for pod in _OWN_POD):
+        if beside and (_is_own(host) or any(overlaps_host(host, pod) for pod in _OWN_POD)):
             return _BESIDE
     # Most rules name one host of somebody else's, which is no app either.
     apps = part.method not in READING and any(map(_names_app, part.host))
@@ -161,6 +170,22 @@ def leaving(part: Part, coder_hosts: Iterable[str]) -> str:
         if apps and _reaches_apps(part.host, (WILDCARD, *labels)):
             return _APPS
     return ""
+
+
+def _dotted(host: Pattern) -> Pattern:
+    """Return an address as its four numbers, as inet_aton(3) reads 127.1 or 0x7f000001."""
+    if not host or not host[-1][:1].isdigit() or WILDCARD in host:
+        return host
+    try:
+        return tuple(socket.inet_ntoa(socket.inet_aton(".".join(host))).split("."))
+    except (OSError, ValueError):
+        return host
+
+
+def _is_own(host: Pattern) -> bool:
+    """Whether a pattern of an address lies in 127.0.0.0/8 or 0.0.0.0/8, this host by RFC 1122."""
+    numbers = all(label == WILDCARD or label.isdecimal() for label in host[:-1])
+    return host[0] in _OWN_NUMBERS and numbers and host[-1].isdecimal()
 
 
 def _by_coder(part: Part) -> str:

@@ -156,21 +156,43 @@ def named(parts: tuple[Interval, ...], version: int) -> str:
         version: of IP, 4 or 6.
     """
     public, exceptions = outside()[0 if version == 4 else 1]
+    every = (interval(ip_network("0.0.0.0/0" if version == 4 else "::/0")),)
+    routed = intervals(public, exceptions)
     for name, whole in (
-        ("every", (interval(ip_network("0.0.0.0/0" if version == 4 else "::/0")),)),
-        ("every public", intervals(public, exceptions)),
+        ("every IPv{} address", every),
+        ("every public IPv{} address", routed),
+        # What an opening to every address adds where the public ones are open.
+        ("every IPv{} address that is not public", subtract(every, routed)),
     ):
         missing = subtract(whole, parts)
         # A few holes, such as the cluster's own ranges, do not make it another thing.
         if not subtract(parts, whole) and _size(missing) * 16 < _size(whole):
             but = f" but {', '.join(_networks(missing, version))}" if missing else ""
-            return f"{name} IPv{version} address{but}"
+            return f"{name.format(version)}{but}"
     listed = _networks(parts, version)
+    # Nothing opens these, so what is around them is in pieces.
+    closed = [interval(each) for each in METADATA if each.version == version]
+    joined = union((*parts, *(each for each in closed if _is_between(each, parts))))
     around = ((parts[0][0], parts[-1][1]),)
-    hull, holes = _networks(around, version), _networks(subtract(around, parts), version)
-    if len(hull) == 1 and len(holes) + 1 < len(listed):
-        return f"{hull[0]} but {', '.join(holes)}"
-    return ", ".join(listed)
+    fewest = listed, list[str]()
+    for filled in (joined, around):
+        networks = _networks(filled, version)
+        holes = _networks(subtract(filled, parts), version)
+        together = filled == joined or len(networks) == 1
+        if together and len(networks) + len(holes) < sum(map(len, fewest)):
+            fewest = networks, holes
+    networks, holes = fewest
+    but = f" but {', '.join(holes)}" if holes else ""
+    return f"{', '.join(_largest_first(networks))}{but}"
+
+
+def _is_between(hole: Interval, parts: Iterable[Interval]) -> bool:
+    ends = {edge for low, high in parts for edge in (low - 1, high + 1)}
+    return set(hole) <= ends
+
+
+def _largest_first(networks: Iterable[str]) -> list[str]:
+    return sorted(networks, key=lambda each: ip_network(each).prefixlen)
 
 
 def _size(parts: Iterable[Interval]) -> int:

@@ -133,6 +133,15 @@ class Settings(SettingsSection):
             return None
         return self.build_policy(self.policy_settings_of(template))
 
+    def suspended_policy_of(self, template: TemplateSettings) -> Policy | None:
+        """Return the policy that the emergency switch has off, None where it has none off.
+
+        Raises PolicyError when the policy cannot be built.
+        """
+        if template.firewall is None or self.firewall_of(template) is not None:
+            return None
+        return self.build_policy(self.policy_settings_of(template))
+
     def build_policy(self, policy: PolicySettings) -> Policy:
         """Return the policy that `policy` makes; raises PolicyError when it cannot be built."""
         return build_policy(

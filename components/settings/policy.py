@@ -75,4 +75,5 @@ class PolicySettings(SettingsSection):
             "mustAllow": lines(self.must_allow),
             "mustDeny": lines(self.must_deny),
             "highestGrade": self.highest_grade,
+            "acceptEverything": self.accept_everything,
         }

@@ -101,6 +101,10 @@ class WorkspaceTemplateArgs:
         image: container image of a workspace.
         firewall: Boundary and its policy, None for the un-firewalled sibling.
         contract: what is demanded of its policy, as JSON; kept in the state, as the policy.
+        switched_off: why, by whom and until when the emergency switch has its firewall off; kept in
+            the state, so that a later day is reviewed.
+        suspended_policy: what confines its agents as soon as the emergency switch is on again, from
+            Policy.to_json; kept in the state, so that rules edited meanwhile are reviewed.
         display_name: name shown to people.
         description: one line shown to people.
         icon: URL or path of an icon that coderd serves.
@@ -141,6 +145,8 @@ class WorkspaceTemplateArgs:
     image: str
     firewall: Firewall | None
     contract: str = ""
+    switched_off: str = ""
+    suspended_policy: Sequence[Mapping[str, str]] = ()
     display_name: str = ""
     description: str = ""
     icon: pulumi.Input[str] = ICON

@@ -121,6 +121,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "policy": json.dumps(policy) if policy else "",
                 "agentEnv": self.agent_env,
                 **({"contract": args.contract} if args.contract else {}),
+                **_suspended(args),
                 "source": json.dumps(dict(rendered.source)),
                 **({"boundary": json.dumps(dict(rendered.boundary))} if rendered.boundary else {}),
             }
@@ -132,6 +133,12 @@ def _agents_allowed(args: WorkspaceTemplateArgs) -> dict[str, bool]:
     if args.lets_agents_in is None or not hasattr(coderd.Template, "agents_allowed"):
         return {}
     return {"agents_allowed": bool(args.lets_agents_in)}
+
+
+def _suspended(args: WorkspaceTemplateArgs) -> dict[str, str]:
+    rules = [dict(rule) for rule in args.suspended_policy]
+    policy = {"suspendedPolicy": json.dumps(rules)} if rules else {}
+    return {**policy, **({"switchedOff": args.switched_off} if args.switched_off else {})}
 
 
 def _acl(args: WorkspaceTemplateArgs) -> coderd.TemplateAclArgs | None:

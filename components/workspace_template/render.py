@@ -17,7 +17,13 @@ from components import releases
 from components.boundary.config import settings_of
 from components.coder_agents import ISOLATED
 from components.errors import refuse
-from components.programs import Program
+from components.programs import (
+    BOUNDARY_PIN,
+    BOUNDARY_PROGRAM_PIN,
+    CLAUDE_PROGRAM_PIN,
+    IMAGE_PIN,
+    Program,
+)
 from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.wiring import ModuleVersions, ProviderVersions
 
@@ -215,12 +221,12 @@ def _versions(args: WorkspaceTemplateArgs) -> dict[str, Any]:
 def _pins(args: WorkspaceTemplateArgs) -> dict[str, str]:
     providers, modules = args.provider_versions, args.module_versions
     own = {
-        "Boundary's program": args.firewall.program if args.firewall else None,
-        "Claude Code's program": args.claude_program,
+        BOUNDARY_PROGRAM_PIN: args.firewall.program if args.firewall else None,
+        CLAUDE_PROGRAM_PIN: args.claude_program,
     }
     return {
-        "image": args.image,
-        **({"Boundary": args.firewall.boundary_version} if args.firewall else {}),
+        IMAGE_PIN: args.image,
+        **({BOUNDARY_PIN: args.firewall.boundary_version} if args.firewall else {}),
         **{name: program.title for name, program in own.items() if program},
         releases.CLAUDE_CODE_PIN: modules.claude_code,
         "module code-server": modules.code_server,

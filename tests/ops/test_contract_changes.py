@@ -67,6 +67,7 @@ def test_a_contract_that_is_weakened_stands_in_the_headline() -> None:
         },
         "added": {},
         "reasons": {},
+        "acceptsEverything": None,
         "highestGrade": {"before": "E", "after": "G"},
         "templates": {
             "t": {
@@ -234,3 +235,20 @@ def test_the_headline_of_several_stacks_has_the_warnings_of_all() -> None:
     )
     text = report.to_markdown([StackPreview("same"), weak])
     assert "| `dev` | ⚠️ the policy's contract is weakened |" in text
+
+
+def test_rules_that_open_every_host_accepted_from_now_on_are_a_weakened_contract() -> None:
+    strict, wide = registered(), registered(acceptEverything=True)
+    text = report.to_markdown([preview(strict, wide)])
+    assert text.startswith("## Preview: ⚠️ the policy's contract is weakened\n")
+    assert "- ⚠️ rules that open **every host** are accepted from now on\n" in text
+    back = preview(wide, strict)
+    assert back.verdict == "changes"
+    assert "- rules that open every host are refused from now on\n" in report.to_markdown([back])
+    assert "weakened" not in report.to_markdown([back])
+
+
+def test_a_state_that_does_not_say_whether_every_host_was_accepted_is_no_change() -> None:
+    before = {key: value for key, value in PolicySettings().demands.items() if "accept" not in key}
+    old = {"t": Registered.of({"contract": json.dumps({**before, "stack": None})})}
+    assert preview(old, registered(acceptEverything=True)).verdict == "same"

@@ -1,6 +1,7 @@
 """What a review says of the network policy: in the same list as the firewall."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from components.boundary import Policy, PolicyRule, Rule
 from components.network.args import Opening, WorkspaceNetworkPolicyArgs
 from components.network.manifests import cilium_policies, network_policies
+from components.network.reach import Reached
 from ops import changes, network, report
 from ops.assessment import StackPreview
 from ops.changes import Step
@@ -146,6 +148,29 @@ def test_more_than_a_page_of_openings_is_cut_and_counted() -> None:
     assert "  - and 10 more" in said
     found = report.to_json([preview(Args(), Args(allow=many))])
     assert len(found["stacks"][0]["reach"][0]["network"]["opened"]) == 30
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("0.0.0.0/0", "every IPv4 address that is not public but 100.100.100.200/32, "),
+        ("0.0.0.0/1", "0.0.0.0/8, 10.0.0.0/8, 127.0.0.0/8, 100.64.0.0/10 but 100.100.100.200/32`:"),
+        ("::/0", "every IPv6 address that is not public but "),
+        ("10.0.0.0/8", "10.0.0.0/8`:"),
+    ],
+)
+def test_an_opening_on_ports_of_the_web_is_told_in_its_own_words(to: str, words: str) -> None:
+    wide = Opening(ports=[443, 80], why="w", to=to)
+    said = section(preview(Args(), Args(allow=[wide]))).partition("<details>")[0]
+    (line,) = [each for each in said.splitlines() if each.startswith("  - ")]
+    assert line.startswith(f"  - `{words}")
+    assert "…" not in line
+
+
+def test_peers_are_cut_between_and_counted() -> None:
+    many = ", ".join(f"10.{n}.0.0/16" for n in range(100))
+    (_, line) = network.listed("the network opens", [Reached(many, "TCP 22")])
+    assert re.fullmatch(r"  - `10\.0\.0\.0/16, .*, 10\.\d+\.0\.0/16` and \d+ more: TCP 22", line)
 
 
 def test_text_of_settings_stays_text() -> None:

@@ -116,6 +116,21 @@ def test_one_rule(assess: Assess) -> None:
     assert "#### Dashboards\n\n- `Agent Firewall`: the names of new versions\n" in text
 
 
+def test_a_rule_that_comes_while_the_firewall_is_switched_off(assess: Assess) -> None:
+    policy, until = committed("policy"), datetime.datetime.now(datetime.UTC).date()
+    policy["rules"] = [{"rule": "domain=new.example.org", "why": "a test"}]
+    off = {"state": "off", "reason": "incident", "until": str(until), "who": "me"}
+    found = assess({"policy": policy, "firewall": off})
+    text = report.to_markdown([found])
+    assert "the rules of a firewall that is off open more" in text.splitlines()[0]
+    assert (
+        "- the firewall is **removed**: agents reach **every host**\n"
+        "- ⚠️ newly reached once the firewall is on again (1):\n"
+        "  - `new.example.org`: all methods, all paths; because: `a test`\n"
+    ) in text
+    assert found.new_templates["firewalled"].switched_off == f"incident, by me, until {until}"
+
+
 def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:
     templates = committed("templates")
     templates[0]["agentsAllowed"] = "isolated"

@@ -150,7 +150,6 @@ def test_the_provisioners_kubeconfig_is_named_and_what_stays_is_not() -> None:
     assert "the provisioner's own kubeconfig `false` → `true`" in text
     same = said(TEMPLATE, template(jail_type="nsjail"), template(jail_type="nsjail", a="b"))
     assert "What holds an agent" not in same
-    assert "What holds an agent" not in said(TEMPLATE, {}, template(jail_type="nsjail"), "create")
 
 
 def test_a_firewall_that_goes_or_comes_is_no_other_jail() -> None:

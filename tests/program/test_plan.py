@@ -106,6 +106,7 @@ def test_a_template_keeps_the_stacks_contract_while_its_firewall_is_switched_off
         "mustAllow": {},
         "mustDeny": {"GET https://pastebin.com/": "anyone may read it"},
         "highestGrade": "F",
+        "acceptEverything": False,
         "stack": None,
     }
 
@@ -118,10 +119,12 @@ def test_a_template_with_a_policy_of_its_own_keeps_its_own_contract_beside_the_s
         "mustAllow": {},
         "mustDeny": {},
         "highestGrade": "H",
+        "acceptEverything": False,
         "stack": {
             "mustAllow": {},
             "mustDeny": {"GET https://pastebin.com/": "anyone may read it"},
             "highestGrade": "F",
+            "acceptEverything": False,
         },
     }
 

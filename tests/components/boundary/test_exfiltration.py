@@ -90,6 +90,30 @@ def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected
     assert not report.excess(WORST)
 
 
+OWN_POD = (
+    *("0.0.0.0", "127.0.0.2", "127.1", "127.*.*.1", "*.0.0.2", "0", "2130706433", "0x7f.1"),
+    *("ip6-localhost", "ip6-loopback", "localhost.localdomain", "app.localhost", "LOCALHOST"),
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("domain=webhook.site", "E"),
+        ("domain=*.webhook.site", "E"),
+        ("domain=abc.webhook.site", "E"),
+        ("domain=*.nip.io", "E"),
+        ("domain=10.0.0.1.nip.io", "E"),
+        ("domain=*.sslip.io", "E"),
+        ("domain=dns.google", "E"),
+        ("method=GET domain=dns.google path=/resolve", "B"),
+        ("domain=www.google.com", "A"),
+    ],
+)
+def test_hosts_that_hand_on_what_they_are_asked_are_graded(rule: str, expected: str) -> None:
+    assert grade(rule) == expected
+
+
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
@@ -103,6 +127,15 @@ def test_what_lets_an_agent_leave_through_coder_is_the_worst(rule: str, expected
         ("domain=localhost", "H"),
         ("method=POST domain=127.0.0.1 path=/message", "H"),
         ("method=GET domain=localhost", "A"),
+        *((f"domain={each}", "H") for each in OWN_POD),
+        *((f"method=GET domain={each}", "A") for each in OWN_POD if "*" not in each),
+        ("domain=127.example.com", "A"),
+        ("domain=0.pool.example.com", "A"),
+        ("domain=128.0.0.1", "A"),
+        # 169.254.169.254 in other words.
+        ("method=GET domain=2852039166", "H"),
+        ("method=GET domain=0xa9fea9fe", "H"),
+        ("domain=localhost.example.com", "A"),
         ("domain=metadata.example.com", "A"),
         # A pattern of every host is graded by what it is.
         ("method=GET domain=*", "F"),
