@@ -115,7 +115,8 @@ def test_everything_a_stack_says_arrives() -> None:
     said: dict[str, Any] = {}
     for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
         for key, value in yaml.safe_load(block).items():
-            said[key] = {**said.get(key, {}), **value}
+            if key in ("firewalled-coder:network", "firewalled-coder:workspaceNamespace"):
+                said[key] = {**said.get(key, {}), **value}
     network = said["firewalled-coder:network"]
     namespace = said["firewalled-coder:workspaceNamespace"]
     given = settings(

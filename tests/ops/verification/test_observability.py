@@ -60,7 +60,9 @@ def test_data_sources_that_do_not(fake: FakeGrafana) -> None:
 
 
 def look(fake: FakeGrafana, *uids: str) -> str:
-    declared = {uid: [{"panels": []}, BOARDS[uid]] for uid in uids or BOARDS}
+    declared = {
+        uid: [{"title": BOARDS[uid]["title"], "panels": []}, BOARDS[uid]] for uid in uids or BOARDS
+    }
     return observability.dashboards(fake.grafana, declared, "Firewalled")
 
 
