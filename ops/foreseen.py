@@ -22,7 +22,7 @@ from components.releases import CLAUDE_CODE_PIN
 from components.settings.model import Settings
 from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.render import RenderedTemplate, render
-from ops import deployed, project
+from ops import deployed, project, stacks
 from ops.assessment import StackPreview
 from ops.changes import Step, without_secrets
 from ops.deployed import Deployed, type_of
@@ -88,6 +88,9 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         variables[each.name] = args.agent_env.entries()
         if each.name in there:
             steps.append(_step(there[each.name], _template(args, rendered)))
+        else:
+            made = {"name": each.name, **_template(args, rendered)}
+            steps.append(Step("create", f"urn::{TEMPLATE}::{each.name}", TEMPLATE, {}, made))
     steps += [
         *_named(held, MCP_SERVER, "slug", {x.slug: _server(x) for x in _servers(settings)}),
         *_named(
@@ -101,6 +104,7 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         *_namespace(settings, held),
     ]
     coderd, restarts = _coderd(settings, before, held)
+    network = plan.network_policy(settings)
     return StackPreview(
         stack,
         old=before.policies,
@@ -126,6 +130,10 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         new_logs=plan.alerts(settings).queries.coder_logs,
         old_guards=before.guards,
         new_guards=settings.guards(),
+        old_suspended=before.suspended,
+        new_suspended=stacks.suspended_of(settings),
+        old_accepted=before.accepted,
+        new_accepted=network.accepted if network else None,
         own=settings.own,
     )
 
@@ -156,6 +164,7 @@ def _registered(
         args.contract,
         dict(rendered.source),
         dict(rendered.boundary),
+        args.switched_off,
     )
 
 

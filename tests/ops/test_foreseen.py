@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from components.coder.variables import AUDIT
 from components.network.namespace_args import PodSecurity, WorkspaceNamespaceArgs
 from ops import foreseen, stack_file, stacks
+from ops.assessment import StackPreview
 from ops.project import ROOT
 from ops.state import StackState
 from ops.tokens import (
@@ -177,3 +179,30 @@ def test_what_a_review_would_warn_of_is_foreseen_without_the_engine(
 ) -> None:
     edit(values)
     assert said in warnings(held)[0]
+
+
+def test_everything_that_a_review_compares_is_foreseen(
+    held: StackState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def taken(name: str, **kwargs: Any) -> StackPreview:
+        given.update(kwargs)
+        return StackPreview(name)
+
+    monkeypatch.setattr(foreseen, "StackPreview", taken)
+    foreseen.warnings("local", stacks.settings("local"), held)
+    sides = {each.name for each in fields(StackPreview) if each.name[:4] in ("old_", "new_")}
+    assert sides <= given.keys()
+    registered = given["new_templates"]["firewalled"]
+    assert registered.pins
+    assert registered.contract
+    assert registered.source
+    assert registered.boundary
+
+
+def test_a_template_that_comes_warns_of_its_walls(held: StackState, values: dict[str, Any]) -> None:
+    values["templates"].append({"name": "wide", "maxPortShareLevel": "public"})
+    assert "ports are shared more widely" in foreseen.warnings(
+        "local", stacks.settings("local"), held
+    )
