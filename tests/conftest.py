@@ -16,10 +16,11 @@ import pytest
 os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "600MiB")
 
-# A shell starts what it runs in the background deaf to these, which a child of a test inherits.
-for _number in (signal.SIGINT, signal.SIGQUIT):
+# A shell starts what it runs in the background deaf to these, and `nohup` to a hang-up, which a
+# child of a test inherits; a handler it does not. This process stays as deaf as it was.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:
-        signal.signal(_number, signal.SIG_DFL)
+        signal.signal(_number, lambda *_: None)
 
 LONGEST = (
     # The first of them as it finds the stack that they share, which the next two change.

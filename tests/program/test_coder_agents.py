@@ -10,9 +10,10 @@ from tests.components.network.semantics import Cluster, Pod
 from tests.components.workspace_template.conftest import template_args
 from tests.components.workspace_template.manifests import Deployment, deployment, made_before
 from tests.components.workspace_template.planning import terraform, write
-from tests.program.test_network import NAMESPACE, Ask, ask, changes, stored
+from tests.program.conftest import Ask
+from tests.program.test_network import NAMESPACE, changes, stored
 
-__all__ = ["ask", "deployment", "made_before", "template_args", "terraform", "write"]
+__all__ = ["deployment", "made_before", "template_args", "terraform", "write"]
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments?dryRun=All&fieldValidation=Strict"
 

@@ -49,6 +49,8 @@ NOT_ASKED = {
     "config",
     "policy",
     "contract",
+    "suspended_policy",
+    "switched_off",
     "queries.dashboards",
     "queries.firewall_records",
     "queries.names",

@@ -141,9 +141,10 @@ def test_an_older_release_that_decides_otherwise_answers_as_it_decides(root: Pat
     change(root, "workspaces", boundaryVersion="v0.5.4")
     status, said, beside = run("https://evil.pypi.org/", "https://pypi.org/")
     assert status == 0
-    assert "Template firewalled\nas Boundary v0.5.4 decides: it takes `domain=` for every" in said
+    told = "Template firewalled as Boundary v0.5.4 decides: it takes `domain=` for every"
+    assert told in " ".join(said.split())
     assert said.count("ALLOW") == 2
-    assert said.count("(a host below the rule's)") == 1
+    assert " ".join(said.split()).count("(a host below the rule's)") == 1
     assert "the answers are those of" not in beside
     _, found, _ = run("https://evil.pypi.org/", "--json")
     (template,) = json.loads(found)["templates"]
