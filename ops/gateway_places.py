@@ -7,11 +7,11 @@ answers is the role's to say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ops.changes import Step
 from ops.markdown import code
+from ops.told import Told
 
 _PLACES: Final[Mapping[str, tuple[str, str]]] = {
     "region": ("AWS region", "prompts go to another AWS region"),
@@ -34,20 +34,7 @@ _BEDROCK: Final = "settings.bedrock"
 _VERSIONS: Final = frozenset({"apiKeyWoVersion", "credentialsWoVersion"})
 
 
-@dataclass(frozen=True)
-class PromptPlace:
-    """One thing that is another afterwards, in words; with what the headline says, if it does."""
-
-    words: str
-    warning: str = ""
-
-    @property
-    def line(self) -> str:
-        """It as a line of Markdown."""
-        return f"  - {'⚠️ ' if self.warning else ''}{self.words}"
-
-
-def places(step: Step) -> tuple[PromptPlace, ...]:
+def places(step: Step) -> tuple[Told, ...]:
     """Return what a step changes of where prompts go, and by what; of a new provider, both."""
     if step.op in {"delete", "import"}:
         return ()
@@ -62,22 +49,22 @@ def tells(path: str, step: Step) -> bool:
     return (path.startswith(f"{_BEDROCK}.") and parts[-1] in _PLACES) or path == "settings"
 
 
-def _where(step: Step) -> Iterator[PromptPlace]:
+def _where(step: Step) -> Iterator[Told]:
     old, new = (_bedrock(inputs) for inputs in (step.old, step.new))
     for key, (name, warning) in _PLACES.items():
         before, after = (_shown(key, bedrock.get(key)) for bedrock in (old, new))
         if step.op == "create":
             if new.get(key):
-                yield PromptPlace(f"{name}: {after}")
+                yield Told(f"{name}: {after}")
         elif before != after:
-            yield PromptPlace(f"{name}: {before} → {after}", warning)
+            yield Told(f"{name}: {before} → {after}", warning)
 
 
-def _credential(step: Step) -> Iterator[PromptPlace]:
+def _credential(step: Step) -> Iterator[Told]:
     before, after = (_kind(inputs) for inputs in (step.old, step.new))
     if before != after:
         told = " → ".join(f"{code(each)} ({_CREDENTIALS[each]})" for each in (before, after))
-        yield PromptPlace(f"credential: {told}")
+        yield Told(f"credential: {told}")
 
 
 def _shown(key: str, value: Any) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from components.coder.mcp_headers import READ_ONLY_HEADER
 from ops.changes import Step
 from ops.markdown import code, some
+from ops.told import Told
 
 _PROOFS: Final[Mapping[str, str]] = {
     "none": "nothing is sent",
@@ -33,20 +33,7 @@ EXPLAINED: Final = frozenset(
 """Properties of which the lines here say what differs."""
 
 
-@dataclass(frozen=True)
-class Asking:
-    """One thing that is another afterwards, in words; with what the headline says, if it does."""
-
-    words: str
-    warning: str = ""
-
-    @property
-    def line(self) -> str:
-        """It as a line of Markdown."""
-        return f"  - {'⚠️ ' if self.warning else ''}{self.words}"
-
-
-def asking(step: Step) -> tuple[Asking, ...]:
+def asking(step: Step) -> tuple[Told, ...]:
     """Return what a step changes of how a server is asked; one that goes is asked no more."""
     if step.op == "delete":
         return ()
@@ -54,7 +41,7 @@ def asking(step: Step) -> tuple[Asking, ...]:
     return (*_proof(old, step.new), *_login(old, step.new), *_chats(old, step.new))
 
 
-def _proof(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
+def _proof(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
     before, after = (_kind(inputs) if inputs else "" for inputs in (old, new))
     if before != after:
         told = [f"{code(each)} ({_PROOFS.get(each, '?')})" for each in (before, after) if each]
@@ -62,18 +49,18 @@ def _proof(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
             "none": "an MCP server is asked without proof of who asks" if before else "",
             "user_oidc": "an MCP server gets the token of each person's login to Coder",
         }.get(after, "")
-        yield Asking(f"what proves who asks: {' → '.join(told)}", warning)
+        yield Told(f"what proves who asks: {' → '.join(told)}", warning)
     reads, read = _reads(new), _reads(old) if old else None
     if read and not reads:
         words = "an MCP server is no longer asked to read only"
-        yield Asking(f"**no longer asked to read only** (`{READ_ONLY_HEADER}`)", words)
+        yield Told(f"**no longer asked to read only** (`{READ_ONLY_HEADER}`)", words)
     elif read is None and not reads:
-        yield Asking("it is not asked to read only")
+        yield Told("it is not asked to read only")
     elif read is False and reads:
-        yield Asking("asked to read only from now on")
+        yield Told("asked to read only from now on")
 
 
-def _login(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
+def _login(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
     for key, words in _WHERE.items():
         before, after = (str(inputs.get(key) or "") for inputs in (old, new))
         if before == after:
@@ -82,7 +69,7 @@ def _login(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
         moved = bool(before and after)
         names = " → ".join(code(each) for each in (before, after or "not set") if each)
         warning = "an MCP server's login is at another address" if moved else ""
-        yield Asking(f"{words}: {names}", warning)
+        yield Told(f"{words}: {names}", warning)
     before, after = (str(inputs.get("oauth2Scopes") or "") for inputs in (old, new))
     if before == after or _kind(new) != "oauth2":
         return
@@ -97,15 +84,15 @@ def _login(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
         said.append("whatever the login gives unasked")
     logged_in = bool(old) and _kind(old) == "oauth2"
     warning = "an MCP server's login is asked for more" if logged_in and (more or not after) else ""
-    yield Asking(f"scopes that Coder asks for: {'; '.join(said)}", warning)
+    yield Told(f"scopes that Coder asks for: {'; '.join(said)}", warning)
 
 
-def _chats(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Asking]:
+def _chats(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
     before, after = (str(inputs.get("availability") or "default_off") for inputs in (old, new))
     if before != after:
         warning = "an MCP server is in every chat" if after == "force_on" else ""
         was = f"{code(before)} → " if old else ""
-        yield Asking(f"in chats: {was}{code(after)} ({_IN_CHATS.get(after, '?')})", warning)
+        yield Told(f"in chats: {was}{code(after)} ({_IN_CHATS.get(after, '?')})", warning)
 
 
 def _kind(inputs: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ops.changes import UNKNOWN, Change, Step
 from ops.markdown import code
-from ops.mcp_asking import EXPLAINED, Asking, asking
+from ops.mcp_asking import EXPLAINED, asking
+from ops.told import Told
 
 Shown = Callable[[Iterable[Change]], list[str]]
 """Returns values that differ as lines."""
@@ -64,7 +65,7 @@ class ServerChange:
     lost: Tools
     known: bool = True
     moved: tuple[str, str] | None = None
-    asking: tuple[Asking, ...] = ()
+    asking: tuple[Told, ...] = ()
 
     @property
     def name(self) -> str:
