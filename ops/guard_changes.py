@@ -14,7 +14,6 @@ from ops.markdown import code
 
 _PROTECTED: Final = "protected"
 _BRANCH: Final = "mainBranch"
-_EVERYTHING: Final = "policy.acceptEverything"
 _FORCE: Final = "kubernetes.forceConflicts"
 
 
@@ -74,7 +73,6 @@ def _warning(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     said = {
         _PROTECTED: (not now, "the stack is no longer protected: it takes an update unreviewed"),
         _BRANCH: (protected, "the stack takes its updates from another branch"),
-        _EVERYTHING: (bool(now), "rules that let agents reach every host are accepted"),
         _FORCE: (bool(now), "what others own of the cluster's objects is taken over by force"),
     }
     holds, words = said.get(key, (False, ""))

@@ -116,11 +116,9 @@ class Settings(SettingsSection):
 
     def guards(self) -> dict[str, bool | str]:
         """Return, for reviews, what guards the stack and is in no resource, by its key."""
-        policies = (self.policy, *(each.policy for each in self.templates if each.policy))
         return {
             "protected": self.protected,
             "mainBranch": self.main_branch,
-            "policy.acceptEverything": any(each.accept_everything for each in policies),
             "kubernetes.forceConflicts": self.kubernetes.force_conflicts,
         }
 

@@ -11,13 +11,11 @@ from ops.tokens import STACK
 NOW = {
     "protected": True,
     "mainBranch": "origin/main",
-    "policy.acceptEverything": False,
     "kubernetes.forceConflicts": False,
 }
 UNREVIEWED = "the stack is no longer protected: it takes an update unreviewed"
 BRANCH = "the stack takes its updates from another branch"
 FORCE = "what others own of the cluster's objects is taken over by force"
-EVERYTHING = "rules that let agents reach every host are accepted"
 
 
 def preview(old: dict[str, Any], **new: Any) -> StackPreview:
@@ -32,11 +30,6 @@ def preview(old: dict[str, Any], **new: Any) -> StackPreview:
             {"mainBranch": "origin/mine"},
             BRANCH,
             f"- ⚠️ `mainBranch`: `origin/main` → `origin/mine`: **{BRANCH}**",
-        ),
-        (
-            {"policy.acceptEverything": True},
-            EVERYTHING,
-            f"- ⚠️ `policy.acceptEverything`: `false` → `true`: **{EVERYTHING}**",
         ),
         (
             {"kubernetes.forceConflicts": True},
