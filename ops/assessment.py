@@ -17,7 +17,7 @@ from components.boundary import (
 )
 from ops import drift, in_use
 from ops.accepted_changes import AcceptedChange, accepted_changes, accepted_warnings
-from ops.alert_labels import label_changes, label_warnings
+from ops.alert_labels import LabelChange, label_changes, label_warnings
 from ops.alerting import AlertChange, alert_changes, alert_warnings
 from ops.boundary_release import registered
 from ops.changes import Change, Step, differences, without_secrets
@@ -207,7 +207,7 @@ class StackPreview:
         told = self.contract.changed or self.guards or self.live or self.accepted or off
         return "changes" if self.steps or told or self.walls else "same"
 
-    @property
+    @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What else must not be overlooked, in words for the headline."""
         said = {
@@ -235,7 +235,7 @@ class StackPreview:
                 self.steps, self.access.values(), self.claude_policies, self.old_templates
             ),
             *alert_warnings(self.alerts),
-            *label_warnings(label_changes(self.steps)),
+            *label_warnings(self.labels),
             *datasource_warnings(self.sources),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),
@@ -348,3 +348,8 @@ class StackPreview:
     def alerts(self) -> tuple[AlertChange, ...]:
         """Alerts that differ, those no longer watched first."""
         return alert_changes(self.steps, self.old_thresholds, self.new_thresholds)
+
+    @cached_property
+    def labels(self) -> tuple[LabelChange, ...]:
+        """Labels of alerts that differ, of what stays."""
+        return label_changes(self.steps)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -17,7 +18,6 @@ import typer
 from components.errors import OperatorError
 from components.settings import network as settings_network
 from ops import (
-    changes,
     deployed,
     diagnostics,
     drift,
@@ -77,8 +77,7 @@ def assess(
             settings, heard.looked_at, heard.events, refresh=refresh, failure=said
         )
         return StackPreview(name, failure=said, live=live)
-    steps = changes.steps(heard.events)
-    return heard.preview(
+    found = heard.preview(
         name,
         lambda: deployed.of_stack(session.stack).policies,
         lambda: stack_files.policies_of(settings),
@@ -88,11 +87,11 @@ def assess(
         floating=settings.floating(),
         own=settings.own,
         deleted=drift.deleted(heard.looked_at),
-        in_use=removal.foreseen(session, name, steps),
         live=live_network.in_preview(settings, heard.looked_at, heard.events, refresh=refresh),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )
+    return replace(found, in_use=removal.foreseen(session, name, found.steps))
 
 
 def planned(

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from ops import drift, in_use, live_lines, namespace_changes
 from ops.accepted_changes import accepted_lines
-from ops.alert_labels import label_changes
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview
 from ops.changes import SECRET, UNKNOWN, Change, Step
@@ -203,7 +202,7 @@ def _lost(step: Step) -> str:
 
 
 def _alerts(preview: StackPreview) -> list[str]:
-    labels = [each.line for each in label_changes(preview.steps)]
+    labels = [each.line for each in preview.labels]
     return [*labels, *(line for change in preview.alerts for line in alert_lines(change))]
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from components import boundary
 from ops import foreign_lines, live_lines, network
-from ops.alert_labels import label_changes
 from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
@@ -73,7 +72,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "mcpServers": [server_json(change) for change in preview.servers],
         "aiProviders": [provider_json(change) for change in preview.providers],
         "alerts": [alert_json(change) for change in preview.alerts],
-        "alertLabels": [asdict(each) for each in label_changes(preview.steps)],
+        "alertLabels": [asdict(each) for each in preview.labels],
         "dataSources": [asdict(each) for each in preview.sources],
         "dashboards": [
             {
