@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ops.alerting import rules_of
 from ops.changes import Change, Step, differences
-from ops.markdown import code, some
+from ops.markdown import code, some, turned
 from ops.tokens import ALERTS
 
 _SELECTED: Final = "Prometheus selects the alerts' rules by other labels"
@@ -39,14 +39,12 @@ class LabelChange:
     @property
     def line(self) -> str:
         """It as a line of Markdown."""
-        old = "not set" if self.old is None else code(self.old)
-        new = "**removed**" if self.new is None else code(self.new)
         of = (
             f"by which {some(self.alerts, code)} {'are' if len(self.alerts) > 1 else 'is'} routed"
             if self.alerts
             else "by which Prometheus selects the rules"
         )
-        return f"- ⚠️ label {code(self.label)}, {of}: {old} → {new}"
+        return f"- ⚠️ label {code(self.label)}, {of}: {turned(self.old, self.new)}"
 
 
 def label_changes(steps: Iterable[Step]) -> tuple[LabelChange, ...]:

@@ -13,7 +13,7 @@ import yaml
 
 from components.observability.database import SslMode
 from ops.changes import Change, Step, differences
-from ops.markdown import code
+from ops.markdown import code, turned
 from ops.tokens import DATA_SOURCES
 
 _ELSEWHERE: Final = "the audit is looked for elsewhere"
@@ -64,10 +64,9 @@ class SourceOfData:
     @property
     def line(self) -> str:
         """It as a line of Markdown."""
-        old = "not set" if self.old is None else code(self.old)
-        new = "**removed**" if self.new is None else code(self.new)
         mark = "⚠️ " if self.warning else ""
-        return f"- {mark}{code(self.source)}{f', {self.what}' if self.what else ''}: {old} → {new}"
+        name = f"{code(self.source)}{f', {self.what}' if self.what else ''}"
+        return f"- {mark}{name}: {turned(self.old, self.new)}"
 
 
 def datasource_changes(

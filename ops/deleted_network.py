@@ -9,6 +9,7 @@ from components.network.reach import Manifest, NetworkChange
 from components.settings.model import Settings
 from ops import drift, network
 from ops.live_network import LiveNetwork
+from ops.live_reach import place
 from ops.markdown import plain, some
 from ops.stack_reach import of_settings
 
@@ -49,5 +50,4 @@ def _open(changes: dict[str, NetworkChange], whose: str) -> Iterator[str]:
 
 
 def _place(policy: Manifest) -> tuple[str, str]:
-    metadata = policy["metadata"]
-    return str(policy["kind"]), f"{metadata['namespace']}/{metadata['name']}"
+    return str(policy["kind"]), "/".join(place(policy))

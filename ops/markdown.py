@@ -34,6 +34,12 @@ def code(value: str) -> str:
     return f"`{plain(value) or ' '}`"
 
 
+def turned(old: str | None, new: str | None) -> str:
+    """Return a value before and after; None: it is not there."""
+    before = "not set" if old is None else code(old)
+    return f"{before} → {'**removed**' if new is None else code(new)}"
+
+
 def word(value: str) -> str:
     """Return a plain word as it is, and anything else as code."""
     return value if re.fullmatch(r"[A-Za-z ]+", value) else code(value)

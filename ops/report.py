@@ -22,7 +22,7 @@ from ops.fitting import ALL, NOTE, Weigher, fit, gravest, marked, size
 from ops.gateway_changes import gateway_lines
 from ops.guard_changes import guard_lines
 from ops.headline import headline
-from ops.markdown import LINE
+from ops.markdown import LINE, turned
 from ops.markdown import cell as _cell
 from ops.markdown import clip as _clip
 from ops.markdown import code as _code
@@ -266,9 +266,7 @@ def _coderd(found: CoderdChanges) -> list[str]:
 def _values(change: Change) -> str:
     if change.old == change.new == SECRET:
         return "a secret value changes"
-    old = "not set" if change.old is None else _code(change.old)
-    new = "**removed**" if change.new is None else _code(change.new)
-    return f"{old} → {new}"
+    return turned(change.old, change.new)
 
 
 def _details(preview: StackPreview) -> list[str]:
