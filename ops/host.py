@@ -27,6 +27,7 @@ from pulumi import automation
 from pulumi.automation import _server, _stack
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 from pulumi.runtime import settings as runtime
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, plugin_pb2
 
 if TYPE_CHECKING or __package__:
@@ -39,6 +40,10 @@ else:
     interrupts = importlib.util.module_from_spec(_spec)
     sys.modules["interrupts"] = interrupts
     _spec.loader.exec_module(interrupts)
+
+# A channel to an engine shares nothing with one to an engine that had the same port and is gone:
+# gRPC has channels to one address share a connection, and waits before it tries a failed one again.
+_GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
 
 # Packages of providers, as far as this program's commits have any.
 _PACKAGES = ("pulumi_kubernetes", "pulumi_random", "pulumi_coderd")

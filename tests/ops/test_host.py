@@ -1,17 +1,20 @@
 """Programs on the engine, and what it hears of them."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pulumi
 import pytest
+from google.protobuf import empty_pb2
 from pulumi import automation
 from pulumi.automation import _stack
 from pulumi.automation._stack import StackInitMode
 from pulumi.runtime import settings as runtime
-from pulumi.runtime.proto import engine_pb2
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from ops import host
 
@@ -27,6 +30,35 @@ class Recorder:
 
     def GetRootResource(self, request: Any) -> str:
         return "root"
+
+
+class Listening(engine_pb2_grpc.EngineServicer):
+    """An engine that answers on a port."""
+
+    def Log(self, request: engine_pb2.LogRequest, context: Any) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+
+def listening(port: int = 0) -> tuple[grpc.Server, int]:
+    server = grpc.server(ThreadPoolExecutor(1))
+    engine_pb2_grpc.add_EngineServicer_to_server(Listening(), server)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    server.start()
+    return server, port
+
+
+def test_an_engine_is_reached_on_the_port_of_one_that_is_gone():
+    # Two engines of one process, minutes apart, can get the same port of the system.
+    server, port = listening()
+    gone = runtime.Settings("project", "stack", engine=f"127.0.0.1:{port}").engine
+    gone.Log(engine_pb2.LogRequest())
+    server.stop(0).wait()
+    with pytest.raises(grpc.RpcError, match="Connection refused"):
+        gone.Log(engine_pb2.LogRequest())
+    server, _ = listening(port)
+    found = runtime.Settings("project", "stack", engine=f"127.0.0.1:{port}").engine
+    assert found.Log(engine_pb2.LogRequest()) == empty_pb2.Empty()
+    server.stop(0)
 
 
 @pytest.fixture
