@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# Of this checkout: the environment may be older than it.
+READY := build/packages
 # When the installation of the packages began.
 INSTALLING := build/installing
 # The goals that start a cluster.
@@ -12,11 +13,12 @@ CLUSTER := demo test unit bench tools
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench conformance tools clean schema sdk licences
+.PHONY: help packages demo test lint types unit bench conformance tools clean schema sdk licences
 
 help:
 	@echo "make demo    what the policy allows, then the local stack: preview, update, what it made"
 	@echo "make test    everything CI runs: format, lint, types, tests"
+	@echo "make packages   the Python packages alone, into $(VENV)"
 	@echo "make bench   measure the program and the policy against their bounds"
 	@echo "make conformance NAME=conf-me   walk over the deployment that CODER_URL and KUBECONFIG name"
 	@echo "make schema  write what is made from the settings' and the resources' types"
@@ -24,17 +26,21 @@ help:
 	@echo "make sdk     write sdks/coderd from sdks/schema/coderd.json"
 	@echo "make clean   end every process the local stack started and remove its state"
 
-# The environment is made anew when what it is made of changes.
+# `.venv` leads to packages that are installed once for all checkouts which want the same; one that
+# leads nowhere is made anew, as is one whose packages are to change.
+ifeq ($(wildcard $(BIN)/python),)
+.PHONY: $(READY)
+endif
 $(READY): requirements.txt requirements-dev.txt $(wildcard sdks/coderd/setup.py sdks/coderd/pyproject.toml) \
-		sdks/schema/coderd.json
-	@echo "installing the Python packages into $(VENV)"
+		sdks/schema/coderd.json toolchain/packages.py
 	@mkdir -p $(dir $(INSTALLING)) && date +%s > $(INSTALLING)
 	@# Nothing of this needs a second core: what starts a cluster finds etcd built, or waits for it.
 	@$(if $(filter $(CLUSTER),$(MAKECMDGOALS)),\
 	{ command -v etcd || nice $(PYTHON) -m toolchain.tools etcd; } > /dev/null 2>&1 &)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
+	@$(PYTHON) -m toolchain.packages $(VENV)
 	@touch $@
+
+packages: $(READY)
 
 # Two at a time: one links, on one core, while the other compiles.
 tools: $(READY)

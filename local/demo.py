@@ -19,6 +19,8 @@ from toolchain import tools
 STACK = "local"
 INSTALLING = "build/installing"
 """Written by the Makefile when it begins to install the packages, in seconds since 1970."""
+INSTALLED = "build/packages"
+"""Touched by the Makefile when they are there."""
 PREVIEW = "build/preview-local.md"
 URLS = (
     "https://api.github.com/repos/coder/coder",
@@ -62,7 +64,7 @@ STEPS: tuple[Step, ...] = (
 
 def installed() -> Iterator[tuple[str, float]]:
     """Yield how long this run of `make demo` took to install the packages, if it did."""
-    started, done = tools.ROOT / INSTALLING, tools.ROOT / ".venv" / ".ready"
+    started, done = tools.ROOT / INSTALLING, tools.ROOT / INSTALLED
     with suppress(OSError, ValueError):
         ended = done.stat().st_mtime
         # Not by an earlier `make test`.

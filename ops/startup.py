@@ -38,6 +38,6 @@ def missing(error: ModuleNotFoundError) -> str:
     if package in _OURS:
         raise error
     return (
-        f"error: {sys.executable} has no package {package}: `make .venv/.ready` installs all, and "
+        f"error: {sys.executable} has no package {package}: `make packages` installs all, and "
         "`. .venv/bin/activate` uses them"
     )

@@ -45,18 +45,18 @@ def test_packages_that_were_installed_for_it_are_told_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tools, "ROOT", tmp_path)
-    for name in (".venv/.ready", demo.INSTALLING):
+    for name in (demo.INSTALLED, demo.INSTALLING):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     ended = time.time()
     (tmp_path / demo.INSTALLING).write_text(f"{ended - 61.5}\n")
-    os.utime(tmp_path / ".venv/.ready", (ended, ended))
+    os.utime(tmp_path / demo.INSTALLED, (ended, ended))
     assert demo.main([("first", lambda: 0)], clock()) == 0
     assert capsys.readouterr().out.endswith(
         "Where the time went\n  the packages    61.5 s\n  first           10.0 s\n"
     )
     # Of an earlier run.
-    os.utime(tmp_path / ".venv/.ready", (ended - 31, ended - 31))
+    os.utime(tmp_path / demo.INSTALLED, (ended - 31, ended - 31))
     assert list(demo.installed()) == []
 
 

@@ -86,6 +86,6 @@ def test_a_python_without_the_packages_says_where_they_are(tmp_path: Path) -> No
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: {sys.executable} has no package typer: `make .venv/.ready` installs all, and "
+        f"error: {sys.executable} has no package typer: `make packages` installs all, and "
         "`. .venv/bin/activate` uses them\n"
     )

@@ -14,10 +14,10 @@ def recipes(goals: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("goals", ["demo", "test", "tools", "lint unit"])
-def test_etcd_is_built_while_pip_installs_for_what_starts_a_cluster(
+def test_etcd_is_built_while_packages_are_installed_for_what_starts_a_cluster(
     goals: str, tmp_path: Path
 ) -> None:
-    first, _, _ = recipes(goals, tmp_path).partition("pip install")
+    first, _, _ = recipes(goals, tmp_path).partition("toolchain.packages")
     assert "toolchain.tools etcd; } > /dev/null 2>&1 &\n" in first
 
 
@@ -26,5 +26,5 @@ def test_nothing_goes_on_in_the_background_for_what_needs_no_cluster(
     goals: str, tmp_path: Path
 ) -> None:
     said = recipes(goals, tmp_path)
-    assert "pip install" in said
+    assert "toolchain.packages" in said
     assert "toolchain.tools etcd" not in said
