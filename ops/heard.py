@@ -22,14 +22,20 @@ class Heard:
     Attributes:
         events: steps as plain data.
         looked_at: what a refresh read back.
+        counted: resources by what was done with them, once the engine has ended.
+        outputs: the stack's own, a secret one masked by the engine.
     """
 
     events: list[Mapping[str, Any]]
     looked_at: list[Mapping[str, Any]]
+    counted: Mapping[str, int]
+    outputs: Mapping[str, Any]
 
     def __init__(self) -> None:
         self.events = []
         self.looked_at = []
+        self.counted = {}
+        self.outputs = {}
         self._before: list[tuple[str, Mapping[str, Any]]] = []
         self._after: list[tuple[str, Mapping[str, Any]]] = []
 
@@ -50,6 +56,13 @@ class Heard:
                 self.looked_at.append(changes.plain(step))
             if step.type in _SAYING and not read and step.new and step.new.outputs:
                 self._after.append((step.urn, step.new.outputs))
+                if step.type == STACK:
+                    self.outputs = step.new.outputs
+        elif event.summary_event:
+            self.counted = {
+                str(getattr(kind, "value", kind)): count
+                for kind, count in event.summary_event.resource_changes.items()
+            }
 
     def preview(
         self,

@@ -89,12 +89,8 @@ def up(
         reviewed = plans.load(plan, stack) if plan else None
         with engine.session(stack, progress) as ready:
             heard = Heard()
-            result, record = apply(ready, stack, reviewed, project.ROOT, heard)
-            changed = {
-                kind: count
-                for kind, count in (result.summary.resource_changes or {}).items()
-                if kind != "same"
-            }
+            _, record = apply(ready, stack, reviewed, project.ROOT, heard)
+            changed = {kind: count for kind, count in heard.counted.items() if kind != "same"}
             console.print()
             if changed:
                 done = ", ".join(f"{count} {kind}d" for kind, count in sorted(changed.items()))
@@ -109,7 +105,7 @@ def up(
             gone = deleted_network.told(live, settings, stack)
             for line in (*gone, *live_lines.told(live, stack)):
                 console.print(line, markup=False, soft_wrap=True)
-            _show(stack, result.outputs, stack_files.policies(stack))
+            _show(stack, heard.outputs, stack_files.policies(stack))
 
 
 def apply(
@@ -268,11 +264,8 @@ def cancel(stack: str) -> None:
         console.print(said[held], soft_wrap=True)
 
 
-def _show(
-    stack: str, outputs: Mapping[str, automation.OutputValue], policies: Mapping[str, Policy]
-) -> None:
-    """Say what was made, where to look, and what to try next."""
-    values: dict[str, Any] = {key: output.value for key, output in outputs.items()}
+def _show(stack: str, values: Mapping[str, Any], policies: Mapping[str, Policy]) -> None:
+    """Say what was made, where to look, and what to try next; `values` are the stack's outputs."""
     if templates := values.get("templates"):
         console.print("\n[bold]Templates[/bold]")
     for name, template in sorted((templates or {}).items()):

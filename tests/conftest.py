@@ -67,6 +67,30 @@ TOGETHER = {
 }
 
 
+# Fixtures of a session that keep processes running, each for a group of files.
+RUNNING = ("shared", "environment", "cluster", "ports", "key_service")
+
+
+def group(item: str) -> str:
+    """Return what one worker runs in a row, of a test's file or identifier."""
+    file = item.partition("::")[0]
+    return TOGETHER.get(file, file)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End what no file of this worker uses any more: at rest an API server takes its share, too.
+
+    A file which wants it after all starts it anew.
+    """
+    if nextitem is None or group(item.nodeid) == group(nextitem.nodeid):
+        return
+    for name in RUNNING:
+        for fixture in item.session._fixturemanager._arg2fixturedefs.get(name, ()):
+            if fixture.scope == "session" and fixture.cached_result is not None:
+                fixture.finish(item._request)  # type: ignore[attr-defined]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give a worker whole files, and with one those that belong together."""
@@ -76,8 +100,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByEnvironment(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            return TOGETHER.get(file, file)
+            return group(super()._split_scope(nodeid))
 
     return ByEnvironment(config, log)
 

@@ -2,12 +2,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pulumi import automation
-from pulumi.automation import OutputValue
 from typer.testing import CliRunner
 
 from components import kubeconfig
@@ -38,7 +36,7 @@ from ops.heard import Heard
 from ops.project import ROOT
 from ops.stack_reach import StackReach, of_settings
 from ops.template_changes import Registered
-from ops.tokens import ALERTS, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, STACK, WORKSPACE_TEMPLATE
 from tests.ops.states import state_of
 
 
@@ -99,11 +97,23 @@ def test_a_mistake_in_the_code_is_not_explained() -> None:
     assert terminal.explained(KeyError("x")) is None
 
 
+OUTPUTS: Mapping[str, Any] = {
+    "templates": {
+        name: {"versionName": f"version-of-{name}"} for name in ("firewalled", "claude-code")
+    },
+    "callbackUrls": {"gitlab": "https://coder.example/callback"},
+    "dashboards": ["agent-firewall"],
+    "mcpServers": {"github": "id"},
+    "aiProviders": {"claude": "id"},
+}
+
+
 @dataclass
 class Stack:
     """What `up` asks of an Automation API stack, and what it was told."""
 
     changes: Mapping[str, int]
+    outputs: Mapping[str, Any] = field(default_factory=lambda: OUTPUTS)
     told: dict[str, Any] = field(default_factory=dict)
 
     def refresh(self, **options: Any) -> None:
@@ -114,20 +124,18 @@ class Stack:
 
     def up(self, **options: Any) -> Any:
         self.told.update(options)
-        summary = SimpleNamespace(resource_changes=self.changes)
-        now = {
-            "templates": {
-                name: {"versionName": f"version-of-{name}"}
-                for name in ("firewalled", "claude-code")
-            },
-            "callbackUrls": {"gitlab": "https://coder.example/callback"},
-            "dashboards": ["agent-firewall"],
-            "mcpServers": {"github": "id"},
-            "aiProviders": {"claude": "id"},
-        }
-        return SimpleNamespace(
-            summary=summary, outputs={key: OutputValue(each, False) for key, each in now.items()}
-        )
+        for event in self.events():
+            options["on_event"](automation.EngineEvent.from_json({"sequence": 0, **event}))
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield what the engine ends with: the stack's outputs, and what was done."""
+        urn = f"urn:pulumi:local::firewalled-coder::{STACK}::firewalled-coder-local"
+        of_stack = {"urn": urn, "type": STACK, "parent": "", "inputs": {}}
+        state = {**of_stack, "id": "", "provider": "", "outputs": self.outputs}
+        step = {**of_stack, "op": "same", "provider": "", "new": state, "old": None}
+        yield {"timestamp": 0, "resOutputsEvent": {"metadata": step}}
+        summary = {"maybeCorrupt": False, "durationSeconds": 1, "policyPacks": {}}
+        yield {"timestamp": 0, "summaryEvent": {**summary, "resourceChanges": self.changes}}
 
 
 def current() -> StackReach:
@@ -237,15 +245,8 @@ def test_up_ends_with_what_a_review_would_have_warned_of(
     assert record.warnings == "1 alert is no longer watched"
 
 
-def test_of_what_a_stack_has_not_there_is_no_heading(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def nothing(**_: Any) -> Any:
-        empty = {"templates": {}, "callbackUrls": {}, "dashboards": [], "alerts": {}}
-        outputs = {key: OutputValue(each, False) for key, each in empty.items()}
-        return SimpleNamespace(summary=SimpleNamespace(resource_changes={}), outputs=outputs)
-
-    monkeypatch.setattr(stack, "up", nothing)
+def test_of_what_a_stack_has_not_there_is_no_heading(stack: Stack) -> None:
+    stack.outputs = {"templates": {}, "callbackUrls": {}, "dashboards": [], "alerts": {}}
     result = CliRunner().invoke(app, ["up", "local"])
     assert result.exit_code == 0, result.output
     for heading in ("Templates", "Log in with GitLab", "Dashboards", "Alerts"):
