@@ -68,7 +68,8 @@ TOGETHER = {
 
 
 # Fixtures of a session that keep processes running, each for a group of files.
-RUNNING = ("shared", "environment", "cluster", "ports", "key_service")
+RUNNING = frozenset({"shared", "environment", "cluster", "ports", "key_service"})
+running: list[pytest.FixtureDef[Any]] = []
 
 
 def group(item: str) -> str:
@@ -77,18 +78,21 @@ def group(item: str) -> str:
     return TOGETHER.get(file, file)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
+    if fixturedef.argname in RUNNING and fixturedef.scope == "session":
+        running.append(fixturedef)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """End what no file of this worker uses any more: at rest an API server takes its share, too.
 
     A file which wants it after all starts it anew.
     """
-    if nextitem is None or group(item.nodeid) == group(nextitem.nodeid):
-        return
-    for name in RUNNING:
-        for fixture in item.session._fixturemanager._arg2fixturedefs.get(name, ()):
-            if fixture.scope == "session" and fixture.cached_result is not None:
-                fixture.finish(item._request)  # type: ignore[attr-defined]
+    if nextitem is not None and group(item.nodeid) != group(nextitem.nodeid):
+        while running:
+            running.pop().finish(item._request)  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(optionalhook=True)

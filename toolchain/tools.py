@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolchain import edits
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRESS_EVERY_SECONDS = 10.0
 _HEAP = 3 << 30
@@ -36,13 +38,15 @@ class ToolError(RuntimeError):
 class Tool:
     """How one tool is built: the package of its main function, and the linker's settings.
 
-    `folder` of `tools/` has its go.mod and go.sum; if not given, the folder of its name.
+    `folder` of `tools/` has its go.mod and go.sum; if not given, the folder of its name. `edits`
+    are made to the source of modules that it requires.
     """
 
     name: str
     package: str
     variables: tuple[tuple[str, str], ...] = ()
     folder: str = ""
+    edits: tuple[edits.Edit, ...] = ()
 
     @property
     def module(self) -> Path:
@@ -57,6 +61,8 @@ class Tool:
     def digest(self) -> str:
         """Return 16 hex digits that change when the recipe or any source of the module does."""
         digest = hashlib.sha256(f"{self.package} {self.ldflags} cgo=0".encode())
+        if self.edits:
+            digest.update(repr(self.edits).encode())
         for path in sorted(self.module.rglob("*")):
             if path.is_file():
                 digest.update(path.relative_to(self.module).as_posix().encode() + b"\0")
@@ -74,6 +80,7 @@ TOOLS = {
             "pulumi",
             "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
             (("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", PULUMI_VERSION),),
+            edits=edits.PASSWORDS_WHEN_ASKED,
         ),
         *(
             Tool(name, f"k8s.io/kubernetes/cmd/{name}", folder="kubernetes")
@@ -162,7 +169,6 @@ def _compile(tool: Tool, binary: Path, progress: Progress) -> None:
     unfinished = binary.with_name(f".{tool.name}.{os.getpid()}")
     # The linker strips what a debugger reads (-s -w), so the compiler need not write it.
     flags = ["-gcflags", "all=-dwarf=false", "-ldflags", tool.ldflags]
-    command = [go, "build", "-v", *flags, "-o", str(unfinished), tool.package]
     environment = {
         **_heap(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")),
         **os.environ,
@@ -172,7 +178,14 @@ def _compile(tool: Tool, binary: Path, progress: Progress) -> None:
     }
     started = time.monotonic()
     progress(f"building {tool.name} (once; a few minutes on a machine that never built it)")
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryDirectory() as edited:
+        if tool.edits:
+            try:
+                modfile = edits.write(tool.edits, Path(edited), tool.module, environment)
+            except edits.EditError as error:
+                raise ToolError(f"{tool.name} cannot be built: {error}") from None
+            flags += ["-modfile", str(modfile)]
+        command = [go, "build", "-v", *flags, "-o", str(unfinished), tool.package]
         process = subprocess.Popen(
             command, cwd=tool.module, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
