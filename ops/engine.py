@@ -165,7 +165,8 @@ def _command(progress: Progress) -> automation.PulumiCommand:
     from toolchain import engine  # noqa: PLC0415
 
     with _tools():
-        return _engine(root_of(engine.find(progress)))
+        binary = engine.find(progress)
+        return _engine(root_of(binary), engine.release(binary))
 
 
 @contextmanager
@@ -185,9 +186,8 @@ def root_of(binary: Path) -> str | None:
 
 
 @functools.cache
-def _engine(root: str | None) -> automation.PulumiCommand:
-    # It asks the engine for its version, which takes as long as a command does.
-    return interrupts.EngineCommand(root=root)
+def _engine(root: str | None, release: str) -> automation.PulumiCommand:
+    return interrupts.EngineCommand(root=root, release=release)
 
 
 def _there(name: str, root: Path, command: automation.PulumiCommand) -> automation.Stack:

@@ -226,7 +226,7 @@ def select(request: dict[str, Any]) -> Stack:
     workspace = KnownWorkspace(
         work_dir=request["work_dir"],
         program=lambda: run_program(Path(request["root"]), Path(request["work_dir"])),
-        pulumi_command=interrupts.EngineCommand(root=request["pulumi"]),
+        pulumi_command=interrupts.EngineCommand(request["pulumi"], request["release"]),
         env_vars=request["variables"],
     )
     return Stack(request["stack"], workspace, StackInitMode.SELECT)

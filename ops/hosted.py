@@ -116,6 +116,7 @@ def hosted(python: Path, root: Path, session: engine.Session, name: str) -> Iter
         "root": str(root),
         "work_dir": str(session.work_dir),
         "pulumi": engine.root_of(Path(workspace.pulumi_command.command)),
+        "release": str(workspace.pulumi_command.version or ""),
         "variables": dict(workspace.env_vars),
     }
     ours, theirs = os.pipe()

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from pulumi import automation
 from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
 
 # What changes something when the engine is told to, and what locks the stack meanwhile.
 _CHANGING = frozenset({"up", "destroy", "refresh", "import"})
@@ -171,7 +172,19 @@ INTERRUPTS = Interrupts()
 
 
 class EngineCommand(automation.PulumiCommand):
-    """The engine's command line, which an interrupt lets end in good order."""
+    """The engine's command line, which an interrupt lets end in good order.
+
+    Args:
+        root: has it in bin/; the one on PATH if None.
+        release: which it is; asked for if empty, which takes as long as a command does.
+    """
+
+    def __init__(self, root: str | None = None, release: str = "") -> None:
+        if not release:
+            super().__init__(root=root)
+            return
+        self.command = str(Path(root, "bin", "pulumi")) if root else "pulumi"
+        self.version = VersionInfo.parse(release)
 
     def run(
         self,

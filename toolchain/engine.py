@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from toolchain import tools
@@ -13,6 +14,7 @@ from toolchain import tools
 OLDEST = tuple(int(part) for part in tools.PULUMI_VERSION.split("."))
 
 
+@cache
 def version(binary: Path) -> tuple[int, ...] | None:
     """Return the version that `binary` reports, or None when it reports none."""
     try:
@@ -39,3 +41,10 @@ def find(progress: tools.Progress = tools.report) -> Path:
         shown = ".".join(map(str, has)) if has else "of an unknown version"
         progress(f"pulumi {shown} on PATH is not {tools.PULUMI_VERSION} or newer: building that")
     return tools.build("pulumi", progress)
+
+
+def release(binary: Path) -> str:
+    """Return the release of an engine that `find` found; one that was built is not asked for it."""
+    if binary == tools.kept("pulumi"):
+        return tools.PULUMI_VERSION
+    return ".".join(map(str, version(binary) or ()))

@@ -28,7 +28,7 @@ for count, line in enumerate(sys.stdin):
 
 @pytest.fixture
 def session(tmp_path: Path) -> Any:
-    command = SimpleNamespace(command=str(tmp_path / "bin" / "pulumi"))
+    command = SimpleNamespace(version="3.259.0", command=str(tmp_path / "bin" / "pulumi"))
     workspace = SimpleNamespace(pulumi_command=command, env_vars={"A": "b"})
     return SimpleNamespace(stack=SimpleNamespace(workspace=workspace), work_dir=tmp_path)
 

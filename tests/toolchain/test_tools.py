@@ -147,7 +147,19 @@ def test_a_pulumi_on_path_is_used(
 ) -> None:
     fake(tmp_path / "bin", answer)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    assert engine.find() == tmp_path / "bin" / "pulumi"
+    found = engine.find()
+    assert found == tmp_path / "bin" / "pulumi"
+    # Asked once alone, as that takes as long as a command does.
+    fake(tmp_path / "bin", "v1.0.0")
+    assert engine.release(found) == answer.removeprefix("v")
+
+
+def test_an_engine_that_was_built_is_not_asked_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path / "bin", "v1.0.0")
+    monkeypatch.setattr(tools, "kept", lambda name: tmp_path / "bin" / name)
+    assert engine.release(tmp_path / "bin" / "pulumi") == tools.PULUMI_VERSION
 
 
 @pytest.mark.parametrize("answer", ["v3.1.0", "v4.0.0", "nonsense"])
