@@ -76,7 +76,9 @@ conformance: $(READY)
 	@test -n "$(NAME)" || { echo "say which stack and namespace it may make: NAME=conf-me" >&2; exit 2; }
 	@$(BIN)/python -m tests.conformance run $(NAME) $(OPTIONS)
 
-test: lint types unit
+test: $(READY)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types
+	@$(MAKE) --no-print-directory unit
 	@echo "all green"
 
 demo: $(READY)

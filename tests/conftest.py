@@ -63,12 +63,16 @@ TOGETHER = {
     "tests/program/test_observability.py": "tests/program/test_local.py",
     "tests/program/test_coder_agents.py": "tests/program/test_local.py",
     "tests/program/test_mcp_probe.py": "tests/program/test_local.py",
+    "tests/program/test_foreign_policies.py": "tests/program/test_local.py",
+    "tests/program/test_in_use.py": "tests/program/test_local.py",
+    "tests/program/test_rotated.py": "tests/program/test_local.py",
     "tests/local/test_controllers.py": "tests/local/providers/test_engine.py",
+    "tests/local/test_cluster.py": "tests/local/providers/test_engine.py",
 }
 
 
 # Fixtures of a session that keep processes running, each for a group of files.
-RUNNING = frozenset({"shared", "environment", "cluster", "ports", "key_service"})
+RUNNING = frozenset({"shared", "environment", "cluster"})
 running: list[pytest.FixtureDef[Any]] = []
 
 
