@@ -7,6 +7,7 @@ how it is written.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -181,6 +182,7 @@ def endpoint_problem(url: str, *, confidential: bool = False) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)  # what settings hold is asked again by the Args that take it
 def _split(url: str, example: str) -> tuple[SplitResult | None, str]:
     right = f"must be a URL such as {example}, http or https"
     try:

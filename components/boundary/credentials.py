@@ -169,6 +169,7 @@ _USER: Final = re.compile(
 _QUERY: Final = re.compile(r"(?<=[?&;#])(?P<name>[\w.-]{1,64})=(?P<value>[^&;#\s\"']{1,})")
 
 
+@lru_cache(maxsize=1024)
 def names_credential(name: str, value: str | None = None) -> bool:
     """Whether something of this name is a credential.
 
