@@ -21,9 +21,9 @@ class Ports(NamedTuple):
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
-    def hold(self, port: int) -> bool:
-        """Whether a port is among them."""
-        return self.first <= port <= self.last
+    def meet(self, others: Ports) -> bool:
+        """Whether a port is among both."""
+        return self.first <= others.last and others.first <= self.last
 
 
 class Fault(NamedTuple):

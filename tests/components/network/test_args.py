@@ -111,6 +111,41 @@ def test_no_port_of_boundary_is_opened_anywhere(
     WorkspaceNetworkPolicyArgs(**given)
 
 
+@pytest.mark.parametrize(
+    ("given", "place", "right"),
+    [
+        (opening(to="10.0.0.1", ports=[29418]), "allow[0].ports[0] = 29418", "listen elsewhere"),
+        (opening(to="outside", ports=[22, "20000-29999"]), "allow[0].ports[1] = 20000-29999", ""),
+        (opening(to="outside", ports=["1-65535"]), "allow[0].ports[0]", "leave 1-19999, 30000-65"),
+        (opening(to="outside", ports=["19000-20000"]), "allow[0].ports[0]", "leave 19000-19999"),
+        (opening(namespace="shop", ports=["29999-30000"]), "allow[0].ports[0]", "leave 30000"),
+        ({"coderd": Coderd(ports=[8080, 25000])}, "coderd.ports[1] = 25000", "listen elsewhere"),
+        ({"dns": Dns(ports=[20053])}, "dns.ports[0] = 20053", "have what is reached listen else"),
+        (
+            {"coderd": Coderd(addresses=["10.0.0.1"], access_port=25000)},
+            "coderd.access_port = 25000: is open at network.coderd.addresses, and",
+            "let Coder answer elsewhere",
+        ),
+    ],
+)
+def test_no_port_of_a_sessions_boundary_is_opened_anywhere(
+    given: dict[str, Any], place: str, right: str
+) -> None:
+    (problem,) = refused(landlocked=["firewalled", "other"], **given)
+    assert problem.startswith(place)
+    assert problem.endswith(right) if right.endswith("where") else right in problem
+    assert "each session's Boundary listens at one of 20000-29999 (firewalled, other)" in problem
+    # In nsjail's own namespace every connection ends at the proxy.
+    WorkspaceNetworkPolicyArgs(**given)
+
+
+def test_the_ports_beside_those_of_sessions_may_be_opened() -> None:
+    ports = ["1024-8086", 19999, 30000, "30001-65535"]
+    WorkspaceNetworkPolicyArgs(landlocked=["firewalled"], **opening(to="outside", ports=ports))
+    # Where its addresses are public, the policy opens no port of the access URL's.
+    WorkspaceNetworkPolicyArgs(landlocked=["firewalled"], coderd=Coderd(access_port=25000))
+
+
 def test_every_fault_comes_at_once() -> None:
     found = refused(
         dns=Dns(namespace="A", ports=[0]),
