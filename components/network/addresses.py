@@ -24,12 +24,17 @@ Interval = tuple[int, int]
 """First and last address as numbers."""
 
 # RFC 6052, 2.1: the prefix by which an IPv6 host reaches IPv4 through a translator.
-_NAT64: Final = 0x64_FF9B << 96
+_NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
-def _twin(network: IPv4Network) -> IPv6Network:
-    """Return the IPv6 addresses that a translator (NAT64) turns into `network`."""
-    return IPv6Network((_NAT64 + int(network.network_address), 96 + network.prefixlen))
+def twins(networks: Iterable[Network]) -> Networks:
+    """Return the IPv6 addresses that a translator (NAT64) turns into those of IPv4."""
+    first, length = int(_NAT64.network_address), _NAT64.prefixlen
+    return tuple(
+        IPv6Network((first + int(each.network_address), length + each.prefixlen))
+        for each in networks
+        if isinstance(each, IPv4Network)
+    )
 
 
 _METADATA_4: Final = tuple(
@@ -54,7 +59,7 @@ METADATA: Final[Networks] = (
             "fd20:ce::254/128",  # Google
         ),
     ),
-    *map(_twin, _METADATA_4),
+    *twins(_METADATA_4),
 )
 """Where clouds give whoever asks from inside a machine its credentials."""
 
@@ -75,6 +80,10 @@ _INSIDE_4: Final = (
 _INSIDE_6: Final = ("2001::/32", "2002::/16")
 WORLD: Final[Networks] = (IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3"))
 """All of IPv4, and of IPv6 what is routed in the Internet."""
+
+
+PRIVATE: Final[Networks] = tuple(map(IPv4Network, _INSIDE_4))
+"""What of IPv4 is no address of the Internet."""
 
 
 def within(networks: Iterable[Network], outer: Network) -> Networks:
@@ -147,6 +156,11 @@ def union(parts: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(joined)
 
 
+def _translated() -> tuple[Interval, ...]:
+    """Return public IPv4 as a translator has it."""
+    return intervals(_NAT64, twins((*PRIVATE, *_METADATA_4)))
+
+
 @lru_cache(maxsize=1024)
 def named(parts: tuple[Interval, ...], version: int) -> str:
     """Return a set of addresses in few words.
@@ -159,6 +173,7 @@ def named(parts: tuple[Interval, ...], version: int) -> str:
     every = (interval(ip_network("0.0.0.0/0" if version == 4 else "::/0")),)
     routed = intervals(public, exceptions)
     for name, whole in (
+        *([("all of public IPv4 by NAT64 (64:ff9b::/96)", _translated())] if version == 6 else ()),
         ("every IPv{} address", every),
         ("every public IPv{} address", routed),
         # What an opening to every address adds where the public ones are open.

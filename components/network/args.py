@@ -13,12 +13,13 @@ from typing import Final, Literal
 from components.boundary import Policy
 from components.coder import chart
 from components.labels import label_problem
-from components.network.addresses import METADATA, WORLD, Network, covers
+from components.network.addresses import METADATA, WORLD, Network, covers, twins
 from components.network.values import (
     Fault,
     NetworkArgsError,
     Ports,
     address_of,
+    meant,
     network_of,
     ports_of,
 )
@@ -186,12 +187,12 @@ def _faults(args: WorkspaceNetworkPolicyArgs) -> Iterator[Fault]:
         yield from _opened(f"coderd.addresses[{index}]", text, ())
     for index, text in enumerate(args.cluster_ranges):
         place = f"cluster_ranges[{index}]"
-        found, wrong = _read(place, text, network_of)
-        yield from wrong
+        found, wrong = _read(place, text, meant)
         if found is not None and any(covers((found,), whole) for whole in WORLD):
             yield Fault(place, f'"{text}"', "must be the cluster's own, not every address")
-        elif found is not None:
-            ranges.append(found)
+            continue
+        yield from wrong or _read(place, text, network_of)[1]
+        ranges += [found] if found is not None else []
     for index, opening in enumerate(args.allow):
         yield from _opening(f"allow[{index}]", opening, ranges)
     yield from _own_ports(args)
@@ -228,16 +229,18 @@ def _opening(place: str, opening: Opening, ranges: Sequence[Network]) -> Iterato
 
 
 def _opened(place: str, text: str, ranges: Sequence[Network]) -> Iterator[Fault]:
-    found, wrong = _read(place, text, network_of)
-    yield from wrong
+    found, wrong = _read(place, text, meant)
     if found is None:
-        return
-    if covers(METADATA, found):
+        yield from wrong
+    elif covers(METADATA, found):
         right = "is where clouds answer with a machine's credentials, which nothing opens"
         yield Fault(place, f'"{text}"', right)
-    elif covers(ranges, found):
+    elif covers((*ranges, *twins(ranges)), found):
         right = "lies in the cluster's own ranges: name the pods by their namespace and labels"
         yield Fault(place, f'"{text}"', right)
+    else:
+        # Last, so that no spelling is proposed that is refused then.
+        yield from _read(place, text, network_of)[1]
 
 
 def _read(

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from components.boundary import Policy
-from components.network.addresses import METADATA, Network, Networks, outside, within
+from components.network.addresses import (
+    METADATA,
+    PRIVATE,
+    Network,
+    Networks,
+    outside,
+    twins,
+    within,
+)
 from components.network.args import (
     AGENTS_LABELS,
     OUTSIDE,
@@ -164,7 +172,9 @@ def _coderd(args: WorkspaceNetworkPolicyArgs) -> Iterator[Way]:
 
 
 def _allowed(args: WorkspaceNetworkPolicyArgs) -> Iterator[Way]:
-    closed = (*METADATA, *map(network_of, args.cluster_ranges))
+    ranges = tuple(map(network_of, args.cluster_ranges))
+    # Whoever opens a translator's prefix means the Internet behind it.
+    closed = (*METADATA, *ranges, *twins((*ranges, *PRIVATE)))
     for each in args.allow:
         if each.to == OUTSIDE:
             yield _outside(args, each.ports, each.why)

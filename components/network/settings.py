@@ -28,7 +28,7 @@ from components.network.namespace_args import (
     Quota,
     WorkspaceNamespaceArgs,
 )
-from components.network.values import Fault, NetworkArgsError, address_of
+from components.network.values import Fault, NetworkArgsError, meant
 from components.settings.section import Flag, SettingsSection, no_list, no_map
 from components.syntax import LAST_PORT
 
@@ -93,7 +93,7 @@ class Surroundings:
         """The host name of the access URL, empty for an address."""
         host = urlsplit(self.access_url).hostname or ""
         try:
-            address_of(host)
+            meant(host)
         except ValueError:
             return host
         return ""

@@ -119,6 +119,19 @@ def test_the_clusters_own_public_addresses_are_closed_by_name() -> None:
     assert web == ["every public IPv6 address: TCP 443, TCP 80 (the web)"]
 
 
+def test_a_translators_prefix_is_told_by_what_is_behind_it() -> None:
+    by_nat64 = [Opening(ports=[443], why="IPv6 alone", to="64:ff9b::/96")]
+    found = between(Args(), Args(allow=by_nat64, cluster_ranges=["10.0.0.0/8"]))
+    assert said(found.opened) == [
+        "all of public IPv4 by NAT64 (64:ff9b::/96): TCP 443 (IPv6 alone)"
+    ]
+    ranges = ["10.0.0.0/8", "25.0.0.0/8"]
+    found = between(Args(cluster_ranges=ranges), Args(allow=by_nat64, cluster_ranges=ranges))
+    assert said(found.opened) == [
+        "all of public IPv4 by NAT64 (64:ff9b::/96) but 64:ff9b::1900:0/104: TCP 443 (IPv6 alone)"
+    ]
+
+
 def policy(*hosts: str) -> Policy:
     rules = [PolicyRule(Rule.parse(f"domain={host}"), "extra", "test") for host in hosts]
     return Policy(rules)

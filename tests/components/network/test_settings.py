@@ -187,6 +187,11 @@ def test_everything_a_stack_says_arrives() -> None:
             "20000-29999 (firewalled): an agent in the jail",
         ),
         ("network", {"coderd": {"ports": [25000]}}, "network.coderd.ports[0] = 25000: each sess"),
+        (
+            "network",
+            {"allow": [{"to": "::ffff:10.0.0.1", "ports": [80], "why": "x"}]},
+            'network.allow[0].to = "::ffff:10.0.0.1": must be written 10.0.0.1/32',
+        ),
         ("network", {"alow": []}, "network.alow = []: unknown key; known here: acceptedPolicies"),
         (
             "network",
