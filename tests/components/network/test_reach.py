@@ -1,5 +1,6 @@
 """What a review says opens and closes, against what the policies decide."""
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -254,6 +255,28 @@ def _holds(way: Any, destination: Pod | str, port: int) -> bool:
     return namespaces <= {f"namespace {destination.namespace}"} and pods <= {
         f"{key}={value}" for key, value in destination.labels.items()
     }
+
+
+def test_names_that_led_to_private_addresses_are_told_until_they_no_longer_do() -> None:
+    """Policies that were written before such addresses were denied."""
+    args = Args(
+        by_name={"firewalled": policy("a.example")},
+        allow=[Opening(ports=[443], why="all of it", to="10.0.0.0/8")],
+    )
+    new = objects(args)
+    old = copy.deepcopy(new)
+    old[-1]["spec"]["egressDeny"] = old[-1]["spec"]["egressDeny"][:1]
+    labels = FIREWALLED.labels
+    found = network_change(old, new, labels)
+    assert (found.opens, found.opened) == (False, ())
+    four, six, *at_80 = said(found.closed)
+    assert four.startswith("every IPv4 address that is not public but 10.0.0.0/8, 100.100.100.200/")
+    assert four.endswith("169.254.0.0/16: TCP 443 (where a name leads there)")
+    assert six.startswith("every IPv6 address that is not public but 64:ff9b::6464:64c8/128, ")
+    assert at_80[0].startswith("every IPv4 address that is not public but 100.100.100.200/32, ")
+    assert network_change(new, old, labels).opened == found.closed
+    assert not network_change(old, old, labels).changed
+    assert not [each for each in said(network_change([], new, labels).opened) if "leads" in each]
 
 
 @pytest.mark.parametrize(
