@@ -103,9 +103,7 @@ def lines(found: NetworkChange, named: Translation | None, moved_to: str = "") -
 
 
 def agents_lines(found: NetworkChange) -> list[str]:
-    """Return the change for the pods of Coder's own agents, which have a policy afterwards."""
-    if not found.before:
-        return listed("that pod reaches only", found.opened)
+    """Return the change for the pods of Coder's own agents, which have a policy all the while."""
     opened = listed("the network opens to the pod of Coder's own agents", found.opened)
     return opened + listed("the network closes to the pod of Coder's own agents", found.closed)
 

@@ -138,7 +138,7 @@ class WorkspaceNetworkPolicyArgs:
         by_name: egress policy of each template whose pods reach hosts by their names only, which
             takes Cilium.
         isolated_agents: whether a template gives Coder's own agents a pod of their own, which
-            reaches coderd and the cluster's DNS alone.
+            reaches what `coderd` opens and the cluster's DNS alone.
         agents_host: host of the access URL, where Cilium is to let those pods look up and reach
             that name alone; empty without Cilium.
         accepted_policies: of others, which may open more in this namespace.
