@@ -47,7 +47,8 @@ def isolated(cluster: ClusterReader, settings: Settings, template: TemplateSetti
         more = f" and {len(found.opened) - _SHOWN} more" if len(found.opened) > _SHOWN else ""
         opened = "; ".join(f"{each.where}: {each.ports}" for each in found.opened[:_SHOWN])
         raise Failed(
-            f"the pods of Coder's own agents reach besides what is declared, or are reached by {opened}{more}",
+            "the pods of Coder's own agents reach besides what is declared, or are reached by "
+            f"{opened}{more}",
             f"kubectl -n {namespace} describe networkpolicy: policies add up, another one opens it",
         )
     whole = network_change((), manifests(settings), labels).opened
