@@ -52,7 +52,7 @@ NOWHERE: Final[Networks] = (
 """Addresses that are not public."""
 
 
-class Denial(NamedTuple):
+class DeniedBlock(NamedTuple):
     """Addresses without some parts of them."""
 
     cidr: str
@@ -61,7 +61,7 @@ class Denial(NamedTuple):
 
 def denials(
     ranges: Iterable[Network], opened: Iterable[tuple[Network, Networks]]
-) -> tuple[Denial, ...]:
+) -> tuple[DeniedBlock, ...]:
     """Return what is denied, in order.
 
     Args:
@@ -72,7 +72,9 @@ def denials(
 
 
 @lru_cache(maxsize=16)
-def _denials(ranges: Networks, opened: tuple[tuple[Network, Networks], ...]) -> tuple[Denial, ...]:
+def _denials(
+    ranges: Networks, opened: tuple[tuple[Network, Networks], ...]
+) -> tuple[DeniedBlock, ...]:
     found = []
     for each in closed(ranges):
         version = each.version
@@ -87,9 +89,9 @@ def _denials(ranges: Networks, opened: tuple[tuple[Network, Networks], ...]) -> 
         denied, excepted = summarized(left, version), summarized(subtract(whole, left), version)
         # Whichever is said in fewer words.
         if len(denied) > len(excepted) + 1:
-            found.append(Denial(str(each), tuple(excepted)))
+            found.append(DeniedBlock(str(each), tuple(excepted)))
         else:
-            found += map(Denial, denied)
+            found += map(DeniedBlock, denied)
     return tuple(found)
 
 

@@ -32,7 +32,7 @@ from components.network.args import (
     WORKSPACE_LABELS,
     WorkspaceNetworkPolicyArgs,
 )
-from components.network.denied import Denial, closed, denials
+from components.network.denied import DeniedBlock, closed, denials
 from components.network.names import translate
 from components.network.values import Ports, network_of, ports_of
 
@@ -294,7 +294,7 @@ def _metadata_denied(ports: Manifest) -> Manifest:
 def _cilium_denied(args: WorkspaceNetworkPolicyArgs) -> Iterator[Manifest]:
     """Yield what else no name may lead to, by the ports on which the stack opens none of it."""
     ways = [*_coderd(args), *_allowed(args)]
-    ports_by_denied: dict[tuple[Denial, ...], list[int]] = {}
+    ports_by_denied: dict[tuple[DeniedBlock, ...], list[int]] = {}
     for port in WEB:
         opened = [
             (peer.network, peer.exceptions)
