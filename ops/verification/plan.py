@@ -12,6 +12,7 @@ from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
 from components.settings.templates import TemplateSettings
+from program.plan import firewall
 
 
 class SelectionError(Exception):
@@ -26,11 +27,13 @@ class FirewallPromise:
         jail: `landjail` or `nsjail`.
         policy: what confines the template by the stack's settings.
         contract: what the stack demands of it.
+        config: Boundary's configuration as the settings make it.
     """
 
     jail: str
     policy: Policy
     contract: Contract
+    config: str
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,9 @@ def _firewall(settings: Settings, template: TemplateSettings) -> FirewallPromise
     walls, policy = settings.firewall_of(template), settings.policy_of(template)
     if walls is None or policy is None:
         return None
-    return FirewallPromise(walls.jail, policy, settings.policy_settings_of(template).contract)
+    made = firewall(settings, template)
+    contract = settings.policy_settings_of(template).contract
+    return FirewallPromise(walls.jail, policy, contract, made.config if made else "")
 
 
 def chosen(templates: Sequence[TemplateSettings], only: Sequence[str]) -> list[TemplateSettings]:
