@@ -57,7 +57,7 @@ _CHECKS: Final = (
           ("AU-2", "AU-3", "AU-12")),
     Check("audit.metrics", "Prometheus has the agents' audit counters", ("AU-5", "AU-12", "SI-4")),
     Check("audit.sources", "Grafana's data sources are healthy", ("AU-6",)),
-    Check("audit.dashboards", "every dashboard is there, and its queries are answered",
+    Check("audit.dashboards", "every dashboard is the declared one, and its queries are answered",
           ("AU-6", "CA-7")),
     Check("audit.role", "the database role reads what it should and nothing else",
           ("AC-3", "AC-6", "AU-9")),
