@@ -85,7 +85,7 @@ def test_a_denial_that_arrives_in_time(look: Callable[..., dict[str, Result]]) -
     seen = look(services(loki), ASKED)["audit.denials"]
     assert (seen.outcome, seen.detail) == (Outcome.PASSED, "1 denials, found within 1 s")
     assert len(loki.queries) == 3
-    assert FIELDS["workspace_id"] in loki.queries[0]
+    assert loki.queries[0].endswith(f" |= `{FIELDS['workspace_id']}` |= `deny`")
 
 
 @pytest.mark.parametrize(
