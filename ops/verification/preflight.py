@@ -11,13 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from components.boundary.releases import LATEST
 from components.coder.api import verification
 from components.coder_agents import ISOLATED
 from components.kubeconfig import ClusterError
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
-from components.syntax import is_floating_image, is_image
+from components.syntax import is_image
 from ops.verification import isolation
 from ops.verification.cluster import ClusterReader, DaemonSet
 from ops.verification.deployment import BuildInfo, CoderDeployment, DeployedTemplate, User
@@ -92,6 +91,7 @@ class Preflight:
             )
         self.run.take("preflight.images", "", self._images)
         self.run.take("preflight.pins", "", self._pins)
+        self.run.take("preflight.claude", "", self._claude)
         return answers
 
     @property
@@ -246,22 +246,28 @@ class Preflight:
         return ", ".join(names.values())
 
     def _pins(self) -> str:
-        workspaces = self.settings.workspaces
-        floating = []
-        if is_floating_image(workspaces.image):
-            floating.append(f"workspaces.image {workspaces.image}")
-        if workspaces.boundary_version == LATEST:
-            floating.append("workspaces.boundaryVersion latest")
-        if floating:
+        workspaces, role = self.settings.workspaces, self.settings.grafana.database_role
+        if floating := self.settings.floating():
             raise Failed(
-                f"{', '.join(floating)}: the same template may be another one tomorrow",
-                "name a release",
+                f"the same stack may be another one tomorrow: {'; '.join(floating)}",
+                "name what does not move",
             )
         module = workspaces.claude_code_module(self.deployment.known(self.settings).release)
+        images = [workspaces.image, *([role.image] if role.delivery == "job" else [])]
         return (
-            f"Boundary {workspaces.boundary_version}, claude-code {module}, "
-            f"code-server {workspaces.modules.code_server}, {workspaces.image}"
+            f"Boundary {workspaces.boundary_version}, module claude-code {module}, module "
+            f"code-server {workspaces.modules.code_server}, {', '.join(images)}"
         )
+
+    def _claude(self) -> str:
+        program = self.settings.workspaces.claude_code.program
+        if program is None:
+            raise Failed(
+                "Claude Code is whatever release its installer gives when a workspace starts, and "
+                "updates itself; the module's release pins how it is installed, not which",
+                "name one in workspaces.claudeCode.program: see docs/versions.md",
+            )
+        return program.title
 
 
 def _asked(ask: Callable[[], list[T]]) -> list[T]:

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from components.kubeconfig import ClusterError
+from components.programs import Program
 from components.settings.model import Settings
+from components.settings.workspaces import ClaudeCode
 from ops import stacks
 from ops.verification.cluster import ClusterReader
 from ops.verification.model import Outcome, Result
@@ -86,7 +88,7 @@ def changed(**workspaces: Any) -> Settings:
         ("agents", "agents_allowed is false"),
         ("gitlab", f"which answers; it comes back to {CALLBACK}"),
         ("images", DEV.workspaces.image),
-        ("pins", f"Boundary {DEV.workspaces.boundary_version}, claude-code "),
+        ("pins", f"Boundary {DEV.workspaces.boundary_version}, module claude-code "),
     ],
 )
 def test_what_holds(look: Look, check: str, detail: str) -> None:
@@ -219,12 +221,33 @@ def test_the_token_is_coders_alone(look: Look) -> None:
 
 def test_releases_that_are_not_pinned(look: Look) -> None:
     for change, detail in (
-        ({"image": "codercom/enterprise-base:latest"}, "workspaces.image codercom/"),
-        ({"boundary_version": "latest"}, "workspaces.boundaryVersion latest"),
+        ({"image": "codercom/enterprise-base:latest"}, "workspaces.image = codercom/"),
+        ({"boundary_version": "latest"}, "workspaces.boundaryVersion is latest"),
     ):
         result = look("preflight.pins", settings=changed(**change))
         assert result.outcome is Outcome.FAILED
         assert detail in result.detail
+
+
+def test_the_image_of_the_database_role_is_pinned_where_a_job_uses_it(look: Look) -> None:
+    role = DEV.grafana.database_role.model_copy(
+        update={"delivery": "job", "image": "postgres:latest"}
+    )
+    grafana = DEV.grafana.model_copy(update={"database_role": role})
+    result = look("preflight.pins", settings=DEV.model_copy(update={"grafana": grafana}))
+    assert result.outcome is Outcome.FAILED
+    assert "grafana.databaseRole.image = postgres:latest floats" in result.detail
+
+
+def test_a_claude_code_of_its_installer_is_not_pinned(look: Look) -> None:
+    result = look("preflight.claude", settings=changed(claude_code=ClaudeCode()))
+    assert result.outcome is Outcome.FAILED
+    assert "whatever release its installer gives" in result.detail
+    assert "workspaces.claudeCode.program" in result.next_step
+    own = ClaudeCode(program=Program(path="/opt/claude/bin/claude"))
+    result = look("preflight.claude", settings=changed(claude_code=own))
+    assert result.outcome is Outcome.PASSED
+    assert result.detail == "/opt/claude/bin/claude of the image"
 
 
 def test_an_image_that_has_no_name(look: Look) -> None:
