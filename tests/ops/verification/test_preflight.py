@@ -9,6 +9,7 @@ import pytest
 
 from components.kubeconfig import ClusterError
 from components.programs import Program
+from components.settings.ai_gateway import AiGateway
 from components.settings.model import Settings
 from components.settings.workspaces import ClaudeCode
 from ops import stacks
@@ -80,11 +81,19 @@ def changed(**workspaces: Any) -> Settings:
     return DEV.model_copy(update={"workspaces": DEV.workspaces.model_copy(update=workspaces)})
 
 
+def with_gateway() -> Settings:
+    provider = {"name": "one", "type": "anthropic", "baseUrl": "https://api.anthropic.com"}
+    price = {"providerType": "anthropic", "model": "x", "inputPrice": 0}
+    gateway = AiGateway.model_validate({"providers": [provider], "prices": [price]})
+    assert DEV.mcp_servers
+    return DEV.model_copy(update={"ai_gateway": gateway})
+
+
 @pytest.mark.parametrize(
     ("check", "detail"),
     [
         ("coder", "Coder v2.37.0, asked by admin"),
-        ("token", "it may update templates, make workspaces, read the audit log"),
+        ("token", "it may make templates, update templates, delete templates, make workspaces, "),
         ("agents", "agents_allowed is false"),
         ("gitlab", f"which answers; it comes back to {CALLBACK}"),
         ("images", DEV.workspaces.image),
@@ -117,15 +126,38 @@ def test_no_coder_at_all(tmp_path: Path) -> None:
     [
         ("make workspaces", Outcome.FAILED, "the token may not make workspaces"),
         ("update templates", Outcome.FAILED, "the token may not update templates"),
+        ("change Coder's settings", Outcome.FAILED, "the token may not change Coder's settings"),
+        ("make AI providers", Outcome.FAILED, "the token may not make AI providers"),
+        ("delete AI providers", Outcome.FAILED, "the token may not delete AI providers"),
+        ("set prices of AI models", Outcome.FAILED, "the token may not set prices of AI models"),
+        ("make users", Outcome.PASSED, "read the audit log"),
         ("read the audit log", Outcome.PASSED, "; it may not read the audit log"),
     ],
 )
 def test_a_token_that_may_not(look: Look, lacks: str, outcome: Outcome, detail: str) -> None:
     coderd = FakeCoderd()
     coderd.rights = {lacks: False}
-    result = look("preflight.token", coderd)
+    result = look("preflight.token", coderd, settings=with_gateway())
     assert result.outcome is outcome
     assert detail in result.detail
+    if outcome is Outcome.FAILED:
+        assert result.next_step.endswith("owner, which MCP servers and the AI Gateway take")
+
+
+def test_what_the_token_may_more_than_the_stack_needs_is_told(look: Look) -> None:
+    plain = DEV.model_copy(update={"mcp_servers": []})
+    coderd = FakeCoderd()
+    result = look("preflight.token", coderd, settings=plain)
+    assert result.outcome is Outcome.PASSED
+    assert result.detail.endswith(
+        "; more than the stack needs: change Coder's settings, make users"
+    )
+    (asked,) = [b["checks"] for _, path, b in coderd.requests if path == "/api/v2/authcheck"]
+    # A template admin makes workspaces of their own alone.
+    assert asked["make workspaces"]["object"]["owner_id"] == "me"
+    assert "make AI providers" not in asked
+    coderd.rights = {"change Coder's settings": False, "make users": False}
+    assert "more than" not in look("preflight.token", coderd, settings=plain).detail
 
 
 def test_a_licence_that_has_what_the_stack_uses_and_one_that_has_not(look: Look) -> None:
