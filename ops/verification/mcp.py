@@ -187,7 +187,7 @@ class Mcp:
         if found.hidden:
             raise NotChecked(
                 "Coder hides from this token where it asks and how",
-                "use the token of a user who may read Coder's deployment settings, as an owner may",
+                "use the token of a user who may read how MCP servers are set up, as an owner may",
             )
         if settings.auth_type == "oauth2" and settings.oauth2 is None:
             return (

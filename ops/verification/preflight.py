@@ -116,7 +116,7 @@ class Preflight:
 
     def _token(self) -> str:
         organization = organization_of(self.deployment, self.settings.coder.organization)
-        needed, more = rights.needed(self.settings), rights.unneeded(self.settings)
+        needed, more = rights.needed(self.settings), rights.UNNEEDED
         every = {**needed, **rights.OPTIONAL, **more}
         checks = {name: right.asked(organization) for name, right in every.items()}
         may = self.deployment.post(dict[str, bool], "/api/v2/authcheck", {"checks": checks})

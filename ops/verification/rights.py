@@ -1,7 +1,7 @@
 """What the stack's token has to be allowed in Coder, by what the stack declares.
 
-Types and actions are those of coder/coder, coderd/rbac/policy/policy.go. MCP servers are written by
-who may update the deployment's configuration (coderd/mcp.go).
+Types and actions are those of coder/coder, coderd/rbac/policy/policy.go; of an organization's MCP
+servers, those of docs/ai-coder/agents/platform-controls/organization-scope.md there.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ OPTIONAL: Final[Mapping[str, TokenRight]] = {
     "read the audit log": TokenRight("audit_log", "read", of_organization=True),
 }
 """What verify can do without."""
+UNNEEDED: Final[Mapping[str, TokenRight]] = {
+    "change Coder's settings": TokenRight("deployment_config", "update"),
+    "make users": TokenRight("user", "create"),
+}
+"""What no stack needs, of what an owner may."""
 
 _ALWAYS: Final[Mapping[str, TokenRight]] = {
     "make templates": TokenRight("template", "create", of_organization=True),
@@ -47,30 +52,23 @@ _ALWAYS: Final[Mapping[str, TokenRight]] = {
     "delete templates": TokenRight("template", "delete", of_organization=True),
     "make workspaces": TokenRight("workspace", "create", of_organization=True, own=True),
 }
-_SETTINGS: Final = {"change Coder's settings": TokenRight("deployment_config", "update")}
-_OF_OWNERS: Final[Mapping[str, TokenRight]] = {
-    **_SETTINGS,
-    "make users": TokenRight("user", "create"),
-}
+_WRITTEN: Final = (("make", "create"), ("update", "update"), ("delete", "delete"))
 
 
 def needed(settings: Settings) -> dict[str, TokenRight]:
     """Return what the token has to be allowed, by what it is called."""
     gateway = settings.ai_gateway
+    servers = {
+        f"{word} MCP servers": TokenRight("mcp_server_config", action, of_organization=True)
+        for word, action in _WRITTEN
+    }
     providers = {
-        f"{word} AI providers": TokenRight("ai_provider", action)
-        for word, action in (("make", "create"), ("update", "update"), ("delete", "delete"))
+        f"{word} AI providers": TokenRight("ai_provider", action) for word, action in _WRITTEN
     }
     prices = {"set prices of AI models": TokenRight("ai_model_price", "update")}
     return {
         **_ALWAYS,
-        **(_SETTINGS if settings.mcp_servers else {}),
+        **(servers if settings.mcp_servers else {}),
         **(providers if gateway.providers else {}),
         **(prices if gateway.prices else {}),
     }
-
-
-def unneeded(settings: Settings) -> dict[str, TokenRight]:
-    """Return what the stack needs no right to, of what an owner may."""
-    there = needed(settings)
-    return {name: right for name, right in _OF_OWNERS.items() if name not in there}
