@@ -137,6 +137,8 @@ def rules_of_grafana(file: Mapping[str, Any]) -> dict[str, tuple[list[str], Any,
 def another_rule(found: LoadedRule, declared: tuple[list[str], Any, int]) -> str:
     """Return how a loaded rule differs from what is declared; empty if it does not."""
     queries, labels, seconds = declared
+    if found.paused:
+        return "it is paused"
     if found.query and not _same(found.query, queries):
         return "another query"
     wrong = sorted(name for name, value in labels.items() if found.labels.get(name) != value)

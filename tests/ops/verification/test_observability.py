@@ -270,6 +270,7 @@ def test_alerts_that_are_not() -> None:
         ({"labels": {"severity": "none", "team": "audit"}}, "another label severity"),
         ({"labels": {"severity": "critical"}}, "another label team"),
         ({"duration": 86400}, "it holds for 86400 s, not "),
+        ({"isPaused": True}, "it is paused"),
     ],
 )
 @pytest.mark.parametrize("number", [0, 1])
