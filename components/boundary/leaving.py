@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from components.boundary import metadata
 from components.boundary.coverage import Part, Pattern, covers_path, overlaps_host
-from components.boundary.numbers import address_in, dotted, networks_of
+from components.boundary.numbers import Network, address_in, dotted, networks_of
 from components.boundary.own import Own
 from components.boundary.paths import straight
 from components.boundary.rule import WILDCARD
-from components.network.addresses import METADATA
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -127,14 +127,9 @@ def _hosts(why: str, *hosts: str) -> tuple[tuple[Pattern, str], ...]:
     return tuple((host, why) for host in _patterns(*hosts))
 
 
-# The hosts are those by which clouds document their metadata services, and Kubernetes its API and
-# its pods; all but those of _PUBLIC are of domains in which nobody registers a name.
+# The hosts are those by which Kubernetes documents its API and its pods.
 _ELSEWHERE: Final = (
-    *_hosts(
-        _NODE,
-        "metadata metadata.google.internal metadata.goog *.metadata.goog instance-data",
-        "instance-data.ec2.internal",
-    ),
+    *_hosts(_NODE, *metadata.NAMES),
     *_hosts(
         _CLUSTER,
         "kubernetes kubernetes.default kubernetes.default.svc",
@@ -153,15 +148,9 @@ _LOCAL_DOMAINS: Final = frozenset(
     _patterns("localtest.me lvh.me vcap.me lacolhost.com local.gd localho.st")
 )
 # By domain, for a pattern such as *.com is graded as what it is.
-_PUBLIC: Final = {
-    host[-2:]: (host, why)
-    for host, why in _hosts(
-        _NODE,
-        "metadata.tencentyun.com api.metadata.cloud.ibm.com metadata.packet.net",
-        "metadata.platformequinix.com",
-    )
-}
+_PUBLIC: Final = {host[-2:]: (host, why) for host, why in _hosts(_NODE, *metadata.PUBLIC_NAMES)}
 _LAST_LABELS: Final = {labels[-1] for labels in (*(each for each, _ in _ELSEWHERE), *_OWN_POD)}
+_METADATA: Final[tuple[Network, ...]] = (*metadata.ADDRESSES_4, *metadata.ADDRESSES_6)
 _LOOPBACK: Final = networks_of(("127.0.0.0/8", "0.0.0.0/8", "::1", "::"))
 """This host, by RFC 1122 and RFC 4291."""
 
@@ -240,7 +229,7 @@ def _is_own_pod(host: Pattern) -> bool:
 
 
 def _by_address(part: Part, host: Pattern, own: Own) -> str:
-    if address_in(host, METADATA):
+    if address_in(host, _METADATA):
         return _NODE
     coder = address_in(host, own.networks)
     if coder and (why := _by_coder(part)):

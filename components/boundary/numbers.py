@@ -8,18 +8,29 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import Final, TypeAlias
 
 from components.boundary.coverage import Pattern
 from components.boundary.rule import WILDCARD
-from components.network.addresses import Network
+
+Network = IPv4Network | IPv6Network
 
 SERVICES: Final = frozenset(
     tuple(name.split("."))
     for name in ("nip.io", "sslip.io", "xip.io", "xip.name", "traefik.me", "backname.io")
 )
 """Names below which a name's own words say the address that it is."""
+
+# RFC 4291, 2.5.5.2, and RFC 6052, 2.1: IPv6 addresses that end in one of IPv4.
+_CARRY: Final = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 
 # A byte of an address, None for any.
 _Octets: TypeAlias = tuple[int | None, ...]
@@ -76,8 +87,8 @@ def _held(words: Pattern) -> Iterator[IPv4Address | IPv6Address]:
         except ValueError:
             continue
         yield address
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            yield address.ipv4_mapped
+        if any(address in network for network in _CARRY):
+            yield IPv4Address(address.packed[-4:])
 
 
 def _octets(host: Pattern) -> Iterator[_Octets]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from components.boundary.build import PolicyError, host_of
-from components.boundary.numbers import networks_of
+from components.boundary.numbers import Network, networks_of
 from components.boundary.policy import Policy
 from components.boundary.rule import WILDCARD
-from components.network.addresses import Network
 
 
 @dataclass(frozen=True)

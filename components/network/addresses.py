@@ -18,6 +18,8 @@ from ipaddress import (
 )
 from typing import Final
 
+from components.boundary.metadata import ADDRESSES_4, ADDRESSES_6
+
 Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
 Interval = tuple[int, int]
@@ -32,29 +34,10 @@ def _twin(network: IPv4Network) -> IPv6Network:
     return IPv6Network((_NAT64 + int(network.network_address), 96 + network.prefixlen))
 
 
-_METADATA_4: Final = tuple(
-    map(
-        IPv4Network,
-        (
-            # Link-local: EC2, Azure, Google, Oracle, OpenStack (169.254.169.254); ECS
-            # (169.254.170.2) and EKS Pod Identity (169.254.170.23) credentials.
-            "169.254.0.0/16",
-            "168.63.129.16/32",  # Azure's platform, which answers HTTP on port 80
-            "100.100.100.200/32",  # Alibaba Cloud
-        ),
-    )
-)
 METADATA: Final[Networks] = (
-    *_METADATA_4,
-    *map(
-        IPv6Network,
-        (
-            "fe80::/10",
-            "fd00:ec2::/32",  # EC2 (::254) and EKS Pod Identity (::23)
-            "fd20:ce::254/128",  # Google
-        ),
-    ),
-    *map(_twin, _METADATA_4),
+    *ADDRESSES_4,
+    *ADDRESSES_6,
+    *map(_twin, ADDRESSES_4),
 )
 """Where clouds give whoever asks from inside a machine its credentials."""
 

@@ -164,6 +164,7 @@ def test_hosts_that_hand_on_what_they_are_asked_are_graded(rule: str, expected: 
         ("method=GET domain=10.0.0.1.169.254.169.254.nip.io", "H"),
         ("method=GET domain=fd00-ec2--254.sslip.io", "H"),
         ("method=GET domain=0-0-0-0-0-ffff-a9fe-a9fe.sslip.io", "H"),
+        ("method=GET domain=64-ff9b--a9fe-a9fe.sslip.io", "H"),
         ("method=GET domain=10.0.0.1.nip.io", "B"),
         ("domain=127.0.0.1.nip.io", "H"),
         ("domain=app.localtest.me", "H"),
