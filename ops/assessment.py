@@ -250,7 +250,7 @@ class StackPreview:
     @cached_property
     def contract(self) -> Contracts:
         """What is demanded of each template's policy, where that changes."""
-        return contract_changes(self.old_templates, self.new_templates, self.old)
+        return contract_changes(self.old_templates, self.new_templates, self.old, self.own)
 
     @cached_property
     def guards(self) -> tuple[GuardChange, ...]:

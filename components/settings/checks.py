@@ -372,10 +372,12 @@ def policies(settings: Settings, proven: bool) -> list[Problem]:
             continue
         if not proven:
             continue
-        excess = exfiltration_report(policy, settings.own).excess(wanted.highest_grade)
+        release = settings.workspaces.boundary_version
+        report = exfiltration_report(policy, settings.own, release)
+        excess = report.excess(wanted.highest_grade)
         # A reason for the grade says what a dozen of the catalogue's broken demands would.
         contract = wanted.contract if excess else settings.contract_of(wanted)
-        breaches = broken(contract, policy, settings.workspaces.boundary_version)
+        breaches = broken(contract, policy, release)
         problems += [Problem(key, "", breach) for breach in breaches]
         if excess:
             problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', excess))

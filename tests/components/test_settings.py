@@ -104,7 +104,7 @@ def test_defaults_fill_what_a_stack_does_not_say() -> None:
         (
             "policy.rules",
             [{"rule": "method=GET domain=coder.example.com path=/api/v2/users/*", "why": "x"}],
-            "GET https://coder.example.com/api/v2/users/me must be denied (an agent looks nobody",
+            "GET https://coder.example.com/api/v2/users/me must be denied (an agent looks people",
         ),
         (
             "policy.rules",

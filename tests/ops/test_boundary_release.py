@@ -129,3 +129,16 @@ def test_rules_are_decided_as_the_release_does() -> None:
     assert not wider.decide("GET", "https://a.example/").allowed
     for release in ("v0.9.0", "v0.7.0", "v1.0.0", None):
         assert as_decided(ONE, release) is ONE
+
+
+def test_the_grade_follows_the_release_where_nothing_else_changes() -> None:
+    tunnels = policy("domain=ngrok.io", "method=GET domain=internal")
+    found = previewed("v0.9.0", "v0.5.4", tunnels, tunnels)
+    (reach,) = found.reaches
+    assert reach.grades == ("A", "H")
+    text = report.to_markdown([found])
+    assert "- exfiltration grade A → H (A: no host where anyone may receive)\n" in text
+    assert "- ⛔ **an agent can leave the firewall**: the node's metadata service" in text
+    assert previewed("v0.5.4", "v0.9.0", tunnels, tunnels).reaches[0].grades == ("H", "A")
+    # A state that does not say by which release it is decided raises no alarm.
+    assert previewed(None, "v0.5.4", tunnels, tunnels).reaches[0].grades == ("H", "H")
