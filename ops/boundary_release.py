@@ -14,6 +14,8 @@ from ops.markdown import code
 PIN: Final = "Boundary"
 """What a template registers its release of Boundary as."""
 
+_FLOATS: Final = "Boundary is whatever release is newest when a workspace starts"
+
 # What v0.5.5 to v0.8.0 refuse: a `*` that ends a pattern, with a comma or a space behind it.
 _REFUSED: Final = re.compile(r"(?:^|\s)path=\S*\*[,\s]")
 
@@ -58,7 +60,7 @@ def release_change(
     if policy is None or new is None:
         return ReleaseChange(old, new)
     doubt = doubt_of(new, policy)
-    if releases_of(new) is None and was is not None and was.texts != policy.texts:
+    if _is_unknown(new) and was is not None and was.texts != policy.texts:
         # What other rules open there is not known either.
         return ReleaseChange(old, new, doubt)
     if was is not None and old is None:
@@ -73,7 +75,11 @@ def release_change(
 def _decide_alike(old: str, new: str) -> bool:
     before, after = releases_of(old), releases_of(new)
     # One unknown release is not another.
-    return old == new or (before is not None and before == after)
+    return old == new or (before is not None and before == after and new != LATEST)
+
+
+def _is_unknown(release: str) -> bool:
+    return release == LATEST or releases_of(release) is None
 
 
 def _refuses(release: str, policy: Policy) -> bool:
@@ -83,7 +89,12 @@ def _refuses(release: str, policy: Policy) -> bool:
 
 
 def doubt_of(release: str, policy: Policy) -> str:
-    """Return why a release does not decide as NEWEST does on a policy, empty where it does."""
+    """Return why a release does not decide as NEWEST does on a policy, empty where it does.
+
+    `latest` may be NEWEST today, and is not known of the day on which a workspace starts.
+    """
+    if release == LATEST:
+        return _FLOATS
     found = releases_of(release)
     if found is None:
         return f"nothing is known of how Boundary {release} decides"
