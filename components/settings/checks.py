@@ -19,7 +19,7 @@ from components.alerts.thresholds import Thresholds
 from components.boundary import PolicyError, exfiltration_report, host_of
 from components.boundary.credentials import HIDDEN
 from components.boundary.older import broken
-from components.boundary.releases import LATEST
+from components.boundary.releases import JAIL_KEY, LATEST, key_problem
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
@@ -293,6 +293,16 @@ def _wiring(parts: Parts) -> Iterator[Problem]:
         yield Problem(f"workspaces.{key}", as_shown(value), words)
 
 
+def _boundary(parts: Parts) -> Iterator[Problem]:
+    confined = any(each is not None and each.firewall is not None for each in parts.templates)
+    if parts.workspaces is None or not confined:
+        return
+    release = parts.workspaces.boundary_version
+    if problem := key_problem(JAIL_KEY, release):
+        right = f"no agent would start: the key {JAIL_KEY} of its file {problem}"
+        yield Problem("workspaces.boundaryVersion", as_shown(release), right)
+
+
 def _claude_policy(parts: Parts) -> Iterator[Problem]:
     shared = parts.workspaces
     if shared and (problem := tasks_problem(shared.claude_policy, tasks=shared.tasks)):
@@ -332,6 +342,7 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _choices,
     _windows,
     _wiring,
+    _boundary,
     _claude_policy,
     _switched,
     _hosts,

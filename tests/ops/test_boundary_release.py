@@ -56,6 +56,29 @@ def test_the_release_that_opens_what_is_below_a_host_opens_it_in_every_report() 
     assert reach["boundaryRelease"] == {"before": "v0.9.0", "after": "v0.5.4", "doubt": BELOW}
 
 
+UNAUDITED = "Boundary v0.4.0 sends Coder no audit: no request leaves a line"
+
+
+@pytest.mark.parametrize(
+    ("old", "was", "told"),
+    [
+        ("v0.5.4", ONE, (UNAUDITED,)),
+        ("v0.9.0", ONE, (f"{BELOW.replace('v0.5.4', 'v0.4.0')}; {UNAUDITED}",)),
+        (None, None, (f"{BELOW.replace('v0.5.4', 'v0.4.0')}; {UNAUDITED}",)),
+        ("v0.4.0", ONE, ()),
+        # What an earlier state does not say is no change.
+        (None, ONE, ()),
+    ],
+)
+def test_a_release_without_an_audit_is_in_the_headline(
+    old: str | None, was: Any, told: tuple[str, ...]
+) -> None:
+    found = previewed(old, "v0.4.0", was)
+    assert found.warnings == told
+    assert all(each in report.headline([found]) for each in told)
+    assert (UNAUDITED in record(old or "v0.9.0", "v0.4.0")) is (old != "v0.4.0")
+
+
 def test_the_way_back_closes_it_and_warns_of_nothing() -> None:
     found = previewed("v0.5.4", "v0.9.0")
     assert found.warnings == ()
