@@ -77,6 +77,7 @@ class LiveNetwork:
         gone: the declared policies that are not there; a run that reads back tells of them itself.
         foreign: policies that are not the stack's and open more, the accepted ones too.
         unlisted: the rights that a look at those takes and that were refused.
+        missing: the accepted ones, by kind and name, that are not there.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -87,6 +88,7 @@ class LiveNetwork:
     gone: tuple[Manifest, ...] = ()
     foreign: tuple[ForeignPolicy, ...] = ()
     unlisted: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.edits or self.unread or self.opening)
@@ -157,6 +159,7 @@ def look(
         gone=gone,
         foreign=foreign_policies.opening(wanted, there.policies, names, accepted or {}),
         unlisted=there.forbidden,
+        missing=foreign_policies.missing(there, accepted or {}),
     )
 
 
