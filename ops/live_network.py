@@ -46,7 +46,7 @@ _OURS: Final = "pulumi-kubernetes-"
 
 
 @dataclass(frozen=True)
-class Edit:
+class PolicyEdit:
     """One policy that is not as it was declared.
 
     Attributes:
@@ -80,7 +80,7 @@ class LiveNetwork:
         missing: the accepted ones, by kind and name, that are not there.
     """
 
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[PolicyEdit, ...] = ()
     reaches: tuple[LiveReach, ...] = ()
     unclear: bool = False
     unread: str = ""
@@ -235,7 +235,7 @@ def compared(
     return LiveNetwork(edits, reaches, unclear, context=context)
 
 
-def _edit(declared: Manifest, live: Manifest) -> Edit | None:
+def _edit(declared: Manifest, live: Manifest) -> PolicyEdit | None:
     kind = str(declared["kind"])
     # Cilium has a list of more of them beside the one.
     old, new = (
@@ -245,7 +245,7 @@ def _edit(declared: Manifest, live: Manifest) -> Edit | None:
     found = tuple(differences(old, new))
     if not found:
         return None
-    return Edit(kind, *place(declared), found, _editors(live, found))
+    return PolicyEdit(kind, *place(declared), found, _editors(live, found))
 
 
 def _plain(policy: Manifest, kind: str) -> dict[str, Any]:
