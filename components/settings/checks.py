@@ -301,6 +301,9 @@ def _boundary(parts: Parts) -> Iterator[Problem]:
     if problem := key_problem(JAIL_KEY, release):
         right = f"no agent would start: the key {JAIL_KEY} of its file {problem}"
         yield Problem("workspaces.boundaryVersion", as_shown(release), right)
+    if release == LATEST and parts.workspaces.boundary is not None:
+        right = "name the release that workspaces.boundary is, such as v0.9.0: it is judged by that"
+        yield Problem("workspaces.boundaryVersion", as_shown(release), right)
 
 
 def _claude_policy(parts: Parts) -> Iterator[Problem]:

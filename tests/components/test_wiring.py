@@ -200,6 +200,18 @@ def test_a_release_of_boundary_that_would_start_nothing_is_refused_once(release:
     settings({"templates": [{"name": "a"}]}, boundaryVersion=release)
 
 
+def test_a_boundary_of_ones_own_is_of_a_release_that_is_named() -> None:
+    templates = {"templates": [{"name": "a", "firewall": {}}]}
+    own = {"path": "/opt/coder/bin/boundary"}
+    with pytest.raises(SettingsError) as caught:
+        settings(templates, boundaryVersion="latest", boundary=own)
+    (problem,) = map(str, caught.value.problems)
+    assert problem.startswith(
+        'workspaces.boundaryVersion = "latest": name the release that workspaces.boundary is'
+    )
+    settings(templates, boundaryVersion="v0.9.0", boundary=own)
+
+
 def test_a_release_of_boundary_without_an_audit_is_doubted() -> None:
     walls = [{"name": "a", "firewall": {}}]
     told = "Boundary v0.4.0 sends Coder no audit: no request leaves a line"
