@@ -22,7 +22,7 @@ from components.boundary import (
     host_of,
     with_own,
 )
-from components.boundary.releases import LATEST, release_doubt
+from components.boundary.releases import LATEST, has_audit, release_doubt, unaudited
 from components.network.settings import NamespaceSettings, NetworkSettings
 from components.releases import BOUNDARY
 from components.settings.ai_gateway import AiGateway
@@ -189,7 +189,10 @@ class Settings(SettingsSection):
         ]
         found = (finding for policy in policies for finding in audit(policy))
         doubts = dict.fromkeys(finding for finding in found if finding.rule in own)
-        return (*([Finding("warning", None, release)] if release else []), *opened, *doubts)
+        said = [release] if release else []
+        if policies and not has_audit(self.workspaces.boundary_version):
+            said.append(unaudited(self.workspaces.boundary_version))
+        return (*(Finding("warning", None, each) for each in said), *opened, *doubts)
 
     def floating(self) -> tuple[str, ...]:
         """Return what may be another thing tomorrow although nothing here changed."""
