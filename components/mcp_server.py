@@ -82,7 +82,8 @@ class McpServerArgs:
         headers: what Coder sends with every request; every value is treated as a secret.
             `Authorization` takes the whole value, its scheme included: see authorization.
         oauth2: Coder as a client, for `oauth2`. None has Coder ask the server and register itself,
-            which it does when the server is made, not later.
+            which it does when the server is made, not later: with it, its revocation_url or its
+            secret given or taken away, the server is made anew.
         in_cluster: whether the URL is that of a Service, to which http may carry a credential.
         tool_allow_list: tools that agents may call; empty allows all.
         tool_deny_list: tools that agents may not call.
@@ -204,7 +205,12 @@ class McpServer(pulumi.ComponentResource):
             allow_in_plan_mode=args.allow_in_plan_mode,
             forward_coder_headers=args.forward_coder_headers,
             organization_id=args.organization_id,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                replacement_trigger=login_parts(args),
+                # A slug is one server's: another of it is refused while this one is there.
+                delete_before_replace=True,
+            ),
         )
         self.server_id = server.id
         self.register_outputs({"serverId": self.server_id})
@@ -213,6 +219,21 @@ class McpServer(pulumi.ComponentResource):
 def authorization(key: pulumi.Input[str]) -> pulumi.Output[str]:
     """The value of an Authorization header for a key, given alone or with its scheme."""
     return pulumi.Output.secret(key).apply(authorization_value)
+
+
+def login_parts(args: McpServerArgs) -> list[str] | None:
+    """Return which parts of a login a server has, None without a login.
+
+    Coder keeps a part that is taken out of a server that stays, and asks the server where people
+    log in only when it is made (coderd_agents_mcp_server sends what is set alone), so the server
+    is made anew when they are others. The engine replaces nothing for a None of before or after.
+    """
+    if args.auth_type != "oauth2":
+        return None
+    if (client := args.oauth2) is None:
+        return ["discovered"]
+    parts = {"secret": client.client_secret, "revocation": client.revocation_url}
+    return ["client", *(name for name, part in parts.items() if part is not None)]
 
 
 def auth_type_of(headers: int) -> str:

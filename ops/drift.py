@@ -8,7 +8,9 @@ from typing import Any, Final, Literal
 
 from ops import network
 from ops.markdown import code
+from ops.mcp_changes import server_drift
 from ops.reach import TemplateReach
+from ops.tokens import MCP_SERVER
 
 _CHANGES: Final[Mapping[str, Literal["deleted", "changed"]]] = {
     "delete": "deleted",
@@ -29,12 +31,14 @@ class Drift:
         type: its type token.
         op: what was done to it.
         place: namespace and name of a Kubernetes object, else the resource's name.
+        means: what that means for agents, each a line.
     """
 
     urn: str
     type: str
     op: Literal["deleted", "changed"]
     place: str
+    means: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any], op: Literal["deleted", "changed"]) -> Drift:
@@ -44,7 +48,11 @@ class Drift:
         named = inputs.get("metadata")
         named = named if isinstance(named, Mapping) else {}
         place = [str(named[key]) for key in ("namespace", "name") if named.get(key)]
-        return cls(urn, str(metadata["type"]), op, "/".join(place) or urn.rpartition("::")[2])
+        kind, name = str(metadata["type"]), "/".join(place) or urn.rpartition("::")[2]
+        if kind != MCP_SERVER:
+            return cls(urn, kind, op, name)
+        was, found = ((metadata.get(side) or {}).get("outputs") or {} for side in ("old", "new"))
+        return cls(urn, kind, op, name, tuple(server_drift(was, found)))
 
     @property
     def kind(self) -> str:
@@ -111,6 +119,7 @@ def told(found: Collection[Drift], stack: str) -> Iterator[str]:
         yield f"{drift.op} by somebody else: {drift.kind} {drift.place}"
         if drift.op == "deleted" and drift.type in network.KINDS:
             yield "  without it workspaces reach what it closed, until it is made again"
+        yield from (f"  {line}" for line in drift.means)
     if found:
         yield f"look at what an update would restore: python -m ops preview {stack}"
         yield f"then restore it: python -m ops up {stack}"

@@ -7,7 +7,7 @@ plan's preview; without one there was no preview, and these stand in its place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +17,14 @@ from components.ai_gateway import AiGatewayProviderArgs
 from components.coder.lookup import Known
 from components.coder.variables import AUDIT
 from components.errors import OperatorError
-from components.mcp_server import McpServerArgs, auth_type_of
+from components.mcp_server import McpServerArgs, auth_type_of, login_parts
 from components.releases import CLAUDE_CODE_PIN
 from components.settings.model import Settings
 from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.render import RenderedTemplate, render
 from ops import deployed, project, stacks
 from ops.assessment import StackPreview
-from ops.changes import Step, without_secrets
+from ops.changes import UNKNOWN, Step, without_secrets
 from ops.deployed import Deployed, type_of
 from ops.namespace_changes import Places
 from ops.stack_reach import of_settings
@@ -93,7 +93,7 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
             made = {"name": each.name, **_template(args, rendered)}
             steps.append(Step("create", f"urn::{TEMPLATE}::{each.name}", TEMPLATE, {}, made))
     steps += [
-        *_named(held, MCP_SERVER, "slug", {x.slug: _server(x) for x in _servers(settings)}),
+        *_servers(settings, held),
         *_named(
             held,
             AI_PROVIDER,
@@ -111,7 +111,10 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         old=before.policies,
         new=after.policies,
         # What stays is not read at all, as the alerts' YAML, which takes longest.
-        steps=(*(step for step in steps if step.changes or step.op != "update"), *restarts),
+        steps=(
+            *(step for step in steps if step.changes or step.live or step.op != "update"),
+            *restarts,
+        ),
         policies=(
             *(Step("delete", urn, type_of(urn), each, {}) for urn, each in before.network.items()),
             *(Step("create", "", "", {}, each) for each in after.network or ()),
@@ -144,9 +147,9 @@ def _step(held: Resource, new: Mapping[str, Any], op: str = "update") -> Step:
     old = without_secrets(held.get("inputs") or {})
     both = {**old, **without_secrets(new)}
     # The engine has no input that is none.
-    return Step(
-        op, held["urn"], held["type"], old, {k: v for k, v in both.items() if v is not None}
-    )
+    new = {k: v for k, v in both.items() if v is not None}
+    live = without_secrets(held.get("outputs") or {}) if held["type"] == MCP_SERVER else {}
+    return Step(op, held["urn"], held["type"], old, new, live=live)
 
 
 def _registered(
@@ -192,9 +195,13 @@ def _named(
             yield Step("create", f"urn::{kind}::{name}", kind, {}, dict(new))
 
 
-def _servers(settings: Settings) -> Iterator[McpServerArgs]:
-    for server in settings.mcp_servers:
-        yield plan.mcp_server(settings, server, None)
+def _servers(settings: Settings, held: StackState) -> Iterator[Step]:
+    wanted = {each.slug: plan.mcp_server(settings, each, None) for each in settings.mcp_servers}
+    parts = {each["urn"]: each.get("replacementTrigger") for each in held.of_type(MCP_SERVER)}
+    named = {slug: _server(args) for slug, args in wanted.items()}
+    for step in _named(held, MCP_SERVER, "slug", named):
+        was, new = parts.get(step.urn), login_parts(wanted[step.new["slug"]])
+        yield replace(step, op="replace") if was and new and was != new else step
 
 
 def _server(args: McpServerArgs) -> dict[str, Any]:
@@ -206,6 +213,9 @@ def _server(args: McpServerArgs) -> dict[str, Any]:
             auth_type_of(len(args.headers)) if args.auth_type == "headers" else args.auth_type
         ),
         "apiKeyHeader": next(iter(args.headers)) if len(args.headers) == 1 else None,
+        "oauth2ClientId": client and client.client_id,
+        # Which secret it is makes no warning, only whether there is one.
+        "oauth2ClientSecretWoVersion": UNKNOWN if client and client.client_secret else None,
         "oauth2AuthUrl": client and client.auth_url,
         "oauth2TokenUrl": client and client.token_url,
         "oauth2RevocationUrl": client and client.revocation_url,

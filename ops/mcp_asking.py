@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from components.coder.mcp_headers import READ_ONLY_HEADER
 from ops.changes import Step
 from ops.markdown import code, some
+from ops.mcp_kept import CLIENT, after, before, kept, made_anew
 from ops.told import Told
 
 _PROOFS: Final[Mapping[str, str]] = {
@@ -37,18 +38,20 @@ def asking(step: Step) -> tuple[Told, ...]:
     """Return what a step changes of how a server is asked; one that goes is asked no more."""
     if step.op == "delete":
         return ()
-    old: Mapping[str, Any] = {} if step.op == "create" else step.old
-    return (*_proof(old, step.new), *_login(old, step.new), *_chats(old, step.new))
+    old, new = before(step), after(step)
+    # One thing that is kept may be several properties.
+    left = dict.fromkeys(kept(step).values())
+    return (*made_anew(step), *_proof(old, new), *_login(old, new), *left, *_chats(old, new))
 
 
 def _proof(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
-    before, after = (_kind(inputs) if inputs else "" for inputs in (old, new))
-    if before != after:
-        told = [f"{code(each)} ({_PROOFS.get(each, '?')})" for each in (before, after) if each]
+    was, becomes = (_kind(inputs) if inputs else "" for inputs in (old, new))
+    if was != becomes:
+        told = [f"{code(each)} ({_PROOFS.get(each, '?')})" for each in (was, becomes) if each]
         warning = {
-            "none": "an MCP server is asked without proof of who asks" if before else "",
+            "none": "an MCP server is asked without proof of who asks" if was else "",
             "user_oidc": "an MCP server gets the token of each person's login to Coder",
-        }.get(after, "")
+        }.get(becomes, "")
         yield Told(f"what proves who asks: {' → '.join(told)}", warning)
     reads, read = _reads(new), _reads(old) if old else None
     if read and not reads:
@@ -62,37 +65,42 @@ def _proof(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
 
 def _login(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
     for key, words in _WHERE.items():
-        before, after = (str(inputs.get(key) or "") for inputs in (old, new))
-        if before == after:
+        was, becomes = (str(inputs.get(key) or "") for inputs in (old, new))
+        if was == becomes:
             continue
+        # Without a client Coder asks the server, whose answer nobody knows before.
+        found = _kind(new) == "oauth2" and CLIENT not in new
         # A server that is made newly, or newly has logins, sent nobody elsewhere before.
-        moved = bool(before and after)
-        names = " → ".join(code(each) for each in (before, after or "not set") if each)
+        moved = bool(was and (becomes or found))
+        unset = "what the server says" if found else code("not set")
+        names = " → ".join(filter(None, (was and code(was), code(becomes) if becomes else unset)))
         warning = "an MCP server's login is at another address" if moved else ""
         yield Told(f"{words}: {names}", warning)
-    before, after = (str(inputs.get("oauth2Scopes") or "") for inputs in (old, new))
-    if before == after or _kind(new) != "oauth2":
+    was, becomes = (str(inputs.get("oauth2Scopes") or "") for inputs in (old, new))
+    if was == becomes or _kind(new) != "oauth2":
         return
-    more = [each for each in after.split() if each not in before.split()]
-    less = [each for each in before.split() if each not in after.split()]
+    more = [each for each in becomes.split() if each not in was.split()]
+    less = [each for each in was.split() if each not in becomes.split()]
     said = [
         f"{word} {some(each, code)}"
         for word, each in (("more:", more), ("no longer:", less))
         if each
     ]
-    if not after:
+    if not becomes:
         said.append("whatever the login gives unasked")
     logged_in = bool(old) and _kind(old) == "oauth2"
-    warning = "an MCP server's login is asked for more" if logged_in and (more or not after) else ""
+    warning = (
+        "an MCP server's login is asked for more" if logged_in and (more or not becomes) else ""
+    )
     yield Told(f"scopes that Coder asks for: {'; '.join(said)}", warning)
 
 
 def _chats(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
-    before, after = (str(inputs.get("availability") or "default_off") for inputs in (old, new))
-    if before != after:
-        warning = "an MCP server is in every chat" if after == "force_on" else ""
-        was = f"{code(before)} → " if old else ""
-        yield Told(f"in chats: {was}{code(after)} ({_IN_CHATS.get(after, '?')})", warning)
+    was, becomes = (str(inputs.get("availability") or "default_off") for inputs in (old, new))
+    if was != becomes:
+        warning = "an MCP server is in every chat" if becomes == "force_on" else ""
+        start = f"{code(was)} → " if old else ""
+        yield Told(f"in chats: {start}{code(becomes)} ({_IN_CHATS.get(becomes, '?')})", warning)
 
 
 def _kind(inputs: Mapping[str, Any]) -> str:

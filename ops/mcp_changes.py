@@ -9,6 +9,7 @@ from typing import Any, Final
 from ops.changes import UNKNOWN, Change, Step
 from ops.markdown import code
 from ops.mcp_asking import EXPLAINED, asking
+from ops.mcp_kept import before, kept
 from ops.told import Told
 
 Shown = Callable[[Iterable[Change]], list[str]]
@@ -75,11 +76,12 @@ class ServerChange:
 
 def server_change(step: Step) -> ServerChange:
     """Return what a step on an MCP server means for agents."""
-    old = _tools({} if step.op == "create" else step.old)
+    had = before(step)
+    old = _tools(had)
     new = _tools({} if step.op == "delete" else step.new)
-    before, after = (str(inputs.get("url", "")) for inputs in (step.old, step.new))
+    was, becomes = (str(inputs.get("url", "")) for inputs in (had, step.new))
     stays = step.op not in {"create", "delete"}
-    moved = (before, after) if stays and before != after else None
+    moved = (was, becomes) if stays and was != becomes else None
     if old is None or new is None:
         return ServerChange(step, Tools(), Tools(), False, moved, asking(step))
     return ServerChange(step, new.without(old), old.without(new), True, moved, asking(step))
@@ -106,19 +108,54 @@ def server_lines(change: ServerChange, shown: Shown) -> list[str]:
     head = f"- {name}: **replaced**" if step.op == "replace" else f"- {name}"
     lines = _tool_lines(change)
     if change.moved:
-        before, after = map(code, change.moved)
+        was, becomes = map(code, change.moved)
         lines.append(
-            f"  - ⚠️ **another address**: {before} → {after}; what agents ask, and what proves who "
+            f"  - ⚠️ **another address**: {was} → {becomes}; what agents ask, and what proves who "
             "asks, goes there"
         )
     lines += asked
-    if step.old.get("enabled") != step.new.get("enabled"):
+    if before(step).get("enabled") != step.new.get("enabled"):
         lines.append(f"  - {'in use' if step.new.get('enabled') else 'switched off'} from now on")
-    rest = [value for value in step.changes if not _is_explained(value.path)]
+    left = kept(step)
+    rest = [each for each in step.changes if not (_is_explained(each.path) or each.path in left)]
     lines += [f"  {line}" for line in shown(rest)]
     if not lines and step.op != "replace":
         lines = [f"  - {code(path)}" for path in step.touched]
     return [head, *lines]
+
+
+def gained_lines(changes: Iterable[ServerChange]) -> list[str]:
+    """Return the tools that agents got as lines for a terminal."""
+    return [
+        f"MCP server {each.name}: agents get {named(each.gained)}"
+        for each in changes
+        if each.gained
+    ]
+
+
+def server_drift(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the tools that somebody gave or took away in Coder, as lines for a terminal.
+
+    Args:
+        old: the server by the provider's record.
+        new: the same as it was read back.
+    """
+    was, found = _tools(old), _tools(new)
+    if was is None or found is None:
+        return []
+    told = (
+        (was.without(found), "agents have no longer: {}; an update gives them back"),
+        (found.without(was), "agents have newly: {}; an update takes them away"),
+    )
+    return [words.format(named(tools)) for tools, words in told if tools]
+
+
+def named(tools: Tools) -> str:
+    """Return tools as words for a terminal."""
+    names = ", ".join(sorted(tools.names))
+    if not tools.every:
+        return names
+    return f"every tool{f' but {names}' if names else ''}"
 
 
 def server_json(change: ServerChange) -> dict[str, Any]:

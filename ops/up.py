@@ -34,6 +34,7 @@ from ops import (
 from ops import plan as plans
 from ops import stacks as stack_files
 from ops.heard import Heard
+from ops.mcp_changes import gained_lines
 from ops.stack_reach import StackReach, compared, of_settings
 from ops.state import StackState
 from ops.terminal import (
@@ -158,10 +159,10 @@ def _up(
 def _warned(stack: str, record: history.Record, heard: Heard) -> list[str]:
     """Say what a review of the update would have had in its headline, as it was done."""
     # Policies in which the engine masked a part say nothing here that the record does not.
-    found = heard.preview(stack, dict, dict).warnings
-    told = [each for each in found if each not in record.policy]
+    found = heard.preview(stack, dict, dict)
+    told = [each for each in found.warnings if each not in record.policy]
     said = record.warnings if not told else history.warning_line(told)
-    return [f"warnings: {said}"] if said else []
+    return [*([f"warnings: {said}"] if said else []), *gained_lines(found.servers)]
 
 
 def refresh(stack: str) -> None:

@@ -31,7 +31,10 @@ class OAuth2(SettingsSection):
     client_id: str = Field(min_length=1, description="Id that the login gave Coder.")
     auth_url: Endpoint = Field(description="Where people are sent to log in.")
     token_url: Endpoint = Field(description="Where Coder gets their tokens.")
-    revocation_url: Endpoint | None = Field(None, description="Where Coder gives tokens back.")
+    revocation_url: Endpoint | None = Field(
+        None,
+        description="Where Coder gives tokens back; given or taken away, the server is made anew.",
+    )
     scopes: Annotated[list[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]], NoDuplicates] = Field(
         default_factory=no_list, description="Scopes that Coder asks for."
     )
@@ -51,7 +54,9 @@ class McpServerSettings(SettingsSection):
         "login to Coder.",
     )
     oauth2: OAuth2 | None = Field(
-        None, description="For authType oauth2; null: Coder asks the server and registers itself."
+        None,
+        description="For authType oauth2; null: Coder asks the server and registers itself. Given "
+        "or taken away, the server is made anew.",
     )
     in_cluster: Flag = Field(
         False, description="A Service of coderd's cluster, NAME.NAMESPACE.svc, which may be http."

@@ -113,6 +113,9 @@ class AgentsMcpServerKind:
             name = f"{key}Version"
             if name in new and plain(new[name]) != plain(state.get(name)):
                 changes[name] = PropertyChange("update" if name in state else "add")
+            elif name in state and name not in new:
+                # An update that sends nothing: the secret stays.
+                changes[name] = PropertyChange("delete")
         return Difference(
             {name: changes[name] for name in changes if name not in call.ignore_changes},
             of_inputs=False,

@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from components import mcp_server
 from components.coder.mcp_headers import (
     READ_ONLY_HEADER,
     authorization_problem,
@@ -18,6 +19,7 @@ from components.mcp_server import (
     McpServerArgs,
     OAuth2Client,
     authorization,
+    login_parts,
 )
 from tests.components.recording import Recorder, record
 
@@ -274,3 +276,39 @@ def test_nothing_secret_goes_to_coder(given: dict[str, Any], keys: set[str]) -> 
     inputs = server(**given)
     assert inputs["authType"] == given["auth_type"]
     assert {key for key in inputs if key.startswith(("oauth2", "apiKey", "custom"))} == keys
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({}, None),
+        ({"headers": {"K": "v"}}, None),
+        ({"auth_type": "user_oidc"}, None),
+        ({"auth_type": "oauth2"}, ["discovered"]),
+        ({"auth_type": "oauth2", "oauth2": CLIENT}, ["client"]),
+        ({"auth_type": "oauth2", "oauth2": replace(CLIENT, client_id="other")}, ["client"]),
+        (
+            {
+                "auth_type": "oauth2",
+                "oauth2": replace(CLIENT, client_secret=KEY, revocation_url="https://l.example/r"),
+            },
+            ["client", "secret", "revocation"],
+        ),
+    ],
+)
+def test_what_coder_would_keep_of_a_login_has_the_server_made_anew(
+    given: dict[str, Any], parts: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[pulumi.ResourceOptions] = []
+    made = mcp_server.coderd.AgentsMcpServer
+
+    def seen(*name: Any, opts: pulumi.ResourceOptions, **inputs: Any) -> Any:
+        found.append(opts)
+        return made(*name, opts=opts, **inputs)
+
+    monkeypatch.setattr(mcp_server.coderd, "AgentsMcpServer", seen)
+    declare(**given)
+    (opts,) = found
+    # Another of the same slug is refused while this one is there.
+    assert (opts.replacement_trigger, opts.delete_before_replace) == (parts, True)
+    assert login_parts(args(**given)) == parts

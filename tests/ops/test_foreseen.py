@@ -218,3 +218,37 @@ def test_a_template_that_comes_warns_of_its_walls(held: StackState, values: dict
     assert "ports are shared more widely" in foreseen.warnings(
         "local", stacks.settings("local"), held
     )
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({}, ()),
+        ({"toolAllowLists": ["get_me"], "toolDenyLists": []}, ("agents get more MCP tools",)),
+    ],
+)
+def test_tools_that_somebody_took_away_in_coder_are_foreseen_to_come_back(
+    held: StackState, record: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    (server,) = held.of_type(MCP_SERVER)
+    server["outputs"] = server["inputs"] | record
+    assert warnings(held) == said
+
+
+def test_a_login_that_is_made_anew_leaves_nothing_in_coder(
+    held: StackState, values: dict[str, Any]
+) -> None:
+    login = {f"{part}Url": f"https://l.example/{part}" for part in ("auth", "token")}
+    given = values["mcpServers"][0]
+    given |= {"authType": "oauth2", "oauth2": {"clientId": "x", **login}}
+    (server,) = held.of_type(MCP_SERVER)
+    server["inputs"] |= {
+        "authType": "oauth2",
+        "oauth2ClientId": "x",
+        **{f"oauth2{key[0].upper()}{key[1:]}": url for key, url in login.items()},
+        "oauth2RevocationUrl": "https://l.example/revoke",
+    }
+    del server["inputs"]["apiKeyHeader"]
+    assert warnings(held) == ("Coder keeps what the settings lack of an MCP server's login",)
+    server["replacementTrigger"] = ["client", "revocation"]
+    assert warnings(held) == ()

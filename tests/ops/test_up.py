@@ -36,7 +36,7 @@ from ops.heard import Heard
 from ops.project import ROOT
 from ops.stack_reach import StackReach, of_settings
 from ops.template_changes import Registered
-from ops.tokens import ALERTS, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import ALERTS, MCP_SERVER, STACK, WORKSPACE_TEMPLATE
 from tests.ops.states import state_of
 
 
@@ -243,6 +243,24 @@ def test_up_ends_with_what_a_review_would_have_warned_of(
     record = history.parse(stack.told["message"])
     assert record is not None
     assert record.warnings == "1 alert is no longer watched"
+
+
+def test_up_names_the_mcp_tools_that_agents_get(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urn = f"urn:pulumi:local::p::{MCP_SERVER}::github-server"
+    inputs = {"slug": "github", "toolAllowLists": ["a", "b"]}
+    back = changes.Step(
+        "update", urn, MCP_SERVER, inputs, inputs, live={**inputs, "toolDenyLists": ["b"]}
+    )
+
+    class Given(Heard):
+        def preview(self, *_: Any, **__: Any) -> StackPreview:
+            return StackPreview("local", steps=(back,))
+
+    monkeypatch.setattr(up, "Heard", Given)
+    said = CliRunner().invoke(app, ["up", "local"]).stdout
+    assert "warnings: agents get more MCP tools\nMCP server github: agents get b\n" in said
 
 
 def test_of_what_a_stack_has_not_there_is_no_heading(stack: Stack) -> None:

@@ -106,3 +106,29 @@ def test_a_new_version_of_a_secret_needs_the_secret(
     without = {key: value for key, value in server.items() if key != "apiKeyValueWo"}
     assert engine.changes(**without) == {}
     assert engine.failures(**{**without, "apiKeyValueWoVersion": 2}).keys() == {"apiKeyValueWo"}
+
+
+def test_what_is_taken_out_of_a_login_stays_in_coder(
+    provider: CoderdProvider, deployment: LocalCoderd, api: httpx.Client
+) -> None:
+    bare = {"displayName": "J", "slug": "j", "url": "https://j.example/", "authType": "oauth2"}
+    public = bare | {
+        "oauth2ClientId": "x",
+        "oauth2AuthUrl": "https://l.example/authorize",
+        "oauth2TokenUrl": "https://l.example/token",
+    }
+    revoking = public | {"oauth2RevocationUrl": "https://l.example/revoke"}
+    secret = {"oauth2ClientSecretWo": Secret(SECRET), "oauth2ClientSecretWoVersion": 1}
+    engine = Engine(provider, MCP, "j")
+    engine.create(**revoking, **secret)
+    assert engine.changes(**public, **secret) == {}
+    # A version that goes is an update that sends nothing.
+    assert engine.changes(**public) == {"oauth2ClientSecretWoVersion": "delete"}
+    engine.update(**public)
+    assert engine.changes(**bare) == {}
+    engine.update(**bare, description="y")
+    servers = f"{deployment.url}/api/experimental/organizations/default/mcp-servers"
+    kept = api.get(f"{servers}/{engine.id}").json()
+    assert kept["has_oauth2_secret"] is True
+    assert kept["oauth2_client_id"] == "x"
+    assert kept["oauth2_revocation_url"] == "https://l.example/revoke"
