@@ -210,7 +210,7 @@ class WorkspaceTemplateInputs(TypedDict):
     firewall: NotRequired[FirewallInputs]
     """Boundary and its policy; none for a template whose agents run unconfined."""
     directory: NotRequired[str]
-    """Where the rendered template goes, relative to the program's project."""
+    """Where the rendered template goes, and no other's, relative to the program's project."""
     display_name: NotRequired[str]
     """Name shown to people."""
     description: NotRequired[str]
