@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 
 from components import coderd_env, external_auth
-from components.package.inputs import build
+from components.package.inputs import build, known
 
 
 class GitLabInstance(TypedDict):
@@ -86,6 +86,7 @@ class GitLabExternalAuth(external_auth.GitLabExternalAuth):
         args: GitLabExternalAuthInputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        known(GitLabExternalAuthInputs, args)
         super().__init__(name, build(external_auth.GitLabExternalAuthArgs, args), opts)
         login: tuple[coderd_env.EnvVar, ...] = self.variables  # type: ignore[assignment]
         self.variables = pulumi.Output.from_input(
@@ -104,10 +105,24 @@ class CoderdEnvironment(coderd_env.CoderdEnvironment):
         args: CoderdEnvironmentInputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        known(CoderdEnvironmentInputs, args)
         inputs: dict[str, Any] = dict(args)
-        if isinstance(inputs["variables"], pulumi.Output):
-            inputs["variables"] = inputs["variables"].apply(_variables)
+        if _are_told(inputs["variables"]):
+            inputs["variables"] = pulumi.Output.from_input(inputs["variables"]).apply(_variables)
         super().__init__(name, build(coderd_env.CoderdEnvironmentArgs, inputs), opts)
+
+
+def _are_told(variables: Any) -> bool:
+    """Return whether more of the variables than their values is another resource's to say."""
+    return isinstance(variables, pulumi.Output) or any(
+        isinstance(part, pulumi.Output)
+        for each in variables
+        for part in (each, *(() if isinstance(each, pulumi.Output) else _but_value(each)))
+    )
+
+
+def _but_value(variable: CoderdVariable) -> tuple[Any, ...]:
+    return variable.get("name"), variable.get("secret")
 
 
 def _variables(told: Sequence[CoderdVariable]) -> list[coderd_env.EnvVar]:
