@@ -132,7 +132,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     local.start()
     try:
         with local.client() as client:
-            upload(client, "firewalled", Firewall(render_config(POLICY, jail_type="landjail")))
+            config = render_config(POLICY, jail_type="landjail")
+            upload(client, "firewalled", Firewall(config, policy=POLICY.to_json()))
             upload(client, "open", None)
             key = answer(client.post("/api/v2/users/developer/keys/tokens", json={}))["key"]
         yield Place(local, CoderdAccess(local.url, local.token), str(key))
