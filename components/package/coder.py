@@ -62,7 +62,7 @@ class CoderdEnvironmentInputs(TypedDict):
     secret_name: pulumi.Input[str]
     """Name of the Secret that holds them."""
     patch: NotRequired[bool]
-    """Whether the Deployment is patched; otherwise the Secret is made alone."""
+    """Whether the Deployment, which takes one such patch, is patched; else there is the Secret."""
     deployment: NotRequired[pulumi.Input[str]]
     """Name of the Deployment."""
     container: NotRequired[pulumi.Input[str]]
@@ -95,7 +95,7 @@ class GitLabExternalAuth(external_auth.GitLabExternalAuth):
 
 
 class CoderdEnvironment(coderd_env.CoderdEnvironment):
-    """Variables of coderd; destroying it leaves the Deployment as it was."""
+    """Variables of coderd, one for a Deployment; destroying it leaves the Deployment as it was."""
 
     _component_type = "firewalledcoder:index:CoderdEnvironment"
 

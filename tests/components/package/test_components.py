@@ -96,7 +96,7 @@ def test_what_a_login_hands_on_is_set_once_it_is_known() -> None:
     assert data["CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"] == "s3cret"
     assert data["CODER_EXTERNAL_AUTH_0_ID"] == "gitlab"
     assert outputs["names"] == sorted(data)
-    assert len(recorder.of("DeploymentPatch")) == 1
+    assert len(recorder.of("DeploymentPatch")) == 2
 
 
 def test_a_variable_that_is_set_twice_is_refused_once_it_is_known() -> None:
