@@ -23,8 +23,8 @@ branch of 2026-06-05 have the same lines. From v0.2.2 on others judge a target b
 Host header before, which such a target splits as well."""
 
 # RE2 reads it as Python does: Loki gets the same.
-ADDRESSED: Final = r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?[^/?#@:]"
-"""How the URL of a request begins that goes to the host in it."""
+ADDRESSED: Final = r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?[^/?#@:][^/?#@]*(?:[/?#].*)?"
+"""The whole URL of a request that goes to the host in it."""
 
 _ADDRESSED: Final = re.compile(ADDRESSED)
 # What is written for a host with its port begins alike, and no client sends it so.
@@ -42,7 +42,7 @@ def addressed(url: str, *, recorded: bool) -> bool:
         url: of the request.
         recorded: whether it stands in an audit; one that somebody writes may lack its scheme.
     """
-    return not (_TARGET.match(url) if not recorded else not _ADDRESSED.match(url))
+    return bool(_ADDRESSED.fullmatch(url)) if recorded else not _TARGET.match(url)
 
 
 def misdirects(release: str) -> bool:

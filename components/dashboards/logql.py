@@ -46,7 +46,7 @@ NO_DOMAIN = "not known"
 """In place of the domain of a request of which the audit does not tell where it went."""
 
 _DOMAIN = f'{{{{ or .{UrlPart.DOMAIN} "{NO_DOMAIN}" }}}}'
-_TOLD = f"/.*|{ADDRESSED}.*"
+_TOLD = f"/.*|{ADDRESSED}"
 """What tells where a request went; the path alone is what old releases of Boundary say of each."""
 
 
