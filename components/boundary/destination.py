@@ -17,10 +17,11 @@ from components.boundary.releases import Number
 from components.boundary.rule import WILDCARD
 from components.boundary.url import parse
 
-MISDIRECTED_SINCE: Final[Number] = (0, 5, 2)
-"""The first release whose proxy.go judges a target with a scheme as it stands; v0.9.0 and the main
-branch of 2026-06-05 have the same lines. From v0.2.2 on others judge a target by what they put the
-Host header before, which such a target splits as well."""
+MISDIRECTED_SINCE: Final[Number] = (0, 2, 2)
+"""The first release with it, by proxy.go at each tag; v0.9.0 and the main branch of 2026-06-05 have
+it yet."""
+PATH_SINCE: Final[Number] = (0, 5, 2)
+"""The first release in which such a request keeps its path; before, it asks for / alone."""
 
 # RE2 reads it as Python does: Loki gets the same.
 ADDRESSED: Final = r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?[^/?#@:][^/?#@]*(?:[/?#].*)?"
@@ -45,10 +46,10 @@ def addressed(url: str, *, recorded: bool) -> bool:
     return bool(_ADDRESSED.fullmatch(url)) if recorded else not _TARGET.match(url)
 
 
-def misdirects(release: str) -> bool:
-    """Whether a release sends requests to another host than it judges; nothing newer is known."""
+def misdirects(release: str, since: Number = MISDIRECTED_SINCE) -> bool:
+    """Whether a release sends requests to another host than it judges; no newer one is known."""
     number = _NUMBER.fullmatch(release)
-    return number is None or tuple(map(int, number.groups())) >= MISDIRECTED_SINCE
+    return number is None or tuple(map(int, number.groups())) >= since
 
 
 def everywhere(policy: Policy, method: str, path: str) -> PolicyRule | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
-from components.boundary.destination import TOKEN, addressed, everywhere, misdirects
+from components.boundary.destination import PATH_SINCE, TOKEN, addressed, everywhere, misdirects
 
 # Its audit's URL, and whether the request came to the host in it, or nowhere, whatever Host said.
 SEEN = {
@@ -41,11 +41,19 @@ def test_a_host_may_be_written_without_its_scheme(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("release", "does"),
-    [("v0.5.1", False), ("v0.5.2", True), ("v0.9.0", True), ("latest", True), ("v1.0.0", True)],
+    ("release", "does", "path"),
+    [
+        ("v0.2.1", False, False),
+        ("v0.2.2", True, False),
+        ("v0.5.1", True, False),
+        ("v0.5.2", True, True),
+        ("v0.9.0", True, True),
+        ("latest", True, True),
+        ("v1.0.0", True, True),
+    ],
 )
-def test_the_releases_that_judge_a_target_as_it_stands(release: str, *, does: bool) -> None:
-    assert misdirects(release) is does
+def test_the_releases_that_send_requests_elsewhere(release: str, *, does: bool, path: bool) -> None:
+    assert (misdirects(release), misdirects(release, PATH_SINCE)) == (does, path)
 
 
 @pytest.mark.parametrize(
