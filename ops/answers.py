@@ -37,6 +37,7 @@ class Confinement:
         agents: whether and from where Coder's own agents, whom no policy holds, may use the
             templates.
         release: of Boundary that confines them; empty without a firewall.
+        own_program: whether the stack names a program of Boundary itself, which may be mended.
     """
 
     templates: tuple[str, ...]
@@ -47,6 +48,7 @@ class Confinement:
     own: Own
     agents: AgentsAllowed = False
     release: str = ""
+    own_program: bool = False
 
     @property
     def title(self) -> str:
@@ -95,7 +97,8 @@ def _confinement(settings: Settings, template: TemplateSettings) -> Confinement:
     agents = True if said is None else said
     release = "" if policy is None else settings.workspaces.boundary_version
     accepted = wanted.highest_grade
-    return Confinement((), policy, reason, contract, accepted, settings.own, agents, release)
+    own = settings.workspaces.boundary is not None
+    return Confinement((), policy, reason, contract, accepted, settings.own, agents, release, own)
 
 
 def _list(names: Iterable[str]) -> str:
