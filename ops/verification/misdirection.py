@@ -51,7 +51,9 @@ def told(answers: dict[JailRequest, JailAnswer], asked: JailRequest | None, rele
         return "a target that names another host is judged by the host that it is sent to"
     if answer.decision != "DENY":
         if answer.code == _OLD_CURL:
-            raise NotChecked("curl takes no --request-target", "have curl 7.55 in the image")
+            raise NotChecked(
+                "curl sends no target of its own", "put curl 7.55 or newer into the image"
+            )
         if answer.status.strip("0") or answer.code in ("52", "56"):
             return "a target that names another host is refused"
         raise NotChecked(f"no word of Boundary about it: {answer.text}", "run it again")

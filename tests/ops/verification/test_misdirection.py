@@ -68,7 +68,7 @@ def test_what_boundary_judges(
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [("2", "curl takes no"), ("28", "no word of Boundary"), ("52", "")]
+    ("code", "said"), [("2", "curl sends no target"), ("28", "no word of Boundary"), ("52", "")]
 )
 def test_what_curl_could_not_ask_proves_nothing(code: str, said: str) -> None:
     asked = crossed(FIREWALL, URL, "verify.invalid")
