@@ -13,10 +13,13 @@ from rich.text import Text
 from components import boundary
 from components.boundary import Contract, Decision, Grade, Own, Policy, printable, shown
 from components.boundary.older import as_decided
-from components.coder_agents import AgentsAllowed
+from components.coder_agents import ISOLATED, AgentsAllowed
+from components.network.reach import Reached
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from ops.boundary_release import Answered, answered
+from ops.network import agents_change
+from ops.stack_reach import manifests
 from ops.traffic import InputError, Request
 
 _JUDGED: Final = "Boundary judges the name in such a target and sends it to the header Host"
@@ -38,6 +41,7 @@ class Confinement:
             templates.
         release: of Boundary that confines them; empty without a firewall.
         own_program: whether the stack names a program of Boundary itself, which may be mended.
+        agents_reach: what the pods reach that Coder's own agents have of their own.
     """
 
     templates: tuple[str, ...]
@@ -49,6 +53,7 @@ class Confinement:
     agents: AgentsAllowed = False
     release: str = ""
     own_program: bool = False
+    agents_reach: tuple[Reached, ...] = ()
 
     @property
     def title(self) -> str:
@@ -97,8 +102,13 @@ def _confinement(settings: Settings, template: TemplateSettings) -> Confinement:
     agents = True if said is None else said
     release = "" if policy is None else settings.workspaces.boundary_version
     accepted = wanted.highest_grade
-    own = settings.workspaces.boundary is not None
-    return Confinement((), policy, reason, contract, accepted, settings.own, agents, release, own)
+    reached: tuple[Reached, ...] = ()
+    if agents == ISOLATED:
+        reached = agents_change((), manifests(settings), template.name).opened
+    mended = settings.workspaces.boundary is not None
+    return Confinement(
+        (), policy, reason, contract, accepted, settings.own, agents, release, mended, reached
+    )
 
 
 def _list(names: Iterable[str]) -> str:

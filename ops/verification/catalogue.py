@@ -18,7 +18,7 @@ _CHECKS: Final = (
     Check("preflight.coder", "coderd answers", ()),
     Check("preflight.licence", "release and licence allow what the stack uses", ("CM-6",)),
     Check("preflight.token", "the token may do what verify and the stack do", ("AC-6",)),
-    Check("preflight.agents", "Coder's own agents are kept out, or to Coder alone by the network",
+    Check("preflight.agents", "Coder's own agents are kept out, or to what the network opens",
           ("AC-4", "CM-6")),
     Check("preflight.kernel", "the nodes' kernels have what the jail needs", ("SC-39", "CM-6")),
     Check("preflight.network", "the cluster enforces network policies", ("SC-7", "AC-4")),

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from components.boundary import Expectation
+from components.workspace_template.values import SESSION_PORTS
 from ops.verification import scripts
 from ops.verification.catalogue import of
 from ops.verification.misdirection import crossed, told
@@ -101,7 +102,8 @@ class Jail:
             raise NotChecked("the image has no curl, which asks in the jail", "add curl to it")
         for _ in range(_PORT_ATTEMPTS):
             # Not the policy's: its Boundary is there already.
-            port = 20000 + secrets.randbelow(10000)
+            first, last = SESSION_PORTS
+            port = first + secrets.randbelow(last - first + 1)
             with self._sockets.peer_at(port):
                 script = scripts.jail(self._asked, self._sockets.inside)
                 variables = {"boundary": boundary, "config": facts["config"], "port": str(port)}
