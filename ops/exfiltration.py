@@ -30,8 +30,10 @@ class Assessed:
     @cached_property
     def report(self) -> Report | None:
         """The report, None without a firewall."""
-        policy = self.confinement.policy
-        return None if policy is None else exfiltration_report(policy, self.confinement.own)
+        held = self.confinement
+        if held.policy is None:
+            return None
+        return exfiltration_report(held.policy, held.own, held.release)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -13,6 +13,7 @@ from components.boundary import Expectation
 from components.workspace_template.values import SESSION_PORTS
 from ops.verification import scripts
 from ops.verification.catalogue import of
+from ops.verification.declared_version import BRING_UP
 from ops.verification.misdirection import crossed, told
 from ops.verification.model import CheckGroup, Failed, NotChecked, note
 from ops.verification.path import Visit
@@ -154,8 +155,15 @@ class Jail:
                     f"Boundary, process {pid}, has rules beside its file, by {more.strip(',')}",
                     "find out who started it so, and stop and start the workspace",
                 )
+        wanted = hashlib.sha256(self._firewall.config.encode()).hexdigest()
+        if digest != wanted:
+            raise Failed(
+                f"version {version.name} has sha256 {digest[:12]}, and these settings make "
+                f"{wanted[:12]}",
+                BRING_UP,
+            )
         which = f"{len(running)} running" if running else "none running; its file"
-        return f"version {version.name}, sha256 {digest[:12]}; {which}"
+        return f"version {version.name} and the settings, sha256 {digest[:12]}; {which}"
 
     def _claude(self) -> str:
         processes = self._facts.of("claude")

@@ -181,6 +181,28 @@ def test_a_release_that_decides_the_same_is_no_news_in_the_answer() -> None:
     assert template["boundary"]["doubt"] == ""
 
 
+def test_the_report_grades_by_the_release_that_decides(root: Path) -> None:
+    rules = [{"rule": "domain=ngrok.io", "why": "x"}]
+    change(root, "policy", groups=[], rules=rules, highestGrade="A", mustAllow=[])
+    assert json.loads(run("--report", "--json")[1])["templates"][0]["grade"] == "A"
+    change(root, "workspaces", boundaryVersion="v0.5.4")
+    status, said, _ = run("--report")
+    assert status == 1
+    assert "exfiltration grade E, the stack accepts A at worst" in " ".join(said.split())
+    assert "anyone may register a host below ngrok.io (a host below the rule's)" in " ".join(
+        said.split()
+    )
+    assert "grade is E, by rule 'domain=ngrok.io'" in run("https://pypi.org/")[2]
+
+
+def test_a_suggestion_tells_what_of_coder_it_opens_in_another_form() -> None:
+    url = "https://coder.dev.example.com//api/v2/workspaceagents/me/gitsshkey"
+    _, said, _ = run(url, "--suggest")
+    text = " ".join(said.split())
+    assert "# breaks the contract: GET" in text
+    assert "# an agent gets the owner's private ssh key" in text
+
+
 AUDITED = {"decision": "allow", "http_method": "POST", "http_url": "pypi.org:/api/v2/users/me"}
 OWN = 'level=INFO msg=ALLOW method=GET url="x:@github.com/?q=1" host=evil.example rule="domain=x"'
 
