@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from components import boundary
-from ops import coder_agents, namespace_changes, network
+from ops import coder_agents, namespace_changes, network, past_policy
 from ops.markdown import clip, code, plain, some, visible
 from ops.reach import Opened, TemplateReach
 
@@ -52,6 +52,7 @@ def _reach(reach: TemplateReach) -> list[str]:
     return [
         *reach.release.lines(),
         *_firewall(reach),
+        *past_policy.changed(reach),
         *coder_agents.lines(reach),
         *network.lines(reach.network, reach.by_name, reach.moved_to),
         *namespace_changes.reach_lines(reach),
