@@ -44,9 +44,11 @@ class PythonHost(language_pb2_grpc.LanguageRuntimeServicer):
         python = _python(request.info)
         commands = []
         if not python.exists():
-            commands.append([sys.executable, "-m", "venv", str(python.parents[1])])
+            # The pip that is here installs for another Python too; one of its own takes seconds.
+            commands.append([sys.executable, "-m", "venv", "--without-pip", str(python.parents[1])])
         if (folder / "requirements.txt").exists():
-            commands.append([str(python), "-m", "pip", "install", "-r", "requirements.txt"])
+            pip = [sys.executable, "-m", "pip", "--python", str(python)]
+            commands.append([*pip, "install", "-r", "requirements.txt"])
         for command in commands:
             done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
             yield language_pb2.InstallDependenciesResponse(stdout=done.stdout, stderr=done.stderr)

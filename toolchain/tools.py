@@ -46,7 +46,7 @@ class Tool:
     package: str
     variables: tuple[tuple[str, str], ...] = ()
     folder: str = ""
-    edits: tuple[edits.Edit, ...] = ()
+    edits: tuple[edits.SourceEdit, ...] = ()
 
     @property
     def module(self) -> Path:

@@ -247,8 +247,8 @@ OTHER_HOSTS = "opens pypa.io, www.pypa.io, pypi.org and 5 more, closes a.example
 CLOSED = "- the network closes (1):\n  - `10.9.0.0/24`"
 
 
-def test_back_to_each_of_ten_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
-    """To all but 2 and 1, which come below."""
+def test_back_through_ten_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
+    """Over each kind of change, some at once; to 2 and 1 below."""
     assert sorted(world.left) == list(range(1, 11))
     assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
     head = git.run(world.repository, "rev-parse", "HEAD")
@@ -256,9 +256,8 @@ def test_back_to_each_of_ten_updates_byte_for_byte_and_back_from_a_rollback(worl
     assert world.deployed() == world.left[9]
     world.back(None)
     assert world.deployed() == world.left[10], "what was there before the last rollback"
-    for number in (6, 8, 7, 5):
-        world.back(number)
-        assert world.deployed() == world.left[number], number
+    world.back(5)
+    assert world.deployed() == world.left[5]
     done, found = world.back(3)
     assert world.deployed() == world.left[3]
     assert done.record is not None
