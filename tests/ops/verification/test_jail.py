@@ -147,7 +147,7 @@ def test_a_jail_that_does_not_start(
     assert next_step in seen["jail.started"].next_step
     if outcome is Outcome.FAILED:
         rest = [result for check, result in seen.results.items() if check != "jail.started"]
-        assert len(rest) == 11
+        assert len(rest) == 12
         assert {result.detail for result in rest} == {"after: jail.started"}
 
 
@@ -270,6 +270,19 @@ def test_something_else_above_claude_code(look: Callable[..., Look]) -> None:
     seen = look(fake(boundaries=[("40", "/tmp/proxy", FACTS["config"], DIGEST, "no", "-")]))
     assert seen["jail.claude"].outcome is Outcome.FAILED
     assert "process 41 has /tmp/proxy above it" in seen["jail.claude"].detail
+
+
+@pytest.mark.parametrize(
+    ("terminal", "outcome"),
+    [("coder", Outcome.PASSED), ("screen", Outcome.FAILED), ("", Outcome.NOT_CHECKED)],
+)
+def test_a_screen_that_holds_the_terminals(
+    look: Callable[..., Look], terminal: str, outcome: Outcome
+) -> None:
+    seen = look(fake(facts={"terminal": terminal}))
+    assert seen["jail.terminal"].outcome is outcome
+    if outcome is Outcome.FAILED:
+        assert "take screen out" in seen["jail.terminal"].next_step
 
 
 def test_a_typed_claude(look: Callable[..., Look]) -> None:
