@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from components.workspace_template.render import SOURCE
 from local.workspace import landlock
 from tests.components.workspace_template.sessions import (
     Sessions,
@@ -76,6 +77,19 @@ def sessions(tmp_path: Path) -> Iterator[Sessions]:
         made.end()
 
 
+def seen_by_the_watch(sessions: Sessions) -> list[str]:
+    """What the template's script tells of each Claude Code of this workspace."""
+    state = (SOURCE / "jail_state.sh").read_text()
+    told = sessions.run("sh", "-c", f"{state}\njail_state").stdout
+    rows = [line.split("\t") for line in told.splitlines()]
+    home = os.fsencode(f"HOME={sessions.home}")
+    return [
+        what
+        for kind, pid, what, *_ in rows
+        if kind == "claude" and home in Path(f"/proc/{pid}/environ").read_bytes()
+    ]
+
+
 @CONFINED
 def test_whatever_tmux_starts_is_jailed_and_the_session_stays(sessions: Sessions) -> None:
     folder = sessions.folder
@@ -87,6 +101,7 @@ def test_whatever_tmux_starts_is_jailed_and_the_session_stays(sessions: Sessions
     second = Terminal(sessions)
     (folder / "again").touch()
     until(lambda: b"back again" in second.shown)
+    assert set(seen_by_the_watch(sessions)) == {"jailed"}
     (folder / "end").touch()
     assert second.wait() == 0
     for name in ("claude", "by-server", "by-client"):
