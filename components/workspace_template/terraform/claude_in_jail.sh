@@ -16,6 +16,11 @@ audit=@AUDIT_SOCKET@
 managed=@SETTINGS_SHA256@
 managed_settings=/etc/claude-code/managed-settings.d/10-coder.json
 
+# It runs outside of the jail for as long as a session inside does, which may write to the first folder
+# of PATH. So what it runs itself stands in folders of the system's own, and what Boundary runs, too.
+found_on=$PATH
+PATH=/usr/bin:/bin:/usr/sbin:/sbin
+
 mark='# firewalled-coder: the `claude` that comes first on PATH'
 signals=(HUP INT QUIT TERM USR1 USR2)
 
@@ -26,7 +31,7 @@ refuse() {
 
 # The program that others call claude: on PATH, or where its installers put it.
 claude_program() {
-  local path="$PATH:$HOME/.local/bin:/usr/local/bin:$HOME/.claude/local" directory program IFS=:
+  local path="$found_on:$HOME/.local/bin:/usr/local/bin:$HOME/.claude/local" directory program IFS=:
   if [[ $own ]]; then
     [[ -f $own && -x $own ]] && printf '%s\n' "$own"
     return
@@ -90,7 +95,8 @@ at_terminal() {
 # What runs inside the jail: Claude Code, whose exit status Boundary does not pass on.
 inside='
 run=$1 in=$2 out=$3 err=$4 connections=$5
-shift 5
+export PATH=$6
+shift 6
 trap : HUP INT QUIT TERM USR1 USR2
 (
   printf "%s\n" "$BASHPID" > "$run/pid"
@@ -139,7 +145,7 @@ start() {
   if [[ $in == 0 ]]; then of_port='[0-9A-F]+'; else printf -v of_port '%04X' "$port"; fi
   connections="^ *[0-9]+: ([0-9A-F]+:$of_port [^ ]+|[^ ]+ [0-9A-F]+:$of_port) 0[^A] "
   local command=("$boundary" --config="$config" --proxy-port="$port" -- /bin/bash -p -c "$inside"
-    claude-in-jail "$run" "$in" "$out" "$err" "$connections" "$@")
+    claude-in-jail "$run" "$in" "$out" "$err" "$connections" "$found_on" "$@")
   # A shell starts what it does not wait for with the keyboard's signals ignored.
   if [[ $in == 0 ]]; then
     # nsjail needs sudo, which passes on nothing but the three.
@@ -217,74 +223,82 @@ in_terminal() {
   session /bin/bash -p -c "$attaching" attach
   [[ $status == "$nobody_serves" ]] || finish
   # It outlives the terminal.
-  serving_for=$run/ready setsid "$0" "$@" < /dev/null > /dev/null 2>&1 &
+  (PATH=$found_on serving_for=$run/ready exec "$(type -P setsid)" "$0" "$@") \
+    < /dev/null > /dev/null 2>&1 &
   while ! [[ -e $run/ready ]] && kill -0 "$!" 2> /dev/null; do sleep 0.1; done
   [[ -e $run/ready ]] || return
   session /bin/bash -p -c "$attaching" attach
   finish
 }
 
-HOME=${HOME:-$(cd ~ && pwd)}
-export HOME
-program=$(claude_program) \
-  || refuse 'Claude Code is not installed yet; the startup script in the agent'\''s logs does that' 127
-in_jail && exec "$program" "$@"
-
-# A variable of that name may be around.
-recorded='' boundary=''
-if [[ $record ]]; then
-  read -r recorded boundary 2> /dev/null < "$record"
-else
-  boundary=$(PATH="$PATH:/usr/local/bin" type -P boundary)
-fi
-[[ $boundary ]] \
-  || refuse 'Boundary is not installed yet; the startup script in the agent'\''s logs does that'
-if [[ $record ]]; then
-  sha256=$(sha256sum 2> /dev/null < "$boundary")
-  [[ ${sha256%% *} == "$recorded" ]] \
-    || refuse "$boundary is not the Boundary of this workspace; restart the workspace"
-fi
-sha256=$(sha256sum 2> /dev/null < "$config") || refuse "$config cannot be read; restart the workspace"
-[[ ${sha256%% *} == "$policy" ]] \
-  || refuse "$config is not the policy of this workspace; restart the workspace"
-
-if [[ $managed ]]; then
-  sha256=$(sha256sum 2> /dev/null < "$managed_settings")
-  [[ ${sha256%% *} == "$managed" ]] \
-    || refuse "$managed_settings are not the settings of this workspace; restart the workspace"
-fi
-
-# Boundary goes on without an audit where this is not, and says so in a log that nobody reads.
-[[ -S $audit ]] || refuse "$audit is not there, so nothing would be audited; restart the workspace"
-
-# Nothing that is around widens the policy, silences the audit or moves the proxy.
-unset CHILD PROXY_PORT DISABLE_AUDIT_LOGS BOUNDARY_ALLOW BOUNDARY_JAIL_TYPE BOUNDARY_PPROF \
-  BOUNDARY_PPROF_PORT BOUNDARY_USE_REAL_DNS BOUNDARY_NO_USER_NAMESPACE \
-  BOUNDARY_SESSION_CORRELATION_ENABLED BOUNDARY_SESSION_ID_INJECT_TARGET
-export BOUNDARY_CONFIG=$config CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH=$audit
-
-run=$(mktemp -d 2> /dev/null) || refuse "there is no room in ${TMPDIR:-/tmp}"
-trap 'rm -rf "$run"' EXIT
-in=0 out=1 err=2
-if ! grep -q '^jail_type: nsjail$' "$config"; then
-  exec {in}<&0 {out}>&1 {err}>&2
-fi
-
-received='' lost='' status=''
-for signal in "${signals[@]}"; do
-  # shellcheck disable=SC2064  which one it is, is known now
-  trap "forward $signal" "$signal"
-done
-
-if [[ ${0##*/} == claude-terminal ]]; then
-  for_whom=${serving_for-}
-  unset serving_for
-  if [[ $for_whom ]]; then
-    session /bin/bash -p -c "$serving" serve "$for_whom" "$program" "$@"
-    finish
+# A shell reads a file as it goes, and a session may write to this one: all of it is read before.
+main() {
+  HOME=${HOME:-$(cd ~ && pwd)}
+  export HOME
+  program=$(claude_program) \
+    || refuse 'Claude Code is not installed yet; the startup script in the agent'\''s logs does that' 127
+  if in_jail; then
+    PATH=$found_on
+    exec "$program" "$@"
   fi
-  # nsjail has one session at a time; the one that attaches would be a second.
-  if [[ $in != 0 ]] && type -P tmux > /dev/null; then in_terminal "$@"; fi
-fi
-session "$program" "$@"
-finish
+
+  # A variable of that name may be around.
+  recorded='' boundary=''
+  if [[ $record ]]; then
+    read -r recorded boundary 2> /dev/null < "$record"
+  else
+    boundary=$(PATH="$found_on:/usr/local/bin" type -P boundary)
+  fi
+  [[ $boundary ]] \
+    || refuse 'Boundary is not installed yet; the startup script in the agent'\''s logs does that'
+  if [[ $record ]]; then
+    sha256=$(sha256sum 2> /dev/null < "$boundary")
+    [[ ${sha256%% *} == "$recorded" ]] \
+      || refuse "$boundary is not the Boundary of this workspace; restart the workspace"
+  fi
+  sha256=$(sha256sum 2> /dev/null < "$config") || refuse "$config cannot be read; restart the workspace"
+  [[ ${sha256%% *} == "$policy" ]] \
+    || refuse "$config is not the policy of this workspace; restart the workspace"
+
+  if [[ $managed ]]; then
+    sha256=$(sha256sum 2> /dev/null < "$managed_settings")
+    [[ ${sha256%% *} == "$managed" ]] \
+      || refuse "$managed_settings are not the settings of this workspace; restart the workspace"
+  fi
+
+  # Boundary goes on without an audit where this is not, and says so in a log that nobody reads.
+  [[ -S $audit ]] || refuse "$audit is not there, so nothing would be audited; restart the workspace"
+
+  # Nothing that is around widens the policy, silences the audit or moves the proxy.
+  unset CHILD PROXY_PORT DISABLE_AUDIT_LOGS BOUNDARY_ALLOW BOUNDARY_JAIL_TYPE BOUNDARY_PPROF \
+    BOUNDARY_PPROF_PORT BOUNDARY_USE_REAL_DNS BOUNDARY_NO_USER_NAMESPACE \
+    BOUNDARY_SESSION_CORRELATION_ENABLED BOUNDARY_SESSION_ID_INJECT_TARGET
+  export BOUNDARY_CONFIG=$config CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH=$audit
+
+  run=$(mktemp -d 2> /dev/null) || refuse "there is no room in ${TMPDIR:-/tmp}"
+  trap 'rm -rf "$run"' EXIT
+  in=0 out=1 err=2
+  if ! grep -q '^jail_type: nsjail$' "$config"; then
+    exec {in}<&0 {out}>&1 {err}>&2
+  fi
+
+  received='' lost='' status=''
+  for signal in "${signals[@]}"; do
+    # shellcheck disable=SC2064  which one it is, is known now
+    trap "forward $signal" "$signal"
+  done
+
+  if [[ ${0##*/} == claude-terminal ]]; then
+    for_whom=${serving_for-}
+    unset serving_for
+    if [[ $for_whom ]]; then
+      session /bin/bash -p -c "$serving" serve "$for_whom" "$program" "$@"
+      finish
+    fi
+    # nsjail has one session at a time; the one that attaches would be a second.
+    if [[ $in != 0 ]] && PATH=$found_on type -P tmux > /dev/null; then in_terminal "$@"; fi
+  fi
+  session "$program" "$@"
+  finish
+}
+main "$@"; exit

@@ -298,6 +298,10 @@ def test_nothing_around_widens_the_policy(recorded: Sessions) -> None:
     }
     assert recorded.run("claude", "exit", "7", variables=around).returncode == 7
     given = recorded.given_variables
+    # With nsjail it runs programs by PATH after the session, too.
+    assert given["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
+    path = recorded.run("claude", "variable", "PATH").stdout
+    assert path == f"{recorded.variables['PATH']}\n"
     assert given["BOUNDARY_CONFIG"] == str(recorded.config)
     assert given["KEPT"] == "yes"
     audit = "CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH"

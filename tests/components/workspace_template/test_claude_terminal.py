@@ -1,4 +1,8 @@
-"""`claude-terminal`, which keeps a session for whoever comes back to it, run for real."""
+"""What stands outside of the jail while a session is inside, by the kernel's own Landlock.
+
+That is `claude`, which waits for the session, and `claude-terminal`, which keeps one for whoever
+comes back to it.
+"""
 
 import os
 import pty
@@ -38,6 +42,26 @@ until [[ -e "{folder}/by-client" ]]; do sleep 0.05; done
 until [[ -e "{folder}/again" ]]; do sleep 0.05; done
 echo back again
 until [[ -e "{folder}/end" ]]; do sleep 0.05; done
+"""
+
+# Another that is: it writes wherever it may, and ends.
+PLANTS = """\
+#!/bin/bash
+if [[ $1 == told ]]; then
+  /usr/bin/grep NoNewPrivs /proc/self/status >> "{folder}/ran"
+  exit
+fi
+for name in rm sleep cat grep tail; do
+  printf '#!/bin/sh\\n/bin/bash {program} told\\nexec /usr/bin/%s "$@"\\n' "$name" > "{first}/$name"
+  /bin/chmod 755 "{first}/$name"
+done
+size=$(/usr/bin/wc -c < "{first}/claude")
+for ((n = 0; n < size; n += 40)); do
+  echo '/bin/bash {program} told; exit 0'
+done > "{first}/claude"
+echo ready
+read -r
+exit 7
 """
 
 
@@ -127,3 +151,19 @@ def test_without_a_tmux_for_the_jail_claude_code_has_the_terminal(
         assert (done.returncode, done.stderr, made.calls) == (7, "", 1)
     finally:
         made.end()
+
+
+@CONFINED
+def test_nothing_that_a_session_leaves_behind_is_run_by_what_waits_for_it(
+    sessions: Sessions,
+) -> None:
+    places = {"folder": sessions.folder, "first": sessions.first, "program": sessions.claude}
+    write_program(sessions.claude, PLANTS.format(**places))
+    process = sessions.start("claude", stdin=subprocess.PIPE)
+    said, errors = process.communicate("\n", timeout=30)
+    assert (process.returncode, said, errors) == (7, "", "")
+    assert "told" in (sessions.first / "rm").read_text()
+    assert "told" in (sessions.first / "claude").read_text()
+    ran = sessions.folder / "ran"
+    # In the jail it may run what it likes.
+    assert "NoNewPrivs:\t0" not in (ran.read_text() if ran.exists() else "")
