@@ -23,7 +23,7 @@ def weight(line: str, parent: str) -> int:
     if _OPENS in parent:
         if line.startswith("  - **every host**"):
             return 1
-        return 2 if "; ⚠️ grade" in line else 3
+        return 2 if "; ⚠️ " in line else 3
     return 4 if _CLOSES in parent or "closes" in parent else 1
 
 
