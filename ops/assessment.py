@@ -107,6 +107,7 @@ class StackPreview:
         in_use: the templates that go and that people have workspaces of.
         live: what somebody else edited of the network policies, as far as they were looked at.
         places: the namespaces of the templates' pods.
+        unrecorded: what is deployed and stands in no record, a line each.
     """
 
     name: str
@@ -140,6 +141,7 @@ class StackPreview:
     in_use: tuple[in_use.Used, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
     places: Places = field(default_factory=Places)
+    unrecorded: tuple[str, ...] = ()
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -213,6 +215,7 @@ class StackPreview:
         said = {
             drift.OPEN_NOW: self.is_open,
             in_use.WARNING: bool(self.in_use),
+            "something is deployed that stands in no record": bool(self.unrecorded),
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)

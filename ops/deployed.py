@@ -170,7 +170,11 @@ def of_stack(stack: automation.Stack) -> Deployed:
 
 def of_state(state: StackState) -> Deployed:
     """Return what a state says."""
-    resources = state.resources
+    return of_resources(state.resources)
+
+
+def of_resources(resources: Mapping[str, Mapping[str, Any]]) -> Deployed:
+    """Return what the resources of a state say, given by URN."""
     found = of((urn, each.get("outputs") or {}) for urn, each in resources.items())
     policies = {
         urn: each.get("inputs") or {}

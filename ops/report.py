@@ -122,6 +122,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
             "Deleted by somebody else",
             drift.lines(preview.deleted, opens=preview.is_open, stack=preview.name),
         ),
+        ("Deployed without a record", list(preview.unrecorded)),
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What guards the stack", guard_lines(preview.guards)),

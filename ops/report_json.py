@@ -36,6 +36,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "networkEditedByOthers": live_lines.to_json(preview.live),
         "networkPoliciesOfOthers": foreign_lines.to_json(preview.live),
         "warnings": list(preview.warnings),
+        "unrecorded": list(preview.unrecorded),
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,
         "doubtfulRules": list(preview.doubts),
