@@ -169,6 +169,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (reach.before and hosts.closed, f"closes {_hosts(hosts.closed)}"),
         (off.opened, f"rules of the firewall that was off open {_hosts(off.opened)}"),
         (off.closed, f"rules of the firewall that was off close {_hosts(off.closed)}"),
+        (reach.off_unknown, "rules of a firewall that was off are not known"),
         (network.closed, f"network closes {_places(network.closed)}"),
         (agents.closed, f"network closes to Coder's own agents {_places(agents.closed)}"),
         (network.after and not network.before, "network policy from now on"),

@@ -67,6 +67,7 @@ class TemplateReach:
         left: what changes for pods that stay in the old namespace, if it is another.
         old_suspended: policy that the emergency switch has off now; None without, or not recorded.
         new_suspended: the same afterwards.
+        off_unrecorded: whether nothing tells if the switch has one off now.
     """
 
     template: str
@@ -87,6 +88,7 @@ class TemplateReach:
     left: NetworkChange = field(default_factory=NetworkChange)
     old_suspended: Policy | None = None
     new_suspended: Policy | None = None
+    off_unrecorded: bool = False
 
     @cached_property
     def release(self) -> ReleaseChange:
@@ -118,6 +120,17 @@ class TemplateReach:
         """The rules before and after, those too that the emergency switch has off."""
         old = self.old_suspended if self.old is None else self.old
         return old, self.new_suspended if self.new is None else self.new
+
+    @property
+    def off_unknown(self) -> bool:
+        """Whether rules come or stay off that may be others than those that the switch put off."""
+        there = self.before and self.after and self.old is None
+        return there and self.off_unrecorded and self._rules[0] is None and bool(self._rules[1])
+
+    @property
+    def comes_on(self) -> bool:
+        """Whether a firewall confines agents who reach every host now."""
+        return self.before and self.after and self.old is None and self.new is not None
 
     def _compared(self, before: Policy, after: Policy) -> Comparison:
         # What is not recorded is taken for the other side's.
@@ -262,6 +275,7 @@ class TemplateReach:
             or (self.old is None) != (self.new is None)
             or not self.comparison.empty
             or not self.while_off.empty
+            or self.off_unknown
             or self.lets_agents_in
             or self.keeps_agents_out
             or self.isolates_agents

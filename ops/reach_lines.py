@@ -14,6 +14,10 @@ from ops.reach import Opened, TemplateReach
 _HOSTS: Final = 20
 _OPENS: Final = "newly reached"
 _CLOSES: Final = "no longer reached"
+_NOT_KNOWN: Final = (
+    "- whether the emergency switch has a firewall off, and whether the rules are others than its "
+    "are then, is **not known**: the deployed stack does not record it; read the rules whole"
+)
 
 
 def weight(line: str, parent: str) -> int:
@@ -81,6 +85,7 @@ def _rules(reach: TemplateReach) -> list[str]:
         else "against the rules that were switched off"
     )
     return [
+        *[_NOT_KNOWN] * reach.off_unknown,
         *_listed(_OPENS, map(_opened, reach.opened)),
         *_listed(_CLOSES, map(_host, reach.comparison.closed)),
         *_listed(f"⚠️ {_OPENS} {when}", map(_opened, reach.opened_while_off)),

@@ -30,6 +30,7 @@ from ops.markdown import plain as _plain
 from ops.markdown import visible as _visible
 from ops.marks import mark_lines
 from ops.mcp_changes import server_lines
+from ops.not_known import not_known_lines
 from ops.panel_changes import panel_lines
 from ops.program_changes import pin_mark
 from ops.provider_changes import elsewhere_lines
@@ -209,7 +210,8 @@ def _alerts(preview: StackPreview) -> list[str]:
 
 def _walls(preview: StackPreview) -> list[str]:
     accepted = accepted_lines(preview.accepted)
-    return [*source_lines(preview.source), *accepted, *wall_lines(preview.walls)]
+    source = source_lines(preview.source) + not_known_lines(preview.not_known)
+    return [*source, *accepted, *wall_lines(preview.walls)]
 
 
 def _template(step: Step, preview: StackPreview) -> list[str]:

@@ -62,6 +62,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "walls": [asdict(each) for each in preview.walls],
         "acceptedPolicies": [asdict(each) for each in preview.accepted],
         "templateSource": [asdict(each) for each in preview.source],
+        "notKnown": [asdict(each) for each in preview.not_known],
         "contract": contract_json(preview.contract),
         "agentVariables": {
             name: [_change_json(change) for change in changes]
@@ -121,6 +122,7 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
         "whileOff": {
             "opened": [_host_json(found) for found in reach.while_off.opened],
             "closed": [_host_json(found) for found in reach.while_off.closed],
+            "notKnown": reach.off_unknown,
         },
         "boundaryRelease": reach.release.to_json(),
         "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
