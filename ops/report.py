@@ -40,7 +40,7 @@ from ops.report_json import ORDER, stack_json, verdict
 from ops.source_changes import source_lines
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
 from ops.template_terms import term_lines
-from ops.variable_changes import variable_mark
+from ops.variable_changes import variable_line
 from ops.wall_changes import wall_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
@@ -234,21 +234,12 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
 
 
 def _variables(preview: StackPreview) -> list[str]:
-    told: dict[tuple[Change, ...], list[str]] = {}
+    told: dict[tuple[str, ...], list[str]] = {}
     for template, changes in preview.variables.items():
-        told.setdefault(changes, []).append(_code(template))
-    return [
-        line
-        for changes, names in told.items()
-        for line in (
-            f"- {', '.join(names)}",
-            *(
-                f"  - {variable_mark(each)}{text[2:]}"
-                for each in changes
-                for text in _settings([each])
-            ),
-        )
-    ]
+        sides = preview.old_templates.get(template), preview.new_templates.get(template)
+        lines = tuple(f"  - {variable_line(each, *sides)}" for each in changes)
+        told.setdefault(lines, []).append(_code(template))
+    return [line for lines, names in told.items() for line in (f"- {', '.join(names)}", *lines)]
 
 
 def _settings(changes: Iterable[Change]) -> list[str]:
