@@ -182,7 +182,10 @@ def earlier(
             absent = template and lone_template.absent_then(old, stack, update.number, template)
             if absent:
                 raise RollbackError(absent)
-            keep_secrets(old, root, stack)
+            if left_out := keep_secrets(old, root, stack):
+                progress(
+                    f"left out, as the program of then has no such setting: {', '.join(left_out)}"
+                )
             python = packages.python_for(old, root, progress)
             with engine.session(stack, progress, root=old, state=state) as ready:
                 targets = _targets(ready.stack, stack, template) if template else ()
