@@ -166,9 +166,9 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (reach.before and hosts.opened, f"opens {_hosts(hosts.opened)}"),
         (wider, f"network opens {_places(wider)}"),
         (agents.opened, f"network opens to Coder's own agents {_places(agents.opened)}"),
-        (reach.before and hosts.closed, f"closes {_hosts(hosts.closed)}"),
+        (reach.before and hosts.closed, f"closes {_closed(hosts.closed, reach)}"),
         (off.opened, f"rules of the firewall that was off open {_hosts(off.opened)}"),
-        (off.closed, f"rules of the firewall that was off close {_hosts(off.closed)}"),
+        (off.closed, f"rules of the firewall that was off close {_closed(off.closed, reach)}"),
         (reach.off_unknown, "rules of a firewall that was off are not known"),
         (network.closed, f"network closes {_places(network.closed)}"),
         (agents.closed, f"network closes to Coder's own agents {_places(agents.closed)}"),
@@ -199,6 +199,10 @@ def _firewall(reach: TemplateReach) -> Iterator[str]:
 
 def _hosts(entries: Iterable[Reach]) -> str:
     return _some(["every host" if each.host == "*" else each.host for each in entries])
+
+
+def _closed(entries: Iterable[Reach], reach: TemplateReach) -> str:
+    return _some([f"{'part of ' * bool(reach.stays(x))}{_hosts([x])}" for x in entries])
 
 
 def _places(entries: Iterable[Reached]) -> str:

@@ -16,6 +16,7 @@ from components.boundary import (
     exfiltration_report,
 )
 from components.boundary.older import as_decided
+from components.boundary.staying import Staying
 from components.coder_agents import ISOLATED, AgentsAllowed
 from components.network.names import Translation
 from components.network.reach import NetworkChange
@@ -136,6 +137,15 @@ class TemplateReach:
         # What is not recorded is taken for the other side's.
         old, new = self.old_release or self.new_release, self.new_release or self.old_release
         return compare(as_decided(before, old), as_decided(after, new))
+
+    def stays(self, closed: boundary.Reach) -> tuple[boundary.Reach, ...]:
+        """Return what stays reached of requests that are not in all."""
+        return self._staying.of(closed)
+
+    @cached_property
+    def _staying(self) -> Staying:
+        new = self._rules[1] or Policy([])
+        return Staying(as_decided(new, self.new_release or self.old_release))
 
     @cached_property
     def opened(self) -> tuple[Opened, ...]:

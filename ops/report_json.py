@@ -118,10 +118,10 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
             }
             for each in reach.opened
         ],
-        "closed": [_host_json(found) for found in reach.comparison.closed],
+        "closed": [_closed_json(found, reach) for found in reach.comparison.closed],
         "whileOff": {
             "opened": [_host_json(found) for found in reach.while_off.opened],
-            "closed": [_host_json(found) for found in reach.while_off.closed],
+            "closed": [_closed_json(found, reach) for found in reach.while_off.closed],
             "notKnown": reach.off_unknown,
         },
         "boundaryRelease": reach.release.to_json(),
@@ -129,6 +129,10 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
         "coderAgentsNetwork": network.to_json(reach.agents_reach, None),
         "network": network.to_json(reach.network, reach.by_name),
     }
+
+
+def _closed_json(found: boundary.Reach, reach: TemplateReach) -> dict[str, Any]:
+    return {**_host_json(found), "stays": [_host_json(each) for each in reach.stays(found)]}
 
 
 def _host_json(found: boundary.Reach) -> dict[str, Any]:
