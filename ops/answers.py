@@ -13,10 +13,13 @@ from rich.text import Text
 from components import boundary
 from components.boundary import Contract, Decision, Grade, Own, Policy, printable, shown
 from components.boundary.older import as_decided
-from components.coder_agents import AgentsAllowed
+from components.coder_agents import ISOLATED, AgentsAllowed
+from components.network.reach import Reached
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from ops.boundary_release import Answered, answered
+from ops.network import agents_change
+from ops.stack_reach import manifests
 from ops.traffic import InputError, Request
 
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}
@@ -36,6 +39,7 @@ class Confinement:
         agents: whether and from where Coder's own agents, whom no policy holds, may use the
             templates.
         release: of Boundary that confines them; empty without a firewall.
+        agents_reach: what the pods reach that Coder's own agents have of their own.
     """
 
     templates: tuple[str, ...]
@@ -46,6 +50,7 @@ class Confinement:
     own: Own
     agents: AgentsAllowed = False
     release: str = ""
+    agents_reach: tuple[Reached, ...] = ()
 
     @property
     def title(self) -> str:
@@ -94,7 +99,11 @@ def _confinement(settings: Settings, template: TemplateSettings) -> Confinement:
     agents = True if said is None else said
     release = "" if policy is None else settings.workspaces.boundary_version
     accepted = wanted.highest_grade
-    return Confinement((), policy, reason, contract, accepted, settings.own, agents, release)
+    reached: tuple[Reached, ...] = ()
+    if agents == ISOLATED:
+        reached = agents_change((), manifests(settings), template.name).opened
+    own = settings.own
+    return Confinement((), policy, reason, contract, accepted, own, agents, release, reached)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -43,16 +44,19 @@ def marker(key: str) -> str:
     return f"<!-- firewalled-coder:{key} -->"
 
 
-def compose(key: str, bodies: Sequence[str], limit: int, run: str = "") -> str:
-    """Return the comment's text: marker, bodies, and a link to the run that made them.
+def compose(key: str, bodies: Sequence[str], limit: int, run: str = "", commit: str = "") -> str:
+    """Return the comment's text: marker, bodies, the commit, and a link to the run that made them.
 
     Args:
         key: name of the comment.
         bodies: Markdown texts; what does not fit is cut from the longest of them.
         limit: the most bytes of UTF-8, which are never fewer than characters.
         run: URL of the pipeline's run.
+        commit: of which the reports are: a later one has none until this names it.
     """
-    footer = f"<sub>[The run that made this]({run})</sub>" if run else ""
+    of = f"Of commit {commit}." if commit else ""
+    by = f"[The run that made this]({run})" if run else ""
+    footer = f"<sub>{' '.join(filter(None, (of, by)))}</sub>" if of or by else ""
     frame = [marker(key), footer]
     room = limit - sum(size(part) + 2 for part in frame)
     texts = [body.strip() for body in bodies] or [NOTHING]
@@ -72,6 +76,7 @@ def write(
     bodies: Sequence[str],
     *,
     run: str = "",
+    commit: str = "",
     sleep: Callable[[float], None] = time.sleep,
 ) -> Written:
     """Make the comment named `key` say `bodies`; without any, only a comment that is there does.
@@ -80,7 +85,7 @@ def write(
 
     Raises ForgeError when the forge cannot be asked, or refuses.
     """
-    text = compose(key, bodies, LONGEST[place.kind], run)
+    text = compose(key, bodies, LONGEST[place.kind], run, commit)
     with Forge(place) as forge:
         for attempt in range(1, _TRIES + 1):
             try:
@@ -148,6 +153,28 @@ def run_url(variables: Mapping[str, str]) -> str:
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, project, run = (variables.get(name, "") for name in names)
     return f"{server}/{project}/actions/runs/{run}" if server and project and run else ""
+
+
+def commit_of(variables: Mapping[str, str]) -> str:
+    """Return the commit that these variables of a CI job say was pushed, empty outside of one.
+
+    GitHub previews the merge of a request, which is another commit in each run.
+    """
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        event = json.loads(Path(variables["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+        return str(event["pull_request"]["head"]["sha"])
+    names = ("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA", "GITHUB_SHA")
+    return next((variables[name] for name in names if variables.get(name)), "")
+
+
+def of_removed(stacks: Sequence[str]) -> list[str]:
+    """Return a text for each stack whose settings a change takes away."""
+    return [
+        f"## Preview: ⚠️ the settings of stack {code(stack)} are removed\n\nWhat it deployed "
+        "**stays as it is**, and no pipeline previews it, looks for drift or verifies it then: "
+        f"`python -m ops destroy {stack}` removes it, from a commit that still has its settings."
+        for stack in stacks
+    ]
 
 
 def expected(text: str) -> list[str]:

@@ -17,9 +17,7 @@ from ops.answers import Confinement
 _AGENTS: Final = (
     "Coder's own agents reach every host from here: their tools run outside of the jail"
 )
-_ISOLATED: Final = (
-    "Coder's own agents have a pod of their own, which reaches Coder alone and the cluster's DNS"
-)
+_ISOLATED: Final = "Coder's own agents have a pod of their own, which reaches only"
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,11 @@ def shown(assessed: Assessed) -> RenderableType:
         parts.append(Text("What it opens besides", style="bold"))
         parts += [Text(f"{each.rule.rule.text}: {each.why}") for each in assessed.report.notes]
     if confinement.agents == ISOLATED:
-        parts.append(Text(_ISOLATED))
+        parts.append(Text(_ISOLATED, style="bold"))
+        parts += [
+            Text(f"{each.where}: {each.ports}{f' ({each.why})' if each.why else ''}")
+            for each in confinement.agents_reach
+        ]
     elif confinement.agents:
         parts.append(Text(_AGENTS, style="bold"))
     if assessed.findings:
@@ -101,6 +103,10 @@ def to_json(assessed: Assessed) -> dict[str, Any]:
         "highestGrade": assessed.confinement.highest_grade,
         "accepted": assessed.accepted,
         "coderAgents": assessed.confinement.agents,
+        "coderAgentsReach": [
+            {"where": each.where, "ports": each.ports, "reason": each.why}
+            for each in assessed.confinement.agents_reach
+        ],
         "entries": [
             {
                 "grade": entry.grade,

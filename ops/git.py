@@ -97,6 +97,20 @@ def contains(root: Path, branch: str, commit: str) -> bool | None:
         return False
 
 
+def comes_after(root: Path, later: str, earlier: str) -> bool | None:
+    """Return whether a commit has another in its history, None if one of them is not known here.
+
+    Raises GitError when git does not read the repository.
+    """
+    if not has_commit(root, later) or not has_commit(root, earlier):
+        return None
+    try:
+        found = run(root, "merge-base", later, earlier)
+    except GitError:
+        return False
+    return later != earlier and found == run(root, "rev-parse", f"{earlier}^{{commit}}")
+
+
 def who(root: Path) -> str:
     """Return who is at work: the actor of a CI job, git's user, or the account's name."""
     for name in _ACTORS:

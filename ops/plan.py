@@ -254,6 +254,39 @@ def check(plan: SavedPlan, now: Basis, since: Sequence[history.Update] = ()) -> 
         )
 
 
+def check_order(plan: SavedPlan, since: Sequence[history.Update], root: Path) -> None:
+    """Raise PlanError if a later commit than the plan's has been deployed after it was made.
+
+    What the two differ in may be nothing that the state shows: a change that was taken back before
+    it was deployed leaves all as it was, and its plan would bring it after all.
+
+    Args:
+        plan: the plan to be applied.
+        since: the stack's updates, the latest first.
+        root: the checkout, by whose git commits are known.
+    """
+    mine = plan.basis.commit
+    for update in since:
+        if update.number <= plan.basis.update or not update.applied:
+            continue
+        if mine is None or update.commit in (None, mine):
+            continue
+        later = git.comes_after(root, str(update.commit), mine)
+        if later is False:
+            continue
+        short = str(update.commit)[: git.SHORT]
+        why = (
+            f"commit {short}, which comes after the plan's {mine[: git.SHORT]}"
+            if later
+            else f"commit {short}, which git does not know here: {git.fetching(root)}"
+        )
+        raise PlanError(
+            f"the plan of {plan.time:%Y-%m-%d %H:%M} UTC is out of date for stack {plan.stack}, "
+            f"nothing was applied\n  update {update.number} by {update.who or 'unknown'} deployed "
+            f"{why}\nreview again: python -m ops preview {plan.stack} --save-plan FILE"
+        )
+
+
 def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str]]:
     found = []
     for key in sorted({*then, *now}):

@@ -19,7 +19,7 @@ from components.boundary.older import as_decided
 from components.boundary.staying import Staying
 from components.coder_agents import ISOLATED, AgentsAllowed
 from components.network.names import Translation
-from components.network.reach import NetworkChange
+from components.network.reach import NetworkChange, Reached
 from ops.boundary_release import ReleaseChange, release_change
 
 
@@ -61,6 +61,7 @@ class TemplateReach:
         old_agents: whether and from where Coder's own agents may use it now; None if nobody said.
         new_agents: the same afterwards.
         agents_network: what the network policy changes for their pods, where they have some.
+        agents_whole: all that such a pod reaches afterwards.
         old_release: release of Boundary now; None without one, or if that is not recorded.
         new_release: the same afterwards.
         old_namespace: of its pods now; None if that is not known.
@@ -82,6 +83,7 @@ class TemplateReach:
     old_agents: AgentsAllowed | None = None
     new_agents: AgentsAllowed | None = None
     agents_network: NetworkChange = field(default_factory=NetworkChange)
+    agents_whole: tuple[Reached, ...] = ()
     old_release: str | None = None
     new_release: str | None = None
     old_namespace: str | None = None
@@ -214,13 +216,13 @@ class TemplateReach:
 
     @property
     def isolates_agents(self) -> bool:
-        """Whether Coder's own agents get a pod of their own, kept to Coder, and have none now."""
+        """Whether Coder's own agents get a pod of their own, and have none now."""
         now, then = self._isolated
         return self.after and then and not now
 
     @property
     def frees_agents(self) -> bool:
-        """Whether pods of Coder's own agents that run lose the policy that keeps them to Coder."""
+        """Whether pods of Coder's own agents that run lose the policy of their own."""
         now, _ = self._isolated
         return self.after and now and not self.agents_network.after
 

@@ -6,6 +6,7 @@ rest, tests and docs among it, touches none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -34,12 +35,16 @@ STAND_INS: Final = (
 )
 """What the stack local alone runs on."""
 
-SHADOWS: Final = ("*.py", "*.so", "*/__init__.py")
+SHADOWS: Final = ("*.py", "*.pyc", "*.so", "*/__init__.py", "*/__init__.pyc")
 """Modules and packages in the repository's top, which Python finds before those of packages that
 are installed: one that is called `yaml` would run in every program."""
 
+ENVIRONMENTS: Final = ("preview", "verify")
+"""What the names of a stack's other environments end in, each with credentials of its own."""
+
 # What GitHub and GitLab give as the commit before the first one of a branch.
 _NO_COMMIT: Final = "0" * 40
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 class ChangeError(OperatorError):
@@ -64,6 +69,18 @@ def touched(paths: Iterable[str], stacks: Sequence[str]) -> list[str]:
     return [stack for stack in stacks if stack in found]
 
 
+def check_names(stacks: Sequence[str]) -> None:
+    """Raise ChangeError where a stack's environment would be another one's for previews."""
+    for stack in stacks:
+        first, _, last = stack.rpartition("-")
+        if last in ENVIRONMENTS and first in stacks:
+            raise ChangeError(
+                f"stack {stack} cannot be called so beside stack {first}: environment {stack} is "
+                f"what pipelines {last} {first} in, with credentials that any branch may use; "
+                f"rename stacks/Pulumi.{stack}.yaml"
+            )
+
+
 def settings_of(path: str) -> str | None:
     """Return the stack whose settings file `path` is, None for any other file."""
     file = PurePosixPath(path)
@@ -73,20 +90,29 @@ def settings_of(path: str) -> str | None:
     return stack if first == "Pulumi" and stack else None
 
 
-def changed(root: Path, base: str) -> list[str] | None:
+def changed(root: Path, base: str, *, pushed: bool = False) -> list[str] | None:
     """Return the files that differ between the working tree and where it left `base`.
 
-    Uncommitted and untracked files count, ignored ones do not. None when `base` is the absent
-    commit that a forge gives for a new branch. Raises ChangeError when git cannot compare.
+    Uncommitted and untracked files count, ignored ones do not.
+
+    Args:
+        root: the checkout.
+        base: a commit or branch.
+        pushed: it is what a push replaced: what a push by force took away counts, too.
+
+    Returns None when nobody knows: `base` is the absent commit that a forge gives for a new branch,
+    or what a push by force left in no branch. Raises ChangeError when git cannot compare.
     """
     if base == _NO_COMMIT:
         return None
     try:
         way_out = git.fetching(root)
         if base.startswith("-") or not git.has_commit(root, base):
+            if pushed and _COMMIT.fullmatch(base):
+                return None
             raise ChangeError(f"git knows no commit {base!r} here; {way_out}")
         try:
-            start = git.run(root, "merge-base", base, "HEAD")
+            start = base if pushed else git.run(root, "merge-base", base, "HEAD")
         except git.GitError:
             raise ChangeError(f"{base} and HEAD have no commit in common; {way_out}") from None
         # A rename touches what it left, too. Names are relative, for a checkout below the top.

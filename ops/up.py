@@ -134,6 +134,7 @@ def apply(
     now = plans.basis(ready, stack, root, held)
     since = history.of(ready.stack) if now.update != plan.basis.update else ()
     plans.check(plan, now, since)
+    plans.check_order(plan, since, root)
     record = recorded(stack, ready.stack, root, held, plan.warnings)
     with plan.unpacked() as file:
         return _up(ready, file, record, heard)

@@ -15,7 +15,7 @@ class EditError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Edit:
+class SourceEdit:
     """A text that stands once in a module's file, and what takes its place."""
 
     module: str
@@ -24,18 +24,18 @@ class Edit:
     new: str
 
 
-def _lazy(module: str) -> tuple[Edit, ...]:
+def _lazy(module: str) -> tuple[SourceEdit, ...]:
     matching, frequency = "matching/matching.go", "frequency/frequency.go"
     return (
-        Edit(module, matching, "func init() {\n\tloadFrequencyList()\n}\n", ""),
+        SourceEdit(module, matching, "func init() {\n\tloadFrequencyList()\n}\n", ""),
         # What asks for a match loads what is not loaded yet: so it is published.
-        Edit(
+        SourceEdit(
             module,
             matching,
             "\t\tloadFrequencyList()\n",
             "\t\tfrequency.Load()\n\t\tloadFrequencyList()\n",
         ),
-        Edit(module, frequency, "func init() {", "func Load() {"),
+        SourceEdit(module, frequency, "func init() {", "func Load() {"),
     )
 
 
@@ -49,7 +49,9 @@ half of its start (GODEBUG=inittrace=1, pulumi 3.259): `config set` tells by the
 looks like a secret. With these they are read when it asks."""
 
 
-def write(edits: Sequence[Edit], folder: Path, root: Path, environment: Mapping[str, str]) -> Path:
+def write(
+    edits: Sequence[SourceEdit], folder: Path, root: Path, environment: Mapping[str, str]
+) -> Path:
     """Write the edited modules and a go.mod that takes them, for `go build -modfile`.
 
     Args:
@@ -82,7 +84,7 @@ def write(edits: Sequence[Edit], folder: Path, root: Path, environment: Mapping[
     return made
 
 
-def _apply(edit: Edit, copy: Path) -> None:
+def _apply(edit: SourceEdit, copy: Path) -> None:
     path = copy / edit.file
     text = path.read_text(encoding="utf-8")
     if (count := text.count(edit.old)) != 1:

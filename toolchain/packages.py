@@ -23,7 +23,7 @@ _READY = ".ready"
 _LINKS = ".links"
 
 
-class PackagesError(RuntimeError):
+class InstallError(RuntimeError):
     """The packages cannot be installed; the message says why."""
 
 
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     link = Path(arguments[0])
     try:
         provide(link.absolute())
-    except PackagesError as error:
+    except InstallError as error:
         tools.report(f"error: {error}")
         return 1
     return 0
@@ -42,7 +42,7 @@ def provide(link: Path, root: Path = tools.ROOT, progress: tools.Progress = tool
     """Have `link` lead to the packages of a checkout, installed first where they are not yet.
 
     Raises:
-        PackagesError: pip fails; nothing is left that could be taken for whole.
+        InstallError: pip fails; nothing is left that could be taken for whole.
     """
     if link.is_dir() and not link.is_symlink():
         _install(link, root, progress)
@@ -84,7 +84,7 @@ def _whole(home: Path) -> bool:
 
 
 def _install(home: Path, root: Path, progress: tools.Progress) -> None:
-    """Install into an environment, which is made if it is not there; raises PackagesError."""
+    """Install into an environment, which is made if it is not there; raises InstallError."""
     progress("installing the Python packages (once; a minute or two)")
     started = time.monotonic()
     python = home / "bin" / "python"
@@ -99,7 +99,7 @@ def _install(home: Path, root: Path, progress: tools.Progress) -> None:
 def _run(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, check=False)
     if done.returncode != 0:
-        raise PackagesError(
+        raise InstallError(
             f"`{' '.join(command)}` ended with exit status {done.returncode} for the reason above; "
             "the same `make` begins anew"
         )

@@ -136,6 +136,14 @@ _FORMS: Final = (
         r"|ops_eyJ[\w+/=-]{16,}|dp\.(?:pt|st|ct|sa)\.[\w.-]{16,}|dt0[cs]01\.[A-Z0-9.]{16,}"
         r"|sha256~[\w-]{43}",
     ),
+    _form(
+        "a webhook's address",
+        "/webhooks/ office.com/ office365.com/ hooks.zapier.com/",
+        r"(?:[a-z]+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/[\w-]{16,}"
+        r"|[\w-]+\.webhook\.office\.com/webhookb2/[\w@/-]{16,}"
+        r"|outlook\.office(?:365)?\.com/webhook/[\w@/-]{16,}"
+        r"|hooks\.zapier\.com/hooks/(?:catch/)?\d+/\w+",
+    ),
     _form("a Telegram bot's token", "", r"(?:bot)?\d{6,}:[\w-]{30,}", ending=r":[\w-]{30}"),
     _form(
         "a Coder session token",

@@ -7,6 +7,8 @@ understand a decision, and are where credentials stand.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Final
 
 from components.boundary.credentials import form_of
 
@@ -14,6 +16,13 @@ HIDDEN = "[hidden]"
 
 # user:password@ behind a scheme with one slash, or behind none.
 _LOGIN = re.compile(r"[^:@]+:[^@]+@")
+# Whoever knows the address of a webhook may post there: by host, and below it, what it begins with.
+_WEBHOOKS: Final = re.compile(
+    r"hooks\.slack\.com/(?:services|workflows|triggers)/"
+    r"|(?:[a-z]+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/"
+    r"|(?:[a-z0-9-]+\.)?(?:webhook\.office\.com/webhookb2|outlook\.office(?:365)?\.com/webhook)/"
+    r"|hooks\.zapier\.com/hooks/(?:catch/)?"
+)
 _AUTHORITY = re.compile(
     r"(?P<scheme>(?:[^/?#]*:)?//)?(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL
 )
@@ -32,7 +41,8 @@ def shown(url: str) -> str:
     if not _is_port(authority):
         # No host ends so: it may be what stands before the @ of a longer text.
         authority = re.sub(r":[^:]+\Z", f":{HIDDEN}", authority)
-    text = scheme + authority + "/".join(without_token(part) for part in path.split("/"))
+    host = re.sub(r":\d*\Z", "", authority.rpartition("@")[2])
+    text = scheme + authority + "/".join(without_tokens(host, path.split("/")))
     if ending:
         # `?` after `#` belongs to the fragment, which is one secret place like the query.
         text += ending[0] + (HIDDEN if len(ending) > 1 else "")
@@ -50,9 +60,22 @@ def _is_port(authority: str) -> bool:
     return re.search(r":\d*\Z|\]\Z", authority) is not None
 
 
-def without_token(segment: str) -> str:
-    """Return a segment of a path, or `[hidden]` when it holds a known token or a password."""
-    return HIDDEN if form_of(segment) or _LOGIN.match(segment) else segment
+def without_tokens(host: str, segments: Sequence[str]) -> list[str]:
+    """Return a path's segments, `[hidden]` for each that holds a known token or a password.
+
+    Args:
+        host: where the path is: below the address of a webhook every segment is hidden.
+        segments: of the path; an empty one before the first slash may be among them.
+    """
+    place = "/".join([host.lower().rstrip("."), *(each for each in segments if each)])
+    webhook = _WEBHOOKS.match(place)
+    kept = webhook[0].count("/") - 1 if webhook else len(segments)
+    found = []
+    for segment in segments:
+        hidden = segment and (kept <= 0 or form_of(segment) or _LOGIN.match(segment))
+        found.append(HIDDEN if hidden else segment)
+        kept -= bool(segment)
+    return found
 
 
 def printable(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from components.boundary.coverage import Cover, Part
 from components.boundary.names import ascii_host, open_labels
-from components.boundary.redaction import HIDDEN, printable, without_token
+from components.boundary.redaction import HIDDEN, printable, without_tokens
 from components.boundary.rule import WILDCARD, Rule, RuleError
 from components.boundary.url import UrlError, parse
 
@@ -86,7 +86,7 @@ def _part(method: str, url: str) -> tuple[Part, tuple[str, ...]]:
     except RuleError:
         raise _CannotNameError(f"no rule can name the method {printable(method)!r}") from None
     host, about_host = _host(target.host)
-    path, about_path = _path(target.segments)
+    path, about_path = _path(target.host, target.segments)
     return Part(method, host, path), (*about_host, *about_path)
 
 
@@ -116,19 +116,20 @@ def _host(given: str) -> tuple[tuple[str, ...], list[str]]:
     return pattern, notes
 
 
-def _path(segments: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+def _path(host: str, segments: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     if not segments or segments == ("",):
         return (), ["it opens every path of the host: no rule can name / alone"]
+    shown = without_tokens(host, segments)
     pattern = tuple(
-        segment if _SEGMENT.fullmatch(segment) and without_token(segment) == segment else WILDCARD
-        for segment in segments
+        given if _SEGMENT.fullmatch(given) and told == given else WILDCARD
+        for given, told in zip(segments, shown, strict=True)
     )
     below = ", and all below" if pattern[-1] == WILDCARD else ""
     notes = []
-    for given, named in zip(segments, pattern, strict=True):
+    for given, told, named in zip(segments, shown, pattern, strict=True):
         if named != WILDCARD:
             continue
-        if without_token(given) == HIDDEN:
+        if told == HIDDEN:
             notes.append(f"* is any segment{below}: what stood there looks like a credential")
         else:
             what = f"{printable(given)!r}" if given else "an empty segment"

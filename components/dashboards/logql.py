@@ -60,6 +60,11 @@ def containing(selector: str, *texts: str) -> str:
     return selector + "".join(f" |= {_raw(text)}" for text in texts)
 
 
+def matching(selector: str, pattern: str) -> str:
+    """Keep the lines in which an RE2 `pattern` is found anywhere."""
+    return f"{selector} |~ {_raw(pattern)}"
+
+
 def audit(
     selector: str,
     *fields: AuditField,

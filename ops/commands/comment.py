@@ -8,8 +8,19 @@ from typing import Annotated
 
 import typer
 
-from ops import terminal
-from ops.comment import KEY, UNKNOWN, expected, place_of, read, run_url, without_report, write
+from ops import project, stacks, terminal, touched
+from ops.comment import (
+    KEY,
+    UNKNOWN,
+    commit_of,
+    expected,
+    of_removed,
+    place_of,
+    read,
+    run_url,
+    without_report,
+    write,
+)
 from ops.forge import ForgeError, ForgeKind
 
 
@@ -27,6 +38,14 @@ def comment(
             metavar="JSON",
             help="Stacks of which a report has to be there, as `ops touched --json` prints them; "
             "the comment says which have none. Empty: nobody knows which.",
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="BASE",
+            help="As of `ops touched`: the comment names stacks whose settings went since.",
         ),
     ] = None,
     key: Annotated[str, typer.Option("--key", help="Name of the comment.")] = "preview",
@@ -51,8 +70,12 @@ def comment(
             bodies = [UNKNOWN, *bodies]
         elif expect is not None:
             bodies = [*without_report(body, expected(expect)), *bodies]
-        written = write(place, key, bodies, run=run_url(os.environ))
-    except ForgeError as error:
+        if base is not None:
+            paths = touched.changed(project.ROOT, base) or ()
+            bodies = [*of_removed(touched.removed(paths, stacks.names(project.ROOT))), *bodies]
+        run, commit = run_url(os.environ), commit_of(os.environ)
+        written = write(place, key, bodies, run=run, commit=commit)
+    except (ForgeError, touched.ChangeError) as error:
         terminal.fail(str(error))
         raise typer.Exit(1) from None
     where = f"{place.project} {'issue' if issue else 'request'} {place.number}"

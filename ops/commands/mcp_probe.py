@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import typer
 
+from components.boundary import shown
 from components.errors import OperatorError
 from components.settings.mcp import McpServerSettings
+from components.syntax import endpoint_problem, is_service_host
 from ops import mcp_probe as probes
 from ops import project, stacks, terminal
 from ops.verification import plan
@@ -82,18 +84,23 @@ def _servers(
         raise OperatorError(str(error)) from None
     if not servers:
         raise OperatorError(f"stack {stack} has no MCP servers")
-    elsewhere = _elsewhere(urls, {each.slug for each in servers})
+    elsewhere = _elsewhere(urls, {each.slug: each for each in servers})
     return [(each, elsewhere.get(each.slug)) for each in servers]
 
 
-def _elsewhere(urls: Sequence[str], slugs: set[str]) -> Mapping[str, str]:
+def _elsewhere(urls: Sequence[str], servers: Mapping[str, McpServerSettings]) -> Mapping[str, str]:
     found = {}
     for text in urls:
         slug, _, url = text.partition("=")
-        if not url or slug not in slugs:
+        if not url or slug not in servers:
             raise OperatorError(
-                f"--url {text}: must be SLUG=URL, with one of {', '.join(sorted(slugs))}"
+                f"--url {shown(text)}: must be SLUG=URL, with one of {', '.join(sorted(servers))}"
             )
+        # As the settings' own: a Service is reached within its cluster alone.
+        keyed = bool(servers[slug].headers("key"))
+        inside = servers[slug].in_cluster and is_service_host(urlsplit(url).hostname or "")
+        if problem := endpoint_problem(url, confidential=keyed and not inside):
+            raise OperatorError(f"--url {slug}={shown(url)}: {problem}")
         found[slug] = url
     return found
 

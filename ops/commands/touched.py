@@ -22,13 +22,21 @@ def touched(
     as_json: Annotated[
         bool, typer.Option("--json", help="One line, as a matrix takes it.")
     ] = False,
+    pushed: Annotated[
+        bool,
+        typer.Option(
+            "--pushed", help="BASE is what a push replaced; every stack where no branch has it."
+        ),
+    ] = False,
 ) -> None:
     """List the stacks that the change since BASE touches, uncommitted files included."""
     with terminal.reported():
         if (base is None) is not every:
             raise changes.ChangeError("name a BASE such as main, or give --all, and not both")
         names = stacks.names(project.ROOT)
-        if base is not None and (paths := changes.changed(project.ROOT, base)) is not None:
+        changes.check_names(names)
+        paths = changes.changed(project.ROOT, base, pushed=pushed) if base is not None else None
+        if paths is not None:
             for stack in changes.removed(paths, names):
                 terminal.progress(
                     f"the settings of stack {stack} are removed; what it deployed stays until "

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.boundary import Expectation
+from components.workspace_template.values import SESSION_PORTS
 from ops.verification import scripts
 from ops.verification.catalogue import of
+from ops.verification.declared_version import BRING_UP
 from ops.verification.model import CheckGroup, Failed, NotChecked, note
 from ops.verification.path import Visit
 from ops.verification.record import POLICY_FILE, policy_of
@@ -117,7 +119,8 @@ class Jail:
             raise NotChecked("the image has no curl, which asks in the jail", "add curl to it")
         for _ in range(_PORT_ATTEMPTS):
             # Not the policy's: its Boundary is there already.
-            port = 20000 + secrets.randbelow(10000)
+            first, last = SESSION_PORTS
+            port = first + secrets.randbelow(last - first + 1)
             with self._sockets.peer_at(port):
                 script = scripts.jail(self._asked, self._sockets.inside)
                 variables = {"boundary": boundary, "config": facts["config"], "port": str(port)}
@@ -167,8 +170,15 @@ class Jail:
                     f"Boundary, process {pid}, has rules beside its file, by {more.strip(',')}",
                     "find out who started it so, and stop and start the workspace",
                 )
+        wanted = hashlib.sha256(self._firewall.config.encode()).hexdigest()
+        if digest != wanted:
+            raise Failed(
+                f"version {version.name} has sha256 {digest[:12]}, and these settings make "
+                f"{wanted[:12]}",
+                BRING_UP,
+            )
         which = f"{len(running)} running" if running else "none running; its file"
-        return f"version {version.name}, sha256 {digest[:12]}; {which}"
+        return f"version {version.name} and the settings, sha256 {digest[:12]}; {which}"
 
     def _claude(self) -> str:
         processes = self._facts.of("claude")

@@ -49,6 +49,7 @@ class Project:
         engine: the engine's command line.
         environment: what every command gets, besides what is found here.
         progress: told about every ten seconds that a command still runs.
+        secrets: the secrets provider of the stack; a passphrase of its own if empty.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Project:
         engine: Path,
         environment: Mapping[str, str],
         progress: Callable[[str], None],
+        secrets: str = "",
     ) -> None:
         self.folder = folder.absolute()
         self.root = self.folder / "project"
@@ -67,6 +69,7 @@ class Project:
         self.environment = dict(environment)
         self._engine = engine
         self._progress = progress
+        self._secrets = secrets
         self._count = 0
 
     @property
@@ -116,7 +119,8 @@ class Project:
         (self.root / ".git" / "info" / "exclude").write_text(".venv\n")
         self.file.parent.mkdir()
         self.write(settings)
-        self.pulumi("stack", "init", self.name)
+        kept = ("--secrets-provider", self._secrets) if self._secrets else ()
+        self.pulumi("stack", "init", self.name, *kept)
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Put settings, by their top-level key, over those that are there, and commit them."""

@@ -18,7 +18,7 @@ import httpx
 
 from components.coder.api import CoderdError
 from components.errors import OperatorError
-from local import providers
+from local import keys, providers
 from local.cluster import CONTEXT, LocalCluster
 from local.coderd import LocalCoderd
 from ops import stacks
@@ -53,7 +53,8 @@ class RunOptions:
         context: of the kubeconfig; its current one if None.
         watched: go on although Grafana or Prometheus would load what is made.
         prices: walk a price, which stays in Coder.
-        brief: as Walk's, and with one dashboard.
+        brief: as Walk's, with one dashboard, and with a key service in place of a passphrase, from
+            which the engine derives the key anew in each of its runs.
     """
 
     name: str
@@ -175,13 +176,29 @@ class Run:
             variables |= located.environment
             if located.binary is not None:
                 plugins.link(home, located)
-        with providers.serve(*found.stand_ins, root=self.folder / "project") as ports:
+        with (
+            providers.serve(*found.stand_ins, root=self.folder / "project") as ports,
+            self._keys() as service,
+        ):
             if ports:
                 variables["PULUMI_DEBUG_PROVIDERS"] = providers.debug_providers(ports)
-            yield (
-                found,
-                Project(self.folder, self.options.name, found.binary, variables, self.told),
-            )
+            variables |= service
+            kept = keys.PROVIDER if service else ""
+            name = self.options.name
+            yield found, Project(self.folder, name, found.binary, variables, self.told, kept)
+
+    @contextmanager
+    def _keys(self) -> Iterator[dict[str, str]]:
+        """Serve the stack's key, if a service is to keep it."""
+        if not self.options.brief:
+            yield {}
+            return
+        file = self.folder / "key"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_hex(32))
+        with keys.serve(file) as environment:
+            yield environment
 
     def _place(self, stack: ExitStack, context: str | None = None) -> Place:
         """Find coderd and the cluster, or start what stands in for them."""

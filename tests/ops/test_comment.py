@@ -9,13 +9,27 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from ops import touched
 from ops.cli import app
-from ops.comment import NOTHING, Written, compose, marker, place_of, read, run_url, write
+from ops.comment import (
+    NOTHING,
+    Written,
+    commit_of,
+    compose,
+    marker,
+    place_of,
+    read,
+    run_url,
+    write,
+)
 from ops.forge import LONGEST, ForgeError, ForgeKind, Place
 from tests.ops.forge_server import PERSON, TOKEN, ForgeServer, serving
 
 MARK = marker("preview")
-OTHERS = ("GITHUB_REF", "CI_MERGE_REQUEST_IID", "CI_PIPELINE_URL", "GITHUB_RUN_ID")
+OTHERS = (
+    *("GITHUB_REF", "CI_MERGE_REQUEST_IID", "CI_PIPELINE_URL", "GITHUB_RUN_ID", "GITHUB_SHA"),
+    *("CI_COMMIT_SHA", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "GITHUB_EVENT_PATH"),
+)
 
 
 @pytest.fixture(params=["github", "gitlab"])
@@ -351,3 +365,34 @@ def test_stacks_that_are_no_list_are_refused(
     assert done.exit_code == 1
     assert f"--stacks {stacks!r}: must be a JSON list" in done.stderr
     assert server.comments == []
+
+
+def test_a_comment_says_of_which_commit_it_is(tmp_path: Path) -> None:
+    said = compose("preview", ["report"], 3000, "https://run", "abc")
+    assert said.endswith("<sub>Of commit abc. [The run that made this](https://run)</sub>")
+    assert compose("preview", ["report"], 3000, commit="abc").endswith("<sub>Of commit abc.</sub>")
+    event = tmp_path / "event.json"
+    event.write_text('{"pull_request": {"head": {"sha": "pushed"}}}')
+    merge = {"GITHUB_SHA": "merge", "GITHUB_EVENT_PATH": str(event)}
+    assert commit_of(merge) == "pushed"
+    event.write_text("{}")
+    assert commit_of(merge) == "merge"
+    assert commit_of({"CI_COMMIT_SHA": "ours"}) == "ours"
+    merged = {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "pushed", "CI_COMMIT_SHA": "merge"}
+    assert commit_of(merged) == "pushed"
+    assert commit_of({}) == ""
+
+
+def test_stacks_whose_settings_go_are_named(
+    server: ForgeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(touched, "changed", lambda *_: ["stacks/Pulumi.gone.yaml", "README.md"])
+    for name, value in variables(server).items():
+        monkeypatch.setenv(name, value)
+    options = ("--stacks", "[]", "--base", "main")
+    body = ("--body", str(tmp_path / "none"))
+    result = CliRunner().invoke(app, ["comment", "--forge", server.kind, *body, *options])
+    assert result.exit_code == 0, result.output
+    (comment,) = server.comments
+    assert "the settings of stack `gone` are removed" in comment["body"]
+    assert "python -m ops destroy gone" in comment["body"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ops import plan
+from ops import git, plan
 from ops.cli import app
 from ops.history import Update
 from ops.plan import Basis, PlanError
@@ -52,6 +52,70 @@ def test_a_plan_comes_back_as_it_was_saved(saved: Path) -> None:
     assert not file.exists()
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     assert [path.name for path in saved.parent.glob(".*")] == []
+
+
+@pytest.fixture
+def commits(tmp_path: Path) -> tuple[Path, str, str]:
+    """A repository with two commits, the second of which takes the first one's change back."""
+    root = tmp_path / "repository"
+    git.run(tmp_path, "init", "-q", "-b", "main", str(root))
+    git.run(root, "config", "user.email", "ada@example.com")
+    git.run(root, "config", "user.name", "Ada")
+    found = []
+    for message in ("opened", "closed again"):
+        git.run(root, "commit", "-q", "--allow-empty", "-m", message)
+        found.append(git.run(root, "rev-parse", "HEAD"))
+    return root, found[0], found[1]
+
+
+def planned(saved: Path, commit: str | None) -> plan.SavedPlan:
+    return replace(plan.load(saved, "dev"), basis=replace(THEN, commit=commit))
+
+
+def test_a_plan_is_out_of_date_once_a_later_commit_was_deployed(
+    saved: Path, commits: tuple[Path, str, str]
+) -> None:
+    root, opened, closed = commits
+    since = [replace(update(4), commit=closed)]
+    with pytest.raises(PlanError) as refused:
+        plan.check_order(planned(saved, opened), since, root)
+    assert f"update 4 by ada deployed commit {closed[:12]}, which comes after" in str(refused.value)
+    assert "nothing was applied" in str(refused.value)
+    assert str(refused.value).endswith("ops preview dev --save-plan FILE")
+
+
+def test_a_deployed_commit_that_is_not_known_here_is_to_be_fetched(
+    saved: Path, commits: tuple[Path, str, str]
+) -> None:
+    root, opened, _ = commits
+    since = [replace(update(4), commit="b" * 40)]
+    with pytest.raises(PlanError, match="which git does not know here: fetch it first"):
+        plan.check_order(planned(saved, opened), since, root)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"number": 3},  # The plan was made after it.
+        {"result": "failed"},
+        {"kind": "refresh"},
+        {"commit": None},
+        {"commit": "opened"},
+        {"commit": "before"},  # As a rollback's.
+    ],
+)
+def test_what_was_not_deployed_of_a_later_commit_is_no_obstacle(
+    saved: Path, commits: tuple[Path, str, str], later: dict[str, Any]
+) -> None:
+    root, opened, closed = commits
+    git.run(root, "checkout", "-q", opened)
+    known = {"opened": closed, "before": opened}
+    if later.get("commit"):
+        later = {"commit": known[later["commit"]]}
+    since = [replace(update(4), **{"commit": closed, **later})]
+    mine = closed if "commit" in later else opened
+    plan.check_order(planned(saved, mine), since, root)
+    plan.check_order(planned(saved, None), since, root)
 
 
 def test_nothing_moved(saved: Path) -> None:

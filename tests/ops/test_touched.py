@@ -175,3 +175,28 @@ def test_histories_without_a_common_commit(root: Path) -> None:
     git(root, "commit", "-qm", "another first")
     with pytest.raises(ChangeError, match="main and HEAD have no commit in common"):
         changed(root, "main")
+
+
+def test_what_a_push_by_force_took_away_counts(root: Path) -> None:
+    (root / "stacks/Pulumi.dev.yaml").write_text("opened\n")
+    git(root, "commit", "-qam", "opened")
+    opened = git(root, "rev-parse", "HEAD")
+    git(root, "reset", "-q", "--hard", "HEAD~1")
+    assert run(opened) == (0, "", "")
+    assert run(opened, "--pushed") == (0, "dev\n", "")
+    # What it left is in no branch any more, and a fetch does not bring it.
+    assert run("f" * 40, "--pushed")[:2] == (0, "dev\nlocal\nusgov\n")
+    status, _, said = run("f" * 40)
+    assert (status, "fetch it first" in said) == (1, True)
+    assert run("gone", "--pushed")[0] == 1
+
+
+@pytest.mark.parametrize("other", ["preview", "verify"])
+def test_no_stack_is_called_as_anothers_environment(root: Path, other: str) -> None:
+    (root / f"stacks/Pulumi.dev-{other}.yaml").touch()
+    status, _, said = run("--all")
+    assert status == 1
+    assert f"stack dev-{other} cannot be called so beside stack dev" in said
+    assert f"rename stacks/Pulumi.dev-{other}.yaml" in said
+    (root / "stacks/Pulumi.dev.yaml").unlink()
+    assert run("--all")[0] == 0

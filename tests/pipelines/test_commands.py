@@ -65,7 +65,7 @@ def test_a_job_sets_every_variable_that_its_script_reads() -> None:
         # Set in GitLab for the project.
         "DRIFT_ISSUE", "EVIDENCE_KEY",
         # Set by GitLab.
-        "CI_MERGE_REQUEST_DIFF_BASE_SHA",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_MERGE_REQUEST_EVENT_TYPE",
         # What a runner and a machine say of the authorities that they trust.
         "CI_SERVER_TLS_CA_FILE", "SSL_CERT_FILE",
     }  # fmt: skip
@@ -173,14 +173,33 @@ def test_the_matrix_is_what_the_change_touches(
     assert outputs(out) == {"stacks": '["dev"]'}
 
 
-def test_the_first_push_of_a_branch_touches_everything_and_an_unknown_commit_fails(
+def test_the_first_push_of_a_branch_and_one_by_force_touch_everything_and_what_is_no_commit_fails(
     run: Run, tmp_path: Path
 ) -> None:
-    script, out = step("up.yml", "touched", "touched"), tmp_path / "output"
-    done = run(script, GITHUB_OUTPUT=str(out), BASE="0" * 40)
-    assert (done.returncode, json.loads(outputs(out)["stacks"])) == (0, ["dev", "usgov"])
-    done = run(script, GITHUB_OUTPUT=str(tmp_path / "none"), BASE="1" * 40)
+    script = step("up.yml", "touched", "touched")
+    for digit in "01":
+        out = tmp_path / digit
+        done = run(script, GITHUB_OUTPUT=str(out), BASE=digit * 40)
+        assert (done.returncode, json.loads(outputs(out)["stacks"])) == (0, ["dev", "usgov"])
+    done = run(script, GITHUB_OUTPUT=str(tmp_path / "none"), BASE="gone")
     assert (done.returncode, (tmp_path / "none").exists()) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("plans", "stacks"), [((), []), (("dev",), ["dev"]), (("dev", "usgov"), ["dev", "usgov"])]
+)
+def test_what_is_applied_is_what_has_a_plan(
+    plans: tuple[str, ...], stacks: list[str], tmp_path: Path
+) -> None:
+    for stack in plans:
+        (tmp_path / "build/plans").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"build/plans/{stack}.json").touch()
+    out = tmp_path / "output"
+    steps = load(ROOT / ".github/workflows/up.yml")["jobs"]["planned"]["steps"]
+    (script,) = (each["run"] for each in steps if each.get("id") == "planned")
+    environ = {**os.environ, "GITHUB_OUTPUT": str(out)}
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environ, check=True)
+    assert json.loads(outputs(out)["stacks"]) == stacks
 
 
 @pytest.mark.parametrize("file", ["drift.yml", "verify.yml"])
@@ -223,7 +242,7 @@ def job_variables(server: ForgeServer) -> Mapping[str, str]:
     ids=["github", "github-drift", "gitlab", "gitlab-drift"],
 )
 def test_the_comment_is_kept_up_to_date(
-    kind: str, key: str, script: str, run: Run, reports: Path
+    kind: str, key: str, script: str, run: Run, reports: Path, merged: str
 ) -> None:
     with serving(ForgeServer(kind, knows_user=kind == "gitlab")) as server:
         for text in ("## first", "## second"):

@@ -94,10 +94,15 @@ def test_a_step_leaks_and_injects_nothing(
 
 
 def test_a_stack_is_applied_by_one_job_at_a_time_with_its_environments_approval() -> None:
-    up = load(ROOT / ".github/workflows/up.yml")["jobs"]["up"]
+    jobs = load(ROOT / ".github/workflows/up.yml")["jobs"]
+    up, planned = jobs["up"], jobs["planned"]
     assert up["environment"] == "${{ matrix.stack }}"
     assert up["concurrency"] == {"group": "up-${{ matrix.stack }}", "cancel-in-progress": False}
-    assert up["needs"] == ["touched", "plan"]
+    # One whose plan failed is not applied, and keeps no other from it.
+    assert (planned["needs"], up["needs"]) == (["touched", "plan"], "planned")
+    assert "!cancelled()" in planned["if"]
+    assert "needs.planned.result == 'success'" in up["if"]
+    assert "needs.planned.outputs.stacks" in up["strategy"]["matrix"]["stack"]
     # What signs evidence is out of a change's reach, too.
     own = {
         ("up.yml", "up"): "${{ matrix.stack }}",

@@ -152,3 +152,9 @@ def test_what_jobs_write_leaves_the_tree_clean() -> None:
         subprocess.run(
             ["git", "-C", ROOT, "check-ignore", "-q", f"{place.rstrip('/')}/x"], check=True
         )
+
+
+def test_no_merge_cancels_the_plan_of_another() -> None:
+    rules = load(GITLAB)["workflow"]["rules"]
+    (merged,) = (rule for rule in rules if '"push"' in rule["if"])
+    assert merged["auto_cancel"] == {"on_new_commit": "none"}

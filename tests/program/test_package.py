@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from components.coder import variables
+from local import keys
 from local.environment import Environment
 from ops.project import ROOT
 from tests.program import coderd
@@ -139,7 +140,7 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
     pulumi("package", "add", checkout / "components")
     packages = yaml.safe_load((project / "Pulumi.yaml").read_text())["packages"]
     assert list(packages) == ["firewalledcoder"]
-    pulumi("stack", "init", "yaml")
+    pulumi("stack", "init", "yaml", "--secrets-provider", keys.PROVIDER)
     configure(pulumi, environment)
     # It previews first.
     without_secrets(pulumi("up", "--yes"))
@@ -192,7 +193,7 @@ def test_a_program_in_python_imports_the_components_from_where_pip_put_them(
         )
     )
     (project / "Pulumi.yaml").write_text("name: governed\nruntime: python\n")
-    pulumi("stack", "init", "python")
+    pulumi("stack", "init", "python", "--secrets-provider", keys.PROVIDER)
     configure(pulumi, environment)
 
     def run(*operations: str) -> str:

@@ -77,13 +77,13 @@ def test_an_engine_with_its_lists_read_when_asked_judges_as_one_that_reads_them_
 
 
 def test_a_text_that_is_not_there_is_named(module: Path, tmp_path: Path) -> None:
-    edit = edits.Edit("github.com/ccojocar/zxcvbn-go", "zxcvbn.go", "func Gone()", "")
+    edit = edits.SourceEdit("github.com/ccojocar/zxcvbn-go", "zxcvbn.go", "func Gone()", "")
     with pytest.raises(edits.EditError, match=r"zxcvbn.go of github.com/ccojocar.*has 0 times"):
         edits.write([edit], tmp_path, module, ENVIRONMENT)
 
 
 def test_a_module_that_is_not_to_be_had_is_named(module: Path, tmp_path: Path) -> None:
-    edit = edits.Edit("example.com/gone", "gone.go", "", "")
+    edit = edits.SourceEdit("example.com/gone", "gone.go", "", "")
     with pytest.raises(edits.EditError, match=r"go mod download example.com/gone: .*gone"):
         edits.write([edit], tmp_path, module, {**ENVIRONMENT, "GOPROXY": "off"})
 

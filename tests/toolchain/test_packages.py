@@ -93,7 +93,7 @@ def test_what_fails_is_not_taken_for_whole_and_begins_anew(
 ) -> None:
     root = checkout(tmp_path / "one")
     (root / "sdks/own/own.py").unlink()
-    with pytest.raises(packages.PackagesError, match=r"pip install .* ended with exit status 1"):
+    with pytest.raises(packages.InstallError, match=r"pip install .* ended with exit status 1"):
         provided(root)
     assert "not installable" in capfd.readouterr().err
     assert not (root / ".venv").exists()
@@ -141,7 +141,7 @@ def test_a_failure_is_one_line_and_an_exit_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fails(*_: object) -> None:
-        raise packages.PackagesError("pip does not answer")
+        raise packages.InstallError("pip does not answer")
 
     monkeypatch.setattr(packages, "provide", fails)
     assert packages.main([str(tmp_path / ".venv")]) == 1

@@ -20,6 +20,28 @@ from components.boundary import shown
         ("https://a.com/?", "https://a.com/?"),
         ("https://a.com/bot1234567:" + "A" * 35 + "/send", "https://a.com/[hidden]/send"),
         ("https://a.com/eyJhbGciOiJI.eyJzdWIi.c2ln", "https://a.com/[hidden]"),
+        (
+            "https://hooks.slack.com/services/T0/B0/abc",
+            "https://hooks.slack.com/services/[hidden]/[hidden]/[hidden]",
+        ),
+        (
+            "https://Hooks.Slack.com.:443//services/T0",
+            "https://Hooks.Slack.com.:443//services/[hidden]",
+        ),
+        ("https://slack.com/services/T0/B0", "https://slack.com/services/T0/B0"),
+        (
+            "https://ptb.discord.com/api/v10/webhooks/1/abc/slack?wait=1",
+            "https://ptb.discord.com/api/v10/webhooks/[hidden]/[hidden]/[hidden]?[hidden]",
+        ),
+        ("https://discord.com/api/v10/users/1", "https://discord.com/api/v10/users/1"),
+        (
+            "https://a.webhook.office.com/webhookb2/b@c/IncomingWebhook/d/e",
+            "https://a.webhook.office.com/webhookb2/[hidden]/[hidden]/[hidden]/[hidden]",
+        ),
+        (
+            "https://hooks.zapier.com/hooks/catch/1/abc",
+            "https://hooks.zapier.com/hooks/catch/[hidden]/[hidden]",
+        ),
         ("https://a.com/\x1b[2J\u202e\n", "https://a.com/\\x1b[2J\\u202e\\n"),
         ("", ""),
     ],

@@ -119,3 +119,20 @@ def test_another_url_names_its_server(monkeypatch: pytest.MonkeyPatch, url: str,
     status, said = probe(monkeypatch, [{"url": url}], "--url", text)
     assert status == 1
     assert f"--url {text}: must be SLUG=URL, with one of s" in said
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "shown", "right"),
+    [
+        ("http://192.0.2.2/mcp", "http://192.0.2.2/mcp", "would send the key in clear; use https"),
+        ("https://u:hunter22@a.com/", "https://[hidden]@a.com/", "must hold no user or password"),
+        ("ftp://a.com/", "ftp://a.com/", "must be a URL such as"),
+    ],
+)
+def test_another_url_takes_no_key_that_the_settings_own_would_not(
+    monkeypatch: pytest.MonkeyPatch, url: str, elsewhere: str, shown: str, right: str
+) -> None:
+    status, said = probe(monkeypatch, [{"url": url}], "--url", f"s={elsewhere}")
+    assert status == 1
+    assert f"--url s={shown}: {right}" in said
+    assert "hunter22" not in said

@@ -132,9 +132,19 @@ def test_the_report_tells_that_coders_own_agents_are_outside(root: Path) -> None
     (root / STACK).write_text(yaml.safe_dump(document, sort_keys=False))
     said = " ".join(run("--report")[1].split())
     assert told not in said
-    assert "Coder's own agents have a pod of their own, which reaches Coder alone" in said
+    coderd = "pods app.kubernetes.io/name=coder in namespace coder: TCP 8080, TCP 8443 (coderd)"
+    assert "Coder's own agents have a pod of their own, which reaches only" in said
+    assert coderd in said
     (template,) = json.loads(run("--report", "--json")[1])["templates"]
     assert template["coderAgents"] == "isolated"
+    change(root, "network", coderd={"addresses": ["0.0.0.0/0"], "podLabels": {}, "ports": [5432]})
+    wide = " ".join(run("--report")[1].split())
+    assert "every pod in namespace coder: TCP 5432 (coderd)" in wide
+    assert "every IPv4 address but " in wide
+    (template,) = json.loads(run("--report", "--json")[1])["templates"]
+    assert {"where": "every pod in namespace coder", "ports": "TCP 5432", "reason": "coderd"} in (
+        template["coderAgentsReach"]
+    )
 
 
 def test_an_older_release_that_decides_otherwise_answers_as_it_decides(root: Path) -> None:
