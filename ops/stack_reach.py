@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from components.boundary import Own, Policy
 from components.coder_agents import AgentsAllowed
@@ -17,7 +18,10 @@ from components.settings.model import Settings
 from components.settings.network import surroundings
 from ops import network, stacks
 from ops.reach import TemplateReach
-from ops.template_changes import Registered
+
+if TYPE_CHECKING:
+    # Loads the client of Coder's API, which explaining a URL has no use for.
+    from ops.template_changes import Registered
 
 _Change = Callable[[Iterable[Manifest], Iterable[Manifest], str, network.Namespaces], NetworkChange]
 

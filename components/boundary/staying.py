@@ -18,13 +18,25 @@ class Staying:
     """
 
     def __init__(self, policy: Policy) -> None:
+        self._by_host: dict[Pattern, list[Part]] = {}
+        self._wide: list[Part] = []
         self._by_end: dict[str, list[Part]] = {}
+        self._known: dict[Reach, tuple[Reach, ...]] = {}
         for entry in policy:
             for part in parts(entry.rule):
                 self._by_end.setdefault(_end(part.host), []).append(part)
+                if _is_wide(part.host):
+                    self._wide.append(part)
+                else:
+                    self._by_host.setdefault(part.host, []).append(part)
 
     def of(self, closed: Reach) -> tuple[Reach, ...]:
         """Return what of `closed` stays allowed; empty if nothing does."""
+        if closed not in self._known:
+            self._known[closed] = self._of(closed)
+        return self._known[closed]
+
+    def _of(self, closed: Reach) -> tuple[Reach, ...]:
         host = () if closed.host == WILDCARD else tuple(closed.host.split("."))
         gone = [
             Part(method, host, () if path == WILDCARD else tuple(path[1:].split("/")))
@@ -34,9 +46,16 @@ class Staying:
         return reaches(_common(gone, self._near(host)))
 
     def _near(self, host: Pattern) -> Iterator[Part]:
+        if not _is_wide(host):
+            yield from (*self._by_host.get(host, ()), *self._wide)
+            return
         end = _end(host)
         for each in self._by_end if end == WILDCARD else (end, WILDCARD):
             yield from self._by_end.get(each, ())
+
+
+def _is_wide(host: Pattern) -> bool:
+    return not host or WILDCARD in host
 
 
 def _end(host: Pattern) -> str:
