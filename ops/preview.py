@@ -93,7 +93,7 @@ def assess(
         without_network_policy=settings_network.without_policy(settings),
         unrecorded=unrecorded.lines(unrecorded.in_preview(session.stack), name),
     )
-    return replace(found, in_use=removal.foreseen(session, name, found.steps))
+    return replace(found, in_use=removal.going_in_preview(session, name, found.steps))
 
 
 def planned(

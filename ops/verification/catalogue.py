@@ -42,6 +42,8 @@ _CHECKS: Final = (
     Check("jail.typed", "a typed claude runs in the jail", ("AC-4", "SC-7", "SC-39")),
     Check("jail.allowed", "what must be allowed is allowed", ("AC-4",)),
     Check("jail.denied", "what must be denied is denied", ("AC-4", "SC-7", "SC-7(5)")),
+    Check("jail.target", "a request goes to the host that it is judged by",
+          ("AC-4", "SC-7", "SC-7(5)")),
     Check("jail.gateway", "Claude Code reaches the AI Gateway", ("AC-4",)),
     Check("jail.tcp", "the jail has no TCP but through Boundary", ("AC-4", "SC-7", "SC-7(5)")),
     Check("jail.bind", "the jail accepts no connections", ("SC-7", "SC-7(5)")),
