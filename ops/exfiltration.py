@@ -12,6 +12,7 @@ from rich.text import Text
 
 from components.boundary import WORST, Finding, Grade, Report, audit, exfiltration_report
 from components.coder_agents import ISOLATED
+from ops import past_policy
 from ops.answers import Confinement
 
 _AGENTS: Final = (
@@ -81,6 +82,8 @@ def shown(assessed: Assessed) -> RenderableType:
     if assessed.report.notes:
         parts.append(Text("What it opens besides", style="bold"))
         parts += [Text(f"{each.rule.rule.text}: {each.why}") for each in assessed.report.notes]
+    for number, line in enumerate(past_policy.lines(confinement)):
+        parts.append(Text(line, style="" if number else "bold"))
     if confinement.agents == ISOLATED:
         parts.append(Text(_ISOLATED, style="bold"))
         parts += [
@@ -123,6 +126,7 @@ def to_json(assessed: Assessed) -> dict[str, Any]:
             {"rule": note.rule.rule.text, "group": note.rule.group, "why": note.why}
             for note in (assessed.report.notes if assessed.report else ())
         ],
+        "pastPolicy": past_policy.to_json(assessed.confinement),
         "findings": [
             {"severity": each.severity, "rule": each.rule, "reason": each.reason}
             for each in assessed.findings

@@ -43,7 +43,13 @@ def suggested(
 ) -> tuple[tuple[Suggested, ...], tuple[Unnamed, ...]]:
     """Return the narrowest rules for all denied answers, and the requests no rule can allow."""
     denied = [answer for answer in found if not answer.allowed]
-    rules, unnamed = suggest((each.request.method, each.request.url) for each in denied)
+    asked = [each.request for each in denied]
+    rules, unnamed = suggest((each.method, each.url) for each in asked if each.addressed)
+    elsewhere = [
+        Unnamed(each.method, each.url, "it does not go to the host that its target names")
+        for each in asked
+        if not each.addressed
+    ]
     used = {entry.group for entry in confinement.policy or ()}
     return tuple(
         Suggested(
@@ -51,7 +57,7 @@ def suggested(
             (*each.notes, *_costs(each.rule, confinement), *_groups(each.rule, used)),
         )
         for each in rules
-    ), unnamed
+    ), (*unnamed, *elsewhere)
 
 
 def _costs(rule: Rule, confinement: Confinement) -> Iterable[str]:
