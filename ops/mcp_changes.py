@@ -124,13 +124,15 @@ def server_lines(change: ServerChange, shown: Shown) -> list[str]:
     return [head, *lines]
 
 
-def gained_lines(changes: Iterable[ServerChange]) -> list[str]:
-    """Return the tools that agents got as lines for a terminal."""
-    return [
-        f"MCP server {each.name}: agents get {named(each.gained)}"
-        for each in changes
-        if each.gained
-    ]
+def terminal_lines(changes: Iterable[ServerChange]) -> list[str]:
+    """Return the tools that agents got, and what Coder keeps, as lines for a terminal."""
+    lines = []
+    for each in changes:
+        told = [f"agents get {named(each.gained)}"] if each.gained else []
+        left = dict.fromkeys(kept(each.step).values())
+        told += [part.words.replace("**", "") for part in left]
+        lines += [f"MCP server {each.name}: {words}" for words in told]
+    return lines
 
 
 def server_drift(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

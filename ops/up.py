@@ -35,7 +35,7 @@ from ops import (
 from ops import plan as plans
 from ops import stacks as stack_files
 from ops.heard import Heard
-from ops.mcp_changes import gained_lines
+from ops.mcp_changes import terminal_lines
 from ops.stack_reach import StackReach, compared, of_settings
 from ops.state import StackState
 from ops.terminal import (
@@ -167,7 +167,7 @@ def _warned(stack: str, record: history.Record, heard: Heard) -> list[str]:
     found = heard.preview(stack, dict, dict)
     told = [each for each in found.warnings if each not in record.policy]
     said = record.warnings if not told else history.warning_line(told)
-    return [*([f"warnings: {said}"] if said else []), *gained_lines(found.servers)]
+    return [*([f"warnings: {said}"] if said else []), *terminal_lines(found.servers)]
 
 
 def refresh(stack: str) -> None:

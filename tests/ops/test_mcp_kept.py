@@ -8,7 +8,7 @@ from ops import drift, report
 from ops.assessment import StackPreview
 from ops.changes import steps
 from ops.headline import headline
-from ops.mcp_changes import gained_lines, server_change, server_drift
+from ops.mcp_changes import server_change, server_drift, terminal_lines
 from ops.tokens import MCP_SERVER
 from tests.ops.test_mcp_changes import MORE, lines
 
@@ -69,7 +69,7 @@ def test_tools_that_somebody_took_away_come_back_by_name(
     assert line.startswith("  - ⚠️ agents **get**")
     assert line.endswith(said)
     assert headline([found]).startswith(f"⚠️ {MORE}")
-    assert gained_lines(found.servers) == [f"MCP server key: agents get {plain}"]
+    assert terminal_lines(found.servers) == [f"MCP server key: agents get {plain}"]
 
 
 def test_tools_that_somebody_gave_go_and_warn_of_nothing() -> None:
@@ -140,6 +140,8 @@ def test_what_coder_keeps_of_a_login_is_not_said_to_be_gone(
     assert "not set" not in text
     assert "→" not in text
     assert found.warnings == (KEEPS,)
+    (line,) = terminal_lines(found.servers)
+    assert line == f"MCP server key: {said.removeprefix('  - ⚠️ ').replace('**', '')}"
 
 
 def test_what_coder_found_out_itself_is_its_to_keep() -> None:
