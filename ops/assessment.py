@@ -29,7 +29,7 @@ from ops.gateway_changes import ProviderChange, provider_changes, provider_warni
 from ops.guard_changes import GuardChange, guard_changes, guard_warnings
 from ops.live_network import LiveNetwork
 from ops.marks import is_only_marked
-from ops.mcp_changes import ServerChange, server_change, server_warnings
+from ops.mcp_changes import ServerChange, server_changes, server_warnings
 from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.not_known import NotKnown, not_known
 from ops.panel_changes import Panels, panels
@@ -47,7 +47,7 @@ from ops.template_changes import (
     pin_changes,
 )
 from ops.template_terms import term_warnings
-from ops.tokens import MCP_SERVER, TEMPLATE
+from ops.tokens import TEMPLATE
 from ops.variable_changes import of_new, variable_warnings
 from ops.wall_changes import WallChange, wall_changes, wall_warnings
 
@@ -108,6 +108,7 @@ class StackPreview:
         in_use: the templates that go and that people have workspaces of.
         live: what somebody else edited of the network policies, as far as they were looked at.
         places: the namespaces of the templates' pods.
+        kept: the MCP servers that nothing changes; their settings may leave out what Coder keeps.
         unrecorded: what is deployed and stands in no record, a line each.
     """
 
@@ -142,6 +143,7 @@ class StackPreview:
     in_use: tuple[in_use.Used, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
     places: Places = field(default_factory=Places)
+    kept: tuple[Step, ...] = ()
     unrecorded: tuple[str, ...] = ()
 
     @cached_property
@@ -316,8 +318,8 @@ class StackPreview:
 
     @cached_property
     def servers(self) -> tuple[ServerChange, ...]:
-        """MCP servers that differ."""
-        return tuple(server_change(step) for step in self.steps if step.type == MCP_SERVER)
+        """MCP servers that differ, or of which Coder keeps what the settings lack."""
+        return server_changes((*self.steps, *self.kept))
 
     @cached_property
     def providers(self) -> tuple[ProviderChange, ...]:

@@ -10,6 +10,7 @@ from ops.changes import UNKNOWN, Change, Step
 from ops.markdown import code
 from ops.mcp_asking import EXPLAINED, asking
 from ops.mcp_kept import before, kept
+from ops.tokens import MCP_SERVER
 from ops.told import Told
 
 Shown = Callable[[Iterable[Change]], list[str]]
@@ -76,6 +77,9 @@ class ServerChange:
 
 def server_change(step: Step) -> ServerChange:
     """Return what a step on an MCP server means for agents."""
+    if step.op == "same":
+        left = tuple(dict.fromkeys(kept(step).values()))
+        return ServerChange(step, Tools(), Tools(), asking=left)
     had = before(step)
     old = _tools(had)
     new = _tools({} if step.op == "delete" else step.new)
@@ -85,6 +89,12 @@ def server_change(step: Step) -> ServerChange:
     if old is None or new is None:
         return ServerChange(step, Tools(), Tools(), False, moved, asking(step))
     return ServerChange(step, new.without(old), old.without(new), True, moved, asking(step))
+
+
+def server_changes(steps: Iterable[Step]) -> tuple[ServerChange, ...]:
+    """Return the changes of servers among steps; of one that stays, what Coder keeps."""
+    servers = (step for step in steps if step.type == MCP_SERVER)
+    return tuple(server_change(step) for step in servers if step.op != "same" or kept(step))
 
 
 def server_warnings(changes: Collection[ServerChange]) -> tuple[str, ...]:
@@ -105,6 +115,8 @@ def server_lines(change: ServerChange, shown: Shown) -> list[str]:
     if step.op == "create":
         made = f"- {name}: created, {code(str(step.new.get('url', '')))}"
         return [made, *_tool_lines(change), *asked]
+    if step.op == "same":
+        return [f"- {name}", *asked]
     head = f"- {name}: **replaced**" if step.op == "replace" else f"- {name}"
     lines = _tool_lines(change)
     if change.moved:

@@ -8,6 +8,7 @@ from ops import drift, report
 from ops.assessment import StackPreview
 from ops.changes import steps
 from ops.headline import headline
+from ops.heard import Heard
 from ops.mcp_changes import server_change, server_drift, terminal_lines
 from ops.tokens import MCP_SERVER
 from tests.ops.test_mcp_changes import MORE, lines
@@ -142,6 +143,20 @@ def test_what_coder_keeps_of_a_login_is_not_said_to_be_gone(
     assert found.warnings == (KEEPS,)
     (line,) = terminal_lines(found.servers)
     assert line == f"MCP server key: {said.removeprefix('  - ⚠️ ').replace('**', '')}"
+
+
+def test_what_coder_keeps_is_told_of_a_server_that_nothing_changes() -> None:
+    heard = Heard()
+    heard.events.append(event(LOGIN, LOGIN, REVOCATION, "same"))
+    found = heard.preview("dev", dict, dict)
+    (name, told) = lines(found)
+    assert name == "- `key`"
+    assert "Coder **still** gives tokens back" in told
+    assert (found.verdict, found.warnings) == ("same", (KEEPS,))
+    heard.events[0] = event(LOGIN, DISCOVERED, NONE, "same")
+    assert "Coder **stays** the client `x`" in lines(heard.preview("dev", dict, dict))[1]
+    heard.events[0] = event(DISCOVERED, DISCOVERED, CLIENT | REVOCATION, "same")
+    assert heard.preview("dev", dict, dict).servers == ()
 
 
 def test_what_coder_found_out_itself_is_its_to_keep() -> None:
