@@ -107,6 +107,7 @@ class StackPreview:
         in_use: the templates that go and that people have workspaces of.
         live: what somebody else edited of the network policies, as far as they were looked at.
         places: the namespaces of the templates' pods.
+        kept: the AI providers that nothing changes; their settings may leave out what Coder keeps.
     """
 
     name: str
@@ -140,6 +141,7 @@ class StackPreview:
     in_use: tuple[in_use.Used, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
     places: Places = field(default_factory=Places)
+    kept: tuple[Step, ...] = ()
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:

@@ -138,7 +138,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
             "MCP servers",
             [line for each in preview.servers for line in server_lines(each, _settings)],
         ),
-        ("AI Gateway", list(gateway_lines(preview.steps, _settings))),
+        ("AI Gateway", list(gateway_lines((*preview.steps, *preview.kept), _settings))),
         ("coderd", _coderd(preview.coderd)),
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
