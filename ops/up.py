@@ -21,6 +21,7 @@ from ops import (
     drift,
     engine,
     foreseen,
+    gateway_drift,
     history,
     live_lines,
     live_network,
@@ -181,17 +182,25 @@ def differing(ready: engine.Session, stack: str) -> tuple[str, ...]:
     """
     held = recovery.go_on(ready, stack)
     declared = deployed.of_state(held).network.values()
-    found = read_back(ready, stack, held)
+    looked_at: list[Mapping[str, Any]] = []
+    found = read_back(ready, stack, held, looked_at)
     # Of what was declared before: what the engine saw of an edit, the state has learned.
     live = live_network.against(stack_files.settings(stack, ready.work_dir), declared)
-    return (*drift.told(found, stack), *live_lines.told(live, stack))
+    written = gateway_drift.told(gateway_drift.written(looked_at))
+    return (*written, *drift.told(found, stack), *live_lines.told(live, stack))
 
 
 def read_back(
-    ready: engine.Session, stack: str, held: StackState | None = None
+    ready: engine.Session,
+    stack: str,
+    held: StackState | None = None,
+    looked_at: list[Mapping[str, Any]] | None = None,
 ) -> tuple[drift.Drift, ...]:
-    """Have the state learn what is there, and return what differed; raises diagnostics.RunError."""
-    looked_at: list[Mapping[str, Any]] = []
+    """Have the state learn what is there, and return what differed; raises diagnostics.RunError.
+
+    `looked_at` gets what was read back, as plain data.
+    """
+    looked_at = [] if looked_at is None else looked_at
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.res_outputs_event:
