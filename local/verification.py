@@ -6,6 +6,7 @@ from typing import Final
 _PODS: Final = "pods are processes of this machine, on its network"
 _CLUSTER: Final = "the local cluster has no nodes, and runs nothing"
 _GITLAB: Final = "there is no GitLab; the stand-in for coderd knows who has logged in"
+_CLAUDE: Final = "Claude Code is a stand-in, which comes with this checkout"
 _MCP: Final = "the key of the MCP server is made up"
 _GRAFANA: Final = "there is no Grafana, no database of Coder's and no evaluator of rules"
 
@@ -13,6 +14,7 @@ STOOD_IN: Final[Mapping[str, str]] = {
     "preflight.kernel": _CLUSTER,
     "preflight.network": _CLUSTER,
     "preflight.gitlab": _GITLAB,
+    "preflight.claude": _CLAUDE,
     "jail.udp": _PODS,
     "jail.peers": _PODS,
     "jail.metadata": _PODS,

@@ -171,7 +171,7 @@ def contracts(old: StackReach, settings: Settings, wanted: Sequence[str] = ()) -
     before = {
         name: Registered(None, {}, contract=contract) for name, contract in old.contracts.items()
     }
-    return contract_changes(before, new, old.policies)
+    return contract_changes(before, new, old.policies, settings.own)
 
 
 def contract_shown(changes: Contracts) -> RenderableType:

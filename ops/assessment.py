@@ -33,7 +33,7 @@ from ops.marks import is_only_marked
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.namespace_changes import Move, Places, move_warnings, moves
 from ops.panel_changes import Panels, panels
-from ops.program_changes import pin_warnings
+from ops.program_changes import floating_warnings, pin_warnings
 from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
@@ -231,6 +231,7 @@ class StackPreview:
             *accepted_warnings(self.accepted),
             *wall_warnings(self.walls),
             *pin_warnings(self.pins),
+            *floating_warnings(self.old_templates, self.new_templates, self.steps),
             *variable_warnings(self.variables),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -256,7 +257,7 @@ class StackPreview:
     @cached_property
     def contract(self) -> Contracts:
         """What is demanded of each template's policy, where that changes."""
-        return contract_changes(self.old_templates, self.new_templates, self.old)
+        return contract_changes(self.old_templates, self.new_templates, self.old, self.own)
 
     @cached_property
     def guards(self) -> tuple[GuardChange, ...]:

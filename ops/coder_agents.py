@@ -26,12 +26,13 @@ def lines(reach: TemplateReach) -> list[str]:
         )
     if reach.isolates_agents:
         said.append(
-            "- Coder's own agents use it from a pod of their own, which reaches **Coder alone**, "
-            "and the cluster's DNS to find it"
+            "- Coder's own agents use it from a pod of their own, which reaches **what is listed "
+            "here alone**"
         )
         if reach.before:
             said.append(
                 "  - a workspace that runs has that pod from its next start; before, their tools "
                 "run in the workspace's own pod, outside of the jail"
             )
+        return said + network.listed("that pod reaches only", reach.agents_whole)
     return said + network.agents_lines(reach.agents_reach)

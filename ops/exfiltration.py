@@ -12,14 +12,13 @@ from rich.text import Text
 
 from components.boundary import WORST, Finding, Grade, Report, audit, exfiltration_report
 from components.coder_agents import ISOLATED
+from ops import past_policy
 from ops.answers import Confinement
 
 _AGENTS: Final = (
     "Coder's own agents reach every host from here: their tools run outside of the jail"
 )
-_ISOLATED: Final = (
-    "Coder's own agents have a pod of their own, which reaches Coder alone and the cluster's DNS"
-)
+_ISOLATED: Final = "Coder's own agents have a pod of their own, which reaches only"
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,10 @@ class Assessed:
     @cached_property
     def report(self) -> Report | None:
         """The report, None without a firewall."""
-        policy = self.confinement.policy
-        return None if policy is None else exfiltration_report(policy, self.confinement.own)
+        held = self.confinement
+        if held.policy is None:
+            return None
+        return exfiltration_report(held.policy, held.own, held.release)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -81,8 +82,14 @@ def shown(assessed: Assessed) -> RenderableType:
     if assessed.report.notes:
         parts.append(Text("What it opens besides", style="bold"))
         parts += [Text(f"{each.rule.rule.text}: {each.why}") for each in assessed.report.notes]
+    for number, line in enumerate(past_policy.lines(confinement)):
+        parts.append(Text(line, style="" if number else "bold"))
     if confinement.agents == ISOLATED:
-        parts.append(Text(_ISOLATED))
+        parts.append(Text(_ISOLATED, style="bold"))
+        parts += [
+            Text(f"{each.where}: {each.ports}{f' ({each.why})' if each.why else ''}")
+            for each in confinement.agents_reach
+        ]
     elif confinement.agents:
         parts.append(Text(_AGENTS, style="bold"))
     if assessed.findings:
@@ -101,6 +108,10 @@ def to_json(assessed: Assessed) -> dict[str, Any]:
         "highestGrade": assessed.confinement.highest_grade,
         "accepted": assessed.accepted,
         "coderAgents": assessed.confinement.agents,
+        "coderAgentsReach": [
+            {"where": each.where, "ports": each.ports, "reason": each.why}
+            for each in assessed.confinement.agents_reach
+        ],
         "entries": [
             {
                 "grade": entry.grade,
@@ -115,6 +126,7 @@ def to_json(assessed: Assessed) -> dict[str, Any]:
             {"rule": note.rule.rule.text, "group": note.rule.group, "why": note.why}
             for note in (assessed.report.notes if assessed.report else ())
         ],
+        "pastPolicy": past_policy.to_json(assessed.confinement),
         "findings": [
             {"severity": each.severity, "rule": each.rule, "reason": each.reason}
             for each in assessed.findings

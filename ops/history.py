@@ -167,7 +167,7 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (network.closed, f"network closes {_places(network.closed)}"),
         (agents.closed, f"network closes to Coder's own agents {_places(agents.closed)}"),
         (network.after and not network.before, "network policy from now on"),
-        (reach.isolates_agents, "Coder's own agents kept to Coder"),
+        (reach.isolates_agents, "Coder's own agents in their own pod"),
         (reach.keeps_agents_out, "Coder's own agents kept out"),
         (reach.moves, f"namespace {reach.old_namespace} -> {reach.new_namespace}"),
         (reach.drops_projects, "claims of ~/project deleted"),

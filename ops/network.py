@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from components.boundary import Policy
@@ -61,8 +62,18 @@ def by_name(
         if each.get("kind") == CILIUM_KIND and policy is not None:
             selector = (each.get("spec") or {}).get("endpointSelector") or {}
             if (selector.get("matchLabels") or {}).get(TEMPLATE_LABEL) == template:
-                return translate(policy)
+                return _without_closed(translate(policy), each)
     return None
+
+
+def _without_closed(found: Translation, written: Manifest) -> Translation:
+    rules = (written.get("spec") or {}).get("egress") or ()
+    there = {cidr for rule in rules for cidr in rule.get("toCIDR") or ()}
+    return replace(
+        found,
+        addresses=tuple(each for each in found.addresses if each in there),
+        closed=tuple(each.split("/")[0] for each in found.addresses if each not in there),
+    )
 
 
 def lines(found: NetworkChange, named: Translation | None, moved_to: str = "") -> list[str]:
@@ -92,9 +103,7 @@ def lines(found: NetworkChange, named: Translation | None, moved_to: str = "") -
 
 
 def agents_lines(found: NetworkChange) -> list[str]:
-    """Return the change for the pods of Coder's own agents, which have a policy afterwards."""
-    if not found.before:
-        return listed("that pod reaches only", found.opened)
+    """Return the change for the pods of Coder's own agents, which have a policy all the while."""
     opened = listed("the network opens to the pod of Coder's own agents", found.opened)
     return opened + listed("the network closes to the pod of Coder's own agents", found.closed)
 
@@ -130,6 +139,8 @@ def _by_name(named: Translation) -> list[str]:
         said.append(f"  - there with every method and path ({len(named.wider)}): {whole}")
     if named.unresolved:
         said.append(f"  - not found by these names: {some(named.unresolved, code)}")
+    if named.closed:
+        said.append(f"  - not public, open by `network.allow` alone: {some(named.closed, code)}")
     return said
 
 
@@ -145,6 +156,7 @@ def to_json(found: NetworkChange, named: Translation | None) -> dict[str, Any]:
             "hosts": len(named.selectors) + len(named.addresses),
             "everyMethodAndPath": [each.host for each in named.wider],
             "notFound": list(named.unresolved),
+            "notPublic": list(named.closed),
         },
     }
 

@@ -93,7 +93,7 @@ def assess(
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
     )
-    return replace(found, in_use=removal.foreseen(session, name, found.steps))
+    return replace(found, in_use=removal.going_in_preview(session, name, found.steps))
 
 
 def planned(

@@ -18,7 +18,7 @@ from components.boundary import (
 from components.boundary.older import as_decided
 from components.coder_agents import ISOLATED, AgentsAllowed
 from components.network.names import Translation
-from components.network.reach import NetworkChange
+from components.network.reach import NetworkChange, Reached
 from ops.boundary_release import ReleaseChange, release_change
 
 
@@ -43,6 +43,11 @@ class Opened:
         """The grade and who receives there; what opens besides a grade is told without one."""
         return f"grade {self.grade}: {self.why}" if self.grade > "A" else self.why
 
+    @property
+    def weight(self) -> tuple[bool, bool, str]:
+        """Sorts by grade; what opens besides a grade comes after the worst alone."""
+        return self.grade == boundary.WORST, bool(self.why) and self.grade == "A", self.grade
+
 
 @dataclass(frozen=True)
 class TemplateReach:
@@ -60,6 +65,7 @@ class TemplateReach:
         old_agents: whether and from where Coder's own agents may use it now; None if nobody said.
         new_agents: the same afterwards.
         agents_network: what the network policy changes for their pods, where they have some.
+        agents_whole: all that such a pod reaches afterwards.
         old_release: release of Boundary now; None without one, or if that is not recorded.
         new_release: the same afterwards.
         old_namespace: of its pods now; None if that is not known.
@@ -80,6 +86,7 @@ class TemplateReach:
     old_agents: AgentsAllowed | None = None
     new_agents: AgentsAllowed | None = None
     agents_network: NetworkChange = field(default_factory=NetworkChange)
+    agents_whole: tuple[Reached, ...] = ()
     old_release: str | None = None
     new_release: str | None = None
     old_namespace: str | None = None
@@ -120,9 +127,14 @@ class TemplateReach:
         return old, self.new_suspended if self.new is None else self.new
 
     def _compared(self, before: Policy, after: Policy) -> Comparison:
-        # What is not recorded is taken for the other side's.
-        old, new = self.old_release or self.new_release, self.new_release or self.old_release
+        old, new = self._releases
         return compare(as_decided(before, old), as_decided(after, new))
+
+    @property
+    def _releases(self) -> tuple[str | None, str | None]:
+        """The releases that decide before and after."""
+        # What is not recorded is taken for the other side's.
+        return self.old_release or self.new_release, self.new_release or self.old_release
 
     @cached_property
     def opened(self) -> tuple[Opened, ...]:
@@ -146,7 +158,7 @@ class TemplateReach:
         own = self.own | Own.named_by(new or Policy([]))
         opened = comparison.opened
         found = [_judged(entry, reasons.get(entry.host, set()), own) for entry in opened]
-        return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
+        return tuple(sorted(found, key=lambda each: each.weight, reverse=True))
 
     @property
     def firewall_removed(self) -> bool:
@@ -191,13 +203,13 @@ class TemplateReach:
 
     @property
     def isolates_agents(self) -> bool:
-        """Whether Coder's own agents get a pod of their own, kept to Coder, and have none now."""
+        """Whether Coder's own agents get a pod of their own, and have none now."""
         now, then = self._isolated
         return self.after and then and not now
 
     @property
     def frees_agents(self) -> bool:
-        """Whether pods of Coder's own agents that run lose the policy that keeps them to Coder."""
+        """Whether pods of Coder's own agents that run lose the policy of their own."""
         now, _ = self._isolated
         return self.after and now and not self.agents_network.after
 
@@ -281,9 +293,10 @@ class TemplateReach:
 
     @cached_property
     def _reports(self) -> tuple[boundary.Report | None, boundary.Report | None]:
+        sides = zip((self.old, self.new), self._releases, strict=True)
         old, new = (
-            exfiltration_report(policy, self.own) if policy is not None else None
-            for policy in (self.old, self.new)
+            None if policy is None else exfiltration_report(policy, self.own, release)
+            for policy, release in sides
         )
         return old, new
 
@@ -309,5 +322,6 @@ def _judged(found: boundary.Reach, reasons: set[str], own: Own) -> Opened:
         paths=() if "*" in found.paths else tuple(tuple(p[1:].split("/")) for p in found.paths),
     )
     report = exfiltration_report(Policy([PolicyRule(rule, "", "")]), own)
-    why = [*(each.why for each in report.entries), *(each.why for each in report.notes), ""][0]
+    worst = [each.why for each in report.entries[:1]]
+    why = "; ".join((*worst, *(each.why for each in report.notes)))
     return Opened(found, report.grade, why, next(iter(reasons)) if len(reasons) == 1 else "")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from components import boundary
-from ops import coder_agents, namespace_changes, network
+from ops import coder_agents, namespace_changes, network, past_policy
 from ops.markdown import clip, code, plain, some, visible
 from ops.reach import Opened, TemplateReach
 
@@ -23,7 +23,7 @@ def weight(line: str, parent: str) -> int:
     if _OPENS in parent:
         if line.startswith("  - **every host**"):
             return 1
-        return 2 if "; ⚠️ grade" in line else 3
+        return 2 if "; ⚠️ " in line else 3
     return 4 if _CLOSES in parent or "closes" in parent else 1
 
 
@@ -52,6 +52,7 @@ def _reach(reach: TemplateReach) -> list[str]:
     return [
         *reach.release.lines(),
         *_firewall(reach),
+        *past_policy.changed(reach),
         *coder_agents.lines(reach),
         *network.lines(reach.network, reach.by_name, reach.moved_to),
         *namespace_changes.reach_lines(reach),

@@ -46,6 +46,10 @@ from ops.wall_changes import wall_lines
 LIMIT: Final = 65_536
 FORMAT: Final = 1
 _REACH: Final = "What an agent reaches"
+_HANDED_OVER: Final = (
+    "the stack no longer sets coderd's variables itself: **coderd goes without what nobody else "
+    "sets**, such as the chart or another stack"
+)
 _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 # The fewest bytes that a stack is worth showing in.
 _STACK_AT_LEAST: Final = 1_500
@@ -261,6 +265,7 @@ def _settings(changes: Iterable[Change]) -> list[str]:
 def _coderd(found: CoderdChanges) -> list[str]:
     return [
         *["- coderd **restarts**: its pods get the variables as they are then"] * found.restarts,
+        *[f"- ⚠️ {_HANDED_OVER}"] * found.handed_over,
         *(
             f"- ⚠️ coderd reads Secret {_code(name)} only when it starts, and the stack does not "
             "restart it: **the chart has to roll out** after this, as by `kubectl rollout restart`"

@@ -229,7 +229,9 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         raise RollbackError(lone_template.had_none(ready.stack, number, template, wanted))
     found = _assessed(ready, answer.steps, present, then, template)
     if ready.session:
-        found = replace(found, in_use=removal.foreseen(ready.session, ready.stack, found.steps))
+        found = replace(
+            found, in_use=removal.going_in_preview(ready.session, ready.stack, found.steps)
+        )
     record = Record(
         "rollback",
         ready.update.commit,

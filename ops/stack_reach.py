@@ -51,7 +51,7 @@ def of_settings(settings: Settings) -> StackReach:
     return StackReach(
         stacks.policies_of(settings),
         {template.name: template.lets_agents_in for template in settings.templates},
-        _manifests(settings),
+        manifests(settings),
         dict.fromkeys(
             (template.name for template in settings.templates if settings.firewall_of(template)),
             settings.workspaces.boundary_version,
@@ -63,7 +63,8 @@ def of_settings(settings: Settings) -> StackReach:
     )
 
 
-def _manifests(settings: Settings) -> tuple[Manifest, ...]:
+def manifests(settings: Settings) -> tuple[Manifest, ...]:
+    """Return every network policy of a stack, none without one; raises NetworkArgsError."""
     args = settings.network.args(surroundings(settings))
     if args is None:
         return ()
@@ -117,6 +118,7 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             old_agents=old.agents_allowed.get(name),
             new_agents=new.agents_allowed.get(name),
             agents_network=change(name, network.agents_change),
+            agents_whole=network.agents_change((), after, name, places(name)).opened,
             old_release=old.releases.get(name),
             new_release=new.releases.get(name),
             old_namespace=old.namespaces.get(name),

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from toolchain import edits
@@ -62,7 +62,7 @@ class Tool:
         """Return 16 hex digits that change when the recipe or any source of the module does."""
         digest = hashlib.sha256(f"{self.package} {self.ldflags} cgo=0".encode())
         if self.edits:
-            digest.update(repr(self.edits).encode())
+            digest.update(repr([astuple(each) for each in self.edits]).encode())
         for path in sorted(self.module.rglob("*")):
             if path.is_file():
                 digest.update(path.relative_to(self.module).as_posix().encode() + b"\0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from components.alerts import jail
+from components.alerts import jail, requests
 from components.alerts.model import Alert, AlertContext, PanelLink, Severity
 from components.dashboards import agent_firewall, ai_gateway, coder_control_plane, logql
 from components.dashboards.log_fields import AuditDecision, AuditField
@@ -322,6 +322,7 @@ CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "BoundaryBatchesDropped": _batches_dropped,
     "BoundaryLogsDropped": _logs_dropped,
     "BoundaryDenySpike": _deny_spike,
+    "BoundaryHostUnknown": requests.host_unknown,
     "NetworkPolicyGone": _network_policy_gone,
     "ClaudeCodeUnjailed": jail.unjailed,
     "BoundaryPolicyForeign": jail.foreign_policy,

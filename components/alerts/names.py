@@ -33,6 +33,7 @@ NAMES: Final = (
     "BoundaryBatchesDropped",
     "BoundaryLogsDropped",
     "BoundaryDenySpike",
+    "BoundaryHostUnknown",
     "NetworkPolicyGone",
     "ClaudeCodeUnjailed",
     "BoundaryPolicyForeign",

@@ -18,43 +18,31 @@ from ipaddress import (
 )
 from typing import Final
 
+from components.boundary.metadata import ADDRESSES_4, ADDRESSES_6
+
 Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
 Interval = tuple[int, int]
 """First and last address as numbers."""
 
 # RFC 6052, 2.1: the prefix by which an IPv6 host reaches IPv4 through a translator.
-_NAT64: Final = 0x64_FF9B << 96
+_NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
-def _twin(network: IPv4Network) -> IPv6Network:
-    """Return the IPv6 addresses that a translator (NAT64) turns into `network`."""
-    return IPv6Network((_NAT64 + int(network.network_address), 96 + network.prefixlen))
-
-
-_METADATA_4: Final = tuple(
-    map(
-        IPv4Network,
-        (
-            # Link-local: EC2, Azure, Google, Oracle, OpenStack (169.254.169.254); ECS
-            # (169.254.170.2) and EKS Pod Identity (169.254.170.23) credentials.
-            "169.254.0.0/16",
-            "168.63.129.16/32",  # Azure's platform, which answers HTTP on port 80
-            "100.100.100.200/32",  # Alibaba Cloud
-        ),
+def twins(networks: Iterable[Network]) -> Networks:
+    """Return the IPv6 addresses that a translator (NAT64) turns into those of IPv4."""
+    first, length = int(_NAT64.network_address), _NAT64.prefixlen
+    return tuple(
+        IPv6Network((first + int(each.network_address), length + each.prefixlen))
+        for each in networks
+        if isinstance(each, IPv4Network)
     )
-)
+
+
 METADATA: Final[Networks] = (
-    *_METADATA_4,
-    *map(
-        IPv6Network,
-        (
-            "fe80::/10",
-            "fd00:ec2::/32",  # EC2 (::254) and EKS Pod Identity (::23)
-            "fd20:ce::254/128",  # Google
-        ),
-    ),
-    *map(_twin, _METADATA_4),
+    *ADDRESSES_4,
+    *ADDRESSES_6,
+    *twins(ADDRESSES_4),
 )
 """Where clouds give whoever asks from inside a machine its credentials."""
 
@@ -72,18 +60,27 @@ _INSIDE_4: Final = (
     "240.0.0.0/4",
 )
 # Of the global unicast addresses: Teredo and 6to4, which carry IPv4 addresses, also private ones.
-_INSIDE_6: Final = ("2001::/32", "2002::/16")
+CARRIES_IPV4: Final[Networks] = tuple(map(IPv6Network, ("2001::/32", "2002::/16")))
 WORLD: Final[Networks] = (IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3"))
 """All of IPv4, and of IPv6 what is routed in the Internet."""
 
 
+PRIVATE: Final[Networks] = tuple(map(IPv4Network, _INSIDE_4))
+"""What of IPv4 is no address of the Internet."""
+
+
 def within(networks: Iterable[Network], outer: Network) -> Networks:
     """Return those of `networks` that are a part of `outer`, joined where they touch."""
-    inner = [each for each in networks if each != outer and covers((outer,), each)]
+    return joined(each for each in networks if each != outer and covers((outer,), each))
+
+
+def joined(networks: Iterable[Network]) -> Networks:
+    """Return networks in order, joined where they touch."""
+    given = tuple(networks)
     return tuple(
         network
         for version in (4, 6)
-        for network in collapse_addresses([n for n in inner if n.version == version])  # type: ignore[type-var]
+        for network in collapse_addresses([n for n in given if n.version == version])  # type: ignore[type-var]
     )
 
 
@@ -98,7 +95,7 @@ def outside(closed: Iterable[Network] = ()) -> tuple[tuple[Network, Networks], .
 
 @lru_cache(maxsize=64)
 def _outside(closed: Networks) -> tuple[tuple[Network, Networks], ...]:
-    inside = (*map(ip_network, (*_INSIDE_4, *_INSIDE_6)), *METADATA, *closed)
+    inside = (*PRIVATE, *CARRIES_IPV4, *METADATA, *closed)
     return tuple((block, within(inside, block)) for block in WORLD)
 
 
@@ -138,13 +135,18 @@ def subtract(from_: Iterable[Interval], taken: Iterable[Interval]) -> tuple[Inte
 
 def union(parts: Iterable[Interval]) -> tuple[Interval, ...]:
     """Return the parts joined where they overlap or touch."""
-    joined: list[Interval] = []
+    found: list[Interval] = []
     for low, high in sorted(parts):
-        if joined and low <= joined[-1][1] + 1:
-            joined[-1] = joined[-1][0], max(joined[-1][1], high)
+        if found and low <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(found[-1][1], high)
         else:
-            joined.append((low, high))
-    return tuple(joined)
+            found.append((low, high))
+    return tuple(found)
+
+
+def _translated() -> tuple[Interval, ...]:
+    """Return public IPv4 as a translator has it."""
+    return intervals(_NAT64, twins((*PRIVATE, *ADDRESSES_4)))
 
 
 @lru_cache(maxsize=1024)
@@ -159,6 +161,7 @@ def named(parts: tuple[Interval, ...], version: int) -> str:
     every = (interval(ip_network("0.0.0.0/0" if version == 4 else "::/0")),)
     routed = intervals(public, exceptions)
     for name, whole in (
+        *([("all of public IPv4 by NAT64 (64:ff9b::/96)", _translated())] if version == 6 else ()),
         ("every IPv{} address", every),
         ("every public IPv{} address", routed),
         # What an opening to every address adds where the public ones are open.
@@ -167,18 +170,18 @@ def named(parts: tuple[Interval, ...], version: int) -> str:
         missing = subtract(whole, parts)
         # A few holes, such as the cluster's own ranges, do not make it another thing.
         if not subtract(parts, whole) and _size(missing) * 16 < _size(whole):
-            but = f" but {', '.join(_networks(missing, version))}" if missing else ""
+            but = f" but {', '.join(summarized(missing, version))}" if missing else ""
             return f"{name.format(version)}{but}"
-    listed = _networks(parts, version)
+    listed = summarized(parts, version)
     # Nothing opens these, so what is around them is in pieces.
     closed = [interval(each) for each in METADATA if each.version == version]
-    joined = union((*parts, *(each for each in closed if _is_between(each, parts))))
+    filled_up = union((*parts, *(each for each in closed if _is_between(each, parts))))
     around = ((parts[0][0], parts[-1][1]),)
     fewest = listed, list[str]()
-    for filled in (joined, around):
-        networks = _networks(filled, version)
-        holes = _networks(subtract(filled, parts), version)
-        together = filled == joined or len(networks) == 1
+    for filled in (filled_up, around):
+        networks = summarized(filled, version)
+        holes = summarized(subtract(filled, parts), version)
+        together = filled == filled_up or len(networks) == 1
         if together and len(networks) + len(holes) < sum(map(len, fewest)):
             fewest = networks, holes
     networks, holes = fewest
@@ -199,7 +202,8 @@ def _size(parts: Iterable[Interval]) -> int:
     return sum(high - low + 1 for low, high in parts)
 
 
-def _networks(parts: Iterable[Interval], version: int) -> list[str]:
+def summarized(parts: Iterable[Interval], version: int) -> list[str]:
+    """Return a set of addresses as networks."""
     address: type[IPv4Address] | type[IPv6Address] = IPv4Address if version == 4 else IPv6Address
     return [
         str(network)

@@ -13,16 +13,18 @@ from typing import Final, Literal
 from components.boundary import Policy
 from components.coder import chart
 from components.labels import label_problem
-from components.network.addresses import METADATA, WORLD, Network, covers
+from components.network.addresses import METADATA, WORLD, Network, covers, twins
 from components.network.values import (
     Fault,
     NetworkArgsError,
+    Ports,
     address_of,
+    meant,
     network_of,
     ports_of,
 )
 from components.syntax import is_label, is_subdomain
-from components.workspace_template.values import NAMESPACE
+from components.workspace_template.values import NAMESPACE, SESSION_PORTS
 
 WORKSPACE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {"app.kubernetes.io/name": "coder-workspace"}
@@ -131,10 +133,12 @@ class WorkspaceNetworkPolicyArgs:
             Private ones matter to an opening that holds them; others are closed by it alone.
         proxy_ports: of Boundary, by template. A jail by Landlock lets an agent connect to that
             port on any address, past Boundary, so that nothing may open it.
+        landlocked: templates with that jail, whose `claude` starts Boundary at another port for
+            each session; nothing may open one of those either.
         by_name: egress policy of each template whose pods reach hosts by their names only, which
             takes Cilium.
         isolated_agents: whether a template gives Coder's own agents a pod of their own, which
-            reaches coderd and the cluster's DNS alone.
+            reaches what `coderd` opens and the cluster's DNS alone.
         agents_host: host of the access URL, where Cilium is to let those pods look up and reach
             that name alone; empty without Cilium.
         accepted_policies: of others, which may open more in this namespace.
@@ -146,6 +150,7 @@ class WorkspaceNetworkPolicyArgs:
     allow: Sequence[Opening] = ()
     cluster_ranges: Sequence[str] = ()
     proxy_ports: Mapping[str, int] = field(default_factory=dict)
+    landlocked: Sequence[str] = ()
     by_name: Mapping[str, Policy] = field(default_factory=dict)
     isolated_agents: bool = False
     agents_host: str = ""
@@ -182,12 +187,12 @@ def _faults(args: WorkspaceNetworkPolicyArgs) -> Iterator[Fault]:
         yield from _opened(f"coderd.addresses[{index}]", text, ())
     for index, text in enumerate(args.cluster_ranges):
         place = f"cluster_ranges[{index}]"
-        found, wrong = _read(place, text, network_of)
-        yield from wrong
+        found, wrong = _read(place, text, meant)
         if found is not None and any(covers((found,), whole) for whole in WORLD):
             yield Fault(place, f'"{text}"', "must be the cluster's own, not every address")
-        elif found is not None:
-            ranges.append(found)
+            continue
+        yield from wrong or _read(place, text, network_of)[1]
+        ranges += [found] if found is not None else []
     for index, opening in enumerate(args.allow):
         yield from _opening(f"allow[{index}]", opening, ranges)
     yield from _own_ports(args)
@@ -224,16 +229,18 @@ def _opening(place: str, opening: Opening, ranges: Sequence[Network]) -> Iterato
 
 
 def _opened(place: str, text: str, ranges: Sequence[Network]) -> Iterator[Fault]:
-    found, wrong = _read(place, text, network_of)
-    yield from wrong
+    found, wrong = _read(place, text, meant)
     if found is None:
-        return
-    if covers(METADATA, found):
+        yield from wrong
+    elif covers(METADATA, found):
         right = "is where clouds answer with a machine's credentials, which nothing opens"
         yield Fault(place, f'"{text}"', right)
-    elif covers(ranges, found):
+    elif covers((*ranges, *twins(ranges)), found):
         right = "lies in the cluster's own ranges: name the pods by their namespace and labels"
         yield Fault(place, f'"{text}"', right)
+    else:
+        # Last, so that no spelling is proposed that is refused then.
+        yield from _read(place, text, network_of)[1]
 
 
 def _read(
@@ -265,25 +272,60 @@ def _ports(place: str, ports: Sequence[int | str]) -> Iterator[Fault]:
 
 def _own_ports(args: WorkspaceNetworkPolicyArgs) -> Iterator[Fault]:
     """Refuse a port of Boundary's that something opens: an agent would go past its proxy there."""
-    opened: list[tuple[str, Sequence[int | str]]] = [
-        ("network.dns", (*args.dns.ports, *((53,) if args.dns.addresses else ()))),
-        ("network.coderd", args.coderd.ports),
-        ("coderd's access URL", (args.coderd.access_port,) if args.coderd.addresses else ()),
-        ("every address outside", WEB),
-        *((f"network.allow[{index}]", each.ports) for index, each in enumerate(args.allow)),
+    opened: list[tuple[str, str, Sequence[int | str]]] = [
+        ("network.dns", "dns.ports", args.dns.ports),
+        ("network.dns", "", (53,) if args.dns.addresses else ()),
+        ("network.coderd", "coderd.ports", args.coderd.ports),
+        ("coderd's access URL", "coderd.access_port", _access_ports(args)),
+        ("every address outside", "", WEB),
+        *(
+            (f"network.allow[{index}]", f"allow[{index}].ports", each.ports)
+            for index, each in enumerate(args.allow)
+        ),
     ]
     for template, port in args.proxy_ports.items():
-        where = [name for name, ports in opened if any(_holds(each, port) for each in ports)]
+        own = Ports(port, port)
+        where = [name for name, _, ports in opened if any(_meets(each, own) for each in ports)]
         if where:
             right = (
-                f"is open to {', '.join(where)}: an agent in the jail may connect to its proxy's "
-                "port anywhere, past Boundary; choose a port that nothing opens"
+                f"is open to {', '.join(dict.fromkeys(where))}: an agent in the jail may connect "
+                "to its proxy's port anywhere, past Boundary; choose a port that nothing opens"
             )
             yield Fault(f"proxy_ports.{template}", str(port), right)
+    own = Ports(*SESSION_PORTS)
+    for _, place, ports in opened if args.landlocked else ():
+        for index, value in enumerate(ports):
+            if _meets(value, own):
+                yield _of_sessions(place, index, value, own, args.landlocked)
 
 
-def _holds(value: int | str, port: int) -> bool:
+def _access_ports(args: WorkspaceNetworkPolicyArgs) -> Sequence[int]:
+    return (args.coderd.access_port,) if args.coderd.addresses else ()
+
+
+def _of_sessions(
+    place: str, index: int, value: int | str, own: Ports, templates: Sequence[str]
+) -> Fault:
+    """Return what is wrong with ports that are open, and some of them a session's Boundary's."""
+    listens = (
+        f"each session's Boundary listens at one of {own} ({', '.join(templates)}): an agent in "
+        "the jail may connect to that port anywhere, past Boundary"
+    )
+    if place == "coderd.access_port":
+        right = f"is open at network.coderd.addresses, and {listens}; let Coder answer elsewhere"
+        return Fault(place, str(value), right)
+    parts = ports_of(value)
+    rest = [
+        str(Ports(first, last))
+        for first, last in ((parts.first, own.first - 1), (own.last + 1, parts.last))
+        if first <= last
+    ]
+    right = f"leave {', '.join(rest)}" if rest else "have what is reached listen elsewhere"
+    return Fault(f"{place}[{index}]", str(value), f"{listens}; {right}")
+
+
+def _meets(value: int | str, own: Ports) -> bool:
     try:
-        return ports_of(value).hold(port)
+        return ports_of(value).meet(own)
     except ValueError:
-        return False
+        return False  # told already

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from components.boundary import Policy
-from components.network.addresses import METADATA, Network, Networks, outside, within
+from components.network.addresses import (
+    METADATA,
+    PRIVATE,
+    Network,
+    Networks,
+    covers,
+    outside,
+    twins,
+    within,
+)
 from components.network.args import (
     AGENTS_LABELS,
     OUTSIDE,
@@ -23,6 +32,7 @@ from components.network.args import (
     WORKSPACE_LABELS,
     WorkspaceNetworkPolicyArgs,
 )
+from components.network.denied import DeniedBlock, closed, denials
 from components.network.names import translate
 from components.network.values import Ports, network_of, ports_of
 
@@ -164,12 +174,14 @@ def _coderd(args: WorkspaceNetworkPolicyArgs) -> Iterator[Way]:
 
 
 def _allowed(args: WorkspaceNetworkPolicyArgs) -> Iterator[Way]:
-    closed = (*METADATA, *map(network_of, args.cluster_ranges))
+    ranges = tuple(map(network_of, args.cluster_ranges))
+    # Whoever opens a translator's prefix means the Internet behind it.
+    kept = (*METADATA, *ranges, *twins((*ranges, *PRIVATE)))
     for each in args.allow:
         if each.to == OUTSIDE:
             yield _outside(args, each.ports, each.why)
             continue
-        peer = Pods(each.namespace, each.pod_labels) if each.namespace else _block(each.to, closed)
+        peer = Pods(each.namespace, each.pod_labels) if each.namespace else _block(each.to, kept)
         yield Way((peer,), ("TCP",), _each(each.ports), each.why)
 
 
@@ -192,16 +204,18 @@ def cilium_policies(args: WorkspaceNetworkPolicyArgs) -> dict[str, Manifest]:
 
     The NetworkPolicy that selects these pods besides leaves them neither DNS nor the ports
     outside. Names are known to Cilium from the answers that pass its DNS proxy, hence `rules.dns`.
-    An allowed name may resolve to any address, so the metadata services are denied, which goes
-    before whatever allows.
+    An allowed name may resolve to any address, so the metadata services and all that is not public
+    are denied, which goes before whatever allows: less what the stack opens by address.
     """
+    metadata = _metadata_denied(_CILIUM_WEB)
+    denied = [metadata, *_cilium_denied(args)] if args.by_name else []
     return {
         template: _cilium(
             args,
             f"{NAME}-{template.lower()}",
             {**WORKSPACE_LABELS, TEMPLATE_LABEL: template},
-            [*_cilium_dns(args, {"matchPattern": "*"}), *_cilium_hosts(policy)],
-            _CILIUM_WEB,
+            [*_cilium_dns(args, {"matchPattern": "*"}), *_cilium_hosts(args, policy)],
+            denied,
         )
         for template, policy in sorted(args.by_name.items())
     }
@@ -210,7 +224,8 @@ def cilium_policies(args: WorkspaceNetworkPolicyArgs) -> dict[str, Manifest]:
 def cilium_agents_policy(args: WorkspaceNetworkPolicyArgs) -> Manifest | None:
     """Return the CiliumNetworkPolicy of the pods of Coder's own agents, None without names.
 
-    They look up the host of the access URL and no other name, so none carries data away.
+    They look up the host of the access URL and no other name, so none carries data away. That name
+    is Coder's own, and may lead to a private address.
     """
     if not (args.isolated_agents and args.agents_host):
         return None
@@ -218,7 +233,7 @@ def cilium_agents_policy(args: WorkspaceNetworkPolicyArgs) -> Manifest | None:
     ports = _cilium_ports(args.coderd.access_port)
     to_coderd = {"toFQDNs": [host], "toPorts": [ports]}
     egress = [*_cilium_dns(args, host), to_coderd]
-    return _cilium(args, f"{AGENTS_NAME}-by-name", AGENTS_LABELS, egress, ports)
+    return _cilium(args, f"{AGENTS_NAME}-by-name", AGENTS_LABELS, egress, [_metadata_denied(ports)])
 
 
 def _cilium(
@@ -226,9 +241,8 @@ def _cilium(
     name: str,
     labels: Mapping[str, str],
     egress: Sequence[Manifest],
-    named: Manifest,
+    denied: Sequence[Manifest],
 ) -> Manifest:
-    """Return a policy; `named` are the ports on which a name may resolve to any address."""
     return {
         "apiVersion": CILIUM_VERSION,
         "kind": CILIUM_KIND,
@@ -236,7 +250,7 @@ def _cilium(
         "spec": {
             "endpointSelector": {"matchLabels": dict(labels)},
             "egress": list(egress),
-            "egressDeny": [{"toCIDR": list(map(str, METADATA)), "toPorts": [named]}],
+            "egressDeny": list(denied),
         },
     }
 
@@ -273,9 +287,43 @@ def _endpoints(pods: Pods) -> Manifest:
     return {"matchLabels": {"k8s:io.kubernetes.pod.namespace": pods.namespace, **labels}}
 
 
-def _cilium_hosts(policy: Policy) -> Iterator[Manifest]:
+def _metadata_denied(ports: Manifest) -> Manifest:
+    return {"toCIDR": list(map(str, METADATA)), "toPorts": [ports]}
+
+
+def _cilium_denied(args: WorkspaceNetworkPolicyArgs) -> Iterator[Manifest]:
+    """Yield what else no name may lead to, by the ports on which the stack opens none of it."""
+    ways = [*_coderd(args), *_allowed(args)]
+    ports_by_denied: dict[tuple[DeniedBlock, ...], list[int]] = {}
+    for port in WEB:
+        opened = [
+            (peer.network, peer.exceptions)
+            for way in ways
+            if any(ports.meet(Ports(port, port)) for ports in way.ports)
+            for peer in way.peers
+            if isinstance(peer, Block)
+        ]
+        found = denials(map(network_of, args.cluster_ranges), opened)
+        ports_by_denied.setdefault(found, []).append(port)
+    for denied, numbers in ports_by_denied.items():
+        ports = {"toPorts": [_cilium_ports(*numbers)]}
+        if whole := [each.cidr for each in denied if not each.exceptions]:
+            yield {"toCIDR": whole, **ports}
+        sets = [
+            {"cidr": each.cidr, "except": list(each.exceptions)}
+            for each in denied
+            if each.exceptions
+        ]
+        if sets:
+            yield {"toCIDRSet": sets, **ports}
+
+
+def _cilium_hosts(args: WorkspaceNetworkPolicyArgs, policy: Policy) -> Iterator[Manifest]:
     found = translate(policy)
     if found.selectors:
         yield {"toFQDNs": list(found.selectors), "toPorts": [_CILIUM_WEB]}
-    if found.addresses:
-        yield {"toCIDR": list(found.addresses), "toPorts": [_CILIUM_WEB]}
+    # What the stack opens of the others is in the NetworkPolicy already.
+    not_public = (*METADATA, *closed(map(network_of, args.cluster_ranges)))
+    public = [each for each in found.addresses if not covers(not_public, network_of(each))]
+    if public:
+        yield {"toCIDR": public, "toPorts": [_CILIUM_WEB]}

@@ -24,12 +24,14 @@ class Translation:
         wider: hosts that Boundary opens for some methods or paths only, and names open whole.
         unresolved: hosts of one label or of the cluster, whose addresses no DNS answer under that
             very name tells, or which are pods.
+        closed: addresses among those that are not public, which no rule of these opens.
     """
 
     selectors: tuple[dict[str, str], ...]
     addresses: tuple[str, ...]
     wider: tuple[Reach, ...]
     unresolved: tuple[str, ...]
+    closed: tuple[str, ...] = ()
 
 
 def translate(policy: Policy) -> Translation:

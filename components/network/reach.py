@@ -1,8 +1,8 @@
 """What two sets of policies let the same pods reach differently, by what they decide.
 
 Reads the objects as they are declared, were applied, or were found changed: NetworkPolicy as its
-API reads it, of CiliumNetworkPolicy the parts that this project writes. A deny takes nothing away
-here: of those that are written, all that they deny is closed already.
+API reads it, of CiliumNetworkPolicy the parts that this project writes. Of what those deny, only
+where names lead is read: all else that they deny is closed already.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from components.boundary.coverage import covers_host
-from components.network.addresses import Interval, intervals, named, subtract, union
+from components.network.addresses import (
+    Interval,
+    Network,
+    intervals,
+    named,
+    subtract,
+    union,
+)
+from components.network.args import TEMPLATE_LABEL
+from components.network.denied import reachable_inside
 from components.syntax import LAST_PORT
 
 Manifest = Mapping[str, Any]
@@ -163,6 +172,15 @@ def _fits(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 def _ways(policies: Iterable[Manifest]) -> Iterator[_Way]:
     policies = list(policies)
+    said = list(_said(policies))
+    yield from said
+    # What is opened by address as well, is said by that.
+    for policy in policies:
+        if policy.get("kind") == "CiliumNetworkPolicy":
+            yield from _beyond(list(_behind_names(_mapping(policy.get("spec")))), said)
+
+
+def _said(policies: Sequence[Manifest]) -> Iterator[_Way]:
     for policy in policies:
         spec = _mapping(policy.get("spec"))
         if policy.get("kind") == "CiliumNetworkPolicy":
@@ -261,6 +279,33 @@ def _cilium(spec: Mapping[str, Any]) -> Iterator[_Way]:
                 where = _words({"matchLabels": {_NAMESPACE: namespace}}) if namespace else _OWN
                 pods = where, _words({"matchLabels": plain})
                 yield replace(way, why="the cluster's DNS", pods=pods)
+
+
+def _behind_names(spec: Mapping[str, Any]) -> Iterator[_Way]:
+    """Yield the addresses that are not public to which a template's names may lead."""
+    selector = _mapping(_mapping(spec.get("endpointSelector")).get("matchLabels"))
+    if TEMPLATE_LABEL not in selector:
+        return  # Coder's own name alone
+    for rule in spec.get("egress") or ():
+        given = [port for to in rule.get("toPorts") or () for port in to.get("ports") or ()]
+        for protocol, ports in _ports(given) if rule.get("toFQDNs") else ():
+            denied = list(_denied(spec, protocol, ports))
+            for whole in _WHOLE:
+                way = _Way("egress", protocol, ports, "where a name leads there")
+                if left := reachable_inside(ip_network(whole).version, denied):
+                    yield replace(way, version=ip_network(whole).version, addresses=left)
+
+
+def _denied(spec: Mapping[str, Any], protocol: str, ports: Interval) -> Iterator[Network]:
+    for rule in spec.get("egressDeny") or ():
+        given = [port for to in rule.get("toPorts") or () for port in to.get("ports") or ()]
+        if any(
+            protocol == of and first <= ports[0] and ports[1] <= last
+            for of, (first, last) in _ports(given)
+        ):
+            # Exceptions are what the stack opens by address.
+            sets = [str(each.get("cidr")) for each in rule.get("toCIDRSet") or ()]
+            yield from map(ip_network, (*(rule.get("toCIDR") or ()), *sets))
 
 
 def _labels(selector: Manifest) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from components.network.namespace_args import (
     Quota,
     WorkspaceNamespaceArgs,
 )
-from components.network.values import Fault, NetworkArgsError, address_of
+from components.network.values import Fault, NetworkArgsError, meant
 from components.settings.section import Flag, SettingsSection, no_list, no_map
 from components.syntax import LAST_PORT
 
@@ -44,6 +44,7 @@ class TemplatePart:
     Attributes:
         name: its name.
         proxy_port: of Boundary, also while the firewall is switched off; None without a firewall.
+        landlocked: whether Landlock is its jail, also while the firewall is switched off.
         net_admin: whether its pods add that capability.
         policy: what confines it now.
         isolated_agents: whether Coder's own agents use it from a pod of their own.
@@ -51,6 +52,7 @@ class TemplatePart:
 
     name: str
     proxy_port: int | None = None
+    landlocked: bool = False
     net_admin: bool = False
     policy: Policy | None = None
     isolated_agents: bool = False
@@ -91,7 +93,7 @@ class Surroundings:
         """The host name of the access URL, empty for an address."""
         host = urlsplit(self.access_url).hostname or ""
         try:
-            address_of(host)
+            meant(host)
         except ValueError:
             return host
         return ""
@@ -232,6 +234,7 @@ class NetworkSettings(SettingsSection):
                 for template in around.templates
                 if template.proxy_port is not None
             },
+            landlocked=tuple(each.name for each in around.templates if each.landlocked),
             by_name={
                 template.name: template.policy
                 for template in around.templates
@@ -333,7 +336,10 @@ def faults(
                 settings.args(around)
         except NetworkArgsError as error:
             for fault in error.faults:
-                yield fault._replace(place=_key(section, fault.place, around))
+                if fault.place == "coderd.access_port":
+                    yield Fault("coder.accessUrl", f'"{around.access_url}"', fault.right)
+                else:
+                    yield fault._replace(place=_key(section, fault.place, around))
 
 
 def _key(section: str, place: str, around: Surroundings) -> str:

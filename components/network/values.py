@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_network
-from typing import NamedTuple
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final, NamedTuple
 
 from components.errors import ArgsError
 from components.network.addresses import Network
 from components.syntax import LAST_PORT
+
+# ::ffff:0:0/96 is IPv4 (RFC 4291, 2.5.5.2).
+_MAPPED: Final = 96
 
 
 class Ports(NamedTuple):
@@ -21,9 +24,9 @@ class Ports(NamedTuple):
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
-    def hold(self, port: int) -> bool:
-        """Whether a port is among them."""
-        return self.first <= port <= self.last
+    def meet(self, others: Ports) -> bool:
+        """Whether a port is among both."""
+        return self.first <= others.last and others.first <= self.last
 
 
 class Fault(NamedTuple):
@@ -46,16 +49,28 @@ class NetworkArgsError(ArgsError):
 
 
 @lru_cache(maxsize=1024)  # each is asked for by several checks, and by what is written of it
-def network_of(text: str) -> Network:
-    """Return the network that a CIDR or an address names.
+def meant(text: str) -> Network:
+    """Return the network that a CIDR or an address means, however it is spelled.
 
     Raises:
         ValueError: It is none; the message says what is right.
     """
     try:
+        if "%" in text:
+            raise ValueError  # an address of one machine's interface
         found = ip_network(text, strict=False)
     except ValueError:
         raise ValueError("must be a CIDR such as 10.20.0.0/16, or an address") from None
+    # IPv6 has another spelling of IPv4's addresses, which the API server takes in no policy.
+    mapped = found.network_address.ipv4_mapped if isinstance(found, IPv6Network) else None
+    if mapped is None or found.prefixlen < _MAPPED:
+        return found
+    return IPv4Network((mapped, found.prefixlen - _MAPPED))
+
+
+def network_of(text: str) -> Network:
+    """Return the network that a CIDR or an address names as policies have it; raises ValueError."""
+    found = meant(text)
     if text not in (str(found), str(found.network_address) if _is_address(found) else ""):
         raise ValueError(f"must be written {found}")
     return found
@@ -63,10 +78,9 @@ def network_of(text: str) -> Network:
 
 def address_of(text: str) -> Network:
     """Return one address as a network; raises ValueError as `network_of` does."""
-    found = network_of(text)
-    if not _is_address(found):
+    if not _is_address(meant(text)):
         raise ValueError("must be one address, not a range")
-    return found
+    return network_of(text)
 
 
 def _is_address(found: Network) -> bool:

@@ -22,6 +22,7 @@ def surroundings(settings: Settings) -> Surroundings:
             TemplatePart(
                 name=template.name,
                 proxy_port=template.firewall.proxy_port if template.firewall else None,
+                landlocked=template.firewall is not None and template.firewall.jail == "landjail",
                 net_admin=template.firewall is not None and template.firewall.jail == "nsjail",
                 policy=settings.policy_of(template),
                 isolated_agents=template.lets_agents_in == ISOLATED,

@@ -117,7 +117,7 @@ class TemplateSettings(SettingsSection):
     agents_allowed: AgentsAllowed | None = Field(
         None,
         description="Coder's own agents may use it; isolated: from a pod of their own, which "
-        "reaches Coder alone. Unset: not with a firewall, else yes.",
+        "reaches what network.coderd opens. Unset: not with a firewall, else yes.",
     )
     capabilities: list[Literal["NET_ADMIN"]] = Field(
         default_factory=no_list, description="Capabilities of the container; nsjail has NET_ADMIN."

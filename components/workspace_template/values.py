@@ -19,6 +19,9 @@ ICON: Final = "/icon/claude.svg"
 GIT_CREDENTIALS: Final = True
 """An agent can clone what its owner can, until somebody says otherwise."""
 
+SESSION_PORTS: Final = (20000, 29999)
+"""First and last port at which the template's `claude` starts Boundary: claude_in_jail.sh."""
+
 FEWEST_WEEKS: Final = 1
 MOST_WEEKS: Final = 16
 """Between two required stops (coderd/schedule, MaxTemplateAutostopRequirementWeeks)."""

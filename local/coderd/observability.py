@@ -20,9 +20,9 @@ from local.coderd.store import Store
 STREAM: Final = {"namespace": "coder", "container": "coder", "app": "coder", "pod": "coder-0"}
 """Labels of coderd's log."""
 
-_SELECTOR: Final = re.compile(r"\{([^}]*)\}((?:\s*\|=\s*`[^`]*`)*)\s*")
+_SELECTOR: Final = re.compile(r"\{([^}]*)\}((?:\s*\|[=~]\s*`[^`]*`)*)\s*")
 _MATCHER: Final = re.compile(r"(\w+)=[`\"]([^`\"]*)[`\"]")
-_CONTAINS: Final = re.compile(r"\|=\s*`([^`]*)`")
+_FILTER: Final = re.compile(r"\|([=~])\s*`([^`]*)`")
 _COUNTER: Final = re.compile(r"max\(max_over_time\((\w+)\{([^}]*)\}\[10m\]\)\)")
 
 
@@ -69,15 +69,19 @@ class Observability:
         found = _SELECTOR.fullmatch(query.get("query", ""))
         if found is None:
             return PlainTextResponse(
-                "parse error at line 1, col 1: the stand-in reads selectors and |= alone", 400
+                "parse error at line 1, col 1: the stand-in reads selectors, |= and |~ alone", 400
             )
         matchers = dict(_MATCHER.findall(found[1]))
-        texts = _CONTAINS.findall(found[2])
+        # A text that is to be there as it is, or an RE2, as far as Python reads it alike.
+        filters = [
+            re.compile(text if kind == "~" else re.escape(text))
+            for kind, text in _FILTER.findall(found[2])
+        ]
         values = []
         if all(STREAM.get(label) == value for label, value in matchers.items()):
             for time, line in self._lines.lines():
                 nanoseconds = int(datetime.fromisoformat(time).timestamp() * 1e6) * 1000
-                if start <= nanoseconds < end and all(text in line for text in texts):
+                if start <= nanoseconds < end and all(each.search(line) for each in filters):
                     values.append([str(nanoseconds), line])
         values = values[:limit] if query.get("direction") == "forward" else values[::-1][:limit]
         result = [{"stream": STREAM, "values": values}] if values else []

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from components.expansion import expanded
 from local.workspace import names
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -196,8 +197,10 @@ class StandInWorkspace:
     ) -> dict[str, str]:
         given = json.loads(files.get("agent_env.json", b"{}"))
         config = self.home / ".config" / "coder_boundary" / "config.yaml"
+        own = {"HOME": str(self.home), "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
+        set_ = {name: expanded(entry.get("value", ""), own) for name, entry in given.items()}
         return {
-            **{name: entry.get("value", "") for name, entry in given.items()},
+            **set_,
             "CLAUDE_API_KEY" if _MODULE_4 in files else "ANTHROPIC_AUTH_TOKEN": coderd.token,
             "ANTHROPIC_BASE_URL": f"{coderd.access_url}/api/v2/aibridge/anthropic",
             **({"BOUNDARY_CONFIG": str(config)} if confined else {}),
@@ -207,7 +210,7 @@ class StandInWorkspace:
             "LANG": "C.UTF-8",
             # The agent puts the folder of its scripts first for every session.
             "CODER_SCRIPT_BIN_DIR": str(self.folder / "scripts"),
-            "PATH": f"{self.folder / 'scripts'}:{self.folder / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{self.folder / 'scripts'}:{set_.get('PATH', own['PATH'])}",
             "TMPDIR": str(self.folder / "tmp"),
             names.FOLDER: str(self.folder),
             names.ADDRESS: self.address,

@@ -3,7 +3,8 @@
 It reads the same configuration, decides by the policy engine that is held to Boundary's own
 decisions, answers and logs as Boundary does, and confines its command by the kernel's Landlock, as
 Boundary does. nsjail it has not. What it gets wrong Boundary gets wrong too: the command's exit
-status is lost, and its last batch of audit lines with it.
+status is lost, and its last batch of audit lines with it; a request may go to another host than it
+is judged by (target.py).
 """
 
 import json

@@ -114,4 +114,5 @@ def context(asked: VerifyOptions, reached: Access, deployment: CoderDeployment) 
         ],
         services=services.connected(there, dashboards(settings).context, deployment.redaction),
         cluster=ClusterReader(partial(kubeconfig.client, settings.kubernetes.context)),
+        stack=asked.stack,
     )

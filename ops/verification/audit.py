@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from components.coder.api import RefusedError
 from components.dashboards import logql
-from components.dashboards.log_fields import AUDIT_MESSAGE
+from components.dashboards.log_fields import AUDIT_MESSAGE, AuditDecision
 from components.dashboards.metrics import Metrics
 from ops.verification.deployment import AuditLog, CoderDeployment
 from ops.verification.model import Failed, NotChecked
@@ -70,7 +70,10 @@ class AuditSearch:
         if not expected:
             raise NotChecked("nothing was denied that could be found", "see jail.denied")
         query = logql.containing(
-            self._services.queries.coder_logs, AUDIT_MESSAGE, visit.workspace_id
+            self._services.queries.coder_logs,
+            AUDIT_MESSAGE,
+            visit.workspace_id,
+            AuditDecision.DENY.value,
         )
         started = self.run.clock.now()
         missing: Sequence[str] = ()

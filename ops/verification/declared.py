@@ -40,33 +40,74 @@ def another_dashboard(found: Mapping[str, Any], declared: Sequence[Mapping[str, 
         found: its model.
         declared: the models of which it may be any.
     """
-    there = _asked(found)
+    there, chosen = _asked(found), _chosen(found)
     differences = []
     for each in declared:
-        wanted = _asked(each)
-        if there == wanted:
+        wanted, defaults = _asked(each), _chosen(each)
+        if there == wanted and chosen == defaults:
             return ""
+        told = []
         lacking, more = wanted - there, there - wanted
-        titles = sorted({title for title, *_ in lacking or more})
-        shown = ", ".join(titles[:_SHOWN]) + (", ..." if len(titles) > _SHOWN else "")
-        text = f"{lacking.total()} of {wanted.total()} panels are not as declared"
-        differences.append(
-            (lacking.total() + more.total(), f"{text}, {more.total()} are others: {shown}")
-        )
+        if lacking or more:
+            titles = sorted({title for title, *_ in lacking or more})
+            told.append(
+                f"{lacking.total()} of {wanted.total()} panels are not as declared, "
+                f"{more.total()} are others: {_some(titles)}"
+            )
+        every = chosen.keys() | defaults.keys()
+        if others := sorted(n for n in every if chosen.get(n) != defaults.get(n)):
+            told.append(f"what a reader finds chosen is not as declared: {_some(others)}")
+        differences.append((lacking.total() + more.total() + len(others), "; ".join(told)))
     return min(differences)[1]
 
 
+def first_value(variable: Mapping[str, Any]) -> str:
+    """Return what a reader who has chosen nothing has chosen of a dashboard's variable."""
+    chosen = (variable.get("current") or {}).get("value", variable.get("query", ""))
+    first = chosen[0] if isinstance(chosen, list) and chosen else chosen
+    every = variable.get("allValue") or ".*"
+    return every if first == "$__all" else str(first or "")
+
+
 def _asked(model: Mapping[str, Any]) -> Counter[tuple[str, ...]]:
-    """Return each panel's title and what it asks of whom."""
+    """Return each panel's title, what it asks of whom, and what it leaves out of the answer."""
     found: Counter[tuple[str, ...]] = Counter()
     for panel in panels(model.get("panels") or ()):
-        asked = [str(panel.get("title") or "")]
+        asked = [str(panel.get("title") or ""), str(panel.get("type") or "")]
         for target in panel.get("targets") or ():
             source = target.get("datasource") or panel.get("datasource")
             uid = source.get("uid", "") if isinstance(source, dict) else source
-            asked += [f"{uid} {_plain(target[name])}" for name in _LANGUAGES if name in target]
+            hidden = " hidden" if target.get("hide") else ""
+            asked += [
+                f"{uid} {_plain(target[name])}{hidden}" for name in _LANGUAGES if name in target
+            ]
+        asked += [json.dumps(each, sort_keys=True) for each in panel.get("transformations") or ()]
+        asked += [f"{name} {panel[name]}" for name in ("timeFrom", "timeShift") if panel.get(name)]
         found[tuple(asked)] += 1
     return found
+
+
+def _chosen(model: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return what a reader finds chosen: filters with where their values come from, and times."""
+    found: dict[str, tuple[str, ...]] = {}
+    for variable in (model.get("templating") or {}).get("list") or ():
+        query = variable.get("query") or ""
+        query = query.get("query") or query.get("expr") if isinstance(query, dict) else query
+        asks = variable.get("type") == "query"
+        found[str(variable["name"])] = (
+            str(variable.get("type") or ""),
+            first_value(variable),
+            _plain(query or "") if asks else "",
+            str(variable.get("regex") or ""),
+        )
+    times = model.get("time") or {}
+    if times:
+        found["the time range"] = (str(times.get("from")), str(times.get("to")))
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def rules_of_prometheus(spec: Mapping[str, Any] | None) -> dict[str, tuple[list[str], Any, int]]:
@@ -96,6 +137,8 @@ def rules_of_grafana(file: Mapping[str, Any]) -> dict[str, tuple[list[str], Any,
 def another_rule(found: LoadedRule, declared: tuple[list[str], Any, int]) -> str:
     """Return how a loaded rule differs from what is declared; empty if it does not."""
     queries, labels, seconds = declared
+    if found.paused:
+        return "it is paused"
     if found.query and not _same(found.query, queries):
         return "another query"
     wrong = sorted(name for name, value in labels.items() if found.labels.get(name) != value)

@@ -86,6 +86,13 @@ class TemplateVersion(_Answer):
     job: Job
 
 
+class VersionVariable(_Answer):
+    """A Terraform variable of a template version; the value of a sensitive one is not shown."""
+
+    name: str
+    value: str
+
+
 class Agent(_Answer):
     """A workspace's agent."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,14 @@ DATA: Final = "evidence.json"
 PAGE: Final = "evidence.md"
 SUMS: Final = "SHA256SUMS"
 
-_MARKS: Final = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.NOT_CHECKED: "⚪"}
+_MARKS: Final = {
+    Outcome.PASSED: "✅",
+    Outcome.FAILED: "❌",
+    Outcome.NOT_CHECKED: "⚪",
+    Outcome.KNOWN_FAULT: "⚠️",
+}
+# The worst first.
+_ORDER: Final = (Outcome.FAILED, Outcome.NOT_CHECKED, Outcome.KNOWN_FAULT, Outcome.PASSED)
 
 
 class EvidenceError(Exception):
@@ -64,12 +71,11 @@ class Evidence:
 
     @property
     def outcome(self) -> Outcome:
-        """What it comes to: failed if a check did, not checked if one could not be made."""
-        every = {result.outcome for result in self.results}
-        if Outcome.FAILED in every:
-            return Outcome.FAILED
-        incomplete = Outcome.NOT_CHECKED in every or not every or self.interrupted
-        return Outcome.NOT_CHECKED if incomplete or self.stood_in else Outcome.PASSED
+        """What it comes to: the worst of its checks, and not checked where any is missing."""
+        every = [result.outcome for result in self.results]
+        if not every or self.interrupted or self.stood_in:
+            every.append(Outcome.NOT_CHECKED)
+        return _worst(every)
 
     def controls(self) -> dict[str, list[Result]]:
         """Return the results by the control of NIST SP 800-53 that they support."""
@@ -83,7 +89,7 @@ class Evidence:
         """Return the data for machines; `from_json` reads it back."""
         controls = {
             control: {
-                "outcome": _worst(results),
+                "outcome": _worst(result.outcome for result in results),
                 "checks": sorted({result.check for result in results}),
             }
             for control, results in self.controls().items()
@@ -238,7 +244,9 @@ def _page(evidence: Evidence) -> list[str]:
     lines += ["", "| control | | checks |", "|---|---|---|"]
     for control, results in evidence.controls().items():
         checks = ", ".join(dict.fromkeys(f"`{result.check}`" for result in results))
-        lines.append(f"| {control} | {_MARKS[_worst(results)]} | {checks} |")
+        lines.append(
+            f"| {control} | {_MARKS[_worst(each.outcome for each in results)]} | {checks} |"
+        )
     lines += ["", "## Checks", "", "| | check | what holds | on | seen |", "|---|---|---|---|---|"]
     for result in evidence.results:
         seen = f"{result.detail}; next: {result.next_step}" if result.next_step else result.detail
@@ -257,9 +265,8 @@ def _page(evidence: Evidence) -> list[str]:
     return lines
 
 
-def _worst(results: Sequence[Result]) -> Outcome:
-    every = {result.outcome for result in results}
-    return next(o for o in (Outcome.FAILED, Outcome.NOT_CHECKED, Outcome.PASSED) if o in every)
+def _worst(outcomes: Iterable[Outcome]) -> Outcome:
+    return min(outcomes, key=_ORDER.index)
 
 
 def _order(control: str) -> tuple[str, int, str]:

@@ -1,4 +1,4 @@
-"""Whether the cluster keeps the pods of Coder's own agents to Coder, by all the policies it has."""
+"""Whether the pods of Coder's own agents reach what is declared, by all policies that there are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from components.network.reach import network_change
 from components.settings.model import Settings
 from components.settings.network import surroundings
 from components.settings.templates import TemplateSettings
+from ops.stack_reach import manifests
 from ops.verification.cluster import ClusterReader
 from ops.verification.model import Failed, NotChecked
 
@@ -46,7 +47,10 @@ def isolated(cluster: ClusterReader, settings: Settings, template: TemplateSetti
         more = f" and {len(found.opened) - _SHOWN} more" if len(found.opened) > _SHOWN else ""
         opened = "; ".join(f"{each.where}: {each.ports}" for each in found.opened[:_SHOWN])
         raise Failed(
-            f"the pods of Coder's own agents reach besides Coder, or are reached by {opened}{more}",
+            "the pods of Coder's own agents reach besides what is declared, or are reached by "
+            f"{opened}{more}",
             f"kubectl -n {namespace} describe networkpolicy: policies add up, another one opens it",
         )
-    return f"agentsAllowed is {ISOLATED}; their pods reach Coder and the cluster's DNS alone"
+    whole = network_change((), manifests(settings), labels).opened
+    only = "; ".join(f"{each.where}: {each.ports}" for each in whole)
+    return f"agentsAllowed is {ISOLATED}; their pods reach only {only}"

@@ -31,6 +31,7 @@ _CODERD: Final = "coderd"
 # Experimental in Coder 2.37; the second is what later notes name.
 _PATHS: Final = ("/api/experimental", "/api/v2")
 _BACK: Final = timedelta(hours=24)
+_LINES: Final = 500
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,20 @@ class _Registered(BaseModel):
     auth_type: str | None = None
     transport: str | None = None
     availability: str | None = None
+    api_key_header: str | None = None
+    oauth2_client_id: str | None = None
+    oauth2_auth_url: str | None = None
+    oauth2_token_url: str | None = None
+    oauth2_revocation_url: str | None = None
+    oauth2_scopes: str | None = None
+    model_intent: bool | None = None
+    allow_in_plan_mode: bool | None = None
+    forward_coder_headers: bool | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether Coder hides where it asks and how, as from who may not read its settings."""
+        return not self.url and not self.transport
 
 
 def _otherwise(found: _Registered, settings: McpServerSettings) -> Iterator[str]:
@@ -71,15 +86,40 @@ def _otherwise(found: _Registered, settings: McpServerSettings) -> Iterator[str]
         yield f"Coder lets agents call {_tools(has)}, and the stack {_tools(declared)}"
     if found.tool_deny_list:
         yield f"Coder denies {_tools(set(found.tool_deny_list))}, and the stack none"
-    headers = len(settings.headers("key"))
-    wanted = {
-        "auth_type": settings.auth_type if settings.personal else auth_type_of(headers),
-        "transport": "streamable_http",
+    headers = settings.headers("key")
+    wanted: dict[str, str | bool] = {
+        "auth_type": settings.auth_type if settings.personal else auth_type_of(len(headers)),
         "availability": settings.availability,
+        # The stack sets none of these, and Coder's own is false.
+        "model_intent": False,
+        "allow_in_plan_mode": False,
+        "forward_coder_headers": False,
     }
+    if not found.hidden:
+        wanted |= {"transport": "streamable_http"}
+        wanted |= {"api_key_header": next(iter(headers))} if len(headers) == 1 else {}
+        wanted |= _login(settings)
     for name, value in wanted.items():
         if (there := getattr(found, name)) not in (None, value):
-            yield f"Coder has {name} {there}, and the stack {value}"
+            yield f"Coder has {name} {_shown(there)}, and the stack {_shown(value)}"
+
+
+def _login(settings: McpServerSettings) -> dict[str, str]:
+    """Return what Coder as a client of a server's login has; nothing where it found that itself."""
+    client = settings.oauth2
+    if client is None:
+        return {}
+    return {
+        "oauth2_client_id": client.client_id,
+        "oauth2_auth_url": client.auth_url,
+        "oauth2_token_url": client.token_url,
+        "oauth2_revocation_url": client.revocation_url or "",
+        "oauth2_scopes": " ".join(client.scopes),
+    }
+
+
+def _shown(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value or "none"
 
 
 def _tools(names: set[str]) -> str:
@@ -136,13 +176,24 @@ class Mcp:
         self.id = found.id
         if not found.enabled:
             raise Failed("it is registered and not enabled", "bring the stack up")
-        if found.url != settings.url:
+        if not found.hidden and found.url != settings.url:
             raise Failed(f"Coder asks {found.url}, not {settings.url}", "bring the stack up")
         if otherwise := list(_otherwise(found, settings)):
             raise Failed(
                 "; ".join(otherwise),
                 "somebody changed it in Coder: `python -m ops refresh STACK`, then bring the "
                 "stack up",
+            )
+        if found.hidden:
+            raise NotChecked(
+                "Coder hides from this token where it asks and how",
+                "use the token of a user who may read how MCP servers are set up, as an owner may",
+            )
+        if settings.auth_type == "oauth2" and settings.oauth2 is None:
+            return (
+                f"{found.url}, enabled; people log in at {found.oauth2_auth_url or 'no URL'}, with "
+                f"tokens of {found.oauth2_token_url or 'no URL'}, as Coder found out: the stack "
+                "names neither"
             )
         return f"{found.url}, enabled"
 
@@ -191,14 +242,17 @@ class Mcp:
     def _skipped(self) -> str:
         loki = self._services.needs_loki
         logs = self._services.queries.coder_logs
-        query = logql.containing(logs, SKIPPED)
+        # `github` is not of the line of `github-enterprise`. A slug has letters, digits, hyphens.
+        pattern = rf"(^|[^\w-]){self.slug}([^\w-]|$)"
+        query = logql.matching(logql.containing(logs, SKIPPED), pattern)
         now = datetime.now(UTC)
-        # `github` is not of the line of `github-enterprise`.
-        named = re.compile(rf"(?<![\w-]){re.escape(self.slug)}(?![\w-])")
-        lines = [line for line in loki.lines(query, now - _BACK, now) if named.search(line)]
+        named = re.compile(pattern)
+        found = loki.lines(query, now - _BACK, now, limit=_LINES)
+        lines = [line for line in found if named.search(line)]
         if lines:
+            often = f"{len(lines)} times" if len(found) < _LINES else f"{len(lines)} times or more"
             raise Failed(
-                f"coderd skipped it {len(lines)} times in 24 hours; the last: {lines[-1][:200]}",
+                f"coderd skipped it {often} in 24 hours; the last: {lines[-1][:200]}",
                 "see mcp.handshake",
             )
         if not loki.lines(logql.containing(logs, _CODERD), now - _BACK, now, limit=1):

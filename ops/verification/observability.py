@@ -15,6 +15,7 @@ from ops.verification.clients.prometheus import LoadedRule, Prometheus
 from ops.verification.declared import (
     another_dashboard,
     another_rule,
+    first_value,
     panels,
     rules_of_grafana,
     rules_of_prometheus,
@@ -97,6 +98,8 @@ def dashboards(
         )
     if errors:
         raise Failed(_some(errors), "open the panel in Grafana")
+    if not count:
+        raise Failed("no panel of them asks anything", "bring the stack up")
     return f"{len(declared)} dashboards, {count} queries answered"
 
 
@@ -184,13 +187,8 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str
 
 def _first_values(dashboard: Mapping[str, Any]) -> dict[str, str]:
     """Return what a reader who has chosen nothing has chosen."""
-    values = {}
-    for variable in (dashboard.get("templating") or {}).get("list") or ():
-        chosen = (variable.get("current") or {}).get("value", variable.get("query", ""))
-        first = chosen[0] if isinstance(chosen, list) and chosen else chosen
-        every = variable.get("allValue") or ".*"
-        values[str(variable["name"])] = every if first == "$__all" else str(first or "")
-    return values
+    variables = (dashboard.get("templating") or {}).get("list") or ()
+    return {str(variable["name"]): first_value(variable) for variable in variables}
 
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:

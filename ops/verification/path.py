@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -31,6 +31,7 @@ from ops.verification.terminal import Terminal
 _FAILED_JOB: Final = frozenset({"failed", "canceled"})
 _FINAL_JOB: Final = _FAILED_JOB | {"succeeded"}
 _BROKEN_AGENT: Final = frozenset({"start_error", "start_timeout", "off", "shutting_down"})
+_DECLARED: Final = "path.declared"
 _POLL_SECONDS: Final = 2.0
 _CURL_SECONDS: Final = 20
 _PROMPT: Final = "Answer with the word ready, and do nothing else."
@@ -49,6 +50,7 @@ class Visit:
         run: takes the checks.
         deployment: the deployment.
         target: what to make.
+        declared: says that a template's version is what the settings make; raises as a check does.
 
     Attributes:
         owner: user name of the owner, once it is known.
@@ -60,8 +62,15 @@ class Visit:
         chat_agent_id: id of that for Coder's own agents then, empty if there is none.
     """
 
-    def __init__(self, run: Run, deployment: CoderDeployment, target: Target) -> None:
+    def __init__(
+        self,
+        run: Run,
+        deployment: CoderDeployment,
+        target: Target,
+        declared: Callable[[str, TemplateVersion], str],
+    ) -> None:
         self.run = run
+        self._is_declared = declared
         self.deployment = deployment
         self.target = target
         self.owner = ""
@@ -100,11 +109,13 @@ class Visit:
         steps = (
             ("path.owner", self._owner),
             ("path.template", self._template),
+            (_DECLARED, self._declared),
             ("path.built", self._built),
             ("path.agent", self._agent),
         )
         for check, step in steps:
-            if not self.run.take(check, self.target.subject, step):
+            # Of another version than the settings' the rest is worth knowing.
+            if not self.run.take(check, self.target.subject, step) and check != _DECLARED:
                 why = f"after: {check}"
                 rest = [each.id for each in of(CheckGroup.PATH) if each.id != "path.deleted"]
                 self.run.leave(rest, self.target.subject, why, "mend that first")
@@ -164,6 +175,10 @@ class Visit:
         if self.version.job.status != "succeeded":
             raise Failed(f"version {self.version.name} {self.version.job}", "read its import's log")
         return f"version {self.version.name} is active"
+
+    def _declared(self) -> str:
+        assert self.version is not None  # noqa: S101  path.template found it
+        return self._is_declared(self.target.template, self.version)
 
     def _built(self) -> str:
         target = self.target

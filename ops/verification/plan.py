@@ -26,11 +26,13 @@ class FirewallPromise:
         jail: `landjail` or `nsjail`.
         policy: what confines the template by the stack's settings.
         contract: what the stack demands of it.
+        config: Boundary's configuration as the settings make it.
     """
 
     jail: str
     policy: Policy
     contract: Contract
+    config: str
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,11 @@ def _firewall(settings: Settings, template: TemplateSettings) -> FirewallPromise
     walls, policy = settings.firewall_of(template), settings.policy_of(template)
     if walls is None or policy is None:
         return None
-    return FirewallPromise(walls.jail, policy, settings.policy_settings_of(template).contract)
+    from program.plan import firewall  # noqa: PLC0415  it takes Pulumi, which a probe needs not
+
+    made = firewall(settings, template)
+    contract = settings.policy_settings_of(template).contract
+    return FirewallPromise(walls.jail, policy, contract, made.config if made else "")
 
 
 def chosen(templates: Sequence[TemplateSettings], only: Sequence[str]) -> list[TemplateSettings]:

@@ -11,14 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from components.boundary.releases import LATEST
 from components.coder.api import verification
+from components.coder.lookup import role
 from components.coder_agents import ISOLATED
 from components.kubeconfig import ClusterError
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
-from components.syntax import is_floating_image, is_image
-from ops.verification import isolation
+from components.syntax import is_image
+from ops.verification import isolation, rights
 from ops.verification.cluster import ClusterReader, DaemonSet
 from ops.verification.deployment import BuildInfo, CoderDeployment, DeployedTemplate, User
 from ops.verification.model import Failed, NotChecked, note
@@ -45,12 +45,6 @@ _ENFORCERS: Final[Mapping[str, str]] = {
     "azure-npm": "",
     "aws-node": "--enable-network-policy=true",
     "ovnkube-node": "",
-}
-# What the stack does with its token, and what verify can do without.
-_RIGHTS: Final[Mapping[str, tuple[str, str, bool]]] = {
-    "update templates": ("template", "update", True),
-    "make workspaces": ("workspace", "create", True),
-    "read the audit log": ("audit_log", "read", False),
 }
 
 
@@ -92,6 +86,7 @@ class Preflight:
             )
         self.run.take("preflight.images", "", self._images)
         self.run.take("preflight.pins", "", self._pins)
+        self.run.take("preflight.claude", "", self._claude)
         return answers
 
     @property
@@ -121,22 +116,23 @@ class Preflight:
 
     def _token(self) -> str:
         organization = organization_of(self.deployment, self.settings.coder.organization)
-        objects = {
-            name: {
-                "object": {"resource_type": kind, "organization_id": organization},
-                "action": action,
-            }
-            for name, (kind, action, _) in _RIGHTS.items()
-        }
-        may = self.deployment.post(dict[str, bool], "/api/v2/authcheck", {"checks": objects})
-        lacking = [name for name in _RIGHTS if not may.get(name)]
-        needed = [name for name in lacking if _RIGHTS[name][2]]
-        if needed:
+        needed, more = rights.needed(self.settings), rights.UNNEEDED
+        every = {**needed, **rights.OPTIONAL, **more}
+        checks = {name: right.asked(organization) for name, right in every.items()}
+        may = self.deployment.post(dict[str, bool], "/api/v2/authcheck", {"checks": checks})
+        if lacking := [name for name in needed if not may.get(name)]:
             raise Failed(
-                f"the token may not {', '.join(needed)}", "use the token of a template admin"
+                f"the token may not {', '.join(lacking)}",
+                f"use the token of a user with the role {role(self.settings)}",
             )
-        without = f"; it may not {', '.join(lacking)}" if lacking else ""
-        return f"it may {', '.join(name for name in _RIGHTS if name not in lacking)}{without}"
+        allowed = [*needed, *(name for name in rights.OPTIONAL if may.get(name))]
+        without = [name for name in rights.OPTIONAL if not may.get(name)]
+        too_much = [name for name in more if may.get(name)]
+        return (
+            f"it may {', '.join(allowed)}"
+            + (f"; it may not {', '.join(without)}" if without else "")
+            + (f"; more than the stack needs: {', '.join(too_much)}" if too_much else "")
+        )
 
     def _agents(self, template: TemplateSettings) -> str:
         organization = organization_of(self.deployment, self.settings.coder.organization)
@@ -246,22 +242,28 @@ class Preflight:
         return ", ".join(names.values())
 
     def _pins(self) -> str:
-        workspaces = self.settings.workspaces
-        floating = []
-        if is_floating_image(workspaces.image):
-            floating.append(f"workspaces.image {workspaces.image}")
-        if workspaces.boundary_version == LATEST:
-            floating.append("workspaces.boundaryVersion latest")
-        if floating:
+        workspaces, database = self.settings.workspaces, self.settings.grafana.database_role
+        if floating := self.settings.floating():
             raise Failed(
-                f"{', '.join(floating)}: the same template may be another one tomorrow",
-                "name a release",
+                f"the same stack may be another one tomorrow: {'; '.join(floating)}",
+                "name what does not move",
             )
         module = workspaces.claude_code_module(self.deployment.known(self.settings).release)
+        images = [workspaces.image, *([database.image] if database.delivery == "job" else [])]
         return (
-            f"Boundary {workspaces.boundary_version}, claude-code {module}, "
-            f"code-server {workspaces.modules.code_server}, {workspaces.image}"
+            f"Boundary {workspaces.boundary_version}, module claude-code {module}, module "
+            f"code-server {workspaces.modules.code_server}, {', '.join(images)}"
         )
+
+    def _claude(self) -> str:
+        program = self.settings.workspaces.claude_code.program
+        if program is None:
+            raise NotChecked(
+                "Claude Code is whatever release its installer gives when a workspace starts, and "
+                "updates itself; the module's release pins how it is installed, not which",
+                "name one in workspaces.claudeCode.program: see docs/versions.md",
+            )
+        return program.title
 
 
 def _asked(ask: Callable[[], list[T]]) -> list[T]:

@@ -36,15 +36,22 @@ def policy_of(archive: bytes) -> bytes | None:
 
 def member_of(archive: bytes, name: str) -> bytes | None:
     """Return a file of a template version's archive, None if it has none of that name."""
+    return files_of(archive).get(name)
+
+
+def files_of(archive: bytes) -> dict[str, bytes]:
+    """Return the files of a template version's archive by name; none of what is no archive."""
+    found: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             for member in tar:
-                if member.isfile() and member.name.removeprefix("./") == name:
-                    file = tar.extractfile(member)
-                    return file.read() if file else None
+                # Of two members of one name the later is what is unpacked.
+                if not member.isdir():
+                    file = tar.extractfile(member) if member.isfile() else None
+                    found[member.name.removeprefix("./")] = file.read() if file else b""
     except tarfile.TarError:
-        return None
-    return None
+        return {}
+    return found
 
 
 def versions(

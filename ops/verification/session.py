@@ -14,10 +14,12 @@ from components.observability.grafana_defaults import named, role
 from components.releases import FIREWALL_RECORDS_SINCE
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
+from ops import project
 from ops.verification import audit, catalogue, database_role, observability, path
 from ops.verification.agents_pod import AgentsPod
 from ops.verification.audit import AuditSearch, Seen
 from ops.verification.cluster import ClusterReader
+from ops.verification.declared_version import DeclaredVersions
 from ops.verification.deployment import CoderDeployment
 from ops.verification.jail import Jail
 from ops.verification.mcp import Mcp, Server
@@ -45,6 +47,7 @@ class Context:
         servers: the MCP servers.
         services: what else can be asked.
         cluster: the cluster of the stack's Kubernetes provider.
+        stack: name of the stack.
     """
 
     settings: Settings
@@ -54,6 +57,7 @@ class Context:
     servers: Sequence[Server]
     services: Services
     cluster: ClusterReader
+    stack: str
 
     @property
     def other_owner(self) -> bool:
@@ -73,7 +77,10 @@ def verify(run: Run, context: Context) -> None:
             context.templates,
             cluster=context.cluster,
         ).look()
-    visits = [Visit(run, context.deployment, target) for target in context.targets]
+    declared = DeclaredVersions(
+        context.stack, context.settings, context.deployment, project.ROOT
+    ).compare
+    visits = [Visit(run, context.deployment, target, declared) for target in context.targets]
     if not answers:
         _leave_all(run, visits, context, "after: preflight.coder")
         return

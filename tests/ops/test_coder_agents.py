@@ -1,4 +1,4 @@
-"""What a review says of Coder's own agents: every host, or Coder alone from a pod of their own."""
+"""What a review says of Coder's own agents: every host, or what a pod of their own reaches."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ Args = WorkspaceNetworkPolicyArgs
 PLAIN, ISOLATED = Args(), Args(isolated_agents=True)
 EVERY_HOST = "- ⚠️ **Coder's own agents reach every host from here**: their tools"
 ALONE = (
-    "- Coder's own agents use it from a pod of their own, which reaches **Coder alone**, and the "
-    "cluster's DNS to find it\n"
+    "- Coder's own agents use it from a pod of their own, which reaches **what is listed here "
+    "alone**\n"
     "  - a workspace that runs has that pod from its next start; before, their tools run in the "
     "workspace's own pod, outside of the jail"
 )
@@ -69,6 +69,24 @@ def test_their_pod_reaches_coder_alone_and_is_no_warning(before: bool | None) ->
     assert firewalled["coderAgents"] == {"before": before, "after": "isolated"}
     assert firewalled["coderAgentsNetwork"]["policy"] == {"before": False, "after": True}
     assert len(firewalled["coderAgentsNetwork"]["opened"]) == 2
+
+
+def test_all_that_a_wide_setting_opens_to_their_pod_is_told() -> None:
+    coderd = Coderd(addresses=["0.0.0.0/0"], ports=[8080, 5432], pod_labels={}, access_port=7080)
+    said = section(preview(PLAIN, Args(isolated_agents=True, coderd=coderd), False, "isolated"))
+    assert "Coder alone" not in said
+    assert (
+        "- that pod reaches only (3):\n"
+        "  - `pods k8s-app=kube-dns in namespace kube-system`: UDP 53, TCP 53; because: `the "
+        "cluster's DNS`\n"
+        "  - `every pod in namespace coder`: TCP 8080, TCP 5432; because: `coderd`\n"
+        "  - `every IPv4 address but 100.100.100.200/32, 168.63.129.16/32, 169.254.0.0/16`: TCP 7"
+    ) in said
+
+
+def test_what_a_second_templates_pod_reaches_is_told_although_the_policy_is_there() -> None:
+    found = preview(ISOLATED, ISOLATED, False, "isolated")
+    assert f"{ALONE}\n{REACHES}" in section(found)
 
 
 def test_from_every_host_to_coder_alone() -> None:

@@ -124,6 +124,15 @@ def test_names_say_what_they_cannot() -> None:
     ) in said
 
 
+def test_an_address_of_a_rule_that_is_not_public_is_told_as_none_that_names_open() -> None:
+    rules = policy("domain=10.1.2.3", "domain=140.82.112.3")
+    said = section(preview(Args(), Args(by_name={"firewalled": rules}), rules))
+    assert (
+        "- by name, outside the jail too: 1 hosts, by TCP 443 and 80\n"
+        "  - not public, open by `network.allow` alone: `10.1.2.3`\n"
+    ) in said
+
+
 def test_names_are_told_again_when_the_policy_changes() -> None:
     named = Args(by_name={"firewalled": RULES})
     found = preview(named, named, policy("domain=a.example path=/x/*"))
@@ -209,6 +218,7 @@ def test_the_same_as_plain_data() -> None:
             "hosts": 3,
             "everyMethodAndPath": ["*.b.example"],
             "notFound": ["buildhost"],
+            "notPublic": [],
         },
     }
     assert other["network"]["byName"] is None

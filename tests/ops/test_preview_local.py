@@ -137,7 +137,7 @@ def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:
     found = assess({"templates": templates})
     text = report.to_markdown([found])
     assert found.verdict == "changes"
-    assert "- Coder's own agents use it from a pod of their own, which reaches **Coder" in text
+    assert "- Coder's own agents use it from a pod of their own, which reaches **what" in text
     assert "- that pod reaches only (2):\n" in text
     assert "every host" not in text
     assert "- `firewalled`: `agentsAllowed`, a new version\n" in text

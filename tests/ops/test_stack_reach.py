@@ -35,7 +35,11 @@ CASES: list[tuple[Side, Side, str]] = [
     ((ONE, False, PLAIN), (ONE, False, None), "t: NETWORK POLICY REMOVED"),
     ((ONE, False, None), (ONE, False, PLAIN), "t: network policy from now on"),
     ((ONE, True, PLAIN), (ONE, False, PLAIN), "t: Coder's own agents kept out"),
-    ((ONE, True, PLAIN), (ONE, "isolated", ISOLATED), "t: Coder's own agents kept to Coder"),
+    (
+        (ONE, True, PLAIN),
+        (ONE, "isolated", ISOLATED),
+        "t: Coder's own agents in their own pod",
+    ),
     # Without their policy a pod of their own is every host.
     ((ONE, False, PLAIN), (ONE, "isolated", PLAIN), "t: CODER'S OWN AGENTS LET IN"),
     (

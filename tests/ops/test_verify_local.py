@@ -130,7 +130,7 @@ def test_what_is_stood_in_is_told_and_nothing_else_is_left_out(whole: Whole) -> 
 
 @pytest.mark.parametrize("subject", [*SUBJECTS, *OPEN])
 def test_the_golden_path(whole: Whole, subject: str) -> None:
-    for check in ("owner", "template", "built", "agent", "inside", "deleted"):
+    for check in ("owner", "template", "declared", "built", "agent", "inside", "deleted"):
         assert whole.checks[f"path.{check}", subject]["outcome"] == "passed"
 
 
@@ -260,6 +260,8 @@ def test_a_template_whose_firewall_is_off(whole: Whole, verify: Verify) -> None:
     assert ended.exit_code == 1, ended.output
     results = checks(ended)
     for subject in SUBJECTS:
+        assert results["path.declared", subject]["outcome"] == "failed"
+        assert "its variable firewall is 'false'" in results["path.declared", subject]["detail"]
         assert results["path.built", subject]["outcome"] == "passed"
         assert results["path.deleted", subject]["outcome"] == "passed"
         assert results["jail.started", subject]["outcome"] == "failed", results

@@ -5,11 +5,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 
 	crds "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/client/crds/v2"
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/policy/api"
+	"github.com/cilium/cilium/pkg/policy/types"
 )
 
 type request struct {
@@ -17,6 +20,9 @@ type request struct {
 	// Entries of toFQDNs, each of which is asked about all names; a name ends with a dot.
 	Selectors []api.FQDNSelector `json:"selectors"`
 	Names     []string           `json:"names"`
+	// Each policy is asked whether it denies them: addresses outside the cluster, at TCP ports.
+	Addresses []string `json:"addresses"`
+	Ports     []string `json:"ports"`
 }
 
 type answer struct {
@@ -24,6 +30,8 @@ type answer struct {
 	Refused []string `json:"refused"`
 	// The names that each selector matches.
 	Matches [][]string `json:"matches"`
+	// What each policy denies, as ADDRESS PORT.
+	Denied [][]string `json:"denied"`
 }
 
 func main() {
@@ -46,7 +54,7 @@ func run(arguments []string) error {
 	if err := json.NewDecoder(os.Stdin).Decode(&asked); err != nil {
 		return err
 	}
-	said := answer{Refused: []string{}, Matches: [][]string{}}
+	said := answer{Refused: []string{}, Matches: [][]string{}, Denied: [][]string{}}
 	for _, policy := range asked.Policies {
 		refused := ""
 		if policy.Spec == nil {
@@ -55,6 +63,11 @@ func run(arguments []string) error {
 			refused = err.Error()
 		}
 		said.Refused = append(said.Refused, refused)
+		denied, err := denies(policy.Spec, asked.Addresses, asked.Ports)
+		if err != nil {
+			return err
+		}
+		said.Denied = append(said.Denied, denied)
 	}
 	for _, selector := range asked.Selectors {
 		expression, err := selector.ToRegex()
@@ -70,4 +83,54 @@ func run(arguments []string) error {
 		said.Matches = append(said.Matches, matched)
 	}
 	return json.NewEncoder(os.Stdout).Encode(said)
+}
+
+// denies returns which addresses a policy denies at which ports, by Cilium's own selectors and the
+// labels that it gives an address outside the cluster.
+func denies(rule *api.Rule, addresses, ports []string) ([]string, error) {
+	denied := []string{}
+	if rule == nil {
+		return denied, nil
+	}
+	for _, text := range addresses {
+		address, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, err
+		}
+		outside := labels.GetCIDRLabelArray(netip.PrefixFrom(address, address.BitLen()))
+		for _, port := range ports {
+			for _, each := range rule.EgressDeny {
+				if selects(each, outside) && holds(each.ToPorts, port) {
+					denied = append(denied, text+" "+port)
+					break
+				}
+			}
+		}
+	}
+	return denied, nil
+}
+
+func selects(rule api.EgressDenyRule, outside labels.LabelArray) bool {
+	for _, each := range rule.ToCIDR {
+		if types.NewCIDRSelector(string(each), each, nil).Matches(outside) {
+			return true
+		}
+	}
+	for _, each := range rule.ToCIDRSet {
+		if types.NewCIDRSelector(each.SelectorKey(), each.Cidr, each.ExceptCIDRs).Matches(outside) {
+			return true
+		}
+	}
+	return false
+}
+
+func holds(rules api.PortDenyRules, port string) bool {
+	for _, rule := range rules {
+		for _, each := range rule.Ports {
+			if each.Port == port && each.Protocol == api.ProtoTCP {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -37,7 +37,7 @@ class Loki:
         self._service = service
 
     def lines(self, query: str, start: datetime, end: datetime, limit: int = 500) -> list[str]:
-        """Return the lines of a LogQL log query, oldest first.
+        """Return the newest lines of a LogQL log query, the oldest of them first.
 
         Args:
             query: LogQL.
@@ -56,7 +56,7 @@ class Loki:
                 "start": str(int(start.timestamp() * 1e9)),
                 "end": str(int(end.timestamp() * 1e9)),
                 "limit": str(limit),
-                "direction": "forward",
+                "direction": "backward",
             },
         )
         pairs = [pair for stream in answer.data.result for pair in stream.values]

@@ -42,6 +42,7 @@ class LoadedRule(BaseModel):
         query: what it asks, in the evaluator's own spelling.
         labels: those that it adds.
         duration: seconds for which it has to hold, None for a recorded series.
+        paused: whether Grafana evaluates it no more; older releases do not say.
     """
 
     name: str
@@ -50,6 +51,7 @@ class LoadedRule(BaseModel):
     query: str = ""
     labels: dict[str, str] = {}
     duration: float | None = None
+    paused: bool = Field(False, alias="isPaused")
 
 
 class _RuleGroup(BaseModel):

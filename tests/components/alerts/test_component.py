@@ -36,6 +36,7 @@ def test_prometheus_gets_its_rules_and_grafana_the_others():
     assert names["grafana"] == [
         "BoundaryAuditSilent",
         "BoundaryDenySpike",
+        "BoundaryHostUnknown",
         "ClaudeCodeUnjailed",
         "BoundaryPolicyForeign",
         "JailWatchSilent",

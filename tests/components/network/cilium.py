@@ -18,11 +18,24 @@ def ask(
     names: Sequence[str] = (),
 ) -> tuple[list[str], list[list[str]]]:
     """Return why each policy is refused, empty if it is not, and what each selector matches."""
-    asked = {
-        "policies": policies,
-        "selectors": selectors,
-        "names": [f"{name.lower()}." for name in names],
-    }
+    answer = _answer(
+        policies=policies, selectors=selectors, names=[f"{name.lower()}." for name in names]
+    )
+    matched = [[name.removesuffix(".") for name in each] for each in answer["matches"]]
+    return answer["refused"], matched
+
+
+def denied(
+    policy: Mapping[str, Any], addresses: Sequence[str], ports: Sequence[int]
+) -> list[tuple[str, int]]:
+    """Return which addresses outside the cluster a policy denies, and at which ports."""
+    answer = _answer(policies=[policy], addresses=addresses, ports=list(map(str, ports)))
+    assert answer["refused"] == [""]
+    (found,) = answer["denied"]
+    return [(address, int(port)) for address, _, port in (each.partition(" ") for each in found)]
+
+
+def _answer(**asked: Any) -> dict[str, Any]:
     done = subprocess.run(
         [str(tools.build("cilium")), "check"],
         input=json.dumps(asked),
@@ -30,9 +43,8 @@ def ask(
         text=True,
         check=True,
     )
-    answer = json.loads(done.stdout)
-    matched = [[name.removesuffix(".") for name in each] for each in answer["matches"]]
-    return answer["refused"], matched
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def definition() -> dict[str, Any]:

@@ -55,6 +55,17 @@ def accepted(*given: tuple[str, str]) -> dict[str, Any]:
         (opening(to="10.0.0.1/24"), "must be written 10.0.0.0/24"),
         (opening(to="10.0.0.300"), "must be a CIDR"),
         (opening(to="2001:DB8::1"), "must be written 2001:db8::1/128"),
+        (opening(to="::ffff:10.0.0.1"), "must be written 10.0.0.1/32"),
+        (opening(to="::ffff:0:0/96"), "must be written 0.0.0.0/0"),
+        (opening(to="::ffff:169.254.169.254"), "which nothing opens"),
+        (opening(to="::ffff:a9fe:a9fe/128"), "which nothing opens"),
+        (opening(to="169.254.169.254/24"), "which nothing opens"),
+        (opening(to="fd00::1%eth0"), "must be a CIDR"),
+        ({"cluster_ranges": ["::ffff:0:0/96"]}, "must be the cluster's own, not every address"),
+        ({"cluster_ranges": ["::ffff:a00:0/104"]}, "must be written 10.0.0.0/8"),
+        ({"dns": Dns(addresses=["::ffff:10.0.0.10"])}, "must be written 10.0.0.10/32"),
+        ({"dns": Dns(addresses=["10.0.0.1/24"])}, "must be one address, not a range"),
+        ({"coderd": Coderd(addresses=["::ffff:10.0.0.1"])}, "must be written 10.0.0.1/32"),
         (opening(to="169.254.0.0/16"), "which nothing opens"),
         (opening(to="169.254.169.0/24"), "which nothing opens"),
         (opening(to="fd00:ec2::254"), "which nothing opens"),
@@ -72,6 +83,14 @@ def accepted(*given: tuple[str, str]) -> dict[str, Any]:
         (opening(to="10.0.0.1", ports=["9000-8000"]), "the first not after the last"),
         (
             {**opening(to="10.244.3.0/24"), "cluster_ranges": ["10.244.0.0/16"]},
+            "lies in the cluster's own ranges: name the pods",
+        ),
+        (
+            {**opening(to="::ffff:10.244.3.0/120"), "cluster_ranges": ["10.244.0.0/16"]},
+            "lies in the cluster's own ranges: name the pods",
+        ),
+        (
+            {**opening(to="64:ff9b::af4:300/120"), "cluster_ranges": ["10.244.0.0/16"]},
             "lies in the cluster's own ranges: name the pods",
         ),
         (accepted(("*", "x")), 'accepted_policies[0].name = "*": must be the name of one policy'),
@@ -109,6 +128,41 @@ def test_no_port_of_boundary_is_opened_anywhere(
     assert where in problem
     # Without Boundary there is nothing to go past.
     WorkspaceNetworkPolicyArgs(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "right"),
+    [
+        (opening(to="10.0.0.1", ports=[29418]), "allow[0].ports[0] = 29418", "listen elsewhere"),
+        (opening(to="outside", ports=[22, "20000-29999"]), "allow[0].ports[1] = 20000-29999", ""),
+        (opening(to="outside", ports=["1-65535"]), "allow[0].ports[0]", "leave 1-19999, 30000-65"),
+        (opening(to="outside", ports=["19000-20000"]), "allow[0].ports[0]", "leave 19000-19999"),
+        (opening(namespace="shop", ports=["29999-30000"]), "allow[0].ports[0]", "leave 30000"),
+        ({"coderd": Coderd(ports=[8080, 25000])}, "coderd.ports[1] = 25000", "listen elsewhere"),
+        ({"dns": Dns(ports=[20053])}, "dns.ports[0] = 20053", "have what is reached listen else"),
+        (
+            {"coderd": Coderd(addresses=["10.0.0.1"], access_port=25000)},
+            "coderd.access_port = 25000: is open at network.coderd.addresses, and",
+            "let Coder answer elsewhere",
+        ),
+    ],
+)
+def test_no_port_of_a_sessions_boundary_is_opened_anywhere(
+    given: dict[str, Any], place: str, right: str
+) -> None:
+    (problem,) = refused(landlocked=["firewalled", "other"], **given)
+    assert problem.startswith(place)
+    assert problem.endswith(right) if right.endswith("where") else right in problem
+    assert "each session's Boundary listens at one of 20000-29999 (firewalled, other)" in problem
+    # In nsjail's own namespace every connection ends at the proxy.
+    WorkspaceNetworkPolicyArgs(**given)
+
+
+def test_the_ports_beside_those_of_sessions_may_be_opened() -> None:
+    ports = ["1024-8086", 19999, 30000, "30001-65535"]
+    WorkspaceNetworkPolicyArgs(landlocked=["firewalled"], **opening(to="outside", ports=ports))
+    # Where its addresses are public, the policy opens no port of the access URL's.
+    WorkspaceNetworkPolicyArgs(landlocked=["firewalled"], coderd=Coderd(access_port=25000))
 
 
 def test_every_fault_comes_at_once() -> None:

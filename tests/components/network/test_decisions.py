@@ -169,6 +169,33 @@ def test_what_a_stack_adds_and_no_more(cluster: Make) -> None:
     assert reached(Pod("monitoring", {"app": "grafana"}, "10.244.3.2"), 3100) == []
 
 
+@pytest.mark.parametrize(
+    ("to", "address", "passes"),
+    [
+        ("64:ff9b::/96", "64:ff9b::8c52:7003", True),
+        ("64:ff9b::/96", "64:ff9b::a01:203", False),
+        ("64:ff9b::/96", "64:ff9b::c0a8:1", False),
+        ("64:ff9b::/96", "64:ff9b::a9fe:a9fe", False),
+        # 25.1.2.3, which is the cluster's.
+        ("64:ff9b::/96", "64:ff9b::1901:203", False),
+        ("::/0", "64:ff9b::1901:203", False),
+        ("::/0", "64:ff9b::a01:203", False),
+        ("::/0", "fd12::1", True),
+        # Who names a private network by its address there, means it.
+        ("64:ff9b::a01:0/112", "64:ff9b::a01:203", True),
+        ("64:ff9b::a00:0/104", "64:ff9b::a60:1", False),
+    ],
+)
+def test_a_translators_prefix_opens_the_internet_behind_it_alone(
+    cluster: Make, to: str, address: str, passes: bool
+) -> None:
+    args = WorkspaceNetworkPolicyArgs(
+        allow=[Opening(ports=[443], why="NAT64", to=to)],
+        cluster_ranges=["10.96.0.0/12", "25.0.0.0/8"],
+    )
+    assert cluster(args).passes(FIREWALLED, address, "TCP", 443) is passes
+
+
 def test_coderd_behind_an_ingress_and_behind_an_internal_load_balancer(cluster: Make) -> None:
     controller = Pod("ingress-nginx", {"app.kubernetes.io/name": "ingress-nginx"}, "10.244.4.1")
     args = WorkspaceNetworkPolicyArgs(

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.boundary import CATALOGUE, Policy, PolicyRule, Rule, build_policy
-from components.network.args import Dns, WorkspaceNetworkPolicyArgs
+from components.network.args import Coderd, Dns, Opening, WorkspaceNetworkPolicyArgs
 from components.network.manifests import cilium_policies
 from components.network.names import translate
-from tests.components.network.cilium import ask
+from tests.components.network.cilium import ask, denied
 
 EVERYTHING = build_policy(
     list(CATALOGUE), coder_host="coder.example.com", gitlab_hosts=["gitlab.example.com"]
@@ -146,8 +146,8 @@ def test_the_policy_reads_names_from_dns_and_denies_the_metadata_services() -> N
     ]
     assert names["toFQDNs"] == [{"matchName": "a.example"}]
     assert {port["port"] for port in names["toPorts"][0]["ports"]} == {"443", "80"}
-    (denied,) = spec["egressDeny"]
-    assert {"169.254.0.0/16", "fd00:ec2::/32"} <= set(denied["toCIDR"])
+    metadata, *_ = spec["egressDeny"]
+    assert {"169.254.0.0/16", "fd00:ec2::/32"} <= set(metadata["toCIDR"])
     assert spec["endpointSelector"]["matchLabels"]["firewalled-coder/template"] == "firewalled"
 
 
@@ -155,3 +155,72 @@ def test_a_policy_without_a_host_leaves_dns_alone() -> None:
     made = cilium_policies(WorkspaceNetworkPolicyArgs(by_name={"firewalled": policy()}))
     assert len(made["firewalled"]["spec"]["egress"]) == 1
     assert ask(list(made.values()))[0] == [""]
+
+
+PUBLIC = ["140.82.112.3", "2606:50c0:8000::153", "64:ff9b::8c52:7003"]
+INSIDE = [
+    "10.1.2.3",
+    "10.20.1.1",
+    "10.96.0.1",
+    "100.64.0.9",
+    "127.0.0.1",
+    "169.254.169.254",
+    "192.168.1.1",
+    "25.1.2.3",
+    "::1",
+    "fd12:3456::1",
+    "fd00:7::9",
+    "2002:a01:203::1",
+    "64:ff9b::a01:203",
+    "64:ff9b::1901:203",
+    "64:ff9b:1::a01:203",
+]
+NAMED = {"firewalled": policy("domain=a.example")}
+
+
+def test_an_allowed_name_leads_to_no_address_that_is_not_public() -> None:
+    args = WorkspaceNetworkPolicyArgs(by_name=NAMED, cluster_ranges=["10.96.0.0/12", "25.0.0.0/8"])
+    made = cilium_policies(args)["firewalled"]
+    every = [(address, port) for address in INSIDE for port in (443, 80)]
+    assert denied(made, [*PUBLIC, *INSIDE], [443, 80, 53, 8080]) == every
+
+
+def test_what_the_stack_opens_by_address_is_not_denied_and_nothing_beside_it() -> None:
+    args = WorkspaceNetworkPolicyArgs(
+        by_name=NAMED,
+        cluster_ranges=["10.96.0.0/12", "25.0.0.0/8"],
+        coderd=Coderd(addresses=["10.1.2.3", "fd00:7::9"]),
+        allow=[
+            Opening(to="10.20.0.0/16", ports=[22, "440-450"], why="GitLab"),
+            Opening(to="192.168.0.0/16", ports=[22], why="by ssh alone"),
+            Opening(to="100.64.0.0/10", ports=[80, 443], why="all of it"),
+            Opening(to="64:ff9b::/96", ports=[443], why="NAT64"),
+            Opening(to="outside", ports=[443], why="known already"),
+        ],
+    )
+    made = cilium_policies(args)["firewalled"]
+    opened = {("10.1.2.3", 443), ("fd00:7::9", 443), ("10.20.1.1", 443)}
+    opened |= {("100.64.0.9", 443), ("100.64.0.9", 80)}
+    every = [(address, port) for address in INSIDE for port in (443, 80)]
+    asked = [*PUBLIC, *INSIDE, "100.100.100.200"]
+    found = denied(made, asked, [443, 80])
+    metadata = [("100.100.100.200", 443), ("100.100.100.200", 80)]
+    assert found == [*(each for each in every if each not in opened), *metadata]
+    # A cluster's own range in what is opened stays closed.
+    wide = WorkspaceNetworkPolicyArgs(
+        by_name=NAMED,
+        cluster_ranges=["10.96.0.0/12"],
+        allow=[Opening(to="10.0.0.0/8", ports=[443, 80], why="all of it")],
+    )
+    made = cilium_policies(wide)["firewalled"]
+    assert denied(made, ["10.1.2.3", "10.96.0.1", "11.1.1.1"], [443]) == [("10.96.0.1", 443)]
+
+
+def test_a_rule_that_is_an_address_opens_no_private_one_and_none_of_the_clusters() -> None:
+    hosts = ("10.1.2.3", "10.96.0.1", "25.1.2.3", "169.254.169.254", "140.82.112.3")
+    args = WorkspaceNetworkPolicyArgs(
+        by_name={"firewalled": policy(*(f"domain={host}" for host in hosts))},
+        cluster_ranges=["10.96.0.0/12", "25.0.0.0/8"],
+    )
+    (_, addresses) = cilium_policies(args)["firewalled"]["spec"]["egress"]
+    assert addresses["toCIDR"] == ["140.82.112.3/32"]

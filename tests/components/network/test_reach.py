@@ -1,5 +1,6 @@
 """What a review says opens and closes, against what the policies decide."""
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -117,6 +118,19 @@ def test_the_clusters_own_public_addresses_are_closed_by_name() -> None:
     ]
     (_, _, _, *web) = said(between(None, Args(cluster_ranges=["25.0.0.0/8"])).opened)
     assert web == ["every public IPv6 address: TCP 443, TCP 80 (the web)"]
+
+
+def test_a_translators_prefix_is_told_by_what_is_behind_it() -> None:
+    by_nat64 = [Opening(ports=[443], why="IPv6 alone", to="64:ff9b::/96")]
+    found = between(Args(), Args(allow=by_nat64, cluster_ranges=["10.0.0.0/8"]))
+    assert said(found.opened) == [
+        "all of public IPv4 by NAT64 (64:ff9b::/96): TCP 443 (IPv6 alone)"
+    ]
+    ranges = ["10.0.0.0/8", "25.0.0.0/8"]
+    found = between(Args(cluster_ranges=ranges), Args(allow=by_nat64, cluster_ranges=ranges))
+    assert said(found.opened) == [
+        "all of public IPv4 by NAT64 (64:ff9b::/96) but 64:ff9b::1900:0/104: TCP 443 (IPv6 alone)"
+    ]
 
 
 def policy(*hosts: str) -> Policy:
@@ -241,6 +255,28 @@ def _holds(way: Any, destination: Pod | str, port: int) -> bool:
     return namespaces <= {f"namespace {destination.namespace}"} and pods <= {
         f"{key}={value}" for key, value in destination.labels.items()
     }
+
+
+def test_names_that_led_to_private_addresses_are_told_until_they_no_longer_do() -> None:
+    """Policies that were written before such addresses were denied."""
+    args = Args(
+        by_name={"firewalled": policy("a.example")},
+        allow=[Opening(ports=[443], why="all of it", to="10.0.0.0/8")],
+    )
+    new = objects(args)
+    old = copy.deepcopy(new)
+    old[-1]["spec"]["egressDeny"] = old[-1]["spec"]["egressDeny"][:1]
+    labels = FIREWALLED.labels
+    found = network_change(old, new, labels)
+    assert (found.opens, found.opened) == (False, ())
+    four, six, *at_80 = said(found.closed)
+    assert four.startswith("every IPv4 address that is not public but 10.0.0.0/8, 100.100.100.200/")
+    assert four.endswith("169.254.0.0/16: TCP 443 (where a name leads there)")
+    assert six.startswith("every IPv6 address that is not public but 64:ff9b::6464:64c8/128, ")
+    assert at_80[0].startswith("every IPv4 address that is not public but 100.100.100.200/32, ")
+    assert network_change(new, old, labels).opened == found.closed
+    assert not network_change(old, old, labels).changed
+    assert not [each for each in said(network_change([], new, labels).opened) if "leads" in each]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_beside_a_firewall_there_is_a_policy_that_needs_no_setting() -> None:
         namespace="coder-workspaces",
         coderd=Coderd(namespace="coder-dev", access_port=8443),
         proxy_ports={"firewalled": 8087, "strict": 9000},
+        landlocked=("firewalled",),
     )
     assert plan.workspace_namespace(settings()) is None
     assert plan.alerts(settings()).network_policies == ("firewalled-coder-workspaces",)
@@ -94,6 +95,7 @@ def test_the_emergency_switch_leaves_the_policy_and_takes_its_names_along() -> N
     assert all_off.by_name == {}
     # Running workspaces keep their jail, and so its port.
     assert all_off.proxy_ports == on.proxy_ports
+    assert all_off.landlocked == on.landlocked
     plain = plan.network_policy(settings(**switched_off()))
     assert plain == plan.network_policy(settings())
 
@@ -147,6 +149,7 @@ def test_everything_a_stack_says_arrives() -> None:
             AcceptedPolicy("mesh", "the mesh's own traffic", "CiliumNetworkPolicy"),
         ),
         proxy_ports={"firewalled": 8087, "strict": 9000},
+        landlocked=("firewalled",),
         by_name=plan.network_policy(settings(network={"byName": True})).by_name,  # type: ignore[union-attr]
     )
     args = plan.workspace_namespace(given)
@@ -176,6 +179,18 @@ def test_everything_a_stack_says_arrives() -> None:
             "network",
             {"allow": [{"to": "outside", "ports": ["8000-9000"], "why": "x"}]},
             "templates[1].firewall.proxyPort = 9000: is open to network.allow[0]",
+        ),
+        (
+            "network",
+            {"allow": [{"to": "outside", "ports": ["20000-29999"], "why": "x"}]},
+            "network.allow[0].ports[0] = 20000-29999: each session's Boundary listens at one of "
+            "20000-29999 (firewalled): an agent in the jail",
+        ),
+        ("network", {"coderd": {"ports": [25000]}}, "network.coderd.ports[0] = 25000: each sess"),
+        (
+            "network",
+            {"allow": [{"to": "::ffff:10.0.0.1", "ports": [80], "why": "x"}]},
+            'network.allow[0].to = "::ffff:10.0.0.1": must be written 10.0.0.1/32',
         ),
         ("network", {"alow": []}, "network.alow = []: unknown key; known here: acceptedPolicies"),
         (
@@ -223,6 +238,18 @@ def test_boundarys_default_port_is_one_of_coderds() -> None:
     settings(templates=templates, network=coderd)
     # Where there is no policy, every port is open anyway.
     settings(templates=templates, network={"enabled": False, "reason": "none here"})
+
+
+def test_an_access_url_at_a_port_of_sessions_is_refused_where_its_address_is_opened() -> None:
+    coder = {"coder": {"accessUrl": "https://coder.example.com:25000"}}
+    (problem,) = wrong(**coder, network={"coderd": {"addresses": ["10.1.2.3"]}})
+    assert problem.startswith(
+        'coder.accessUrl = "https://coder.example.com:25000": is open at network.coderd.'
+        "addresses, and each session's Boundary listens at one of 20000-29999 (firewalled)"
+    )
+    settings(**coder)
+    strict = {"templates": [{"name": "strict", "firewall": {"jail": "nsjail"}}]}
+    settings(**coder, **strict, network={"coderd": {"addresses": ["10.1.2.3"]}})
 
 
 def test_the_template_gives_its_pods_the_labels_that_policies_select() -> None:

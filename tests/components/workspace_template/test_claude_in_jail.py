@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from components.workspace_template.values import SESSION_PORTS
 from tests.components.workspace_template.sessions import (
     MANAGED_SETTINGS,
     REAL,
@@ -77,7 +78,8 @@ def test_a_port_that_is_taken_is_not_tried(recorded: Sessions) -> None:
         f" {n:3}: 00000000:{20000 + n:04X} 00000000:0000 0A 00000000:0" for n in range(4) if n != 2
     ]
     table.write_text("\n".join(rows) + "\n")
-    assert "RANDOM % 10000" in text
+    first, last = SESSION_PORTS
+    assert f"port=$(({first} + RANDOM % {last - first + 1}))" in text
     assert "/proc/net/tcp /proc/net/tcp6" in text
     text = text.replace("RANDOM % 10000", "RANDOM % 4")
     wrapper.write_text(text.replace("/proc/net/tcp /proc/net/tcp6", str(table)))

@@ -113,7 +113,7 @@ def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Pl
 CHOSEN = TASK | choose(ai_prompt="look around")
 MORE: dict[str, Any] = {
     "firewall": Firewall(
-        "allowlist: []\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True
+        "no_user_namespace: true\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True
     ),
     "tasks": False,
     "module_versions": ModuleVersions("4.8.1", "1.4.0"),

@@ -36,7 +36,8 @@ CONTRACT = Contract(
         Expectation("POST", "http://only-get.test/", "reading alone"),
     ),
 )
-FIREWALL = plan.FirewallPromise("landjail", POLICY, CONTRACT)
+CONFIG = render_config(POLICY, jail_type="landjail")
+FIREWALL = plan.FirewallPromise("landjail", POLICY, CONTRACT, CONFIG)
 
 
 def answer(response: httpx.Response) -> Any:
@@ -132,7 +133,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     local.start()
     try:
         with local.client() as client:
-            upload(client, "firewalled", Firewall(render_config(POLICY, jail_type="landjail")))
+            upload(client, "firewalled", Firewall(CONFIG, policy=POLICY.to_json()))
             upload(client, "open", None)
             key = answer(client.post("/api/v2/users/developer/keys/tokens", json={}))["key"]
         yield Place(local, CoderdAccess(local.url, local.token), str(key))

@@ -40,6 +40,8 @@ class FakeCoderd:
         self.audit: list[tuple[str, str, str]] = []
         self.mcp_servers: list[dict[str, Any]] | None = None
         self.files: dict[str, bytes] = {}
+        self.version_name = "kind-otter"
+        self.variables: dict[str, str] = {}
         self.exists = False
         self.deleting = False
 
@@ -67,7 +69,13 @@ class FakeCoderd:
             (
                 "GET /api/v2/templateversions/version-firewalled",
                 lambda *_: self.json(
-                    {"id": "version-firewalled", "name": "kind-otter", "job": self.import_job}
+                    {"id": "version-firewalled", "name": self.version_name, "job": self.import_job}
+                ),
+            ),
+            (
+                "GET /api/v2/templateversions/version-firewalled/variables",
+                lambda *_: self.json(
+                    [{"name": name, "value": value} for name, value in self.variables.items()]
                 ),
             ),
             ("POST /api/v2/authcheck", lambda _, body: self.json(self.may(body))),

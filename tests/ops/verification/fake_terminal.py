@@ -1,5 +1,6 @@
 """A workspace whose scripts answer what a test says."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -108,8 +109,8 @@ class FakeTerminal:
         records.append(("above", ("50", self.above)))
         for line in script.splitlines():
             if line.startswith("ask "):
-                _, number, method, url = line.split(" ", 3)
-                asked = JailRequest(method, url.strip("'"))
+                _, number, *words = shlex.split(line)
+                asked = JailRequest(*words)
                 decision, status, body = self.decide(asked)
                 records.append(("request", (number, status, "0", body, decision, "")))
         records.append(("gateway", self.gateway))

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from components.coder.api import CoderdAccess
-from ops.verification.deployment import CoderDeployment
+from ops.verification.deployment import CoderDeployment, TemplateVersion
 from ops.verification.model import Outcome, Result
 from ops.verification.redaction import Redaction
 from ops.verification.run import Clock, Run
@@ -64,6 +64,11 @@ class Making:
         """The only result that failed."""
         (result,) = [each for each in self.told if each.outcome is Outcome.FAILED]
         return result
+
+
+def as_declared(template: str, version: TemplateVersion) -> str:
+    """Say of every version that it is what the settings make."""
+    return f"{template} as {version.name}"
 
 
 def deployment(

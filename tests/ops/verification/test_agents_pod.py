@@ -15,7 +15,7 @@ from ops.verification.path import Visit
 from ops.verification.plan import Target
 from ops.verification.terminal import SAY, ScriptResult, TerminalError, Transcript
 from tests.ops.verification.fake_coderd import TOKEN, URL, FakeCoderd
-from tests.ops.verification.making import Making, deployment
+from tests.ops.verification.making import Making, as_declared, deployment
 from tests.ops.verification.test_jail import archive
 
 TARGET = Target("open", "firewalled", "verify-1", access_url=URL, isolates_agents=True)
@@ -92,7 +92,7 @@ def look(tmp_path: Path) -> Look:
         coderd.agent_names = list(agents)
         coderd.files = dict(files or {})
         with deployment(coderd) as asked, pytest.MonkeyPatch.context() as patch:
-            visit = Visit(making.run(), asked, target)
+            visit = Visit(making.run(), asked, target, as_declared)
             visit.build()
             asked_of = {"agent-1": Pod({**FACTS, "host": "coder-1"}), "agent-2": pod or Pod()}
             patch.setattr(Visit, "terminal_of", lambda _, agent: asked_of[agent])

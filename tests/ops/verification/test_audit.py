@@ -20,7 +20,7 @@ from ops.verification.services import Services
 from tests import recorded
 from tests.ops.verification.fake_coderd import FakeCoderd
 from tests.ops.verification.fake_grafana import Answer, services
-from tests.ops.verification.making import Making, deployment
+from tests.ops.verification.making import Making, as_declared, deployment
 
 LINES = recorded.lines("boundary-0.9.0/boundary_request.jsonl")
 DENIED = next(line for line in LINES if line["fields"]["decision"] == "deny")
@@ -67,7 +67,7 @@ def look(tmp_path: Path) -> Callable[..., dict[str, Result]]:
         making = Making(tmp_path)
         run = making.run()
         target = Target("firewalled", "firewalled", FIELDS["workspace_name"])
-        visit = Visit(run, deployment(FakeCoderd()), target)
+        visit = Visit(run, deployment(FakeCoderd()), target, as_declared)
         visit.owner, visit.version = FIELDS["owner"], VERSION
         visit.template_id, visit.workspace_id = FIELDS["template_id"], FIELDS["workspace_id"]
         AuditSearch(run, Seen(visit, denied, datetime.now(UTC)), asked).look()
@@ -85,7 +85,7 @@ def test_a_denial_that_arrives_in_time(look: Callable[..., dict[str, Result]]) -
     seen = look(services(loki), ASKED)["audit.denials"]
     assert (seen.outcome, seen.detail) == (Outcome.PASSED, "1 denials, found within 1 s")
     assert len(loki.queries) == 3
-    assert FIELDS["workspace_id"] in loki.queries[0]
+    assert loki.queries[0].endswith(f" |= `{FIELDS['workspace_id']}` |= `deny`")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,8 @@ def test_counters(
 
 
 def visit(tmp_path: Path) -> Visit:
-    made = Visit(Making(tmp_path).run(), deployment(FakeCoderd()), Target("f", "f", "verify-1"))
+    target = Target("f", "f", "verify-1")
+    made = Visit(Making(tmp_path).run(), deployment(FakeCoderd()), target, as_declared)
     made.owner, made.version = "dana", VERSION
     made.workspace_id, made.build_id = "workspace-1", "build-1"
     return made

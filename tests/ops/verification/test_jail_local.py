@@ -14,7 +14,7 @@ from ops.verification.path import Visit
 from ops.verification.plan import Target
 from ops.verification.run import Clock
 from tests.ops.verification.conftest import FIREWALL, Place
-from tests.ops.verification.making import Making, Redaction
+from tests.ops.verification.making import Making, Redaction, as_declared
 
 pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
@@ -34,7 +34,7 @@ def seen(place: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Re
     ):
         # Nobody reads the audit here.
         patch.setattr(scripts, "AUDIT_SECONDS", 0)
-        visits = [Visit(run, deployment, each) for each in (target, peer)]
+        visits = [Visit(run, deployment, each, as_declared) for each in (target, peer)]
         try:
             run.parallel([visit.build for visit in visits])
             visits[0].look_inside()
@@ -77,6 +77,11 @@ def test_a_workspace_that_starts_claude_code_is_ready_once_it_runs(place: Place)
 def test_the_jail_holds(seen: dict[str, Result], check: str) -> None:
     result = seen[f"firewalled {check}"]
     assert result.outcome is (Outcome.PASSED if LANDLOCK else Outcome.NOT_CHECKED), result
+
+
+def test_boundary_judges_another_host_than_it_sends_to(seen: dict[str, Result]) -> None:
+    result = seen["firewalled jail.target"]
+    assert result.outcome is (Outcome.KNOWN_FAULT if LANDLOCK else Outcome.NOT_CHECKED), result
 
 
 def test_what_was_asked_and_answered_is_kept(seen: dict[str, Result]) -> None:

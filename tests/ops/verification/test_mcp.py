@@ -97,6 +97,9 @@ def test_a_server_that_is_as_it_should_be(look: Look, url: str, little: LittleSe
         ({"auth_type": "none"}, "Coder has auth_type none, and the stack custom_headers"),
         ({"availability": "force_on"}, "Coder has availability force_on, and the stack default"),
         ({"transport": "sse"}, "Coder has transport sse, and the stack streamable_http"),
+        ({"forward_coder_headers": True}, "Coder has forward_coder_headers true, and the stack f"),
+        ({"allow_in_plan_mode": True}, "Coder has allow_in_plan_mode true, and the stack false"),
+        ({"model_intent": True}, "Coder has model_intent true, and the stack false"),
     ],
 )
 def test_a_server_that_coder_has_otherwise(
@@ -105,6 +108,66 @@ def test_a_server_that_coder_has_otherwise(
     seen = look(registered)["mcp.registered"]
     assert seen.outcome is Outcome.FAILED
     assert detail in seen.detail
+
+
+CLIENT = {
+    "clientId": "coder",
+    "authUrl": "https://login.test/authorize",
+    "tokenUrl": "https://login.test/token",
+    "scopes": ["read", "write"],
+}
+LOGIN = {
+    "auth_type": "oauth2",
+    "oauth2_client_id": "coder",
+    "oauth2_auth_url": "https://login.test/authorize",
+    "oauth2_token_url": "https://login.test/token",
+    "oauth2_revocation_url": "",
+    "oauth2_scopes": "read write",
+}
+PERSONAL = {"authType": "oauth2", "readOnly": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "declared"),
+    [
+        ("oauth2_client_id", "another", "coder"),
+        ("oauth2_auth_url", "https://evil.test/", "https://login.test/authorize"),
+        ("oauth2_token_url", "https://evil.test/", "https://login.test/token"),
+        ("oauth2_revocation_url", "https://evil.test/", "none"),
+        ("oauth2_scopes", "admin", "read write"),
+        ("oauth2_scopes", "", "read write"),
+    ],
+)
+def test_a_login_that_somebody_moved(look: Look, name: str, value: str, declared: str) -> None:
+    seen = look(LOGIN, oauth2=CLIENT, **PERSONAL)["mcp.registered"]
+    assert seen.outcome is Outcome.PASSED, seen
+    seen = look({**LOGIN, name: value}, oauth2=CLIENT, **PERSONAL)["mcp.registered"]
+    assert seen.outcome is Outcome.FAILED
+    assert f"Coder has {name} {value or 'none'}, and the stack {declared}" in seen.detail
+
+
+def test_a_login_that_coder_found_itself_is_told(look: Look) -> None:
+    seen = look(LOGIN, **PERSONAL)["mcp.registered"]
+    assert seen.outcome is Outcome.PASSED
+    assert "with tokens of https://login.test/token, as Coder found out" in seen.detail
+
+
+def test_a_key_in_another_header(look: Look) -> None:
+    registered = {"auth_type": "api_key", "api_key_header": "X-Other"}
+    seen = look(registered, readOnly=False)["mcp.registered"]
+    assert seen.outcome is Outcome.FAILED
+    assert "Coder has api_key_header X-Other, and the stack Authorization" in seen.detail
+    registered["api_key_header"] = "Authorization"
+    assert look(registered, readOnly=False)["mcp.registered"].outcome is Outcome.PASSED
+
+
+def test_what_coder_hides_from_the_token_is_not_checked(look: Look) -> None:
+    hidden = {"url": "", "transport": "", "api_key_header": ""}
+    seen = look(hidden)["mcp.registered"]
+    assert seen.outcome is Outcome.NOT_CHECKED
+    assert "hides from this token where it asks" in seen.detail
+    seen = look({**hidden, "tool_allow_list": []})["mcp.registered"]
+    assert seen.outcome is Outcome.FAILED, "what it shows counts"
 
 
 def test_a_coder_without_mcp_servers(look: Look) -> None:
@@ -181,6 +244,8 @@ def test_what_coderd_logged(look: Look, lines: list[str], outcome: Outcome) -> N
     def loki(request: httpx.Request) -> httpx.Response:
         query = request.url.params["query"]
         queries.append(query)
+        # Of more lines than are asked for, Loki tells the newest.
+        assert request.url.params["direction"] == "backward"
         kept = [line for line in lines if SKIPPED not in query or SKIPPED in line]
         values = [[str(number), line] for number, line in enumerate(kept)]
         result = [{"stream": {}, "values": values}] if values else []
@@ -188,5 +253,6 @@ def test_what_coderd_logged(look: Look, lines: list[str], outcome: Outcome) -> N
         return httpx.Response(200, json={"status": "success", "data": data})
 
     assert look(asked=services(loki))["mcp.skipped"].outcome is outcome
-    assert queries[0] == f"{{namespace=`coder`}} |= `{SKIPPED}`"
+    named = r"|~ `(^|[^\w-])github([^\w-]|$)`"
+    assert queries[0] == f"{{namespace=`coder`}} |= `{SKIPPED}` {named}"
     assert queries[1:] in ([], ["{namespace=`coder`} |= `coderd`"])

@@ -16,6 +16,7 @@ from components.dashboards.catalogue import CATALOGUE
 from ops import stacks
 from ops.verification import observability
 from ops.verification.clients.prometheus import Prometheus
+from ops.verification.declared import panels
 from ops.verification.model import Failed, NotChecked
 from ops.verification.observability import Sources
 from program import plan
@@ -107,6 +108,62 @@ def changed(uid: str, query: str = "", **panel: Any) -> dict[str, Any]:
     if query:
         of_queries[0]["targets"][0]["expr"] = query
     return board
+
+
+def hidden(uid: str) -> dict[str, Any]:
+    board = copy.deepcopy(BOARDS[uid])
+    for panel in panels(board["panels"]):
+        for target in panel.get("targets") or ():
+            target["hide"] = True
+    return board
+
+
+def chosen(uid: str, name: str, **changes: Any) -> dict[str, Any]:
+    board = copy.deepcopy(BOARDS[uid])
+    (variable,) = [each for each in board["templating"]["list"] if each["name"] == name]
+    variable.update(changes)
+    return board
+
+
+NOBODY = {"text": "nobody", "value": "nobody"}
+EMPTY = [{"id": "filterByValue", "options": {"type": "include", "match": "all"}}]
+
+
+@pytest.mark.parametrize(
+    ("board", "told"),
+    [
+        (hidden("agent-firewall"), r"\d+ of \d+ panels are not as declared"),
+        (changed("agent-firewall", transformations=EMPTY), "1 of .* panels are not as declared"),
+        (changed("agent-firewall", timeFrom="1s"), "1 of .* panels are not as declared"),
+        (changed("agent-firewall", type="text"), "1 of .* panels are not as declared"),
+        (chosen("agent-firewall", "owner", current=NOBODY), "what a reader finds chosen .*: owner"),
+        (chosen("agent-firewall", "owner", current={}, query="nobody"), "what a .*: owner"),
+        (
+            {**BOARDS["agent-firewall"], "time": {"from": "now-1s", "to": "now"}},
+            "what a reader finds chosen .*: the time range",
+        ),
+    ],
+)
+def test_a_dashboard_that_shows_nothing_to_a_first_look_fails(
+    fake: FakeGrafana, board: dict[str, Any], told: str
+) -> None:
+    fake.boards["agent-firewall"] = board
+    with pytest.raises(Failed, match=f"^not the stack's: agent-firewall: {told}"):
+        look(fake)
+
+
+def test_the_same_choice_in_another_spelling_is_the_same(fake: FakeGrafana) -> None:
+    first, *_ = BOARDS["workspace-detail"]["templating"]["list"]
+    assert first["current"]["value"] == ["$__all"]
+    every = {"value": "$__all"}
+    fake.boards["workspace-detail"] = chosen("workspace-detail", first["name"], current=every)
+    look(fake)
+
+
+def test_no_query_at_all_is_no_pass(fake: FakeGrafana) -> None:
+    fake.boards = {"x": {"title": "X", "panels": [{"title": "text"}]}}
+    with pytest.raises(Failed, match="no panel of them asks anything"):
+        observability.dashboards(fake.grafana, {"x": [fake.boards["x"]]}, "Firewalled")
 
 
 @pytest.mark.parametrize(
@@ -213,6 +270,7 @@ def test_alerts_that_are_not() -> None:
         ({"labels": {"severity": "none", "team": "audit"}}, "another label severity"),
         ({"labels": {"severity": "critical"}}, "another label team"),
         ({"duration": 86400}, "it holds for 86400 s, not "),
+        ({"isPaused": True}, "it is paused"),
     ],
 )
 @pytest.mark.parametrize("number", [0, 1])

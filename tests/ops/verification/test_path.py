@@ -9,15 +9,17 @@ import httpx
 import pytest
 
 from ops.verification import path as paths
-from ops.verification.model import Outcome
+from ops.verification.catalogue import of
+from ops.verification.deployment import TemplateVersion
+from ops.verification.model import CheckGroup, Failed, Outcome
 from ops.verification.path import Visit
 from ops.verification.plan import Target
 from ops.verification.state import Leftover
 from tests.ops.verification.fake_coderd import TOKEN, URL, FakeCoderd
-from tests.ops.verification.making import Making, deployment
+from tests.ops.verification.making import Making, as_declared, deployment
 
 TARGET = Target("firewalled", "firewalled", "verify-1", parameters={"cpu": "2"}, access_url=URL)
-STEPS = ["path.owner", "path.template", "path.built", "path.agent", "path.inside", "path.deleted"]
+STEPS = [each.id for each in of(CheckGroup.PATH)]
 
 
 @pytest.fixture
@@ -30,10 +32,11 @@ def walk(
     answer: Callable[[httpx.Request], httpx.Response],
     target: Target = TARGET,
     token: str = TOKEN,
+    declared: Callable[[str, TemplateVersion], str] = as_declared,
 ) -> Visit:
     """Build and delete; what is inside has tests of its own."""
     with deployment(answer, token) as asked:
-        visit = Visit(making.run(), asked, target)
+        visit = Visit(making.run(), asked, target, declared)
         visit.build()
         visit.delete()
     assert token not in repr(making.told)
@@ -58,6 +61,18 @@ def test_up_to_a_ready_agent_and_gone_again(making: Making) -> None:
     assert making.results["path.built"].seconds == pytest.approx(0.4)
     assert making.results["path.agent"].detail == "1 agent connected and ready"
     assert making.run().state.leftovers == []
+
+
+def test_a_version_that_the_settings_do_not_make_is_built_and_looked_at_all_the_same(
+    making: Making,
+) -> None:
+    def another(template: str, version: TemplateVersion) -> str:
+        raise Failed(f"{template} has {version.name}", "bring the stack up")
+
+    walk(making, FakeCoderd(), declared=another)
+    assert making.failed.check == "path.declared"
+    assert making.failed.detail == "firewalled has kind-otter"
+    assert making.results["path.agent"].outcome is Outcome.PASSED
 
 
 def test_the_agent_of_coders_own_agents_is_not_the_one_looked_into(making: Making) -> None:
@@ -263,7 +278,7 @@ def test_a_run_that_ends_deletes_what_it_made(making: Making) -> None:
     fake = FakeCoderd()
     run = making.run()
     with deployment(fake) as asked:
-        visit = Visit(run, asked, TARGET)
+        visit = Visit(run, asked, TARGET, as_declared)
         visit.build()
         run.clock.ending.set()
         visit.look_inside()

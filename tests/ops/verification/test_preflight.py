@@ -8,7 +8,10 @@ import httpx
 import pytest
 
 from components.kubeconfig import ClusterError
+from components.programs import Program
+from components.settings.ai_gateway import AiGateway
 from components.settings.model import Settings
+from components.settings.workspaces import ClaudeCode
 from ops import stacks
 from ops.verification.cluster import ClusterReader
 from ops.verification.model import Outcome, Result
@@ -78,15 +81,23 @@ def changed(**workspaces: Any) -> Settings:
     return DEV.model_copy(update={"workspaces": DEV.workspaces.model_copy(update=workspaces)})
 
 
+def with_gateway() -> Settings:
+    provider = {"name": "one", "type": "anthropic", "baseUrl": "https://api.anthropic.com"}
+    price = {"providerType": "anthropic", "model": "x", "inputPrice": 0}
+    gateway = AiGateway.model_validate({"providers": [provider], "prices": [price]})
+    assert DEV.mcp_servers
+    return DEV.model_copy(update={"ai_gateway": gateway})
+
+
 @pytest.mark.parametrize(
     ("check", "detail"),
     [
         ("coder", "Coder v2.37.0, asked by admin"),
-        ("token", "it may update templates, make workspaces, read the audit log"),
+        ("token", "it may make templates, update templates, delete templates, make workspaces, "),
         ("agents", "agents_allowed is false"),
         ("gitlab", f"which answers; it comes back to {CALLBACK}"),
         ("images", DEV.workspaces.image),
-        ("pins", f"Boundary {DEV.workspaces.boundary_version}, claude-code "),
+        ("pins", f"Boundary {DEV.workspaces.boundary_version}, module claude-code "),
     ],
 )
 def test_what_holds(look: Look, check: str, detail: str) -> None:
@@ -115,15 +126,38 @@ def test_no_coder_at_all(tmp_path: Path) -> None:
     [
         ("make workspaces", Outcome.FAILED, "the token may not make workspaces"),
         ("update templates", Outcome.FAILED, "the token may not update templates"),
+        ("make MCP servers", Outcome.FAILED, "the token may not make MCP servers"),
+        ("make AI providers", Outcome.FAILED, "the token may not make AI providers"),
+        ("delete AI providers", Outcome.FAILED, "the token may not delete AI providers"),
+        ("set prices of AI models", Outcome.FAILED, "the token may not set prices of AI models"),
+        ("make users", Outcome.PASSED, "read the audit log"),
         ("read the audit log", Outcome.PASSED, "; it may not read the audit log"),
     ],
 )
 def test_a_token_that_may_not(look: Look, lacks: str, outcome: Outcome, detail: str) -> None:
     coderd = FakeCoderd()
     coderd.rights = {lacks: False}
-    result = look("preflight.token", coderd)
+    result = look("preflight.token", coderd, settings=with_gateway())
     assert result.outcome is outcome
     assert detail in result.detail
+    if outcome is Outcome.FAILED:
+        assert result.next_step.endswith("owner, which MCP servers and the AI Gateway take")
+
+
+def test_what_the_token_may_more_than_the_stack_needs_is_told(look: Look) -> None:
+    plain = DEV.model_copy(update={"mcp_servers": []})
+    coderd = FakeCoderd()
+    result = look("preflight.token", coderd, settings=plain)
+    assert result.outcome is Outcome.PASSED
+    assert result.detail.endswith(
+        "; more than the stack needs: change Coder's settings, make users"
+    )
+    (asked,) = [b["checks"] for _, path, b in coderd.requests if path == "/api/v2/authcheck"]
+    # A template admin makes workspaces of their own alone.
+    assert asked["make workspaces"]["object"]["owner_id"] == "me"
+    assert not {"make AI providers", "make MCP servers"} & asked.keys()
+    coderd.rights = {"change Coder's settings": False, "make users": False}
+    assert "more than" not in look("preflight.token", coderd, settings=plain).detail
 
 
 def test_a_licence_that_has_what_the_stack_uses_and_one_that_has_not(look: Look) -> None:
@@ -219,12 +253,33 @@ def test_the_token_is_coders_alone(look: Look) -> None:
 
 def test_releases_that_are_not_pinned(look: Look) -> None:
     for change, detail in (
-        ({"image": "codercom/enterprise-base:latest"}, "workspaces.image codercom/"),
-        ({"boundary_version": "latest"}, "workspaces.boundaryVersion latest"),
+        ({"image": "codercom/enterprise-base:latest"}, "workspaces.image = codercom/"),
+        ({"boundary_version": "latest"}, "workspaces.boundaryVersion is latest"),
     ):
         result = look("preflight.pins", settings=changed(**change))
         assert result.outcome is Outcome.FAILED
         assert detail in result.detail
+
+
+def test_the_image_of_the_database_role_is_pinned_where_a_job_uses_it(look: Look) -> None:
+    role = DEV.grafana.database_role.model_copy(
+        update={"delivery": "job", "image": "postgres:latest"}
+    )
+    grafana = DEV.grafana.model_copy(update={"database_role": role})
+    result = look("preflight.pins", settings=DEV.model_copy(update={"grafana": grafana}))
+    assert result.outcome is Outcome.FAILED
+    assert "grafana.databaseRole.image = postgres:latest floats" in result.detail
+
+
+def test_a_claude_code_of_its_installer_is_not_pinned(look: Look) -> None:
+    result = look("preflight.claude", settings=changed(claude_code=ClaudeCode()))
+    assert result.outcome is Outcome.NOT_CHECKED
+    assert "whatever release its installer gives" in result.detail
+    assert "workspaces.claudeCode.program" in result.next_step
+    own = ClaudeCode(program=Program(path="/opt/claude/bin/claude"))
+    result = look("preflight.claude", settings=changed(claude_code=own))
+    assert result.outcome is Outcome.PASSED
+    assert result.detail == "/opt/claude/bin/claude of the image"
 
 
 def test_an_image_that_has_no_name(look: Look) -> None:

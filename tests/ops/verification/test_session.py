@@ -25,7 +25,7 @@ def agents(folder: Path, target: Target, coderd: FakeCoderd) -> Mapping[str, Res
     with deployment(coderd) as asked, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Visit, "terminal_of", lambda _, agent: pods[agent])
         nothing = cast("Any", None)
-        context = Context(stacks.settings("dev"), asked, (), [target], (), nothing, nothing)
+        context = Context(stacks.settings("dev"), asked, (), [target], (), nothing, nothing, "dev")
         verify(making.run(chosen=lambda each: each.startswith(("path.", "agents."))), context)
     assert coderd.deleting
     return {check: each for check, each in making.results.items() if check.startswith("agents.")}
