@@ -7,12 +7,13 @@ provider sends no null for a key, a model or a name, so Coder keeps what it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from components.coder.ai_gateway import bedrock_region
 from ops.changes import Step
 from ops.markdown import code
+from ops.tokens import AI_PROVIDER
 from ops.told import Told
 
 KEEPS_KEY: Final = "Coder keeps a key that the settings take from an AI provider"
@@ -51,12 +52,21 @@ def places(step: Step) -> tuple[Told, ...]:
         return ()
     if step.op == "create":
         return tuple(_where(step))
-    return (*_where(step), *_credential(step), *_kept(step))
+    return (*_where(step), *_credential(step), *_key(step), *_kept(step))
 
 
 def kept(step: Step) -> tuple[Told, ...]:
     """Return what the settings leave out, and Coder keeps, of a provider that nothing changes."""
     return tuple(_kept(step)) if step.op == "same" else ()
+
+
+def left(steps: Iterable[Step]) -> Iterator[str]:
+    """Yield what Coder keeps of providers although the settings leave it out, a plain line each."""
+    for step in steps:
+        if step.type == AI_PROVIDER and step.op in {"same", "update"}:
+            name = step.new.get("name", step.name)
+            for each in (*_key(step), *_kept(step)):
+                yield f"AI provider {name}: {each.words.replace('**', '')}"
 
 
 def tells(path: str, step: Step) -> bool:
@@ -87,7 +97,12 @@ def _credential(step: Step) -> Iterator[Told]:
         return
     told = " → ".join(f"{code(each)} ({_CREDENTIALS[each]})" for each in (before, after))
     yield Told(f"credential: {told}")
-    if before == "none" or step.op == "replace":
+
+
+def _key(step: Step) -> Iterator[Told]:
+    """Yield that Coder keeps a key which the settings had, and what takes it away."""
+    before, after = (_kind(inputs) for inputs in (step.old, step.new))
+    if before in {"none", after} or step.op == "replace":
         return
     name = str(step.new.get("name", ""))
     if before == "aws_keys":

@@ -22,6 +22,7 @@ from ops import (
     engine,
     foreseen,
     gateway_drift,
+    gateway_places,
     history,
     live_lines,
     live_network,
@@ -157,12 +158,13 @@ def _up(
 
 
 def _warned(stack: str, record: history.Record, heard: Heard) -> list[str]:
-    """Say what a review of the update would have had in its headline, as it was done."""
+    """Say what a review of the update would have had in its headline, and what Coder keeps."""
     # Policies in which the engine masked a part say nothing here that the record does not.
-    found = heard.preview(stack, dict, dict).warnings
-    told = [each for each in found if each not in record.policy]
+    found = heard.preview(stack, dict, dict)
+    told = [each for each in found.warnings if each not in record.policy]
     said = record.warnings if not told else history.warning_line(told)
-    return [f"warnings: {said}"] if said else []
+    kept = gateway_places.left((*found.steps, *found.kept))
+    return [*([f"warnings: {said}"] if said else []), *kept]
 
 
 def refresh(stack: str) -> None:

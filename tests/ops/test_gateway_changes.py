@@ -8,7 +8,7 @@ import pytest
 from ops import report
 from ops.assessment import StackPreview
 from ops.changes import UNKNOWN, Step
-from ops.gateway_places import KEEPS_KEY
+from ops.gateway_places import KEEPS_KEY, left
 from ops.headline import headline
 from ops.tokens import AI_MODEL_PRICE, AI_PROVIDER
 
@@ -234,8 +234,20 @@ def test_a_model_that_the_settings_leave_out_stays_in_coder_and_the_review_says_
     )
 
 
+def test_an_update_says_in_plain_lines_what_coder_keeps() -> None:
+    update = found_with(KEYED, {**CLAUDE, "displayName": "Claude"})
+    same = found_with({**bedrock(model="claude-a"), "displayName": "AWS"}, bedrock(), "same")
+    assert list(left((*update.steps, *same.kept))) == [
+        "AI provider claude: Coder keeps the key and goes on with it: `PATCH /api/v2/ai/providers/"
+        'claude {"api_keys": []}` takes it away, or give the provider another name',
+        "AI provider bedrock: model: the settings name none, and Coder keeps `claude-a`",
+        "AI provider bedrock: display name: the settings name none, and Coder keeps `AWS`",
+    ]
+
+
 def test_a_provider_that_is_made_anew_keeps_nothing() -> None:
     old = {**bedrock(model="a", credentialsWoVersion="a-b"), "type": "anthropic"}
     found = found_with(old, {**bedrock(), "type": "bedrock"}, "replace")
     assert "keeps" not in report.to_markdown([found])
+    assert not list(left(found.steps))
     assert "  - ⚠️ model: `a` → Coder's choice\n" in report.to_markdown([found])
