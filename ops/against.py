@@ -219,6 +219,8 @@ def _firewall(reach: TemplateReach, alone: bool) -> list[RenderableType]:
     for word, style, found in sides:
         for each in found:
             table.add_row(Text(word, style=style), *map(Text, _row(each)))
+            for stays in reach.stays(each) if word == "closes" else ():
+                table.add_row(Text("stays", style="dim"), *map(Text, _row(stays)))
     old, new = reach.grades
     grade = Text(f"exfiltration grade {new}" + (f", {old} there" if old not in (new, "-") else ""))
     return [table, grade]

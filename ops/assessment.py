@@ -32,12 +32,13 @@ from ops.live_network import LiveNetwork
 from ops.marks import is_only_marked
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.namespace_changes import Move, Places, move_warnings, moves
+from ops.not_known import NotKnown, not_known
 from ops.panel_changes import Panels, panels
 from ops.program_changes import floating_warnings, pin_warnings
 from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
-from ops.stack_reach import StackReach, compared
+from ops.stack_reach import StackReach, compared, off_unrecorded
 from ops.template_changes import (
     AccessChange,
     ClaudePolicyChange,
@@ -110,6 +111,7 @@ class StackPreview:
         places: the namespaces of the templates' pods.
         kept: the AI providers that nothing changes; their settings may leave out what Coder keeps.
         written: the AI providers that somebody wrote in Coder, as far as they were read back.
+        unrecorded: what is deployed and stands in no record, a line each.
     """
 
     name: str
@@ -145,6 +147,7 @@ class StackPreview:
     places: Places = field(default_factory=Places)
     kept: tuple[Step, ...] = ()
     written: tuple[WrittenProvider, ...] = ()
+    unrecorded: tuple[str, ...] = ()
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -157,6 +160,7 @@ class StackPreview:
                 registered({name: each.pins for name, each in templates.items()}),
                 namespaces=places,
                 suspended=suspended,
+                unrecorded=off_unrecorded(policies, templates),
             )
             for policies, templates, suspended, network, places in (
                 (
@@ -218,6 +222,7 @@ class StackPreview:
         said = {
             drift.OPEN_NOW: self.is_open,
             in_use.WARNING: bool(self.in_use),
+            "something is deployed that stands in no record": bool(self.unrecorded),
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)
@@ -304,6 +309,11 @@ class StackPreview:
     def pins(self) -> dict[str, tuple[Change, ...]]:
         """Releases that move, by template; those of a template that is new do not move."""
         return pin_changes(self.old_templates, self.new_templates)
+
+    @cached_property
+    def not_known(self) -> tuple[NotKnown, ...]:
+        """What of the templates that change one side does not record."""
+        return not_known(self.templates, self.old_templates, self.new_templates)
 
     @cached_property
     def claude_policies(self) -> dict[str, ClaudePolicyChange]:

@@ -16,6 +16,7 @@ from components.boundary import (
     exfiltration_report,
 )
 from components.boundary.older import as_decided
+from components.boundary.staying import Staying
 from components.coder_agents import ISOLATED, AgentsAllowed
 from components.network.names import Translation
 from components.network.reach import NetworkChange, Reached
@@ -73,6 +74,7 @@ class TemplateReach:
         left: what changes for pods that stay in the old namespace, if it is another.
         old_suspended: policy that the emergency switch has off now; None without, or not recorded.
         new_suspended: the same afterwards.
+        off_unrecorded: whether nothing tells if the switch has one off now.
     """
 
     template: str
@@ -94,6 +96,7 @@ class TemplateReach:
     left: NetworkChange = field(default_factory=NetworkChange)
     old_suspended: Policy | None = None
     new_suspended: Policy | None = None
+    off_unrecorded: bool = False
 
     @cached_property
     def release(self) -> ReleaseChange:
@@ -126,6 +129,17 @@ class TemplateReach:
         old = self.old_suspended if self.old is None else self.old
         return old, self.new_suspended if self.new is None else self.new
 
+    @property
+    def off_unknown(self) -> bool:
+        """Whether rules come or stay off that may be others than those that the switch put off."""
+        there = self.before and self.after and self.old is None
+        return there and self.off_unrecorded and self._rules[0] is None and bool(self._rules[1])
+
+    @property
+    def comes_on(self) -> bool:
+        """Whether a firewall confines agents who reach every host now."""
+        return self.before and self.after and self.old is None and self.new is not None
+
     def _compared(self, before: Policy, after: Policy) -> Comparison:
         old, new = self._releases
         return compare(as_decided(before, old), as_decided(after, new))
@@ -135,6 +149,15 @@ class TemplateReach:
         """The releases that decide before and after."""
         # What is not recorded is taken for the other side's.
         return self.old_release or self.new_release, self.new_release or self.old_release
+
+    def stays(self, closed: boundary.Reach) -> tuple[boundary.Reach, ...]:
+        """Return what stays reached of requests that are not in all."""
+        return self._staying.of(closed)
+
+    @cached_property
+    def _staying(self) -> Staying:
+        new = self._rules[1] or Policy([])
+        return Staying(as_decided(new, self._releases[1]))
 
     @cached_property
     def opened(self) -> tuple[Opened, ...]:
@@ -274,6 +297,7 @@ class TemplateReach:
             or (self.old is None) != (self.new is None)
             or not self.comparison.empty
             or not self.while_off.empty
+            or self.off_unknown
             or self.lets_agents_in
             or self.keeps_agents_out
             or self.isolates_agents

@@ -30,6 +30,7 @@ from ops.markdown import plain as _plain
 from ops.markdown import visible as _visible
 from ops.marks import mark_lines
 from ops.mcp_changes import server_lines
+from ops.not_known import not_known_lines
 from ops.panel_changes import panel_lines
 from ops.program_changes import pin_mark
 from ops.provider_changes import elsewhere_lines
@@ -39,7 +40,7 @@ from ops.report_json import ORDER, stack_json, verdict
 from ops.source_changes import source_lines
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
 from ops.template_terms import term_lines
-from ops.variable_changes import variable_mark
+from ops.variable_changes import variable_line
 from ops.wall_changes import wall_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
@@ -126,6 +127,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
             "Deleted by somebody else",
             drift.lines(preview.deleted, opens=preview.is_open, stack=preview.name),
         ),
+        ("Deployed without a record", list(preview.unrecorded)),
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What guards the stack", guard_lines(preview.guards)),
@@ -218,7 +220,8 @@ def _alerts(preview: StackPreview) -> list[str]:
 
 def _walls(preview: StackPreview) -> list[str]:
     accepted = accepted_lines(preview.accepted)
-    return [*source_lines(preview.source), *accepted, *wall_lines(preview.walls)]
+    source = source_lines(preview.source) + not_known_lines(preview.not_known)
+    return [*source, *accepted, *wall_lines(preview.walls)]
 
 
 def _template(step: Step, preview: StackPreview) -> list[str]:
@@ -241,21 +244,12 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
 
 
 def _variables(preview: StackPreview) -> list[str]:
-    told: dict[tuple[Change, ...], list[str]] = {}
+    told: dict[tuple[str, ...], list[str]] = {}
     for template, changes in preview.variables.items():
-        told.setdefault(changes, []).append(_code(template))
-    return [
-        line
-        for changes, names in told.items()
-        for line in (
-            f"- {', '.join(names)}",
-            *(
-                f"  - {variable_mark(each)}{text[2:]}"
-                for each in changes
-                for text in _settings([each])
-            ),
-        )
-    ]
+        sides = preview.old_templates.get(template), preview.new_templates.get(template)
+        lines = tuple(f"  - {variable_line(each, *sides)}" for each in changes)
+        told.setdefault(lines, []).append(_code(template))
+    return [line for lines, names in told.items() for line in (f"- {', '.join(names)}", *lines)]
 
 
 def _settings(changes: Iterable[Change]) -> list[str]:

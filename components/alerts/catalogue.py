@@ -161,8 +161,8 @@ def _logs_dropped(context: AlertContext) -> Alert:
             "{{ $value }} audit lines were lost before they reached the workspace's agent in the "
             f"last {limits.loss_minutes} minutes. boundary_channel_full: a process makes requests "
             "faster than Boundary logs them; see who and what in Recent denied requests. "
-            "boundary_batch_full: Boundary cannot write to the agent's socket; restart the "
-            "workspace. Note the gap in the audit."
+            "boundary_batch_full: Boundary could not write to the agent's socket for a while; "
+            "restart the workspace if it comes back. Note the gap in the audit."
         ),
         panel=PanelLink(agent_firewall.UID, "Dropped batches and logs"),
         queries={"A": promql(dropped > limits.dropped_logs)},
@@ -326,7 +326,9 @@ CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "NetworkPolicyGone": _network_policy_gone,
     "ClaudeCodeUnjailed": jail.unjailed,
     "BoundaryPolicyForeign": jail.foreign_policy,
+    "BoundaryAuditCut": jail.audit_cut,
     "JailWatchSilent": jail.watch_silent,
+    "JailUnwatched": jail.unwatched,
     "AgentsAllowedBehindFirewall": jail.agents_allowed,
     "AIGatewayReloadFailed": _reload_failed,
     "AIGatewayProviderError": _provider_error,

@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -88,6 +89,7 @@ class StandInWorkspace:
         self.folder = folder
         self.home = folder / "home"
         self.audit = folder / "audit.jsonl"
+        self.audit_socket = folder / "audit.sock"
 
     @property
     def address(self) -> str:
@@ -115,6 +117,7 @@ class StandInWorkspace:
         programs = self.folder / "bin"
         for folder in (self.home, programs, self.folder / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
+        _make_socket(self.audit_socket)
         _write(programs / "claude", _CLAUDE)
         _write(programs / "hostname", _HOSTNAME)
         release = self.folder / "boundary.tar.gz"
@@ -215,6 +218,7 @@ class StandInWorkspace:
             names.FOLDER: str(self.folder),
             names.ADDRESS: self.address,
             names.AUDIT: str(self.audit),
+            names.AUDIT_SOCKET: str(self.audit_socket),
             names.CODERD: f"{urlsplit(coderd.access_url).netloc}={urlsplit(coderd.url).netloc}",
         }
 
@@ -253,6 +257,18 @@ def _run_policy_scripts(
         ]
     )
     subprocess.run(["bash", "-s"], input=script, env=environment, check=True, capture_output=True)
+
+
+def _make_socket(path: Path) -> None:
+    """Leave a socket where the agent has its own; lines go past it, into a file."""
+    path.unlink(missing_ok=True)
+    # By its folder's number: a socket's path may have no more than 107 characters.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
 
 
 def _pack(archive: Path, name: str, text: str) -> None:

@@ -40,6 +40,8 @@ _CHECKS: Final = (
           ("AC-4", "CM-3", "CM-6", "SI-7")),
     Check("jail.claude", "Claude Code runs with Boundary above it", ("AC-4", "SC-7", "SC-39")),
     Check("jail.typed", "a typed claude runs in the jail", ("AC-4", "SC-7", "SC-39")),
+    Check("jail.terminal", "no screen outside of the jail holds the workspace's terminals",
+          ("AC-4", "SC-7", "SC-39")),
     Check("jail.allowed", "what must be allowed is allowed", ("AC-4",)),
     Check("jail.denied", "what must be denied is denied", ("AC-4", "SC-7", "SC-7(5)")),
     Check("jail.target", "a request goes to the host that it is judged by",

@@ -82,6 +82,7 @@ class Jail:
             "jail.policy": self._policy,
             "jail.typed": self._typed,
             "jail.claude": self._claude,
+            "jail.terminal": self._terminal,
             "jail.allowed": self._allowed,
             "jail.denied": self._not_allowed,
             "jail.target": self._target,
@@ -229,6 +230,18 @@ class Jail:
             )
         self._typed_jailed = seen[0]
         return f"process {seen[0][0]} under Boundary, process {seen[0][2]}"
+
+    def _terminal(self) -> str:
+        name = self._facts.values().get("terminal", "")
+        if not name:
+            raise NotChecked("what a terminal stands in was not seen", "look at /proc in one")
+        if name == "screen":
+            raise Failed(
+                "Coder's agent runs terminals and apps in screen, which starts what a jailed agent "
+                "asks it for outside of the jail",
+                "take screen out of the workspaces' image",
+            )
+        return f"a terminal stands in {name}"
 
     # What Boundary decides
 

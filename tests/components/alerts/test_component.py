@@ -39,7 +39,9 @@ def test_prometheus_gets_its_rules_and_grafana_the_others():
         "BoundaryHostUnknown",
         "ClaudeCodeUnjailed",
         "BoundaryPolicyForeign",
+        "BoundaryAuditCut",
         "JailWatchSilent",
+        "JailUnwatched",
         "AgentsAllowedBehindFirewall",
     ]
     assert sorted(names["prometheus"] + names["grafana"]) == sorted(CATALOGUE)

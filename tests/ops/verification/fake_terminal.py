@@ -21,6 +21,7 @@ FACTS = {
     "config": "/home/coder/.config/coder_boundary/config.yaml",
     "addresses": "10.0.0.7",
     "resolvers": "10.96.0.10",
+    "terminal": "coder",
 }
 CLAUDE = ("41", "jailed", "40", "8087", "/home/coder/.local/share/claude/versions/2.1.0", "")
 BOUNDARY = "/usr/local/bin/boundary"

@@ -288,6 +288,19 @@ def test_something_else_above_claude_code(look: Callable[..., Look]) -> None:
     assert "process 41 has /tmp/proxy above it" in seen["jail.claude"].detail
 
 
+@pytest.mark.parametrize(
+    ("terminal", "outcome"),
+    [("coder", Outcome.PASSED), ("screen", Outcome.FAILED), ("", Outcome.NOT_CHECKED)],
+)
+def test_a_screen_that_holds_the_terminals(
+    look: Callable[..., Look], terminal: str, outcome: Outcome
+) -> None:
+    seen = look(fake(facts={"terminal": terminal}))
+    assert seen["jail.terminal"].outcome is outcome
+    if outcome is Outcome.FAILED:
+        assert "take screen out" in seen["jail.terminal"].next_step
+
+
 def test_a_typed_claude(look: Callable[..., Look]) -> None:
     wrapper = ("76", "wrapper", "-", "-", "/bin/sh")
     seen = look(fake(marked=[(), (wrapper,), (wrapper, ("77", *CLAUDE[1:5]))]))
