@@ -29,8 +29,8 @@ _UNKNOWN_VALUES = frozenset(
 )
 _KUBERNETES_SECRETS = frozenset({"kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"})
 _QUIET = frozenset({"same", "read", "refresh"})
-# Somebody may have changed of them what their inputs do not say.
-_LIVE = frozenset({tokens.DEPLOYMENT_PATCH, tokens.MCP_SERVER})
+# Coder has of them what their inputs do not say.
+_LIVE = frozenset({tokens.DEPLOYMENT_PATCH, tokens.AI_PROVIDER, tokens.MCP_SERVER})
 # Of a replacement the engine reports three steps; `replace` alone stands for it.
 PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
 
@@ -52,7 +52,7 @@ class Step:
     value with `add`, `delete` or `update`: of a secret, and of what it compares with its own
     record alone, that is all there is to show. `live` is what the provider last read, of a patched
     Deployment (a refresh cuts the inputs of a patch, entry by entry, to the form of the old ones)
-    and of an MCP server (whose inputs say nothing of what they leave out).
+    and of an AI provider and an MCP server (Coder keeps of them what the settings leave out).
     """
 
     op: str

@@ -51,6 +51,8 @@ class _Groups(dict[str, str]):
         return name
 
 
+# Of these Coder may have what the inputs do not say.
+_LIVE: Final = frozenset({AI_PROVIDER, MCP_SERVER})
 _CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 # What Coder alone knows is taken for what the state says of it.
 _KNOWN = Known(organization_id="its own", groups=_Groups(), access_lists=True)
@@ -112,7 +114,11 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         new=after.policies,
         # What stays is not read at all, as the alerts' YAML, which takes longest.
         steps=(
-            *(step for step in steps if step.changes or step.live or step.op != "update"),
+            *(
+                step
+                for step in steps
+                if step.changes or step.type == MCP_SERVER or step.op != "update"
+            ),
             *restarts,
         ),
         policies=(
@@ -148,7 +154,7 @@ def _step(held: Resource, new: Mapping[str, Any], op: str = "update") -> Step:
     both = {**old, **without_secrets(new)}
     # The engine has no input that is none.
     new = {k: v for k, v in both.items() if v is not None}
-    live = without_secrets(held.get("outputs") or {}) if held["type"] == MCP_SERVER else {}
+    live = without_secrets(held.get("outputs") or {}) if held["type"] in _LIVE else {}
     return Step(op, held["urn"], held["type"], old, new, live=live)
 
 
@@ -231,11 +237,15 @@ def _provider(args: AiGatewayProviderArgs) -> dict[str, Any]:
     bedrock = args.bedrock
     places = ("region", "model", "small_fast_model", "role_arn", "protocol")
     named = {to_camel(each): getattr(bedrock, each) for each in places} if bedrock else {}
+    # Which key it is makes no warning, only whether there is one.
+    if args.credential == "aws_keys":
+        named["credentialsWoVersion"] = UNKNOWN
     return {
         "name": args.name,
         "type": args.type,
         "baseUrl": args.base_url,
         "enabled": args.enabled,
+        "apiKeyWoVersion": UNKNOWN if args.credential == "api_key" else None,
         "settings": {"bedrock": {key: value for key, value in named.items() if value is not None}}
         if bedrock
         else None,

@@ -12,6 +12,7 @@ from ops import changes, deployed, namespace_changes, network
 from ops.assessment import StackPreview
 from ops.deployed import Policies
 from ops.tokens import (
+    AI_PROVIDER,
     ALERTS,
     CODERD_ENV,
     MCP_SERVER,
@@ -106,7 +107,9 @@ class Heard:
             new_coderd=after.coderd,
             places=namespace_changes.of_steps(self.events),
             kept=tuple(
-                each for each in changes.every(self.events, {MCP_SERVER}) if each.op == "same"
+                each
+                for each in changes.every(self.events, {AI_PROVIDER, MCP_SERVER})
+                if each.op == "same"
             ),
             **deployed.of_both(before, after),
             **rest,
