@@ -15,6 +15,7 @@ from typing import Final, get_args
 from components.boundary.config import JailType
 from components.boundary.credentials import form_of, names_credential
 from components.errors import refuse
+from components.expansion import expansion_problem
 from components.jail_env import jail_problem
 
 BOUNDARY_CONFIG: Final = "BOUNDARY_CONFIG"
@@ -59,7 +60,8 @@ class AgentEnv:
 
     Raises:
         ArgsError: names that no shell can export, reserved ones, credentials, values that an
-            environment cannot hold, with the firewall on what breaks it.
+            environment cannot hold or that Coder's agent would replace, with the firewall on what
+            breaks it.
     """
 
     jail_type: str | None = None
@@ -108,4 +110,5 @@ def _problems(name: str, value: str) -> list[str]:
         ]
     if "\0" in value:
         return [f"{name} holds a NUL byte, which no environment can hold"]
-    return []
+    problem = expansion_problem(value)
+    return [f"{name} {problem}"] if problem else []

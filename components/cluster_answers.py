@@ -11,6 +11,8 @@ import httpx
 
 from components.cluster import Cluster
 from components.kubeconfig import ClusterError, message
+from components.settings.model import Settings
+from components.settings.problems import Problem, as_shown
 
 _RIGHT: Final = "name a context of the kubeconfig at whose server the cluster's API answers"
 # Who may not ask, and what is not there, is an answer.
@@ -42,6 +44,12 @@ def ask(
         if unknown or message(answer):
             return answer
     raise ClusterError(f"{path}: {_problem(answer)}")
+
+
+def unreadable(settings: Settings, why: str) -> Problem:
+    """Return the problem of a cluster that does not tell what the stack has to know."""
+    context = settings.kubernetes.context
+    return Problem("kubernetes.context", "" if context is None else as_shown(context), why)
 
 
 def _problem(answer: httpx.Response) -> str:

@@ -3,8 +3,10 @@
 coderd is installed by Coder's Helm chart (Deployment `coder`, container `coder`). All variables
 stand in one Secret, which one `envFrom` entry names; an annotation of the pod template changes when
 a variable does, so that coderd restarts exactly then. Both go in by one server-side apply under a
-field manager of their own, and deleting the patch gives them back. Not by `env`: pulumi-kubernetes
-compares a list by place, so that the chart's variables would be told as changes for ever.
+field manager of their own, and deleting the patch gives them back. Every program patches by one
+name of it, which is one owner to the API server: an annotation says whose the Deployment is. Not by
+`env`: pulumi-kubernetes compares a list by place, so that the chart's variables would be told as
+changes for ever.
 """
 
 import base64
@@ -19,8 +21,9 @@ import pulumi_kubernetes as kubernetes
 
 from components.boundary.credentials import HIDDEN, form_of, names_credential
 from components.coder.chart import CONTAINER, DEPLOYMENT
-from components.coder.variables import ANNOTATION, AUDIT, FIELD_MANAGER
+from components.coder.variables import ANNOTATION, AUDIT, CLAIM, FIELD_MANAGER
 from components.errors import refuse
+from components.mark import marked
 from components.rotation import rotation_token
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -51,6 +54,7 @@ class CoderdEnvironmentArgs:
     """The variables of one coderd.
 
     Declare one CoderdEnvironment that patches for a Deployment: `envFrom` is a list of one owner.
+    The API server refuses another one's claim before anything else of it is applied.
 
     Args:
         namespace: namespace of the Deployment, in which the Secret has to be.
@@ -126,29 +130,70 @@ class CoderdEnvironment(pulumi.ComponentResource):
     _component_type: ClassVar[str] = "firewalledcoder:index:CoderdEnv"
 
     def __init__(
-        self, name: str, args: CoderdEnvironmentArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: CoderdEnvironmentArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        asked: bool = False,
     ) -> None:
+        """Declare it.
+
+        Args:
+            name: of the component, and the beginning of its resources' names.
+            args: what it is.
+            opts: of the component.
+            asked: whether the cluster has been asked who sets coderd's variables, as a stack of
+                this project does. Then nothing is claimed first, and the patch says whose it is.
+        """
         super().__init__(self._component_type, name, None, opts)
         variables = _Variables.of(args.variables)
+        claimed = [self._claim(name, args)] if args.patch and not asked else []
         secret = kubernetes.core.v1.Secret(
             f"{name}-variables",
             metadata=kubernetes.meta.v1.ObjectMetaArgs(
-                name=args.secret_name, namespace=args.namespace
+                name=args.secret_name, namespace=args.namespace, annotations=marked()
             ),
             type="Opaque",
             # Not stringData, whose keys the API server does not remove again once applied.
             data=variables.encoded,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=claimed),
         )
         self.names = variables.names
         self.secret_name = secret.metadata.name
         if args.patch:
-            self._patch(name, args, variables)
+            self._patch(name, args, variables, marked() if asked else {})
         self.register_outputs({"variables": variables.shown, "secretName": self.secret_name})
 
-    def _patch(self, name: str, args: CoderdEnvironmentArgs, variables: "_Variables") -> None:
+    def _claim(self, name: str, args: CoderdEnvironmentArgs) -> pulumi.Resource:
+        """Say on the Deployment whose it is, by an owner that the provider makes for this alone.
+
+        The patch has the owner of every other program's, whose values it would take over in
+        silence; this one meets a conflict, and what comes after it is not applied.
+        """
+        annotations = {**marked(), CLAIM: name, "pulumi.com/skipAwait": "true"}
+        if args.force:
+            annotations["pulumi.com/patchForce"] = "true"
+        claim: pulumi.Resource = kubernetes.apps.v1.DeploymentPatch(
+            f"{name}-claim",
+            metadata=kubernetes.meta.v1.ObjectMetaPatchArgs(
+                name=args.deployment, namespace=args.namespace, annotations=annotations
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self, additional_secret_outputs=["metadata", "spec"]
+            ),
+        )
+        return claim
+
+    def _patch(
+        self,
+        name: str,
+        args: CoderdEnvironmentArgs,
+        variables: "_Variables",
+        marks: Mapping[str, str],
+    ) -> None:
         token = rotation_token(f"{name}-rotation", variables.values, parent=self)
-        annotations = {"pulumi.com/patchFieldManager": args.field_manager}
+        annotations = {**marks, "pulumi.com/patchFieldManager": args.field_manager}
         if args.skip_await:
             annotations["pulumi.com/skipAwait"] = "true"
         if args.force:

@@ -16,6 +16,7 @@ from components.boundary.credentials import masked
 from components.coder import variables
 from components.coderd_env import EnvVar, encoded
 from components.errors import refuse
+from components.mark import marked
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class GitLabExternalAuth(pulumi.ComponentResource):
             secret = kubernetes.core.v1.Secret(
                 f"{name}-secret",
                 metadata=kubernetes.meta.v1.ObjectMetaArgs(
-                    name=args.secret_name, namespace=args.namespace
+                    name=args.secret_name, namespace=args.namespace, annotations=marked()
                 ),
                 type="Opaque",
                 # Not stringData, whose keys the API server does not remove again once applied.

@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 
 from components.cluster import Cluster
-from components.cluster_answers import ask
+from components.cluster_answers import ask, unreadable
 from components.kubeconfig import ClusterError
 from components.network.namespace_args import STACK_ANNOTATION
 from components.settings.model import Settings
@@ -41,12 +41,7 @@ def look_up(
     try:
         return tuple(_problems(stack, cluster, settings, closes_network))
     except ClusterError as error:
-        if told:
-            return ()
-        context = settings.kubernetes.context
-        return (
-            Problem("kubernetes.context", "" if context is None else as_shown(context), str(error)),
-        )
+        return () if told else (unreadable(settings, str(error)),)
 
 
 def _problems(

@@ -23,6 +23,7 @@ from local.cluster import CONTEXT, LocalCluster
 from local.coderd import EXTERNAL_AUTH, LocalCoderd
 from local.daemon import end_below
 from ops import stack_file
+from ops.settings_then import SettingsThen
 from toolchain import engine, plugins, tools
 
 PREFIX = f"{PROJECT}:"
@@ -141,14 +142,16 @@ class Environment:
         config: dict[str, Any] = document["config"]
         for key, value in (changes or {}).items():
             config[f"{PREFIX}{key}"] = value
+        known = SettingsThen(self.root)
         for key, values in {
             "coder": {"apiUrl": self.coderd.url},
             "kubernetes": {"context": CONTEXT},
             "verify": self._observability(),
         }.items():
             there = structured(config.get(f"{PREFIX}{key}")) or {}
-            # What is no map stays: the program says what is right.
-            if isinstance(there, Mapping):
+            # What is no map stays: the program says what is right. An earlier commit's may not know
+            # the section at all.
+            if isinstance(there, Mapping) and known.knows(key):
                 config[f"{PREFIX}{key}"] = {**there, **values}
         kept: dict[str, Any] = {}
         target = stacks / name
@@ -160,11 +163,14 @@ class Environment:
         stored = (kept.get("config") or {}).get(f"{PREFIX}secrets")
         if stored is None:
             stored = config.pop(f"{PREFIX}secrets", None)
+        else:
+            stored, _ = known.without_unknown("secrets", stored)
         # What stood in clear is refused where it was written, and made anew here.
         if stored := encrypted(stored):
             config[f"{PREFIX}secrets"] = stored
         _write(target, stack_file.written(document))
-        return self._missing(config)
+        missing = self._missing(config)
+        return {path: value for path, value in missing.items() if known.knows_path(path)}
 
     def _observability(self) -> dict[str, str]:
         base = f"{self.coderd.url}/observability"

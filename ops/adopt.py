@@ -27,6 +27,7 @@ from ops import (
     settling,
     stacks,
     terminal,
+    unrecorded,
 )
 from ops.adoption import importing, templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
@@ -370,12 +371,12 @@ def adopt(stack: str) -> None:
         # What it writes into the state comes from the checkout, as an update does.
         settings = stacks.settings(stack)
         protection.check(stack, settings, project.ROOT, planned=True)
-        record = history.record(project.ROOT, "adopt", firewall=settings.switched_off)
-        with (
-            engine.session(stack, terminal.progress) as ready,
-            deployment_of(ready, stack, record.message(), terminal.progress) as deployment,
-        ):
-            done = take_over(deployment)
+        with engine.session(stack, terminal.progress) as ready:
+            missing, off = unrecorded.line(ready.stack), settings.switched_off
+            record = history.record(project.ROOT, "adopt", firewall=off, unrecorded=missing)
+            message = record.message()
+            with deployment_of(ready, stack, message, terminal.progress) as deployment:
+                done = take_over(deployment)
         console = terminal.console
         console.print(f"{len(done.taken)} resources taken over; nothing else was touched")
         if done.differing:
@@ -395,6 +396,5 @@ __all__ = [
     "adopt",
     "deployment_of",
     "look",
-    "plan",
-    "take_over",
 ]
+__all__ += ["plan", "take_over"]

@@ -171,7 +171,7 @@ def contracts(old: StackReach, settings: Settings, wanted: Sequence[str] = ()) -
     before = {
         name: Registered(None, {}, contract=contract) for name, contract in old.contracts.items()
     }
-    return contract_changes(before, new, old.policies)
+    return contract_changes(before, new, old.policies, settings.own)
 
 
 def contract_shown(changes: Contracts) -> RenderableType:
@@ -219,6 +219,8 @@ def _firewall(reach: TemplateReach, alone: bool) -> list[RenderableType]:
     for word, style, found in sides:
         for each in found:
             table.add_row(Text(word, style=style), *map(Text, _row(each)))
+            for stays in reach.stays(each) if word == "closes" else ():
+                table.add_row(Text("stays", style="dim"), *map(Text, _row(stays)))
     old, new = reach.grades
     grade = Text(f"exfiltration grade {new}" + (f", {old} there" if old not in (new, "-") else ""))
     return [table, grade]

@@ -22,6 +22,7 @@ from ops.network import agents_change
 from ops.stack_reach import manifests
 from ops.traffic import InputError, Request
 
+_JUDGED: Final = "Boundary judges the name in such a target and sends it to the header Host"
 _STYLES: Final = {"ALLOW": "green", "DENY": "red"}
 
 
@@ -39,6 +40,7 @@ class Confinement:
         agents: whether and from where Coder's own agents, whom no policy holds, may use the
             templates.
         release: of Boundary that confines them; empty without a firewall.
+        own_program: whether the stack names a program of Boundary itself, which may be mended.
         agents_reach: what the pods reach that Coder's own agents have of their own.
     """
 
@@ -50,6 +52,7 @@ class Confinement:
     own: Own
     agents: AgentsAllowed = False
     release: str = ""
+    own_program: bool = False
     agents_reach: tuple[Reached, ...] = ()
 
     @property
@@ -102,8 +105,10 @@ def _confinement(settings: Settings, template: TemplateSettings) -> Confinement:
     reached: tuple[Reached, ...] = ()
     if agents == ISOLATED:
         reached = agents_change((), manifests(settings), template.name).opened
-    own = settings.own
-    return Confinement((), policy, reason, contract, accepted, own, agents, release, reached)
+    mended = settings.workspaces.boundary is not None
+    return Confinement(
+        (), policy, reason, contract, accepted, settings.own, agents, release, mended, reached
+    )
 
 
 def _list(names: Iterable[str]) -> str:
@@ -135,6 +140,23 @@ class Explanation:
     def word(self) -> str:
         """ALLOW or DENY, as Boundary's own log says."""
         return "ALLOW" if self.allowed else "DENY"
+
+    @property
+    def past_policy(self) -> bool:
+        """Whether it passes, or did, and goes to another host than it is judged by."""
+        passes = self.allowed or self.request.recorded == "ALLOW"
+        return self.decision is not None and passes and not self.request.addressed
+
+    @property
+    def destination(self) -> str:
+        """Where it goes, in words; empty where it goes to the host of its URL, or nowhere."""
+        if not self.past_policy:
+            return ""
+        if self.request.recorded != "ALLOW":
+            return f"sent so, it goes anywhere: {_JUDGED}"
+        if self.request.sent_to:
+            return f"it went to {self.request.sent_to}: {_JUDGED}"
+        return f"where it went is not known: {_JUDGED}, which this log does not have"
 
     @cached_property
     def nearest(self) -> tuple[boundary.Miss, ...]:
@@ -187,6 +209,8 @@ def table(found: Sequence[Explanation]) -> Table:
         before = each.request.recorded
         if before and before != each.word:
             word.append(f"\nwas {before}", style="bold yellow")
+        if each.past_policy:
+            word.append("\npast policy", style="bold red")
         times = [Text(str(each.count))] if many else []
         asked = (Text(each.request.method), Text(shown(each.request.url)))
         shown_table.add_row(word, *times, *asked, _why(each))
@@ -199,6 +223,8 @@ def _why(answer: Explanation) -> Text:
     if rule is not None:
         text.append(f"{printable(rule.rule.text) or '(the empty rule)'}\n", style="bold")
     text.append(printable(answer.reason))
+    if answer.destination:
+        text.append(f"\n{printable(answer.destination)}", style="bold red")
     near: dict[str, list[str]] = {}
     for miss in answer.nearest:
         near.setdefault(miss.reason, []).append(printable(miss.rule.rule.text))
@@ -220,6 +246,8 @@ def to_json(answer: Explanation) -> dict[str, Any]:
         "group": rule.group if rule else None,
         "why": rule.why if rule else None,
         "reason": answer.reason,
+        "pastPolicy": answer.past_policy,
+        "destination": answer.destination or None,
         "nearest": [
             {"rule": miss.rule.rule.text, "group": miss.rule.group, "reason": miss.reason}
             for miss in answer.nearest

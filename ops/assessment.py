@@ -31,12 +31,13 @@ from ops.live_network import LiveNetwork
 from ops.marks import is_only_marked
 from ops.mcp_changes import ServerChange, server_change, server_warnings
 from ops.namespace_changes import Move, Places, move_warnings, moves
+from ops.not_known import NotKnown, not_known
 from ops.panel_changes import Panels, panels
-from ops.program_changes import pin_warnings
+from ops.program_changes import floating_warnings, pin_warnings
 from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
 from ops.source_changes import SourceChange, source_changes, source_warnings
-from ops.stack_reach import StackReach, compared
+from ops.stack_reach import StackReach, compared, off_unrecorded
 from ops.template_changes import (
     AccessChange,
     ClaudePolicyChange,
@@ -107,6 +108,7 @@ class StackPreview:
         in_use: the templates that go and that people have workspaces of.
         live: what somebody else edited of the network policies, as far as they were looked at.
         places: the namespaces of the templates' pods.
+        unrecorded: what is deployed and stands in no record, a line each.
     """
 
     name: str
@@ -140,6 +142,7 @@ class StackPreview:
     in_use: tuple[in_use.Used, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
     places: Places = field(default_factory=Places)
+    unrecorded: tuple[str, ...] = ()
 
     @cached_property
     def reaches(self) -> tuple[TemplateReach, ...]:
@@ -152,6 +155,7 @@ class StackPreview:
                 registered({name: each.pins for name, each in templates.items()}),
                 namespaces=places,
                 suspended=suspended,
+                unrecorded=off_unrecorded(policies, templates),
             )
             for policies, templates, suspended, network, places in (
                 (
@@ -213,6 +217,7 @@ class StackPreview:
         said = {
             drift.OPEN_NOW: self.is_open,
             in_use.WARNING: bool(self.in_use),
+            "something is deployed that stands in no record": bool(self.unrecorded),
             "somebody deleted what the stack made": bool(self.deleted) and not self.is_open,
         }
         told = (warning for warning, holds in said.items() if holds)
@@ -226,6 +231,7 @@ class StackPreview:
             *accepted_warnings(self.accepted),
             *wall_warnings(self.walls),
             *pin_warnings(self.pins),
+            *floating_warnings(self.old_templates, self.new_templates, self.steps),
             *variable_warnings(self.variables),
             *source_warnings(self.source),
             *filter(None, doubts),
@@ -250,7 +256,7 @@ class StackPreview:
     @cached_property
     def contract(self) -> Contracts:
         """What is demanded of each template's policy, where that changes."""
-        return contract_changes(self.old_templates, self.new_templates, self.old)
+        return contract_changes(self.old_templates, self.new_templates, self.old, self.own)
 
     @cached_property
     def guards(self) -> tuple[GuardChange, ...]:
@@ -297,6 +303,11 @@ class StackPreview:
     def pins(self) -> dict[str, tuple[Change, ...]]:
         """Releases that move, by template; those of a template that is new do not move."""
         return pin_changes(self.old_templates, self.new_templates)
+
+    @cached_property
+    def not_known(self) -> tuple[NotKnown, ...]:
+        """What of the templates that change one side does not record."""
+        return not_known(self.templates, self.old_templates, self.new_templates)
 
     @cached_property
     def claude_policies(self) -> dict[str, ClaudePolicyChange]:

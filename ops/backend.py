@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from components.boundary.credentials import masked
 from components.errors import OperatorError
@@ -38,3 +39,18 @@ def shown(url: str) -> str:
         return f"that {VARIABLE} names"
     host = parts.netloc.rpartition("@")[2]
     return masked(f"{parts.scheme}://{host}{parts.path}") if parts.scheme else masked(parts.path)
+
+
+def folder(url: str, work_dir: Path) -> Path | None:
+    """Return where a backend of files keeps them; None of any other.
+
+    Args:
+        url: the backend's.
+        work_dir: where the engine runs.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        return None
+    # As the engine reads it: from the home, or below the folder that it runs in.
+    place = Path(unquote(parts.netloc + parts.path)).expanduser()
+    return Path(work_dir, place, ".pulumi")

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.boundary import Policy
-from components.boundary.releases import LATEST, NEWEST, releases_of
+from components.boundary.releases import LATEST, NEWEST, has_audit, releases_of, unaudited
 from ops.markdown import code
 
 PIN: Final = "Boundary"
 """What a template registers its release of Boundary as."""
+
+_FLOATS: Final = "Boundary is whatever release is newest when a workspace starts"
 
 # What v0.5.5 to v0.8.0 refuse: a `*` that ends a pattern, with a comma or a space behind it.
 _REFUSED: Final = re.compile(r"(?:^|\s)path=\S*\*[,\s]")
@@ -25,8 +27,8 @@ class ReleaseChange:
     Attributes:
         old: before; None without a firewall, or where it is not recorded.
         new: the same afterwards.
-        doubt: why the new one does not decide as is answered here, in words for the headline;
-            empty where it does, or decides as the old one.
+        doubt: why the new one does not decide as is answered here, or that it has no audit, in
+            words for the headline; empty where that is no news.
     """
 
     old: str | None = None
@@ -57,23 +59,37 @@ def release_change(
     """
     if policy is None or new is None:
         return ReleaseChange(old, new)
+    doubts = [_decides_otherwise(old, new, was, policy)]
+    audited = was is None or (old is not None and has_audit(old))
+    if audited and not has_audit(new):
+        doubts.append(unaudited(new))
+    return ReleaseChange(old, new, "; ".join(filter(None, doubts)))
+
+
+def _decides_otherwise(old: str | None, new: str, was: Policy | None, policy: Policy) -> str:
+    """Return why the new release does not decide as answered here, empty where that is no news."""
     doubt = doubt_of(new, policy)
-    if releases_of(new) is None and was is not None and was.texts != policy.texts:
+    if was is None:
+        return doubt
+    if _is_unknown(new) and was.texts != policy.texts:
         # What other rules open there is not known either.
-        return ReleaseChange(old, new, doubt)
-    if was is not None and old is None:
-        return ReleaseChange(old, new)
-    if was is not None and old is not None and _decide_alike(old, new):
+        return doubt
+    if old is None:
+        return ""
+    if _decide_alike(old, new):
         # Of one release or of two alike: only a policy that it newly refuses is news.
-        newly = _refuses(new, policy) and not _refuses(old, was)
-        return ReleaseChange(old, new, doubt if newly else "")
-    return ReleaseChange(old, new, doubt)
+        return doubt if _refuses(new, policy) and not _refuses(old, was) else ""
+    return doubt
 
 
 def _decide_alike(old: str, new: str) -> bool:
     before, after = releases_of(old), releases_of(new)
     # One unknown release is not another.
-    return old == new or (before is not None and before == after)
+    return old == new or (before is not None and before == after and new != LATEST)
+
+
+def _is_unknown(release: str) -> bool:
+    return release == LATEST or releases_of(release) is None
 
 
 def _refuses(release: str, policy: Policy) -> bool:
@@ -83,7 +99,12 @@ def _refuses(release: str, policy: Policy) -> bool:
 
 
 def doubt_of(release: str, policy: Policy) -> str:
-    """Return why a release does not decide as NEWEST does on a policy, empty where it does."""
+    """Return why a release does not decide as NEWEST does on a policy, empty where it does.
+
+    `latest` may be NEWEST today, and is not known of the day on which a workspace starts.
+    """
+    if release == LATEST:
+        return _FLOATS
     found = releases_of(release)
     if found is None:
         return f"nothing is known of how Boundary {release} decides"

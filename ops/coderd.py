@@ -20,6 +20,9 @@ ANOTHER: Final = "[another value]"
 """What stands for a value that somebody changed in the cluster, and that is not shown."""
 
 _NO_AUDIT: Final = "coderd no longer writes the log and metrics that dashboards and alerts read"
+_HANDED_OVER: Final = (
+    "coderd keeps the log and metrics that dashboards and alerts read only if others set them"
+)
 
 # A key of the Secret in a property path, quoted where it is no word.
 _DATA: Final = re.compile(r'data(?:\.(?P<word>[^.\[]+)|\["(?P<quoted>[^"]+)"\])\Z')
@@ -37,17 +40,22 @@ class CoderdChanges:
             restarts it not.
         audit_ends: whether the stack, which goes on setting variables, switches coderd's log or
             metrics on no longer.
+        handed_over: whether the stack puts these variables on coderd's Deployment no longer, and
+            leaves them to others.
     """
 
     changes: tuple[Change, ...] = ()
     restarts: bool = False
     left: tuple[str, ...] = ()
     audit_ends: bool = False
+    handed_over: bool = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the headline says."""
-        return (_NO_AUDIT,) if self.audit_ends else ()
+        if self.audit_ends:
+            return (_NO_AUDIT,)
+        return (_HANDED_OVER,) if self.handed_over else ()
 
 
 def coderd(
@@ -83,11 +91,17 @@ def coderd(
     told = tuple(sorted(changes.values(), key=lambda change: not is_login(change)))
     restarts = any(map(_replaces_pods, patches))
     left = [] if restarts else [_name(step) for step in secrets if _is_read_again(step)]
+    gone = any(each.path in variables.AUDIT and each.new is None for each in told)
+    # As a Secret they are still the stack's, which the chart has to name.
+    unpatched = any(step.op == "delete" for step in patches) and not before.keys().isdisjoint(
+        variables.AUDIT
+    )
     return CoderdChanges(
         told,
         restarts,
         tuple(left),
-        new is not None and any(x.path in variables.AUDIT and x.new is None for x in told),
+        audit_ends=gone and new is not None,
+        handed_over=unpatched or (gone and new is None),
     )
 
 

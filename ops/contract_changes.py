@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from components.boundary import WORST, Own
+from components.boundary.demands import ended_by
 from ops.markdown import code, some
 from ops.template_changes import Registered
 
 _DEMANDS: Final = ("mustDeny", "mustAllow")
+_ENDED: Final = "a demand of the catalogue, which this mustAllow ends"
 # Templates that a headline names.
 _NAMED: Final = 3
 
@@ -27,7 +30,8 @@ class ContractChange:
     """What is demanded of a template's policy no longer, and newly.
 
     Attributes:
-        removed: reason by demand (`mustDeny GET https://a.example/`) of what goes.
+        removed: reason by demand (`mustDeny GET https://a.example/`) of what goes, demands of the
+            catalogue that the contract ends among it.
         added: the same of what comes.
         reasons: the new reason of what stays and is explained otherwise.
         grades: the worst exfiltration grade accepted before and after; None if it stays.
@@ -116,6 +120,7 @@ def contract_changes(
     old: Mapping[str, Registered],
     new: Mapping[str, Registered],
     policies: Mapping[str, object | None],
+    own: Own | None = None,
 ) -> Contracts:
     """Return what changes of the contracts that the templates of a stack register.
 
@@ -124,7 +129,9 @@ def contract_changes(
         new: the same by the settings; one that is to have no firewall has no contract.
         policies: the policy of each template by the last update, None without a firewall. One that
             is new, or had no firewall, is held to what the stack demanded.
+        own: the deployment's own hosts, of which the catalogue demands something itself.
     """
+    hosts = own or Own()
     before = {name: _read(each) for name, each in old.items()}
     stack = _strictest(each for each in before.values() if each is not None)
     found = {}
@@ -138,12 +145,12 @@ def contract_changes(
             found[name] = ContractChange(unrecorded=True)
         elif was is not None:
             replaces = bool(now.get("stack")) and not was.get("stack")
-            found[name] = _change(_demands(was), _demands(now), replaces)
+            found[name] = _change(_demands(was), _demands(now), hosts, replaces)
         elif name in old and policies.get(name) is not None:
             found[name] = ContractChange(unrecorded=True)
         else:
             held = stack or _demands(now.get("stack") or now)
-            found[name] = _change(held, _demands(now), replaces=bool(now.get("stack")))
+            found[name] = _change(held, _demands(now), hosts, bool(now.get("stack")))
     return Contracts(found)
 
 
@@ -160,12 +167,17 @@ def _demands(contract: Mapping[str, Any]) -> _Demands:
     return demands, str(contract["highestGrade"]), contract.get("acceptEverything")
 
 
-def _change(old: _Demands, new: _Demands, replaces: bool) -> ContractChange:
+def _change(old: _Demands, new: _Demands, own: Own, replaces: bool) -> ContractChange:
     (was, accepted, everything), (now, accepts, accepts_everything) = old, new
+    added = {demand: why for demand, why in now.items() if demand not in was}
     known = everything is not None and accepts_everything is not None
     return ContractChange(
-        removed={demand: why for demand, why in was.items() if demand not in now},
-        added={demand: why for demand, why in now.items() if demand not in was},
+        removed={
+            **{demand: why for demand, why in was.items() if demand not in now},
+            # With the worst grade accepted the catalogue demands nothing.
+            **(_ended(added, own) if WORST not in (accepted, accepts) else {}),
+        },
+        added=added,
         reasons={
             demand: why for demand, why in now.items() if demand in was and was[demand] != why
         },
@@ -175,6 +187,16 @@ def _change(old: _Demands, new: _Demands, replaces: bool) -> ContractChange:
         else None,
         replaces=replaces,
     )
+
+
+def _ended(added: Iterable[str], own: Own) -> dict[str, str]:
+    """Return what the catalogue demands no longer for what is newly wanted allowed."""
+    found = {}
+    for each in added:
+        demand, method, url = each.split(" ", 2)
+        if demand == "mustAllow" and (why := ended_by(method, url, own)):
+            found[f"mustDeny {method} {url}"] = f"{why}: {_ENDED}"
+    return found
 
 
 def _strictest(contracts: Iterable[Mapping[str, Any]]) -> _Demands | None:

@@ -20,7 +20,7 @@ from components.network.reach import Manifest
 from ops import namespace_changes, network
 from ops.boundary_release import registered
 from ops.guard_changes import guards_of
-from ops.stack_reach import StackReach
+from ops.stack_reach import StackReach, off_unrecorded
 from ops.state import StackState
 from ops.template_changes import Registered
 from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_NETWORK, WORKSPACE_TEMPLATE
@@ -73,6 +73,7 @@ class Deployed:
             releases,
             namespaces=self.namespaces,
             suspended=self.suspended,
+            unrecorded=off_unrecorded(self.policies, self.templates),
         )
 
 
@@ -170,7 +171,11 @@ def of_stack(stack: automation.Stack) -> Deployed:
 
 def of_state(state: StackState) -> Deployed:
     """Return what a state says."""
-    resources = state.resources
+    return of_resources(state.resources)
+
+
+def of_resources(resources: Mapping[str, Mapping[str, Any]]) -> Deployed:
+    """Return what the resources of a state say, given by URN."""
     found = of((urn, each.get("outputs") or {}) for urn, each in resources.items())
     policies = {
         urn: each.get("inputs") or {}

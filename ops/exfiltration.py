@@ -12,6 +12,7 @@ from rich.text import Text
 
 from components.boundary import WORST, Finding, Grade, Report, audit, exfiltration_report
 from components.coder_agents import ISOLATED
+from ops import past_policy
 from ops.answers import Confinement
 
 _AGENTS: Final = (
@@ -29,8 +30,10 @@ class Assessed:
     @cached_property
     def report(self) -> Report | None:
         """The report, None without a firewall."""
-        policy = self.confinement.policy
-        return None if policy is None else exfiltration_report(policy, self.confinement.own)
+        held = self.confinement
+        if held.policy is None:
+            return None
+        return exfiltration_report(held.policy, held.own, held.release)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -79,6 +82,8 @@ def shown(assessed: Assessed) -> RenderableType:
     if assessed.report.notes:
         parts.append(Text("What it opens besides", style="bold"))
         parts += [Text(f"{each.rule.rule.text}: {each.why}") for each in assessed.report.notes]
+    for number, line in enumerate(past_policy.lines(confinement)):
+        parts.append(Text(line, style="" if number else "bold"))
     if confinement.agents == ISOLATED:
         parts.append(Text(_ISOLATED, style="bold"))
         parts += [
@@ -121,6 +126,7 @@ def to_json(assessed: Assessed) -> dict[str, Any]:
             {"rule": note.rule.rule.text, "group": note.rule.group, "why": note.why}
             for note in (assessed.report.notes if assessed.report else ())
         ],
+        "pastPolicy": past_policy.to_json(assessed.confinement),
         "findings": [
             {"severity": each.severity, "rule": each.rule, "reason": each.reason}
             for each in assessed.findings

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from components.errors import OperatorError
-from components.settings.checks import LONGEST_OFF
-from components.settings.model import Settings
 from components.settings.problems import PROJECT, SettingsError
+from components.settings.switched import LONGEST_OFF
 from ops import stack_file, stacks
 
 KEY = f"{PROJECT}:firewall"
@@ -101,9 +99,8 @@ def set_switch(root: Path, stack: str, switch: dict[str, Any] | None) -> Path:
     end = "\r\n" if windows else "\n"
     path.write_bytes(written(lines, switch).replace("\n", end).encode())
     try:
-        settings = stacks.settings(stack, root)
-        _check_walls(settings, (switch or {}).get("templates", ()))
-    except (SettingsError, SwitchError):
+        stacks.settings(stack, root)
+    except SettingsError:
         path.write_bytes(before.encode())
         raise
     return path
@@ -118,13 +115,3 @@ def next_step(root: Path, stack: str) -> str:
             f"python -m ops up {stack} --plan FILE"
         )
     return f"commit it, then: python -m ops up {stack}"
-
-
-def _check_walls(settings: Settings, names: Iterable[str]) -> None:
-    walls = {template.name: template.firewall is not None for template in settings.templates}
-    if bare := [name for name in names if not walls[name]]:
-        confined = ", ".join(name for name, wall in walls.items() if wall) or "none"
-        raise SwitchError(
-            f"--template {bare[0]}: it has no firewall to switch off; those that have one: "
-            f"{confined}"
-        )

@@ -21,6 +21,11 @@ def lines(found: LiveNetwork) -> list[str]:
             "- policies of others were not looked at, which may open more: that takes the right "
             f"to {some(found.unlisted, code)}"
         )
+    said += [
+        f"- {code(each)} is accepted in `network.acceptedPolicies` and is not there: whoever makes "
+        "one of that name opens more without a warning; take it out"
+        for each in found.missing
+    ]
     return said
 
 
@@ -33,10 +38,11 @@ def delete(each: ForeignPolicy, context: str | None) -> str:
 
 def to_json(found: LiveNetwork) -> dict[str, Any] | None:
     """Return the same as plain data, None where nothing is to be said."""
-    if not (found.foreign or found.unlisted):
+    if not (found.foreign or found.unlisted or found.missing):
         return None
     return {
         "notLookedAtWithout": list(found.unlisted),
+        "acceptedButNotThere": list(found.missing),
         "opening": [
             {
                 "kind": each.kind,

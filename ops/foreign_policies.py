@@ -117,6 +117,14 @@ def _has_cilium(cluster: Cluster) -> bool:
     return cluster.get(_CILIUM_API).status_code != HTTPStatus.NOT_FOUND
 
 
+def missing(others: Others, accepted: Iterable[str]) -> tuple[str, ...]:
+    """Return the accepted policies, by kind and name, that are not there; none without a look."""
+    if others.forbidden or others.unread:
+        return ()
+    there = {f"{each['kind']}/{place(each)[1]}" for each in others.policies}
+    return tuple(each for each in accepted if each not in there)
+
+
 def opening(
     declared: Sequence[Manifest],
     there: Iterable[Manifest],

@@ -35,6 +35,7 @@ from ops.tokens import (
     ALERTS,
     CODERD_ENV,
     DATA_SOURCES,
+    DEPLOYMENT_PATCH,
     MCP_SERVER,
     NAMESPACE_PATCH,
     SECRET,
@@ -278,12 +279,18 @@ def _coderd(
     settings: Settings, before: Deployed, held: StackState
 ) -> tuple[Mapping[str, Any] | None, list[Step]]:
     """Return what of coderd's variables is foreseen: whether those of the audit stay."""
-    if before.coderd is None or settings.coder.variables not in {"patch", "secret"}:
+    if before.coderd is None:
         return None, []
+    secrets = [each for each in held.of_type(SECRET) if CODERD_ENV in each["urn"]]
+    patches = [each for each in held.of_type(DEPLOYMENT_PATCH) if CODERD_ENV in each["urn"]]
+    unpatched = [_step(each, {}, "delete") for each in patches]
+    if settings.coder.variables not in {"patch", "secret"}:
+        return None, [*unpatched, *(_step(each, {}, "delete") for each in secrets)]
     kept = {
         name: value
         for name, value in (before.coderd.get("variables") or {}).items()
         if settings.coder.audit_logging or name not in AUDIT
     }
-    secrets = [each for each in held.of_type(SECRET) if CODERD_ENV in each["urn"]]
-    return {**before.coderd, "variables": kept}, [_step(each, {}) for each in secrets]
+    steps = [_step(each, {}) for each in secrets]
+    patched = settings.coder.variables == "patch"
+    return {**before.coderd, "variables": kept}, steps if patched else [*steps, *unpatched]

@@ -18,6 +18,18 @@ _WORDS: Final[Mapping[Verdict, str]] = {
 }
 
 
+def _changes(every: Iterable[StackPreview]) -> str:
+    """Return what changes are that open, delete and warn of nothing, as far as is known."""
+    found = list(every)
+    reaches = [reach for preview in found for reach in preview.reaches]
+    unknown = any(preview.not_known for preview in found)
+    if unknown or any(reach.off_unknown for reach in reaches):
+        return "changes; not all that is compared is recorded, so not all that is new is known"
+    if any(reach.comes_on for reach in reaches):
+        return "changes; a firewall confines agents who reach every host now"
+    return _WORDS["changes"]
+
+
 def headline(previews: Iterable[StackPreview]) -> str:
     """Return the gravest verdict in words, with what else must not be overlooked."""
     every = list(previews)
@@ -35,6 +47,6 @@ def headline(previews: Iterable[StackPreview]) -> str:
         for word in (preview.live.warnings if gravest == "fails" else preview.warnings)
     )
     if not warnings:
-        return _WORDS[gravest]
+        return _changes(every) if gravest == "changes" else _WORDS[gravest]
     told = "; ".join(warnings)
     return f"⚠️ {told}" if gravest in {"changes", "same"} else f"{_WORDS[gravest]}; {told}"

@@ -28,6 +28,7 @@ MARK: Final = "firewalled-coder-update:"
 FORMAT: Final = 1
 UNCHANGED: Final = "no change"
 SUCCEEDED: Final = "succeeded"
+UNRECORDED: Final = "not recorded before: "
 _SHOWN: Final = 3
 _PAGE: Final = 100
 _WARNINGS: Final = 1_000
@@ -51,6 +52,7 @@ class Record:
         policy: what the update changes for agents, in one line.
         no_commit: why there is no commit, else empty.
         warnings: what else of it must not be overlooked, in one line; empty if nothing is known.
+        unrecorded: what updates before it did that stand in no record of their own, in one line.
     """
 
     command: str
@@ -64,6 +66,7 @@ class Record:
     policy: str = UNCHANGED
     no_commit: str = ""
     warnings: str = ""
+    unrecorded: str = ""
 
     @property
     def title(self) -> str:
@@ -109,6 +112,7 @@ def record(
     policy: str = UNCHANGED,
     firewall: str = "",
     warnings: Iterable[str] = (),
+    unrecorded: str = "",
 ) -> Record:
     """Return the record of an update from the checkout at `root`."""
     found = git.facts(root)
@@ -122,6 +126,7 @@ def record(
         policy=policy,
         no_commit=_line(found.problem),
         warnings=warning_line(warnings),
+        unrecorded=_line(unrecorded, _WARNINGS),
     )
 
 
@@ -161,9 +166,10 @@ def _told(reach: TemplateReach) -> Iterator[str]:
         (reach.before and hosts.opened, f"opens {_hosts(hosts.opened)}"),
         (wider, f"network opens {_places(wider)}"),
         (agents.opened, f"network opens to Coder's own agents {_places(agents.opened)}"),
-        (reach.before and hosts.closed, f"closes {_hosts(hosts.closed)}"),
+        (reach.before and hosts.closed, f"closes {_closed(hosts.closed, reach)}"),
         (off.opened, f"rules of the firewall that was off open {_hosts(off.opened)}"),
-        (off.closed, f"rules of the firewall that was off close {_hosts(off.closed)}"),
+        (off.closed, f"rules of the firewall that was off close {_closed(off.closed, reach)}"),
+        (reach.off_unknown, "rules of a firewall that was off are not known"),
         (network.closed, f"network closes {_places(network.closed)}"),
         (agents.closed, f"network closes to Coder's own agents {_places(agents.closed)}"),
         (network.after and not network.before, "network policy from now on"),
@@ -193,6 +199,10 @@ def _firewall(reach: TemplateReach) -> Iterator[str]:
 
 def _hosts(entries: Iterable[Reach]) -> str:
     return _some(["every host" if each.host == "*" else each.host for each in entries])
+
+
+def _closed(entries: Iterable[Reach], reach: TemplateReach) -> str:
+    return _some([f"{'part of ' * bool(reach.stays(x))}{_hosts([x])}" for x in entries])
 
 
 def _places(entries: Iterable[Reached]) -> str:
@@ -341,6 +351,7 @@ def to_json(found: Iterable[Update]) -> list[dict[str, Any]]:
             "policy": each.policy,
             "wanted": each.wanted,
             "warnings": each.warnings,
+            "unrecorded": each.record.unrecorded if each.record else "",
             "rollbackOf": each.record.rollback_of if each.record else None,
             "template": each.record.template if each.record else None,
             "firewall": each.record.firewall if each.record else "",
@@ -367,6 +378,8 @@ def table(found: Iterable[Update]) -> Table:
             lines.append(
                 f"{'warnings' if each.result == SUCCEEDED else 'warnings wanted'}: {each.warnings}"
             )
+        if each.record and each.record.unrecorded:
+            lines.append(f"{UNRECORDED}{each.record.unrecorded}")
         shown.add_row(str(each.number), "\n".join(lines).replace("[", r"\["))
     return shown
 

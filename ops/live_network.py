@@ -46,7 +46,7 @@ _OURS: Final = "pulumi-kubernetes-"
 
 
 @dataclass(frozen=True)
-class Edit:
+class PolicyEdit:
     """One policy that is not as it was declared.
 
     Attributes:
@@ -77,9 +77,10 @@ class LiveNetwork:
         gone: the declared policies that are not there; a run that reads back tells of them itself.
         foreign: policies that are not the stack's and open more, the accepted ones too.
         unlisted: the rights that a look at those takes and that were refused.
+        missing: the accepted ones, by kind and name, that are not there.
     """
 
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[PolicyEdit, ...] = ()
     reaches: tuple[LiveReach, ...] = ()
     unclear: bool = False
     unread: str = ""
@@ -87,6 +88,7 @@ class LiveNetwork:
     gone: tuple[Manifest, ...] = ()
     foreign: tuple[ForeignPolicy, ...] = ()
     unlisted: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.edits or self.unread or self.opening)
@@ -157,6 +159,7 @@ def look(
         gone=gone,
         foreign=foreign_policies.opening(wanted, there.policies, names, accepted or {}),
         unlisted=there.forbidden,
+        missing=foreign_policies.missing(there, accepted or {}),
     )
 
 
@@ -232,7 +235,7 @@ def compared(
     return LiveNetwork(edits, reaches, unclear, context=context)
 
 
-def _edit(declared: Manifest, live: Manifest) -> Edit | None:
+def _edit(declared: Manifest, live: Manifest) -> PolicyEdit | None:
     kind = str(declared["kind"])
     # Cilium has a list of more of them beside the one.
     old, new = (
@@ -242,7 +245,7 @@ def _edit(declared: Manifest, live: Manifest) -> Edit | None:
     found = tuple(differences(old, new))
     if not found:
         return None
-    return Edit(kind, *place(declared), found, _editors(live, found))
+    return PolicyEdit(kind, *place(declared), found, _editors(live, found))
 
 
 def _plain(policy: Manifest, kind: str) -> dict[str, Any]:

@@ -7,11 +7,10 @@ pkg/backend/diy/backend.go). Pulumi Cloud refuses a cancel of nothing by itself.
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from pulumi import automation
 
-from ops import project
+from ops import backend, project
 
 
 def held(stack: automation.Stack) -> bool | None:
@@ -19,12 +18,11 @@ def held(stack: automation.Stack) -> bool | None:
 
     Raises automation.CommandError when the engine cannot tell its backend.
     """
-    backend = urlsplit(stack.workspace.who_am_i().url or "")
-    if backend.scheme != "file":
+    url = stack.workspace.who_am_i().url or ""
+    files = backend.folder(url, Path(stack.workspace.work_dir))
+    if files is None:
         return None
-    # As the engine reads it: from the home, or below the folder that it runs in.
-    place = Path(unquote(backend.netloc + backend.path)).expanduser()
-    locks = Path(stack.workspace.work_dir, place, ".pulumi", "locks")
+    locks = files / "locks"
     # Where they stand in a backend with projects, and in one of before.
     folders = locks / "organization" / project.PROJECT / stack.name, locks / stack.name
     return any(any(folder.glob("*.json")) for folder in folders)

@@ -15,13 +15,14 @@ from ops.markdown import code
 
 
 def is_only_marked(step: Step) -> bool:
-    """Whether an update adds the mark to an object and changes nothing else of it."""
-    return (
-        step.op == "update"
-        and STACK_ANNOTATION not in _annotations(step.old)
-        and STACK_ANNOTATION in _annotations(step.new)
-        and unmarked(step.old) == unmarked(step.new)
-    )
+    """Whether an update adds the mark to an object, or takes it, and changes nothing else of it."""
+    return _is_marked(step, comes=True) or _is_marked(step, comes=False)
+
+
+def _is_marked(step: Step, *, comes: bool) -> bool:
+    marked = tuple(STACK_ANNOTATION in _annotations(side) for side in (step.old, step.new))
+    turned = marked == (not comes, comes)
+    return step.op == "update" and turned and unmarked(step.old) == unmarked(step.new)
 
 
 def unmarked(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,11 +35,15 @@ def unmarked(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def mark_lines(steps: Iterable[Step]) -> list[str]:
     """Return what the steps only mark, as lines of Markdown."""
-    count = sum(map(is_only_marked, steps))
-    what = "object gets" if count == 1 else "objects get"
-    return [
-        f"- {count} {what} the annotation {code(STACK_ANNOTATION)}, and no other change"
-    ] * bool(count)
+    every = list(steps)
+    lines = []
+    for comes, one, more in ((True, "gets", "get"), (False, "loses", "lose")):
+        if count := sum(_is_marked(step, comes=comes) for step in every):
+            what = f"object {one}" if count == 1 else f"objects {more}"
+            why = "" if comes else ": an earlier release did not write it"
+            mark = f"the annotation {code(STACK_ANNOTATION)}"
+            lines.append(f"- {count} {what} {mark}, and no other change{why}")
+    return lines
 
 
 def _annotations(inputs: Mapping[str, Any]) -> Mapping[str, Any]:

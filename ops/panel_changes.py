@@ -71,9 +71,10 @@ def _placed(step: Step) -> tuple[str, ...]:
     if step.op in ("create", "delete"):
         return ()
     old, new = (_metadata(inputs) for inputs in (step.old, step.new))
-    if STACK_ANNOTATION not in old:
-        # An earlier release did not say whose it is.
-        new.pop(STACK_ANNOTATION, None)
+    if (STACK_ANNOTATION in old) != (STACK_ANNOTATION in new):
+        # An earlier release does not say whose it is.
+        for side in (old, new):
+            side.pop(STACK_ANNOTATION, None)
     keys = sorted(old.keys() | new.keys(), key=lambda key: (key != _FOLDER, key))
     return tuple(
         "folder" if key == _FOLDER else key for key in keys if old.get(key) != new.get(key)

@@ -43,6 +43,13 @@ _BOOKKEEPING: Final = frozenset(
     }
 )
 _NAMED: Final = 5
+# What decides which digest a setting or a resource has.
+_WAY: Final = (
+    Path(__file__),
+    Path(__file__).with_name("changes.py"),
+    Path(__file__).with_name("stack_file.py"),
+    Path(__file__).parents[1] / "components" / "boundary" / "credentials.py",
+)
 
 
 class PlanError(OperatorError):
@@ -60,6 +67,7 @@ class Basis:
         program: digest by file of the program, paths relative to the checkout.
         settings: digest by key of the stack's settings.
         state: digest by URN of the stack's resources.
+        way: digest of the code that makes those of settings and state; empty of earlier releases.
     """
 
     commit: str | None
@@ -68,6 +76,7 @@ class Basis:
     program: Mapping[str, str]
     settings: Mapping[str, str]
     state: Mapping[str, str]
+    way: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ def basis(
         program=dict(_program(root)),
         settings=_settings(session.work_dir / "stacks" / f"Pulumi.{name}.yaml"),
         state=state(held.deployment),
+        way=_digest([hashlib.sha256(each.read_bytes()).hexdigest() for each in _WAY]),
     )
 
 
@@ -189,7 +199,13 @@ def load(path: Path, stack: str) -> SavedPlan:
     return SavedPlan(
         stack,
         datetime.fromisoformat(document["time"]),
-        Basis(**{each.name: document["basis"][each.name] for each in fields(Basis)}),
+        Basis(
+            **{
+                x.name: document["basis"][x.name]
+                for x in fields(Basis)
+                if x.name in document["basis"]
+            }
+        ),
         document["plan"],
         tuple(document.get("warnings", ())),
     )
@@ -212,9 +228,17 @@ def check(plan: SavedPlan, now: Basis, since: Sequence[history.Update] = ()) -> 
             else ""
         )
         problems.append(f"program: {_listed(files)}{moved}")
-    if keys := _differing(then.settings, now.settings):
+    keys, urns = _differing(then.settings, now.settings), _differing(then.state, now.state)
+    if (keys or urns) and then.way != now.way:
+        # The same ones have other digests then.
+        problems.append(
+            "settings and state: the plan is of another release of ops, which compares them "
+            "otherwise; whether they changed is not known"
+        )
+        keys, urns = [], []
+    if keys:
         problems.append(f"settings: {_listed(keys)}")
-    if urns := _differing(then.state, now.state):
+    if urns:
         later = [each for each in since if each.number > then.update]
         made = "; ".join(
             f"update {each.number} by {each.who or 'unknown'}: {each.title}" for each in later[:3]

@@ -30,6 +30,7 @@ from ops import (
     report,
     report_json,
     terminal,
+    unrecorded,
 )
 from ops import stacks as stack_files
 from ops.assessment import StackPreview
@@ -90,8 +91,9 @@ def assess(
         live=live_network.in_preview(settings, heard.looked_at, heard.events, refresh=refresh),
         switched_off=settings.switched_off,
         without_network_policy=settings_network.without_policy(settings),
+        unrecorded=unrecorded.lines(unrecorded.in_preview(session.stack), name),
     )
-    return replace(found, in_use=removal.foreseen(session, name, found.steps))
+    return replace(found, in_use=removal.going_in_preview(session, name, found.steps))
 
 
 def planned(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from components.programs import (
@@ -14,9 +14,14 @@ from components.programs import (
     IMAGE_PIN,
     OF_IMAGE,
 )
-from ops.changes import Change
+from components.syntax import is_floating_image
+from ops.changes import Change, Step
+from ops.template_changes import Registered
 
 _FIREWALL: Final = "the firewall's own program is another one"
+_FLOATS: Final = "workspaces get an image that is not pinned"
+_JOB_FLOATS: Final = "a Job runs an image that is not pinned"
+_JOB: Final = "kubernetes:batch/v1:Job"
 _PLACES: Final = {
     IMAGE_PIN: "workspaces get an image from another place",
     CLAUDE_PROGRAM_PIN: "Claude Code comes from another place",
@@ -30,8 +35,27 @@ def pin_warning(change: Change) -> str:
     """
     if change.path == BOUNDARY_PROGRAM_PIN:
         return _FIREWALL
+    if change.path == IMAGE_PIN and _floats_newly(change.old, change.new):
+        return _FLOATS
     words = _PLACES.get(change.path, "")
     return words if words and _place(change.old) != _place(change.new) else ""
+
+
+def floating_warnings(
+    old: Mapping[str, Registered], new: Mapping[str, Registered], steps: Iterable[Step]
+) -> tuple[str, ...]:
+    """Return what the headline says of images that no release moves and that are not pinned.
+
+    Those of templates that are new, and of Jobs.
+    """
+    added = (now.pins for name, now in new.items() if name not in old)
+    found = []
+    if any(_floats_newly(None, pins.get(IMAGE_PIN)) for pins in added):
+        found.append(_FLOATS)
+    jobs = (step for step in steps if step.type == _JOB and step.op != "delete")
+    if any(any(map(is_floating_image, _images(job.new) - _images(job.old))) for job in jobs):
+        found.append(_JOB_FLOATS)
+    return tuple(found)
 
 
 def pin_warnings(pins: Mapping[str, Iterable[Change]]) -> tuple[str, ...]:
@@ -53,6 +77,17 @@ def pin_mark(change: Change) -> str:
 
 def _goes(changes: Iterable[Change]) -> bool:
     return any(change.path == BOUNDARY_PIN and change.new is None for change in changes)
+
+
+def _floats_newly(old: str | None, new: str | None) -> bool:
+    return new is not None and is_floating_image(new) and not (old and is_floating_image(old))
+
+
+def _images(job: Mapping[str, Any]) -> frozenset[str]:
+    place: Any = job
+    for key in ("spec", "template", "spec", "containers"):
+        place = place.get(key) if isinstance(place, Mapping) else None
+    return frozenset(str(each["image"]) for each in place or () if "image" in each)
 
 
 def _place(pin: str | None) -> str:

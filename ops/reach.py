@@ -16,6 +16,7 @@ from components.boundary import (
     exfiltration_report,
 )
 from components.boundary.older import as_decided
+from components.boundary.staying import Staying
 from components.coder_agents import ISOLATED, AgentsAllowed
 from components.network.names import Translation
 from components.network.reach import NetworkChange, Reached
@@ -43,6 +44,11 @@ class Opened:
         """The grade and who receives there; what opens besides a grade is told without one."""
         return f"grade {self.grade}: {self.why}" if self.grade > "A" else self.why
 
+    @property
+    def weight(self) -> tuple[bool, bool, str]:
+        """Sorts by grade; what opens besides a grade comes after the worst alone."""
+        return self.grade == boundary.WORST, bool(self.why) and self.grade == "A", self.grade
+
 
 @dataclass(frozen=True)
 class TemplateReach:
@@ -68,6 +74,7 @@ class TemplateReach:
         left: what changes for pods that stay in the old namespace, if it is another.
         old_suspended: policy that the emergency switch has off now; None without, or not recorded.
         new_suspended: the same afterwards.
+        off_unrecorded: whether nothing tells if the switch has one off now.
     """
 
     template: str
@@ -89,6 +96,7 @@ class TemplateReach:
     left: NetworkChange = field(default_factory=NetworkChange)
     old_suspended: Policy | None = None
     new_suspended: Policy | None = None
+    off_unrecorded: bool = False
 
     @cached_property
     def release(self) -> ReleaseChange:
@@ -121,10 +129,35 @@ class TemplateReach:
         old = self.old_suspended if self.old is None else self.old
         return old, self.new_suspended if self.new is None else self.new
 
+    @property
+    def off_unknown(self) -> bool:
+        """Whether rules come or stay off that may be others than those that the switch put off."""
+        there = self.before and self.after and self.old is None
+        return there and self.off_unrecorded and self._rules[0] is None and bool(self._rules[1])
+
+    @property
+    def comes_on(self) -> bool:
+        """Whether a firewall confines agents who reach every host now."""
+        return self.before and self.after and self.old is None and self.new is not None
+
     def _compared(self, before: Policy, after: Policy) -> Comparison:
-        # What is not recorded is taken for the other side's.
-        old, new = self.old_release or self.new_release, self.new_release or self.old_release
+        old, new = self._releases
         return compare(as_decided(before, old), as_decided(after, new))
+
+    @property
+    def _releases(self) -> tuple[str | None, str | None]:
+        """The releases that decide before and after."""
+        # What is not recorded is taken for the other side's.
+        return self.old_release or self.new_release, self.new_release or self.old_release
+
+    def stays(self, closed: boundary.Reach) -> tuple[boundary.Reach, ...]:
+        """Return what stays reached of requests that are not in all."""
+        return self._staying.of(closed)
+
+    @cached_property
+    def _staying(self) -> Staying:
+        new = self._rules[1] or Policy([])
+        return Staying(as_decided(new, self._releases[1]))
 
     @cached_property
     def opened(self) -> tuple[Opened, ...]:
@@ -148,7 +181,7 @@ class TemplateReach:
         own = self.own | Own.named_by(new or Policy([]))
         opened = comparison.opened
         found = [_judged(entry, reasons.get(entry.host, set()), own) for entry in opened]
-        return tuple(sorted(found, key=lambda each: each.grade, reverse=True))
+        return tuple(sorted(found, key=lambda each: each.weight, reverse=True))
 
     @property
     def firewall_removed(self) -> bool:
@@ -264,6 +297,7 @@ class TemplateReach:
             or (self.old is None) != (self.new is None)
             or not self.comparison.empty
             or not self.while_off.empty
+            or self.off_unknown
             or self.lets_agents_in
             or self.keeps_agents_out
             or self.isolates_agents
@@ -283,9 +317,10 @@ class TemplateReach:
 
     @cached_property
     def _reports(self) -> tuple[boundary.Report | None, boundary.Report | None]:
+        sides = zip((self.old, self.new), self._releases, strict=True)
         old, new = (
-            exfiltration_report(policy, self.own) if policy is not None else None
-            for policy in (self.old, self.new)
+            None if policy is None else exfiltration_report(policy, self.own, release)
+            for policy, release in sides
         )
         return old, new
 
@@ -311,5 +346,6 @@ def _judged(found: boundary.Reach, reasons: set[str], own: Own) -> Opened:
         paths=() if "*" in found.paths else tuple(tuple(p[1:].split("/")) for p in found.paths),
     )
     report = exfiltration_report(Policy([PolicyRule(rule, "", "")]), own)
-    why = [*(each.why for each in report.entries), *(each.why for each in report.notes), ""][0]
+    worst = [each.why for each in report.entries[:1]]
+    why = "; ".join((*worst, *(each.why for each in report.notes)))
     return Opened(found, report.grade, why, next(iter(reasons)) if len(reasons) == 1 else "")

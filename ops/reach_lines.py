@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from components import boundary
-from ops import coder_agents, namespace_changes, network
+from ops import coder_agents, namespace_changes, network, past_policy
 from ops.markdown import clip, code, plain, some, visible
 from ops.reach import Opened, TemplateReach
 
 # Hosts of one template that stand above the fold.
 _HOSTS: Final = 20
+# Of what stays reached of one of them.
+_PARTS: Final = 3
 _OPENS: Final = "newly reached"
 _CLOSES: Final = "no longer reached"
+_NOT_KNOWN: Final = (
+    "- whether the emergency switch has a firewall off, and whether the rules are others than its "
+    "are then, is **not known**: the deployed stack does not record it; read the rules whole"
+)
 
 
 def weight(line: str, parent: str) -> int:
@@ -23,7 +29,7 @@ def weight(line: str, parent: str) -> int:
     if _OPENS in parent:
         if line.startswith("  - **every host**"):
             return 1
-        return 2 if "; ⚠️ grade" in line else 3
+        return 2 if "; ⚠️ " in line else 3
     return 4 if _CLOSES in parent or "closes" in parent else 1
 
 
@@ -52,6 +58,7 @@ def _reach(reach: TemplateReach) -> list[str]:
     return [
         *reach.release.lines(),
         *_firewall(reach),
+        *past_policy.changed(reach),
         *coder_agents.lines(reach),
         *network.lines(reach.network, reach.by_name, reach.moved_to),
         *namespace_changes.reach_lines(reach),
@@ -81,10 +88,11 @@ def _rules(reach: TemplateReach) -> list[str]:
         else "against the rules that were switched off"
     )
     return [
+        *[_NOT_KNOWN] * reach.off_unknown,
         *_listed(_OPENS, map(_opened, reach.opened)),
-        *_listed(_CLOSES, map(_host, reach.comparison.closed)),
+        *_listed(_CLOSES, (_closed(each, reach) for each in reach.comparison.closed)),
         *_listed(f"⚠️ {_OPENS} {when}", map(_opened, reach.opened_while_off)),
-        *_listed(f"{_CLOSES} {when}", map(_host, reach.while_off.closed)),
+        *_listed(f"{_CLOSES} {when}", (_closed(each, reach) for each in reach.while_off.closed)),
     ]
 
 
@@ -102,6 +110,16 @@ def _opened(each: Opened) -> str:
         + (f"; because: {code(each.reason.rstrip('.'))}" if each.reason else "")
         + (f"; ⚠️ {each.risk}" if each.why else "")
     )
+
+
+def _closed(found: boundary.Reach, reach: TemplateReach) -> str:
+    stays = reach.stays(found)
+    return _host(found) + (f"; of it **stays reached**: {_several(stays, _host)}" if stays else "")
+
+
+def _several(found: Sequence[boundary.Reach], show: Callable[[boundary.Reach], str]) -> str:
+    more = f" and {len(found) - _PARTS} more" if len(found) > _PARTS else ""
+    return "; ".join(map(show, found[:_PARTS])) + more
 
 
 def _host(found: boundary.Reach) -> str:
@@ -123,7 +141,9 @@ def every_host(reaches: Iterable[TemplateReach]) -> list[str]:
 def _hosts(reach: TemplateReach) -> list[str]:
     opened, closed, opened_while_off, closed_while_off = _changes(reach)
     found = [f"+ {each}" for each in (*opened, *opened_while_off)]
-    found += [f"- {each}" for each in (*closed, *closed_while_off)]
+    for each in (*closed, *closed_while_off):
+        stays = reach.stays(each)
+        found.append(f"- {each}" + (f"; stays: {_several(stays, str)}" if stays else ""))
     return [clip(visible(line)) for line in found]
 
 

@@ -17,7 +17,16 @@ from pulumi import automation
 
 from components.coder.api import CoderdError
 from components.errors import OperatorError
-from ops import diagnostics, engine, history, project, provider_inputs, settling, terminal
+from ops import (
+    diagnostics,
+    engine,
+    history,
+    project,
+    provider_inputs,
+    settling,
+    terminal,
+    unrecorded,
+)
 from ops.adopt import Candidate, RunningStack, deployment_of, look, plan
 from ops.adoption import templates
 from ops.existing import Existing, ExistingError, Object, is_object
@@ -153,6 +162,12 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
     said = _take(deployment, state, ours, unfinished, there)
     said += _take_patches(state, unfinished, there)
     state.forget_pending()
+    # What the killed update made is in no entry of its own; the repair's names it.
+    missing = unrecorded.of(deployment.stack, state, [each.step.urn for each in ours])
+    message = deployment.message
+    if missing is not None:
+        message = unrecorded.named(message, missing)
+        said.append(f"{history.UNRECORDED}{missing.line}")
     if state.changed:
         state.save()
     again = [urn for urn, each in state.resources.items() if each["type"].startswith(_CODERD)]
@@ -165,7 +180,7 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
                 deployment.stack.name,
                 state,
                 target=again,
-                message=deployment.message,
+                message=message,
                 suppress_outputs=True,
                 show_secrets=False,
             )

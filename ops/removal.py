@@ -131,7 +131,7 @@ def going(
         return those_in_use(state, deployment.api, goes)
 
 
-def foreseen(ready: engine.Session, stack: str, steps: Iterable[Step]) -> tuple[Used, ...]:
+def going_in_preview(ready: engine.Session, stack: str, steps: Iterable[Step]) -> tuple[Used, ...]:
     """Return what a preview's steps remove and people have workspaces of, as far as it is known."""
     gone = removed(steps)
     if not gone:

@@ -30,6 +30,7 @@ from ops.markdown import plain as _plain
 from ops.markdown import visible as _visible
 from ops.marks import mark_lines
 from ops.mcp_changes import server_lines
+from ops.not_known import not_known_lines
 from ops.panel_changes import panel_lines
 from ops.program_changes import pin_mark
 from ops.provider_changes import elsewhere_lines
@@ -39,13 +40,17 @@ from ops.report_json import ORDER, stack_json, verdict
 from ops.source_changes import source_lines
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
 from ops.template_terms import term_lines
-from ops.variable_changes import variable_mark
+from ops.variable_changes import variable_line
 from ops.wall_changes import wall_lines
 
 # GitHub refuses a longer comment, in characters; bytes are counted, which are never fewer.
 LIMIT: Final = 65_536
 FORMAT: Final = 1
 _REACH: Final = "What an agent reaches"
+_HANDED_OVER: Final = (
+    "the stack no longer sets coderd's variables itself: **coderd goes without what nobody else "
+    "sets**, such as the chart or another stack"
+)
 _SIGNS: Final[Mapping[str, str]] = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 # The fewest bytes that a stack is worth showing in.
 _STACK_AT_LEAST: Final = 1_500
@@ -122,6 +127,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
             "Deleted by somebody else",
             drift.lines(preview.deleted, opens=preview.is_open, stack=preview.name),
         ),
+        ("Deployed without a record", list(preview.unrecorded)),
         ("The network policy as it is now", edited),
         ("Deleted or replaced", [_lost(step) for step in preview.destroyed]),
         ("What guards the stack", guard_lines(preview.guards)),
@@ -208,7 +214,8 @@ def _alerts(preview: StackPreview) -> list[str]:
 
 def _walls(preview: StackPreview) -> list[str]:
     accepted = accepted_lines(preview.accepted)
-    return [*source_lines(preview.source), *accepted, *wall_lines(preview.walls)]
+    source = source_lines(preview.source) + not_known_lines(preview.not_known)
+    return [*source, *accepted, *wall_lines(preview.walls)]
 
 
 def _template(step: Step, preview: StackPreview) -> list[str]:
@@ -231,21 +238,12 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
 
 
 def _variables(preview: StackPreview) -> list[str]:
-    told: dict[tuple[Change, ...], list[str]] = {}
+    told: dict[tuple[str, ...], list[str]] = {}
     for template, changes in preview.variables.items():
-        told.setdefault(changes, []).append(_code(template))
-    return [
-        line
-        for changes, names in told.items()
-        for line in (
-            f"- {', '.join(names)}",
-            *(
-                f"  - {variable_mark(each)}{text[2:]}"
-                for each in changes
-                for text in _settings([each])
-            ),
-        )
-    ]
+        sides = preview.old_templates.get(template), preview.new_templates.get(template)
+        lines = tuple(f"  - {variable_line(each, *sides)}" for each in changes)
+        told.setdefault(lines, []).append(_code(template))
+    return [line for lines, names in told.items() for line in (f"- {', '.join(names)}", *lines)]
 
 
 def _settings(changes: Iterable[Change]) -> list[str]:
@@ -255,6 +253,7 @@ def _settings(changes: Iterable[Change]) -> list[str]:
 def _coderd(found: CoderdChanges) -> list[str]:
     return [
         *["- coderd **restarts**: its pods get the variables as they are then"] * found.restarts,
+        *[f"- ⚠️ {_HANDED_OVER}"] * found.handed_over,
         *(
             f"- ⚠️ coderd reads Secret {_code(name)} only when it starts, and the stack does not "
             "restart it: **the chart has to roll out** after this, as by `kubectl rollout restart`"

@@ -36,6 +36,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "networkEditedByOthers": live_lines.to_json(preview.live),
         "networkPoliciesOfOthers": foreign_lines.to_json(preview.live),
         "warnings": list(preview.warnings),
+        "unrecorded": list(preview.unrecorded),
         "firewallSwitchedOff": preview.switched_off,
         "withoutNetworkPolicy": preview.without_network_policy,
         "doubtfulRules": list(preview.doubts),
@@ -61,6 +62,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "walls": [asdict(each) for each in preview.walls],
         "acceptedPolicies": [asdict(each) for each in preview.accepted],
         "templateSource": [asdict(each) for each in preview.source],
+        "notKnown": [asdict(each) for each in preview.not_known],
         "contract": contract_json(preview.contract),
         "agentVariables": {
             name: [_change_json(change) for change in changes]
@@ -116,16 +118,21 @@ def reach_json(reach: TemplateReach) -> dict[str, Any]:
             }
             for each in reach.opened
         ],
-        "closed": [_host_json(found) for found in reach.comparison.closed],
+        "closed": [_closed_json(found, reach) for found in reach.comparison.closed],
         "whileOff": {
             "opened": [_host_json(found) for found in reach.while_off.opened],
-            "closed": [_host_json(found) for found in reach.while_off.closed],
+            "closed": [_closed_json(found, reach) for found in reach.while_off.closed],
+            "notKnown": reach.off_unknown,
         },
         "boundaryRelease": reach.release.to_json(),
         "coderAgents": {"before": reach.old_agents, "after": reach.new_agents},
         "coderAgentsNetwork": network.to_json(reach.agents_reach, None),
         "network": network.to_json(reach.network, reach.by_name),
     }
+
+
+def _closed_json(found: boundary.Reach, reach: TemplateReach) -> dict[str, Any]:
+    return {**_host_json(found), "stays": [_host_json(each) for each in reach.stays(found)]}
 
 
 def _host_json(found: boundary.Reach) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from ops import (
     rollback_look,
     stacks,
     terminal,
+    unrecorded,
 )
 from ops.assessment import StackPreview
 from ops.deployed import Deployed
@@ -181,7 +182,10 @@ def earlier(
             absent = template and lone_template.absent_then(old, stack, update.number, template)
             if absent:
                 raise RollbackError(absent)
-            keep_secrets(old, root, stack)
+            if left_out := keep_secrets(old, root, stack):
+                progress(
+                    f"left out, as the program of then has no such setting: {', '.join(left_out)}"
+                )
             python = packages.python_for(old, root, progress)
             with engine.session(stack, progress, root=old, state=state) as ready:
                 targets = _targets(ready.stack, stack, template) if template else ()
@@ -229,7 +233,9 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         raise RollbackError(lone_template.had_none(ready.stack, number, template, wanted))
     found = _assessed(ready, answer.steps, present, then, template)
     if ready.session:
-        found = replace(found, in_use=removal.foreseen(ready.session, ready.stack, found.steps))
+        found = replace(
+            found, in_use=removal.going_in_preview(ready.session, ready.stack, found.steps)
+        )
     record = Record(
         "rollback",
         ready.update.commit,
@@ -330,13 +336,17 @@ def rollback(
             check_commit(chosen, project.ROOT)
             if not yes:
                 terminal.can_ask()
-            present = deployed.of_state(recovery.go_on(now, stack))
+            held = recovery.go_on(now, stack)
+            present, missing = deployed.of_state(held), unrecorded.line(now.stack, held)
+        if missing:
+            terminal.progress(f"{history.UNRECORDED}{missing}")
         what = f"update {chosen.number} of {chosen.time:%Y-%m-%d %H:%M} UTC: {chosen.title}"
         part = f"template {template} of stack {stack}" if template else f"stack {stack}"
         alone = f" with template {template} alone" if template else ""
         terminal.progress(f"going back{alone} to {what}")
         with earlier(stack, chosen, terminal.progress, template=template) as ready:
             found, record = preview(ready, present, template)
+            record = replace(record, unrecorded=missing)
             typer.echo(report.to_markdown([found]))
             if found.in_use:
                 again = f"python -m ops rollback {stack} --to {chosen.number}"

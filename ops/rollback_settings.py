@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from components.errors import OperatorError
 from ops import project, stack_file
+from ops.settings_then import SettingsThen
 
 _MIDNIGHT: Final = " 00:00:00 +0000 UTC"  # after a day that stands without quotes, as Go prints it
 # What the engine decrypts a stack's secrets with stands beside them in its file.
@@ -20,8 +21,11 @@ class RollbackError(OperatorError):
     """The stack cannot go back as asked; the message says why, and the way out."""
 
 
-def keep_secrets(old: Path, present: Path, stack: str) -> None:
-    """Put the present secrets, still encrypted, into the earlier settings."""
+def keep_secrets(old: Path, present: Path, stack: str) -> tuple[str, ...]:
+    """Put the present secrets, still encrypted, into the earlier settings.
+
+    Returns the paths of those that the program of then does not know, and would refuse.
+    """
     name = Path("stacks", f"Pulumi.{stack}.yaml")
     try:
         now, then = (dict(stack_file.read((place / name).read_bytes())) for place in (present, old))
@@ -33,6 +37,9 @@ def keep_secrets(old: Path, present: Path, stack: str) -> None:
     kept = _config(now, name, "now").get(key)
     config = then["config"] = _config(then, name, "in that commit")
     config.pop(key, None)
+    left_out: tuple[str, ...] = ()
+    if kept is not None:
+        kept, left_out = SettingsThen(old).without_unknown("secrets", kept)
     if kept is not None:
         config[key] = kept
     for each in _SECRET_KEYS:
@@ -40,6 +47,7 @@ def keep_secrets(old: Path, present: Path, stack: str) -> None:
         if each in now:
             then[each] = now[each]
     (old / name).write_bytes(stack_file.written(then))
+    return left_out
 
 
 def switched_off(root: Path, stack: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from components.boundary import Own, Policy
 from components.coder_agents import AgentsAllowed
@@ -17,6 +18,10 @@ from components.settings.model import Settings
 from components.settings.network import surroundings
 from ops import network, stacks
 from ops.reach import TemplateReach
+
+if TYPE_CHECKING:
+    # Loads the client of Coder's API, which explaining a URL has no use for.
+    from ops.template_changes import Registered
 
 _Change = Callable[[Iterable[Manifest], Iterable[Manifest], str, network.Namespaces], NetworkChange]
 
@@ -35,6 +40,7 @@ class StackReach:
         namespaces: of the pods of each; one that is not in it is not known.
         suspended: what confines templates as soon as the emergency switch is on again; empty where
             it has none off, or that is not known.
+        unrecorded: templates of which it is not recorded whether the switch has one off.
     """
 
     policies: Mapping[str, Policy | None]
@@ -44,6 +50,22 @@ class StackReach:
     contracts: Mapping[str, str] | None = None
     namespaces: Mapping[str, str] = field(default_factory=dict)
     suspended: Mapping[str, Policy] = field(default_factory=dict)
+    unrecorded: frozenset[str] = frozenset()
+
+
+def off_unrecorded(
+    policies: Mapping[str, Policy | None], templates: Mapping[str, Registered]
+) -> frozenset[str]:
+    """Return the templates without a firewall of which an older release recorded nothing else.
+
+    It may be the emergency switch that has theirs off: the releases that record which rules it put
+    off record the source, too.
+    """
+    return frozenset(
+        name
+        for name, each in templates.items()
+        if name in policies and policies[name] is None and not each.source
+    )
 
 
 def of_settings(settings: Settings) -> StackReach:
@@ -126,6 +148,7 @@ def compared(old: StackReach, new: StackReach, own: Own | None = None) -> tuple[
             left=left(name),
             old_suspended=old.suspended.get(name),
             new_suspended=new.suspended.get(name),
+            off_unrecorded=name in old.unrecorded,
         )
         for name in dict.fromkeys((*new.policies, *old.policies))
     )

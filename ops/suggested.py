@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components.boundary import (
     CATALOGUE,
-    Contract,
     Policy,
     PolicyRule,
     Rule,
@@ -19,6 +18,7 @@ from components.boundary import (
     shown,
     suggest,
 )
+from components.boundary.older import as_decided
 from ops.answers import Confinement, Explanation
 
 WHY = "say why an agent needs it"
@@ -43,7 +43,13 @@ def suggested(
 ) -> tuple[tuple[Suggested, ...], tuple[Unnamed, ...]]:
     """Return the narrowest rules for all denied answers, and the requests no rule can allow."""
     denied = [answer for answer in found if not answer.allowed]
-    rules, unnamed = suggest((each.request.method, each.request.url) for each in denied)
+    asked = [each.request for each in denied]
+    rules, unnamed = suggest((each.method, each.url) for each in asked if each.addressed)
+    elsewhere = [
+        Unnamed(each.method, each.url, "it does not go to the host that its target names")
+        for each in asked
+        if not each.addressed
+    ]
     used = {entry.group for entry in confinement.policy or ()}
     return tuple(
         Suggested(
@@ -51,16 +57,17 @@ def suggested(
             (*each.notes, *_costs(each.rule, confinement), *_groups(each.rule, used)),
         )
         for each in rules
-    ), unnamed
+    ), (*unnamed, *elsewhere)
 
 
 def _costs(rule: Rule, confinement: Confinement) -> Iterable[str]:
     alone = Policy([PolicyRule(rule, "suggested", WHY)])
-    for breach in Contract(must_deny=confinement.contract.must_deny).check(alone):
+    denied = replace(confinement.contract, must_allow=())
+    for breach in denied.check(as_decided(alone, confinement.release)):
         wanted = breach.expectation
         url = shown(wanted.url)
         yield f"breaks the contract: {wanted.method} {url} must be denied ({wanted.reason})"
-    report = exfiltration_report(alone, confinement.own)
+    report = exfiltration_report(alone, confinement.own, confinement.release)
     for entry in report.entries:
         yield f"exfiltration grade {entry.grade}: {entry.why}"
     yield from (note.why for note in report.notes)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from components.boundary import printable
+from components.boundary.destination import addressed
 from components.boundary.names import as_sent
 
 STDIN: Final = "-"
@@ -36,11 +37,18 @@ class Request:
         method: as sent; Boundary compares its case.
         url: as given.
         recorded: what Boundary decided then, when it comes from a log.
+        sent_to: its header Host, where the log has it.
     """
 
     method: str
     url: str
     recorded: Recorded | None = None
+    sent_to: str = ""
+
+    @property
+    def addressed(self) -> bool:
+        """Whether it goes to the host of its URL, by which Boundary judges it."""
+        return addressed(self.url, recorded=self.recorded is not None)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ class Traffic:
     unreadable: tuple[str, ...] = ()
 
 
-def request(method: str, url: str, where: str, recorded: Recorded | None = None) -> Request:
+def request(
+    method: str, url: str, where: str, recorded: Recorded | None = None, sent_to: str = ""
+) -> Request:
     """Return the request; raises InputError, naming `where`, for what is no method or no URL.
 
     A host outside ASCII becomes punycode, as clients send it; what is recorded stays as it came.
@@ -67,7 +77,7 @@ def request(method: str, url: str, where: str, recorded: Recorded | None = None)
         raise InputError(f"{where}: method {printable(method)!r} must be one HTTP method as GET")
     if not url:
         raise InputError(f"{where}: the URL is empty")
-    return Request(method, url if recorded else as_sent(url), recorded)
+    return Request(method, url if recorded else as_sent(url), recorded, sent_to)
 
 
 def as_lines(problems: Iterable[str]) -> str:

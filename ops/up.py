@@ -30,6 +30,7 @@ from ops import (
     provider_inputs,
     recovery,
     removal,
+    unrecorded,
 )
 from ops import plan as plans
 from ops import stacks as stack_files
@@ -71,6 +72,7 @@ def recorded(
         policy=history.policy_line(found),
         firewall=settings.switched_off,
         warnings=warnings,
+        unrecorded="" if held is None else unrecorded.line(now, held),
     )
     if record.commit is None:
         progress(
@@ -98,6 +100,9 @@ def up(
             else:
                 console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
             console.print(f"what agents reach: {record.policy}", markup=False, soft_wrap=True)
+            if record.unrecorded:
+                said = f"{history.UNRECORDED}{record.unrecorded}"
+                console.print(said, markup=False, soft_wrap=True)
             for line in _warned(stack, record, heard):
                 console.print(line, markup=False, soft_wrap=True)
             settings = stack_files.settings(stack)
@@ -192,6 +197,7 @@ def read_back(
 ) -> tuple[drift.Drift, ...]:
     """Have the state learn what is there, and return what differed; raises diagnostics.RunError."""
     looked_at: list[Mapping[str, Any]] = []
+    missing = unrecorded.line(ready.stack, held)
 
     def on_event(event: automation.EngineEvent) -> None:
         if event.res_outputs_event:
@@ -202,7 +208,7 @@ def read_back(
         ready,
         stack,
         held,
-        message=history.record(project.ROOT, "refresh").message(),
+        message=history.record(project.ROOT, "refresh", unrecorded=missing).message(),
         on_event=on_event,
         on_output=echo,
         on_error=echo_error,
@@ -238,13 +244,15 @@ def remove(ready: engine.Session, stack: str) -> None:
     # Their names do: a policy in the state that cannot be read is no reason to keep a stack.
     templates = (each["urn"].rpartition("::")[2] for each in state.of_type(WORKSPACE_TEMPLATE))
     removed = history.policy_line(compared(StackReach(dict.fromkeys(templates)), StackReach({})))
+    missing = unrecorded.line(ready.stack, state)
+    record = history.record(project.ROOT, "destroy", policy=removed, unrecorded=missing)
     provider_inputs.run(
         ready.stack.destroy,
         ready,
         stack,
         state,
         removes=True,
-        message=history.record(project.ROOT, "destroy", policy=removed).message(),
+        message=record.message(),
         on_output=echo,
         on_error=echo_error,
         color=color(),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from components.releases import CLAUDE_CODE_PIN, wiring_of
 from ops.changes import Change, without_secrets
+from ops.markdown import code, turned
+from ops.template_changes import Registered
 from ops.wall_changes import WallChange
 
 _PROXY: Final = "agents' traffic goes by a proxy of the settings"
@@ -48,6 +51,34 @@ _OFF: Final[Mapping[str, frozenset[str]]] = {
 }
 # OPENAI_BASE_URL, ANTHROPIC_BEDROCK_BASE_URL, OTEL_EXPORTER_OTLP_ENDPOINT and their like.
 _ENDPOINTS: Final = ("_BASE_URL", "_OTLP_ENDPOINT", "_TRACES_ENDPOINT", "_LOGS_ENDPOINT")
+# What a module of Claude Code sets by itself, so that the template's own variables have it no more;
+# components/workspace_template/terraform/claude_code_4.tf and claude_code_5.tf.
+_ADDRESS: Final = "Coder's AI Gateway"
+_OWNERS: Final = "the owner's session token"
+_OF_MODULE: Final[Mapping[int, Mapping[str, str]]] = {
+    4: {"ANTHROPIC_BASE_URL": _ADDRESS, "CLAUDE_API_KEY": _OWNERS},
+    5: {"ANTHROPIC_BASE_URL": _ADDRESS, "ANTHROPIC_AUTH_TOKEN": _OWNERS},
+}
+
+
+def variable_line(change: Change, before: Registered | None, after: Registered | None) -> str:
+    """Return a variable of a template that differs as a line of Markdown.
+
+    One that the template sets no longer, or did not set before, may be the module's own there.
+    """
+    old, new = _by_module(change.path, before), _by_module(change.path, after)
+    if change.new is None and new:
+        said = f"{code(change.old or '')} → stays, **set by the module claude-code** to {new}"
+    elif change.old is None and old:
+        said = f"set by the module claude-code to {old} → {code(change.new or '')}"
+    else:
+        said = turned(change.old, change.new)
+    return f"{variable_mark(change)}{code(change.path)}: {said}"
+
+
+def _by_module(name: str, of: Registered | None) -> str:
+    release = of.pins.get(CLAUDE_CODE_PIN, "") if of else ""
+    return _OF_MODULE.get(wiring_of(release), {}).get(name, "") if release else ""
 
 
 def variable_warning(name: str, value: str | None) -> str:

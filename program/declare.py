@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import pulumi
@@ -73,7 +74,8 @@ async def declare(
     # First what others wait for: the engine takes one after the other.
     network = _made(WorkspaceNetworkPolicy, "network", args.network_policy, on_cluster)
     login = _made(GitLabExternalAuth, "external-auth", args.external_auth, on_cluster)
-    _made(CoderdEnvironment, "coderd", args.coderd, on_cluster)
+    # Who else sets the variables, the cluster has been asked before.
+    _made(partial(CoderdEnvironment, asked=True), "coderd", args.coderd, on_cluster)
     _made(WorkspaceNamespace, "workspace-namespace", args.workspace_namespace, on_cluster)
     # What closes the network is there before a template that counts on it, and goes after it.
     closed = [network] if network else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from components.alerts import jail
+from components.alerts import jail, requests
 from components.alerts.model import Alert, AlertContext, PanelLink, Severity
 from components.dashboards import agent_firewall, ai_gateway, coder_control_plane, logql
 from components.dashboards.log_fields import AuditDecision, AuditField
@@ -161,8 +161,8 @@ def _logs_dropped(context: AlertContext) -> Alert:
             "{{ $value }} audit lines were lost before they reached the workspace's agent in the "
             f"last {limits.loss_minutes} minutes. boundary_channel_full: a process makes requests "
             "faster than Boundary logs them; see who and what in Recent denied requests. "
-            "boundary_batch_full: Boundary cannot write to the agent's socket; restart the "
-            "workspace. Note the gap in the audit."
+            "boundary_batch_full: Boundary could not write to the agent's socket for a while; "
+            "restart the workspace if it comes back. Note the gap in the audit."
         ),
         panel=PanelLink(agent_firewall.UID, "Dropped batches and logs"),
         queries={"A": promql(dropped > limits.dropped_logs)},
@@ -322,10 +322,13 @@ CATALOGUE: Mapping[str, Callable[[AlertContext], Alert | None]] = {
     "BoundaryBatchesDropped": _batches_dropped,
     "BoundaryLogsDropped": _logs_dropped,
     "BoundaryDenySpike": _deny_spike,
+    "BoundaryHostUnknown": requests.host_unknown,
     "NetworkPolicyGone": _network_policy_gone,
     "ClaudeCodeUnjailed": jail.unjailed,
     "BoundaryPolicyForeign": jail.foreign_policy,
+    "BoundaryAuditCut": jail.audit_cut,
     "JailWatchSilent": jail.watch_silent,
+    "JailUnwatched": jail.unwatched,
     "AgentsAllowedBehindFirewall": jail.agents_allowed,
     "AIGatewayReloadFailed": _reload_failed,
     "AIGatewayProviderError": _provider_error,

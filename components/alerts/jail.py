@@ -18,14 +18,17 @@ from components.dashboards.tables import AgentMetadata, Templates
 
 KEY = "jail"
 """Key of the metadata that the template's agent tells."""
+LIFE_KEY = "cpu_usage"
+"""Key of what every agent of the template tells, whatever becomes of its jail."""
 FRESH_MINUTES = 5
 """How old a line may be: an agent tells one a minute."""
 LINE = (
-    r"\A(\d{1,6}) outside, (\d{1,6}) jailed, policy ([a-z ]{1,20}) "
+    r"\A(\d{1,6}) outside, (\d{1,6}) jailed, policy ([a-z ]{1,20})(?:, audit ([a-z]{1,20}))? "
     r"\(([A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,64})\)\Z"
 )
 """What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand.
 
+A workspace of an older template version tells nothing of the audit.
 Whoever has a shell may write such a line: what it holds is bounded, so that none makes the query
 fail, and what it names is beside the agent's id, which is coderd's own.
 """
@@ -82,6 +85,29 @@ def foreign_policy(context: AlertContext) -> Alert | None:
     )
 
 
+def audit_cut(context: AlertContext) -> Alert | None:
+    """A workspace whose Boundary has no way to send its audit lines."""
+    if not context.confined_templates:
+        return None
+    return Alert(
+        name="BoundaryAuditCut",
+        severity=Severity.CRITICAL,
+        summary="The audit of {{ $labels.workspace }} does not get to its agent",
+        description=(
+            "In workspace {{ $labels.workspace }}, agent {{ $labels.agent }}, the way of audit "
+            "lines is {{ $labels.audit }}. gone: the agent's socket was removed; foreign: it is "
+            "another one, or somebody moved it; off: a running Boundary sends nothing, or "
+            "elsewhere. Its requests are decided and leave no line, and no counter of lost lines "
+            "moves. A jailed agent can do that by itself: stop the workspace, and look at what "
+            "its sessions did since the last line."
+        ),
+        panel=_PANEL,
+        queries={"A": _told("1", f"COALESCE({_part(4)}, 'open') <> 'open'", audit=_part(4))},
+        labels=("workspace", "agent", "audit"),
+        interval_seconds=INTERVAL_SECONDS,
+    )
+
+
 def watch_silent(context: AlertContext) -> Alert | None:
     """Agents of confined templates are connected, and none tells of its jail."""
     if not context.confined_templates:
@@ -113,6 +139,47 @@ def watch_silent(context: AlertContext) -> Alert | None:
         },
         condition="$A > 0 && $B == 0",
         hold_minutes=15,
+    )
+
+
+def unwatched(context: AlertContext) -> Alert | None:
+    """One agent that tells of its workspace, and no more of its jail."""
+    if not context.confined_templates:
+        return None
+    table, other = AgentMetadata("m"), AgentMetadata("o")
+    lives = Select(
+        {"one": "1"},
+        other,
+        where=[
+            f"{other.workspace_agent_id} = {table.workspace_agent_id}",
+            _fresh(other, LIFE_KEY),
+        ],
+    )
+    query = Select(
+        {"agent": f"{table.workspace_agent_id}::text", "value": "1"},
+        table,
+        where=[
+            f"{table.key} = '{KEY}'",
+            f"NOT ({_fresh(table)} AND {table.value} ~ '{LINE}')",
+            f"EXISTS ({lives})",
+        ],
+        group_by=["agent"],
+    )
+    return Alert(
+        name="JailUnwatched",
+        severity=Severity.WARNING,
+        summary="Agent {{ $labels.agent }} tells no more of its jail",
+        description=(
+            "Agent {{ $labels.agent }} tells coderd of its workspace's processor, and for "
+            f"{FRESH_MINUTES} minutes nothing of its jail: the script that looks ended with an "
+            "error, took too long or was ended, which a jailed agent can do, too. Meanwhile a "
+            "Claude Code outside of the jail, another policy or a cut audit goes unseen there. "
+            "The metadata Firewall of the workspace in Coder holds the error."
+        ),
+        panel=_PANEL,
+        queries={"A": sql_rows(query)},
+        labels=("agent",),
+        hold_minutes=10,
     )
 
 
@@ -151,7 +218,7 @@ def _told(value: str, condition: str, **labels: str) -> Query:
     """Return what agents told lately, a row for each agent of which the condition holds."""
     table = AgentMetadata("m")
     columns = {
-        "workspace": _part(4),
+        "workspace": _part(5),
         "agent": f"{table.workspace_agent_id}::text",
         **labels,
         # Two rows of the same labels would be an error in place of an alert.
@@ -167,6 +234,6 @@ def _part(number: int) -> str:
     return f"(regexp_match({AgentMetadata('m').value}, '{LINE}'))[{number}]"
 
 
-def _fresh(table: AgentMetadata) -> str:
+def _fresh(table: AgentMetadata, key: str = KEY) -> str:
     age = f"now() - interval '{FRESH_MINUTES} minutes'"
-    return f"{table.key} = '{KEY}'\n  AND {table.collected_at} > {age}"
+    return f"{table.key} = '{key}'\n  AND {table.collected_at} > {age}"

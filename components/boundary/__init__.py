@@ -12,17 +12,17 @@ from components.boundary.build import ExtraRule, PolicyError, build_policy, host
 from components.boundary.catalogue import CATALOGUE, DEFAULT, NAMES, SETS
 from components.boundary.config import render_config
 from components.boundary.contract import Breach, Contract, Expectation
+from components.boundary.demands import with_own
 from components.boundary.exfiltration import (
     WORST,
     Entry,
     Grade,
     Note,
-    Own,
     Report,
     exfiltration_report,
 )
 from components.boundary.groups import Group
-from components.boundary.leaving import with_own
+from components.boundary.own import Own
 from components.boundary.policy import Decision, Policy, PolicyRule
 from components.boundary.redaction import printable, shown
 from components.boundary.rule import Rule, RuleError

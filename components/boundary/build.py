@@ -60,7 +60,8 @@ def build_policy(
     """Return the policy of the named groups and sets in the catalogue's order, then extra rules.
 
     `coder_host` and `gitlab_hosts` are host names (see `host_of`). Rules that open every host are
-    errors unless `accept_everything`. Raises PolicyError with every problem found.
+    errors unless `accept_everything`; an extra rule without a reason always is. Raises PolicyError
+    with every problem found.
     """
     return _built(tuple(groups), coder_host, tuple(gitlab_hosts), tuple(extra), accept_everything)
 
@@ -92,6 +93,8 @@ def _built(
                     rules.setdefault(rule.text, PolicyRule(rule, group.name, group.why))
     stacks_own: list[PolicyRule] = []
     for added in extra:
+        if not added.why.strip():
+            problems.append(f"rule {added.rule!r} gives no reason: say why an agent needs it")
         if rule := _rule(problems, added.rule, STACK):
             stacks_own.append(PolicyRule(rule, STACK, added.why))
     policy = Policy([*rules.values(), *stacks_own])

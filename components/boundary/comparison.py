@@ -53,10 +53,11 @@ def compare(old: Policy, new: Policy) -> Comparison:
 
 def _beyond(here: set[Part], there: set[Part]) -> tuple[Reach, ...]:
     cover = Cover(there)
-    return _reaches(part for part in here - there if cover.of(part) is None)
+    return reaches(part for part in here - there if cover.of(part) is None)
 
 
-def _reaches(found: Iterable[Part]) -> tuple[Reach, ...]:
+def reaches(found: Iterable[Part]) -> tuple[Reach, ...]:
+    """Return parts of rules as requests, the widest alone."""
     new = sorted(found, key=lambda part: (part.host[::-1], part.path, part.method))
     # Of what is new, only the widest is worth reading.
     cover = Cover(new)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 
 from components.boundary.nearness import Miss, nearest
 from components.boundary.policy import Decision, Policy
@@ -41,12 +42,26 @@ class Breach:
         return f"{head}, but no rule allows it" + (f"; the nearest are {near}" if near else "")
 
 
+class Guarding(Protocol):
+    """Demands that a policy's own rules make into requests."""
+
+    def against(self, policy: Policy) -> Iterator[Expectation]:
+        """Yield requests that must be denied and that a rule of `policy` lets through."""
+
+
 @dataclass(frozen=True)
 class Contract:
-    """The demands of a stack."""
+    """The demands of a stack.
+
+    Attributes:
+        must_allow: what must be allowed.
+        must_deny: what must be denied.
+        guards: what else must be denied, as far as a rule lets it through.
+    """
 
     must_allow: tuple[Expectation, ...] = ()
     must_deny: tuple[Expectation, ...] = ()
+    guards: tuple[Guarding, ...] = ()
 
     def check(self, policy: Policy) -> tuple[Breach, ...]:
         """Return every demand that `policy` does not meet."""
@@ -64,5 +79,11 @@ def _breaches(contract: Contract, policy: Policy) -> tuple[Breach, ...]:
     for wanted in contract.must_deny:
         decision = policy.decide(wanted.method, wanted.url)
         if decision.allowed:
+            breaches.append(Breach("denied", wanted, decision))
+    said = {(each.decision.rule, each.expectation.reason) for each in breaches}
+    for wanted in (each for guard in contract.guards for each in guard.against(policy)):
+        decision = policy.decide(wanted.method, wanted.url)
+        if decision.allowed and (decision.rule, wanted.reason) not in said:
+            said.add((decision.rule, wanted.reason))
             breaches.append(Breach("denied", wanted, decision))
     return tuple(breaches)

@@ -16,17 +16,17 @@ The grade is that of the worst host reached:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Final, Literal, cast
 
-from components.boundary.build import PolicyError, host_of
 from components.boundary.catalogue import CATALOGUE
 from components.boundary.coverage import Part, overlaps_host, parts
-from components.boundary.leaving import READING, leaving
+from components.boundary.leaving import READING, leaving, secrets
 from components.boundary.names import open_labels
+from components.boundary.numbers import SERVICES
+from components.boundary.older import as_decided
+from components.boundary.own import Own
 from components.boundary.policy import Policy, PolicyRule
 from components.boundary.rule import WILDCARD, Rule
 
@@ -37,6 +37,13 @@ WORST: Final[Grade] = "H"
 
 # A fetch names what it wants in the body; a push is git-receive-pack.
 _FETCH = "git-upload-pack"
+# Only where git itself answers: any other server receives the whole of what is sent there.
+_FORGES: Final = (
+    *("github.com", "gitlab.com", "bitbucket.org", "dev.azure.com", "codeberg.org"),
+    *("git.sr.ht", "huggingface.co"),
+)
+
+BELOW: Final = "a host below the rule's"
 
 RUNNERS: Final = "what is pushed there runs on its CI runners, which stand outside the firewall"
 
@@ -107,7 +114,7 @@ _TABLE: tuple[tuple[Grade, str, str], ...] = (
     (
         "E",
         "a name for anyone's address",
-        "*.nip.io *.sslip.io *.xip.io",
+        " ".join(sorted(f"*.{'.'.join(each)}" for each in SERVICES)),
     ),
     (
         "E",
@@ -123,7 +130,7 @@ _TABLE: tuple[tuple[Grade, str, str], ...] = (
     (
         "D",
         "anyone may push to a repository",
-        "github.com gitlab.com bitbucket.org dev.azure.com codeberg.org git.sr.ht huggingface.co",
+        " ".join(_FORGES),
     ),
     (
         "D",
@@ -200,40 +207,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Own:
-    """The deployment's own hosts: Coder's, and those of its GitLab instances."""
-
-    coder: frozenset[str] = frozenset()
-    gitlab: frozenset[str] = frozenset()
-
-    def __or__(self, other: Own) -> Own:
-        return Own(self.coder | other.coder, self.gitlab | other.gitlab)
-
-    @classmethod
-    def of(cls, coder: Iterable[str], gitlab: Iterable[str]) -> Own:
-        """Return the hosts of URLs or `host:port`, less those that no rule can name."""
-        return cls(_hosts(coder), _hosts(gitlab))
-
-    @classmethod
-    def named_by(cls, policy: Policy) -> Own:
-        """Return the hosts that the groups of `policy` name, which a deployed one has alone."""
-        named: dict[str, set[str]] = {"coder": set(), "gitlab": set()}
-        for entry in policy:
-            kind = entry.group.removesuffix("-read")
-            if kind in named and WILDCARD not in entry.rule.labels:
-                named[kind].add(entry.rule.host)
-        return cls(frozenset(named["coder"]), frozenset(named["gitlab"]))
-
-
-def _hosts(urls: Iterable[str]) -> frozenset[str]:
-    hosts = set()
-    for url in urls:
-        with suppress(PolicyError):
-            hosts.add(host_of(url))
-    return frozenset(hosts)
-
-
-@dataclass(frozen=True)
 class Note:
     """What a rule opens that no grade tells."""
 
@@ -259,21 +232,37 @@ class Report:
         return f"{said} of group {worst.rule.group} ({worst.why}){leaves}"
 
 
-def exfiltration_report(policy: Policy, own: Own | None = None) -> Report:
+def exfiltration_report(
+    policy: Policy, own: Own | None = None, release: str | None = None
+) -> Report:
     """Return the report of `policy` by the table SINKS and what it opens of the own hosts.
 
-    `own` adds to the hosts that the policy's groups name.
+    Args:
+        policy: the policy.
+        own: adds to the hosts that the policy's groups name.
+        release: of Boundary that decides; one may let hosts below a rule's through too.
     """
-    return _report(policy, Own.named_by(policy) | (own or Own()))
+    decided = as_decided(policy, release)
+    return _report(policy, decided, Own.named_by(policy) | (own or Own()))
 
 
 # Settings are held to their grade, and reviews show it again: of the same policies.
 @lru_cache(maxsize=64)
-def _report(policy: Policy, hosts: Own) -> Report:
-    entries = [entry for rule in policy if (entry := _entry(rule, hosts)) is not None]
-    entries.sort(key=lambda entry: entry.grade, reverse=True)
-    notes = tuple(Note(entry, RUNNERS) for entry in policy if _pushes(entry.rule, hosts.gitlab))
-    return Report(entries[0].grade if entries else "A", tuple(entries), notes)
+def _report(policy: Policy, decided: Policy, hosts: Own) -> Report:
+    stated = set(policy)
+    by_rule: dict[tuple[str, str], Entry] = {}
+    notes: dict[tuple[str, str], Note] = {}
+    for rule in decided:
+        below = rule not in stated
+        entry = _entry(rule, hosts, below=below)
+        # What is below a rule's own host is told as that rule's.
+        key = (rule.group, rule.rule.text)
+        if entry is not None and (key not in by_rule or by_rule[key].grade < entry.grade):
+            by_rule[key] = entry
+        if why := _noted(rule.rule, hosts, entry):
+            notes.setdefault(key, Note(rule, why))
+    entries = sorted(by_rule.values(), key=lambda entry: entry.grade, reverse=True)
+    return Report(entries[0].grade if entries else "A", tuple(entries), tuple(notes.values()))
 
 
 def _folded(rule: Rule) -> Rule:
@@ -285,21 +274,28 @@ def _folded(rule: Rule) -> Rule:
     return rule if labels == rule.labels else replace(rule, labels=labels)
 
 
-def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
+def _entry(policy_rule: PolicyRule, own: Own, *, below: bool = False) -> Entry | None:
+    found = _judged(policy_rule, own, below=below)
+    return replace(found, why=f"{found.why} ({BELOW})") if found and below else found
+
+
+def _judged(policy_rule: PolicyRule, own: Own, *, below: bool) -> Entry | None:
     rule = _folded(policy_rule.rule)
-    reading = all(_reads(part) for part in parts(rule))
+    reading = all(_reads(part, own) for part in parts(rule))
     # Every host is Coder's too, whatever its name.
     coder = own.coder or frozenset({"coder"} if rule.any_host else ())
-    way = next(filter(None, (leaving(part, coder) for part in parts(rule))), "")
+    known = replace(own, coder=coder)
+    way = next(filter(None, (leaving(part, known) for part in parts(rule))), "")
     if way:
         return Entry(policy_rule, WORST, (rule.host,), way)
     if rule.any_host:
         why = "anyone's server receives what stands in a URL" if reading else "every host there is"
         return Entry(policy_rule, "F" if reading else "G", (WILDCARD,), why)
     # The hosts of the catalogue's wildcards are known, and the list of suffixes takes a moment.
-    if policy_rule.group not in CATALOGUE and (anyones := _anyones(rule.labels)):
-        grade, below = anyones
-        why = f"anyone may register a host below {below}"
+    stated = below or policy_rule.group not in CATALOGUE
+    if stated and (anyones := _anyones(rule.labels)):
+        grade, suffix = anyones
+        why = f"anyone may register a host below {suffix}"
         read: Grade = "F" if grade == "G" else "B"
         return Entry(policy_rule, read if reading else grade, (rule.host,), why)
     reached = _reached(rule.labels)
@@ -314,15 +310,25 @@ def _entry(policy_rule: PolicyRule, own: Own) -> Entry | None:
     )
 
 
-def _reads(part: Part) -> bool:
-    return part.method in READING or (part.method == "POST" and part.path[-1:] == (_FETCH,))
+def _reads(part: Part, own: Own) -> bool:
+    """Whether a part only fetches: anybody's server receives what git sends it."""
+    if part.method in READING:
+        return True
+    fetches = part.method == "POST" and part.path[-1:] == (_FETCH,)
+    return fetches and (".".join(part.host) in _FORGES or ".".join(part.host) in own.gitlab)
 
 
-def _pushes(rule: Rule, gitlab: frozenset[str]) -> bool:
-    rule = _folded(rule)
-    return any(rule.matches_host(host.split(".")) for host in gitlab) and not all(
-        map(_reads, parts(rule))
-    )
+def _noted(rule: Rule, own: Own, entry: Entry | None) -> str:
+    folded = _folded(rule)
+    found = parts(folded)
+    if any(folded.matches_host(host.split(".")) for host in own.gitlab) and not all(
+        part.method in READING or (part.method == "POST" and part.path[-1:] == (_FETCH,))
+        for part in found
+    ):
+        return RUNNERS
+    if entry is not None and entry.grade == WORST:
+        return ""
+    return next(filter(None, (secrets(part, own) for part in found)), "")
 
 
 @lru_cache(maxsize=1024)

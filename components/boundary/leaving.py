@@ -1,4 +1,4 @@
-"""How an agent leaves its firewall, above all through Coder itself, and the contract against it.
+"""How an agent leaves its firewall, above all through Coder itself.
 
 The owner's session token is in the agent's environment: what its owner may do in Coder, an agent
 may do whose policy lets the request through. A request of the table makes or starts what runs
@@ -10,16 +10,14 @@ no WebSocket opens, by which terminals and tunnels of workspaces go.
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from components.boundary.contract import Contract, Expectation
+from components.boundary import metadata
 from components.boundary.coverage import Part, Pattern, covers_path, overlaps_host
+from components.boundary.numbers import Network, address_in, dotted, networks_of
+from components.boundary.own import Own
+from components.boundary.paths import straight
 from components.boundary.rule import WILDCARD
-from components.boundary.url import UrlError, parse
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -98,36 +96,63 @@ DOORS: Final = (
     *_doors(_APPS, "POST,PUT,PATCH /@*/*/apps/*"),
 )
 
+SECRETS: Final = (
+    *_doors(
+        "an agent gets the owner's private ssh key",
+        "GET /api/v2/workspaceagents/me/gitsshkey",
+    ),
+    *_doors(
+        "an agent of a template admin gets Terraform's state, with the tokens in it",
+        "GET /api/v2/workspacebuilds/*/state",
+    ),
+    *_doors(
+        "an agent gets tokens of other agents, or of workspaces' apps",
+        "GET /api/v2/workspaces/*/external-agent/*/credentials",
+        "GET /api/v2/applications/auth-redirect",
+    ),
+)
+"""Requests that give an agent what is somebody else's, and change nothing."""
+
 _NODE: Final = "the node's metadata service gives an agent credentials of the node or pod"
 _BESIDE: Final = "an agent speaks to what runs beside its jail, and does what it is told"
 _CLUSTER: Final = "an agent speaks to the cluster's API with the rights of its pod"
+_INSIDE: Final = "an agent speaks to pods and Services of the cluster, its API and Coder among them"
 
-# The hosts are those by which clouds document their metadata services, and Kubernetes its API.
-_ELSEWHERE: Final = tuple(
-    (tuple(host.split(".")), why)
-    for why, hosts in (
-        (
-            _NODE,
-            "169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 metadata"
-            " metadata.google.internal instance-data.ec2.internal",
-        ),
-        (
-            _CLUSTER,
-            "kubernetes kubernetes.default kubernetes.default.svc"
-            " kubernetes.default.svc.cluster.local",
-        ),
-    )
-    for host in hosts.split()
+
+def _patterns(*hosts: str) -> tuple[Pattern, ...]:
+    return tuple(tuple(host.split(".")) for each in hosts for host in each.split())
+
+
+def _hosts(why: str, *hosts: str) -> tuple[tuple[Pattern, str], ...]:
+    return tuple((host, why) for host in _patterns(*hosts))
+
+
+# The hosts are those by which Kubernetes documents its API and its pods.
+_ELSEWHERE: Final = (
+    *_hosts(_NODE, *metadata.NAMES),
+    *_hosts(
+        _CLUSTER,
+        "kubernetes kubernetes.default kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ),
+    *_hosts(_INSIDE, "*.pod *.pod.cluster.local"),
 )
 # RFC 6761 gives `localhost` and every name below it, /etc/hosts the others: of Debian by netbase,
 # of Fedora by setup.
-_LOCAL: Final = (
-    "localhost *.localhost localhost.localdomain localhost4 localhost4.localdomain4 localhost6"
-    " localhost6.localdomain6 ip6-localhost ip6-loopback"
+_OWN_POD: Final = _patterns(
+    "localhost *.localhost localhost.localdomain localhost4 localhost4.localdomain4 localhost6",
+    "localhost6.localdomain6 ip6-localhost ip6-loopback",
 )
-_OWN_POD: Final = tuple(tuple(host.split(".")) for host in _LOCAL.split(" "))
-_OWN_NUMBERS: Final = frozenset({"127", "0", WILDCARD})
+# Whoever owns them has every name below stand for 127.0.0.1.
+_LOCAL_DOMAINS: Final = frozenset(
+    _patterns("localtest.me lvh.me vcap.me lacolhost.com local.gd localho.st")
+)
+# By domain, for a pattern such as *.com is graded as what it is.
+_PUBLIC: Final = {host[-2:]: (host, why) for host, why in _hosts(_NODE, *metadata.PUBLIC_NAMES)}
 _LAST_LABELS: Final = {labels[-1] for labels in (*(each for each, _ in _ELSEWHERE), *_OWN_POD)}
+_METADATA: Final[tuple[Network, ...]] = (*metadata.ADDRESSES_4, *metadata.ADDRESSES_6)
+_LOOPBACK: Final = networks_of(("127.0.0.0/8", "0.0.0.0/8", "::1", "::"))
+"""This host, by RFC 1122 and RFC 4291."""
 
 # By these an agent may write and stays where it is.
 _KEPT: Final = tuple(
@@ -141,30 +166,28 @@ _KEPT: Final = tuple(
         ),
     )
 )
-_ANY: Final = (WILDCARD,)
+ANY: Final = (WILDCARD,)
+"""The path of a part that has none."""
+
 _UNKNOWN: Final = "an agent writes to Coder where it is not known to stay inside"
 
 
-def leaving(part: Part, coder_hosts: Iterable[str]) -> str:
+def leaving(part: Part, own: Own) -> str:
     """Return how an agent leaves by a part of a rule, empty if it does not.
 
     A request that writes to Coder's API is one by which it leaves, unless it is known to be none.
     Others are those for credentials of the node, for the cluster, and for what runs in the pod
     outside the jail. A pattern of every host is no way of its own: it is graded as that.
     """
-    coder = [tuple(host.split(".")) for host in sorted(coder_hosts)]
-    host = _dotted(part.host)
-    if host and (host[-1] in _LAST_LABELS or host[-1].isdecimal()):
-        for labels, why in _ELSEWHERE:
-            if overlaps_host(host, labels):
-                return why
-        # A Coder that is tried on one machine is judged by its paths, as any other.
-        beside = part.method not in READING and part.host not in coder
-        if beside and (_is_own(host) or any(overlaps_host(host, pod) for pod in _OWN_POD)):
-            return _BESIDE
+    host = dotted(part.host)
+    # A Coder that is tried on one machine is judged by its paths, as any other.
+    beside = part.method not in READING and host not in own.labels
+    why = _by_name(host) or _by_address(part, host, own)
+    if why or (beside and _is_own_pod(host)):
+        return why or _BESIDE
     # Most rules name one host of somebody else's, which is no app either.
     apps = part.method not in READING and any(map(_names_app, part.host))
-    for labels in coder:
+    for labels in own.labels:
         if overlaps_host(part.host, labels) and (why := _by_coder(part)):
             return why
         if apps and _reaches_apps(part.host, (WILDCARD, *labels)):
@@ -172,50 +195,65 @@ def leaving(part: Part, coder_hosts: Iterable[str]) -> str:
     return ""
 
 
-def _dotted(host: Pattern) -> Pattern:
-    """Return an address as its four numbers, as inet_aton(3) reads 127.1 or 0x7f000001."""
-    if not host or not host[-1][:1].isdigit() or WILDCARD in host:
-        return host
-    try:
-        return tuple(socket.inet_ntoa(socket.inet_aton(".".join(host))).split("."))
-    except (OSError, ValueError):
-        return host
+def is_coder(host: Pattern, own: Own) -> bool:
+    """Whether a host pattern, in lower case, matches a host or an address of Coder."""
+    named = any(overlaps_host(host, labels) for labels in own.labels)
+    return named or bool(address_in(host, own.networks))
 
 
-def _is_own(host: Pattern) -> bool:
-    """Whether a pattern of an address lies in 127.0.0.0/8 or 0.0.0.0/8, this host by RFC 1122."""
-    numbers = all(label == WILDCARD or label.isdecimal() for label in host[:-1])
-    return host[0] in _OWN_NUMBERS and numbers and host[-1].isdecimal()
+def secrets(part: Part, own: Own) -> str:
+    """Return what of somebody else's an agent gets to read by a part of a rule, empty if nothing.
+
+    It is no way out by itself: what is read may be of use outside.
+    """
+    if part.method not in (WILDCARD, "GET") or not is_coder(part.host, own):
+        return ""
+    return next((each.why for each in SECRETS if _meets(part.path, each.path)), "")
+
+
+def _by_name(host: Pattern) -> str:
+    labels, why = _PUBLIC.get(host[-2:], (host, ""))
+    if why and overlaps_host(host, labels):
+        return why
+    if host and host[-1] in _LAST_LABELS:
+        return next((why for labels, why in _ELSEWHERE if overlaps_host(host, labels)), "")
+    return ""
+
+
+def _is_own_pod(host: Pattern) -> bool:
+    """Whether a pattern is this host by a name or an address."""
+    if host[-2:] in _LOCAL_DOMAINS or address_in(host, _LOOPBACK):
+        return True
+    named = bool(host) and host[-1] in _LAST_LABELS
+    return named and any(overlaps_host(host, labels) for labels in _OWN_POD)
+
+
+def _by_address(part: Part, host: Pattern, own: Own) -> str:
+    if address_in(host, _METADATA):
+        return _NODE
+    coder = address_in(host, own.networks)
+    if coder and (why := _by_coder(part)):
+        return why
+    if ".".join(host) not in own.gitlab:
+        for network in own.cluster:
+            narrower = [each for each in own.networks if each.prefixlen > network.prefixlen]
+            # An address that is known to be Coder's is judged by its paths.
+            known = WILDCARD not in host and address_in(host, narrower)
+            if not known and address_in(host, (network,)):
+                return _INSIDE
+    return ""
 
 
 def _by_coder(part: Part) -> str:
     for each in DOORS:
-        if part.method in (WILDCARD, each.method) and _meet(part.path or _ANY, each.path):
+        if part.method in (WILDCARD, each.method) and _meets(part.path, each.path):
             return each.why
     kept = part.method in READING or any(covers_path(each, part.path) for each in _KEPT)
-    return _UNKNOWN if not kept and _meet(part.path or _ANY, ("api", WILDCARD)) else ""
+    return _UNKNOWN if not kept and _meets(part.path, ("api", WILDCARD)) else ""
 
 
-def _fits(segment: str, place: str) -> bool:
-    """Whether a segment can stand at the `place` of a door: `*`, `@*` or the segment itself."""
-    beginning = place.removesuffix(WILDCARD)
-    return segment == place if beginning == place else segment.startswith(beginning)
-
-
-@cache
-def _meet(pattern: Pattern, door: Pattern) -> bool:
-    """Whether a request for `door` can match `pattern`.
-
-    coderd takes several slashes for one, so a `*` of the pattern, which matches an empty segment
-    too, may stand for nothing.
-    """
-    if not pattern or not door:
-        return not door and all(segment == WILDCARD for segment in pattern)
-    if pattern == (WILDCARD,) or (pattern[0] == WILDCARD and _meet(pattern[1:], door)):
-        return True
-    if pattern[0] != WILDCARD and not _fits(pattern[0], door[0]):
-        return False
-    return _meet(pattern[1:], door[1:]) or (door == (WILDCARD,) and _meet(pattern[1:], door))
+def _meets(path: Pattern, route: Pattern) -> bool:
+    return straight(path or ANY, route) is not None
 
 
 def _reaches_apps(host: Pattern, below: Pattern) -> bool:
@@ -229,53 +267,3 @@ def _reaches_apps(host: Pattern, below: Pattern) -> bool:
 
 def _names_app(label: str) -> bool:
     return WILDCARD in label or "--" in label
-
-
-# What the shipped contract tries: an id is as good as any other.
-_SOME = "00000000-0000-0000-0000-000000000000"
-_GATEWAY = "/api/v2/ai-gateway/anthropic/v1"
-
-
-def _demands() -> tuple[tuple[str, str, str], ...]:
-    doors = (
-        (each.method, "/" + "/".join(each.path).replace(WILDCARD, _SOME), each.why)
-        for each in DOORS
-    )
-    people = "an agent looks nobody up"
-    dots = "dot segments lead nowhere, whatever resolves them between Boundary and Coder"
-    return (
-        *doors,
-        *(("GET", f"/api/v2/users{end}", people) for end in ("", "/me", f"/{_SOME}")),
-        ("GET", "/api/v2/workspaceagents/me/gitsshkey", "an agent gets no private key"),
-        *(
-            ("POST", f"{_GATEWAY}/{'/'.join([dot] * 4)}/users/me/keys/tokens", dots)
-            for dot in ("..", "%2e%2e", "%2E.")
-        ),
-        ("POST", f"{_GATEWAY}/..%2f..%2f..%2f..%2fusers%2fme%2fkeys%2ftokens", dots),
-        ("GET", "/api/v2/workspaceagents/me/../../users/me", dots),
-        ("GET", "/api/v2/buildinfo/../users/me", dots),
-        ("POST", "//api//v2//users//me//keys//tokens", "coderd takes several slashes for one"),
-    )
-
-
-@lru_cache(maxsize=64)  # templates share policies
-def with_own(contract: Contract, coder_host: str) -> Contract:
-    """Return `contract` and what the catalogue itself demands where agents of a Coder are confined.
-
-    What the contract wants allowed is not demanded to be denied: a stack may, and says why.
-    """
-    wanted = {(each.method, _path(each.url, coder_host)) for each in contract.must_allow}
-    own = tuple(
-        Expectation(method, f"https://{coder_host}{path}", why)
-        for method, path, why in _demands()
-        if (method, path) not in wanted
-    )
-    return replace(contract, must_deny=(*contract.must_deny, *own))
-
-
-def _path(url: str, host: str) -> str | None:
-    try:
-        target = parse(url)
-    except UrlError:
-        return None
-    return target.path if target.host == host else None

@@ -56,7 +56,11 @@ RELEASES: Final = (
 )
 
 
+JAIL_KEY: Final = "jail_type"
+"""What every configuration here has, so that an older release starts nothing."""
+
 KEYS_SINCE: Final[dict[str, Number]] = {
+    JAIL_KEY: (0, 4, 0),
     "use_real_dns": (0, 7, 0),
     "no_user_namespace": (0, 8, 1),
     "session_correlation_enabled": (0, 9, 1),
@@ -64,6 +68,23 @@ KEYS_SINCE: Final[dict[str, Number]] = {
 }
 """Keys of the configuration file that not every release reads, with the first that does (cli.go at
 each tag). Session correlation is on the main branch after v0.9.0, and in no release seen so far."""
+
+
+AUDIT_SINCE: Final[Number] = (0, 5, 0)
+"""The first release that sends its audit to Coder's agent: audit/socket_auditor.go at its tag.
+
+Before it a request leaves a line in Boundary's own log alone, inside the workspace."""
+
+
+def has_audit(release: str) -> bool:
+    """Whether `release` sends its audit to Coder; one of which nothing is known has."""
+    number = _NUMBER.fullmatch(release)
+    return number is None or tuple(map(int, number.groups())) >= AUDIT_SINCE
+
+
+def unaudited(release: str) -> str:
+    """Return in words that `release` has no audit."""
+    return f"Boundary {release} sends Coder no audit: no request leaves a line"
 
 
 def key_problem(key: str, release: str) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from components.cluster import Cluster
+from components.cluster_answers import ask, unreadable
 from components.coder import live, variables
 from components.coder.clone_urls import clone_url_regex, look_alike
 from components.coder.left_behind import still_named
@@ -55,17 +56,16 @@ def look_up(stack: str, settings: Settings, cluster: Cluster) -> Found:
     if coder.variables == "none":
         return _of_none(stack, cluster, path)
     try:
-        answer = cluster.get(path)
-        if answer.status_code == HTTPStatus.NOT_FOUND and message(answer):
-            right = f"there is no such Deployment in namespace {coder.namespace} of the cluster"
-            return Found((Problem("coder.deployment", as_shown(coder.deployment), right),))
-        if not answer.is_success:
-            raise ClusterError(_refusal(answer.status_code, message(answer)))
-        deployment = Deployment.of(answer.json())
+        answer = ask(cluster, path, _is_deployment)
     except ClusterError as error:
-        return Found((_unreadable(settings, str(error)),))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Found((_unreadable(settings, "the server does not answer as Kubernetes does"),))
+        return Found((unreadable(settings, str(error)),))
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        right = f"there is no such Deployment in namespace {coder.namespace} of the cluster"
+        return Found((Problem("coder.deployment", as_shown(coder.deployment), right),))
+    if answer.status_code == HTTPStatus.FORBIDDEN:
+        why = f"the kubeconfig's user may not get it, which the stack has to: {message(answer)}"
+        return Found((unreadable(settings, f"{path}: {why}"),))
+    deployment = Deployment.of(answer.json())
     return examine(stack, settings, deployment)
 
 
@@ -94,20 +94,12 @@ def _left_behind(stack: str, deployment: Deployment, setter: str) -> Iterator[Pr
         )
 
 
-def _unreadable(settings: Settings, why: str) -> Problem:
-    coder, context = settings.coder, settings.kubernetes.context
-    what = f"Deployment {coder.namespace}/{coder.deployment}"
-    return Problem(
-        "kubernetes.context", "" if context is None else as_shown(context), f"{what}: {why}"
-    )
-
-
-def _refusal(status: int, said: str) -> str:
-    if status == HTTPStatus.UNAUTHORIZED:
-        return "the cluster does not accept the kubeconfig's credentials"
-    if status == HTTPStatus.FORBIDDEN:
-        return f"the kubeconfig's user may not get it, which the stack has to: {said}"
-    return f"the cluster answers {status}: {said or 'nothing that Kubernetes says'}"
+def _is_deployment(found: Mapping[str, Any]) -> bool:
+    try:
+        Deployment.of(found)
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def examine(stack: str, settings: Settings, deployment: Deployment) -> Found:

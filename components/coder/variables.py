@@ -27,6 +27,9 @@ FIELD_MANAGER: Final = "firewalled-coder"
 ANNOTATION: Final = "firewalled-coder/variables"
 """Annotation of coderd's pods; its value is random, and made anew when a variable changes."""
 
+CLAIM: Final = "firewalled-coder/coderd-environment"
+"""Annotation of coderd's Deployment, beside the stack's: the component that sets the variables."""
+
 AUDIT: Final[Mapping[str, str]] = {
     "CODER_LOGGING_JSON": "/dev/stderr",
     "CODER_LOGGING_HUMAN": "/dev/null",

@@ -35,6 +35,17 @@ _REQUEST_COLUMNS = {
     AuditField.TEMPLATE_ID.label: "Template",
     AuditField.TEMPLATE_VERSION_ID.label: "Template version",
 }
+_UNADDRESSED_COLUMNS = {
+    "Time": "Time",
+    AuditField.DECISION.label: "Decision",
+    AuditField.HTTP_METHOD.label: "Method",
+    AuditField.HTTP_URL.label: "Target",
+    AuditField.OWNER.label: "Owner",
+    AuditField.WORKSPACE_NAME.label: "Workspace",
+    AuditField.TEMPLATE_ID.label: "Template",
+    AuditField.TEMPLATE_VERSION_ID.label: "Template version",
+    AuditField.MATCHED_RULE.label: "Rule",
+}
 _OF_IDS = ("Template", "Template version")
 _FILTER_LINKS = {
     shown: by_cell(UID, variable, of_id=shown in _OF_IDS)
@@ -212,6 +223,13 @@ def _requests(context: DashboardContext) -> Section:
             decision=decision,
         )
 
+    unaddressed = logql.audit(
+        context.coder_logs,
+        AuditField.HTTP_METHOD,
+        AuditField.WORKSPACE_NAME,
+        AuditField.MATCHED_RULE,
+        unaddressed=True,
+    )
     return Section(
         "Requests",
         [
@@ -229,6 +247,18 @@ def _requests(context: DashboardContext) -> Section:
                 "The newest allowed requests, 200 at most, with the rule that let each through.",
                 loki_lines(recent(AuditDecision.ALLOW)),
                 columns={**_REQUEST_COLUMNS, AuditField.MATCHED_RULE.label: "Rule"},
+                links={**_FILTER_LINKS, **WORKSPACE_LINK},
+                of_ids=_OF_IDS,
+            ),
+            table_panel(
+                "Requests to unknown hosts",
+                "The newest requests, 200 at most, whose target names no host that they went to: "
+                "Boundary judged the name in it, and sent what it allowed to the header Host, "
+                "which no line has. No program asks so by itself: ask the owner, and read the "
+                "threat model (docs/security.md).",
+                loki_lines(unaddressed),
+                columns=_UNADDRESSED_COLUMNS,
+                colors={"Decision": _DECISION_COLORS},
                 links={**_FILTER_LINKS, **WORKSPACE_LINK},
                 of_ids=_OF_IDS,
             ),

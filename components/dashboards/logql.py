@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from components.boundary.destination import ADDRESSED
 from components.dashboards.log_fields import (
     AUDIT_MESSAGE,
     AuditDecision,
@@ -30,12 +31,23 @@ FILTERS: Mapping[str, AuditField | UrlPart] = {
 """The dashboard variables every audit query honours, and the field each compares with."""
 
 URL_PATTERN = (
-    r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?"
+    r"^(?:[A-Za-z][A-Za-z0-9+.-]*://"
     r"(?:[^/?#]*@)?"
     r"(?P<domain>\[[^\]]*\]|[^/?#:]*)(?::[0-9]*)?"
+    r"|[^/?#]*)"
     r"(?P<path>/[^?#]*)?"
 )
-"""RE2 over a URL. Scheme, user, port, query and fragment stay out of `domain` and `path`."""
+"""RE2 over a URL. Scheme, user, port, query and fragment stay out of `domain` and `path`.
+
+What stands before the path of a URL without `://` is no domain: the request did not go there.
+"""
+
+NO_DOMAIN = "not known"
+"""In place of the domain of a request of which the audit does not tell where it went."""
+
+_DOMAIN = f'{{{{ or .{UrlPart.DOMAIN} "{NO_DOMAIN}" }}}}'
+_TOLD = f"/.*|{ADDRESSED}"
+"""What tells where a request went; the path alone is what old releases of Boundary say of each."""
 
 
 def stream(labels: Mapping[str, str], patterns: Mapping[str, str] | None = None) -> str:
@@ -70,6 +82,7 @@ def audit(
     *fields: AuditField,
     decision: AuditDecision | None = None,
     filtered: bool = True,
+    unaddressed: bool = False,
 ) -> str:
     """Return the pipeline that reads audit lines.
 
@@ -78,13 +91,14 @@ def audit(
         fields: Fields wanted as labels, beside those that the filters compare.
         decision: Keep this decision only.
         filtered: Honour the dashboard's variables; False for alert rules, which have none.
+        unaddressed: Keep the lines alone that do not tell where the request went.
 
     The result's labels are the fields'; of a filtered one also `domain` and `path`, and its line
     is the URL.
     """
     compared = [f for f in FILTERS.values() if isinstance(f, AuditField)] if filtered else []
     wanted = _unique([AuditField.MESSAGE, AuditField.DECISION, *compared, *fields])
-    if filtered:
+    if filtered or unaddressed:
         wanted = _unique([*wanted, AuditField.HTTP_URL])
     extraction = ", ".join(f'{field.label}="{field.value}"' for field in wanted)
     stages = [
@@ -95,10 +109,13 @@ def audit(
     ]
     if decision:
         stages.append(f"| {AuditField.DECISION.label}={_raw(decision.value)}")
+    if unaddressed:
+        stages.append(f"| {AuditField.HTTP_URL.label}!~{_raw(_TOLD)}")
     if filtered:
         stages += [
             f"| line_format {_raw('{{.' + AuditField.HTTP_URL.label + '}}')}",
             f"| regexp {_raw(URL_PATTERN)}",
+            f"| label_format {UrlPart.DOMAIN}={_raw(_DOMAIN)}",
         ]
         stages += [
             # Grafana escapes the value for a regular expression; an empty one matches all.

@@ -18,6 +18,8 @@ from ipaddress import (
 )
 from typing import Final
 
+from components.boundary.metadata import ADDRESSES_4, ADDRESSES_6
+
 Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
 Interval = tuple[int, int]
@@ -37,29 +39,10 @@ def twins(networks: Iterable[Network]) -> Networks:
     )
 
 
-_METADATA_4: Final = tuple(
-    map(
-        IPv4Network,
-        (
-            # Link-local: EC2, Azure, Google, Oracle, OpenStack (169.254.169.254); ECS
-            # (169.254.170.2) and EKS Pod Identity (169.254.170.23) credentials.
-            "169.254.0.0/16",
-            "168.63.129.16/32",  # Azure's platform, which answers HTTP on port 80
-            "100.100.100.200/32",  # Alibaba Cloud
-        ),
-    )
-)
 METADATA: Final[Networks] = (
-    *_METADATA_4,
-    *map(
-        IPv6Network,
-        (
-            "fe80::/10",
-            "fd00:ec2::/32",  # EC2 (::254) and EKS Pod Identity (::23)
-            "fd20:ce::254/128",  # Google
-        ),
-    ),
-    *twins(_METADATA_4),
+    *ADDRESSES_4,
+    *ADDRESSES_6,
+    *twins(ADDRESSES_4),
 )
 """Where clouds give whoever asks from inside a machine its credentials."""
 
@@ -163,7 +146,7 @@ def union(parts: Iterable[Interval]) -> tuple[Interval, ...]:
 
 def _translated() -> tuple[Interval, ...]:
     """Return public IPv4 as a translator has it."""
-    return intervals(_NAT64, twins((*PRIVATE, *_METADATA_4)))
+    return intervals(_NAT64, twins((*PRIVATE, *ADDRESSES_4)))
 
 
 @lru_cache(maxsize=1024)

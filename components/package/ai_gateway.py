@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from components import ai_gateway
-from components.package.inputs import build
+from components.package.inputs import build, known
 
 
 class BedrockInputs(TypedDict):
@@ -81,6 +81,7 @@ class AiGatewayProvider(ai_gateway.AiGatewayProvider):
         args: AiGatewayProviderInputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        known(AiGatewayProviderInputs, args)
         super().__init__(name, build(ai_gateway.AiGatewayProviderArgs, args), opts)
 
 
@@ -90,4 +91,5 @@ class AiGatewayPrices(ai_gateway.AiGatewayPrices):
     def __init__(
         self, name: str, args: AiGatewayPricesInputs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        known(AiGatewayPricesInputs, args)
         super().__init__(name, build(ai_gateway.AiGatewayPricesArgs, args), opts)

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 
 from components import coderd_env, external_auth
-from components.package.inputs import build
+from components.package.inputs import build, known
 
 
 class GitLabInstance(TypedDict):
@@ -62,7 +62,7 @@ class CoderdEnvironmentInputs(TypedDict):
     secret_name: pulumi.Input[str]
     """Name of the Secret that holds them."""
     patch: NotRequired[bool]
-    """Whether the Deployment is patched; otherwise the Secret is made alone."""
+    """Whether the Deployment, which takes one such patch, is patched; else there is the Secret."""
     deployment: NotRequired[pulumi.Input[str]]
     """Name of the Deployment."""
     container: NotRequired[pulumi.Input[str]]
@@ -86,6 +86,7 @@ class GitLabExternalAuth(external_auth.GitLabExternalAuth):
         args: GitLabExternalAuthInputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        known(GitLabExternalAuthInputs, args)
         super().__init__(name, build(external_auth.GitLabExternalAuthArgs, args), opts)
         login: tuple[coderd_env.EnvVar, ...] = self.variables  # type: ignore[assignment]
         self.variables = pulumi.Output.from_input(
@@ -94,7 +95,7 @@ class GitLabExternalAuth(external_auth.GitLabExternalAuth):
 
 
 class CoderdEnvironment(coderd_env.CoderdEnvironment):
-    """Variables of coderd; destroying it leaves the Deployment as it was."""
+    """Variables of coderd, one for a Deployment; destroying it leaves the Deployment as it was."""
 
     _component_type = "firewalledcoder:index:CoderdEnvironment"
 
@@ -104,10 +105,24 @@ class CoderdEnvironment(coderd_env.CoderdEnvironment):
         args: CoderdEnvironmentInputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        known(CoderdEnvironmentInputs, args)
         inputs: dict[str, Any] = dict(args)
-        if isinstance(inputs["variables"], pulumi.Output):
-            inputs["variables"] = inputs["variables"].apply(_variables)
+        if _are_told(inputs["variables"]):
+            inputs["variables"] = pulumi.Output.from_input(inputs["variables"]).apply(_variables)
         super().__init__(name, build(coderd_env.CoderdEnvironmentArgs, inputs), opts)
+
+
+def _are_told(variables: Any) -> bool:
+    """Return whether more of the variables than their values is another resource's to say."""
+    return isinstance(variables, pulumi.Output) or any(
+        isinstance(part, pulumi.Output)
+        for each in variables
+        for part in (each, *(() if isinstance(each, pulumi.Output) else _but_value(each)))
+    )
+
+
+def _but_value(variable: CoderdVariable) -> tuple[Any, ...]:
+    return variable.get("name"), variable.get("secret")
 
 
 def _variables(told: Sequence[CoderdVariable]) -> list[coderd_env.EnvVar]:

@@ -7,7 +7,7 @@ left out here too, so that every default stands in the Args alone.
 import dataclasses
 import types
 import typing
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -17,7 +17,7 @@ import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.errors import ArgsError
+from components.errors import ArgsError, refuse
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -25,6 +25,54 @@ M = TypeVar("M", bound=BaseModel)
 SDK_NAMES: Final = {"Output": pulumi.Output, "T": Any}
 """What pulumi.Input names in a text, which is looked up only where somebody asks for types."""
 _UNIONS: Final = (typing.Union, types.UnionType)
+_OUTPUTS: Final = (Awaitable, pulumi.Output)
+_NOT_KNOWN: Final = (
+    "has to be known before anything is declared: it takes no secret, and no output of a resource "
+    "or of another stack"
+)
+
+
+def known(inputs: type, given: Mapping[str, Any]) -> None:
+    """Refuse outputs where a component needs the value itself, and name them all.
+
+    Args:
+        inputs: a TypedDict that says what a component is given.
+        given: what a program gives it.
+
+    Raises:
+        ArgsError: an output, at any depth, for what takes none.
+    """
+    unknown = _outputs(inputs, given, "")
+    refuse(inputs.__name__.removesuffix("Inputs"), (f"{at}: {_NOT_KNOWN}" for at in unknown))
+
+
+def _outputs(hint: Any, value: Any, at: str) -> Iterator[str]:
+    """Yield where a value of this type holds an output and may not."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if takes_output(hint):
+        return
+    if isinstance(value, pulumi.Output):
+        yield at
+    elif typing.is_typeddict(hint) and isinstance(value, Mapping):
+        hints = typing.get_type_hints(hint, localns=SDK_NAMES)
+        for name in value.keys() & hints.keys():
+            yield from _outputs(hints[name], value[name], _beneath(at, to_camel(name)))
+    elif origin is dict and isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _outputs(inner[1], each, _beneath(at, name))
+    elif origin is list and isinstance(value, Sequence):
+        for place, each in enumerate(value):
+            yield from _outputs(inner[0], each, f"{at}[{place}]")
+
+
+def takes_output(hint: Any) -> bool:
+    """Return whether a type takes what becomes known while resources are made."""
+    arms = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else ()
+    return any(typing.get_origin(arm) in _OUTPUTS for arm in arms)
+
+
+def _beneath(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name
 
 
 def build(args: type[T], given: Mapping[str, Any], **more: Any) -> T:
@@ -78,7 +126,7 @@ def _converted(hint: Any, value: Any) -> Any:
 def _plain(arms: Sequence[Any]) -> Any:
     """Return what a type is when it is there and no output."""
     for arm in arms:
-        if arm is not type(None) and typing.get_origin(arm) not in (Awaitable, pulumi.Output):
+        if arm is not type(None) and typing.get_origin(arm) not in _OUTPUTS:
             return arm
     raise TypeError(f"no plain type among {arms}")
 

@@ -5,7 +5,9 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from components import mcp_server
-from components.package.inputs import build
+from components.coder.mcp_headers import authorization_problem
+from components.errors import refuse
+from components.package.inputs import build, known
 
 
 class OAuth2ClientInputs(TypedDict):
@@ -13,13 +15,13 @@ class OAuth2ClientInputs(TypedDict):
 
     client_id: str
     """The id that the login gave Coder."""
-    auth_url: pulumi.Input[str]
+    auth_url: str
     """Where people are sent to log in."""
-    token_url: pulumi.Input[str]
+    token_url: str
     """Where Coder gets their tokens."""
     client_secret: NotRequired[pulumi.Input[str]]
     """Unset for a public client; treated as a secret."""
-    revocation_url: NotRequired[pulumi.Input[str]]
+    revocation_url: NotRequired[str]
     """Where Coder gives tokens back."""
     scopes: NotRequired[list[str]]
     """What Coder asks for."""
@@ -74,7 +76,11 @@ class McpServer(mcp_server.McpServer):
     def __init__(
         self, name: str, args: McpServerInputs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        known(McpServerInputs, args)
         headers = dict(args.get("headers") or {})
-        if key := args.get("authorization"):
+        # An empty one is none that was left out: a server without a key is asked for by neither.
+        if (key := args.get("authorization")) is not None:
+            problem = authorization_problem(key) if isinstance(key, str) else None
+            refuse("McpServer", [f"authorization: {problem}"] if problem else [])
             headers["Authorization"] = mcp_server.authorization(key)
         super().__init__(name, build(mcp_server.McpServerArgs, args, headers=headers), opts)

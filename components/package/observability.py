@@ -6,7 +6,7 @@ import pulumi
 
 from components.alerts import component as alerts
 from components.dashboards import component as dashboards
-from components.package.inputs import build
+from components.package.inputs import build, known
 
 
 class DashboardsInputs(TypedDict):
@@ -143,6 +143,7 @@ class Dashboards(dashboards.Dashboards):
     def __init__(
         self, name: str, args: DashboardsInputs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        known(DashboardsInputs, args)
         super().__init__(name, build(dashboards.DashboardsArgs, args), opts)
 
 
@@ -152,4 +153,5 @@ class Alerts(alerts.Alerts):
     def __init__(
         self, name: str, args: AlertsInputs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        known(AlertsInputs, args)
         super().__init__(name, build(alerts.AlertsArgs, args), opts)

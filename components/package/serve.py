@@ -11,6 +11,7 @@ from pulumi.provider.server import ComponentInitError
 from components import VERSION
 from components.errors import ArgsError
 from components.package import COMPONENTS, NAME
+from components.workspace_template import directories
 
 
 class PackageProvider(ComponentProvider):
@@ -30,6 +31,7 @@ class PackageProvider(ComponentProvider):
 
 def serve() -> None:
     """Answer the engine until it ends this process."""
+    directories.one_run()
     # The host takes no other (pulumi 3.259): it makes one by this name.
     host.ComponentProvider = PackageProvider  # type: ignore[attr-defined]
     component_provider_host(COMPONENTS, NAME, version=VERSION)

@@ -6,7 +6,7 @@ import pulumi
 
 from components import boundary, releases
 from components.errors import ArgsError, refuse
-from components.package.inputs import build, model
+from components.package.inputs import build, known, model
 from components.programs import Program
 from components.settings.templates import TemplateFirewall
 from components.workspace_template import component
@@ -47,7 +47,7 @@ class TemplateRule(TypedDict):
     rule: str
     """In the grammar of Boundary: method=GET domain=a.b path=/c/*"""
     why: str
-    """Why an agent needs it; shown in reviews."""
+    """Why an agent needs it, never empty; shown in reviews."""
 
 
 class FirewallInputs(TypedDict):
@@ -58,7 +58,7 @@ class FirewallInputs(TypedDict):
     gitlab_hosts: NotRequired[list[str]]
     """Hosts of GitLab, for the groups that name them."""
     groups: NotRequired[list[str]]
-    """Groups of the policy's catalogue; all but the read-only ones if not given."""
+    """Groups of the policy's catalogue; all but the read-only ones if not given, none if empty."""
     rules: NotRequired[list[TemplateRule]]
     """Rules besides the groups'."""
     accept_everything: NotRequired[bool]
@@ -210,7 +210,7 @@ class WorkspaceTemplateInputs(TypedDict):
     firewall: NotRequired[FirewallInputs]
     """Boundary and its policy; none for a template whose agents run unconfined."""
     directory: NotRequired[str]
-    """Where the rendered template goes, relative to the program's project."""
+    """Where the rendered template goes, and no other's, relative to the program's project."""
     display_name: NotRequired[str]
     """Name shown to people."""
     description: NotRequired[str]
@@ -268,6 +268,7 @@ class WorkspaceTemplate(component.WorkspaceTemplate):
         args: WorkspaceTemplateInputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        known(WorkspaceTemplateInputs, args)
         if not isinstance(args.get("agents_allowed"), bool | None):
             # Their pod would reach every host: the policy that keeps it to Coder is not served.
             refuse("WorkspaceTemplate", ["agentsAllowed: must be true or false"])
@@ -284,12 +285,17 @@ class WorkspaceTemplate(component.WorkspaceTemplate):
 def _firewall(given: FirewallInputs | None) -> Firewall | None:
     if given is None:
         return None
+    groups = given.get("groups")
     try:
         policy = boundary.build_policy(
-            given.get("groups") or boundary.DEFAULT,
+            # Given and empty is none: the template's own rules alone.
+            boundary.DEFAULT if groups is None else groups,
             coder_host=boundary.host_of(given["coder_url"]),
             gitlab_hosts=[boundary.host_of(host) for host in given.get("gitlab_hosts") or ()],
-            extra=[boundary.ExtraRule(**rule) for rule in given.get("rules") or ()],
+            extra=[
+                boundary.ExtraRule(rule.get("rule") or "", rule.get("why") or "")
+                for rule in given.get("rules") or ()
+            ],
             accept_everything=given.get("accept_everything") or False,
         )
     except boundary.PolicyError as error:
@@ -298,7 +304,8 @@ def _firewall(given: FirewallInputs | None) -> Firewall | None:
         TemplateFirewall,
         {name: value for key, value in given.items() if (name := _JAIL.get(key))},
     )
-    problems = jail.problems(given.get("boundary_version") or releases.BOUNDARY)
+    release = given.get("boundary_version")
+    problems = jail.problems(releases.BOUNDARY if release is None else release)
     refuse("firewall", (f"{key}: {problem}" for key, problem in problems))
     config = boundary.render_config(
         policy,

@@ -16,10 +16,10 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from components import syntax
 from components.alerts.thresholds import Thresholds
-from components.boundary import PolicyError, exfiltration_report
+from components.boundary import PolicyError, exfiltration_report, host_of
 from components.boundary.credentials import HIDDEN
 from components.boundary.older import broken
-from components.boundary.releases import LATEST
+from components.boundary.releases import JAIL_KEY, LATEST, key_problem
 from components.claude_code import tasks_problem
 from components.coder.mcp_headers import authorization_problem
 from components.observability.database import ca_problem
@@ -34,11 +34,10 @@ from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.problems import Problem, as_shown, key_of, missing
 from components.settings.secrets import ClientCredentials
+from components.settings.switched import day_problems, target_problems
 from components.settings.templates import FirewallSwitch, TemplateSettings
 from components.settings.workspaces import WorkspacesSettings
 from components.workspace_template.values import dormancy_problem
-
-LONGEST_OFF: Final = datetime.timedelta(days=7)
 
 T = TypeVar("T")
 
@@ -132,7 +131,7 @@ def relations(parts: Parts, today: datetime.date) -> list[Problem]:
         today: the day (UTC) that the emergency switch is held against.
     """
     return list(chain.from_iterable(check(parts) for check in _CHECKS)) + list(
-        _switch(parts.firewall, today)
+        day_problems(parts.firewall, today)
     )
 
 
@@ -294,6 +293,19 @@ def _wiring(parts: Parts) -> Iterator[Problem]:
         yield Problem(f"workspaces.{key}", as_shown(value), words)
 
 
+def _boundary(parts: Parts) -> Iterator[Problem]:
+    confined = any(each is not None and each.firewall is not None for each in parts.templates)
+    if parts.workspaces is None or not confined:
+        return
+    release = parts.workspaces.boundary_version
+    if problem := key_problem(JAIL_KEY, release):
+        right = f"no agent would start: the key {JAIL_KEY} of its file {problem}"
+        yield Problem("workspaces.boundaryVersion", as_shown(release), right)
+    if release == LATEST and parts.workspaces.boundary is not None:
+        right = "name the release that workspaces.boundary is, such as v0.9.0: it is judged by that"
+        yield Problem("workspaces.boundaryVersion", as_shown(release), right)
+
+
 def _claude_policy(parts: Parts) -> Iterator[Problem]:
     shared = parts.workspaces
     if shared and (problem := tasks_problem(shared.claude_policy, tasks=shared.tasks)):
@@ -301,43 +313,26 @@ def _claude_policy(parts: Parts) -> Iterator[Problem]:
 
 
 def _switched(parts: Parts) -> Iterator[Problem]:
-    names = [template.name for template in parts.templates if template is not None]
-    for index, name in enumerate(parts.firewall.templates if parts.firewall else ()):
-        if name not in names:
+    yield from target_problems(parts.firewall, parts.templates)
+
+
+def _hosts(parts: Parts) -> Iterator[Problem]:
+    """Yield the deployment's own hosts that no rule of Boundary can name."""
+    hosts = [("coder.accessUrl", parts.coder.access_url)] if parts.coder else []
+    hosts += [
+        (f"externalAuth.providers[{index}].host", provider.host)
+        for index, provider in enumerate(parts.providers)
+        if provider is not None
+    ]
+    for key, value in hosts:
+        try:
+            host_of(value)
+        except PolicyError:
             yield Problem(
-                f"firewall.templates[{index}]",
-                as_shown(name),
-                f"no such template; there are {', '.join(names)}",
+                key,
+                as_shown(value),
+                "must name a host by letters, digits, . and -, as rules do; no IPv6 address",
             )
-
-
-def _switch(switch: FirewallSwitch | None, today: datetime.date) -> Iterator[Problem]:
-    if switch is None or switch.state != "off":
-        return
-    if switch.reason is None:
-        yield _needed("reason", "why it is off")
-    if switch.until is None:
-        yield _needed("until", "its last day, as 2026-12-31")
-        return
-    shown = f'"{switch.until}"'
-    if switch.until > today + LONGEST_OFF:
-        yield Problem(
-            "firewall.until",
-            shown,
-            f"must be {today + LONGEST_OFF} or earlier: the firewall may be off for "
-            f"{LONGEST_OFF.days} days at a time",
-        )
-    if switch.until < today:
-        yield Problem(
-            "firewall.until",
-            shown,
-            "the emergency switch has expired; turn the firewall on with `python -m ops "
-            "firewall STACK on`, or extend it with `... off --reason WHY --until DAY`",
-        )
-
-
-def _needed(key: str, what: str) -> Problem:
-    return Problem(f"firewall.{key}", "", f"required while the firewall is off: {what}")
 
 
 _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
@@ -350,8 +345,10 @@ _CHECKS: Final[tuple[Callable[[Parts], Iterable[Problem]], ...]] = (
     _choices,
     _windows,
     _wiring,
+    _boundary,
     _claude_policy,
     _switched,
+    _hosts,
 )
 
 
@@ -370,12 +367,15 @@ def policies(settings: Settings, proven: bool) -> list[Problem]:
         except PolicyError as error:
             problems += [Problem(key, "", str(problem)) for problem in error.problems]
             continue
-        if not proven:
+        release = settings.workspaces.boundary_version
+        # What starts nothing decides nothing: that is told by itself.
+        if not proven or key_problem(JAIL_KEY, release):
             continue
-        excess = exfiltration_report(policy, settings.own).excess(wanted.highest_grade)
+        report = exfiltration_report(policy, settings.own, release)
+        excess = report.excess(wanted.highest_grade)
         # A reason for the grade says what a dozen of the catalogue's broken demands would.
         contract = wanted.contract if excess else settings.contract_of(wanted)
-        breaches = broken(contract, policy, settings.workspaces.boundary_version)
+        breaches = broken(contract, policy, release)
         problems += [Problem(key, "", breach) for breach in breaches]
         if excess:
             problems.append(Problem(f"{key}.highestGrade", f'"{wanted.highest_grade}"', excess))

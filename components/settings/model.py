@@ -22,7 +22,7 @@ from components.boundary import (
     host_of,
     with_own,
 )
-from components.boundary.releases import LATEST, release_doubt
+from components.boundary.releases import LATEST, has_audit, release_doubt, unaudited
 from components.network.settings import NamespaceSettings, NetworkSettings
 from components.releases import BOUNDARY
 from components.settings.ai_gateway import AiGateway
@@ -152,18 +152,22 @@ class Settings(SettingsSection):
 
     @property
     def own(self) -> Own:
-        """The deployment's own hosts, less addresses, which no rule can name."""
+        """The deployment's own hosts and addresses, less what no rule can name."""
         # coderd's Service is called as its Deployment is, by Coder's chart.
         service = f"{self.coder.deployment}.{self.coder.namespace}"
-        inside = (service, f"{service}.svc", f"{service}.svc.cluster.local")
+        inside = [service, f"{service}.svc", f"{service}.svc.cluster.local"]
+        if self.coder.namespace == self.workspaces.namespace:
+            inside.append(self.coder.deployment)
         providers = [each.host for each in self.external_auth.providers]
-        return Own.of((self.coder.access_url, self.coder.api, *inside), providers)
+        coder = (self.coder.access_url, self.coder.api, *inside)
+        network = self.network
+        return Own.of(coder, providers, network.coderd.addresses, network.cluster_ranges)
 
     def contract_of(self, policy: PolicySettings) -> Contract:
         """Return the demands on `policy`: the stack's and the catalogue's own."""
         if policy.highest_grade == WORST:
             return policy.contract
-        return with_own(policy.contract, host_of(self.coder.access_url))
+        return with_own(policy.contract, host_of(self.coder.access_url), self.own)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is doubtful in Boundary's release and in the rules that the stack added."""
@@ -185,7 +189,10 @@ class Settings(SettingsSection):
         ]
         found = (finding for policy in policies for finding in audit(policy))
         doubts = dict.fromkeys(finding for finding in found if finding.rule in own)
-        return (*([Finding("warning", None, release)] if release else []), *opened, *doubts)
+        said = [release] if release else []
+        if policies and not has_audit(self.workspaces.boundary_version):
+            said.append(unaudited(self.workspaces.boundary_version))
+        return (*(Finding("warning", None, each) for each in said), *opened, *doubts)
 
     def floating(self) -> tuple[str, ...]:
         """Return what may be another thing tomorrow although nothing here changed."""

@@ -135,7 +135,7 @@ class WorkspaceTemplateArgs:
         provisioner_tags: which provisioners may build the template.
         directory: where the rendered template goes, relative to the project's root;
             build/templates/STACK/NAME if empty. What else is in it is removed; a directory with
-            files and no template is refused.
+            files and no template is refused, and one that another template of the run has.
         project_root: directory of Pulumi.yaml, in which programs and the coderd provider run.
     """
 

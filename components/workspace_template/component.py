@@ -8,6 +8,7 @@ import pulumi
 import pulumi_coderd as coderd
 import pulumi_random as random
 
+from components.workspace_template import directories
 from components.workspace_template.args import Schedule, WorkspaceTemplateArgs
 from components.workspace_template.render import RenderedTemplate, render
 
@@ -54,9 +55,13 @@ class WorkspaceTemplate(pulumi.ComponentResource):
 
         Raises:
             OSError: The rendered template cannot be written.
+            ArgsError: Another template of the run is rendered into that directory.
         """
-        super().__init__("firewalledcoder:index:WorkspaceTemplate", name, None, opts)
         rendered = render(args)
+        directories.take(
+            args.project_root / rendered.directory, f"template {args.name!r} (component {name})"
+        )
+        super().__init__("firewalledcoder:index:WorkspaceTemplate", name, None, opts)
         rendered.write(args.project_root)
         self.directory = str(rendered.directory)
 

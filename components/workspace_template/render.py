@@ -42,9 +42,12 @@ _WIRINGS: Final = {4: "claude_code_4.tf", 5: "claude_code_5.tf"}
 _OF_FIREWALL: Final = frozenset(
     {
         "claude_in_jail.sh",
+        "jail_audit.sh",
         "jail_state.sh",
         "jail_watch.sh",
         "put_claude_in_jail.sh",
+        "root_path.sh",
+        "workspace_stat.sh",
         "write_boundary_config.sh",
     }
 )

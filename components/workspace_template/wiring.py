@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from components import releases
 from components.agent_env import JAIL_TYPES
-from components.boundary.config import JAIL_TYPE, JailType, unread_keys
+from components.boundary.config import JAIL_TYPE, JailType, document_of, unread_keys
 from components.programs import Program, program_problem, wiring_problem
+
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class Firewall:
         config: the text of Boundary's configuration file, from boundary.render_config.
         jail_type: `landjail` (Landlock, Linux 6.7 or newer) or `nsjail` (network namespace; the
             workspace's container gets NET_ADMIN).
-        policy: the rules behind `config`, from Policy.to_json; kept in the stack's state so that
-            the next preview can say what changes for people.
+        policy: the rules of `config`, from Policy.to_json; kept in the stack's state so that the
+            next preview can say what changes for people.
         boundary_version: release of the standalone binary, such as `v0.9.0`. With `latest` the
             same template is another firewall as soon as there is a newer one.
         program: a Boundary of that release in the image or at an address, None for GitHub's.
@@ -101,6 +104,8 @@ def firewall_problems(firewall: Firewall | None) -> list[str]:
         for name in ("no_user_namespace", "seccomp_unconfined"):
             if getattr(firewall, name):
                 found.append(f"{name} is for the jail nsjail alone")
+    if firewall.config.strip():
+        found += _contradictions(firewall)
     found += unread_keys(firewall.config, firewall.boundary_version)
     if not releases.is_boundary(firewall.boundary_version):
         found.append(
@@ -108,6 +113,39 @@ def firewall_problems(firewall: Firewall | None) -> list[str]:
             "nor latest"
         )
     return found
+
+
+def _contradictions(firewall: Firewall) -> Iterator[str]:
+    """Yield where the configuration is not what else is said of the firewall.
+
+    Boundary runs by the first; the container, reviews and the next preview go by the others.
+    """
+    try:
+        document = document_of(firewall.config)
+    except ValueError as error:
+        yield f"the firewall's configuration {error}"
+        return
+    if (jail := document.get("jail_type", firewall.jail_type)) != firewall.jail_type:
+        yield f"the configuration says jail_type {jail}, and the firewall {firewall.jail_type}"
+    without = document.get("no_user_namespace", False)
+    if without is not firewall.no_user_namespace:
+        yield (
+            f"the configuration says no_user_namespace {str(without).lower()}, and the firewall "
+            f"{str(firewall.no_user_namespace).lower()}"
+        )
+    written = set(document.get("allowlist") or ())
+    told = {each.get("rule", "") for each in firewall.policy}
+    for rules, what in (
+        (written - told, "the configuration has and the policy has not"),
+        (told - written, "the policy has and the configuration has not"),
+    ):
+        if rules:
+            yield f"{what}: {_some(rules)}; render_config and to_json are to be of one policy"
+
+
+def _some(rules: set[str]) -> str:
+    shown = ", ".join(map(repr, sorted(rules)[:_SHOWN]))
+    return shown if len(rules) <= _SHOWN else f"{shown} and {len(rules) - _SHOWN} more"
 
 
 def version_problems(versions: ModuleVersions, providers: ProviderVersions) -> list[str]:

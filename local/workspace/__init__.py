@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from components.expansion import expanded
 from local.workspace import names
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -87,6 +89,7 @@ class StandInWorkspace:
         self.folder = folder
         self.home = folder / "home"
         self.audit = folder / "audit.jsonl"
+        self.audit_socket = folder / "audit.sock"
 
     @property
     def address(self) -> str:
@@ -114,6 +117,7 @@ class StandInWorkspace:
         programs = self.folder / "bin"
         for folder in (self.home, programs, self.folder / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
+        _make_socket(self.audit_socket)
         _write(programs / "claude", _CLAUDE)
         _write(programs / "hostname", _HOSTNAME)
         release = self.folder / "boundary.tar.gz"
@@ -196,8 +200,10 @@ class StandInWorkspace:
     ) -> dict[str, str]:
         given = json.loads(files.get("agent_env.json", b"{}"))
         config = self.home / ".config" / "coder_boundary" / "config.yaml"
+        own = {"HOME": str(self.home), "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
+        set_ = {name: expanded(entry.get("value", ""), own) for name, entry in given.items()}
         return {
-            **{name: entry.get("value", "") for name, entry in given.items()},
+            **set_,
             "CLAUDE_API_KEY" if _MODULE_4 in files else "ANTHROPIC_AUTH_TOKEN": coderd.token,
             "ANTHROPIC_BASE_URL": f"{coderd.access_url}/api/v2/aibridge/anthropic",
             **({"BOUNDARY_CONFIG": str(config)} if confined else {}),
@@ -207,11 +213,12 @@ class StandInWorkspace:
             "LANG": "C.UTF-8",
             # The agent puts the folder of its scripts first for every session.
             "CODER_SCRIPT_BIN_DIR": str(self.folder / "scripts"),
-            "PATH": f"{self.folder / 'scripts'}:{self.folder / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{self.folder / 'scripts'}:{set_.get('PATH', own['PATH'])}",
             "TMPDIR": str(self.folder / "tmp"),
             names.FOLDER: str(self.folder),
             names.ADDRESS: self.address,
             names.AUDIT: str(self.audit),
+            names.AUDIT_SOCKET: str(self.audit_socket),
             names.CODERD: f"{urlsplit(coderd.access_url).netloc}={urlsplit(coderd.url).netloc}",
         }
 
@@ -250,6 +257,18 @@ def _run_policy_scripts(
         ]
     )
     subprocess.run(["bash", "-s"], input=script, env=environment, check=True, capture_output=True)
+
+
+def _make_socket(path: Path) -> None:
+    """Leave a socket where the agent has its own; lines go past it, into a file."""
+    path.unlink(missing_ok=True)
+    # By its folder's number: a socket's path may have no more than 107 characters.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
 
 
 def _pack(archive: Path, name: str, text: str) -> None:

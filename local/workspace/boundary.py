@@ -3,7 +3,8 @@
 It reads the same configuration, decides by the policy engine that is held to Boundary's own
 decisions, answers and logs as Boundary does, and confines its command by the kernel's Landlock, as
 Boundary does. nsjail it has not. What it gets wrong Boundary gets wrong too: the command's exit
-status is lost, and its last batch of audit lines with it.
+status is lost, and its last batch of audit lines with it; a request may go to another host than it
+is judged by (target.py).
 """
 
 import json
@@ -23,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import yaml
 
 from local.workspace import landlock
-from local.workspace.names import ADDRESS, AUDIT, CODERD
+from local.workspace.names import ADDRESS, AUDIT, AUDIT_SOCKET, CODERD
 
 if TYPE_CHECKING:
     from components.boundary import Policy
@@ -41,10 +42,13 @@ _FLAGS = {
     "log-dir": ("log_dir", "BOUNDARY_LOG_DIR", ""),
     "proxy-port": ("proxy_port", "PROXY_PORT", "8080"),
     "jail-type": ("jail_type", "BOUNDARY_JAIL_TYPE", "nsjail"),
+    "disable-audit-logs": ("disable_audit_logs", "DISABLE_AUDIT_LOGS", "false"),
+    "log-proxy-socket-path": ("", AUDIT_SOCKET, "/tmp/boundary-audit.sock"),  # noqa: S108  the real one's default
 }
+_SWITCHES = {"disable-audit-logs"}
+"""Flags that are on without a value."""
 _KEYS = {key for key, _, _ in _FLAGS.values() if key} | {
     "allowlist", "pprof_enabled", "pprof_port", "use_real_dns", "no_user_namespace",
-    "disable_audit_logs",
 }  # fmt: skip
 
 
@@ -90,10 +94,18 @@ class LogWriter:
 
 
 class AuditSender:
-    """Sends what was decided to the agent, ten at a time or after five seconds."""
+    """Sends what was decided to the agent, ten at a time or after five seconds.
 
-    def __init__(self, path: str) -> None:
+    Without the agent's socket it keeps a batch, and what comes after is lost.
+
+    Args:
+        path: the file that takes lines, empty to send none.
+        socket: the agent's.
+    """
+
+    def __init__(self, path: str, socket: Path) -> None:
         self._path = path
+        self._socket = socket
         self._waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         if path:
             threading.Thread(target=self._loop, daemon=True).start()
@@ -113,6 +125,8 @@ class AuditSender:
                     batch.append(self._waiting.get(timeout=left))
                 except queue.Empty:
                     break
+            while not self._socket.exists():
+                time.sleep(_BATCH_SECONDS)
             with Path(self._path).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(batch) + "\n")
 
@@ -135,7 +149,7 @@ def _parent(settings: BoundarySettings, log: LogWriter, environment: Mapping[str
     policy = _policy([*settings.rules, *settings.allow], log)
     folder = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config", "coder_boundary")
     address = environment.get(ADDRESS, "")
-    audit = AuditSender(environment.get(AUDIT, ""))
+    audit = _audit(settings, log, environment)
     log.say("info", "Start landjail manager")
     try:
         proxy = Proxy((address, settings.port), policy, folder, log, audit)
@@ -161,11 +175,26 @@ def _parent(settings: BoundarySettings, log: LogWriter, environment: Mapping[str
             "no_proxy": "",
             "CHILD": "true",
         },
+        close_fds=False,  # as the real one leaves open what it was started with
     )
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     signal.signal(signal.SIGINT, lambda *_: None)
     child.wait()
     return 0
+
+
+def _audit(
+    settings: BoundarySettings, log: LogWriter, environment: Mapping[str, str]
+) -> AuditSender:
+    socket = Path(settings.values["log-proxy-socket-path"])
+    said = ""
+    if settings.values["disable-audit-logs"].lower() in ("true", "t", "1"):
+        said = "Audit logs are disabled by configuration"
+    elif not socket.exists():
+        said = "Audit logs are disabled; workspace agent has not created log proxy socket"
+    if said:
+        log.say("warn", said, **({} if "configuration" in said else {"socket": socket}))
+    return AuditSender("" if said else environment.get(AUDIT, ""), socket)
 
 
 def _child(settings: BoundarySettings, log: LogWriter) -> int:
@@ -179,7 +208,7 @@ def _child(settings: BoundarySettings, log: LogWriter) -> int:
     log.say("info", "Executing target command", command=f"[{' '.join(settings.command)}]")
     # Its own way to start would not find what the command's name means for a shell's PATH.
     try:
-        target = subprocess.Popen(settings.command)
+        target = subprocess.Popen(settings.command, close_fds=False)
     except OSError:
         _fail(
             f'command execution failed: exec: "{settings.command[0]}": executable file not found '
@@ -225,7 +254,8 @@ def _flags(arguments: Sequence[str]) -> tuple[dict[str, str], list[str], list[st
         if name not in _FLAGS:
             shown = " ".join(arguments)
             _stop(f'parsing flags ([{shown}]) for "boundary": unknown flag: --{name}')
-        value = value if equals else words.pop(0) if words else ""
+        if not equals:
+            value = "true" if name in _SWITCHES else words.pop(0) if words else ""
         if name == "allow":
             allow.append(value)
         else:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from components.boundary import Policy
+from local.workspace.target import sent
 
 _UPSTREAM_SECONDS = 30
 _BLOCKED = """🚫 Request Blocked by Boundary
@@ -121,8 +122,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile = self.connection.makefile("wb", 0)
 
     def _decide(self) -> None:
-        host = self.headers.get("Host", "")
-        url = f"https://{host}{self.path}" if self.tunnel else self.path
+        # Python's own has changed slashes in its path.
+        target = self.requestline.split()[1]
+        request = sent(target, self.headers.get("Host", ""), tls=bool(self.tunnel))
+        if request is None:
+            self.close_connection = True
+            self.server.log.say("error", "Failed to read HTTP request", target=target)
+            return
+        url, host = request.url, request.host
         decision = self.server.policy.decide(self.command, url)
         rule = decision.rule.rule.text if decision.rule else None
         self.server.audit.add(self.command, url, rule)
@@ -132,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._block(host)
             return
         self.server.log.say("info", "ALLOW", **shown, rule=rule)
-        self._forward(url, host)
+        self._forward(host, request.path)
 
     def _block(self, host: str) -> None:
         path = urlsplit(self.path).path if "://" in self.path else self.path.partition("?")[0]
@@ -144,19 +151,18 @@ class _Handler(BaseHTTPRequestHandler):
         # A HEAD gets the length of a body that does not come.
         self.wfile.write(head.encode() + (b"" if self.command == "HEAD" else text))
 
-    def _forward(self, url: str, host: str) -> None:
-        parts = urlsplit(url)
+    def _forward(self, host: str, target: str) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else None
         kind = http.client.HTTPSConnection if self.tunnel else http.client.HTTPConnection
         headers = {
             name: value
             for name, value in self.headers.items()
-            if name.lower() not in ("connection", "proxy-connection", "content-length")
+            if name.lower() not in ("connection", "proxy-connection", "content-length", "host")
         }
+        headers["Host"] = host
         upstream = kind(self.server.hosts.get(host, host), timeout=_UPSTREAM_SECONDS)
         try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             upstream.request(self.command, target, body, headers)
             answer = upstream.getresponse()
             content = answer.read()

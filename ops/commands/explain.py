@@ -1,9 +1,9 @@
 """`python -m ops explain STACK URL...`: what an agent may reach, and why, before it is deployed.
 
 Reads the stack's settings file alone: no engine, no cluster, no secret is needed. Exit status 0:
-everything asked is allowed, nothing becomes reachable and no contract is weakened, or the grade is
-accepted; 1: it is not so; 2: what was asked cannot be read, or a line of it, when the others are
-answered.
+everything asked is allowed and goes to the host that it names, nothing becomes reachable and no
+contract is weakened, or the grade is accepted; 1: it is not so; 2: what was asked cannot be read,
+or a line of it, when the others are answered.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ def _answer(
     as_json: bool,
 ) -> bool:
     everything = [answer for part in answered.values() for answer in part]
-    allowed = all(answer.allowed for answer in everything) and not asked.unreadable
+    elsewhere = sum(answer.past_policy for answer in everything)
+    allowed = all(a.allowed for a in everything) and not elsewhere and not asked.unreadable
     if as_json:
         templates = []
         for each, part in answered.items():
@@ -211,8 +212,10 @@ def _answer(
         if suggest and not all(answer.allowed for answer in part):
             _suggest(each, part)
     if len(everything) > 1:
-        denied = sum(not answer.allowed for answer in everything)
-        terminal.console.print(f"\n{len(everything) - denied} allowed, {denied} denied")
+        fine = sum(answer.allowed and not answer.past_policy for answer in everything)
+        denied = sum(not answer.allowed and not answer.past_policy for answer in everything)
+        past = f", {elsewhere} past the policy" if elsewhere else ""
+        terminal.console.print(f"\n{fine} allowed, {denied} denied{past}")
     for said in asked.passed:
         terminal.errors.print(said, markup=False, soft_wrap=True)
     return allowed

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final
 
+from components.boundary.destination import addressed
 from ops.traffic import InputError, Recorded, Request, Traffic, request
 
 _AUDITED: Final = "boundary_request"
@@ -114,7 +115,8 @@ def _asked(piece: Any, where: str) -> Iterator[Callable[[], Request]]:
     for fields in audits:
         yield partial(_request, fields, where)
     if isinstance(piece, str) and not audits and (written := _written(piece)) is not None:
-        yield partial(request, *written[:2], where, written[2])
+        method, url, recorded, host = written
+        yield partial(request, method, url, where, recorded, host)
     elif _CUT.search(outside):
         yield partial(_refuse, f"{where}: a cut or changed {_AUDITED} line, not JSON")
 
@@ -210,19 +212,22 @@ def _request(fields: Mapping[str, Any], where: str) -> Request:
     return request(fields["http_method"], fields["http_url"], where, recorded)
 
 
-def _written(line: str) -> tuple[str, str, Recorded] | None:
-    """Return method, URL and decision of a line of Boundary's own file, None for another line."""
+def _written(line: str) -> tuple[str, str, Recorded, str] | None:
+    """Return method, URL, decision and Host of a line of Boundary's own file, None for another."""
     if "msg=" not in line:
         return None
     pairs = dict(_PAIR.findall(line))
     recorded = pairs.get("msg")
     if recorded not in ("ALLOW", "DENY") or "method" not in pairs or "url" not in pairs:
         return None
-    url = _unquoted(pairs["url"])
+    url, host = _unquoted(pairs["url"]), _unquoted(pairs.get("host", ""))
     if url.startswith("/"):
         # Some releases write the path alone of a request inside TLS.
-        url = f"https://{_unquoted(pairs.get('host', ''))}{url}"
-    return _unquoted(pairs["method"]), url, "ALLOW" if recorded == "ALLOW" else "DENY"
+        url = f"https://{host}{url}"
+    decided: Recorded = "ALLOW" if recorded == "ALLOW" else "DENY"
+    # Nothing else says where a request went whose URL does not.
+    host = "" if addressed(url, recorded=True) else host
+    return _unquoted(pairs["method"]), url, decided, host
 
 
 def _unquoted(value: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,8 @@ _FORMATS: Final = (1, FORMAT)
 DATA: Final = "evidence.json"
 PAGE: Final = "evidence.md"
 SUMS: Final = "SHA256SUMS"
+# The worst first.
+_ORDER: Final = (Outcome.FAILED, Outcome.NOT_CHECKED, Outcome.KNOWN_FAULT, Outcome.PASSED)
 _SINCE_SECOND: Final = frozenset({"left_out", "resumed", "mcp_servers", "catalogue"})
 
 
@@ -50,12 +52,9 @@ class Support:
 
     @property
     def outcome(self) -> Outcome:
-        """What it comes to: passed when nothing failed, was not checked or was left out."""
-        every = {result.outcome for result in self.results}
-        if Outcome.FAILED in every:
-            return Outcome.FAILED
-        complete = every == {Outcome.PASSED} and not self.left_out
-        return Outcome.PASSED if complete else Outcome.NOT_CHECKED
+        """What it comes to: the worst of its checks, and not checked where any is left out."""
+        left = [Outcome.NOT_CHECKED] if self.left_out else []
+        return _worst([*(result.outcome for result in self.results), *left])
 
 
 @dataclass(frozen=True)
@@ -105,13 +104,11 @@ class Evidence:
 
     @property
     def outcome(self) -> Outcome:
-        """What it comes to: failed if a check did, not checked if one was not made."""
-        every = {result.outcome for result in self.results}
-        if Outcome.FAILED in every:
-            return Outcome.FAILED
-        incomplete = Outcome.NOT_CHECKED in every or not every or self.interrupted
-        incomplete = incomplete or bool(self.left_out)
-        return Outcome.NOT_CHECKED if incomplete or self.stood_in else Outcome.PASSED
+        """What it comes to: the worst of its checks, and not checked where any is missing."""
+        every = [result.outcome for result in self.results]
+        if not every or self.interrupted or self.stood_in or self.left_out:
+            every.append(Outcome.NOT_CHECKED)
+        return _worst(every)
 
     def controls(self) -> dict[str, Support]:
         """Return what was seen by the control of NIST SP 800-53 that it supports."""
@@ -276,6 +273,10 @@ def _text(folder: Path, name: str) -> str:
 def now() -> str:
     """The time as evidence has it."""
     return stamp()
+
+
+def _worst(outcomes: Iterable[Outcome]) -> Outcome:
+    return min(outcomes, key=_ORDER.index)
 
 
 def _order(control: str) -> tuple[str, int, str]:

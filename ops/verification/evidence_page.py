@@ -10,7 +10,12 @@ from ops.verification.model import Outcome
 if TYPE_CHECKING:
     from ops.verification.evidence import Evidence
 
-_MARKS: Final = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.NOT_CHECKED: "⚪"}
+_MARKS: Final = {
+    Outcome.PASSED: "✅",
+    Outcome.FAILED: "❌",
+    Outcome.NOT_CHECKED: "⚪",
+    Outcome.KNOWN_FAULT: "⚠️",
+}
 
 
 def page(evidence: Evidence) -> list[str]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from components.boundary import Expectation
 from components.workspace_template.values import SESSION_PORTS
 from ops.verification import scripts
 from ops.verification.catalogue import of
 from ops.verification.declared_version import BRING_UP
+from ops.verification.misdirection import crossed, told
 from ops.verification.model import CheckGroup, Failed, NotChecked, note
 from ops.verification.path import Visit
 from ops.verification.record import POLICY_FILE, policy_of
 from ops.verification.run import Run
-from ops.verification.scripts import JailRequest
+from ops.verification.scripts import JailAnswer, JailRequest
 from ops.verification.sockets import Sockets
 from ops.verification.terminal import Transcript
 
@@ -27,31 +29,6 @@ BLOCKED: Final = "🚫 Request Blocked by Boundary"
 _PORT_TAKEN: Final = "address already in use"
 _PORT_ATTEMPTS: Final = 3
 _TYPED_SECONDS: Final = 20.0
-
-
-@dataclass(frozen=True)
-class JailAnswer:
-    """What came of a request inside the jail.
-
-    Attributes:
-        asked: the request.
-        decision: `ALLOW` or `DENY`, Boundary's own; empty if it said nothing.
-        status: HTTP status as curl has it, `000` for no answer.
-        rule: the rule that allowed.
-    """
-
-    asked: JailRequest
-    decision: str
-    status: str
-    rule: str
-
-    @property
-    def text(self) -> str:
-        """What was seen, for people."""
-        told = {"ALLOW": "allowed", "DENY": "denied"}.get(self.decision, "not decided")
-        if self.decision == "ALLOW" and not self.status.strip("0"):
-            return f"{told}, but no answer from the server"
-        return f"{told} ({self.status})" if self.decision else f"{told} by Boundary ({self.status})"
 
 
 def own_denial() -> JailRequest:
@@ -83,6 +60,12 @@ class Jail:
         contract = firewall.contract
         self._asked = [_asked(each) for each in (*contract.must_allow, *contract.must_deny)]
         self._asked.append(self._denial)
+        self._crossed = crossed(
+            firewall, visit.target.access_url, urlsplit(self._denial.url).netloc
+        )
+        if self._crossed:
+            plain = replace(self._crossed, target="")
+            self._asked += [each for each in (plain, self._crossed) if each not in self._asked]
         self._sockets = Sockets(visit, peer)
         self._facts = Transcript((), "")
         self._jailed = Transcript((), "")
@@ -99,8 +82,10 @@ class Jail:
             "jail.policy": self._policy,
             "jail.typed": self._typed,
             "jail.claude": self._claude,
+            "jail.terminal": self._terminal,
             "jail.allowed": self._allowed,
             "jail.denied": self._not_allowed,
+            "jail.target": self._target,
             "jail.gateway": self._gateway,
             **self._sockets.checks,
         }.items():
@@ -136,7 +121,8 @@ class Jail:
                 "see docs/verify.md, what the jail needs",
             )
         for answer in self._answers():
-            note(f"inside the jail: {answer.asked.method} {answer.asked.url}", answer.text)
+            target = f" as {answer.asked.target}" if answer.asked.target else ""
+            note(f"inside the jail: {answer.asked.method} {answer.asked.url}{target}", answer.text)
         return f"Boundary {facts.get('boundary_version', '')}, kernel {facts.get('kernel', '')}"
 
     def _policy(self) -> str:
@@ -245,6 +231,18 @@ class Jail:
         self._typed_jailed = seen[0]
         return f"process {seen[0][0]} under Boundary, process {seen[0][2]}"
 
+    def _terminal(self) -> str:
+        name = self._facts.values().get("terminal", "")
+        if not name:
+            raise NotChecked("what a terminal stands in was not seen", "look at /proc in one")
+        if name == "screen":
+            raise Failed(
+                "Coder's agent runs terminals and apps in screen, which starts what a jailed agent "
+                "asks it for outside of the jail",
+                "take screen out of the workspaces' image",
+            )
+        return f"a terminal stands in {name}"
+
     # What Boundary decides
 
     def _allowed(self) -> str:
@@ -255,7 +253,9 @@ class Jail:
         every = [*self._firewall.contract.must_deny]
         if not self._firewall.policy.decide(own.method, own.url).allowed:
             every.append(own)
-        self.denied = [a.asked for a in self._answers() if a.decision == "DENY"]
+        denied = [a.asked for a in self._answers() if a.decision == "DENY"]
+        # The audit has another URL of a request with a target of its own.
+        self.denied = [asked for asked in denied if not asked.target]
         return self._decided(every, "DENY", "denied")
 
     def _decided(self, expected: Sequence[Expectation], decision: str, word: str) -> str:
@@ -273,9 +273,13 @@ class Jail:
                 wrong.append(f"{each.method} {each.url} must be {word} and is {seen}")
         if wrong:
             raise Failed("; ".join(wrong), "compare with `python -m ops explain STACK URL`")
-        silent = [a for a in answers.values() if a.decision == "ALLOW" and not a.status.strip("0")]
+        silent = [each for each in expected if not answers[_asked(each)].status.strip("0")]
         quiet = f"; {len(silent)} servers did not answer" if silent and decision == "ALLOW" else ""
         return f"{len(expected)} requests {word} by Boundary's own word{quiet}"
+
+    def _target(self) -> str:
+        answers = {answer.asked: answer for answer in self._answers()}
+        return told(answers, self._crossed, self._facts.values().get("boundary_version", ""))
 
     def _gateway(self) -> str:
         (found, *_) = self._jailed.of("gateway") or [("none", "0", "")]
@@ -291,12 +295,12 @@ class Jail:
 
     def _answers(self) -> list[JailAnswer]:
         answers = []
-        for number, status, _, body, decisions, rule in self._jailed.of("request"):
+        for number, status, code, body, decisions, rule in self._jailed.of("request"):
             said = decisions.split()
             decision = said[-1] if said else ""
             if not decision and body.startswith(BLOCKED):
                 decision = "DENY"
-            answers.append(JailAnswer(self._asked[int(number)], decision, status, rule))
+            answers.append(JailAnswer(self._asked[int(number)], decision, status, rule, code))
         return answers
 
 

@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_CHECKED = "not checked"
+    KNOWN_FAULT = "known fault"
 
 
 class CheckGroup(StrEnum):
@@ -107,6 +108,8 @@ class Failed(Exception):
         next_step: what to do about it.
     """
 
+    outcome: Final = Outcome.FAILED
+
     def __init__(self, detail: str, next_step: str) -> None:
         super().__init__(detail)
         self.next_step = next_step
@@ -119,6 +122,23 @@ class NotChecked(Exception):
         detail: why.
         next_step: what makes it possible.
     """
+
+    outcome: Final = Outcome.NOT_CHECKED
+
+    def __init__(self, detail: str, next_step: str) -> None:
+        super().__init__(detail)
+        self.next_step = next_step
+
+
+class KnownFault(Exception):
+    """A check was made, and a real part has a fault that nobody here can mend.
+
+    Args:
+        detail: what was seen.
+        next_step: what narrows it.
+    """
+
+    outcome: Final = Outcome.KNOWN_FAULT
 
     def __init__(self, detail: str, next_step: str) -> None:
         super().__init__(detail)

@@ -258,7 +258,7 @@ class Preflight:
     def _claude(self) -> str:
         program = self.settings.workspaces.claude_code.program
         if program is None:
-            raise Failed(
+            raise NotChecked(
                 "Claude Code is whatever release its installer gives when a workspace starts, and "
                 "updates itself; the module's release pins how it is installed, not which",
                 "name one in workspaces.claudeCode.program: see docs/versions.md",

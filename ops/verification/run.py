@@ -21,6 +21,7 @@ from ops.verification.model import (
     Exchange,
     Failed,
     Interrupted,
+    KnownFault,
     NotChecked,
     Outcome,
     Result,
@@ -183,10 +184,8 @@ class Run:
             if not always:
                 self.clock.check()
             return Result(check, subject, Outcome.PASSED, make())
-        except Failed as error:
-            return Result(check, subject, Outcome.FAILED, str(error), error.next_step)
-        except NotChecked as error:
-            return Result(check, subject, Outcome.NOT_CHECKED, str(error), error.next_step)
+        except (Failed, KnownFault, NotChecked) as error:
+            return Result(check, subject, error.outcome, str(error), error.next_step)
         except (CoderdError, ServiceError, TerminalError) as error:
             return Result(check, subject, Outcome.FAILED, str(error), _LOOK)
         except Interrupted:

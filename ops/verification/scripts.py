@@ -26,10 +26,44 @@ AUDIT_SECONDS: Final = 6
 
 @dataclass(frozen=True)
 class JailRequest:
-    """A request to be made inside the jail."""
+    """A request to be made inside the jail.
+
+    Attributes:
+        method: as sent.
+        url: whose host is asked.
+        target: what stands in the request's first line in place of the URL's path; empty for that.
+    """
 
     method: str
     url: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class JailAnswer:
+    """What came of a request inside the jail.
+
+    Attributes:
+        asked: the request.
+        decision: `ALLOW` or `DENY`, Boundary's own; empty if it said nothing.
+        status: HTTP status as curl has it, `000` for no answer.
+        rule: the rule that allowed.
+        code: with which curl ended.
+    """
+
+    asked: JailRequest
+    decision: str
+    status: str
+    rule: str
+    code: str = "0"
+
+    @property
+    def text(self) -> str:
+        """What was seen, for people."""
+        told = {"ALLOW": "allowed", "DENY": "denied"}.get(self.decision, "not decided")
+        if self.decision == "ALLOW" and not self.status.strip("0"):
+            return f"{told}, but no answer from the server"
+        return f"{told} ({self.status})" if self.decision else f"{told} by Boundary ({self.status})"
 
 
 @dataclass(frozen=True)
@@ -65,7 +99,8 @@ def jail(asked: Sequence[JailRequest], probes: Sequence[Probe]) -> str:
         f"ask_seconds={ASK_SECONDS}\n",
         _file("jail.sh"),
         *(
-            f"ask {number} {shlex.quote(each.method)} {shlex.quote(each.url)}\n"
+            f"ask {number} {shlex.quote(each.method)} {shlex.quote(each.url)}"
+            f"{f' {shlex.quote(each.target)}' * bool(each.target)}\n"
             for number, each in enumerate(asked)
         ),
         "gateway\n",

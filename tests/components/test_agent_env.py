@@ -4,6 +4,7 @@ import pytest
 
 from components.agent_env import AgentEnv
 from components.errors import ArgsError
+from components.expansion import expanded
 
 
 def test_firewall_off_has_nothing() -> None:
@@ -21,9 +22,45 @@ def test_firewall_on_adds_its_two(jail_type: str) -> None:
 
 
 def test_json() -> None:
-    document = json.loads(AgentEnv(jail_type="landjail", variables={"A": "ü\n$x"}).to_json())
-    assert document["A"] == {"value": "ü\n$x"}
+    document = json.loads(AgentEnv(jail_type="landjail", variables={"A": "ü\n$ x"}).to_json())
+    assert document["A"] == {"value": "ü\n$ x"}
     assert document["BOUNDARY_JAIL_TYPE"] == {"value": "landjail"}
+
+
+@pytest.mark.parametrize(
+    "value", ["/opt/bin:$PATH", "${HOME}/go:${PATH}", "5 $", "$/x", "a$", "$.b", "$é"]
+)
+def test_a_path_may_be_extended_and_a_dollar_before_no_name_stays(value: str) -> None:
+    assert AgentEnv(jail_type="landjail", variables={"A": value}).entries()["A"] == value
+    own = {"PATH": "/usr/bin", "HOME": "/home/coder"}
+    assert expanded(value, own) == value.replace("${", "$").replace("}", "").replace(
+        "$PATH", "/usr/bin"
+    ).replace("$HOME", "/home/coder")
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes"),
+    [
+        ("$CODER_AGENT_TOKEN", "hunter2"),
+        ("a${CODER_AGENT_TOKEN}b", "ahunter2b"),
+        ("pa$b", "pa"),
+        ("pa$$b", "pab"),
+        ("$1x", "x"),
+        ("${}x", "x"),
+        ("a${b", "ab"),
+        ("$HOMES", ""),
+        ("${PATH }", ""),
+        ("$PATH$b", "/usr/bin"),
+        ("$é$b", "$é"),
+    ],
+)
+def test_a_dollar_that_the_agent_replaces_is_refused(value: str, becomes: str) -> None:
+    own = {"CODER_AGENT_TOKEN": "hunter2", "PATH": "/usr/bin"}
+    assert expanded(value, own) == becomes
+    with pytest.raises(ArgsError, match=r"A has a \$ that Coder's agent replaces") as refused:
+        AgentEnv(variables={"A": value})
+    assert "write it out; only $PATH and $HOME may be named" in str(refused.value)
+    assert value not in str(refused.value)
 
 
 def test_json_does_not_depend_on_the_order_given() -> None:

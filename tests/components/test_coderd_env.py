@@ -5,15 +5,17 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.coder.variables import AUDIT
+from components.coder.variables import AUDIT, CLAIM
 from components.coderd_env import AUDIT_VARIABLES, CoderdEnvironment, CoderdEnvironmentArgs, EnvVar
 from components.errors import ArgsError
+from components.network.namespace_args import STACK_ANNOTATION
 from tests.components.recording import Recorder, record
 
 COMPONENT = "firewalledcoder:index:CoderdEnv"
 SECRET = "kubernetes:core/v1:Secret"
 TOKEN = "random:index/randomId:RandomId"
 PATCH = "kubernetes:apps/v1:DeploymentPatch"
+MARK = {STACK_ANNOTATION: "firewalled-coder/test"}
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 
 
@@ -26,9 +28,9 @@ def args(**given: Any) -> CoderdEnvironmentArgs:
     return CoderdEnvironmentArgs(**{**standard, **given})
 
 
-def declare(**given: Any) -> Recorder:
+def declare(*, asked: bool = True, **given: Any) -> Recorder:
     def program() -> dict[str, pulumi.Output[Any]]:
-        CoderdEnvironment("env", args(**given))
+        CoderdEnvironment("env", args(**given), asked=asked)
         return {}
 
     return record(program, {TOKEN: {"hex": "0123456789abcdef"}})[0]
@@ -49,12 +51,13 @@ def test_one_secret_holds_the_variables_and_one_entry_names_it() -> None:
     recorder = declare(variables=[EnvVar("B", "x", secret=True), EnvVar("A", "1")])
     assert {each.typ for each in recorder.registered} == {COMPONENT, SECRET, TOKEN, PATCH}
     assert values(recorder) == {"A": "1", "B": "x"}
-    assert only(recorder, "Secret")["metadata"] == {"name": "coder-env", "namespace": "coder"}
+    place = {"namespace": "coder", "annotations": MARK}
+    assert only(recorder, "Secret")["metadata"] == {"name": "coder-env", **place}
     assert {key: only(recorder, "DeploymentPatch")[key] for key in ("metadata", "spec")} == {
         "metadata": {
             "name": "coder",
             "namespace": "coder",
-            "annotations": {"pulumi.com/patchFieldManager": "firewalled-coder"},
+            "annotations": {**MARK, "pulumi.com/patchFieldManager": "firewalled-coder"},
         },
         "spec": {
             "template": {
@@ -69,9 +72,26 @@ def test_one_secret_holds_the_variables_and_one_entry_names_it() -> None:
     }
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_who_has_not_asked_the_cluster_claims_the_deployment_first(*, force: bool) -> None:
+    """By no name of an owner: the provider makes one, which no other program's claim has."""
+    recorder = declare(asked=False, force=force)
+    claim, patch = recorder.of("DeploymentPatch")
+    forced = {"pulumi.com/patchForce": "true"} if force else {}
+    said = {**MARK, CLAIM: "env", "pulumi.com/skipAwait": "true", **forced}
+    assert claim["metadata"] == {"name": "coder", "namespace": "coder", "annotations": said}
+    assert "spec" not in claim
+    # One owner alone says whose it is, so that a program which is renamed meets no conflict.
+    owner = {"pulumi.com/patchFieldManager": "firewalled-coder", **forced}
+    assert patch["metadata"]["annotations"] == owner
+    names = [each.name for each in recorder.registered]
+    assert names.index("env-claim") < names.index("env-variables")
+
+
 def test_a_secret_alone_for_whoever_names_it() -> None:
-    recorder = declare(patch=False)
-    assert {each.typ for each in recorder.registered} == {COMPONENT, SECRET}
+    for asked in (False, True):
+        recorder = declare(patch=False, asked=asked)
+        assert {each.typ for each in recorder.registered} == {COMPONENT, SECRET}
 
 
 def test_order_of_the_variables_is_no_change() -> None:
@@ -115,6 +135,7 @@ def test_switches_become_annotations() -> None:
         "name": "coder-eu",
         "namespace": "coder",
         "annotations": {
+            **MARK,
             "pulumi.com/patchFieldManager": "second-stack",
             "pulumi.com/skipAwait": "true",
             "pulumi.com/patchForce": "true",

@@ -14,6 +14,7 @@ from components.external_auth import (
     GitLabExternalAuthArgs,
     GitLabProvider,
 )
+from components.network.namespace_args import STACK_ANNOTATION
 from tests.components.recording import Recorder, record
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
@@ -82,7 +83,11 @@ def test_several_providers_share_one_secret_where_a_chart_refers_to_it() -> None
         secret_name="coder-external-auth",
     )
     (secret,) = recorder.of("Secret")
-    assert secret["metadata"] == {"name": "coder-external-auth", "namespace": "coder"}
+    assert secret["metadata"] == {
+        "name": "coder-external-auth",
+        "namespace": "coder",
+        "annotations": {STACK_ANNOTATION: "firewalled-coder/test"},
+    }
     assert secret["type"] == "Opaque"
     assert SECRET_MARK in secret["data"]
     decoded = {k: base64.b64decode(v).decode() for k, v in secret["data"]["value"].items()}

@@ -59,6 +59,11 @@ def test_editors_know_booleans() -> None:
         ),
         ("coder.apiUrl", "https://a.example:70000", "its port is above 65535"),
         ("coder.apiUrl", "https://a.example/a b", "it has white space in it"),
+        (
+            "coder.accessUrl",
+            "https://[fd00::1]:7080",
+            'coder.accessUrl = "https://[fd00::1]:7080": must name a host by letters, digits, . ',
+        ),
         ("workspaces.resources.cpu", {"options": ["9" * 5000], "default": 2}, "fewer digits"),
     ],
 )

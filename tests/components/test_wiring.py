@@ -186,6 +186,42 @@ def test_what_a_jail_or_a_release_of_boundary_has_not(
     assert "templates[0].firewall." in str(caught.value)
 
 
+@pytest.mark.parametrize("release", ["v0.1.0", "v0.3.0"])
+def test_a_release_of_boundary_that_would_start_nothing_is_refused_once(release: str) -> None:
+    walls = [{"name": name, "firewall": {}} for name in "ab"]
+    with pytest.raises(SettingsError) as caught:
+        settings({"templates": walls}, boundaryVersion=release)
+    (problem,) = map(str, caught.value.problems)
+    assert problem == (
+        f'workspaces.boundaryVersion = "{release}": no agent would start: the key jail_type of its '
+        f"file needs Boundary v0.4.0 or newer; this one is {release}"
+    )
+    # Nobody installs it.
+    settings({"templates": [{"name": "a"}]}, boundaryVersion=release)
+
+
+def test_a_boundary_of_ones_own_is_of_a_release_that_is_named() -> None:
+    templates = {"templates": [{"name": "a", "firewall": {}}]}
+    own = {"path": "/opt/coder/bin/boundary"}
+    with pytest.raises(SettingsError) as caught:
+        settings(templates, boundaryVersion="latest", boundary=own)
+    (problem,) = map(str, caught.value.problems)
+    assert problem.startswith(
+        'workspaces.boundaryVersion = "latest": name the release that workspaces.boundary is'
+    )
+    settings(templates, boundaryVersion="v0.9.0", boundary=own)
+
+
+def test_a_release_of_boundary_without_an_audit_is_doubted() -> None:
+    walls = [{"name": "a", "firewall": {}}]
+    told = "Boundary v0.4.0 sends Coder no audit: no request leaves a line"
+    for release, doubted in (("v0.4.0", True), ("v0.5.0", False), ("latest", False)):
+        found = settings(
+            {"templates": walls, "policy": {"highestGrade": "H"}}, boundaryVersion=release
+        )
+        assert any(told in str(each) for each in found.findings()) is doubted
+
+
 def test_the_keys_of_a_firewall_arrive() -> None:
     walls = {
         "jail": "nsjail",

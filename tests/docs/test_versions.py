@@ -6,7 +6,7 @@ import pytest
 
 from components import releases
 from components.ai_gateway import BEFORE_PRICES
-from components.boundary.releases import KEYS_SINCE
+from components.boundary.releases import AUDIT_SINCE, KEYS_SINCE
 from components.coder.package import AI_PROVIDER_RELEASE
 from components.coder.package import RELEASE as CODERD
 from components.settings.templates import TemplateFirewall
@@ -110,6 +110,10 @@ def test_keys_of_boundary_and_their_first_release() -> None:
     aliases = {field.alias for field in TemplateFirewall.model_fields.values()}
     for setting, _ in told.values():
         assert re.findall(r"`(\w+)`", setting)[0] in aliases
+
+
+def test_the_first_release_of_boundary_with_an_audit() -> None:
+    assert f"audit is there from v{words(AUDIT_SINCE)} on" in section("Boundary").replace("\n", " ")
 
 
 def test_the_kernel_that_landjail_needs() -> None:

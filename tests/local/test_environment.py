@@ -1,5 +1,6 @@
 """What the local environment says of the engine's plugins."""
 
+import json
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from local import keys, providers
 from local.coderd import LocalCoderd
 from local.environment import Environment, access_url, external_logins
 from ops import engine, stack_file
+from ops.project import ROOT
 from toolchain.plugins import Located, Origin, Plugin
 
 SERVED = {"secretsprovider": keys.PROVIDER, "encryptedkey": "a2V5"}
@@ -145,3 +147,23 @@ def test_settings_of_another_kind_are_left_for_the_program_to_refuse(
     before = stack_file.config(text.encode())
     for key in ("externalAuth", "aiGateway", "mcpServers"):
         assert after[f"firewalled-coder:{key}"] == before[f"firewalled-coder:{key}"]
+
+
+def test_a_commit_that_does_not_know_what_is_filled_in_gets_none_of_it(root: Path) -> None:
+    """A rollback runs it with the secrets that are there, of which it would refuse those."""
+    schema = json.loads((ROOT / "stacks/settings.schema.json").read_text())
+    del schema["properties"]["config"]["properties"]["firewalled-coder:verify"]
+    del schema["$defs"]["Secrets"]["properties"]["verify"]
+    (root / "stacks/settings.schema.json").write_text(json.dumps(schema))
+    environment = Environment(root)
+    content = b"config: {firewalled-coder:coder: {accessUrl: http://a.example}}"
+    (root / "stacks/Pulumi.local.yaml").write_bytes(content)
+    copy = environment.workspace / "stacks/Pulumi.local.yaml"
+    copy.parent.mkdir(parents=True)
+    kept = {"coderToken": {"secure": "v1:a"}, "verify": {"loki": {"secure": "v1:b"}}}
+    copy.write_text(yaml.safe_dump({"config": {"firewalled-coder:secrets": kept}}))
+    missing = environment.prepare("local")
+    found = yaml.safe_load(copy.read_text())["config"]
+    assert "firewalled-coder:verify" not in found
+    assert found["firewalled-coder:secrets"] == {"coderToken": {"secure": "v1:a"}}
+    assert missing == {}

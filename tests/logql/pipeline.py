@@ -27,6 +27,8 @@ from tests.logql.tree import (
 ERROR: Final = "__error__"
 _ACTION: Final = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _BARE: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)\Z")
+# Go's own, of text/template; an empty text is false.
+_OR: Final = re.compile(r"or \.([A-Za-z_][A-Za-z0-9_]*) \"([^\"\\]*)\"\Z")
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ def _filled(template: str, draft: _Draft) -> str:
     def fill(action: re.Match[str]) -> str:
         if label := _BARE.match(action[1]):
             return draft.labels.get(label[1], "")
+        if other := _OR.match(action[1]):
+            return draft.labels.get(other[1]) or other[2]
         if action[1] == "__timestamp__ | unixEpoch":
             return str(draft.nanoseconds // 1_000_000_000)
         if action[1] == "__line__":

@@ -16,6 +16,7 @@ ONE = policy("domain=pypi.org", "domain=*.a.example", "method=GET domain=b.*.exa
 STARRED = policy("domain=pypi.org path=/a/*,/b")
 BELOW = "Boundary v0.5.4 takes `domain=` for every host below it"
 UNKNOWN = "nothing is known of how Boundary v1.0.0 decides"
+FLOATS = "Boundary is whatever release is newest when a workspace starts"
 REFUSES = "Boundary v0.7.0 refuses the policy's file, so no agent starts"
 NOTHING_NEW = "agents reach nothing new"
 
@@ -55,15 +56,39 @@ def test_the_release_that_opens_what_is_below_a_host_opens_it_in_every_report() 
     assert reach["boundaryRelease"] == {"before": "v0.9.0", "after": "v0.5.4", "doubt": BELOW}
 
 
+UNAUDITED = "Boundary v0.4.0 sends Coder no audit: no request leaves a line"
+
+
+@pytest.mark.parametrize(
+    ("old", "was", "told"),
+    [
+        ("v0.5.4", ONE, (UNAUDITED,)),
+        ("v0.9.0", ONE, (f"{BELOW.replace('v0.5.4', 'v0.4.0')}; {UNAUDITED}",)),
+        (None, None, (f"{BELOW.replace('v0.5.4', 'v0.4.0')}; {UNAUDITED}",)),
+        ("v0.4.0", ONE, ()),
+        # What an earlier state does not say is no change.
+        (None, ONE, ()),
+    ],
+)
+def test_a_release_without_an_audit_is_in_the_headline(
+    old: str | None, was: Any, told: tuple[str, ...]
+) -> None:
+    found = previewed(old, "v0.4.0", was)
+    assert found.warnings == told
+    assert all(each in report.headline([found]) for each in told)
+    assert (UNAUDITED in record(old or "v0.9.0", "v0.4.0")) is (old != "v0.4.0")
+
+
 def test_the_way_back_closes_it_and_warns_of_nothing() -> None:
     found = previewed("v0.5.4", "v0.9.0")
     assert found.warnings == ()
-    assert record("v0.5.4", "v0.9.0") == "t: closes *.b.*.example, *.pypi.org"
+    # Below *.a.example stays what another rule opens.
+    assert record("v0.5.4", "v0.9.0") == "t: closes part of *.b.*.example, *.pypi.org"
 
 
 @pytest.mark.parametrize(
     ("new", "policy_", "warning"),
-    [("v1.0.0", ONE, UNKNOWN), ("v0.7.0", STARRED, REFUSES)],
+    [("v1.0.0", ONE, UNKNOWN), ("latest", ONE, FLOATS), ("v0.7.0", STARRED, REFUSES)],
 )
 def test_a_release_that_is_unknown_or_refuses_is_never_nothing_new(
     new: str, policy_: Policy, warning: str
@@ -75,15 +100,20 @@ def test_a_release_that_is_unknown_or_refuses_is_never_nothing_new(
 
 
 @pytest.mark.parametrize("was", [None, "absent"])
-def test_a_template_newly_confined_by_such_a_release_is_told(was: Any) -> None:
-    assert previewed(None, "v0.5.4", was).warnings == (BELOW,)
+@pytest.mark.parametrize(("release", "told"), [("v0.5.4", BELOW), ("latest", FLOATS)])
+def test_a_template_newly_confined_by_such_a_release_is_told(
+    was: Any, release: str, told: str
+) -> None:
+    assert previewed(None, release, was).warnings == (told,)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "was", "now"),
     [
         ("v0.9.0", "v0.8.1", ONE, ONE),
-        ("v0.9.0", "latest", ONE, ONE),
+        ("latest", "latest", ONE, ONE),
+        ("latest", "v0.9.0", ONE, ONE),
+        (None, "latest", ONE, ONE),
         ("v0.5.4", "v0.5.3", ONE, ONE),
         ("v1.0.0", "v1.0.0", ONE, ONE),
         # No rule of it has the form that is refused.
@@ -107,15 +137,16 @@ def test_a_rule_that_the_release_newly_refuses_is_told_without_a_move() -> None:
     assert previewed("v0.7.0", "v0.7.0", ONE, STARRED).warnings == (REFUSES,)
 
 
-@pytest.mark.parametrize("old", ["v1.0.0", None])
+@pytest.mark.parametrize(("new", "told"), [("v1.0.0", UNKNOWN), ("latest", FLOATS)])
+@pytest.mark.parametrize("recorded", [True, False])
 def test_other_rules_for_a_release_that_is_not_known_are_never_nothing_new(
-    old: str | None,
+    new: str, told: str, recorded: bool
 ) -> None:
     narrower = policy("domain=pypi.org")
-    found = previewed(old, "v1.0.0", ONE, narrower)
-    assert report.headline([found]) == f"⚠️ {UNKNOWN}"
-    assert f"- ⚠️ Boundary `v1.0.0`: **{UNKNOWN}**" in report.to_markdown([found])
-    assert record("v1.0.0", "v1.0.0", ONE, narrower).startswith(f"t: {UNKNOWN}, closes ")
+    found = previewed(new if recorded else None, new, ONE, narrower)
+    assert report.headline([found]) == f"⚠️ {told}"
+    assert f"- ⚠️ Boundary `{new}`: **{told}**" in report.to_markdown([found])
+    assert record(new, new, ONE, narrower).startswith(f"t: {told}, closes ")
 
 
 def test_one_unknown_release_is_not_another() -> None:
@@ -129,3 +160,16 @@ def test_rules_are_decided_as_the_release_does() -> None:
     assert not wider.decide("GET", "https://a.example/").allowed
     for release in ("v0.9.0", "v0.7.0", "v1.0.0", None):
         assert as_decided(ONE, release) is ONE
+
+
+def test_the_grade_follows_the_release_where_nothing_else_changes() -> None:
+    tunnels = policy("domain=ngrok.io", "method=GET domain=internal")
+    found = previewed("v0.9.0", "v0.5.4", tunnels, tunnels)
+    (reach,) = found.reaches
+    assert reach.grades == ("A", "H")
+    text = report.to_markdown([found])
+    assert "- exfiltration grade A → H (A: no host where anyone may receive)\n" in text
+    assert "- ⛔ **an agent can leave the firewall**: the node's metadata service" in text
+    assert previewed("v0.5.4", "v0.9.0", tunnels, tunnels).reaches[0].grades == ("H", "A")
+    # A state that does not say by which release it is decided raises no alarm.
+    assert previewed(None, "v0.5.4", tunnels, tunnels).reaches[0].grades == ("H", "H")

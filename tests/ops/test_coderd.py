@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ops import tokens
+from ops import report, tokens
+from ops.assessment import StackPreview
 from ops.changes import SECRET, UNKNOWN, Change, Step
 from ops.coderd import ANOTHER, CoderdChanges, coderd
 
@@ -163,7 +164,34 @@ def test_a_value_that_looks_like_a_credential_is_hidden_whatever_was_registered(
     assert "hunter" not in str(found)
 
 
-def test_an_audit_log_switched_off_is_a_warning_and_one_handed_over_is_not() -> None:
+HANDED_OVER = (
+    "coderd keeps the log and metrics that dashboards and alerts read only if others set them",
+)
+
+
+@pytest.mark.parametrize(
+    ("steps", "new"),
+    [
+        # By `none` and `chart`, from `patch` and from `secret`.
+        ([secret("delete"), patch("delete", pod())], None),
+        ([secret("delete")], None),
+        # By `secret`: the chart has to name what the stack still makes.
+        ([patch("delete", pod())], registered(CODER_LOGGING_JSON="a", B="b")),
+    ],
+)
+def test_an_audit_log_that_is_left_to_others_is_a_warning(steps: list[Step], new: Any) -> None:
+    old = registered(CODER_LOGGING_JSON="a", B="b")
+    found = coderd(steps, old, new)
+    assert found.warnings == HANDED_OVER
+    told = "coderd goes without what nobody else sets"
+    preview = StackPreview("dev", steps=tuple(steps), old_coderd=old, new_coderd=new)
+    assert told in report.to_markdown([preview])
+    assert HANDED_OVER[0] in report.headline([preview])
+    # The login alone is no audit.
+    assert not coderd(steps, registered(B="b"), new and registered(B="b")).warnings
+
+
+def test_an_audit_log_switched_off_is_a_warning() -> None:
     on, off = registered(CODER_LOGGING_JSON="a", B="b"), registered(B="b")
     steps = [secret(), patch(old=pod("a"), new=pod(UNKNOWN))]
     assert coderd(steps, on, off).warnings == (
@@ -171,4 +199,3 @@ def test_an_audit_log_switched_off_is_a_warning_and_one_handed_over_is_not() -> 
     )
     assert not coderd(steps, off, on).warnings
     assert not coderd(steps, on, on).warnings
-    assert not coderd(steps, on, None).warnings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.boundary import Policy
+from components.boundary import Own, Policy
 from components.settings.policy import PolicySettings
 from ops import report
 from ops.assessment import StackPreview
@@ -37,9 +37,16 @@ def earlier(**policy: Any) -> Registered:
     return Registered.of({"contract": json.dumps(PolicySettings(**policy).demands)})
 
 
+CODER = Own(frozenset({"coder.example.com"}))
+KEY = {
+    "url": "https://coder.example.com/api/v2/workspaceagents/me/gitsshkey",
+    "reason": "git by ssh",
+}
+
+
 def preview(old: dict[str, Registered], new: dict[str, Registered]) -> StackPreview:
     policies = {"t": Policy([])}
-    return StackPreview("dev", policies, policies, old_templates=old, new_templates=new)
+    return StackPreview("dev", policies, policies, old_templates=old, new_templates=new, own=CODER)
 
 
 def test_a_contract_that_is_weakened_stands_in_the_headline() -> None:
@@ -252,3 +259,31 @@ def test_a_state_that_does_not_say_whether_every_host_was_accepted_is_no_change(
     before = {key: value for key, value in PolicySettings().demands.items() if "accept" not in key}
     old = {"t": Registered.of({"contract": json.dumps({**before, "stack": None})})}
     assert preview(old, registered(acceptEverything=True)).verdict == "same"
+
+
+def test_what_must_be_allowed_and_ends_a_demand_of_the_catalogue_is_told_as_its_end() -> None:
+    found = preview(registered(), registered(mustAllow=[KEY, NPM]))
+    assert found.warnings == ("the policy's contract is weakened",)
+    text = report.to_markdown([found])
+    assert (
+        f"- ⚠️ **no longer demanded**: `mustDeny GET {KEY['url']}`; because: `an agent gets the "
+        "owner's private ssh key: a demand of the catalogue, which this mustAllow ends`\n"
+        f"- newly demanded: `mustAllow GET {KEY['url']}`; because: `git by ssh`\n"
+    ) in text
+    assert "mustDeny GET https://registry.npmjs.org/" not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"mustAllow": [KEY]}, {"mustAllow": [KEY]}),
+        # The catalogue demanded nothing where the worst grade was accepted.
+        ({"highestGrade": "H"}, {"mustAllow": [KEY]}),
+    ],
+)
+def test_a_demand_of_the_catalogue_that_there_was_not_does_not_end(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    found = preview(registered(**old), registered(**new))
+    assert found.warnings == ()
+    assert "a demand of the catalogue" not in report.to_markdown([found])

@@ -17,7 +17,7 @@ def said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], found: LiveNetwork
 ) -> str:
     result = SimpleNamespace(summary=SimpleNamespace(resource_changes={"same": 1}), outputs={})
-    applied = result, SimpleNamespace(policy="no change", warnings="")
+    applied = result, SimpleNamespace(policy="no change", warnings="", unrecorded="")
     monkeypatch.setattr(up.protection, "check", lambda *_, **__: None)
     monkeypatch.setattr(up.engine, "session", lambda *_: nullcontext(SimpleNamespace(stack=None)))
     monkeypatch.setattr(up, "apply", lambda *_: applied)

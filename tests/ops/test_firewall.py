@@ -152,7 +152,7 @@ def test_a_template_without_a_firewall_is_refused(root: Path) -> None:
     before = path.read_text()
     status, said = run("dev", "off", "--reason", "x", "--template", bare)
     assert status == 1
-    assert f"--template {bare}: it has no firewall to switch off; those that have one: " in said
+    assert f'firewall.templates[0] = "{bare}": it has no firewall to switch off; those that' in said
     assert path.read_text() == before
 
 

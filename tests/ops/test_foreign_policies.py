@@ -249,6 +249,26 @@ def test_one_that_is_accepted_is_a_line_with_its_reason_and_no_warning() -> None
     assert told["acceptedBecause"] == "Prometheus scrapes the agents."
 
 
+def test_one_that_is_accepted_and_not_there_is_pointed_out() -> None:
+    accepted = dict.fromkeys(
+        ("NetworkPolicy/allow-monitoring", "NetworkPolicy/gone", "CiliumNetworkPolicy/fence"), "x"
+    )
+    found = looked([somebodys(podSelector={"matchLabels": {"a": "b"}})], accepted=accepted)
+    assert found.missing == ("NetworkPolicy/gone", "CiliumNetworkPolicy/fence")
+    shown = StackPreview("dev", live=found)
+    assert (bool(found), shown.verdict, shown.warnings) == (False, "same", ())
+    assert (
+        "- `NetworkPolicy/gone` is accepted in `network.acceptedPolicies` and is not there: "
+    ) in report.to_markdown([shown])
+    told = report.to_json([shown])["stacks"][0]["networkPoliciesOfOthers"]
+    assert told["acceptedButNotThere"] == list(found.missing)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_what_was_not_looked_at_is_not_said_to_be_gone(status: int) -> None:
+    assert looked(status, accepted={"NetworkPolicy/gone": "x"}).missing == ()
+
+
 def test_accepting_one_accepts_no_other() -> None:
     accepted = {"NetworkPolicy/allow-monitoring": "x"}
     other = somebodys("allow-all", podSelector={}, ingress=[{}])

@@ -15,6 +15,7 @@ from ops.tokens import (
     ALERTS,
     CODERD_ENV,
     DATA_SOURCES,
+    DEPLOYMENT_PATCH,
     MCP_SERVER,
     NAMESPACE_PATCH,
     SECRET,
@@ -51,6 +52,7 @@ def held(values: dict[str, Any]) -> StackState:
     found = [
         resource(CODERD_ENV, "coderd", outputs={"variables": dict(AUDIT)}),
         resource(SECRET, "coderd-variables", CODERD_ENV, inputs={}),
+        resource(DEPLOYMENT_PATCH, "coderd-deployment", CODERD_ENV, inputs={}),
         resource(ALERTS, "alerts", outputs={"names": {}}),
         resource(CONFIG_MAP, "grafana", ALERTS, inputs={"data": {"a": args.grafana_file()}}),
         resource(
@@ -144,6 +146,14 @@ def _audit(values: dict[str, Any]) -> None:
     values["coder"]["auditLogging"] = False
 
 
+def _by_others(values: dict[str, Any]) -> None:
+    values["coder"]["variables"] = "none"
+
+
+def _by_the_chart(values: dict[str, Any]) -> None:
+    values["coder"]["variables"] = "secret"
+
+
 def _provider(values: dict[str, Any]) -> None:
     new = {"name": "claude", "type": "anthropic", "baseUrl": "https://api.anthropic.com"}
     values["aiGateway"] = {"providers": [new]}
@@ -166,6 +176,8 @@ def _loki(values: dict[str, Any]) -> None:
         (_contract, "the policy's contract is weakened"),
         (_alerts, "alerts are no longer watched"),
         (_audit, "coderd no longer writes the log and metrics"),
+        (_by_others, "coderd keeps the log and metrics that dashboards and alerts read only if"),
+        (_by_the_chart, "coderd keeps the log and metrics"),
         (_standards, "the namespace of workspaces is held to an older Pod Security"),
         (_loki, "the audit is looked for elsewhere"),
         (_provider, "prompts may go to one more AI provider"),

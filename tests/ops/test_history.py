@@ -175,6 +175,7 @@ def test_the_table_and_the_json_say_the_same() -> None:
             "policy": "t: opens b.example",
             "wanted": "",
             "warnings": "",
+            "unrecorded": "",
             "rollbackOf": None,
             "template": None,
             "firewall": "",

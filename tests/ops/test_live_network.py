@@ -222,7 +222,7 @@ def test_an_update_that_changes_nothing_says_what_it_leaves(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = SimpleNamespace(summary=SimpleNamespace(resource_changes={"same": 1}), outputs={})
-    applied = result, SimpleNamespace(policy="no change", warnings="")
+    applied = result, SimpleNamespace(policy="no change", warnings="", unrecorded="")
     ready = nullcontext(SimpleNamespace(stack=None))
     monkeypatch.setattr(up.protection, "check", lambda *_, **__: None)
     monkeypatch.setattr(up.engine, "session", lambda *_: ready)

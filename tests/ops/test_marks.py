@@ -47,3 +47,17 @@ def test_an_object_that_goes_to_another_stack_is_a_change() -> None:
     taken = step(MARK, {STACK_ANNOTATION: "firewalled-coder/prod"})
     found = StackPreview("dev", steps=(taken,))
     assert [each.settings for each in found.dashboards] == [(STACK_ANNOTATION,)]
+
+
+def test_a_mark_that_goes_with_an_older_release_is_told_once() -> None:
+    steps = tuple(step({**FOLDER, **MARK}, FOLDER, name) for name in ("one", "two"))
+    found = StackPreview("dev", steps=steps)
+    assert found.dashboards == ()
+    told = report.to_markdown([found])
+    assert (
+        "- 2 objects lose the annotation `firewalled-coder/stack`, and no other change: an earlier "
+        "release did not write it"
+    ) in told
+    assert "#### Dashboards" not in told
+    moved = StackPreview("dev", steps=(step({**FOLDER, **MARK}, {"grafana_folder": "Mine"}),))
+    assert [each.settings for each in moved.dashboards] == [("folder",)]

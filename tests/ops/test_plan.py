@@ -155,6 +155,22 @@ def test_what_moved_is_named(saved: Path, now: dict[str, Any], named: str) -> No
     assert "preview dev --save-plan" in lines[-1]
 
 
+def test_what_another_release_compares_otherwise_is_not_said_to_have_changed(saved: Path) -> None:
+    """The same settings and resources have other digests by its code."""
+    found = plan.load(saved, "dev")
+    other = replace(THEN, program={**THEN.program, "new.py": "y"}, way="another")
+    changed = replace(other, settings={"firewalled-coder:policy": "x"}, state={"u::a": "y"})
+    with pytest.raises(PlanError) as refused:
+        plan.check(found, changed, [update(4)])
+    assert str(refused.value).splitlines()[1:-1] == [
+        "  program: new.py is new",
+        "  settings and state: the plan is of another release of ops, which compares them "
+        "otherwise; whether they changed is not known",
+    ]
+    # Where nothing differs, it holds.
+    plan.check(found, replace(THEN, way="another"))
+
+
 def test_all_that_moved_is_named_at_once(saved: Path) -> None:
     now = replace(THEN, program={}, settings={}, state={})
     with pytest.raises(PlanError) as refused:

@@ -27,7 +27,12 @@ def test_the_way_out_stands_in_the_report(refresh: bool, monkeypatch: pytest.Mon
         asked.append(options["refresh"])
         told = SimpleNamespace(urn=URN, message=SAID, severity="error")
         options["on_event"](
-            SimpleNamespace(resource_pre_event=None, res_outputs_event=None, diagnostic_event=told)
+            SimpleNamespace(
+                resource_pre_event=None,
+                res_outputs_event=None,
+                summary_event=None,
+                diagnostic_event=told,
+            )
         )
         raise automation.CommandError(
             CommandResult(stdout="", stderr="error: preview failed", code=1)

@@ -286,7 +286,7 @@ def test_json_is_plain_data_with_the_same_verdict() -> None:
     everywhere = {"methods": ["*"], "paths": ["*"]}
     judged = {"grade": "A", "receives": "", "reason": "test"}
     assert reach["opened"] == [{"host": "h0.example", **everywhere, **judged}]
-    assert reach["closed"] == [{"host": "old.example", **everywhere}]
+    assert reach["closed"] == [{"host": "old.example", **everywhere, "stays": []}]
     assert (reach["before"], reach["after"], reach["opens"]) == ("confined", "confined", True)
     assert first["agentVariables"] == {"t": [{"path": "x0", "old": "old", "new": "x"}]}
     assert first["destroyed"] == [

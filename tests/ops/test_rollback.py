@@ -20,6 +20,7 @@ from ops import (
     rollback,
     rollback_settings,
     terminal,
+    unrecorded,
 )
 from ops import stack_file as files
 from ops.assessment import StackPreview
@@ -330,6 +331,7 @@ def test_it_says_what_is_back_and_nothing_more(
     monkeypatch.setattr(rollback, "earlier", ready)
     monkeypatch.setattr(recovery, "go_on", lambda *_: None)
     monkeypatch.setattr(deployed, "of_state", lambda _: deployed.Deployed({}, None))
+    monkeypatch.setattr(unrecorded, "line", lambda *_: "")
     monkeypatch.setattr(history, "of", lambda _: (update(2, "b"), update(1)))
     monkeypatch.setattr(rollback, "check_commit", lambda *_: None)
     monkeypatch.setattr(rollback, "_targets", lambda *_: ())

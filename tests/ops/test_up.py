@@ -27,6 +27,7 @@ from ops import (
     stack_file,
     stacks,
     terminal,
+    unrecorded,
     up,
 )
 from ops.assessment import StackPreview
@@ -170,6 +171,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr(engine, "session", session)
     # What an update left half-done is looked for by tests on the engine.
     monkeypatch.setattr(recovery, "go_on", lambda *_, **__: None)
+    monkeypatch.setattr(unrecorded, "line", lambda *_: "")
     monkeypatch.setattr(removal, "check_going", lambda *_: None)
     return stack
 

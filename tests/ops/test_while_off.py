@@ -10,6 +10,7 @@ from components.boundary import Policy, PolicyRule, Rule
 from components.settings.load import load
 from ops import deployed, history, report, stacks
 from ops.assessment import StackPreview
+from ops.changes import Step
 from ops.stack_reach import StackReach, compared, of_settings
 from tests.components.test_settings import changed
 
@@ -34,6 +35,10 @@ def preview(old: Side, new: Side) -> StackPreview:
     )
 
 
+UNKNOWN = (
+    "- whether the emergency switch has a firewall off, and whether the rules are others than its "
+    "are then, is **not known**: the deployed stack does not record it; read the rules whole\n"
+)
 STILL = "the rules of a firewall that is off open more"
 BACK = "a firewall comes back with rules that open more"
 
@@ -120,3 +125,41 @@ def test_settings_and_a_state_say_which_rules_are_off() -> None:
     }
     told = deployed.of([(urn, masked)], dict, lambda: kept)
     assert told.suspended == kept
+
+
+@pytest.mark.parametrize(
+    ("source", "new", "line", "head"),
+    [
+        (False, (None, ONE), UNKNOWN, "not all that is compared is recorded"),
+        (False, (ONE, None), UNKNOWN, "not all that is compared is recorded"),
+        # It has no rules, on or off.
+        (False, (None, None), "", "agents reach nothing new"),
+        (True, (None, ONE), "", "agents reach nothing new"),
+        (True, (ONE, None), "", "a firewall confines agents who reach every host now"),
+    ],
+)
+def test_rules_that_an_older_release_put_off_are_not_known(
+    source: bool, new: Side, line: str, head: str
+) -> None:
+    """What it put off stands in no state: the first look is no promise that nothing came."""
+    outputs = {"policy": "", **({"source": json.dumps({"a": "b"})} if source else {})}
+    urn = "urn:pulumi:dev::p::firewalledcoder:index:WorkspaceTemplate::t"
+    before = deployed.of([(urn, outputs)])
+    step = Step("update", "urn::x::y", "x", {"a": 1}, {"a": 2})
+    found = StackPreview(
+        "dev",
+        before.policies,
+        {"t": new[0]},
+        steps=(step,),
+        old_templates=before.templates,
+        new_suspended={"t": new[1]} if new[1] is not None else {},
+    )
+    text = report.to_markdown([found])
+    assert line in text
+    assert line or "not known" not in text
+    assert head in text.splitlines()[0]
+    (reach,) = report.to_json([found])["stacks"][0]["reach"]
+    assert reach["whileOff"]["notKnown"] == bool(line)
+    after = StackReach({"t": new[0]}, suspended=dict(found.new_suspended))
+    said = history.policy_line(compared(before.reach, after))
+    assert ("rules of a firewall that was off are not known" in said) == bool(line)

@@ -169,11 +169,26 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
         )
         pulumi("preview", "--expect-no-changes")
         without_secrets(pulumi("stack", "export"))
-        program["resources"]["template"]["properties"]["sizes"]["cpu"]["default"] = 3
         program["packages"] = packages
+        program["resources"]["second"] = {
+            "type": "firewalledcoder:CoderdEnvironment",
+            "properties": {
+                "namespace": "coder",
+                "secretName": "second",
+                "variables": [{"name": "A", "value": "1"}],
+                "skipAwait": True,
+            },
+        }
+        (project / "Pulumi.yaml").write_text(yaml.safe_dump(program, sort_keys=False))
+        refused = pulumi("up", "--yes", "--skip-preview", status=1)
+        assert f".metadata.annotations.{variables.CLAIM}" in refused
+        assert coderd.variables(environment) == found
+        assert "second" not in names(environment, "/api/v1/namespaces/coder/secrets")
+        del program["resources"]["second"]
+        program["resources"]["template"]["properties"]["image"] = "${coderd.secretName}"
         (project / "Pulumi.yaml").write_text(yaml.safe_dump(program, sort_keys=False))
         refused = pulumi("preview", status=1)
-        assert "cpu default 3 must be one of the options 2, 4" in refused
+        assert "image: has to be known before" in refused
         assert "Traceback" not in refused
     finally:
         pulumi("destroy", "--yes")

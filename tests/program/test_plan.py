@@ -28,7 +28,11 @@ def declared(
             "coder": {"accessUrl": "https://coder.example.com:8443"},
             "externalAuth": {"providers": [{"id": "forge", "host": "gitlab.example.com"}]},
             "workspaces": workspaces,
-            "templates": [{"name": "firewalled", "firewall": {"jail": "nsjail"}, **template}],
+            "templates": [
+                {"name": "firewalled", "firewall": {"jail": "nsjail"}, **template},
+                # So that there is a firewall to switch off.
+                {"name": "other", "firewall": {}},
+            ],
             "firewall": switch or {},
             "policy": policy or {},
             "secrets": {

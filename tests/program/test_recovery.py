@@ -346,8 +346,14 @@ def test_an_up_that_was_killed_while_templates_were_made_is_finished_by_the_next
         assert pending(environment) == set()
         assert changes(session.stack.up()) == {}
         assert versions(api) == before, "nothing is uploaded once more"
-        titles = [each.title.split()[0] for each in history.of(session.stack)[:3]]
-        assert titles == ["update", "up", "recovery"]
+        found = history.of(session.stack)[:3]
+        assert [each.title.split()[0] for each in found] == ["update", "up", "recovery"]
+        # Nothing else in the history is of the update that was killed.
+        repair, after = found[2].record, found[1].record
+        assert repair is not None
+        assert after is not None
+        assert "created claude-code-template, firewalled-template" in repair.unrecorded
+        assert after.unrecorded == ""
 
 
 @pytest.mark.usefixtures("alone")

@@ -74,13 +74,30 @@ locals {
   # first line makes it sh, whatever the user's shell is.
   jail_watch = var.firewall ? [join("\n", [
     "#!/bin/sh",
+    file("${path.module}/root_path.sh"),
     file("${path.module}/jail_state.sh"),
+    file("${path.module}/jail_audit.sh"),
     replace(
       file("${path.module}/jail_watch.sh"),
       "@POLICY_SHA256@",
       filesha256("${path.module}/boundary.yaml"),
     ),
   ])] : []
+
+  # What the agent tells of the workspace itself. `coder` is found by a PATH that a jailed agent may
+  # write to, so with a firewall it is not asked.
+  stats = {
+    for name, value in {
+      cpu  = { coder = "cpu", own = "stat_cpu" }
+      mem  = { coder = "mem", own = "stat_mem" }
+      disk = { coder = "disk --path ${local.home}", own = "stat_disk ${local.home}" }
+      } : name => var.firewall ? join("\n", [
+        "#!/bin/sh",
+        file("${path.module}/root_path.sh"),
+        file("${path.module}/workspace_stat.sh"),
+        value.own,
+    ]) : "coder stat ${value.coder}"
+  }
 
   # nsjail makes a network namespace of its own; Landlock needs no capability. Without a user
   # namespace around it the kernel asks for SYS_ADMIN.

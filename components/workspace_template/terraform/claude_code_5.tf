@@ -4,14 +4,25 @@
 locals {
   module_brings_boundary = false
 
+  # With a firewall tmux is started by the template's own, inside of the jail: what its socket is asked
+  # to start is jailed then, whoever asks.
+  claude_command = var.firewall ? "claude-terminal" : "claude"
+
+  # The module puts this folder first on its script's PATH, outside of the jail. Where it installs
+  # Claude Code itself it takes no other.
+  claude_folder = (
+    local.own_claude == "" ? "$HOME/.local/bin" : var.firewall ? "/usr/bin" : dirname(local.own_claude)
+  )
+
   # What an owner's shell, whichever it is, makes of the app; a session that is there is joined.
   claude_app = join("; ", [
+    "n=${local.claude_command}",
     "p=\"$(echo ${base64encode(local.prompt)} | base64 -d)\"",
-    "set -- \"$(command -v claude)\"",
+    "set -- \"$(command -v $n)\"",
     "if [ -z \"$1\" ]; then echo Claude Code is not installed yet; exec sleep 5; fi",
     "if [ -n \"$p\" ]; then set -- \"$1\" -- \"$p\"; fi",
     "cd",
-    "if command -v tmux > /dev/null; then exec tmux new-session -A -s claude-code \"$@\"; fi",
+    "if [ $n = claude ] && command -v tmux > /dev/null; then exec tmux new-session -A -s claude-code \"$@\"; fi",
     "exec \"$@\"",
   ])
 }
@@ -29,7 +40,7 @@ module "claude_code" {
 
   # A program of the stack's own stays the one that it is.
   install_claude_code = local.own_claude == ""
-  claude_binary_path  = local.own_claude != "" ? dirname(local.own_claude) : "$HOME/.local/bin"
+  claude_binary_path  = local.claude_folder
   disable_autoupdater = local.own_claude != ""
 
   pre_install_script = local.policy_script

@@ -34,7 +34,7 @@ listens() {
 
 # The files that `claude` is, wherever a PATH or Claude Code's own installer puts it.
 claude_files() {
-  printf '%s\n' "$PATH:$HOME/.local/bin" | tr ':' '\n' | while IFS= read -r _d; do
+  printf '%s\n' "${found_on:-$PATH}:$HOME/.local/bin" | tr ':' '\n' | while IFS= read -r _d; do
     [ -n "$_d" ] && [ -e "$_d/claude" ] && readlink -f "$_d/claude"
   done
   for _f in "$HOME"/.local/share/claude/versions/*; do [ -f "$_f" ] && echo "$_f"; done
@@ -147,7 +147,8 @@ END_OF_PROGRAMS
   done
   for _pid in $(printf '%s\n' $_boundaries | sort -u); do
     _file=$(policy_file "$_pid")
-    _sum=$(sha256sum < "$_file" 2>/dev/null | cut -d ' ' -f 1)
+    # A pipe in its place would be waited for without an end.
+    _sum=$([ -f "$_file" ] && sha256sum < "$_file" 2>/dev/null | cut -d ' ' -f 1)
     _changed=no
     # Both clocks may be a second off.
     [ "$(stat -c %Y "$_file" 2>/dev/null || echo 0)" -gt $(($(started "$_pid") + 2)) ] \

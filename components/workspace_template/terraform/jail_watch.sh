@@ -1,5 +1,5 @@
 # What the agent tells coderd once a minute, in one line that people and alerts read:
-#   2 outside, 1 jailed, policy changed (OWNER/WORKSPACE)
+#   2 outside, 1 jailed, policy changed, audit open (OWNER/WORKSPACE)
 
 expected=@POLICY_SHA256@
 
@@ -25,7 +25,10 @@ policy=$(printf '%s\n' "$state" | awk -F '\t' -v expected="$expected" '
   { all = said }
   END { if (!found) print (all ? all : "not in use") }')
 
-printf '%s outside, %s jailed, policy %s (%s/%s)\n' \
+# shellcheck disable=SC2046  numbers
+audit=$(audit_state $(printf '%s\n' "$state" | awk -F '\t' '$1 == "boundary" { print $2 }'))
+
+printf '%s outside, %s jailed, policy %s, audit %s (%s/%s)\n' \
   "$(printf '%s' "$free" | grep -c .)" \
   "$(printf '%s\n' "$state" | awk -F '\t' '$1 == "claude" && $3 == "jailed"' | grep -c .)" \
-  "$policy" "${CODER_WORKSPACE_OWNER_NAME:-unknown}" "${CODER_WORKSPACE_NAME:-unknown}"
+  "$policy" "$audit" "${CODER_WORKSPACE_OWNER_NAME:-unknown}" "${CODER_WORKSPACE_NAME:-unknown}"

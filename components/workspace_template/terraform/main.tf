@@ -58,15 +58,15 @@ resource "coder_agent" "main" {
   metadata {
     display_name = "CPU Usage"
     key          = "cpu_usage"
-    script       = "coder stat cpu"
+    script       = local.stats.cpu
     interval     = 10
-    timeout      = 1
+    timeout      = 2
   }
 
   metadata {
     display_name = "Memory Usage"
     key          = "mem_usage"
-    script       = "coder stat mem"
+    script       = local.stats.mem
     interval     = 10
     timeout      = 1
   }
@@ -74,7 +74,7 @@ resource "coder_agent" "main" {
   metadata {
     display_name = "Home Disk"
     key          = "home_disk"
-    script       = "coder stat disk --path ${local.home}"
+    script       = local.stats.disk
     interval     = 60
     timeout      = 1
   }

@@ -1,8 +1,18 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Puts the `claude` that starts Claude Code in its jail first on PATH: in the folder that the agent
 # puts first for every session, and again at the end of what shells read, which may put others first.
 # It goes before the policy: without one that `claude` starts nothing.
 set -euo pipefail
+
+# This and what follows it run outside of the jail, and a home outlives its pod: nothing is run from
+# where a jailed agent could have left it.
+IFS=: read -r -a folders <<< "$PATH"
+PATH=
+for each in "${folders[@]}"; do
+  case $each/ in "$HOME"/* | [!/]*) continue ;; esac
+  if [ "$EUID" = 0 ] || [ ! -w "$each" ]; then PATH="$PATH${PATH:+:}$each"; fi
+done
+PATH="${PATH:-/usr/bin:/bin}"
 
 config="${BOUNDARY_CONFIG:-$HOME/.config/coder_boundary/config.yaml}"
 directory="${CODER_SCRIPT_BIN_DIR:-$HOME/.local/share/firewalled-coder/bin}"
@@ -30,10 +40,12 @@ END_OF_WRAPPER
 fill() { printf -v wrapper '%s%q%s' "${wrapper%%"$1"*}" "$2" "${wrapper#*"$1"}"; }
 fill @CONFIG@ "$config"
 fill @RECORD@ "$record"
+fill @AUDIT_SOCKET@ "${CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH:-/tmp/boundary-audit.sock}"
 fill @PROGRAM@ "$program"
 printf '%s\n' "$wrapper" > "$new"
 chmod 755 "$new"
 mv -f "$new" "$directory/claude"
+ln -sfn claude "$directory/claude-terminal"
 # A folder by a name that is known before, for a module that is told where `claude` is.
 jailed="$HOME/.local/share/firewalled-coder/jailed"
 mkdir -p "$jailed"

@@ -18,6 +18,14 @@ say fact config_sha256 "$(sha256sum < "$config" 2>/dev/null | cut -d ' ' -f 1)"
 say fact jail_type "${BOUNDARY_JAIL_TYPE:-}"
 # Module 4, which sets it, starts Claude Code with the workspace; module 5 starts none.
 say fact starts_claude "${CLAUDE_API_KEY:+yes}"
+# What a terminal stands in: Coder's agent itself, or the screen that it starts where there is one.
+for _a in $(parents $$); do
+  _name=
+  read -r _name 2>/dev/null < "/proc/$_a/comm"
+  case $_name in *sh | busybox) continue ;; esac
+  say fact terminal "$_name"
+  break
+done
 say fact gateway "$(printf '%s\n' "${ANTHROPIC_BASE_URL:-}" | only_host)"
 # Addresses of this pod, by which another one may reach it, and the cluster's name servers.
 say fact addresses "$(hostname -I 2>/dev/null || hostname -i 2>/dev/null)"

@@ -5,14 +5,14 @@
 # Boundary's own word about the requests made so far: its log, a line each.
 decisions() { cat "$jail_log"/*.log 2>/dev/null | grep -E 'msg=(ALLOW|DENY) ' ; }
 
-# ask NUMBER METHOD URL: as curl says it, and as Boundary logged it.
+# ask NUMBER METHOD URL [TARGET]: as curl says it, and as Boundary logged it.
 ask() {
   _before=$(decisions | wc -l)
   # A HEAD asked for with -X waits for a body that never comes.
   if [ "$2" = HEAD ]; then _how=-I; else _how="-X $2"; fi
   : > "$jail_dir/body"
   # shellcheck disable=SC2086  one or two words
-  _status=$(curl -q -s -g --path-as-is -m "$ask_seconds" $_how \
+  _status=$(curl -q -s -g --path-as-is -m "$ask_seconds" $_how ${4:+--request-target "$4"} \
     -o "$jail_dir/body" -w '%{http_code}' -- "$3" 2>/dev/null)
   _code=$?
   say request "$1" "$_status" "$_code" "$(head -c 60 "$jail_dir/body" | tr -d '\000')" \

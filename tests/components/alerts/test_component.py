@@ -36,9 +36,12 @@ def test_prometheus_gets_its_rules_and_grafana_the_others():
     assert names["grafana"] == [
         "BoundaryAuditSilent",
         "BoundaryDenySpike",
+        "BoundaryHostUnknown",
         "ClaudeCodeUnjailed",
         "BoundaryPolicyForeign",
+        "BoundaryAuditCut",
         "JailWatchSilent",
+        "JailUnwatched",
         "AgentsAllowedBehindFirewall",
     ]
     assert sorted(names["prometheus"] + names["grafana"]) == sorted(CATALOGUE)

@@ -17,7 +17,8 @@ SCHEMA = Path(__file__).parents[1] / "dashboards" / "coder_schema.sql"
 ARGS = AlertsArgs(
     confined_templates=("firewalled", "other", "isolated"), isolated_templates=("isolated",)
 )
-LINE = "{} outside, 1 jailed, policy {} (ada/dev)"
+LINE = "{} outside, 1 jailed, policy {}, audit open (ada/dev)"
+OLD_LINE = "0 outside, 1 jailed, policy as deployed (ada/dev)"
 
 
 class Database:
@@ -29,9 +30,11 @@ class Database:
         server.psql(SCHEMA.read_text(encoding="utf-8"))
         server.psql(role_sql(), environment={"AIGOV_DB_PASSWORD": self.password})
 
-    def tell(self, value: str, *, minutes_ago: float = 1, key: str = "jail") -> str:
-        """Tell it as a new agent, whose id it returns."""
-        agent = str(uuid.uuid4())
+    def tell(
+        self, value: str, *, minutes_ago: float = 1, key: str = "jail", agent: str = ""
+    ) -> str:
+        """Tell it as an agent, a new one unless it is named, whose id it returns."""
+        agent = agent or str(uuid.uuid4())
         self.server.psql(
             "INSERT INTO workspace_agent_metadata (workspace_agent_id, display_name, key, script,"
             f" value, timeout, interval, collected_at) VALUES ('{agent}', 'x',"
@@ -91,6 +94,40 @@ def test_another_policy_fires(database: Database, policy: str) -> None:
 def test_a_policy_that_nobody_uses_is_no_other(database: Database) -> None:
     database.tell(LINE.format(0, "not in use"))
     assert database.firing("BoundaryPolicyForeign") == []
+
+
+@pytest.mark.parametrize("audit", ["gone", "foreign", "off"])
+def test_a_workspace_whose_audit_is_cut_fires(database: Database, audit: str) -> None:
+    agent = database.tell(LINE.format(0, "not in use").replace("open", audit))
+    fired = database.firing("BoundaryAuditCut")
+    assert fired == [{"workspace": "ada/dev", "agent": agent, "audit": audit}]
+    assert database.firing("ClaudeCodeUnjailed") == []
+
+
+def test_an_audit_that_is_open_or_not_told_of_fires_nothing(database: Database) -> None:
+    database.tell(LINE.format(2, "foreign"))
+    database.tell(OLD_LINE)
+    assert database.firing("BoundaryAuditCut") == []
+
+
+@pytest.mark.parametrize(
+    ("jail", "alive", "fires"),
+    [
+        pytest.param({"value": "", "minutes_ago": 0.5}, 0.1, True, id="an error in its place"),
+        pytest.param({"value": OLD_LINE, "minutes_ago": 6}, 0.1, True, id="an old line"),
+        pytest.param({"value": OLD_LINE}, 0.1, False, id="a line"),
+        pytest.param({"value": ""}, 6, False, id="the agent is away"),
+        pytest.param(None, 0.1, False, id="a template without a jail"),
+    ],
+)
+def test_one_agent_that_tells_no_more_of_its_jail_fires(
+    database: Database, jail: dict[str, object] | None, alive: float, fires: bool
+) -> None:
+    agent = database.tell("1/4 cores (25%)", key="cpu_usage", minutes_ago=alive)
+    if jail is not None:
+        database.tell(**jail, agent=agent)  # type: ignore[arg-type]
+    database.tell(OLD_LINE)
+    assert database.firing("JailUnwatched") == ([{"agent": agent}] if fires else [])
 
 
 @pytest.mark.parametrize("alert", ["ClaudeCodeUnjailed", "BoundaryPolicyForeign"])

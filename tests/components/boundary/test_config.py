@@ -31,6 +31,7 @@ POLICY = Policy([PolicyRule(Rule.parse("domain=a.example"), "stack", "a test")])
 )
 def test_a_key_is_there_when_it_is_on(given: dict[str, Any], written: dict[str, Any]) -> None:
     document = yaml.safe_load(render_config(POLICY, jail_type="nsjail", **given))
+    assert document.pop("jail_type") == "nsjail"
     assert {k: v for k, v in document.items() if k in KEYS_SINCE} == written
     assert document["allowlist"] == ["domain=a.example"]
     # What tells Boundary whose session it is, is written as its rules are.

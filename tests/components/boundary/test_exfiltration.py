@@ -2,6 +2,7 @@ import pytest
 
 from components.boundary import WORST, Own, Policy, PolicyRule, Rule, exfiltration_report
 from components.boundary.exfiltration import SINKS
+from components.boundary.numbers import SERVICES
 
 
 def grade(rule: str) -> str:
@@ -14,7 +15,8 @@ def test_the_table_names_each_host_once_as_a_rule_does() -> None:
     for sink in SINKS:
         assert Rule.parse(f"domain={sink.host}").labels
         assert grade(f"domain={sink.host}") >= sink.grade
-        assert grade(f"method=GET,HEAD domain={sink.host}") == "B"
+        reading = "H" if sink.labels[1:] in SERVICES else "B"
+        assert grade(f"method=GET,HEAD domain={sink.host}") == reading
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,12 @@ def test_the_table_names_each_host_once_as_a_rule_does() -> None:
         ("method=POST domain=github.com path=/*/*/git-upload-pack", "B"),
         ("method=POST domain=github.com path=/*/*/git-upload-pack,/*/*/git-receive-pack", "D"),
         ("domain=github.com path=/*/*/git-upload-pack", "D"),
+        # Anybody's server takes what is sent there under any name.
+        ("method=POST domain=*.workers.dev path=/*/git-upload-pack", "E"),
+        ("method=POST domain=paste.rs path=/*/git-upload-pack", "E"),
+        ("method=POST domain=*.github.com path=/*/*/git-upload-pack", "E"),
+        ("method=POST domain=*.com path=/*/git-upload-pack", "G"),
+        ("method=POST domain=* path=/a/git-upload-pack", "G"),
     ],
 )
 def test_a_rule_costs_the_grade_of_the_worst_host_that_it_reaches(rule: str, expected: str) -> None:
@@ -102,9 +110,12 @@ OWN_POD = (
         ("domain=webhook.site", "E"),
         ("domain=*.webhook.site", "E"),
         ("domain=abc.webhook.site", "E"),
-        ("domain=*.nip.io", "E"),
         ("domain=10.0.0.1.nip.io", "E"),
-        ("domain=*.sslip.io", "E"),
+        ("domain=203-0-113-7.sslip.io", "E"),
+        # Any address is also that of a metadata service.
+        ("domain=*.nip.io", "H"),
+        ("method=GET domain=*.sslip.io", "H"),
+        ("domain=*.io", "G"),
         ("domain=dns.google", "E"),
         ("method=GET domain=dns.google path=/resolve", "B"),
         ("domain=www.google.com", "A"),
@@ -132,6 +143,33 @@ def test_hosts_that_hand_on_what_they_are_asked_are_graded(rule: str, expected: 
         ("domain=127.example.com", "A"),
         ("domain=0.pool.example.com", "A"),
         ("domain=128.0.0.1", "A"),
+        ("method=GET domain=168.63.129.16", "H"),
+        ("method=GET domain=169.254.42.42", "H"),
+        ("method=GET domain=*.*.129.16", "H"),
+        ("method=GET domain=100.100.100.200", "H"),
+        ("method=GET domain=100.100.100.201", "A"),
+        ("method=GET domain=metadata.goog", "H"),
+        ("method=GET domain=*.metadata.goog", "H"),
+        ("method=GET domain=instance-data", "H"),
+        ("method=GET domain=metadata.tencentyun.com", "H"),
+        ("method=GET domain=*.tencentyun.com", "H"),
+        ("method=GET domain=mirrors.tencentyun.com", "A"),
+        ("method=GET domain=*.pod.cluster.local", "H"),
+        ("domain=10-244-0-7.coder.pod.cluster.local", "H"),
+        ("domain=10-244-0-7.coder.pod", "H"),
+        ("method=GET domain=169.254.169.254.nip.io", "H"),
+        ("method=GET domain=www.169-254-169-254.sslip.io", "H"),
+        ("method=GET domain=app-168-63-129-16.nip.io", "H"),
+        ("method=GET domain=A9FEA9FE.nip.io", "H"),
+        ("method=GET domain=10.0.0.1.169.254.169.254.nip.io", "H"),
+        ("method=GET domain=fd00-ec2--254.sslip.io", "H"),
+        ("method=GET domain=0-0-0-0-0-ffff-a9fe-a9fe.sslip.io", "H"),
+        ("method=GET domain=64-ff9b--a9fe-a9fe.sslip.io", "H"),
+        ("method=GET domain=10.0.0.1.nip.io", "B"),
+        ("domain=127.0.0.1.nip.io", "H"),
+        ("domain=app.localtest.me", "H"),
+        ("method=GET domain=lvh.me", "A"),
+        ("domain=other.me", "A"),
         # 169.254.169.254 in other words.
         ("method=GET domain=2852039166", "H"),
         ("method=GET domain=0xa9fea9fe", "H"),
@@ -144,6 +182,97 @@ def test_hosts_that_hand_on_what_they_are_asked_are_graded(rule: str, expected: 
 )
 def test_what_lets_an_agent_leave_beside_coder_is_the_worst(rule: str, expected: str) -> None:
     assert grade(rule) == expected
+
+
+INSIDE = Own.of(
+    ["coder.example.com", "10.1.2.3"], ["10.96.0.9"], ["10.20.0.0/16"], ["10.96.0.0/12", "x"]
+)
+TOKENS = "path=/api/v2/users/me/keys/tokens"
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("domain=10.1.2.3", "H"),
+        (f"method=POST domain=10.1.2.3 {TOKENS}", "H"),
+        ("method=POST domain=10.1.2.3 path=/api/v2/ai-gateway/anthropic/v1/messages", "A"),
+        ("method=GET domain=10.1.2.3 path=/api/v2/buildinfo", "A"),
+        (f"method=POST domain=0xa010203 {TOKENS}", "H"),
+        (f"method=POST domain=*.1.2.3 {TOKENS}", "H"),
+        (f"method=POST domain=10.20.7.7 {TOKENS}", "H"),
+        (f"method=POST domain=10.*.7.7 {TOKENS}", "H"),
+        (f"method=POST domain=10-1-2-3.sslip.io {TOKENS}", "H"),
+        (f"method=POST domain=10.21.7.7 {TOKENS}", "A"),
+        # Anything of the cluster may be its API, to which a request to read is one too many.
+        ("method=GET domain=10.96.0.1", "H"),
+        ("method=GET domain=10.111.255.1", "H"),
+        ("method=GET domain=10.*.0.1", "H"),
+        ("method=GET domain=10.112.0.1", "A"),
+        ("domain=10.96.0.9", "A"),
+    ],
+)
+def test_an_address_of_coder_is_graded_as_its_host_and_the_clusters_as_its_api(
+    rule: str, expected: str
+) -> None:
+    policy = Policy([PolicyRule(Rule.parse(rule), "stack", "a test")])
+    assert exfiltration_report(policy, INSIDE).grade == expected
+
+
+def test_a_coder_inside_the_clusters_addresses_is_graded_by_its_paths() -> None:
+    own = Own.of(["https://10.96.0.5"], [], ["10.96.0.6"], ["10.96.0.0/12"])
+    for host in ("10.96.0.5", "10.96.0.6"):
+        for request, expected in (("GET", "A"), ("POST", "H")):
+            rule = Rule.parse(f"method={request} domain={host} path=/api/v2/users/me/keys")
+            report = exfiltration_report(Policy([PolicyRule(rule, "stack", "x")]), own)
+            assert report.grade == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("domain=ngrok.io", "E"),
+        ("domain=net", "G"),
+        ("method=GET domain=com", "F"),
+        ("method=GET domain=internal", "H"),
+        ("method=POST domain=coder.example.com path=/api/v2/ai-gateway/x/v1/messages", "H"),
+        ("domain=pypi.org", "D"),
+        ("domain=*.pypi.org", "D"),
+        ("domain=go.dev", "A"),
+    ],
+)
+def test_a_release_that_lets_hosts_below_through_is_graded_by_them(
+    rule: str, expected: str
+) -> None:
+    policy = Policy([PolicyRule(Rule.parse(rule), "stack", "a test")])
+    report = exfiltration_report(policy, OWN, "v0.5.4")
+    assert report.grade == expected
+    assert len(report.entries) == (expected != "A")
+    for release in ("v0.9.0", "latest", "v1.0.0", None):
+        assert exfiltration_report(policy, OWN, release) == exfiltration_report(policy, OWN)
+
+
+def test_a_rule_that_is_graded_by_what_is_below_its_host_says_so() -> None:
+    policy = Policy([PolicyRule(Rule.parse("domain=github.com"), "stack", "a test")])
+    (entry,) = exfiltration_report(policy, OWN, "v0.5.4").entries
+    assert (entry.grade, entry.why) == ("E", "anyone may paste (a host below the rule's)")
+    assert [each.grade for each in exfiltration_report(policy, OWN).entries] == ["D"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "noted"),
+    [
+        ("path=/api/v2/workspaceagents/me/gitsshkey", "ssh key"),
+        ("path=/*/api/v2/workspaceagents/me/gitsshkey", "ssh key"),
+        ("path=/api/v2/workspacebuilds/*/state", "Terraform's state"),
+        ("path=/api/v2/workspaces/1/external-agent/main/credentials", "tokens of other agents"),
+        ("path=/api/v2/buildinfo", ""),
+    ],
+)
+def test_what_of_somebody_elses_is_read_is_noted(rule: str, noted: str) -> None:
+    text = f"method=GET domain=coder.example.com {rule}"
+    report = exfiltration_report(Policy([PolicyRule(Rule.parse(text), "stack", "x")]), OWN)
+    assert report.grade == "A"
+    assert [noted in each.why for each in report.notes] == [True] * bool(noted)
 
 
 def test_an_own_host_that_no_rule_can_name_is_none_that_a_rule_reaches_by_name() -> None:

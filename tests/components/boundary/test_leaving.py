@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from components.boundary import Contract, Expectation, Policy, build_policy, with_own
+from components.boundary import Contract, Expectation, Own, Policy, build_policy, with_own
 from components.boundary.coverage import Part
 from components.boundary.leaving import DOORS, leaving
 
 HOST = "coder.example.com"
+OWN = Own(frozenset({HOST}))
 RECORDED = Path(__file__).parents[2] / "recordings" / "claude-code-2.1.197" / "requests.jsonl"
 OLD, NEW = "/api/v2/aibridge/anthropic/", "/api/v2/ai-gateway/anthropic/"
 
@@ -47,8 +48,10 @@ def test_a_coder_of_this_machine_is_judged_by_its_paths() -> None:
         ("POST", "/api/v2/users/me/keys/tokens", True),
     ):
         part = Part(method, ("127", "0", "0", "1"), tuple(path.strip("/").split("/")))
-        assert bool(leaving(part, ["127.0.0.1"])) is leaves
-        assert leaving(part, [HOST]), "another's Coder: what runs in the pod beside the jail"
+        assert bool(leaving(part, Own(frozenset({"127.0.0.1"})))) is leaves
+        assert leaving(part, Own(frozenset({HOST}))), (
+            "another's Coder: what runs in the pod beside the jail"
+        )
 
 
 def test_the_hosts_that_claude_code_asks_for_itself_are_in_the_catalogue() -> None:
@@ -134,7 +137,7 @@ def test_what_a_stack_must_allow_is_not_demanded_to_be_denied() -> None:
 
 def way(method: str, path: str, host: str = HOST) -> str:
     labels = tuple(host.split("."))
-    return leaving(Part(method, labels, tuple(path.strip("/").split("/")) if path else ()), [HOST])
+    return leaving(Part(method, labels, tuple(path.strip("/").split("/")) if path else ()), OWN)
 
 
 def test_every_door_is_one_by_its_method_and_path_alone() -> None:

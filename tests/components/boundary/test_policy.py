@@ -123,6 +123,13 @@ def test_every_problem_of_a_policy_at_once() -> None:
     assert "opens every host" in caught.value.problems[2]
 
 
+@pytest.mark.parametrize("why", ["", " "])
+def test_an_extra_rule_without_a_reason_is_refused(why: str) -> None:
+    added = [ExtraRule("domain=a.example.com", why)]
+    with pytest.raises(PolicyError, match=r"'domain=a\.example\.com' gives no reason"):
+        build_policy([], coder_host="c", gitlab_hosts=[], extra=added, accept_everything=True)
+
+
 def test_opening_every_host_can_be_accepted() -> None:
     policy = build_policy(
         [], coder_host="c", gitlab_hosts=[], extra=[ExtraRule("", "x")], accept_everything=True

@@ -357,7 +357,15 @@ def test_somebody_elses_variables_are_none_of_the_stacks_problems() -> None:
             status(404, 'deployments.apps "coder" not found'),
             'coder.deployment = "coder": there is no such Deployment in namespace coder',
         ),
-        (httpx.Response(404, text="not found"), 'kubernetes.context = "gov": Deployment coder/'),
+        (
+            httpx.Response(404, text="not found"),
+            'kubernetes.context = "gov": /apis/apps/v1/namespaces/coder/deployments/coder: the '
+            "server answers 404, and nothing that Kubernetes says",
+        ),
+        (
+            httpx.Response(302, headers={"location": "https://login.example.com/?t0ken"}),
+            "the server redirects to login.example.com, as to a login",
+        ),
         (status(401, "Unauthorized"), "does not accept the kubeconfig's credentials"),
         (status(403, "deployments.apps is forbidden"), "may not get it, which the stack has to: d"),
         (status(500, "etcd is away"), "the cluster answers 500: etcd is away"),
@@ -380,6 +388,4 @@ def test_a_kubeconfig_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> No
     with Cluster("gov") as cluster:
         (problem,) = look_up("dev", settings(), cluster).problems
     assert problem.key == "kubernetes.context"
-    assert problem.right == (
-        "Deployment coder/coder: the kubeconfig has no context 'gov'; there are none"
-    )
+    assert problem.right == "the kubeconfig has no context 'gov'; there are none"

@@ -6,6 +6,8 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from components.dashboards.logql import NO_DOMAIN
+
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 END = START + timedelta(hours=6)
 
@@ -26,6 +28,15 @@ class Request:
     version: str
 
     @property
+    def rule(self) -> str:
+        """The rule that allowed it, if one did."""
+        if self.decision == "deny":
+            return ""
+        if self.domain == NO_DOMAIN:
+            return "domain=pypi.org" if "pypi" in self.url else "domain=github.com"
+        return str(rule_of(self.domain, self.version))
+
+    @property
     def line(self) -> str:
         """The line as Go's JSON encoder writes it: non-ASCII as it is, <, > and & escaped."""
         fields = {
@@ -40,8 +51,8 @@ class Request:
             "workspace_id": workspace_id(self.owner, self.workspace),
             "workspace_name": self.workspace,
         }
-        if self.decision == "allow":
-            fields["matched_rule"] = str(rule_of(self.domain, self.version))
+        if self.rule:
+            fields["matched_rule"] = self.rule
         return log_line("boundary_request", time=self.time, **fields)
 
 
@@ -91,7 +102,11 @@ URLS = (
     ("https://user:p@ss@git.example.com/a'b\"c`d", "git.example.com", "/a'b\"c`d"),
     ("https://bücher.example/日本/🚀?x=<a&b>", "bücher.example", "/日本/🚀"),
     ("https://[2001:db8::1]:443/v6", "[2001:db8::1]", "/v6"),
-    ("api.anthropic.com/v1/messages", "api.anthropic.com", "/v1/messages"),
+    (
+        "https://api.anthropic.com/v1/messages/count_tokens",
+        "api.anthropic.com",
+        "/v1/messages/count_tokens",
+    ),
     ("https://api.anthropic.com/v1/messages", "api.anthropic.com", "/v1/messages"),
     (
         "https://files.pythonhosted.org:443/a.whl",
@@ -108,6 +123,15 @@ URLS = (
 )
 FRESH = ("https://paste.example.org/upload", "paste.example.org", "/upload")
 """Asked for, and denied, in the last two hours alone."""
+UNADDRESSED = (
+    # (target, path, decision): of v0.9.0's proxy, asked with `Host: evil.example`.
+    ("pypi.org:/api/v2/users/me/keys/tokens", "/api/v2/users/me/keys/tokens", "allow"),
+    ("x:@github.com/a?b=c", "/a", "allow"),
+    ("github.com:443/a", "/a", "allow"),
+    ("http:/evil.example/", "/evil.example/", "deny"),
+    ("https:///p", "/p", "deny"),
+)
+"""Targets that name no host which the request goes to, at the end of the range."""
 TEMPLATES = {
     "11111111-aaaa-4000-8000-000000000001": ("v1-aaaa", "v2-bbbb"),
     "22222222-bbbb-4000-8000-000000000002": ("v9-cccc",),
@@ -168,5 +192,17 @@ def requests(seed: int = 7, count: int = 900) -> list[Request]:
             path=path,
         )
         for number in range(5)
+    ]
+    made += [
+        replace(
+            made[number],
+            time=END - timedelta(minutes=number + 1),
+            decision=decision,
+            method="POST",
+            url=target,
+            domain=NO_DOMAIN,
+            path=path,
+        )
+        for number, (target, path, decision) in enumerate(UNADDRESSED)
     ]
     return sorted(made, key=lambda request: request.time)

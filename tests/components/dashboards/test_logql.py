@@ -167,6 +167,7 @@ NUMBERS: dict[tuple[str, str], Callable[[], loki.Vector]] = {
 LINES: dict[tuple[str, str], Callable[[], list]] = {
     ("agent-firewall", "Recent denied requests"): lambda: shown("deny"),
     ("agent-firewall", "Recent allowed requests"): lambda: shown("allow"),
+    ("agent-firewall", "Requests to unknown hosts"): lambda: shown("", logql.NO_DOMAIN),
     ("agent-firewall", "Boundary log stream"): lambda: events("boundary", "coder-workspaces", 0),
     ("ai-gateway", "Gateway log stream"): lambda: events("aibridged", "coder", 0),
     ("provisionerd", "Provisioner log stream"): lambda: events("provisionerd", "coder", 0),
@@ -178,8 +179,8 @@ LINES: dict[tuple[str, str], Callable[[], list]] = {
 }
 
 
-def shown(decision: str) -> list[Request]:
-    return [r for r in REQUESTS if r.decision == decision]
+def shown(decision: str, domain: str = "") -> list[Request]:
+    return [r for r in REQUESTS if decision in r.decision and domain in r.domain]
 
 
 def test_every_query_has_figures_to_be_held_against():
@@ -232,14 +233,14 @@ def test_no_line_at_all_is_no_number():
     assert loki.vectors([QUERIES[key] for key in NUMBERS], [], END) == [{}] * len(NUMBERS)
 
 
-@pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_the_tables_of_requests_hold_their_fields(lines, decision):
-    title = {"allow": "Recent allowed requests", "deny": "Recent denied requests"}[decision]
-    key = ("agent-firewall", title)
+@pytest.mark.parametrize("which", ["Recent allowed", "Recent denied", "to unknown hosts"])
+def test_the_tables_of_requests_hold_their_fields(lines, which):
+    (key,) = [each for each in LINES if which in each[1]]
     found = lines[key]
     for entry, request in zip(found, LINES[key](), strict=True):
         for label, value in {
             "http_method": request.method,
+            "http_url": request.url,
             "domain": request.domain,
             "path": request.path,
             "owner": request.owner,
@@ -249,8 +250,7 @@ def test_the_tables_of_requests_hold_their_fields(lines, decision):
         }.items():
             # A label without a value is none.
             assert entry.labels.get(label, "") == value, (request.url, label)
-        rule = f"domain={request.domain}" if decision == "allow" else ""
-        assert entry.labels.get("matched_rule", "") == rule
+        assert entry.labels.get("matched_rule", "") == request.rule
 
 
 def test_columns_of_the_tables_are_labels_of_the_query(lines):
@@ -302,7 +302,7 @@ def test_a_build_is_read_in_the_order_of_time_and_all_else_from_the_newest():
 )
 def test_every_audit_panel_honours_every_filter(name, value, keeps):
     audit = {key: t for key, t in TARGETS.items() if AuditField.DECISION in t["expr"]}
-    assert len(audit) == 13
+    assert len(audit) == 14
     queries = [grafana.loki(t["expr"], view(**{name: value})) for t in audit.values()]
     unfiltered = [grafana.loki(t["expr"], view()) for t in audit.values()]
     kept = {r.line for r in REQUESTS if keeps(r)}

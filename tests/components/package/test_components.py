@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
-from components import package
+from components import boundary, package
 from components.coderd_env import EnvVar, _checked
 from components.errors import ArgsError
 from components.package.coder import CoderdEnvironment, GitLabExternalAuth
@@ -23,9 +25,11 @@ GITLAB = {
     "client_id": "id",
     "client_secret": "s3cret",
 }
+TEMPLATE = {"name": "a", "namespace": "b", "image": "registry.example.com/c:1"}
 MADE = {
     "random:index/randomId:RandomId": {"hex": "0123456789abcdef"},
     "random:index/randomInteger:RandomInteger": {"result": 7},
+    "coderd:index/template:Template": {"versions": [{"id": "v", "name": "n"}]},
 }
 
 
@@ -92,7 +96,7 @@ def test_what_a_login_hands_on_is_set_once_it_is_known() -> None:
     assert data["CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"] == "s3cret"
     assert data["CODER_EXTERNAL_AUTH_0_ID"] == "gitlab"
     assert outputs["names"] == sorted(data)
-    assert len(recorder.of("DeploymentPatch")) == 1
+    assert len(recorder.of("DeploymentPatch")) == 2
 
 
 def test_a_variable_that_is_set_twice_is_refused_once_it_is_known() -> None:
@@ -127,15 +131,49 @@ def test_a_key_of_a_server_is_a_bearer_token() -> None:
             {"coder_url": "https://c.example.com", "rules": [{"rule": "domain=*", "why": "x"}]},
             "opens every host|every host",
         ),
+        (
+            {"coder_url": "https://c.example.com", "rules": [{"rule": "domain=a.b", "why": ""}]},
+            "'domain=a.b' gives no reason",
+        ),
+        ({"coder_url": "https://c.example.com", "boundary_version": ""}, "boundary version ''"),
     ],
 )
 def test_a_firewall_that_cannot_be_is_refused(firewall: dict[str, Any], told: str) -> None:
-    given = {"name": "a", "namespace": "b", "image": "registry.example.com/c:1"}
     with pytest.raises(ArgsError, match=told):
-        declared(WorkspaceTemplate, {**given, "firewall": firewall})
+        declared(WorkspaceTemplate, {**TEMPLATE, "firewall": firewall})
+
+
+@pytest.mark.parametrize("given", [{}, {"groups": []}, {"groups": ["coder"]}])
+def test_an_empty_list_of_groups_is_a_list_and_what_is_not_given_the_default(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = {"rule": "domain=a.example.com", "why": "a test"}
+    firewall = {"coder_url": "https://c.example.com", "rules": [own], **given}
+    declared(WorkspaceTemplate, {**TEMPLATE, "firewall": firewall})
+    (config,) = tmp_path.rglob("boundary.yaml")
+    rules = yaml.safe_load(config.read_text())["allowlist"]
+    groups = given.get("groups", boundary.DEFAULT)
+    host = "c.example.com"
+    catalogue = boundary.build_policy(groups, coder_host=host, gitlab_hosts=[])
+    assert rules == [*catalogue.texts, "domain=a.example.com"]
+
+
+@pytest.mark.parametrize("key", ["", " ", "Bearer", "Bearer "])
+@pytest.mark.parametrize("url", ["https://a.example.com", "http://a.example.com"])
+def test_a_key_that_is_none_registers_no_server_without_one(key: str, url: str) -> None:
+    given = {"slug": "a", "display_name": "A", "url": url, "authorization": key}
+    with pytest.raises(ArgsError, match="authorization: holds no key"):
+        declared(McpServer, given)
+
+
+@pulumi.runtime.test
+def test_a_key_that_is_told_later_is_not_sent_in_clear() -> None:
+    given = {"slug": "a", "display_name": "A", "url": "http://a.example.com"}
+    with pytest.raises(ArgsError, match="http"):
+        McpServer("a", {**given, "authorization": pulumi.Output.secret("")})  # type: ignore[typeddict-item]
 
 
 def test_a_pod_of_coders_own_agents_is_refused_where_nobody_makes_its_policy() -> None:
-    given = {"name": "a", "namespace": "b", "image": "registry.example.com/c:1"}
     with pytest.raises(ArgsError, match="agentsAllowed: must be true or false"):
-        declared(WorkspaceTemplate, {**given, "agents_allowed": "isolated"})
+        declared(WorkspaceTemplate, {**TEMPLATE, "agents_allowed": "isolated"})

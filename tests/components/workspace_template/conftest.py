@@ -17,6 +17,10 @@ jail_type: landjail
 log_dir: /tmp/boundary_logs
 # ' " $HOME `id` \\ END_OF_CONFIG ${x} %{ if } é
 """
+RULES = tuple(
+    {"rule": rule, "group": "stack", "why": "a test"}
+    for rule in ("domain=dev.coder.com", "method=GET,HEAD domain=pypi.org path=/simple/*")
+)
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def template_args(tmp_path: Path) -> Callable[..., WorkspaceTemplateArgs]:
                 "name": "firewalled",
                 "namespace": "coder-workspaces",
                 "image": "codercom/enterprise-base:ubuntu-noble-20260601",
-                "firewall": Firewall(CONFIG),
+                "firewall": Firewall(CONFIG, policy=RULES),
                 "tasks": True,
                 "module_versions": ModuleVersions("4.7.3"),
                 "project_root": tmp_path,

@@ -7,7 +7,10 @@ what it is given and confines nothing, or a real one where it is at hand.
 import base64
 import os
 import shutil
+import socket
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +22,8 @@ from components.workspace_template.render import SOURCE
 
 MANAGED_SETTINGS: Final = Path("/etc/claude-code/managed-settings.d/10-coder.json")
 """Where module 5 of Coder's registry writes those of Claude Code, and the template with both."""
+
+_ROOT: Final = Path(__file__).resolve().parents[3]
 
 REAL: Final = os.environ.get("LOCAL_WORKSPACE_BOUNDARY") or shutil.which("boundary")
 """A real Boundary, for whoever has one and a kernel with Landlock."""
@@ -84,6 +89,19 @@ def put_script(
     return put.replace("@OWN_CLAUDE@", own)
 
 
+def watch_script(policy: bytes) -> str:
+    """What the agent runs once a minute, of which test_terraform.py holds the HCL to the same."""
+    parts = ("root_path", "jail_state", "jail_audit", "jail_watch")
+    text = "\n".join(["#!/bin/sh", *((SOURCE / f"{each}.sh").read_text() for each in parts)])
+    return text.replace("@POLICY_SHA256@", sha256(policy).hexdigest())
+
+
+def stat_script(command: str) -> str:
+    """What the agent runs to tell of the workspace, where it has a firewall; likewise."""
+    parts = [(SOURCE / f"{each}.sh").read_text() for each in ("root_path", "workspace_stat")]
+    return "\n".join(["#!/bin/sh", *parts, command])
+
+
 @dataclass
 class Sessions:
     """The workspace.
@@ -104,6 +122,11 @@ class Sessions:
         self.claude = self.home / ".local" / "bin" / "claude"
         for each in (self.first, self.programs, self.claude.parent, self.folder / "tmp"):
             each.mkdir(parents=True)
+        # In a folder of its own: a socket's path may have no more than 107 characters.
+        self.agent = Path(tempfile.mkdtemp())
+        self.audit = self.agent / "audit.sock"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.audit))
         self.config = self.folder / "the policy.yaml"
         self.config.write_text(
             f"allowlist:\n- domain=allowed.test\nlog_dir: {self.folder}/logs\n"
@@ -126,6 +149,7 @@ class Sessions:
             "BOUNDARY_CONFIG": str(self.config),
             "BOUNDARY_JAIL_TYPE": "landjail",
             "CODER_SCRIPT_BIN_DIR": str(self.first),
+            "CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH": str(self.audit),
         }
 
     def put(self) -> subprocess.CompletedProcess[str]:
@@ -189,6 +213,7 @@ class Sessions:
 
     def end(self) -> None:
         """End what was started and is still there."""
+        shutil.rmtree(self.agent, ignore_errors=True)
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 command = (entry / "cmdline").read_bytes()
@@ -216,6 +241,14 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def confining(folder: Path) -> str:
+    """Write a Boundary that confines by the kernel's Landlock as the real one does; its path."""
+    program = folder / "confining" / "boundary"
+    stand_in = f'"{sys.executable}" -m local.workspace.boundary "$@"'
+    write_program(program, f'#!/bin/sh\nPYTHONPATH="{_ROOT}" exec {stand_in}\n')
+    return str(program)
 
 
 def write_program(path: Path, text: str) -> None:

@@ -292,6 +292,7 @@ def test_nothing_around_widens_the_policy(recorded: Sessions) -> None:
         "BOUNDARY_CONFIG": "/tmp/of-my-own.yaml",
         "BOUNDARY_JAIL_TYPE": "none",
         "BOUNDARY_PPROF": "true",
+        "CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH": "/tmp/none",
         "CHILD": "true",
         "DISABLE_AUDIT_LOGS": "true",
         "PROXY_PORT": "8087",
@@ -299,9 +300,23 @@ def test_nothing_around_widens_the_policy(recorded: Sessions) -> None:
     }
     assert recorded.run("claude", "exit", "7", variables=around).returncode == 7
     given = recorded.given_variables
+    # With nsjail it runs programs by PATH after the session, too.
+    assert given["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
+    path = recorded.run("claude", "variable", "PATH").stdout
+    assert path == f"{recorded.variables['PATH']}\n"
     assert given["BOUNDARY_CONFIG"] == str(recorded.config)
     assert given["KEPT"] == "yes"
-    assert not (around.keys() - {"BOUNDARY_CONFIG", "KEPT"}) & given.keys()
+    audit = "CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH"
+    assert given[audit] == str(recorded.audit)
+    assert not (around.keys() - {"BOUNDARY_CONFIG", "KEPT", audit}) & given.keys()
+
+
+def test_nothing_starts_where_nothing_would_be_audited(recorded: Sessions) -> None:
+    recorded.audit.unlink()
+    done = recorded.run("claude", "exit", "0")
+    why = f"{recorded.audit} is not there, so nothing would be audited; restart the workspace"
+    assert (done.returncode, done.stderr) == (126, f"claude: not started: {why}\n")
+    assert (recorded.given, recorded.calls) == ([], 0)
 
 
 def test_a_name_for_a_jail_is_none(recorded: Sessions) -> None:

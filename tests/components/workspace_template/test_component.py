@@ -15,6 +15,7 @@ from components.workspace_template.component import WorkspaceTemplate
 from components.workspace_template.render import render
 from components.workspace_template.wiring import Firewall
 from tests.components.recording import Recorder, record
+from tests.components.workspace_template.conftest import RULES
 
 Make = Callable[..., WorkspaceTemplateArgs]
 TEMPLATE = "coderd:index/template:Template"
@@ -70,7 +71,7 @@ def test_one_active_version_of_the_rendered_directory(template_args: Make) -> No
         "template_id": "firewalled-template-id",
         "active_version_id": "version-id",
         "version_name": "firewalled-version-id",
-        "policy": [],
+        "policy": list(RULES),
     }
     written = args.project_root / rendered.directory
     assert {path.name: path.read_bytes() for path in written.iterdir()} == rendered.files
@@ -120,7 +121,8 @@ def test_different_content_never_shares_a_version_name(template_args: Make) -> N
 
 def test_policy_is_an_output(template_args: Make) -> None:
     rules = ({"rule": "domain=pypi.org", "group": "python", "why": "packages"},)
-    _, outputs = declare(template_args(firewall=Firewall("allowlist: []\n", policy=rules)))
+    config = "allowlist: [domain=pypi.org]\n"
+    _, outputs = declare(template_args(firewall=Firewall(config, policy=rules)))
     assert outputs["policy"] == list(rules)
 
 

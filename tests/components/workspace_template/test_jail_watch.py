@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from components.alerts.jail import LINE
 from components.workspace_template.render import SOURCE
 from local.workspace import landlock
+from tests.components.workspace_template.sessions import stat_script, watch_script, write_program
 
 pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
@@ -38,6 +41,9 @@ class Processes:
             '-m local.workspace.boundary "$@"\n'
         )
         boundary.chmod(0o755)
+        # In a folder of its own: a socket's path may have no more than 107 characters.
+        self.agent = Path(tempfile.mkdtemp())
+        self.socket = self.agent / "audit.sock"
         self.config = folder / "config.yaml"
         self.config.write_text("allowlist: []\njail_type: landjail\nproxy_port: 24511\n")
         os.utime(self.config, (time.time() - 60,) * 2)
@@ -47,6 +53,7 @@ class Processes:
             "HOME": str(self.home),
             "PATH": f"{self.programs}:{os.environ['PATH']}",
             "BOUNDARY_CONFIG": str(self.config),
+            "CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH": str(self.socket),
             **variables,
         }
         self.started.append(
@@ -79,6 +86,7 @@ class Processes:
             for pid in reversed(_tree(process.pid)):
                 subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
             process.wait()
+        shutil.rmtree(self.agent)
 
 
 def _tree(pid: int) -> list[int]:
@@ -171,22 +179,44 @@ def test_another_name_is_seen_by_the_program(processes: Processes) -> None:
 # What the agent tells of them -------------------------------------------------------------------
 
 
-def told(processes: Processes, policy: Path, wait: int = 1) -> tuple[str | None, ...]:
+# Makes its socket and runs a script, as Coder's agent does; in between somebody does something.
+AGENT = """
+import socket, subprocess, sys
+_, path, between, script = sys.argv
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+exec(between)
+sys.exit(subprocess.run(["/bin/sh", "-c", script]).returncode)
+"""
+
+
+def told(
+    processes: Processes, policy: Path, wait: int = 1, between: str = "", seconds: int = 15
+) -> tuple[str | None, ...]:
     """Run the template's script as its agent does and read its line, as alerts read it.
 
     The machine has others' processes too; the script is told of these alone. It waits for so many
-    seconds before it calls one free, in place of five.
+    seconds before it calls one free, in place of five, and takes the socket for the agent's if it
+    is so many seconds younger.
     """
-    state = (SOURCE / "jail_state.sh").read_text().replace("jail_state()", "state_of_all()")
-    expected = hashlib.sha256(policy.read_bytes()).hexdigest()
-    watch = (SOURCE / "jail_watch.sh").read_text().replace("@POLICY_SHA256@", expected)
-    assert "sleep 5\n" in watch
-    watch = watch.replace("sleep 5\n", f"sleep {wait}\n")
+    script = watch_script(policy.read_bytes())
+    for old, new in (
+        ("sleep 5\n", f"sleep {wait}\n"),
+        ("+ 15)", f"+ {seconds})"),
+        ("jail_state()", "state_of_all()"),
+    ):
+        assert script.count(old) == 1
+        script = script.replace(old, new)
     ours = f" {' '.join(processes.ours())} "
     only = f"awk -F '\\t' -v ours='{ours}' 'index(ours, \" \" $2 \" \")'"
+    script = script.replace(
+        "\nexpected=", f"\njail_state() {{ state_of_all | {only}; }}\nexpected="
+    )
     done = subprocess.run(
-        ["sh", "-c", f"{state}\njail_state() {{ state_of_all | {only}; }}\n{watch}"],
+        [sys.executable, "-c", AGENT, str(processes.socket), between, script],
         env={
+            "CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH": str(processes.socket),
             "HOME": str(processes.home),
             "PATH": f"{processes.programs}:{os.environ['PATH']}",
             "CODER_WORKSPACE_OWNER_NAME": "ada",
@@ -194,6 +224,7 @@ def told(processes: Processes, policy: Path, wait: int = 1) -> tuple[str | None,
         },
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
+    processes.socket.unlink(missing_ok=True)
     assert done.stderr == ""
     line = re.match(LINE, done.stdout.removesuffix("\n"))
     assert line, done.stdout
@@ -201,18 +232,18 @@ def told(processes: Processes, policy: Path, wait: int = 1) -> tuple[str | None,
 
 
 def test_nobody_in_the_jail_is_told_so(processes: Processes) -> None:
-    assert told(processes, processes.config) == ("0", "0", "not in use", "ada/dev")
+    assert told(processes, processes.config) == ("0", "0", "not in use", "open", "ada/dev")
 
 
 @pytest.mark.skipif(not LANDLOCK, reason="this kernel starts no jail")
 def test_inside_and_outside_are_counted(processes: Processes) -> None:
     processes.start("boundary", "--", "claude")
     processes.until(1, "boundary")
-    assert told(processes, processes.config) == ("0", "1", "as deployed", "ada/dev")
+    assert told(processes, processes.config) == ("0", "1", "as deployed", "open", "ada/dev")
     processes.start("claude")
     processes.start("sh", str(processes.claude))
     processes.until(3)
-    assert told(processes, processes.config) == ("2", "1", "as deployed", "ada/dev")
+    assert told(processes, processes.config) == ("2", "1", "as deployed", "open", "ada/dev")
 
 
 @pytest.mark.skipif(not LANDLOCK, reason="this kernel starts no jail")
@@ -233,3 +264,106 @@ def test_one_that_is_about_to_enter_its_jail_is_not_outside(processes: Processes
     processes.start("sh", "-c", f"{processes.claude} & sleep 2; kill $!; sleep 30")
     processes.until(1)
     assert told(processes, processes.config, wait=4)[:2] == ("0", "0")
+
+
+# The way of audit lines -------------------------------------------------------------------------
+
+REBIND = "import os; os.unlink(path); b = socket.socket(socket.AF_UNIX); b.bind(path)"
+
+
+@pytest.mark.parametrize(
+    ("between", "seconds", "audit"),
+    [
+        ("import os; os.unlink(path)", 15, "gone"),
+        (f"{REBIND}; b.listen()", 15, "foreign"),
+        (f"listener.close(); {REBIND}", 15, "foreign"),
+        # Two clocks, each to a second: as if the agent had started long before.
+        (REBIND, -10, "foreign"),
+    ],
+    ids=["removed", "one that listens", "one of nobody", "one that is younger than the agent"],
+)
+def test_a_socket_that_is_not_the_agents_is_told(
+    processes: Processes, between: str, seconds: int, audit: str
+) -> None:
+    assert told(processes, processes.config, between=between, seconds=seconds)[3] == audit
+
+
+@pytest.mark.skipif(not LANDLOCK, reason="this kernel starts no jail")
+@pytest.mark.parametrize(
+    ("flag", "variables"),
+    [
+        ("--disable-audit-logs", {}),
+        ("--log-level=warn", {"DISABLE_AUDIT_LOGS": "true"}),
+        ("--log-level=warn", {"CODER_AGENT_BOUNDARY_LOG_PROXY_SOCKET_PATH": "/tmp/none"}),
+    ],
+)
+def test_a_boundary_that_keeps_quiet_is_told(
+    processes: Processes, flag: str, variables: dict[str, str]
+) -> None:
+    processes.start("boundary", flag, "--", "claude", **variables)
+    processes.until(1, "boundary")
+    assert told(processes, processes.config)[3] == "off"
+
+
+# What a jailed agent may write to ---------------------------------------------------------------
+
+
+def test_nothing_that_is_first_on_path_is_run_outside_of_the_jail(
+    processes: Processes, tmp_path: Path
+) -> None:
+    """The folder that Coder's agent puts first for all that it runs is the workspace's user's."""
+    for program in Path("/usr/bin").iterdir():
+        if not (processes.programs / program.name).exists():
+            text = f'#!/bin/sh\necho {program.name} >> "{tmp_path}/ran"\nexec {program} "$@"\n'
+            write_program(processes.programs / program.name, text)
+    write_program(processes.programs / "coder", f'#!/bin/sh\necho coder >> "{tmp_path}/ran"\n')
+    processes.start("/bin/sh", str(processes.claude), PATH="/usr/bin:/bin")
+    assert told(processes, processes.config)[:2] == ("1", "0"), "claude is found by that PATH"
+    for command, unit in (("stat_cpu", "cores"), ("stat_mem", "GiB"), ("stat_disk /", "GiB")):
+        done = subprocess.run(
+            ["/bin/sh", "-c", stat_script(command)],
+            env={"PATH": f"{processes.programs}:/usr/bin:/bin"},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert re.fullmatch(rf"[0-9.]+(/[0-9.]+)? {unit}( \(\d+%\))?\n", done.stdout)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {
+                "memory.current": "3221225472",
+                "memory.max": "8589934592",
+                "memory.stat": "anon 5\ninactive_file 1073741824",
+            },
+            "2/8 GiB (25%)",
+        ),
+        (
+            {
+                "memory.current": "1610612736",
+                "memory.max": "max",
+                "memory.stat": "inactive_file 0",
+            },
+            "1.5 GiB",
+        ),
+        (
+            {
+                "memory/memory.usage_in_bytes": "3221225472",
+                "memory/memory.limit_in_bytes": "9223372036854771712",
+                "memory/memory.stat": "total_inactive_file 1073741824",
+            },
+            "2 GiB",
+        ),
+    ],
+)
+def test_memory_is_what_the_cgroup_says(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    script = stat_script("stat_mem")
+    assert "cgroup=/sys/fs/cgroup\n" in script
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    script = script.replace("cgroup=/sys/fs/cgroup\n", f"cgroup={tmp_path}\n")
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{said}\n"

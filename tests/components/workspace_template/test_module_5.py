@@ -29,13 +29,14 @@ CLAUDE = Program(url="https://files.example.gov/claude?v=2", sha256="1" * 64)
 PROGRAMS = "$HOME/.local/share/firewalled-coder/programs"
 
 
-def app_command(prompt: str) -> str:
+def app_command(prompt: str, program: str = "claude-terminal") -> str:
     """The app's command as the HCL makes it."""
     hcl = (SOURCE / "claude_code_5.tf").read_text().partition('join("; ", [')[2]
     lines = [json.loads(line.strip().rstrip(",")) for line in hcl.partition("])")[0].split("\n")
              if line.strip()]  # fmt: skip
     encoded = base64.b64encode(prompt.encode()).decode()
     script = "; ".join(lines).replace("${base64encode(local.prompt)}", encoded)
+    script = script.replace("${local.claude_command}", program)
     return f"sh -c '{script}'"
 
 
@@ -138,7 +139,8 @@ def test_programs_of_the_stacks_own(
         jailed = "$HOME/.local/share/firewalled-coder/jailed"
         assert given["claude_binary_path"] == jailed
     else:
-        assert given["claude_binary_path"] == PROGRAMS
+        # Where a jailed agent leaves nothing; the template's own claude finds the program.
+        assert given["claude_binary_path"] == "/usr/bin"
 
 
 def test_a_claude_of_the_image_needs_nothing_fetched(plan: Plan, template_args: Make) -> None:

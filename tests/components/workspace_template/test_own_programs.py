@@ -112,11 +112,16 @@ def test_a_module_that_is_told_where_claude_is_finds_the_jailed_one(sessions: Se
     assert len(sessions.given) == 1
 
 
+@pytest.mark.parametrize("program", ["claude", "claude-terminal"])
 @pytest.mark.parametrize("tmux", [True, False])
 @pytest.mark.parametrize("prompt", ["", 'it\'s "$HOME" `id`\n-x'])
-def test_the_app_of_module_5(sessions: Sessions, tmux: bool, prompt: str) -> None:
-    """The command is the HCL's; test_module_5.py holds the plan to it."""
-    write_program(sessions.programs / "claude", '#!/bin/bash\nprintf "%s\\0" "$PWD" "$@"\n')
+def test_the_app_of_module_5(sessions: Sessions, tmux: bool, prompt: str, program: str) -> None:
+    """The command is the HCL's; test_module_5.py holds the plan to it.
+
+    With a firewall, where it starts claude-terminal, it starts no tmux: whoever is in the jail may
+    ask that one's server for a process outside of it.
+    """
+    write_program(sessions.programs / program, '#!/bin/bash\nprintf "%s\\0" "$PWD" "$@"\n')
     if tmux:
         text = '#!/bin/bash\nprintf "%s\\0" "$@"\n'
         write_program(sessions.programs / "tmux", text)
@@ -124,12 +129,12 @@ def test_the_app_of_module_5(sessions: Sessions, tmux: bool, prompt: str) -> Non
         (sessions.programs / name).symlink_to(f"/usr/bin/{name}")
     # None of this machine's.
     alone = {"PATH": str(sessions.programs)}
-    said = sessions.run("/bin/sh", "-c", app_command(prompt), variables=alone).stdout.split("\0")[
-        :-1
-    ]
+    said = sessions.run(
+        "/bin/sh", "-c", app_command(prompt, program), variables=alone
+    ).stdout.split("\0")[:-1]
     given = ["--", prompt] if prompt else []
-    program = str(sessions.programs / "claude")
-    if tmux:
-        assert said == ["new-session", "-A", "-s", "claude-code", program, *given]
+    if tmux and program == "claude":
+        path = str(sessions.programs / program)
+        assert said == ["new-session", "-A", "-s", "claude-code", path, *given]
     else:
         assert said == [str(sessions.home), *given]

@@ -1,20 +1,25 @@
 """What a start of the workspace does so that the jailed `claude` is the first on PATH."""
 
+import os
 import shlex
 import stat
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.components.workspace_template.sessions import Sessions, put_script
+from tests.components.workspace_template.sessions import Sessions, put_script, write_program
 
 MARK = "# firewalled-coder: Claude Code starts in its jail"
 
 
 @pytest.fixture
-def sessions(tmp_path: Path) -> Sessions:
-    return Sessions(tmp_path)
+def sessions(tmp_path: Path) -> Iterator[Sessions]:
+    made = Sessions(tmp_path)
+    yield made
+    made.end()
 
 
 def first_on_path(sessions: Sessions, *shell: str) -> str:
@@ -91,7 +96,8 @@ def test_a_link_of_the_modules_gives_way(sessions: Sessions) -> None:
     assert not wrapper.is_symlink()
     assert stat.S_IMODE(wrapper.stat().st_mode) == 0o755
     assert sessions.claude.read_text() == real
-    assert sorted(each.name for each in sessions.first.iterdir()) == [".claude.lock", "claude"]
+    left = sorted(each.name for each in sessions.first.iterdir())
+    assert left == [".claude.lock", "claude", "claude-terminal"]
 
 
 def test_two_at_once_leave_one_line(sessions: Sessions) -> None:
@@ -133,3 +139,34 @@ def test_a_wrapper_that_cannot_be_written_ends_the_start(sessions: Sessions) -> 
     )
     assert done.returncode != 0
     assert (sessions.first / "claude").read_bytes() == before
+
+
+@pytest.fixture
+def workspace() -> Iterator[Sessions]:
+    """In a folder that the workspace's user reaches, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Sessions(Path(folder))
+        yield made
+        made.end()
+
+
+def test_a_start_runs_nothing_from_where_a_jailed_agent_may_write(workspace: Sessions) -> None:
+    """A home outlives its pod, and may stand first on an image's PATH."""
+    others = workspace.folder / "of the user"
+    for folder in (workspace.home / "bin", others):
+        for name in ("base64", "mkdir", "mktemp", "mv", "bash", "flock"):
+            text = f'#!/bin/sh\ntouch "{workspace.folder}/ran"\nexec /usr/bin/{name} "$@"\n'
+            write_program(folder / name, text)
+    script = put_script(workspace.config.read_bytes())
+    assert script.startswith("#!/bin/bash -p\n"), "Coder's agent starts what the line names"
+    path = f"{workspace.home}/bin:relative::{others}:{workspace.variables['PATH']}"
+    command = ["/bin/bash", "-p", "-c", script]
+    if os.geteuid() == 0:
+        # Root may write everywhere: as the workspace's user, who owns all but the system's.
+        for each in (workspace.folder, *workspace.folder.rglob("*")):
+            os.chown(each, 1000, 1000)
+        command = ["/usr/bin/setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", *command]
+    done = workspace.run(*command, variables={"PATH": path})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (workspace.first / "claude").exists()
+    assert not (workspace.folder / "ran").exists()

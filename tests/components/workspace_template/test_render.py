@@ -23,9 +23,12 @@ Make = Callable[..., WorkspaceTemplateArgs]
 BOUNDARY = {
     "boundary.yaml",
     "claude_in_jail.sh",
+    "jail_audit.sh",
     "jail_state.sh",
     "jail_watch.sh",
     "put_claude_in_jail.sh",
+    "root_path.sh",
+    "workspace_stat.sh",
     "write_boundary_config.sh",
 }
 

@@ -5,7 +5,6 @@ alone (modules/), and the kubernetes provider, whose file is checked as parsed H
 """
 
 import base64
-import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -31,7 +30,7 @@ from tests.components.workspace_template.planning import (
     parameter,
     resources,
 )
-from tests.components.workspace_template.sessions import put_script
+from tests.components.workspace_template.sessions import put_script, stat_script, watch_script
 
 
 @pytest.mark.parametrize("directory", [SOURCE, MODULES], ids=["template", "modules"])
@@ -83,6 +82,8 @@ def test_firewall_off(plan: Plan) -> None:
     assert (given["enable_boundary"], given["use_boundary_directly"]) == (False, False)
     assert given["pre_install_script"] is None
     assert resources(planned, "coder_script") == []
+    stats = [each["script"] for each in resources(planned, "coder_agent")[0]["metadata"]]
+    assert stats == ["coder stat cpu", "coder stat mem", "coder stat disk --path /home/coder"]
     assert given["boundary_version"] == ""  # nothing installs it
     assert given["enable_aibridge"] is True
     assert agent_env(planned) == {
@@ -113,7 +114,7 @@ def test_nsjail_adds_one_capability_and_no_git_credentials_a_narrow_key(plan: Pl
 CHOSEN = TASK | choose(ai_prompt="look around")
 MORE: dict[str, Any] = {
     "firewall": Firewall(
-        "allowlist: []\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True
+        "no_user_namespace: true\n", "nsjail", no_user_namespace=True, seccomp_unconfined=True
     ),
     "tasks": False,
     "module_versions": ModuleVersions("4.8.1", "1.4.0"),
@@ -142,14 +143,12 @@ def test_agent(plan: Plan, template_args: Make) -> None:
     ]
     *stats, watch = agent["metadata"]
     assert [(m["script"], m["interval"]) for m in stats] == [
-        ("coder stat cpu", 10),
-        ("coder stat mem", 10),
-        ("coder stat disk --path /home/coder", 60),
+        (stat_script("stat_cpu"), 10),
+        (stat_script("stat_mem"), 10),
+        (stat_script("stat_disk /home/coder"), 60),
     ]
     assert (watch["key"], watch["interval"], watch["timeout"]) == ("jail", 60, 30)
-    policy = hashlib.sha256(template_args().firewall.config.encode()).hexdigest()
-    assert watch["script"].startswith("#!/bin/sh\n")
-    assert f"expected={policy}\n" in watch["script"]
+    assert watch["script"] == watch_script(template_args().firewall.config.encode())
     assert len(watch["script"]) < 65_535  # coderd's column
 
 

@@ -179,3 +179,64 @@ def test_a_release_that_decides_the_same_is_no_news_in_the_answer() -> None:
     _, found, _ = run("https://pypi.org/", "--json")
     (template,) = json.loads(found)["templates"]
     assert template["boundary"]["doubt"] == ""
+
+
+def test_the_report_grades_by_the_release_that_decides(root: Path) -> None:
+    rules = [{"rule": "domain=ngrok.io", "why": "x"}]
+    change(root, "policy", groups=[], rules=rules, highestGrade="A", mustAllow=[])
+    assert json.loads(run("--report", "--json")[1])["templates"][0]["grade"] == "A"
+    change(root, "workspaces", boundaryVersion="v0.5.4")
+    status, said, _ = run("--report")
+    assert status == 1
+    assert "exfiltration grade E, the stack accepts A at worst" in " ".join(said.split())
+    assert "anyone may register a host below ngrok.io (a host below the rule's)" in " ".join(
+        said.split()
+    )
+    assert "grade is E, by rule 'domain=ngrok.io'" in run("https://pypi.org/")[2]
+
+
+def test_a_suggestion_tells_what_of_coder_it_opens_in_another_form() -> None:
+    url = "https://coder.dev.example.com//api/v2/workspaceagents/me/gitsshkey"
+    _, said, _ = run(url, "--suggest")
+    text = " ".join(said.split())
+    assert "# breaks the contract: GET" in text
+    assert "# an agent gets the owner's private ssh key" in text
+
+
+AUDITED = {"decision": "allow", "http_method": "POST", "http_url": "pypi.org:/api/v2/users/me"}
+OWN = 'level=INFO msg=ALLOW method=GET url="x:@github.com/?q=1" host=evil.example rule="domain=x"'
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "destination"),
+    [
+        (json.dumps({"msg": "boundary_request", "fields": AUDITED}), "ALLOW", "where it went is"),
+        (OWN, "ALLOW", "it went to evil.example: Boundary judges the name"),
+        # What the policy of today denies went somewhere all the same.
+        (OWN.replace("github.com", "evil.example"), "DENY", "it went to evil.example"),
+        (OWN.replace("ALLOW", "DENY"), "ALLOW", "sent so, it goes anywhere"),
+        (OWN.replace("ALLOW", "DENY").replace("github.com", "a.example"), "DENY", None),
+        (OWN.replace("x:@", "https://x:@"), "ALLOW", None),
+        (OWN.replace("x:@", "https://"), "ALLOW", None),
+    ],
+)
+def test_what_boundary_sends_elsewhere_is_no_allowed_request_to_the_host_in_its_target(
+    line: str, word: str, destination: str | None
+) -> None:
+    status, said, _ = run("--log", "-", "--json", stdin=line)
+    (decision,) = json.loads(said)["templates"][0]["decisions"]
+    assert (decision["decision"], decision["pastPolicy"]) == (word, destination is not None)
+    assert (decision["destination"] or "").startswith(destination or "")
+    assert status == (word == "DENY" or destination is not None)
+
+
+def test_a_target_past_the_policy_is_said_counted_and_not_suggested() -> None:
+    asked = "pypi.org:/simple\nhttps://pypi.org/simple\nhttps://a.example/\nb.example:/\n"
+    status, said, _ = run("-", "--suggest", stdin=asked)
+    assert status == 1
+    assert "past policy" in said
+    assert "sent so, it goes anywhere" in " ".join(said.split())
+    assert "1 allowed, 2 denied, 1 past the policy" in said
+    assert "domain=a.example" in said
+    assert "domain=b.example" not in said
+    assert run("pypi.org:443/simple", "pypi.org/simple", "pypi.org")[0] == 0

@@ -3,7 +3,7 @@
 import pytest
 
 from components.boundary import Own, Policy, PolicyRule, Rule, build_policy
-from ops import deployed, report
+from ops import deployed, history, report
 from ops.assessment import StackPreview
 
 HOSTS = {"coder_host": "coder.example.com", "gitlab_hosts": ["gitlab.example.com"]}
@@ -47,9 +47,16 @@ def test_the_deployments_host_counts_where_no_group_names_it() -> None:
 
 
 def test_narrowing_the_demonstration_closes_coder_and_opens_nothing_of_it() -> None:
-    text = said(policy("summit-2026"), policy("coder", "gitlab", "anthropic"), OWN)
+    before, after = policy("summit-2026"), policy("coder", "gitlab", "anthropic")
+    preview = StackPreview("dev", {"t": before}, {"t": after}, own=OWN)
+    text = report.to_markdown([preview])
     assert "exfiltration grade H → C" in text
-    assert "  - `coder.example.com`: all methods, all paths\n" in text
+    closed = "  - `coder.example.com`: all methods, all paths; of it **stays reached**: `coder."
+    assert closed in text
+    assert "- coder.example.com (all methods, all paths); stays: coder.example.com (" in text
+    assert "closes part of *.claude.ai, *.amazonaws.com, " in history.policy_line(preview.reaches)
+    (data,) = report.to_json([preview])["stacks"][0]["reach"]
+    assert any(each["stays"] for each in data["closed"])
     assert "leave the firewall" not in text
     opened, _, closed = text.partition("no longer reached")
     assert "coder.example.com" not in opened

@@ -133,7 +133,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     local.start()
     try:
         with local.client() as client:
-            upload(client, "firewalled", Firewall(CONFIG))
+            upload(client, "firewalled", Firewall(CONFIG, policy=POLICY.to_json()))
             upload(client, "open", None)
             key = answer(client.post("/api/v2/users/developer/keys/tokens", json={}))["key"]
         yield Place(local, CoderdAccess(local.url, local.token), str(key))

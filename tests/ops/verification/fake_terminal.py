@@ -1,5 +1,6 @@
 """A workspace whose scripts answer what a test says."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ FACTS = {
     "config": "/home/coder/.config/coder_boundary/config.yaml",
     "addresses": "10.0.0.7",
     "resolvers": "10.96.0.10",
+    "terminal": "coder",
 }
 CLAUDE = ("41", "jailed", "40", "8087", "/home/coder/.local/share/claude/versions/2.1.0", "")
 BOUNDARY = "/usr/local/bin/boundary"
@@ -108,8 +110,8 @@ class FakeTerminal:
         records.append(("above", ("50", self.above)))
         for line in script.splitlines():
             if line.startswith("ask "):
-                _, number, method, url = line.split(" ", 3)
-                asked = JailRequest(method, url.strip("'"))
+                _, number, *words = shlex.split(line)
+                asked = JailRequest(*words)
                 decision, status, body = self.decide(asked)
                 records.append(("request", (number, status, "0", body, decision, "")))
         records.append(("gateway", self.gateway))

@@ -23,6 +23,7 @@ PASSED = Result(
     exchanges=(Exchange("inside: GET https://example.com/", "denied | (403) <b>\n```"),),
 )
 FAILED = Result("jail.tcp", "firewalled", Outcome.FAILED, "port 22 is open", "close it")
+FAULT = Result("jail.target", "firewalled", Outcome.KNOWN_FAULT, "Boundary judges", "see")
 UNKNOWN = Result("audit.denials", "", Outcome.NOT_CHECKED, "no address of Loki", "set it")
 LEFT_OUT = LeftOut(("mcp",), ("open",), ("jail.denied", "mcp.registered"))
 EVIDENCE = Evidence(
@@ -65,6 +66,8 @@ def made() -> Evidence:
         ({}, Outcome.PASSED),
         ({"results": [PASSED, FAILED, UNKNOWN]}, Outcome.FAILED),
         ({"results": [PASSED, UNKNOWN]}, Outcome.NOT_CHECKED),
+        ({"results": [PASSED, FAULT]}, Outcome.KNOWN_FAULT),
+        ({"results": [PASSED, FAULT, UNKNOWN]}, Outcome.NOT_CHECKED),
         ({"results": []}, Outcome.NOT_CHECKED),
         ({"interrupted": True}, Outcome.NOT_CHECKED),
         ({"stood_in": {"jail.udp": "a process"}}, Outcome.NOT_CHECKED),

@@ -79,6 +79,11 @@ def test_the_jail_holds(seen: dict[str, Result], check: str) -> None:
     assert result.outcome is (Outcome.PASSED if LANDLOCK else Outcome.NOT_CHECKED), result
 
 
+def test_boundary_judges_another_host_than_it_sends_to(seen: dict[str, Result]) -> None:
+    result = seen["firewalled jail.target"]
+    assert result.outcome is (Outcome.KNOWN_FAULT if LANDLOCK else Outcome.NOT_CHECKED), result
+
+
 def test_what_was_asked_and_answered_is_kept(seen: dict[str, Result]) -> None:
     told = {e.request: e.answer for e in seen["firewalled jail.started"].exchanges}
     assert told["inside the jail: HEAD http://denied.test/"] == "denied (403)"
