@@ -116,9 +116,13 @@ def _controls(evidence: Evidence) -> Iterator[str]:
     yield "| control | | checks |"
     yield "|---|---|---|"
     for control, support in evidence.controls().items():
-        made = ", ".join(dict.fromkeys(f"`{result.check}`" for result in support.results))
-        left = ", ".join(f"`{check}`" for check in support.left_out)
-        checks = "; ".join(part for part in (made, left and f"left out: {left}") if part)
+        made = dict.fromkeys(result.check for result in support.results)
+        # Of some templates only.
+        parts = [f"`{check}`{' in part' if check in support.left_out else ''}" for check in made]
+        left = ", ".join(f"`{check}`" for check in support.left_out if check not in made)
+        checks = "; ".join(
+            part for part in (", ".join(parts), left and f"left out: {left}") if part
+        )
         yield f"| {control} | {_MARKS[support.outcome]} | {checks} |"
     yield ""
 

@@ -64,6 +64,9 @@ def compare(before: Evidence, now: Now) -> Since:
     found = Since()
     _checkout(found, before, now)
     for key, there in (("URL", now.url), ("release", now.release)):
+        if key == "URL" and before.stood_in:
+            # A stand-in listens where there is a free port.
+            continue
         found.compared.append(f"Coder's {key}")
         if (old := before.coder.get(key, "none")) != there:
             found.changed.append(f"Coder's {key}: {old} → {there}")

@@ -104,3 +104,8 @@ def test_what_cannot_be_compared_is_said() -> None:
         "the checkout's uncommitted changes of now",
         "checks that the evidence does not know: jail.tcp",
     ]
+
+
+def test_a_stand_in_may_listen_elsewhere() -> None:
+    local = replace(EVIDENCE, stood_in={"jail.udp": "a process"})
+    assert since(local, url="http://127.0.0.1:9").changed == []
