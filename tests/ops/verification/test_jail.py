@@ -152,7 +152,7 @@ def test_a_jail_that_does_not_start(
     assert next_step in seen["jail.started"].next_step
     if outcome is Outcome.FAILED:
         rest = [result for check, result in seen.results.items() if check != "jail.started"]
-        assert len(rest) == 13
+        assert len(rest) == 12
         assert {result.detail for result in rest} == {"after: jail.started"}
 
 
