@@ -40,9 +40,9 @@ class Bedrock:
     """How AWS Bedrock is asked.
 
     Args:
-        region: None for the one that Bedrock's own URL names.
-        model: the primary model; None leaves Coder's choice.
-        small_fast_model: the one for background tasks; None leaves Coder's choice.
+        region: None for the one that Bedrock's own URL names; of any other URL Coder keeps its own.
+        model: the primary model; None leaves what Coder has, of a new one its choice.
+        small_fast_model: the one for background tasks; None leaves the same.
         role_arn: IAM role to assume first. Coder 2.35 or newer.
         protocol: None for Coder's default, `invoke-model`. `mantle` takes Coder 2.36 or newer.
         access_key: id of an AWS access key; None for the credentials that coderd's process has.
@@ -65,11 +65,13 @@ class AiGatewayProviderArgs:
     Args:
         name: in Coder: a-z and 0-9 in groups joined by single hyphens. Another is another provider.
         type: what it speaks, and whose prices hold. Another is another provider.
-        base_url: where it is asked; https, unless it is on this machine, in the cluster or takes no
-            credential. The OpenAI types want the version in it: https://api.openai.com/v1.
-        display_name: name shown to people; Coder's choice if empty.
+        base_url: where it is asked; https, unless it is on this machine or in the cluster: a key
+            goes along, people's own too. The OpenAI types want the version in it:
+            https://api.openai.com/v1.
+        display_name: name shown to people; empty leaves what Coder has, of a new one its `name`.
         enabled: whether it can be used.
-        api_key: None for a provider that takes none, or each person's own.
+        api_key: None for a provider that takes none, or each person's own; Coder keeps one that it
+            has.
         bedrock: how AWS Bedrock is asked; for the types bedrock and anthropic.
         in_cluster: whether the URL is that of a Service, to which http may carry a credential.
     """

@@ -29,7 +29,7 @@ from ops import (
     terminal,
     unrecorded,
 )
-from ops.adoption import importing, templates
+from ops.adoption import importing, keys, templates
 from ops.existing import Existing, ExistingError, Object, is_custom, is_object, objects
 from ops.state import StackState
 from ops.steps import ForeseenStep, observe
@@ -39,7 +39,6 @@ from ops.tokens import AI_PROVIDER, DEPLOYMENT_PATCH, MCP_SERVER, PATCHED, STACK
 _METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
 # What holds a key that nobody can read again: its type, its name in words, its property's.
 _KEYED: Final = ((MCP_SERVER, "MCP server", "slug"), (AI_PROVIDER, "AI provider", "name"))
-_VERSION: Final = "credentialsWoVersion"
 _QUIETLY: Final = {"suppress_outputs": True, "show_secrets": False}
 
 
@@ -163,6 +162,8 @@ def take_over(deployment: RunningStack) -> Adoption:
     for each in looked:
         what = "is there" if each.id is not None else "is not there; up will make it"
         deployment.progress(f"{each.label} {what}")
+    for line in keys.kept(deployment.api, (each.step for each in there)):
+        deployment.progress(line)
     to_record = [
         step
         for step in patches
@@ -314,18 +315,12 @@ def _edit(
             # Of one that an update has made since, a change is the operator's.
             if step and step.op == "update" and importing.is_imported(resource):
                 settling.inputs(resource, step)
-                if _sends_key(step):
+                if keys.sends(step):
                     said.append(
                         f"{label} {resource['outputs'][name]}: its key cannot be read; up sends "
                         "the one in the settings once more"
                     )
     return said
-
-
-def _sends_key(step: ForeseenStep) -> bool:
-    """Whether an update sends what is write-only, whose version an import does not bring."""
-    within = step.inputs.get("settings") if "settings" in step.diffs else None
-    return any(each.endswith("WoVersion") for each in step.diffs) or _VERSION in str(within)
 
 
 def _finish(

@@ -26,6 +26,7 @@ from ops.contract_changes import Contracts, contract_changes
 from ops.datasource_changes import SourceOfData, datasource_changes, datasource_warnings
 from ops.drift import Drift
 from ops.gateway_changes import ProviderChange, provider_changes, provider_warnings
+from ops.gateway_drift import WRITTEN, WrittenProvider
 from ops.guard_changes import GuardChange, guard_changes, guard_warnings
 from ops.live_network import LiveNetwork
 from ops.marks import is_only_marked
@@ -108,6 +109,8 @@ class StackPreview:
         in_use: the templates that go and that people have workspaces of.
         live: what somebody else edited of the network policies, as far as they were looked at.
         places: the namespaces of the templates' pods.
+        kept: the AI providers that nothing changes; their settings may leave out what Coder keeps.
+        written: the AI providers that somebody wrote in Coder, as far as they were read back.
         unrecorded: what is deployed and stands in no record, a line each.
     """
 
@@ -142,6 +145,8 @@ class StackPreview:
     in_use: tuple[in_use.Used, ...] = ()
     live: LiveNetwork = field(default_factory=LiveNetwork)
     places: Places = field(default_factory=Places)
+    kept: tuple[Step, ...] = ()
+    written: tuple[WrittenProvider, ...] = ()
     unrecorded: tuple[str, ...] = ()
 
     @cached_property
@@ -245,6 +250,7 @@ class StackPreview:
             *datasource_warnings(self.sources),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),
+            *((WRITTEN,) if self.written else ()),
             *self.coderd.warnings,
         )
 

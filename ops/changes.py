@@ -29,6 +29,7 @@ _UNKNOWN_VALUES = frozenset(
 )
 _KUBERNETES_SECRETS = frozenset({"kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"})
 _QUIET = frozenset({"same", "read", "refresh"})
+_LIVE = frozenset({tokens.DEPLOYMENT_PATCH, tokens.AI_PROVIDER})
 # Of a replacement the engine reports three steps; `replace` alone stands for it.
 PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
 
@@ -48,8 +49,9 @@ class Step:
 
     `touched` names the properties that the provider calls changed, and `details` the path of each
     value with `add`, `delete` or `update`: of a secret, and of what it compares with its own
-    record alone, that is all there is to show. `live` is a patched Deployment as the provider last
-    read it: a refresh cuts the inputs of a patch, entry by entry, to the form of the old ones.
+    record alone, that is all there is to show. `live` is what the provider last read, of a patched
+    Deployment (a refresh cuts the inputs of a patch, entry by entry, to the form of the old ones)
+    and of an AI provider (Coder keeps of it what the settings leave out).
     """
 
     op: str
@@ -153,7 +155,7 @@ def _step(op: str, metadata: Mapping[str, Any]) -> Step:
 
 
 def _live(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    if metadata["type"] != tokens.DEPLOYMENT_PATCH:
+    if metadata["type"] not in _LIVE:
         return {}
     live = without_secrets((metadata.get("old") or {}).get("outputs") or {})
     assert isinstance(live, dict)  # noqa: S101  a mapping without signature stays one

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ops import network
+from ops import gateway_drift, network
 from ops.markdown import code
 from ops.reach import TemplateReach
 
@@ -74,8 +74,10 @@ def refreshed(metadata: Iterable[Mapping[str, Any]]) -> tuple[Drift, ...]:
     every = [
         Drift.of(each, op)
         for each in metadata
+        # Those have lines of their own: gateway_drift.py.
+        if not gateway_drift.written([each])
         # A provider is of the state alone: the program gave it another address.
-        if not str(each["type"]).startswith("pulumi:providers:")
+        and not str(each["type"]).startswith("pulumi:providers:")
         and (op := _CHANGES.get(_word(each)))
         and (op == "deleted" or _is_another(each))
     ]

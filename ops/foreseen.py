@@ -24,7 +24,7 @@ from components.workspace_template.args import WorkspaceTemplateArgs
 from components.workspace_template.render import RenderedTemplate, render
 from ops import deployed, project, stacks
 from ops.assessment import StackPreview
-from ops.changes import Step, without_secrets
+from ops.changes import UNKNOWN, Step, without_secrets
 from ops.deployed import Deployed, type_of
 from ops.namespace_changes import Places
 from ops.stack_reach import of_settings
@@ -144,9 +144,9 @@ def _step(held: Resource, new: Mapping[str, Any], op: str = "update") -> Step:
     old = without_secrets(held.get("inputs") or {})
     both = {**old, **without_secrets(new)}
     # The engine has no input that is none.
-    return Step(
-        op, held["urn"], held["type"], old, {k: v for k, v in both.items() if v is not None}
-    )
+    new = {k: v for k, v in both.items() if v is not None}
+    live = without_secrets(held.get("outputs") or {}) if held["type"] == AI_PROVIDER else {}
+    return Step(op, held["urn"], held["type"], old, new, live=live)
 
 
 def _registered(
@@ -221,11 +221,15 @@ def _provider(args: AiGatewayProviderArgs) -> dict[str, Any]:
     bedrock = args.bedrock
     places = ("region", "model", "small_fast_model", "role_arn", "protocol")
     named = {to_camel(each): getattr(bedrock, each) for each in places} if bedrock else {}
+    # Which key it is makes no warning, only whether there is one.
+    if args.credential == "aws_keys":
+        named["credentialsWoVersion"] = UNKNOWN
     return {
         "name": args.name,
         "type": args.type,
         "baseUrl": args.base_url,
         "enabled": args.enabled,
+        "apiKeyWoVersion": UNKNOWN if args.credential == "api_key" else None,
         "settings": {"bedrock": {key: value for key, value in named.items() if value is not None}}
         if bedrock
         else None,

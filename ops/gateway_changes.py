@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ops.changes import Change, Step
-from ops.gateway_places import places, tells
+from ops.gateway_places import kept, places, tells
 from ops.markdown import code
 from ops.tokens import AI_MODEL_PRICE, AI_PROVIDER
 
@@ -90,6 +90,11 @@ def gateway_lines(steps: Iterable[Step], shown: Shown) -> Iterator[str]:
 
 def _provider_lines(change: ProviderChange, shown: Shown) -> Iterator[str]:
     step, name = change.step, code(change.name)
+    if step.op == "same":
+        if left := kept(step):
+            yield f"- {name}"
+            yield from (each.line for each in left)
+        return
     if step.op == "delete":
         yield f"- {name}: **deleted**"
         return

@@ -11,7 +11,14 @@ from components.boundary import Policy
 from ops import changes, deployed, namespace_changes, network
 from ops.assessment import StackPreview
 from ops.deployed import Policies
-from ops.tokens import ALERTS, CODERD_ENV, STACK, WORKSPACE_NETWORK, WORKSPACE_TEMPLATE
+from ops.tokens import (
+    AI_PROVIDER,
+    ALERTS,
+    CODERD_ENV,
+    STACK,
+    WORKSPACE_NETWORK,
+    WORKSPACE_TEMPLATE,
+)
 
 _SAYING: Final = frozenset({STACK, WORKSPACE_TEMPLATE, CODERD_ENV, ALERTS, WORKSPACE_NETWORK})
 
@@ -98,6 +105,9 @@ class Heard:
             old_coderd=before.coderd,
             new_coderd=after.coderd,
             places=namespace_changes.of_steps(self.events),
+            kept=tuple(
+                each for each in changes.every(self.events, {AI_PROVIDER}) if each.op == "same"
+            ),
             **deployed.of_both(before, after),
             **rest,
         )

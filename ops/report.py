@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import filterfalse
 from typing import Any, Final
 
-from ops import drift, in_use, live_lines, namespace_changes
+from ops import drift, gateway_drift, in_use, live_lines, namespace_changes
 from ops.accepted_changes import accepted_lines
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview
@@ -144,7 +144,13 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
             "MCP servers",
             [line for each in preview.servers for line in server_lines(each, _settings)],
         ),
-        ("AI Gateway", list(gateway_lines(preview.steps, _settings))),
+        (
+            "AI Gateway",
+            [
+                *gateway_drift.lines(preview.written),
+                *gateway_lines((*preview.steps, *preview.kept), _settings),
+            ],
+        ),
         ("coderd", _coderd(preview.coderd)),
         ("External login", _settings(filter(is_login, preview.coderd.changes))),
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),

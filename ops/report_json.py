@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from components import boundary
-from ops import foreign_lines, live_lines, network
+from ops import foreign_lines, gateway_drift, live_lines, network
 from ops.alerting import alert_json
 from ops.assessment import StackPreview, Verdict
 from ops.changes import Change
@@ -32,6 +32,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "verdict": preview.verdict,
         "failure": preview.failure,
         "deletedByOthers": [{"type": d.type, "name": d.place} for d in preview.deleted],
+        "aiProvidersWrittenByOthers": gateway_drift.to_json(preview.written),
         "templatesInUse": [asdict(each) for each in preview.in_use],
         "networkEditedByOthers": live_lines.to_json(preview.live),
         "networkPoliciesOfOthers": foreign_lines.to_json(preview.live),

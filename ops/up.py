@@ -21,6 +21,8 @@ from ops import (
     drift,
     engine,
     foreseen,
+    gateway_drift,
+    gateway_places,
     history,
     live_lines,
     live_network,
@@ -161,12 +163,13 @@ def _up(
 
 
 def _warned(stack: str, record: history.Record, heard: Heard) -> list[str]:
-    """Say what a review of the update would have had in its headline, as it was done."""
+    """Say what a review of the update would have had in its headline, and what Coder keeps."""
     # Policies in which the engine masked a part say nothing here that the record does not.
-    found = heard.preview(stack, dict, dict).warnings
-    told = [each for each in found if each not in record.policy]
+    found = heard.preview(stack, dict, dict)
+    told = [each for each in found.warnings if each not in record.policy]
     said = record.warnings if not told else history.warning_line(told)
-    return [f"warnings: {said}"] if said else []
+    kept = gateway_places.left((*found.steps, *found.kept))
+    return [*([f"warnings: {said}"] if said else []), *kept]
 
 
 def refresh(stack: str) -> None:
@@ -186,17 +189,25 @@ def differing(ready: engine.Session, stack: str) -> tuple[str, ...]:
     """
     held = recovery.go_on(ready, stack)
     declared = deployed.of_state(held).network.values()
-    found = read_back(ready, stack, held)
+    looked_at: list[Mapping[str, Any]] = []
+    found = read_back(ready, stack, held, looked_at)
     # Of what was declared before: what the engine saw of an edit, the state has learned.
     live = live_network.against(stack_files.settings(stack, ready.work_dir), declared)
-    return (*drift.told(found, stack), *live_lines.told(live, stack))
+    written = gateway_drift.told(gateway_drift.written(looked_at))
+    return (*written, *drift.told(found, stack), *live_lines.told(live, stack))
 
 
 def read_back(
-    ready: engine.Session, stack: str, held: StackState | None = None
+    ready: engine.Session,
+    stack: str,
+    held: StackState | None = None,
+    looked_at: list[Mapping[str, Any]] | None = None,
 ) -> tuple[drift.Drift, ...]:
-    """Have the state learn what is there, and return what differed; raises diagnostics.RunError."""
-    looked_at: list[Mapping[str, Any]] = []
+    """Have the state learn what is there, and return what differed; raises diagnostics.RunError.
+
+    `looked_at` gets what was read back, as plain data.
+    """
+    looked_at = [] if looked_at is None else looked_at
     missing = unrecorded.line(ready.stack, held)
 
     def on_event(event: automation.EngineEvent) -> None:

@@ -36,6 +36,11 @@ _WAYS: Final = (
         "`python -m ops up STACK`, any other by `python -m ops adopt STACK`.",
     ),
     (
+        re.compile(r'AI provider "[^"]*" already exists'),
+        "The state does not know the AI provider. One that this stack was making is taken over by "
+        "`python -m ops up STACK`, any other by `python -m ops adopt STACK`.",
+    ),
+    (
         re.compile(r"unexpected status code 404: Resource not found"),
         "It was deleted in Coder, or the stack's token may not see it. If it is gone, "
         "`python -m ops up STACK` again reads that back and makes it anew.",

@@ -86,8 +86,8 @@ def provider_problems(
         in_cluster: whether the address is that of a Service of coderd's cluster.
     """
     if base_url is not None:
-        confidential = credential != "none" and not in_cluster
-        if problem := syntax.endpoint_problem(base_url, confidential=confidential):
+        # Who asks without a key of the stack's may send an own one: Copilot's login, or any key.
+        if problem := syntax.endpoint_problem(base_url, confidential=not in_cluster):
             yield "base_url", base_url, problem
         elif in_cluster and not syntax.is_service_host(urlsplit(base_url).hostname or ""):
             right = "is no Service of a cluster, such as http://vllm.models.svc:8000/v1"

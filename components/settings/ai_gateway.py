@@ -23,6 +23,8 @@ from components.settings.types import DisplayName, Endpoint, Slug
 
 _UNIT = "Micro-USD for a million {}: 3000000 is $3.00; 0 is free, unset is not known."
 
+_LEFT_OUT = "Unset: what Coder has; of a new provider its choice."
+
 
 def _model(value: str) -> str:
     if not is_model(value):
@@ -37,9 +39,14 @@ Price = Annotated[int, Field(ge=0, le=LARGEST_PRICE, strict=True)]
 class BedrockSettings(SettingsSection):
     """How AWS Bedrock is asked."""
 
-    region: Text | None = Field(None, description="Unset: the one that Bedrock's own URL names.")
-    model: Text | None = Field(None, description="The primary model; Coder's choice if unset.")
-    small_fast_model: Text | None = Field(None, description="The model for background tasks.")
+    region: Text | None = Field(
+        None,
+        description="Unset: the one that Bedrock's own URL names; of any other URL what Coder has.",
+    )
+    model: Text | None = Field(None, description=f"The primary model. {_LEFT_OUT}")
+    small_fast_model: Text | None = Field(
+        None, description=f"The model for background tasks. {_LEFT_OUT}"
+    )
     role_arn: Text | None = Field(
         None, description="IAM role to assume first; Coder 2.35 or newer."
     )
@@ -56,15 +63,19 @@ class AiGatewayProviderSettings(SettingsSection):
         description="What it speaks and whose prices hold; another is another provider."
     )
     base_url: Endpoint = Field(
-        description="Where it is asked; the OpenAI types want the version in it, as /v1."
+        description="Where it is asked, by https but for inCluster; the OpenAI types want the "
+        "version in it, as /v1."
     )
-    display_name: DisplayName = Field("", description="Name that people see; Coder's if unset.")
+    display_name: DisplayName = Field(
+        "", description="Name that people see; what Coder has if unset."
+    )
     enabled: Flag = Field(ENABLED, description="Whether it can be used.")
     credential: Credential | None = Field(
         None,
         description="What Coder proves itself with. api_key: the secret's apiKey; aws_keys: its "
         "accessKey and accessKeySecret; none: what coderd's process has of AWS, each person's own, "
-        "or nothing. Unset: none with bedrock and copilot, else api_key.",
+        "or nothing; a key that was sent stays in Coder. Unset: none with bedrock and copilot, "
+        "else api_key.",
     )
     bedrock: BedrockSettings | None = Field(
         None, description="How AWS Bedrock is asked; for the types bedrock and anthropic."

@@ -103,6 +103,8 @@ def test_without_a_credential_there_is_nothing_random() -> None:
         ({"name": "C_1"}, "the name takes a-z and 0-9"),
         ({"type": "mistral"}, "type 'mistral' is not one of openai"),
         ({"base_url": "http://a.example", "api_key": KEY}, "would send the key in clear"),
+        ({"base_url": "http://a.example"}, "would send the key in clear"),
+        ({"type": "copilot", "base_url": "http://a.example"}, "would send the key in clear"),
         ({"type": "copilot", "api_key": KEY}, "copilot takes no API key"),
         ({"bedrock": Bedrock(region="r"), "api_key": KEY}, "AWS Bedrock takes no API key"),
         ({"type": "bedrock"}, "bedrock required with type bedrock"),

@@ -104,6 +104,8 @@ def test_what_a_stack_says_arrives() -> None:
         ({"type": "mistral"}, 'providers[0].type = "mistral": must be'),
         ({"baseUrl": "anthropic"}, 'providers[0].baseUrl = "anthropic": must be a URL'),
         ({"baseUrl": "http://a.example/"}, "would send the key in clear; use https"),
+        ({"baseUrl": "http://a.example/", "type": "copilot"}, "would send the key in clear"),
+        ({"baseUrl": "http://a.example/", "credential": "none"}, "would send the key in clear"),
         ({"baseUrl": "http://a.b.example/", "inCluster": True}, "is no Service of a cluster"),
         ({"credential": "aws_keys"}, 'credential = "aws_keys": AWS keys are for what'),
         ({"type": "bedrock"}, "providers[0].bedrock: required with type bedrock"),

@@ -9,9 +9,11 @@ from components.coder.variables import AUDIT
 from components.network.namespace_args import PodSecurity, WorkspaceNamespaceArgs
 from ops import foreseen, stack_file, stacks
 from ops.assessment import StackPreview
+from ops.gateway_places import KEEPS_KEY
 from ops.project import ROOT
 from ops.state import StackState
 from ops.tokens import (
+    AI_PROVIDER,
     ALERTS,
     CODERD_ENV,
     DATA_SOURCES,
@@ -191,6 +193,23 @@ def test_what_a_review_would_warn_of_is_foreseen_without_the_engine(
 ) -> None:
     edit(values)
     assert said in warnings(held)[0]
+
+
+def test_a_key_that_coder_keeps_is_foreseen_and_what_a_refresh_wrote_is_not(
+    values: dict[str, Any], held: StackState
+) -> None:
+    address = "https://bedrock-runtime.us-east-1.amazonaws.com"
+    aws = {"name": "aws", "type": "bedrock", "baseUrl": address, "bedrock": {}}
+    values["aiGateway"] = {"providers": [{**aws, "credential": "aws_keys"}]}
+    keys = {"accessKey": "AKIA", "accessKeySecret": "secret"}
+    values.setdefault("secrets", {})["aiProviders"] = {"aws": keys}
+    read_back = {"region": "us-east-1", "model": "claude", "credentialsWoVersion": 12}
+    named = {"name": "aws", "baseUrl": address, "settings": {"bedrock": read_back}}
+    there = resource(AI_PROVIDER, "aws-provider", inputs=named, outputs=named)
+    both = state_of(*held.resources.values(), there)
+    assert warnings(both) == ()
+    values["aiGateway"]["providers"] = [aws]
+    assert warnings(both) == (KEEPS_KEY,)
 
 
 def test_everything_that_a_review_compares_is_foreseen(

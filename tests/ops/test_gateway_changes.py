@@ -1,5 +1,6 @@
 """Providers and prices of the AI Gateway in a report."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ops import report
 from ops.assessment import StackPreview
 from ops.changes import UNKNOWN, Step
+from ops.gateway_places import KEEPS_KEY, left
 from ops.headline import headline
 from ops.tokens import AI_MODEL_PRICE, AI_PROVIDER
 
@@ -101,7 +103,7 @@ KEYED = {**CLAUDE, "apiKeyWoVersion": "a-b"}
             bedrock(),
             bedrock(region="cn-north-1"),
             "prompts go to another AWS region",
-            "  - ⚠️ AWS region: the one of the address → `cn-north-1`",
+            "  - ⚠️ AWS region: `us-gov-west-1` → `cn-north-1`",
         ),
         (
             bedrock(model="claude-a"),
@@ -119,15 +121,47 @@ KEYED = {**CLAUDE, "apiKeyWoVersion": "a-b"}
             bedrock(),
             bedrock(credentialsWoVersion=UNKNOWN),
             "",
-            "  - credential: `none` (none, or what coderd's process has) → `aws_keys` (an AWS "
-            "access key of the stack's)",
+            "  - credential: `none` (no key of the stack's) → `aws_keys` (an AWS access key of the "
+            "stack's)",
         ),
         (
             KEYED,
             CLAUDE,
+            KEEPS_KEY,
+            "  - credential: `api_key` (a key of the stack's) → `none` (no key of the stack's)\n"
+            "  - ⚠️ **Coder keeps the key** and goes on with it: `PATCH /api/v2/ai/providers/claude "
+            '{"api_keys": []}` takes it away, or give the provider another name',
+        ),
+        (
+            bedrock(credentialsWoVersion="a-b"),
+            bedrock(),
+            KEEPS_KEY,
+            "  - credential: `aws_keys` (an AWS access key of the stack's) → `none` (no key of the "
+            "stack's)\n  - ⚠️ **Coder keeps the key** and goes on with it: give the provider "
+            "another name, which makes one without it",
+        ),
+        (
+            bedrock(model="a", protocol="invoke-model"),
+            bedrock(smallFastModel="b"),
+            "prompts go to another model",
+            "  - ⚠️ model of background tasks: Coder's choice → `b`\n"
+            "  - protocol: `invoke-model` → Coder's default\n"
+            "  - model: the settings name none, and Coder keeps `a`",
+        ),
+        (
+            {**CLAUDE, "displayName": "Claude"},
+            {**CLAUDE, "enabled": True},
             "",
-            "  - credential: `api_key` (a key of the stack's) → `none` (none, or what coderd's "
-            "process has)",
+            "  - display name: the settings name none, and Coder keeps `Claude`\n"
+            "  - `enabled`: not set → `true`",
+        ),
+        (
+            {**CLAUDE, "enabled": True},
+            {**CLAUDE, "settings": {"bedrock": {"protocol": "mantle", "region": "us-east-1"}}},
+            "prompts go to another AWS region",
+            "  - ⚠️ AWS region: not set → `us-east-1`\n"
+            "  - protocol: Coder's default → `mantle`\n"
+            "  - `enabled`: `true` → **removed**",
         ),
         (
             KEYED,
@@ -168,3 +202,52 @@ def test_machines_are_told_where_prompts_go() -> None:
             "warnings": [MOVED],
         }
     ]
+
+
+def found_with(old: dict[str, Any], new: dict[str, Any], op: str = "update") -> StackPreview:
+    change = replace(step(op, AI_PROVIDER, old, new), live=old)
+    steps, kept = ((), (change,)) if op == "same" else ((change,), ())
+    return StackPreview("dev", {}, {}, steps=steps, kept=kept)
+
+
+@pytest.mark.parametrize("op", ["same", "update"])
+def test_a_region_that_the_address_names_as_well_is_no_other_region(op: str) -> None:
+    """An import and a refresh write it among the inputs; the settings do not name it."""
+    found = found_with(bedrock(region="us-gov-west-1", externalId="X"), bedrock(), op)
+    assert found.warnings == ()
+    told = report.to_markdown([found]).split("<details>")[0]
+    assert "us-gov-west-1" not in told
+    assert "externalId" not in told
+
+
+def test_the_region_of_an_address_takes_the_place_of_one_that_the_settings_leave_out() -> None:
+    found = found_with(bedrock(region="cn-north-1"), bedrock())
+    assert "⚠️ AWS region: `cn-north-1` → `us-gov-west-1`" in report.to_markdown([found])
+    assert found.warnings == ("prompts go to another AWS region",)
+
+
+def test_a_model_that_the_settings_leave_out_stays_in_coder_and_the_review_says_so() -> None:
+    found = found_with(bedrock(model="claude-a"), bedrock(), "same")
+    assert (found.verdict, found.warnings) == ("same", ())
+    assert report.to_markdown([found]).split("#### AI Gateway\n\n")[1] == (
+        "- `bedrock`\n  - model: the settings name none, and Coder keeps `claude-a`\n"
+    )
+
+
+def test_an_update_says_in_plain_lines_what_coder_keeps() -> None:
+    update = found_with(KEYED, {**CLAUDE, "displayName": "Claude"})
+    same = found_with({**bedrock(model="claude-a"), "displayName": "AWS"}, bedrock(), "same")
+    assert list(left((*update.steps, *same.kept))) == [
+        "AI provider claude: Coder keeps the key and goes on with it: `PATCH /api/v2/ai/providers/"
+        'claude {"api_keys": []}` takes it away, or give the provider another name',
+        "AI provider bedrock: model: the settings name none, and Coder keeps `claude-a`",
+        "AI provider bedrock: display name: the settings name none, and Coder keeps `AWS`",
+    ]
+
+
+def test_a_provider_that_is_made_anew_keeps_nothing() -> None:
+    old = {**bedrock(model="a", credentialsWoVersion="a-b"), "type": "anthropic"}
+    found = found_with(old, {**bedrock(), "type": "bedrock"}, "replace")
+    assert "keeps" not in report.to_markdown([found])
+    assert not list(left(found.steps))
+    assert "  - ⚠️ model: `a` → Coder's choice\n" in report.to_markdown([found])

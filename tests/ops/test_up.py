@@ -37,7 +37,7 @@ from ops.heard import Heard
 from ops.project import ROOT
 from ops.stack_reach import StackReach, of_settings
 from ops.template_changes import Registered
-from ops.tokens import ALERTS, STACK, WORKSPACE_TEMPLATE
+from ops.tokens import AI_PROVIDER, ALERTS, STACK, WORKSPACE_TEMPLATE
 from tests.ops.states import state_of
 
 
@@ -228,11 +228,13 @@ def test_up_ends_with_what_a_review_would_have_warned_of(
 ) -> None:
     class Warned(Heard):
         def preview(self, *_: Any, **__: Any) -> StackPreview:
-            return StackPreview("local", steps=(off,))
+            return StackPreview("local", steps=(off,), kept=(named,))
 
     rules = {"groups": [{"rules": [{"alert": "BoundaryAuditSilent"}]}]}
     urn = f"urn:pulumi:local::p::{ALERTS}$kubernetes:x:PrometheusRule::alerts"
     off = changes.Step("delete", urn, "kubernetes:x:PrometheusRule", {"spec": rules}, {})
+    provider = {"name": "claude", "displayName": "Claude"}
+    named = changes.Step("same", "urn::claude", AI_PROVIDER, provider, {"name": "claude"})
     monkeypatch.setattr(up, "Heard", Warned)
     monkeypatch.setattr(foreseen, "warnings", lambda *_: ("1 alert is no longer watched",))
     monkeypatch.setattr(recovery, "go_on", lambda *_, **__: state_of())
@@ -240,7 +242,8 @@ def test_up_ends_with_what_a_review_would_have_warned_of(
     monkeypatch.setattr(deployed, "of_state", lambda _: there)
     result = CliRunner().invoke(app, ["up", "local"])
     assert result.exit_code == 0, result.output
-    assert "warnings: 1 alert is no longer watched\n" in result.stdout
+    kept = "AI provider claude: display name: the settings name none, and Coder keeps `Claude`"
+    assert f"warnings: 1 alert is no longer watched\n{kept}\n" in result.stdout
     assert callable(stack.told["on_event"])
     record = history.parse(stack.told["message"])
     assert record is not None

@@ -35,6 +35,10 @@ NOT_MODIFIED, BROKEN = (
             "any other by `python -m ops adopt STACK`",
         ),
         (
+            'POST x: unexpected status code 409: AI provider "claude" already exists.',
+            "any other by `python -m ops adopt STACK`",
+        ),
+        (
             "PATCH x: unexpected status code 404: Resource not found or you do not have access to "
             "this resource",
             "`python -m ops up STACK` again reads that back and makes it anew.",

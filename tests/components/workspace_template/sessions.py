@@ -235,7 +235,7 @@ def kill(entry: Path) -> bool:
     return (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -24,6 +24,7 @@ from tests.components.workspace_template.sessions import (
     write_program,
 )
 
+pytestmark = pytest.mark.usefixtures("alone")
 CONFINED = pytest.mark.skipif(
     landlock.abi() < landlock.NETWORK_ABI or not shutil.which("tmux"),
     reason="no Landlock for the network, or no tmux",

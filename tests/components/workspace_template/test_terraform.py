@@ -77,7 +77,7 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
 
 
 def test_firewall_off(plan: Plan) -> None:
-    planned = plan(firewall=None, agent_variables={"LANG": "C.UTF-8", "ODD": "${x} %{if} é\n"})
+    planned = plan(firewall=None, agent_variables={"LANG": "C.UTF-8", "ODD": "%{x} %{if} é\n"})
     given = outputs(planned, "claude_code")
     assert (given["enable_boundary"], given["use_boundary_directly"]) == (False, False)
     assert given["pre_install_script"] is None
@@ -88,7 +88,7 @@ def test_firewall_off(plan: Plan) -> None:
     assert given["enable_aibridge"] is True
     assert agent_env(planned) == {
         "LANG": "C.UTF-8",
-        "ODD": "${x} %{if} é\n",
+        "ODD": "%{x} %{if} é\n",
     }
     assert outputs(planned, "container")["capabilities"] == []
 
