@@ -22,11 +22,13 @@ from rich.text import Text
 
 from components.coder.api import CoderdAccess, CoderdError
 from components.errors import OperatorError
-from ops import git, project, stacks, terminal
-from ops.verification import evidence, path, plan, record, session, signature
+from ops import project, stacks, terminal
+from ops.verification import evidence, path, plan, record, session, signature, since
 from ops.verification.access import Access, VerifyOptions, access, context
 from ops.verification.deployment import CoderDeployment
-from ops.verification.model import SIGNING_KEY, CheckGroup, Failed, Outcome, Result
+from ops.verification.evidence_page import told_resumed
+from ops.verification.left_out import left_out
+from ops.verification.model import SIGNING_KEY, CheckGroup, Failed, Outcome, Result, stamp
 from ops.verification.redaction import Redaction
 from ops.verification.run import Run, ended_by
 from ops.verification.state import RunState, StateError
@@ -69,18 +71,20 @@ def verify(
     with terminal.reported(), _named():
         if check is not None:
             raise typer.Exit(_checked(check, signer))
+        if signer:
+            raise VerifyError("--signer needs --check DIR, the evidence that was signed")
         if stack is None:
             raise VerifyError(f"name a stack; there are {', '.join(stacks.names())}")
         if sign and folder is None:
             raise VerifyError("--sign needs --evidence DIR, which it signs")
         key = sign or os.environ.get(SIGNING_KEY, "")
-        if folder is not None:
-            # What would be refused at the end of a run is refused before it.
-            evidence.look(folder)
-            if key:
-                signature.look(key)
         asked = VerifyOptions(stack, template or (), owner, _parameters(parameter or ()), minutes)
         plan.targets(stacks.settings(stack), asked.templates)
+        if folder is not None:
+            # What would be refused at the end of a run is refused before it.
+            if key:
+                signature.look(key)
+            evidence.look(folder)
         console = terminal.errors if as_json else terminal.console
         with access(stack, terminal.progress) as reached:
             run = _run(stack, reached, console, group or (), resume)
@@ -91,15 +95,21 @@ def verify(
                 began = evidence.now()
                 session.verify(run, context(asked, reached, deployment))
                 if folder is not None:
+                    templates = plan.chosen(reached.settings.templates, asked.templates)
                     made = partial(
                         record.evidence,
                         run,
                         deployment,
                         stack,
                         reached.settings,
-                        plan.chosen(reached.settings.templates, asked.templates),
+                        templates,
                         root=project.ROOT,
                         stood_in=reached.stood_in,
+                        left=left_out(
+                            reached.settings,
+                            chosen(group or ()),
+                            [each.name for each in templates],
+                        ),
                     )
                     _written(folder, key, lambda times: made(times=times), began)
             interrupted = run.clock.ending.is_set()
@@ -173,7 +183,10 @@ def _run(
     # What the results depend on: the settings, without secrets.
     state = RunState(project.ROOT, stack, reached.settings.model_dump_json(exclude={"secrets"}))
     if resume:
-        console.print(f"{state.resume()} checks passed in the run that is resumed")
+        passed = state.resume()
+        console.print(
+            f"{passed} checks passed in the run that is resumed, which began {stamp(state.began)}"
+        )
     wanted = chosen(groups)
     return Run(
         state,
@@ -210,24 +223,28 @@ def _written(
 
 def _checked(folder: Path, signer: str | None) -> int:
     """Say whether evidence is whole, whose it is and what has changed since."""
+    if signer:
+        signature.look_at_signer(signer)
     found = evidence.check(folder)
-    say = terminal.console.print
+    say = partial(terminal.console.print, markup=False, soft_wrap=True)
     say(f"whole: stack {found.stack}, {found.outcome}, ended {found.ended} by {found.who}")
-    say(signature.verify(folder / evidence.SUMS, signer), markup=False)
+    if found.left_out:
+        say(f"of a part of the stack; left out: {found.left_out}")
+    if found.resumed:
+        say(told_resumed(found))
+    say(signature.verify(folder / evidence.SUMS, signer))
     try:
         with access(found.stack, terminal.progress) as reached:
             coderd = CoderdAccess(reached.settings.coder.api, reached.token)
-            names = [t for t in reached.settings.templates if t.name in found.versions]
             with CoderDeployment(coderd, Redaction(reached.every_secret)) as deployment:
-                now = record.versions(deployment, reached.settings, names)
+                now = record.now(deployment, reached.settings, found, project.ROOT)
     except (CoderdError, Failed, OperatorError) as error:
-        say(f"what has changed since is not known: {error}", markup=False, soft_wrap=True)
+        say(f"what has changed since is not known: {error}")
         return NOT_CHECKED
-    commit = git.facts(project.ROOT).commit or ""
-    changed = evidence.compare(found, now, commit)
-    for each in changed or ("nothing has changed since",):
-        say(each, markup=False, soft_wrap=True)
-    return NOT_CHECKED if changed else 0
+    compared = since.compare(found, now)
+    for each in compared.lines:
+        say(each)
+    return NOT_CHECKED if compared.changed else 0
 
 
 def _parameters(given: Sequence[str]) -> dict[str, str]:

@@ -10,31 +10,51 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryFile
+from typing import Any, Final
 
+from pydantic import TypeAdapter
+
+from ops.verification import evidence_page
 from ops.verification.catalogue import CATALOGUE
-from ops.verification.model import Exchange, Outcome, Result
+from ops.verification.left_out import LeftOut
+from ops.verification.model import Check, Outcome, Result, stamp
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_FORMATS: Final = (1, FORMAT)
+"""Those that are read: of the first, nothing is known of what came with the second."""
 DATA: Final = "evidence.json"
 PAGE: Final = "evidence.md"
 SUMS: Final = "SHA256SUMS"
-
-_MARKS: Final = {
-    Outcome.PASSED: "✅",
-    Outcome.FAILED: "❌",
-    Outcome.NOT_CHECKED: "⚪",
-    Outcome.KNOWN_FAULT: "⚠️",
-}
 # The worst first.
 _ORDER: Final = (Outcome.FAILED, Outcome.NOT_CHECKED, Outcome.KNOWN_FAULT, Outcome.PASSED)
+_SINCE_SECOND: Final = frozenset({"left_out", "resumed", "mcp_servers", "catalogue"})
 
 
 class EvidenceError(Exception):
     """Evidence cannot be written or is not whole; the message says why."""
+
+
+@dataclass(frozen=True)
+class Support:
+    """What a control of NIST SP 800-53 rests on.
+
+    Attributes:
+        results: of the checks that support it.
+        left_out: ids of such checks that were not asked for, or not on every template.
+    """
+
+    results: Sequence[Result] = ()
+    left_out: Sequence[str] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it comes to: the worst of its checks, and not checked where any is left out."""
+        left = [Outcome.NOT_CHECKED] if self.left_out else []
+        return _worst([*(result.outcome for result in self.results), *left])
 
 
 @dataclass(frozen=True)
@@ -43,17 +63,23 @@ class Evidence:
 
     Attributes:
         stack: name of the stack.
-        began: when, UTC.
+        began: when, UTC; of a run that was resumed, when it began and not when it was resumed.
         ended: when, UTC.
         who: who ran it.
         commit: of the checkout; empty without git.
         dirty: whether the checkout differed from it.
         interrupted: whether the run was cut off.
         coder: URL and release of Coder, and the user whose token asked.
-        versions: name, id and digest of the policy of each template's active version.
+        versions: name, id and digest of the policy of each template's active version, and whether
+            Coder's own agents may use the template.
         tools: releases of what the run was made with and of what it met.
         stood_in: what stood in for a real part, by check; with any this is no evidence.
         results: every check.
+        left_out: what was not asked for.
+        resumed: when the run was resumed; empty for one that was not.
+        mcp_servers: what Coder has of each MCP server of the stack; None where it is not known.
+        format: of the data.
+        catalogue: the checks there were.
     """
 
     stack: str
@@ -68,70 +94,123 @@ class Evidence:
     tools: Mapping[str, str]
     stood_in: Mapping[str, str] = field(default_factory=dict)
     results: Sequence[Result] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
+    resumed: str = ""
+    mcp_servers: Mapping[str, Mapping[str, str]] | None = None
+    format: int = FORMAT
+    catalogue: Mapping[str, Check] = field(
+        default_factory=lambda: dict(CATALOGUE), compare=False, repr=False
+    )
 
     @property
     def outcome(self) -> Outcome:
         """What it comes to: the worst of its checks, and not checked where any is missing."""
         every = [result.outcome for result in self.results]
-        if not every or self.interrupted or self.stood_in:
+        if not every or self.interrupted or self.stood_in or self.left_out:
             every.append(Outcome.NOT_CHECKED)
         return _worst(every)
 
-    def controls(self) -> dict[str, list[Result]]:
-        """Return the results by the control of NIST SP 800-53 that they support."""
-        found: dict[str, list[Result]] = {}
+    def controls(self) -> dict[str, Support]:
+        """Return what was seen by the control of NIST SP 800-53 that it supports."""
+        found: dict[str, Support] = {}
         for result in self.results:
-            for control in CATALOGUE[result.check].controls:
-                found.setdefault(control, []).append(result)
+            for control in self.catalogue[result.check].controls:
+                before = found.get(control, Support())
+                found[control] = replace(before, results=[*before.results, result])
+        for check in self.left_out.checks:
+            for control in self.catalogue[check].controls:
+                before = found.get(control, Support())
+                found[control] = replace(before, left_out=[*before.left_out, check])
         return dict(sorted(found.items(), key=lambda pair: _order(pair[0])))
 
     def to_json(self) -> str:
         """Return the data for machines; `from_json` reads it back."""
-        controls = {
-            control: {
-                "outcome": _worst(result.outcome for result in results),
-                "checks": sorted({result.check for result in results}),
-            }
-            for control, results in self.controls().items()
-        }
+        facts = asdict(replace(self, catalogue={}))
+        del facts["catalogue"], facts["format"]
         document = {
-            "format": FORMAT,
-            **asdict(self),
-            "outcome": self.outcome,
-            "controls": controls,
-            "checks": {check.id: check.title for check in CATALOGUE.values()},
+            "format": self.format,
+            **facts,
+            **_conclusions(self),
+            "checks": {check.id: check.title for check in self.catalogue.values()},
         }
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
         """Return the page for people."""
-        return "\n".join(_page(self)) + "\n"
+        return "\n".join(evidence_page.page(self)) + "\n"
 
 
 def from_json(text: str) -> Evidence:
     """Return the evidence that `to_json` wrote; raises EvidenceError."""
     try:
         document = json.loads(text)
-        if document["format"] != FORMAT:
-            raise EvidenceError(f"{DATA} has format {document['format']}, not {FORMAT}")
-        results = [
-            Result(
-                **{
-                    **each,
-                    "outcome": Outcome(each["outcome"]),
-                    "exchanges": tuple(Exchange(**e) for e in each["exchanges"]),
-                }
-            )
-            for each in document["results"]
-        ]
-        names = Evidence.__dataclass_fields__.keys() - {"results"}
-        return Evidence(**{name: document[name] for name in names}, results=results)
-    except (KeyError, TypeError, ValueError) as error:
+        if document["format"] not in _FORMATS:
+            known = " or ".join(map(str, _FORMATS))
+            raise EvidenceError(f"{DATA} has format {document['format']}, not {known}")
+        catalogue = _catalogue(document)
+        since = _SINCE_SECOND if document["format"] == 1 else frozenset({"catalogue"})
+        if missing := Evidence.__dataclass_fields__.keys() - since - document.keys():
+            raise KeyError(*missing)
+        found = TypeAdapter(Evidence).validate_python({**document, "catalogue": catalogue})
+        used = {*(result.check for result in found.results), *found.left_out.checks}
+        if unknown := sorted(used - catalogue.keys()):
+            raise EvidenceError(f"{DATA} does not say what the check {unknown[0]!r} is")
+        concluded = json.loads(json.dumps(_conclusions(found)))
+        if any(document[name] != value for name, value in concluded.items()):
+            raise EvidenceError(f"{DATA} does not say what its results come to")
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise EvidenceError(f"{DATA} is no evidence: {type(error).__name__}") from None
+    return found
+
+
+def _conclusions(evidence: Evidence) -> dict[str, Any]:
+    """Return what the results come to, as the data have it."""
+    controls = {
+        control: {
+            "outcome": support.outcome,
+            "checks": sorted({result.check for result in support.results}),
+            **({} if evidence.format == 1 else {"left_out": sorted(support.left_out)}),
+        }
+        for control, support in evidence.controls().items()
+    }
+    return {"outcome": evidence.outcome, "controls": controls}
+
+
+def _catalogue(document: Mapping[str, Any]) -> dict[str, Check]:
+    """Return the checks as the data have them: another release had others."""
+    controls: dict[str, list[str]] = {}
+    for control, support in document["controls"].items():
+        for check in (*support["checks"], *support.get("left_out", ())):
+            controls.setdefault(check, []).append(control)
+    return {
+        check: Check(check, title, tuple(dict.fromkeys(controls.get(check, ()))))
+        for check, title in document["checks"].items()
+    }
 
 
 def look(folder: Path) -> None:
-    """Raise EvidenceError for a folder that holds evidence, before another is made for it."""
+    """Look whether evidence may be written to a folder, before it is made; leaves it as it is.
+
+    Raises:
+        EvidenceError: it holds evidence, or cannot be written.
+    """
+    missing: list[Path] = []
+    try:
+        _look(folder)
+        missing += [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        # What a user may write is known by writing alone: a file system may be read-only.
+        with TemporaryFile(dir=folder) as file:
+            file.write(b"evidence")
+    except OSError as error:
+        raise EvidenceError(f"{folder} cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            for each in missing:
+                each.rmdir()
+
+
+def _look(folder: Path) -> None:
     if (folder / SUMS).exists():
         raise EvidenceError(f"{folder} holds evidence already: name another folder")
 
@@ -146,7 +225,7 @@ def write(evidence: Evidence, folder: Path) -> Path:
     sums = folder / SUMS
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        look(folder)
+        _look(folder)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         # Last: without it there is no evidence.
@@ -163,7 +242,7 @@ def check(folder: Path) -> Evidence:
         EvidenceError: something of it is missing, was changed, or is no evidence.
     """
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = _text(folder, SUMS).splitlines()
     except OSError:
         raise EvidenceError(
             f"{folder} has no {SUMS}: it is no evidence, or not all of it"
@@ -178,91 +257,22 @@ def check(folder: Path) -> Evidence:
             raise EvidenceError(f"{name} is missing") from None
         if found != digest:
             raise EvidenceError(f"{name} was changed: its sha256 is {found}, not {digest}")
-    evidence = from_json((folder / DATA).read_text(encoding="utf-8"))
-    if evidence.to_markdown() != (folder / PAGE).read_text(encoding="utf-8"):
+    evidence = from_json(_text(folder, DATA))
+    if evidence.to_markdown() != _text(folder, PAGE):
         raise EvidenceError(f"{PAGE} does not say what {DATA} says")
     return evidence
 
 
-def compare(before: Evidence, now: Mapping[str, Mapping[str, str]], commit: str) -> list[str]:
-    """Return what has changed since, as lines for people.
-
-    Args:
-        before: the evidence.
-        now: the templates' versions as they are, as in `Evidence.versions`.
-        commit: of the checkout.
-    """
-    changed = []
-    if commit != before.commit:
-        changed.append(f"the checkout: {before.commit[:12] or 'none'} → {commit[:12] or 'none'}")
-    for name in sorted({*before.versions, *now}):
-        old, new = before.versions.get(name), now.get(name)
-        if old is None or new is None:
-            changed.append(f"template {name} is {'gone' if new is None else 'new'}")
-            continue
-        changed += [
-            f"template {name}: {key} {old.get(key, 'none')[:40]} → {new.get(key, 'none')[:40]}"
-            for key in sorted({*old, *new})
-            if old.get(key) != new.get(key)
-        ]
-    return changed
+def _text(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise EvidenceError(f"{name} is no text in UTF-8") from None
 
 
 def now() -> str:
-    """The time as evidence has it: RFC 3339 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _page(evidence: Evidence) -> list[str]:
-    passed = sum(result.outcome is Outcome.PASSED for result in evidence.results)
-    lines = [
-        f"# Evidence: stack {evidence.stack}",
-        "",
-        f"{_MARKS[evidence.outcome]} **{evidence.outcome}**: {passed} of "
-        f"{len(evidence.results)} checks passed.",
-        "",
-    ]
-    if evidence.stood_in:
-        lines += ["**No evidence of a deployment: parts of it were stood in for.**", ""]
-    if evidence.interrupted:
-        lines += ["**The run was interrupted.**", ""]
-    commit = evidence.commit or "no commit"
-    facts = {
-        "when": f"{evidence.began} to {evidence.ended}",
-        "who": evidence.who,
-        "commit": f"{commit}{', with uncommitted changes' if evidence.dirty else ''}",
-        **{f"Coder {key}": value for key, value in evidence.coder.items()},
-        **evidence.tools,
-    }
-    lines += ["| | |", "|---|---|", *(f"| {key} | {_cell(v)} |" for key, v in facts.items()), ""]
-    lines += ["## Templates", "", "| template | version | policy, sha256 |", "|---|---|---|"]
-    lines += [
-        f"| {_cell(name)} | {_cell(each.get('version', ''))} | {each.get('policy', 'none')} |"
-        for name, each in sorted(evidence.versions.items())
-    ]
-    lines += ["", "## Controls", "", "NIST SP 800-53 Rev. 5; what each check shows supports them."]
-    lines += ["", "| control | | checks |", "|---|---|---|"]
-    for control, results in evidence.controls().items():
-        checks = ", ".join(dict.fromkeys(f"`{result.check}`" for result in results))
-        lines.append(
-            f"| {control} | {_MARKS[_worst(each.outcome for each in results)]} | {checks} |"
-        )
-    lines += ["", "## Checks", "", "| | check | what holds | on | seen |", "|---|---|---|---|---|"]
-    for result in evidence.results:
-        seen = f"{result.detail}; next: {result.next_step}" if result.next_step else result.detail
-        lines.append(
-            f"| {_MARKS[result.outcome]} | `{result.check}` | {CATALOGUE[result.check].title} | "
-            f"{_cell(result.subject)} | {_cell(seen)} |"
-        )
-    lines += ["", "## What was asked and answered", ""]
-    for result in evidence.results:
-        if result.exchanges:
-            on = f", {_cell(result.subject)}" if result.subject else ""
-            lines += [f"### `{result.check}`{on}", "", "```"]
-            for exchange in result.exchanges:
-                lines += [_plain(exchange.request), f"    {_plain(exchange.answer)}"]
-            lines += ["```", ""]
-    return lines
+    """The time as evidence has it."""
+    return stamp()
 
 
 def _worst(outcomes: Iterable[Outcome]) -> Outcome:
@@ -273,14 +283,6 @@ def _order(control: str) -> tuple[str, int, str]:
     family, _, number = control.partition("-")
     whole, _, part = number.partition("(")
     return family, int(whole), part
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("```", "'''")
 
 
 def _digest(path: Path) -> str:

@@ -52,7 +52,9 @@ class Server:
         return self.settings.headers(self.key)
 
 
-class _Registered(BaseModel):
+class Registered(BaseModel):
+    """An MCP server as Coder has it; what it hides from who asks is empty."""
+
     id: str
     slug: str
     url: str
@@ -78,8 +80,35 @@ class _Registered(BaseModel):
         """Whether Coder hides where it asks and how, as from who may not read its settings."""
         return not self.url and not self.transport
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What evidence keeps of it, but for what is hidden."""
+        plain = self.model_dump(exclude={"id", "slug", "tool_allow_list", "tool_deny_list"})
+        return {
+            **{name: _shown(value) for name, value in plain.items() if value not in (None, "")},
+            "tools": _tools(set(self.tool_allow_list or ())),
+            "denied tools": ", ".join(sorted(self.tool_deny_list or ())) or "none",
+        }
 
-def _otherwise(found: _Registered, settings: McpServerSettings) -> Iterator[str]:
+
+def listed(deployment: CoderDeployment, organization: str | None) -> tuple[Registered, ...]:
+    """Return the MCP servers of an organization, of the default one for None.
+
+    Raises:
+        NotChecked: this Coder has none.
+        CoderdError, Failed: coderd cannot be asked.
+    """
+    path = f"/organizations/{organization_of(deployment, organization)}/mcp-servers"
+    for prefix in _PATHS:
+        try:
+            return deployment.get(tuple[Registered, ...], f"{prefix}{path}")
+        except RefusedError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+    raise NotChecked("this Coder has no MCP servers", "they need Coder 2.37 or newer")
+
+
+def _otherwise(found: Registered, settings: McpServerSettings) -> Iterator[str]:
     """Yield what Coder has otherwise than the stack, but for the URL and that it is enabled."""
     has, declared = set(found.tool_allow_list or ()), set(settings.tools)
     if has != declared:
@@ -170,7 +199,9 @@ class Mcp:
 
     def _registered(self) -> str:
         settings = self._server.settings
-        found = {each.slug: each for each in self._listed()}.get(settings.slug)
+        found = {each.slug: each for each in listed(self._deployment, self._organization)}.get(
+            settings.slug
+        )
         if found is None:
             raise Failed(f"Coder has no MCP server {settings.slug}", "bring the stack up")
         self.id = found.id
@@ -196,17 +227,6 @@ class Mcp:
                 "names neither"
             )
         return f"{found.url}, enabled"
-
-    def _listed(self) -> tuple[_Registered, ...]:
-        organization = organization_of(self._deployment, self._organization)
-        path = f"/organizations/{organization}/mcp-servers"
-        for prefix in _PATHS:
-            try:
-                return self._deployment.get(tuple[_Registered, ...], f"{prefix}{path}")
-            except RefusedError as error:
-                if error.status != HTTPStatus.NOT_FOUND:
-                    raise
-        raise NotChecked("this Coder has no MCP servers", "they need Coder 2.37 or newer")
 
     def _handshake(self) -> str:
         self._needs_key()
@@ -251,11 +271,13 @@ class Mcp:
         lines = [line for line in found if named.search(line)]
         if lines:
             often = f"{len(lines)} times" if len(found) < _LINES else f"{len(lines)} times or more"
+            # Cut after its secrets are out: half of one is one.
+            last = self._deployment.redaction.excerpt(lines[-1])[:200]
             raise Failed(
-                f"coderd skipped it {often} in 24 hours; the last: {lines[-1][:200]}",
+                f"coderd skipped it {often} in 24 hours; the last: {last}",
                 "see mcp.handshake",
             )
-        if not loki.lines(logql.containing(logs, _CODERD), now - _BACK, now, limit=1):
+        if not loki.has(logql.containing(logs, _CODERD), now - _BACK, now):
             raise NotChecked(
                 "Loki has no line of coderd of the last 24 hours",
                 "see grafana.lokiSelector and the log collector on coderd's nodes",

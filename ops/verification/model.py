@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -74,6 +75,7 @@ class Result:
         seconds: how long it took.
         exchanges: what was asked and answered for it.
         stood_in: whether it was not made because what it asks is a stand-in on this machine.
+        at: when it was made, as of `stamp`; empty where that is not known.
     """
 
     check: str
@@ -84,11 +86,18 @@ class Result:
     seconds: float = 0.0
     exchanges: tuple[Exchange, ...] = ()
     stood_in: bool = False
+    at: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
         """What no two results of a run share."""
         return self.check, self.subject
+
+
+def stamp(moment: datetime | None = None) -> str:
+    """Return a time, or that of now, as evidence has it: RFC 3339 in UTC, to the second."""
+    found = (moment or datetime.now(UTC)).astimezone(UTC)
+    return found.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Failed(Exception):

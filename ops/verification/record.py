@@ -6,10 +6,11 @@ import hashlib
 import io
 import platform
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from components.coder.api import CoderdError
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from ops import git
@@ -21,8 +22,12 @@ from ops.verification.deployment import (
     User,
 )
 from ops.verification.evidence import Evidence
+from ops.verification.left_out import LeftOut
+from ops.verification.mcp import listed
+from ops.verification.model import Failed, NotChecked, stamp
 from ops.verification.path import organization_of
 from ops.verification.run import Run
+from ops.verification.since import Now
 
 POLICY_FILE: Final = "boundary.yaml"
 
@@ -54,17 +59,16 @@ def files_of(archive: bytes) -> dict[str, bytes]:
     return found
 
 
-def versions(
-    deployment: CoderDeployment, settings: Settings, templates: Sequence[TemplateSettings]
-) -> Versions:
+def versions(deployment: CoderDeployment, settings: Settings, wanted: Collection[str]) -> Versions:
     """Return the active version of each template: its name, id and the digest of its policy.
+
+    Whether Coder's own agents may use the template is beside it, as far as Coder knows that.
 
     Raises:
         CoderdError, Failed: coderd cannot be asked.
     """
     organization = organization_of(deployment, settings.coder.organization)
     path = f"/api/v2/organizations/{organization}/templates"
-    wanted = {template.name for template in templates}
     found: Versions = {}
     for each in deployment.get(tuple[DeployedTemplate, ...], path):
         if each.name not in wanted:
@@ -77,8 +81,28 @@ def versions(
             policy = policy_of(deployment.download(f"/api/v2/files/{version.job.file_id}"))
             if policy is not None:
                 entry["policy"] = hashlib.sha256(policy).hexdigest()
+        if each.agents_allowed is not None:
+            entry["agents_allowed"] = str(each.agents_allowed).lower()
         found[each.name] = entry
     return found
+
+
+def mcp_servers(
+    deployment: CoderDeployment, settings: Settings, wanted: Collection[str]
+) -> Versions | None:
+    """Return what Coder has of each MCP server; None where it does not say."""
+    if not wanted:
+        return {}
+    try:
+        every = listed(deployment, settings.coder.organization)
+    except (CoderdError, Failed, NotChecked):
+        return None
+    clean = deployment.redaction.text
+    return {
+        each.slug: {name: clean(value) for name, value in each.facts.items()}
+        for each in every
+        if each.slug in wanted
+    }
 
 
 def evidence(
@@ -91,6 +115,7 @@ def evidence(
     root: Path,
     times: tuple[str, str],
     stood_in: Mapping[str, str],
+    left: LeftOut | None = None,
 ) -> Evidence:
     """Return the evidence of a run.
 
@@ -103,6 +128,7 @@ def evidence(
         root: the checkout.
         times: when it began and ended.
         stood_in: what stood in for a real part, by check.
+        left: what was not asked for.
 
     Raises:
         CoderdError, Failed: coderd cannot be asked any more.
@@ -112,15 +138,37 @@ def evidence(
     user = deployment.get(User, "/api/v2/users/me")
     return Evidence(
         stack=stack,
-        began=times[0],
+        began=stamp(run.state.began) if run.state.resumed else times[0],
         ended=times[1],
         who=git.who(root),
         commit=facts.commit or "",
         dirty=facts.dirty,
         interrupted=run.clock.ending.is_set(),
         coder={"URL": deployment.url, "release": build.version, "user": user.username},
-        versions=versions(deployment, settings, templates),
+        versions=versions(deployment, settings, [each.name for each in templates]),
         tools={"Python": platform.python_version(), "system": platform.platform(terse=True)},
         stood_in=dict(stood_in),
         results=run.results,
+        left_out=left or LeftOut(),
+        resumed=stamp(run.state.resumed) if run.state.resumed else "",
+        mcp_servers=mcp_servers(deployment, settings, [e.slug for e in settings.mcp_servers]),
+    )
+
+
+def now(deployment: CoderDeployment, settings: Settings, before: Evidence, root: Path) -> Now:
+    """Return what there is now of what evidence has, and of what came to the stack since.
+
+    Raises:
+        CoderdError, Failed: coderd cannot be asked.
+    """
+    facts = git.facts(root)
+    slugs = {each.slug for each in settings.mcp_servers} | {*(before.mcp_servers or {})}
+    names = {each.name for each in settings.templates} | {*before.versions}
+    return Now(
+        commit=facts.commit or "",
+        dirty=facts.dirty,
+        release=deployment.get(BuildInfo, "/api/v2/buildinfo").version,
+        url=deployment.url,
+        versions=versions(deployment, settings, names),
+        mcp_servers=mcp_servers(deployment, settings, slugs),
     )

@@ -26,6 +26,7 @@ from ops.verification.model import (
     Outcome,
     Result,
     journal,
+    stamp,
 )
 from ops.verification.redaction import Redaction
 from ops.verification.state import RunState
@@ -144,11 +145,11 @@ class Run:
             why = f"stood in here: {self._stood_in[check]}"
             self._add(Result(check, subject, Outcome.NOT_CHECKED, why, _REAL, stood_in=True))
             return True
-        started = self.clock.now()
+        started, at = self.clock.now(), stamp()
         with journal() as exchanges:
             result = self._made(check, subject, make, always)
         result = replace(
-            result, seconds=round(self.clock.now() - started, 1), exchanges=tuple(exchanges)
+            result, at=at, seconds=round(self.clock.now() - started, 1), exchanges=tuple(exchanges)
         )
         self._add(self._clean(result))
         return result.outcome is not Outcome.FAILED
@@ -199,6 +200,7 @@ class Run:
             return Result(check, subject, Outcome.NOT_CHECKED, why, "report it with that place")
 
     def _add(self, result: Result) -> None:
+        result = result if result.at else replace(result, at=stamp())
         with self._lock:
             self._results[result.key] = result
         self.state.add(result)

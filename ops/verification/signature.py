@@ -42,13 +42,32 @@ def look(key: str) -> None:
     Raises:
         SignatureError: the tool is missing, or the file of an ssh key.
     """
-    scheme, colon, _ = key.partition(":")
+    _look(key, "ssh key")
+
+
+def look_at_signer(key: str) -> None:
+    """Look whether there is what says who may sign.
+
+    Args:
+        key: as of `verify`.
+
+    Raises:
+        SignatureError: the tool is missing, or the file.
+    """
+    _look(key, "file of allowed signers")
+
+
+def _look(key: str, kind: str) -> None:
+    scheme, colon, name = key.partition(":")
     if colon and scheme == "cosign":
         _find("cosign")
+        # With a colon it is of a key service or a variable.
+        if ":" not in name and not Path(name).is_file():
+            raise SignatureError(f"there is no key {name}")
         return
     _find("ssh-keygen")
     if not Path(key).expanduser().is_file():
-        raise SignatureError(f"there is no ssh key {key}")
+        raise SignatureError(f"there is no {kind} {key}")
 
 
 def sign(path: Path, key: str) -> Path:

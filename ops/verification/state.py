@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from ops.verification.model import Exchange, Outcome, Result
+from ops.verification.model import Exchange, Outcome, Result, stamp
 
 FOLDER: Final = Path("build", "verify")
 FORMAT: Final = 1
@@ -51,6 +51,10 @@ class RunState:
         root: the checkout.
         stack: name of the stack.
         basis: what the run's results depend on, as text; a run on another basis is not resumed.
+
+    Attributes:
+        began: when the run began, and not when it was resumed.
+        resumed: when it was resumed the last time; None for one that was not.
     """
 
     def __init__(self, root: Path, stack: str, basis: str) -> None:
@@ -60,7 +64,8 @@ class RunState:
         self._passed: dict[tuple[str, str], Result] = {}
         self._results: dict[tuple[str, str], Result] = {}
         self._leftovers: dict[str, Leftover] = {}
-        self._began = datetime.now(UTC)
+        self.began = datetime.now(UTC)
+        self.resumed: datetime | None = None
         document = self._read()
         for each in document.get("workspaces", ()):
             leftover = Leftover(**each)
@@ -86,10 +91,13 @@ class RunState:
             raise StateError(f"the run of {began:%Y-%m-%d %H:%M} UTC is too old: run it anew")
         if document["basis"] != self._basis:
             raise StateError("the settings have changed since that run: run it anew")
-        self._began = began
+        self.began, self.resumed = began, datetime.now(UTC)
         for each in document["results"]:
             exchanges = tuple(Exchange(**exchange) for exchange in each.pop("exchanges"))
-            result = Result(**{**each, "outcome": Outcome(each["outcome"])}, exchanges=exchanges)
+            each["outcome"] = Outcome(each["outcome"])
+            # Of one that no time is kept of, it is no earlier than this.
+            each["at"] = each.get("at") or stamp(began)
+            result = Result(**each, exchanges=exchanges)
             if result.outcome is Outcome.PASSED:
                 self._passed[result.key] = result
         return len(self._passed)
@@ -142,7 +150,7 @@ class RunState:
         document = {
             "format": FORMAT,
             "basis": self._basis,
-            "began": self._began.isoformat(),
+            "began": self.began.isoformat(),
             "results": [asdict(result) for result in self._results.values()],
             "workspaces": [asdict(each) for each in self._leftovers.values()],
         }

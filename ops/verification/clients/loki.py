@@ -48,7 +48,21 @@ class Loki:
         Raises:
             ServiceError: as Service.get does, also when the query makes numbers.
         """
-        answer = self._service.get(
+        pairs = [pair for stream in self._asked(query, start, end, limit) for pair in stream.values]
+        return [line for _, line in sorted(pairs)]
+
+    def has(self, query: str, start: datetime, end: datetime) -> bool:
+        """Return whether there is any line of a LogQL log query, of which nothing is kept.
+
+        Raises:
+            ServiceError: as of lines.
+        """
+        return any(stream.values for stream in self._asked(query, start, end, 1, unshown=True))
+
+    def _asked(
+        self, query: str, start: datetime, end: datetime, limit: int, *, unshown: bool = False
+    ) -> list[_Stream]:
+        return self._service.get(
             _Answer,
             "/loki/api/v1/query_range",
             {
@@ -58,6 +72,5 @@ class Loki:
                 "limit": str(limit),
                 "direction": "backward",
             },
-        )
-        pairs = [pair for stream in answer.data.result for pair in stream.values]
-        return [line for _, line in sorted(pairs)]
+            unshown=unshown,
+        ).data.result

@@ -32,6 +32,7 @@ T = TypeVar("T")
 _ATTEMPTS: Final = 4
 _LARGEST: Final = 20 << 20
 _SHOWN: Final = 300
+_UNSHOWN: Final = "an answer, which is not kept"
 _RETRIED: Final = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -94,6 +95,7 @@ class _Call:
     path: str
     content: Mapping[str, Any]
     also: Collection[int]
+    unshown: bool = False
 
 
 class Service:
@@ -141,6 +143,7 @@ class Service:
         params: Mapping[str, str] | None = None,
         *,
         also: Collection[int] = (),
+        unshown: bool = False,
     ) -> T:
         """Return the answer to a GET.
 
@@ -149,12 +152,13 @@ class Service:
             path: below the base URL.
             params: of the query.
             also: statuses besides 2xx whose body is such an answer.
+            unshown: whether nothing of the answer is kept, as it is of others' doing.
 
         Raises:
             ServiceError: no answer, a refusal, or none of that kind.
         """
         shown = path + (f" {self._redaction.excerpt(dict(params))}" if params else "")
-        call = _Call("GET", path, {"params": dict(params or {})}, also)
+        call = _Call("GET", path, {"params": dict(params or {})}, also, unshown)
         return self._typed(kind, call, shown)
 
     def post(self, kind: type[T], path: str, body: Any, *, also: Collection[int] = ()) -> T:
@@ -169,7 +173,7 @@ class Service:
         except ServiceError as error:
             note(request, self._redaction.text(str(error)))
             raise
-        note(request, self._redaction.excerpt(answer))
+        note(request, _UNSHOWN if call.unshown else self._redaction.excerpt(answer))
         try:
             return TypeAdapter(kind).validate_python(answer)
         except ValidationError as error:

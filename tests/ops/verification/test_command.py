@@ -1,9 +1,23 @@
 """Which groups of checks a command line chooses, and how it ends."""
 
-import pytest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from ops.verification.command import chosen, counted, line, status
+import httpx
+import pytest
+from typer.testing import CliRunner
+from typer.testing import Result as Ended
+
+from components.coder.api import CoderdAccess
+from ops import project, stacks
+from ops.cli import app
+from ops.verification import command, evidence, session
+from ops.verification.access import Access
+from ops.verification.command import NOT_CHECKED, chosen, counted, line, status
 from ops.verification.model import CheckGroup, Outcome, Result
+from ops.verification.run import Run
+from tests.ops.verification.fake_coderd import TOKEN, URL, FakeCoderd
 
 
 @pytest.mark.parametrize("group", [CheckGroup.JAIL, CheckGroup.AGENTS])
@@ -43,3 +57,43 @@ def test_how_it_ends(outcomes: list[Outcome], ends: int, said: str) -> None:
     assert (status(results), counted(results)) == (ends, said)
     assert all(each.outcome in line(each).plain for each in results)
     assert all("next: look" in line(each).plain for each in results)
+
+
+def test_evidence_of_chosen_checks_names_the_rest_and_is_checked_against_coder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coderd = FakeCoderd()
+    coderd.templates = {"firewalled": False}
+    coderd.files["file-1"] = b""
+
+    @contextmanager
+    def reached(stack: str, _: object) -> Iterator[Access]:
+        yield Access(stacks.settings(stack), TOKEN)
+
+    def verified(run: Run, _: object) -> None:
+        run.take("preflight.agents", "firewalled", lambda: "agents_allowed is false")
+
+    def verify(*arguments: str) -> Ended:
+        return CliRunner().invoke(app, ["verify", *arguments])
+
+    place = CoderdAccess(URL, TOKEN, httpx.MockTransport(coderd))
+    monkeypatch.setattr(command, "CoderdAccess", lambda *_: place)
+    monkeypatch.setattr(command, "access", reached)
+    monkeypatch.setattr(command, "context", lambda *_: None)
+    monkeypatch.setattr(session, "verify", verified)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    folder = str(tmp_path / "evidence")
+    choice = ("--group", "preflight", "--template", "firewalled")
+    ended = verify("dev", *choice, "--evidence", folder)
+    assert ended.exit_code == 0, ended.output
+    left = evidence.check(Path(folder)).left_out
+    assert "jail" in left.groups
+    assert "firewalled" not in left.templates
+    ended = verify("--check", folder)
+    assert ended.exit_code == 0, ended.output
+    assert f"of a part of the stack; left out: {left}" in ended.output
+    assert "nothing of what is compared has changed since" in ended.output
+    coderd.templates["firewalled"] = True
+    ended = verify("--check", folder)
+    assert ended.exit_code == NOT_CHECKED
+    assert ended.output.endswith("template firewalled: agents_allowed false → true\n")

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ops.verification import evidence
 from ops.verification.evidence import DATA, PAGE, SUMS, Evidence, EvidenceError
+from ops.verification.left_out import LeftOut
 from ops.verification.model import Exchange, Outcome, Result
 
 PASSED = Result(
@@ -17,11 +19,13 @@ PASSED = Result(
     Outcome.PASSED,
     "3 requests denied",
     seconds=1.5,
+    at="2026-11-27T05:02:00Z",
     exchanges=(Exchange("inside: GET https://example.com/", "denied | (403) <b>\n```"),),
 )
 FAILED = Result("jail.tcp", "firewalled", Outcome.FAILED, "port 22 is open", "close it")
 FAULT = Result("jail.target", "firewalled", Outcome.KNOWN_FAULT, "Boundary judges", "see")
 UNKNOWN = Result("audit.denials", "", Outcome.NOT_CHECKED, "no address of Loki", "set it")
+LEFT_OUT = LeftOut(("mcp",), ("open",), ("jail.denied", "mcp.registered"))
 EVIDENCE = Evidence(
     stack="dev",
     began="2026-11-27T05:00:00Z",
@@ -31,8 +35,22 @@ EVIDENCE = Evidence(
     dirty=False,
     interrupted=False,
     coder={"URL": "https://dev.coder.com", "release": "v2.37.0", "user": "dana"},
-    versions={"firewalled": {"version": "kind-otter", "id": "v-1", "policy": "b" * 64}},
+    versions={
+        "firewalled": {
+            "version": "kind-otter",
+            "id": "v-1",
+            "policy": "b" * 64,
+            "agents_allowed": "false",
+        }
+    },
     tools={"Python": "3.13.1"},
+    mcp_servers={
+        "github": {
+            "url": "https://mcp.example.com/",
+            "tools": "get_me, search",
+            "auth_type": "api_key",
+        }
+    },
     results=[PASSED],
 )
 
@@ -53,6 +71,9 @@ def made() -> Evidence:
         ({"results": []}, Outcome.NOT_CHECKED),
         ({"interrupted": True}, Outcome.NOT_CHECKED),
         ({"stood_in": {"jail.udp": "a process"}}, Outcome.NOT_CHECKED),
+        ({"left_out": LEFT_OUT}, Outcome.NOT_CHECKED),
+        ({"left_out": LEFT_OUT, "results": [PASSED, FAILED]}, Outcome.FAILED),
+        ({"resumed": "2026-11-27T05:05:00Z"}, Outcome.PASSED),
     ],
 )
 def test_what_it_comes_to(
@@ -80,7 +101,9 @@ def test_the_page_says_everything(made: Evidence) -> None:
         "No evidence of a deployment",
         "The run was interrupted",
         "with uncommitted changes",
-        "| firewalled | kind-otter | " + "b" * 64 + " |",
+        "| firewalled | kind-otter | " + "b" * 64 + " | false |",
+        "| github | https://mcp.example.com/ | get_me, search | api_key |",
+        "| firewalled | 3 requests denied | 2026-11-27T05:02:00Z |",
         "| SC-7(5) | ❌ | `jail.denied`, `jail.tcp` |",
         "port 22 is open; next: close it",
     ):
@@ -93,8 +116,12 @@ def test_the_page_says_everything(made: Evidence) -> None:
 def test_controls_are_those_of_the_checks(made: Evidence) -> None:
     controls = json.loads(replace(made, results=[PASSED, UNKNOWN]).to_json())["controls"]
     assert list(controls) == ["AC-4", "AU-2", "AU-3", "AU-12", "SC-7", "SC-7(5)"]
-    assert controls["AC-4"] == {"outcome": "passed", "checks": ["jail.denied"]}
-    assert controls["AU-12"] == {"outcome": "not checked", "checks": ["audit.denials"]}
+    assert controls["AC-4"] == {"outcome": "passed", "checks": ["jail.denied"], "left_out": []}
+    assert controls["AU-12"] == {
+        "outcome": "not checked",
+        "checks": ["audit.denials"],
+        "left_out": [],
+    }
 
 
 def change_data(folder: Path) -> None:
@@ -108,6 +135,31 @@ def change_page(folder: Path) -> None:
 
 def change_page_and_its_sum(folder: Path) -> None:
     change_page(folder)
+    sum_up(folder)
+
+
+def change_what_it_comes_to(folder: Path) -> None:
+    text = (folder / DATA).read_text()
+    (folder / DATA).write_text(
+        text.replace('"outcome": "failed",\n  "c', '"outcome": "passed",\n  "c')
+    )
+    sum_up(folder)
+
+
+def name_another_check(folder: Path) -> None:
+    text = (folder / DATA).read_text()
+    (folder / DATA).write_text(text.replace('"check": "jail.tcp"', '"check": "no.such"'))
+    sum_up(folder)
+
+
+def break_utf_8(name: str, folder: Path) -> None:
+    with (folder / name).open("ab") as file:
+        file.write(b"\xff")
+    if name != SUMS:
+        sum_up(folder)
+
+
+def sum_up(folder: Path) -> None:
     sums = [f"{evidence._digest(folder / name)}  {name}\n" for name in (DATA, PAGE)]
     (folder / SUMS).write_text("".join(sums))
 
@@ -128,6 +180,11 @@ def leave_the_data_out(folder: Path) -> None:
         (lambda folder: (folder / SUMS).unlink(), f"has no {SUMS}"),
         (lambda folder: (folder / SUMS).write_text(""), f"{SUMS} names nothing"),
         (leave_the_data_out, f"{SUMS} names {PAGE}"),
+        (change_what_it_comes_to, f"{DATA} does not say what its results come to"),
+        (name_another_check, f"{DATA} does not say what the check 'no.such' is"),
+        (partial(break_utf_8, SUMS), f"{SUMS} is no text in UTF-8"),
+        (partial(break_utf_8, DATA), f"{DATA} is no text in UTF-8"),
+        (partial(break_utf_8, PAGE), f"{PAGE} is no text in UTF-8"),
     ],
 )
 def test_evidence_that_is_not_whole(
@@ -147,7 +204,12 @@ def test_evidence_that_is_not_whole(
         ("", "is no evidence: JSONDecodeError"),
         ("[]", "is no evidence: TypeError"),
         ('{"format": 1}', "is no evidence: KeyError"),
-        ('{"format": 7}', "has format 7, not 1"),
+        ('{"format": 2, "checks": {}, "controls": {}}', "is no evidence: KeyError"),
+        ('{"format": 1, "checks": [], "controls": []}', "is no evidence: AttributeError"),
+        ("[" * 100_000, "is no evidence: RecursionError"),
+        (EVIDENCE.to_json().replace('"dana"', "5", 1), "is no evidence: ValidationError"),
+        (EVIDENCE.to_json().replace('"SC-7"', '"SC"'), "is no evidence: ValueError"),
+        ('{"format": 7}', "has format 7, not 1 or 2"),
     ],
 )
 def test_what_is_no_evidence(text: str, message: str) -> None:
@@ -180,15 +242,3 @@ def test_evidence_is_not_written_over(made: Evidence, tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="name another folder"):
         evidence.write(replace(made, results=[FAILED]), tmp_path)
     assert evidence.check(tmp_path) == made
-
-
-def test_what_has_changed_since(made: Evidence) -> None:
-    versions = {"firewalled": {"version": "new-owl", "id": "v-2", "policy": "b" * 64}, "open": {}}
-    assert evidence.compare(made, made.versions, made.commit) == []
-    assert evidence.compare(made, versions, "c" * 40) == [
-        "the checkout: aaaaaaaaaaaa → cccccccccccc",
-        "template firewalled: id v-1 → v-2",
-        "template firewalled: version kind-otter → new-owl",
-        "template open is new",
-    ]
-    assert evidence.compare(made, {}, made.commit) == ["template firewalled is gone"]

@@ -256,3 +256,25 @@ def test_what_coderd_logged(look: Look, lines: list[str], outcome: Outcome) -> N
     named = r"|~ `(^|[^\w-])github([^\w-]|$)`"
     assert queries[0] == f"{{namespace=`coder`}} |= `{SKIPPED}` {named}"
     assert queries[1:] in ([], ["{namespace=`coder`} |= `coderd`"])
+
+
+def test_what_coderd_logged_of_others_is_not_kept(look: Look) -> None:
+    line = '{"msg": "coderd: request", "fields": {"user": "alice", "pin": "zx81"}}'
+    skipped = f"{SKIPPED} mcp_server=github {'x' * 120} api_key={KEY}"
+
+    def loki(request: httpx.Request) -> httpx.Response:
+        lines = said if SKIPPED in request.url.params["query"] else [line]
+        result = [{"stream": {}, "values": [["1", each] for each in lines]}]
+        data = {"resultType": "streams", "result": result}
+        return httpx.Response(200, json={"status": "success", "data": data})
+
+    said: list[str] = []
+    passed = look(asked=services(loki))["mcp.skipped"]
+    assert passed.outcome is Outcome.PASSED
+    assert "alice" not in repr(passed)
+    assert "zx81" not in repr(passed)
+    assert "`coderd`" in passed.exchanges[-1].request
+    said = [skipped]
+    failed = look(asked=services(loki))["mcp.skipped"]
+    assert "api_key=[secret]" in failed.detail
+    assert KEY[:8] not in repr(failed)

@@ -2,8 +2,10 @@
 
 import hashlib
 import io
+import json
 import subprocess
 import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -11,9 +13,9 @@ import pytest
 
 from components.coder.api import CoderdError
 from ops import stacks
-from ops.verification import evidence, record
+from ops.verification import evidence, record, since
 from ops.verification.evidence import DATA, PAGE, Evidence
-from ops.verification.model import Failed, Outcome, note
+from ops.verification.model import Failed, Outcome, note, stamp
 from tests.ops.verification.fake_coderd import TOKEN, FakeCoderd
 from tests.ops.verification.making import Making, deployment
 
@@ -82,6 +84,7 @@ def test_it_has_every_fact(coderd: FakeCoderd, checkout: Path, tmp_path: Path) -
             "version": "kind-otter",
             "id": "version-firewalled",
             "policy": hashlib.sha256(POLICY).hexdigest(),
+            "agents_allowed": "false",
         }
     }
     assert [result.check for result in found.results] == ["path.owner", "path.built"]
@@ -116,11 +119,90 @@ def test_a_run_that_was_interrupted_says_so(
     assert recorded.outcome is Outcome.NOT_CHECKED
 
 
+SERVER = {
+    "id": "m-1",
+    "slug": "github",
+    "url": "https://mcp.example.com/?token=abc",
+    "enabled": True,
+    "tool_allow_list": ["search", "get_me"],
+    "tool_deny_list": [],
+    "auth_type": "api_key",
+    "transport": "streamable_http",
+}
+
+
+def test_it_has_what_coder_has_of_the_mcp_servers_as_far_as_coder_shows_it(
+    coderd: FakeCoderd,
+) -> None:
+    with deployment(coderd) as found:
+        assert record.mcp_servers(found, SETTINGS, []) == {}
+        assert record.mcp_servers(found, SETTINGS, ["github"]) is None
+        coderd.mcp_servers = [SERVER, {**SERVER, "slug": "of-others"}]
+        assert record.mcp_servers(found, SETTINGS, ["github"]) == {
+            "github": {
+                "url": "https://mcp.example.com/?token=[secret]",
+                "enabled": "true",
+                "tools": "get_me, search",
+                "denied tools": "none",
+                "auth_type": "api_key",
+                "transport": "streamable_http",
+            }
+        }
+        coderd.mcp_servers = [{**SERVER, "url": "", "transport": ""}]
+        hidden = record.mcp_servers(found, SETTINGS, ["github"]) or {}
+        assert not {"url", "transport"} & hidden["github"].keys()
+
+
+def test_a_change_in_coder_is_seen_against_the_evidence(
+    coderd: FakeCoderd, checkout: Path, tmp_path: Path
+) -> None:
+    coderd.templates = {"firewalled": False}
+    before = made(coderd, Making(tmp_path / "run"), checkout)
+    with deployment(coderd) as found:
+        now = record.now(found, SETTINGS, before, checkout)
+        assert since.compare(before, now).changed == []
+        coderd.templates["firewalled"] = True
+        coderd.templates["of-others"] = None
+        now = record.now(found, SETTINGS, before, checkout)
+    assert since.compare(before, now).changed == [
+        "template firewalled: agents_allowed false → true"
+    ]
+
+
+def test_evidence_of_a_resumed_run_has_the_times_of_its_results(
+    coderd: FakeCoderd, checkout: Path, tmp_path: Path
+) -> None:
+    earlier = Making(tmp_path / "run").run()
+    earlier.take("path.owner", "firewalled", lambda: "known")
+    state = json.loads(earlier.state.path.read_text())
+    began = datetime.now(UTC) - timedelta(hours=3)
+    state["began"] = began.isoformat()
+    for at in (stamp(began + timedelta(minutes=1)), None):
+        # A state of an older release has no times: no result is older than its run.
+        state["results"][0].pop("at")
+        state["results"][0] |= {"at": at} if at else {}
+        earlier.state.path.write_text(json.dumps(state))
+        run = Making(tmp_path / "run").run()
+        run.state.resume()
+        run.take("path.owner", "firewalled", lambda: "known now")
+        run.take("path.built", "firewalled", lambda: "built")
+        with deployment(coderd) as found:
+            recorded = record.evidence(
+                run, found, "dev", SETTINGS, TEMPLATES,
+                root=checkout, times=(stamp(), stamp()), stood_in={},
+            )  # fmt: skip
+        assert recorded.began == stamp(began)
+        assert recorded.began < recorded.resumed <= recorded.ended
+        owner, built = recorded.results
+        assert owner.at == (at or stamp(began))
+        assert built.at >= recorded.resumed
+
+
 def test_a_version_without_a_policy(coderd: FakeCoderd) -> None:
     coderd.files["file-1"] = archive(main_tf=b"{}")
     with deployment(coderd) as found:
-        (entry,) = record.versions(found, SETTINGS, TEMPLATES).values()
-    assert set(entry) == {"version", "id"}
+        (entry,) = record.versions(found, SETTINGS, [each.name for each in TEMPLATES]).values()
+    assert set(entry) == {"version", "id", "agents_allowed"}
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", archive(main_tf=b"x")[:700]])

@@ -91,6 +91,12 @@ def test_a_key_is_looked_for_before_there_is_anything_to_sign(tmp_path: Path) ->
         signature.look(str(tmp_path / "none"))
 
 
+def test_a_file_of_signers_that_is_not_there_is_named(tmp_path: Path) -> None:
+    signature.look_at_signer(signers(tmp_path, dana=key(tmp_path, "dana")))
+    with pytest.raises(SignatureError, match=r"there is no file of allowed signers .*/none"):
+        signature.look_at_signer(str(tmp_path / "none"))
+
+
 def test_a_tool_that_is_not_there(
     signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +133,10 @@ def test_cosign_is_asked_to_tell_nobody(
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("ASKED", str(asked))
+    for look in (signature.look, signature.look_at_signer):
+        look("cosign:awskms:///alias/evidence")
+        with pytest.raises(SignatureError, match=r"there is no key k\.key"):
+            look("cosign:k.key")
     made = signature.sign(signed, "cosign:k.key")
     assert signature.verify(signed, "cosign:k.pub") == "signed by the key k.pub"
     signing, services, verifying = asked.read_text().splitlines()
