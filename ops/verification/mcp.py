@@ -52,7 +52,7 @@ class Server:
         return self.settings.headers(self.key)
 
 
-class Registered(BaseModel):
+class RegisteredServer(BaseModel):
     """An MCP server as Coder has it; what it hides from who asks is empty."""
 
     id: str
@@ -91,7 +91,7 @@ class Registered(BaseModel):
         }
 
 
-def listed(deployment: CoderDeployment, organization: str | None) -> tuple[Registered, ...]:
+def listed(deployment: CoderDeployment, organization: str | None) -> tuple[RegisteredServer, ...]:
     """Return the MCP servers of an organization, of the default one for None.
 
     Raises:
@@ -101,14 +101,14 @@ def listed(deployment: CoderDeployment, organization: str | None) -> tuple[Regis
     path = f"/organizations/{organization_of(deployment, organization)}/mcp-servers"
     for prefix in _PATHS:
         try:
-            return deployment.get(tuple[Registered, ...], f"{prefix}{path}")
+            return deployment.get(tuple[RegisteredServer, ...], f"{prefix}{path}")
         except RefusedError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
     raise NotChecked("this Coder has no MCP servers", "they need Coder 2.37 or newer")
 
 
-def _otherwise(found: Registered, settings: McpServerSettings) -> Iterator[str]:
+def _otherwise(found: RegisteredServer, settings: McpServerSettings) -> Iterator[str]:
     """Yield what Coder has otherwise than the stack, but for the URL and that it is enabled."""
     has, declared = set(found.tool_allow_list or ()), set(settings.tools)
     if has != declared:
