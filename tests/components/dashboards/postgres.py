@@ -118,7 +118,9 @@ def _wheel() -> Path:
 
 
 def _reachable(path: Path) -> bool:
-    return all(parent.stat().st_mode & 0o001 for parent in [path, *path.parents])
+    # The way that its links lead counts.
+    there = path.resolve()
+    return all(parent.stat().st_mode & 0o001 for parent in [there, *there.parents])
 
 
 def launcher(account: pwd.struct_passwd | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent import futures
@@ -53,7 +54,11 @@ def test_the_server_of_a_killed_session_ends() -> None:
         [sys.executable, "-c", HOLD], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout is not None
-    directory = Path(holder.stdout.readline().strip())
+    told = holder.stdout.readline().strip()
+    assert told, "the session did not begin"
+    directory = Path(told)
+    # What is removed below is a session's own folder, and never the one that this runs in.
+    assert directory.parent == Path(tempfile.gettempdir())
     try:
         server = (directory / "data" / "postmaster.pid").read_text().split()[0]
         assert runs(server)
