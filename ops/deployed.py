@@ -150,6 +150,20 @@ def of_both(old: Deployed, new: Deployed) -> dict[str, Any]:
     }
 
 
+def of_parts(old: Deployed, new: Deployed) -> dict[str, Any]:
+    """Return what a StackPreview compares that is of the stack's templates and of coderd."""
+    return {
+        "old": old.policies,
+        "new": new.policies,
+        "old_variables": old.agent_env,
+        "new_variables": new.agent_env or {},
+        "old_templates": old.templates,
+        "new_templates": new.templates,
+        "old_coderd": old.coderd,
+        "new_coderd": new.coderd,
+    }
+
+
 def _suspended(
     own: Mapping[str, Mapping[str, Any]], unmasked: Callable[[], Mapping[str, Policy]] | None
 ) -> Mapping[str, Policy]:

@@ -104,11 +104,7 @@ def comes_after(root: Path, later: str, earlier: str) -> bool | None:
     """
     if not has_commit(root, later) or not has_commit(root, earlier):
         return None
-    try:
-        found = run(root, "merge-base", later, earlier)
-    except GitError:
-        return False
-    return later != earlier and found == run(root, "rev-parse", f"{earlier}^{{commit}}")
+    return later != earlier and bool(contains(root, later, earlier))
 
 
 def who(root: Path) -> str:

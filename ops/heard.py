@@ -95,22 +95,15 @@ class Heard:
         after = deployed.of(self._after, new, new_off)
         return StackPreview(
             name,
-            old=before.policies,
-            new=after.policies,
             steps=changes.steps(self.events),
             policies=changes.every(self.events, network.KINDS),
-            old_variables=before.agent_env,
-            new_variables=after.agent_env or {},
-            old_templates=before.templates,
-            new_templates=after.templates,
-            old_coderd=before.coderd,
-            new_coderd=after.coderd,
             places=namespace_changes.of_steps(self.events),
             kept=tuple(
                 each
                 for each in changes.every(self.events, {AI_PROVIDER, MCP_SERVER})
                 if each.op == "same"
             ),
+            **deployed.of_parts(before, after),
             **deployed.of_both(before, after),
             **rest,
         )

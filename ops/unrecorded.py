@@ -136,17 +136,10 @@ def compared(
     old, new = deployed.of_resources(before), deployed.of_resources(now)
     found = StackPreview(
         name,
-        old=old.policies,
-        new=new.policies,
         steps=tuple(steps),
         policies=changes.every(metadata, network.KINDS),
-        old_variables=old.agent_env,
-        new_variables=new.agent_env or {},
-        old_templates=old.templates,
-        new_templates=new.templates,
-        old_coderd=old.coderd,
-        new_coderd=new.coderd,
         places=namespace_changes.Places(old.namespaces, new.namespaces),
+        **deployed.of_parts(old, new),
         **deployed.of_both(old, new),
     )
     if not done and history.policy_line(found.reaches) == history.UNCHANGED:
