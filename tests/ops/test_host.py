@@ -47,14 +47,20 @@ def listening(port: int = 0) -> tuple[grpc.Server, int]:
     return server, port
 
 
+def failure(engine: engine_pb2_grpc.EngineStub) -> str:
+    with pytest.raises(grpc.RpcError) as failed:
+        engine.Log(engine_pb2.LogRequest())
+    return str(failed.value)
+
+
 def test_an_engine_is_reached_on_the_port_of_one_that_is_gone():
     # Two engines of one process, minutes apart, can get the same port of the system.
     server, port = listening()
     gone = runtime.Settings("project", "stack", engine=f"127.0.0.1:{port}").engine
     gone.Log(engine_pb2.LogRequest())
     server.stop(0).wait()
-    with pytest.raises(grpc.RpcError, match="Connection refused"):
-        gone.Log(engine_pb2.LogRequest())
+    # The first call may still be written into the connection that ends.
+    assert any("Connection refused" in failure(gone) for _ in range(100))
     server, _ = listening(port)
     found = runtime.Settings("project", "stack", engine=f"127.0.0.1:{port}").engine
     assert found.Log(engine_pb2.LogRequest()) == empty_pb2.Empty()
