@@ -7,9 +7,12 @@ import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from local.cluster import LocalCluster
 
 # The engine, its plugins and the API server are Go's, and most of them live for seconds: garbage is
 # collected only by those that grow large, which makes the tests a seventh shorter.
@@ -68,6 +71,7 @@ TOGETHER = {
     "tests/program/test_rotated.py": "tests/program/test_local.py",
     "tests/local/test_controllers.py": "tests/local/providers/test_engine.py",
     "tests/local/test_cluster.py": "tests/local/providers/test_engine.py",
+    "tests/conformance/test_walk.py": "tests/local/providers/test_engine.py",
 }
 
 
@@ -127,6 +131,19 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalCluster]":
+    """One cluster for all tests of the session that need nothing else, in a directory of its own."""
+    from local.cluster import LocalCluster
+
+    cluster = LocalCluster(tmp_path_factory.mktemp("cluster"))
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""The walk on the stand-ins, so that it cannot rot; and what a run does when it cannot end."""
+"""The walk on the stand-ins, so that it cannot rot; and what a run does when it cannot end.
+
+The cluster is there before, as a real one is, so that the namespace of the run comes and goes.
+"""
 
 import os
 import subprocess
@@ -13,7 +16,10 @@ from unittest.mock import patch
 import pytest
 
 from components.coder.api import CoderdError
+from local.cluster import CONTEXT, LocalCluster
 from tests.conformance import parts, walk
+from tests.conformance import run as run_module
+from tests.conformance.cluster import OwnNamespace
 from tests.conformance.extras import Extra
 from tests.conformance.project import CommandFailedError, Project
 from tests.conformance.run import Place, Run, RunOptions, RunRefusedError
@@ -32,12 +38,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return Run(RunOptions("walk", brief=True), lines.append, tmp_path / "runs", dict(os.environ))
 
 
-def test_the_walk_on_the_stand_ins(run: Run) -> None:
+def test_the_walk_on_the_stand_ins(run: Run, cluster: LocalCluster) -> None:
+    run.environment = {**run.environment, "KUBECONFIG": str(cluster.kubeconfig)}
     every, results, left = run.go()
     assert [part.real for part in every if part.name in {"engine", "coderd", "cluster"}] == [
         True,
         False,
-        False,
+        True,
     ]
     failed = {each.name: each.detail for each in results if each.outcome is not StepOutcome.PASSED}
     # All but the prices, which the package of Coder's provider lacks.
@@ -49,6 +56,36 @@ def test_the_walk_on_the_stand_ins(run: Run) -> None:
     assert walked[1].detail.endswith(", 1 provider, their pod's policy and template")
     assert left == []
     assert not run.folder.exists()
+    assert processes(run.folder) == []
+    assert not OwnNamespace(str(cluster.kubeconfig), CONTEXT, "walk").exists()
+
+
+def test_without_a_kubeconfig_a_cluster_stands_in(
+    run: Run, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[str] = []
+
+    class Starting:
+        kubeconfig = cluster.kubeconfig
+
+        def __init__(self, state: Path) -> None:
+            assert state.is_relative_to(run.folder)
+
+        def start(self, _: Any) -> None:
+            there.append("started")
+
+        def stop(self) -> None:
+            there.append("stopped")
+
+    monkeypatch.setattr(run_module, "LocalCluster", Starting)
+    with ExitStack() as stack:
+        place = run._place(stack)
+        assert [part.real for part in place.parts] == [False, False]
+        assert (place.context, there) == (CONTEXT, ["started"])
+        assert os.environ["KUBECONFIG"] == str(cluster.kubeconfig)
+        assert not place.cluster.exists()
+    assert there == ["started", "stopped"]
+    assert "KUBECONFIG" not in os.environ
     assert processes(run.folder) == []
 
 
