@@ -61,6 +61,8 @@ TOGETHER = {
     "tests/ops/test_packages.py": "tests/ops/test_preview_local.py",
     "tests/program/test_coderd.py": "tests/program/test_recovery.py",
     "tests/program/test_package.py": "tests/program/test_recovery.py",
+    # Both have pip build what is here, by one installation of what builds it.
+    "tests/components/package/test_git_address.py": "tests/program/test_recovery.py",
     "tests/program/test_stacks.py": "tests/program/test_local.py",
     "tests/program/test_network.py": "tests/program/test_local.py",
     "tests/program/test_observability.py": "tests/program/test_local.py",
@@ -135,7 +137,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalCluster]":
-    """One cluster for all tests of the session that need nothing else, in a directory of its own."""
+    """One cluster for all tests of a worker that need nothing else, in a directory of its own."""
     from local.cluster import LocalCluster
 
     cluster = LocalCluster(tmp_path_factory.mktemp("cluster"))
@@ -144,6 +146,27 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalCluster]
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment in which pip builds with what pyproject.toml pins, installed once.
+
+    In an environment of its own for each build pip would install it each time, for seconds. Whether
+    it is what a package asks for is still checked by pip.
+    """
+    import subprocess
+    import sys
+    import tomllib
+
+    folder = tmp_path_factory.mktemp("builds")
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    wanted = project["build-system"]["requires"]
+    subprocess.run([*pip, "--no-compile", "--target", folder, *wanted], check=True)
+    # Pip's own way to say no to what it does without being asked.
+    options = {"PIP_NO_BUILD_ISOLATION": "no", "PIP_CHECK_BUILD_DEPENDENCIES": "yes"}
+    return {**options, "PYTHONPATH": str(folder)}
 
 
 @pytest.fixture(scope="module")

@@ -79,16 +79,19 @@ def project(environment: Environment, foreign: Any) -> Path:
 
 
 @pytest.fixture
-def pulumi(environment: Environment, project: Path, tmp_path: Path) -> Iterator[Pulumi]:
+def pulumi(
+    environment: Environment, project: Path, builds: dict[str, str], tmp_path: Path
+) -> Iterator[Pulumi]:
     """Run Pulumi's command line in the project, with the language hosts on its PATH."""
     host = tmp_path / "pulumi-language-python"
     host.write_text(
-        f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m local.python_host "$@"\n'
+        f"#!/bin/sh\nPYTHONPATH={ROOT}:{builds['PYTHONPATH']} "
+        f'exec {sys.executable} -m local.python_host "$@"\n'
     )
     host.chmod(0o755)
     (tmp_path / "pulumi-language-yaml").symlink_to(tools.build("pulumi-language-yaml"))
     with environment.serving() as found:
-        environ = {**os.environ, **found, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        environ = {**os.environ, **found, **builds, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
         # Language hosts are looked for on PATH only without it.
         environ.pop("PULUMI_IGNORE_AMBIENT_PLUGINS", None)
 
@@ -196,11 +199,20 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
 
 
 def test_a_program_in_python_imports_the_components_from_where_pip_put_them(
-    environment: Environment, project: Path, pulumi: Pulumi, checkout: Path, tmp_path: Path
+    environment: Environment,
+    project: Path,
+    pulumi: Pulumi,
+    checkout: Path,
+    builds: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     installed = tmp_path / "installed"
-    pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check")
-    subprocess.run([sys.executable, *pip, "--target", installed, checkout], check=True)
+    pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-compile")
+    subprocess.run(
+        [sys.executable, *pip, "--target", installed, checkout],
+        env={**os.environ, **builds},
+        check=True,
+    )
     program = tmp_path / "program.py"
     program.write_text(
         example("python").replace(

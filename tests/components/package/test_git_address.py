@@ -51,14 +51,16 @@ def hosts(tmp_path: Path) -> Path:
     host = folder / "pulumi-language-python"
     host.write_text(
         "#!/bin/sh\nunset HTTPS_PROXY SSL_CERT_FILE\n"
-        f'PYTHONPATH={ROOT}:{OURS} exec {sys.executable} -m local.python_host "$@"\n'
+        f'PYTHONPATH={ROOT}:$PYTHONPATH exec {sys.executable} -m local.python_host "$@"\n'
     )
     host.chmod(0o755)
     (folder / "pulumi-language-yaml").symlink_to(tools.build("pulumi-language-yaml"))
     return folder
 
 
-def test_a_package_is_added_by_its_git_address(forge: Path, hosts: Path, tmp_path: Path) -> None:
+def test_a_package_is_added_by_its_git_address(
+    forge: Path, hosts: Path, builds: dict[str, str], tmp_path: Path
+) -> None:
     """Without a release, which is its newest; then by its release, which is there already."""
     keys = tmp_path / "keys"
     keys.mkdir()
@@ -70,6 +72,7 @@ def test_a_package_is_added_by_its_git_address(forge: Path, hosts: Path, tmp_pat
         with serving(forge, keys) as proxy:
             environ = {
                 **os.environ,
+                **builds,
                 "PATH": f"{hosts}:{os.environ['PATH']}",
                 "PULUMI_HOME": str(tmp_path / "home"),
                 "PULUMI_BACKEND_URL": tmp_path.as_uri(),
@@ -77,7 +80,7 @@ def test_a_package_is_added_by_its_git_address(forge: Path, hosts: Path, tmp_pat
                 "SSL_CERT_FILE": str(keys / "ca.crt"),
                 "HTTPS_PROXY": proxy,
                 # The plugin's environment is its own; what it is made of is here already.
-                "PYTHONPATH": OURS,
+                "PYTHONPATH": f"{builds['PYTHONPATH']}:{OURS}",
             }
             # Language hosts are looked for on PATH only without it.
             environ.pop("PULUMI_IGNORE_AMBIENT_PLUGINS", None)
