@@ -77,6 +77,19 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments of earlier commits, which have what the tests have after what pip gives them.
+
+    Pip looks for what is not there yet: all of Pulumi would take it seconds each time.
+    """
+    create = packages.venv.create
+
+    def filled(home: Path, **options: Any) -> None:
+        create(home, **options)
+        (own,) = home.glob("lib/*/site-packages")
+        (ours,) = (path for path in sys.path if path.endswith("site-packages"))
+        (own / "filled.pth").write_text(f"{ours}\n")
+
+    monkeypatch.setattr(packages.venv, "create", filled)
     monkeypatch.setattr(packages, "environments", lambda: tmp_path / "environments")
 
 
