@@ -50,6 +50,10 @@ _READ_BY_HAND: Final[Mapping[str, str]] = {
 }
 
 _FILE: Final = re.compile(r"(LICEN[CS]E|COPYING|UNLICENSE)([-._].*)?", re.IGNORECASE)
+# A line that says whose it is and nothing of a licence.
+_HOLDER: Final = re.compile(
+    r"^[ \t]*(?:copyright|\(c\)|©)(?!.*licen[cs]).*$", re.IGNORECASE | re.MULTILINE
+)
 # What older packages say in words or as a classifier, where they say no expression.
 _WORDS: Final = {
     "MIT License": "MIT",
@@ -186,25 +190,51 @@ def _expression(said: str) -> str:
 def go(recipes: Iterable[tools.Tool]) -> list[Dependency]:
     """Return the modules that are compiled into the tools; raises CalledProcessError."""
     users: dict[tuple[str, str, str], list[str]] = {}
-    one = "{{.Path}}\t{{.Version}}\t{{.Dir}}"
-    shown = f"{{{{with .Module}}}}{{{{with .Replace}}}}{one}{{{{else}}}}{one}{{{{end}}}}{{{{end}}}}"
+    by_module: dict[Path, list[tools.Tool]] = {}
     for tool in recipes:
-        done = subprocess.run(
-            [shutil.which("go") or "go", "list", "-deps", "-f", shown, tool.package],
-            cwd=tool.module,
-            env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for line in sorted(set(done.stdout.splitlines()) - {""}):
-            path, version, folder = line.split("\t")
-            if version:
-                users.setdefault((path, version, folder), []).append(tool.name)
+        by_module.setdefault(tool.module, []).append(tool)
+    for module, its_tools in by_module.items():
+        linked = _linked(module, [tool.package for tool in its_tools])
+        for tool in its_tools:
+            for one in sorted(linked[tool.package]):
+                users.setdefault(one, []).append(tool.name)
     return [
         Dependency("Go", path, version, "", _texts(Path(folder)), tuple(by))
         for (path, version, folder), by in users.items()
     ]
+
+
+def _linked(folder: Path, packages: Sequence[str]) -> dict[str, set[tuple[str, str, str]]]:
+    """Return the modules of what each package takes, as path, version and folder.
+
+    They are asked for at once: two of a module take most of the other's.
+    """
+    one = "{{.Path}}\t{{.Version}}\t{{.Dir}}"
+    module = (
+        f"{{{{with .Module}}}}{{{{with .Replace}}}}{one}{{{{else}}}}{one}{{{{end}}}}{{{{end}}}}"
+    )
+    shown = f'{{{{.ImportPath}}}}\t{{{{join .Match ","}}}}\t{{{{join .Deps ","}}}}\t{module}'
+    done = subprocess.run(
+        [shutil.which("go") or "go", "list", "-deps", "-f", shown, *packages],
+        cwd=folder,
+        env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules: dict[str, tuple[str, str, str]] = {}
+    taken: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        name, asked, below, *module_of = line.split("\t")
+        # Neither the standard library nor the module itself has a version.
+        if module_of[1:2] not in ([], [""]):
+            modules[name] = (module_of[0], module_of[1], module_of[2])
+        for package in filter(None, asked.split(",")):
+            taken[package] = [name, *below.split(",")]
+    return {
+        package: {modules[each] for each in below if each in modules}
+        for package, below in taken.items()
+    }
 
 
 def _texts(folder: Path) -> tuple[Path, ...]:
@@ -225,10 +255,12 @@ def npm(root: Path) -> Iterator[Dependency]:
 
 def recognise(paths: Iterable[Path]) -> dict[Path, list[str]]:
     """Return the SPDX identifiers in each file; raises ToolError and CalledProcessError."""
-    # Two of three are the text of another module's: each text is looked at once.
-    texts: dict[bytes, list[Path]] = {}
+    # Nine of ten are the text of another module's but for who holds the copyright and where lines
+    # break, which the classifier passes over: each text is looked at once.
+    texts: dict[str, list[Path]] = {}
     for path in sorted(set(paths)):
-        texts.setdefault(path.read_bytes(), []).append(path)
+        text = _HOLDER.sub("", path.read_text(encoding="utf-8", errors="replace"))
+        texts.setdefault(" ".join(text.split()), []).append(path)
     names = [str(same[0]) for same in texts.values()]
     done = subprocess.run(
         [tools.build("licences")],
