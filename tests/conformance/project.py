@@ -50,6 +50,9 @@ class Project:
         environment: what every command gets, besides what is found here.
         progress: told about every ten seconds that a command still runs.
         secrets: the secrets provider of the stack; a passphrase of its own if empty.
+
+    Attributes:
+        command: what runs ops.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Project:
         self._progress = progress
         self._secrets = secrets
         self._count = 0
+        self.command: tuple[str, ...] = (sys.executable, "-m", "ops")
 
     @property
     def file(self) -> Path:
@@ -146,7 +150,7 @@ class Project:
 
     def ops(self, *arguments: str, status: int | None = 0) -> Said:
         """Run a command of ops; raises CommandFailedError for another exit status."""
-        return self.run([sys.executable, "-m", "ops", *arguments], status)
+        return self.run([*self.command, *arguments], status, ("python", "ops", *arguments))
 
     def preview(self, *, status: int, refresh: bool = True) -> dict[str, Any]:
         """Return a preview's report of this stack, as plain data.
@@ -172,18 +176,21 @@ class Project:
             raise CommandFailedError(f"preview shows: {what}; its log is {said.log}")
         return dict(report)
 
-    def run(self, command: Sequence[str], status: int | None = 0) -> Said:
+    def run(
+        self, command: Sequence[str], status: int | None = 0, words: Sequence[str] = ()
+    ) -> Said:
         """Run a command in the copy, its output in a log of its own.
 
         Args:
             command: program and arguments.
             status: the exit status that is right; any if None.
+            words: by which its log and a failure call it; its own if empty.
 
         Raises CommandFailedError. A command that is cut off is interrupted first, so that the
         engine can put its state in order.
         """
         self._count += 1
-        words = [Path(command[0]).name, *(each for each in command[1:] if each != "-m")]
+        words = words or [Path(command[0]).name, *command[1:]]
         slug = re.sub(r"[^a-z0-9]+", "-", " ".join(words[:4]).lower()).strip("-")
         log = self.logs / f"{self._count:02}-{slug}.log"
         with log.open("w+", encoding="utf-8") as out:

@@ -23,7 +23,7 @@ from local.cluster import CONTEXT, LocalCluster
 from local.coderd import LocalCoderd
 from ops import stacks
 from ops.project import PROJECT, ROOT
-from tests.conformance import extras, parts, walk
+from tests.conformance import extras, parts, ready, walk
 from tests.conformance.cluster import NamespaceError, OwnNamespace
 from tests.conformance.coder import CoderFacts, OwnTemplates
 from tests.conformance.project import CommandFailedError, Project
@@ -53,8 +53,9 @@ class RunOptions:
         context: of the kubeconfig; its current one if None.
         watched: go on although Grafana or Prometheus would load what is made.
         prices: walk a price, which stays in Coder.
-        brief: as Walk's, with one dashboard, and with a key service in place of a passphrase, from
-            which the engine derives the key anew in each of its runs.
+        brief: as Walk's, with one dashboard, with commands of ops forked from a process that has
+            loaded it, and with a key service in place of a passphrase, from which the engine
+            derives the key anew in each of its runs.
     """
 
     name: str
@@ -127,6 +128,8 @@ class Run:
                 made = True
                 place.cluster.make()
                 more = self._lay_out(project, place)
+                if self.options.brief:
+                    project.command = stack.enter_context(ready.serving(project.root))
                 results = walk.Walk(
                     project,
                     place.coder,

@@ -112,7 +112,12 @@ def hollow(run: Run, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return written
 
     project = SimpleNamespace(
-        name="walk", file=run.folder, ops=write("ops"), pulumi=write("pulumi"), folder=run.folder
+        name="walk",
+        file=run.folder,
+        root=run.folder,
+        ops=write("ops"),
+        pulumi=write("pulumi"),
+        folder=run.folder,
     )
     cluster = SimpleNamespace(
         make=write("make"), delete=write("delete"), exists=lambda: False, watchers=list
