@@ -40,7 +40,8 @@ def serving(root: Path) -> Iterator[tuple[str, ...]]:
             [sys.executable, "-P", __file__, "serve", str(listening.fileno())],
             cwd=root,
             env={**os.environ, "PYTHONPATH": str(root)},
-            stdin=subprocess.DEVNULL,
+            # It ends with who has the other end.
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[listening.fileno()],
             start_new_session=True,
@@ -49,8 +50,7 @@ def serving(root: Path) -> Iterator[tuple[str, ...]]:
             # Without packages, for which it would look.
             yield sys.executable, "-I", "-S", __file__, "ask", path
         finally:
-            process.terminate()
-            process.wait()
+            process.communicate()
 
 
 def _ask(path: str, arguments: Sequence[str]) -> int:
@@ -69,7 +69,8 @@ def _serve(listening: socket.socket) -> None:
     startup.prepare()
     for module in _LOADED:
         __import__(module)
-    while True:
+    watched = [listening.fileno(), sys.stdin.fileno()]
+    while select.select(watched, [], [])[0] == [listening.fileno()]:
         asking, _ = listening.accept()
         _, outputs, _, _ = socket.recv_fds(asking, 1, 2)
         asked = json.loads(asking.makefile().readline(_MOST_BYTES))
@@ -89,9 +90,9 @@ def _serve(listening: socket.socket) -> None:
 def _become(arguments: list[str], variables: dict[str, str], outputs: Sequence[int]) -> None:
     """Be `python -m ops` with these arguments."""
     os.setsid()
-    for place, output in enumerate(outputs, 1):
-        os.dup2(output, place)
-        os.close(output)
+    for place, file in enumerate((os.open(os.devnull, os.O_RDONLY), *outputs)):
+        os.dup2(file, place)
+        os.close(file)
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = ["ops", *arguments]
