@@ -74,6 +74,11 @@ TOGETHER = {
     "tests/local/test_controllers.py": "tests/local/providers/test_engine.py",
     "tests/local/test_cluster.py": "tests/local/providers/test_engine.py",
     "tests/conformance/test_walk.py": "tests/local/providers/test_engine.py",
+    # And these one stand-in for coderd.
+    **{
+        f"tests/local/providers/coderd/test_{name}.py": "tests/local/providers/coderd/test_stack.py"
+        for name in ("ai_gateway", "functions", "group", "inputs", "mcp", "provider", "template")
+    },
 }
 
 
