@@ -72,7 +72,7 @@ TOGETHER = {
 
 
 # Fixtures of a session that keep processes running, each for a group of files.
-RUNNING = frozenset({"shared", "environment", "cluster"})
+RUNNING = frozenset({"shared", "empty", "environment", "cluster"})
 running: list[pytest.FixtureDef[Any]] = []
 
 
