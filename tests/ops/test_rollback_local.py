@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -231,12 +231,9 @@ def _ten_updates(world: World) -> None:
         firewalled["agentsAllowed"] = True
         config["network"] = {"allow": [{"to": "10.9.0.0/24", "ports": [5432], "why": "db"}]}
 
-    def other_resources() -> None:
+    def less() -> None:
         config["templates"] = [firewalled]
-        config["grafana"]["dashboards"] = ["agent-firewall", "ai-gateway"]
-
-    def no_folder() -> None:
-        config["grafana"] = {"dashboards": ["agent-firewall"]}
+        config["grafana"]["dashboards"] = ["ai-gateway"]
 
     def off() -> None:
         config["workspaces"]["agentEnv"] = {"COLOR": "always"}
@@ -251,10 +248,10 @@ def _ten_updates(world: World) -> None:
         folder,
         dashboards,
         reach,
-        other_resources,
+        less,
         lambda: config["policy"].update(groups=["coder", "gitlab"]),
         lambda: config["workspaces"].update(image="registry.example.com/base:3"),
-        no_folder,
+        lambda: config["grafana"].pop("folder"),
         off,
         another_namespace,
     ):
@@ -286,39 +283,20 @@ def engines(world: World) -> list[int]:
 
 
 def test_a_template_that_goes_back_to_a_namespace_without_a_policy_opens(world: World) -> None:
-    with world.earlier(1, "firewalled") as ready:
+    with world.earlier(5, "firewalled") as ready:
         reviewed, record = world.reviewed(ready, "firewalled")
-    assert reviewed.verdict == "opens"
-    assert "in namespace `coder-workspaces` there is **no network policy**" in (
-        report.to_markdown([reviewed])
-    )
-    assert "firewalled: NETWORK POLICY REMOVED" in record.policy
-
-
-def test_a_rollback_that_is_killed_half_way_can_be_finished(world: World) -> None:
-    world.at(10)
-
-    def kill() -> None:
-        # The object is there, and the engine never learns it.
-        for process in engines(world):
-            os.kill(process, signal.SIGKILL)
-
-    with (
-        through(world.environment.cluster, "dashboard-ai-gateway", kill),
-        pytest.raises(rollback.RollbackError, match="failed on the way"),
-    ):
-        world.back(5)
-    assert world.deployed() not in (world.left[10], world.left[5])
-    assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
-    world.now.stack.cancel()
-    # The command's first step: without it the provider has forgotten by which name it owns them.
-    recovery.go_on(world.now, STACK)
-    world.back(5)
+        assert reviewed.verdict == "opens"
+        assert "in namespace `coder-workspaces` there is **no network policy**" in (
+            report.to_markdown([reviewed])
+        )
+        assert "firewalled: NETWORK POLICY REMOVED" in record.policy
+        # With everything else it has its policy; one process for both.
+        world.go(replace(ready, targets=()))
     assert world.deployed() == world.left[5]
 
 
 def test_back_through_ten_updates_byte_for_byte(world: World) -> None:
-    """Over each kind of change, some at once: the test above over half, the next one on to 1."""
+    """Over each kind of change, some at once: to 5 above, and to 1 below."""
     assert sorted(world.left) == list(range(1, 11))
     assert [each.number for each in world.updates()][-10:] == list(range(10, 0, -1))
     assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
@@ -341,7 +319,9 @@ def test_back_through_ten_updates_byte_for_byte(world: World) -> None:
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
 
 
-def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) -> None:
+def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finished(
+    world: World,
+) -> None:
     world.at(3)
     before = world.deployed()
     path = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
@@ -361,6 +341,11 @@ def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) ->
             )
             assert answer.is_success, answer.text
 
+    def kill() -> None:
+        # The object is there, and the engine never learns it.
+        for process in engines(world):
+            os.kill(process, signal.SIGKILL)
+
     with world.earlier(1) as ready:
         foreign(annotations={"grafana_folder": "Mine"})
         theirs = world.deployed()
@@ -377,14 +362,25 @@ def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) ->
             assert part in str(refused.value), "whose field it is, which one, and the way out"
         assert world.deployed() == theirs
         foreign()
-        world.go(ready)
+        with (
+            through(world.environment.cluster, "dashboard-ai-gateway", kill),
+            pytest.raises(rollback.RollbackError, match="failed on the way"),
+        ):
+            world.go(ready)
+    assert world.deployed() not in (before, world.left[1])
+    assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
+    world.now.stack.cancel()
+    # The command's first step: without it the provider has forgotten by which name it owns them.
+    world.environment.prepare(STACK)
+    recovery.go_on(world.now, STACK)
+    world.back(1)
     assert world.deployed() == world.left[1]
 
 
 def test_one_template_goes_back_and_everything_else_stays_and_it_comes_back(world: World) -> None:
     world.at(1)
-    latest, reviewed = world.back(5, template="firewalled")
-    now, then, before = world.deployed(), world.left[5], world.left[1]
+    latest, reviewed = world.back(4, template="firewalled")
+    now, then, before = world.deployed(), world.left[4], world.left[1]
     # Its tables know the name of the version that went until the next update.
     assert now.keys() == before.keys()
     gone_back = {"template firewalled", "variables firewalled"}
@@ -396,7 +392,7 @@ def test_one_template_goes_back_and_everything_else_stays_and_it_comes_back(worl
     assert found is not None
     assert "domain=a.example" in found.texts
     assert latest.record is not None
-    assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 5)
+    assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 4)
     assert latest.policy == f"firewalled: {LET_IN}, {THESE_HOSTS}"
     text = report.to_markdown([reviewed])
     assert LET_IN_HERE in text
