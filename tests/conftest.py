@@ -31,6 +31,8 @@ LONGEST = (
     "tests/ops/test_verify_local.py",
     "tests/ops/test_plan_local.py",
     "tests/ops/test_packages.py",
+    # It begins with two who start one environment, in which the next goes on.
+    "tests/ops/test_two_stacks_local.py",
     "tests/ops/test_rollback_local.py",
     "tests/ops/test_adopt.py",
     "tests/program/test_recovery.py",
@@ -43,7 +45,6 @@ LONGEST = (
     "tests/program/test_stacks.py",
     "tests/program/test_network.py",
     "tests/components/test_settings_build.py",
-    "tests/ops/test_two_stacks_local.py",
     "tests/ops/test_stack_file_local.py",
     "tests/program/test_observability.py",
     "tests/components/package/test_git_address.py",
@@ -59,6 +60,7 @@ TOGETHER = {
     "tests/ops/test_verify_local.py": "tests/ops/test_preview_local.py",
     "tests/ops/test_plan_local.py": "tests/ops/test_preview_local.py",
     "tests/ops/test_packages.py": "tests/ops/test_preview_local.py",
+    "tests/ops/test_rollback_local.py": "tests/ops/test_two_stacks_local.py",
     "tests/program/test_coderd.py": "tests/program/test_recovery.py",
     "tests/program/test_package.py": "tests/program/test_recovery.py",
     # Both have pip build what is here, by one installation of what builds it.
@@ -83,7 +85,7 @@ TOGETHER = {
 
 
 # Fixtures of a session that keep processes running, each for a group of files.
-RUNNING = frozenset({"shared", "environment", "cluster"})
+RUNNING = frozenset({"shared", "empty", "environment", "cluster"})
 running: list[pytest.FixtureDef[Any]] = []
 
 

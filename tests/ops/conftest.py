@@ -65,6 +65,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 
 
 @pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """An environment that nobody has started yet, for files that leave nothing up in it."""
+    environment = Environment(ROOT, tmp_path_factory.mktemp("empty") / "state")
+    try:
+        yield environment
+    finally:
+        environment.remove()
+
+
+@pytest.fixture(scope="session")
 def standing(shared: Environment, tmp_path_factory: pytest.TempPathFactory) -> Standing:
     """The stack `local`, up, however the tests before left it."""
     repository = tmp_path_factory.mktemp("repository")

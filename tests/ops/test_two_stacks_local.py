@@ -1,4 +1,7 @@
-"""Two stacks of one state directory, brought up, changed and destroyed at the same time."""
+"""Two stacks of one state directory, brought up, changed and destroyed at the same time.
+
+The second test goes on from where the first left both.
+"""
 
 import json
 import subprocess
@@ -17,7 +20,7 @@ from ops import project
 
 LOCAL: dict[str, Any] = {
     "grafana": {"dashboards": ["agent-firewall"]},
-    "templates": [{"name": "open"}, {"name": "closed", "firewall": {"jail": "landjail"}}],
+    "templates": [{"name": "closed", "firewall": {"jail": "landjail"}}],
     "mcpServers": [],
 }
 DEV: dict[str, Any] = {
@@ -25,7 +28,7 @@ DEV: dict[str, Any] = {
         "accessUrl": "https://coder.dev.example.com",
         "namespace": "coder-dev",
     },
-    "templates": [{"name": "open-dev"}, {"name": "closed-dev", "firewall": {"jail": "landjail"}}],
+    "templates": [{"name": "closed-dev", "firewall": {"jail": "landjail"}}],
     "workspaces": {"namespace": "workspaces-dev"},
     "grafana": {"namespace": "monitoring-dev", "dashboards": ["agent-firewall"]},
     "alerts": {"namespace": "monitoring-dev"},
@@ -39,29 +42,32 @@ BESIDE: dict[str, Any] = {
     "grafana": {"dashboards": ["agent-firewall"]},
     "mcpServers": [],
 }
-SETTINGS = {"local": LOCAL, "dev": DEV}
 # One process a stack, as two people have: a process can run one program at a time.
 RUN = """
-import json, sys
+import atexit, gc, json, sys
 from pathlib import Path
+
+gc.set_threshold(100_000)
+atexit.register(gc.freeze)
+from components import mark
+
+marked, bare = mark.marked, False
+mark.marked = lambda annotations=None: dict(annotations or {}) if bare else marked(annotations)
 from local.environment import Environment
 from ops import engine
 
-name, state, changes, marks = sys.argv[1:]
-if not json.loads(marks):
-    from components import mark
-    # As an earlier release made its objects.
-    mark.marked = lambda annotations=None: dict(annotations or {})
-with engine.session(
-    name, lambda _: None, state=Path(state), changes=json.loads(changes)
-) as ready:
-    found = Environment(state=Path(state))
+name, state, changes = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+with engine.session(name, lambda _: None, state=state, changes=changes) as ready:
+    found = Environment(state=state)
     passphrase = (found.state / "passphrase").read_text()
     print(json.dumps([found.cluster.kubeconfig.read_text(), found.coderd.url, passphrase]))
     sys.stdout.flush()
-    for operation in sys.stdin:
+    for line in sys.stdin:
+        operation, changes, bare = json.loads(line)
+        if changes is not None:
+            assert found.prepare(name, changes) == {}, "secrets stay"
         try:
-            done = getattr(ready.stack, operation.strip())()
+            done = getattr(ready.stack, operation)()
         except Exception as error:
             print(json.dumps(str(error)), flush=True)
             continue
@@ -75,12 +81,9 @@ with engine.session(
 class Person:
     """A process with one stack open, for as long as the context lasts."""
 
-    def __init__(
-        self, stack: str, state: Path, settings: dict[str, Any], *, marks: bool = True
-    ) -> None:
-        told = (str(state), json.dumps(settings), json.dumps(marks))
+    def __init__(self, stack: str, state: Path, settings: dict[str, Any]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", RUN, stack, *told],
+            [sys.executable, "-c", RUN, stack, str(state), json.dumps(settings)],
             cwd=project.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -99,15 +102,20 @@ class Person:
                 wrong = process.communicate(timeout=60)[1]
                 assert process.returncode == 0, wrong[-2000:]
 
-    def ask(self, operation: str) -> None:
-        """Begin an operation."""
+    def ask(
+        self, operation: str, settings: dict[str, Any] | None = None, *, bare: bool = False
+    ) -> None:
+        """Begin an operation, with other settings from now on if there are any.
+
+        A `bare` one makes its objects as a release before the annotation of their stack.
+        """
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{operation}\n")
+        self._process.stdin.write(json.dumps([operation, settings, bare]) + "\n")
         self._process.stdin.flush()
 
-    def does(self, operation: str) -> Any:
+    def does(self, operation: str, settings: dict[str, Any] | None = None) -> Any:
         """Wait for an operation: how many resources by what was done, or why not."""
-        self.ask(operation)
+        self.ask(operation, settings)
         return self.answer()
 
     def answer(self) -> Any:
@@ -118,13 +126,15 @@ class Person:
         return json.loads(line)
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[Environment]:
-    environment = Environment(state=tmp_path)
-    try:
-        yield environment
-    finally:
-        environment.remove()
+@pytest.fixture(scope="module")
+def people(empty: Environment) -> Iterator[dict[str, Person]]:
+    """Both at once, in an environment that one of them starts."""
+    assert not empty.exists
+    with ExitStack() as open_people:
+        yield {
+            name: open_people.enter_context(Person(name, empty.state, settings))
+            for name, settings in (("local", LOCAL), ("dev", DEV))
+        }
 
 
 def make_room(environment: Environment) -> None:
@@ -140,10 +150,12 @@ def make_room(environment: Environment) -> None:
                 client.post(path, json={**manifest, "metadata": metadata}).raise_for_status()
 
 
-def together(people: dict[str, Person], **operations: str) -> dict[str, dict[str, int]]:
+def together(
+    people: dict[str, Person], *, bare: str = "", **operations: str
+) -> dict[str, dict[str, int]]:
     """Run one operation of each stack at the same moment; return the resources by what was done."""
     for name, operation in operations.items():
-        people[name].ask(operation)
+        people[name].ask(operation, bare=name == bare)
     return {name: people[name].answer() for name in operations}
 
 
@@ -161,34 +173,7 @@ def made(environment: Environment, namespace: str) -> set[str]:
     return {each["metadata"]["name"] for each in items}
 
 
-def test_two_stacks_start_one_environment_and_come_up_and_go_at_the_same_time(
-    environment: Environment,
-) -> None:
-    with ExitStack() as open_people:
-        people = {
-            name: open_people.enter_context(Person(name, environment.state, settings))
-            for name, settings in SETTINGS.items()
-        }
-        found = [person.answer() for person in people.values()]
-        assert found[0] == found[1], "one API server, one coderd, one passphrase"
-        make_room(environment)
-
-        done = together(people, local="up", dev="up")
-        assert set(done["local"]) == set(done["dev"]) == {"create"}
-        assert templates(environment) == {"open", "closed", "open-dev", "closed-dev"}
-        assert made(environment, "monitoring") == made(environment, "monitoring-dev") != set()
-
-        again = together(people, local="up", dev="up")
-        assert set(again["local"]) == set(again["dev"]) == {"same"}
-
-        gone = together(people, local="destroy", dev="up")
-        assert set(gone["local"]) == {"delete"}
-        assert set(gone["dev"]) == {"same"}
-        assert templates(environment) == {"open-dev", "closed-dev"}
-        assert made(environment, "monitoring") == set()
-        assert made(environment, "monitoring-dev") != set()
-
-
+OURS, THEIRS = "firewalled-coder/local", "firewalled-coder/dev"
 OBSERVED = (
     "/api/v1/namespaces/monitoring/configmaps",
     "/api/v1/namespaces/monitoring/secrets",
@@ -212,55 +197,71 @@ def whose(environment: Environment) -> dict[str, str]:
     }
 
 
-def test_a_second_stack_of_one_grafana_is_refused_until_it_has_names_of_its_own(
-    environment: Environment,
+def test_two_stacks_start_one_environment_and_come_up_and_go_at_the_same_time(
+    empty: Environment, people: dict[str, Person]
 ) -> None:
-    ours, theirs = "firewalled-coder/local", "firewalled-coder/dev"
-    # What a release before the annotation has made is taken for the stack's own, and then marked.
-    with Person("local", environment.state, LOCAL, marks=False) as local:
-        local.answer()
-        make_room(environment)
-        assert set(local.does("up")) == {"create"}
-    assert set(whose(environment).values()) == {""}
-    with Person("local", environment.state, LOCAL) as local:
-        local.answer()
-        assert set(local.does("up")) == {"update", "same"}
-        assert set(local.does("up")) == {"same"}
-    assert set(whose(environment).values()) == {ours}
-    before = observed(environment)
+    found = [person.answer() for person in people.values()]
+    assert found[0] == found[1], "one API server, one coderd, one passphrase"
+    make_room(empty)
 
-    with Person("dev", environment.state, BESIDE) as dev:
-        dev.answer()
-        for operation in ("preview", "up"):
-            refused = dev.does(operation)
-            assert f"there are of the stack {ours}" in refused, refused
-            for line in (
-                'grafana.namespace = "monitoring": ConfigMap ',
-                'grafana.namespace = "monitoring": Secret aigov-grafana-db there is of',
-                'alerts.namespace = "monitoring": PrometheusRule firewalled-coder there is of',
-                "give this stack a grafana.prefix of its own",
-            ):
-                assert line in refused
-    assert observed(environment) == before
+    done = together(people, local="up", dev="up", bare="local")
+    assert set(done["local"]) == set(done["dev"]) == {"create"}
+    assert templates(empty) == {"closed", "closed-dev"}
+    assert made(empty, "monitoring") == made(empty, "monitoring-dev") != set()
+    assert set(whose(empty).values()) == {""}
+
+    # What a release before the annotation has made is taken for the stack's own, and then marked.
+    again = together(people, local="up", dev="up")
+    assert set(again["local"]) == {"update", "same"}
+    assert set(again["dev"]) == {"same"}
+    assert set(whose(empty).values()) == {OURS}
+
+    gone = together(people, local="up", dev="destroy")
+    assert set(gone["local"]) == {"same"}
+    assert set(gone["dev"]) == {"delete"}
+    assert templates(empty) == {"closed"}
+    assert made(empty, "monitoring-dev") == set()
+    assert set(whose(empty).values()) == {OURS}
+
+
+def test_a_second_stack_of_one_grafana_is_refused_until_it_has_names_of_its_own(
+    empty: Environment, people: dict[str, Person]
+) -> None:
+    local, dev = people["local"], people["dev"]
+    before = observed(empty)
+    for operation in ("preview", "up"):
+        refused = dev.does(operation, BESIDE)
+        assert f"there are of the stack {OURS}" in refused, refused
+        for line in (
+            'grafana.namespace = "monitoring": ConfigMap ',
+            'grafana.namespace = "monitoring": Secret aigov-grafana-db there is of',
+            'alerts.namespace = "monitoring": PrometheusRule firewalled-coder there is of',
+            "give this stack a grafana.prefix of its own",
+        ):
+            assert line in refused
+    assert observed(empty) == before
 
     named = {**BESIDE, "grafana": {**BESIDE["grafana"], "prefix": "dev"}}
-    with Person("dev", environment.state, named) as dev:
-        dev.answer()
-        # The stack itself is there since it was refused.
-        assert set(dev.does("up")) == {"create", "same"}
-        beside = whose(environment)
-        assert {name: owner for name, owner in beside.items() if owner == theirs} == dict.fromkeys(
-            (
-                "alerts-dev-coder",
-                "dashboard-dev-agent-firewall",
-                "datasource-dev-aibridge-postgres",
-                "datasource-dev-loki",
-                "dev-aigov-grafana-db",
-                "dev-coder",
-                "dev-grafana-ro-sql",
-            ),
-            theirs,
-        )
-        assert templates(environment) == {"open", "closed", "open-dev"}
-        assert set(dev.does("destroy")) == {"delete"}
-    assert observed(environment) == before
+    # The stack itself is there since it was refused.
+    assert set(dev.does("up", named)) == {"create", "same"}
+    assert {
+        name: owner for name, owner in whose(empty).items() if owner == THEIRS
+    } == dict.fromkeys(
+        (
+            "alerts-dev-coder",
+            "dashboard-dev-agent-firewall",
+            "datasource-dev-aibridge-postgres",
+            "datasource-dev-loki",
+            "dev-aigov-grafana-db",
+            "dev-coder",
+            "dev-grafana-ro-sql",
+        ),
+        THEIRS,
+    )
+    assert templates(empty) == {"closed", "open-dev"}
+    assert set(dev.does("destroy")) == {"delete"}
+    assert observed(empty) == before
+
+    # And the files that go on in this environment find nothing there.
+    assert set(local.does("destroy")) == {"delete"}
+    assert templates(empty) == made(empty, "monitoring") == set()
