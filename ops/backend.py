@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,15 @@ class NoStackError(OperatorError):
             f"(docs/backends.md says with which secrets provider), or set {VARIABLE} to the "
             "backend that has it"
         )
+
+
+def chosen(variables: Mapping[str, str]) -> str:
+    """Return the URL of the backend that the engine's environment names; empty if it names none.
+
+    Args:
+        variables: what the engine is given besides this process' own.
+    """
+    return variables.get(VARIABLE) or os.environ.get(VARIABLE, "")
 
 
 def place() -> str:

@@ -23,7 +23,7 @@ from pulumi.automation._stack import StackInitMode  # its public makers make no 
 from components.errors import OperatorError
 from components.settings import stored
 from components.settings.problems import SettingsError, refuse
-from ops import backend, diagnostics, host, interrupts, project, secrets_key, stacks
+from ops import backend, diagnostics, host, interrupts, kept_files, project, secrets_key, stacks
 
 SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
@@ -59,6 +59,35 @@ class _Workspace(automation.LocalWorkspace):
 
 class _KnownWorkspace(host.KnownWorkspace, _Workspace):
     pass
+
+
+class _Stack(host.Stack):
+    """A stack of which a command is told once what it has told already, or what files tell."""
+
+    _told: tuple[bytes | None, dict[tuple[str, bool], automation.ConfigValue]] = (None, {})
+
+    def history(
+        self, page_size: int | None = None, page: int | None = None, show_secrets: bool = True
+    ) -> list[automation.UpdateSummary]:
+        """Return the updates; arguments and errors as in the Automation API."""
+        kept = None if show_secrets else kept_files.history(self, page_size, page)
+        return super().history(page_size, page, show_secrets) if kept is None else kept
+
+    def export_stack(self) -> automation.Deployment:
+        """Return the state; its secrets stay encrypted."""
+        kept = kept_files.deployment(self)
+        return super().export_stack() if kept is None else automation.Deployment(**kept)
+
+    def get_config(self, key: str, *, path: bool = False) -> automation.ConfigValue:
+        """Return a setting, decrypted once for as long as the stack's file stays as it is."""
+        file = stored.file_of(self.name, Path(self.workspace.work_dir))
+        now = file.read_bytes() if file.is_file() else b""
+        if now != self._told[0]:
+            self._told = (now, {})
+        told = self._told[1]
+        if (key, path) not in told:
+            told[key, path] = super().get_config(key, path=path)
+        return told[key, path]
 
 
 def program(work_dir: Path, root: Path = project.ROOT) -> Callable[[], None]:
@@ -197,7 +226,8 @@ def _there(name: str, root: Path, command: automation.PulumiCommand) -> automati
     into the stack's committed file.
     """
     try:
-        return _select(name, root, root, command, {})
+        # Where the files say that it is there, it is not asked for.
+        return _select(name, root, root, command, {}, known=kept_files.known(name, root) or None)
     except automation.StackNotFoundError:
         raise backend.NoStackError(name) from None
 
@@ -225,4 +255,4 @@ def _select(
         secrets_provider=secrets,
     )
     mode = StackInitMode.CREATE if known is False else StackInitMode.SELECT
-    return host.Stack(name, workspace, mode)
+    return _Stack(name, workspace, mode)

@@ -13,7 +13,7 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -153,8 +153,9 @@ def since(
     made: Iterable[str] = (),
 ) -> Unrecorded | None:
     """Return what was changed after the latest recorded update had ended; None if nothing was."""
-    # A history counts seconds.
-    ended = (recorded.end_time or recorded.start_time).timestamp() + 1
+    moment = recorded.end_time or recorded.start_time
+    # A history counts seconds, and the Automation API's times are UTC that do not say so.
+    ended = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() + 1
     there = set(made)
     names = sorted(
         urn.rpartition("::")[2]
@@ -181,7 +182,7 @@ def _steps(before: Mapping[str, Resource], now: Mapping[str, Resource]) -> Itera
 
 def _backend(stack: automation.Stack) -> tuple[str, Path | None]:
     """Return a stack's backend, and the folder of one that is files."""
-    url = stack.workspace.env_vars.get(backend.VARIABLE) or stack.workspace.who_am_i().url or ""
+    url = backend.chosen(stack.workspace.env_vars) or stack.workspace.who_am_i().url or ""
     return url, backend.folder(url, Path(stack.workspace.work_dir))
 
 

@@ -1,6 +1,7 @@
 """What an update did that was killed, and of which a backend of files has no entry."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -119,6 +120,25 @@ def test_of_a_bucket_what_changed_since_is_named_by_its_time(tmp_path: Path, url
     taken = unrecorded.of(stack, state_of(ONE, PROVIDER), [PROVIDER["urn"]])
     assert taken is not None
     assert taken.changed == {"changed": ("second",)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "XYZ+5", "XYZ-5"])
+def test_the_engines_times_are_utc_wherever_a_command_runs(
+    monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    ended = ENDED.replace(tzinfo=None)
+    latest: Any = SimpleNamespace(start_time=ended, end_time=ended)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        found = [
+            unrecorded.since(latest, {SERVER["urn"]: {**SERVER, "modified": modified}})
+            for modified in (BEFORE, AFTER)
+        ]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [each is not None for each in found] == [False, True]
 
 
 def test_a_checkpoint_that_cannot_be_read_leaves_the_times(tmp_path: Path) -> None:

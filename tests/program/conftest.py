@@ -63,11 +63,17 @@ def state_file(environment: Environment, stack: str = "local") -> Path:
 
 
 def state(environment: Environment, stack: str = "local") -> dict[str, Any]:
-    """Return what a stack's state has, of which secrets are encrypted anew whenever it is saved."""
+    """Return what a stack's state has, less what is written anew whenever it is saved."""
     file = state_file(environment, stack)
     text = file.read_text() if file.exists() else "{}"
     latest = json.loads(text, object_hook=_without_ciphertext).get("checkpoint", {}).get("latest")
-    return {key: (latest or {}).get(key) or [] for key in ("resources", "pending_operations")}
+    found = {key: (latest or {}).get(key) or [] for key in ("resources", "pending_operations")}
+    for each in found["resources"]:
+        each.pop("modified", None)
+        # A refresh leaves those out that are empty.
+        needs = each.pop("propertyDependencies", {})
+        each["propertyDependencies"] = {key: urns for key, urns in needs.items() if urns}
+    return found
 
 
 def _without_ciphertext(found: dict[str, Any]) -> dict[str, Any]:

@@ -53,9 +53,11 @@ def test_the_deployment_is_one_and_its_pod_restricted(
 
 
 def test_a_stack_that_isolates_them_has_their_policy_and_gives_it_back(
-    up_somehow: Session, open_stack: Any, ask: Ask
+    up_somehow: Session, open_stack: Any, committed: Any, ask: Ask
 ) -> None:
-    templates = [{"name": "firewalled", "firewall": {}, "agentsAllowed": "isolated"}]
+    templates = committed("local", "templates")
+    (firewalled,) = (each for each in templates if "firewall" in each)
+    firewalled["agentsAllowed"] = "isolated"
     with open_stack(changes={"templates": templates}) as session:
         session.stack.up()
         found = stored(ask)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -146,77 +145,25 @@ def test_a_charts_own_login_is_left_to_it(
         assert coderd.pods(environment) == template
 
 
-def test_a_preview_is_unchanged_after_up_refresh_and_a_change_of_the_chart_whose_literals_stay_its(
-    nothing_up: None, open_stack: Any, environment: Environment, chart: Any
-) -> None:
+def literal(environment: Environment, chart: Callable[..., None]) -> None:
+    """Have the chart set a literal, which stands in an annotation as well, as kubectl leaves it."""
     chart(env=[{"name": "CODER_PG_PASSWORD", "value": "hunter2"}])
-    annotate = partial(coderd.merge, environment, coderd.DEPLOYMENT)
-    annotate({"metadata": {"annotations": {APPLIED: "hunter2"}}})
-    with open_stack() as session:
-        session.stack.up()
-        found = coderd.variables(environment)
-        assert {name: found[name] for name in PLAIN} == PLAIN
-        assert {name: found[name] for name in CREDENTIALS} == credentials(session)
-        before = state_file(environment).read_bytes()
-        for refresh in (False, True):
-            assert preview.assess(session, "local", refresh=refresh).verdict == "same"
-        assert state_file(environment).read_bytes() == before
-        session.stack.refresh()
-        assert preview.assess(session, "local").verdict == "same"
-        # Ahead of all others, and one of them changed.
-        chart(env=[{"name": "CODER_A", "value": "1"}, {"name": "CODER_ACCESS_URL", "value": "x"}])
-        assert preview.assess(session, "local", refresh=True).verdict == "same"
-        assert set(session.stack.up().summary.resource_changes or {}) == {"same"}
-    annotate({"metadata": {"annotations": {APPLIED: None}}})
+    annotations = {APPLIED: "hunter2"}
+    coderd.merge(environment, coderd.DEPLOYMENT, {"metadata": {"annotations": annotations}})
+
+
+def literal_is_left_to_the_chart(environment: Environment) -> None:
+    """Look for it among all that the engine keeps, and take the annotation away."""
+    annotations = {APPLIED: None}
+    coderd.merge(environment, coderd.DEPLOYMENT, {"metadata": {"annotations": annotations}})
     folder = environment.state / "state"
     texts = [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]
     assert any("coderd-deployment" in text for text in texts)
     assert not any("hunter2" in text for text in texts)
 
 
-def test_drift_of_a_variable_is_told_and_put_right(
-    stack: Session, environment: Environment
-) -> None:
-    coderd.tamper(environment, OURS, CODER_LOGGING_HUMAN="/x")
-    text = report.to_markdown([preview.assess(stack, "local", refresh=True)])
-    assert "- `CODER_LOGGING_HUMAN`: `[another value]` → `/dev/null`" in text
-    coderd.tamper(environment, OURS, CODER_LOGGING_HUMAN="/dev/null")
-
-
-def test_a_rotation_names_the_credential_and_restarts_coderd_and_nothing_else_does(
-    stack: Session, open_stack: Any, environment: Environment, committed: Any
-) -> None:
-    before = coderd.pods(environment)
-    secret = rotate(stack)
-    found = preview.assess(stack, "local")
-    text = report.to_markdown([found])
-    assert "- coderd **restarts**" in text
-    assert f"- `{KEY}`: a secret value changes" in text
-    assert secret not in text
-    stack.stack.up()
-    assert coderd.variables(environment)[KEY] == secret
-    after = coderd.pods(environment)
-    assert before.pop("metadata") != after.pop("metadata")
-    assert before == after
-    with open_stack(changes=coder(committed, auditLogging=False)) as session:
-        text = report.to_markdown([preview.assess(session, "local")])
-        assert "- `CODER_LOGGING_HUMAN`: `/dev/null` → **removed**" in text
-        assert "- coderd **restarts**" in text
-        session.stack.up()
-        assert "CODER_LOGGING_HUMAN" not in coderd.variables(environment)
-    # Another policy concerns templates alone.
-    changes = {
-        **coder(committed, auditLogging=False),
-        "workspaces": {"agentEnv": {"A": "b"}},
-    }
-    with open_stack(changes=changes) as session:
-        found = preview.assess(session, "local")
-        assert found.verdict == "changes"
-        assert found.coderd.restarts is False
-
-
 def test_a_stack_of_the_first_releases_moves_without_losing_a_variable_for_a_moment(
-    nothing_up: None, open_stack: Any, environment: Environment, foreign: dict[str, Any]
+    nothing_up: None, open_stack: Any, environment: Environment, foreign: dict[str, Any], chart: Any
 ) -> None:
     assert coderd.pods(environment) == foreign
     with open_stack() as session:
@@ -231,6 +178,7 @@ def test_a_stack_of_the_first_releases_moves_without_losing_a_variable_for_a_mom
         assert {name: found[name] for name in before} == before
         # What a preview writes down then, which has the chart's variables in it.
         session.stack.refresh()
+        literal(environment, chart)
         session.stack.workspace.program = now
         text = report.to_markdown([preview.assess(session, "local")])
         assert "- coderd **restarts**" in text
@@ -247,7 +195,65 @@ def test_a_stack_of_the_first_releases_moves_without_losing_a_variable_for_a_mom
         assert names == {OURS, "coder-db-url"}, "its own, and the chart's"
         env = {each["name"] for each in coderd.container(coderd.get(environment))["env"]}
         assert not env & {*before} - {"CODER_PROMETHEUS_ADDRESS"}
-        assert preview.assess(session, "local", refresh=True).verdict == "same"
+    literal_is_left_to_the_chart(environment)
+
+
+def test_a_preview_is_unchanged_after_up_refresh_and_a_change_of_the_chart_whose_literals_stay_its(
+    stack: Session, environment: Environment, chart: Any
+) -> None:
+    literal(environment, chart)
+    found = coderd.variables(environment)
+    assert {name: found[name] for name in PLAIN} == PLAIN
+    assert {name: found[name] for name in CREDENTIALS} == credentials(stack)
+    assert preview.assess(stack, "local").verdict == "same"
+    stack.stack.refresh()
+    # Ahead of all others, and one of them changed.
+    chart(env=[{"name": "CODER_A", "value": "1"}, {"name": "CODER_ACCESS_URL", "value": "x"}])
+    before = state_file(environment).read_bytes()
+    assert preview.assess(stack, "local", refresh=True).verdict == "same"
+    assert state_file(environment).read_bytes() == before
+    assert set(stack.stack.up().summary.resource_changes or {}) == {"same"}
+    literal_is_left_to_the_chart(environment)
+
+
+def test_drift_of_a_variable_is_told_and_put_right(
+    stack: Session, environment: Environment
+) -> None:
+    coderd.tamper(environment, OURS, CODER_LOGGING_HUMAN="/x")
+    text = report.to_markdown([preview.assess(stack, "local", refresh=True)])
+    assert "- `CODER_LOGGING_HUMAN`: `[another value]` → `/dev/null`" in text
+    coderd.tamper(environment, OURS, CODER_LOGGING_HUMAN="/dev/null")
+
+
+def test_a_rotation_names_the_credential_and_restarts_coderd_and_nothing_else_does(
+    stack: Session, open_stack: Any, environment: Environment, committed: Any
+) -> None:
+    before = coderd.pods(environment)
+    secret = rotate(stack)
+    text = report.to_markdown([preview.assess(stack, "local")])
+    assert "- coderd **restarts**" in text
+    assert f"- `{KEY}`: a secret value changes" in text
+    assert secret not in text
+    with open_stack(changes=coder(committed, auditLogging=False)) as session:
+        text = report.to_markdown([preview.assess(session, "local")])
+        assert "- `CODER_LOGGING_HUMAN`: `/dev/null` → **removed**" in text
+        assert "- coderd **restarts**" in text
+        session.stack.up()
+    found = coderd.variables(environment)
+    assert found[KEY] == secret
+    assert "CODER_LOGGING_HUMAN" not in found
+    after = coderd.pods(environment)
+    assert before.pop("metadata") != after.pop("metadata")
+    assert before == after
+    # Another policy concerns templates alone.
+    changes = {
+        **coder(committed, auditLogging=False),
+        "workspaces": {"agentEnv": {"A": "b"}},
+    }
+    with open_stack(changes=changes) as session:
+        reviewed = preview.assess(session, "local")
+        assert reviewed.verdict == "changes"
+        assert reviewed.coderd.restarts is False
 
 
 def test_two_stacks_on_one_coderd(

@@ -1,6 +1,5 @@
 """The stack `local` on the real engine: what up, a change and destroy do, and leave alone."""
 
-import contextlib
 import json
 import os
 import signal
@@ -22,6 +21,7 @@ from ops.engine import Session
 from ops.stacks import policies
 from tests.program import coderd
 from tests.program.conftest import resources, state, state_file
+from tests.program.killing import engine_processes
 
 
 def template_names(environment: Environment) -> list[str]:
@@ -39,8 +39,8 @@ def changes(result: automation.UpResult | automation.PreviewResult) -> dict[str,
     return {str(k): v for k, v in (summary or {}).items() if k != "same" and v}
 
 
-def previewed(session: Session) -> tuple[set[tuple[str, str]], list[str]]:
-    """Preview; return what would change as (name, operation), and the engine's warnings."""
+def told(operation: Callable[..., Any]) -> tuple[set[tuple[str, str]], list[str]]:
+    """Preview or bring up; return what changes as (name, operation), and the engine's warnings."""
     found: set[tuple[str, str]] = set()
     said: list[str] = []
 
@@ -51,13 +51,49 @@ def previewed(session: Session) -> tuple[set[tuple[str, str]], list[str]]:
         if told is not None and told.severity == "warning":
             said.append(told.message.strip())
 
-    session.stack.preview(on_event=on_event)
+    operation(on_event=on_event)
     return found, said
 
 
-def test_up_makes_everything_and_a_second_changes_nothing(
-    whole: Session, environment: Environment
+def test_an_up_that_was_killed_is_finished_by_the_next_and_another_changes_nothing(
+    nothing_up: None, open_stack: Any, environment: Environment
 ) -> None:
+    with open_stack(whole=True) as session:
+        made = threading.Event()
+        ended: list[BaseException] = []
+
+        def on_event(event: automation.EngineEvent) -> None:
+            if event.res_outputs_event and event.res_outputs_event.metadata.op.value == "create":
+                made.set()
+
+        def up() -> None:
+            try:
+                session.stack.up(on_event=on_event)
+            except BaseException as error:  # noqa: BLE001  looked at below
+                ended.append(error)
+
+        thread = threading.Thread(target=up)
+        thread.start()
+        assert made.wait(60)
+        (process,) = engine_processes(environment)
+        # Held, so that it cannot end before the others are refused.
+        os.kill(process, signal.SIGSTOP)
+        for second in (session.stack.up, session.stack.destroy):
+            with pytest.raises(automation.ConcurrentUpdateError):
+                second()
+        os.kill(process, signal.SIGKILL)
+        thread.join(60)
+        assert not thread.is_alive()
+        assert ended
+        session.stack.cancel()
+        session.stack.up()
+        assert changes(session.stack.up()) == {}
+        assert template_names(environment) == ["claude-code", "firewalled"]
+        urns = [each["urn"] for each in resources(environment)]
+        assert len(urns) == len(set(urns))
+
+
+def test_up_makes_everything(whole: Session, environment: Environment) -> None:
     outputs = whole.stack.outputs()
     assert template_names(environment) == ["claude-code", "firewalled"]
     assert set(outputs["templates"].value) == {"claude-code", "firewalled"}
@@ -71,7 +107,6 @@ def test_up_makes_everything_and_a_second_changes_nothing(
     found = coderd.variables(environment)
     assert found["CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"]
     assert found["CODER_ACCESS_URL"]
-    assert changes(whole.stack.up()) == {}
 
 
 def test_dashboards_show_the_names_of_templates_and_versions(
@@ -120,7 +155,8 @@ def test_secrets_are_in_the_clear_nowhere(whole: Session, environment: Environme
     assert list(home.rglob("*.json")), "the engine keeps its own files there"
     for folder in (environment.state / "state", environment.workspace, home):
         for path in folder.rglob("*"):
-            if path.is_file():
+            # The plugin itself is the one that every environment has.
+            if path.is_file() and path.parents[1] != home / "plugins":
                 texts.append(path.read_bytes().decode(errors="replace"))
     assert all(len(text) > 100 for text in texts[:1])
     for value in values:
@@ -132,38 +168,35 @@ def test_the_engine_logs_no_values_into_the_state(whole: Session, environment: E
 
 
 def test_every_file_of_the_state_is_written_in_one_step(
-    stack: Session, environment: Environment
+    up_somehow: Session, environment: Environment
 ) -> None:
     files = [path for path in (environment.state / "state").rglob("*") if path.is_file()]
     assert any(path.name == "local.json" for path in files)
     assert [path for path in files if path.suffix == ".attrs" or path.stat().st_size == 0] == []
 
 
-def test_the_firewall_off_and_on_again_gives_the_same_template(
-    stack: Session,
-    open_stack: Any,
-    environment: Environment,
-    committed: Callable[[str, str], Any],
+def test_the_firewall_off_is_a_warning_of_the_engine_and_on_again_gives_the_same_template(
+    whole: Session, open_stack: Any, environment: Environment
 ) -> None:
-    directory = environment.workspace / "build" / "templates" / "local" / "firewalled"
+    rendered = environment.workspace / "build" / "templates" / "local"
 
-    def content() -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in directory.iterdir()}
+    def content(template: str) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (rendered / template).iterdir()}
 
-    on = content()
+    on, without = content("firewalled"), content("claude-code")
     assert b"BOUNDARY_CONFIG" in on["agent_env.json"]
-    templates = committed("local", "templates")
-    for template in templates:
-        template.pop("firewall", None)
-    policy = {"groups": committed("local", "policy").get("groups", ["coder", "gitlab"])}
-    with open_stack(changes={"templates": templates, "policy": policy}) as session:
-        session.stack.up()
-        off = content()
-        assert "boundary.yaml" not in off
-        assert not any(b"BOUNDARY_" in off[name] for name in off if name.endswith(".json"))
+    until = datetime.now(UTC).date() + timedelta(days=1)
+    switch = {"state": "off", "reason": "a drill", "who": "ada", "until": until.isoformat()}
+    with open_stack(changes={"firewall": switch}) as session:
+        _, (warned,) = told(session.stack.up)
+        assert f"the firewall is off: a drill, by ada, until {until}" in warned
+        # As a template has it that names no firewall.
+        for off in (content("firewalled"), without):
+            assert "boundary.yaml" not in off
+            assert not any(b"BOUNDARY_" in off[name] for name in off if name.endswith(".json"))
     with open_stack() as session:
         session.stack.up()
-    assert content() == on
+    assert content("firewalled") == on
 
 
 def test_one_rule_changes_one_template_version_and_a_doubtful_one_is_a_warning_of_the_engine(
@@ -172,7 +205,7 @@ def test_one_rule_changes_one_template_version_and_a_doubtful_one_is_a_warning_o
     policy = committed("local", "policy")
     policy["rules"] = [{"rule": "domain=New.example", "why": "a test"}]
     with open_stack(changes={"policy": policy}) as session:
-        found, (doubtful,) = previewed(session)
+        found, (doubtful,) = told(session.stack.preview)
     assert {name for name, _ in found if not name.startswith("firewalled-coder-")} == {
         "firewalled-version",
         "firewalled-template",
@@ -181,14 +214,6 @@ def test_one_rule_changes_one_template_version_and_a_doubtful_one_is_a_warning_o
     }
     assert ("firewalled-template", "update") in found
     assert "rule 'domain=New.example': upper case in 'New': programs send" in doubtful
-
-
-def test_an_open_firewall_is_a_warning_of_the_engine(stack: Session, open_stack: Any) -> None:
-    until = datetime.now(UTC).date() + timedelta(days=1)
-    switch = {"state": "off", "reason": "a drill", "who": "ada", "until": until.isoformat()}
-    with open_stack(changes={"firewall": switch}) as session:
-        _, (off,) = previewed(session)
-    assert f"the firewall is off: a drill, by ada, until {until}" in off
 
 
 def test_a_wrong_setting_applies_nothing(
@@ -207,59 +232,52 @@ def test_a_wrong_setting_applies_nothing(
     assert state(environment)["resources"] == before
 
 
-def test_drift_is_found_by_refresh_and_put_right(stack: Session, environment: Environment) -> None:
-    identifier = stack.stack.outputs()["templates"].value["firewalled"]["id"]
-    with environment.coderd.client() as client:
-        path = f"/api/v2/templates/{identifier}"
-        was = client.get(path).raise_for_status().json()["description"]
-        client.patch(path, json={"description": "by hand"}).raise_for_status()
-        drift = stack.stack.refresh().summary.resource_changes or {}
-        assert drift.get("update") == 1
-        assert changes(stack.stack.up()) == {"update": 1}
-        assert client.get(path).raise_for_status().json()["description"] == was
-
-
 def test_an_api_server_that_is_away_leaves_the_state_whole(
     stack: Session, environment: Environment, tmp_path: Path
 ) -> None:
-    before = resources(environment)
+    before = state(environment)
     (port,) = free_ports(1)
     there = environment.cluster.kubeconfig.read_text()
     elsewhere = tmp_path / "kubeconfig"
     # Nobody listens at the address.
     elsewhere.write_text(there.replace(environment.cluster.url, f"https://127.0.0.1:{port}"))
     assert elsewhere.read_text() != there
-    variables = stack.stack.workspace.env_vars
-    variables["KUBECONFIG"] = str(elsewhere)
+    stack.stack.workspace.env_vars["KUBECONFIG"] = str(elsewhere)
     # That it is asked at all shows that the state holds on to no kubeconfig of its own.
     with pytest.raises(automation.CommandError) as error:
         stack.stack.refresh()
     assert "connection refused" in str(error.value)
     assert "Traceback" not in str(error.value)
-    assert {each["urn"] for each in resources(environment)} == {each["urn"] for each in before}
-    variables["KUBECONFIG"] = str(environment.cluster.kubeconfig)
-    assert changes(stack.stack.up()) == {}
+    assert state(environment) == before
 
 
-def test_a_kubeconfig_that_the_variable_holds_is_a_secret_and_is_left_nowhere(
+def test_drift_is_found_by_refresh_and_put_right_with_a_kubeconfig_that_is_a_secret_left_nowhere(
     stack: Session, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The variable KUBECONFIG holds the contents, and later names the file again."""
     contents = environment.cluster.kubeconfig.read_text()
     (token,) = (each["user"]["token"] for each in yaml.safe_load(contents)["users"])
     variables = stack.stack.workspace.env_vars
-    with monkeypatch.context() as patched:
+    identifier = stack.stack.outputs()["templates"].value["firewalled"]["id"]
+    path = f"/api/v2/templates/{identifier}"
+    with environment.coderd.client() as client, monkeypatch.context() as patched:
+        was = client.get(path).raise_for_status().json()["description"]
         patched.setenv("KUBECONFIG", contents)
         patched.setenv("TMPDIR", str(tmp_path))
         patched.setattr(tempfile, "tempdir", None)  # it is remembered
         variables["KUBECONFIG"] = contents
-        assert changes(stack.stack.up()) == {"update": 1}
+        assert told(stack.stack.up)[0] == {("cluster", "update")}
+        client.patch(path, json={"description": "by hand"}).raise_for_status()
         # By the state alone, as on a machine that has another kubeconfig.
         variables["KUBECONFIG"] = "/nowhere"
-        stack.stack.refresh()
-    assert token not in state_file(environment).read_text()
-    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
-    variables["KUBECONFIG"] = str(environment.cluster.kubeconfig)
-    assert changes(stack.stack.up()) == {"update": 1}
+        drift = stack.stack.refresh().summary.resource_changes or {}
+        assert drift.get("update") == 1
+        patched.undo()
+        assert token not in state_file(environment).read_text()
+        assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+        variables["KUBECONFIG"] = str(environment.cluster.kubeconfig)
+        assert told(stack.stack.up)[0] == {("cluster", "update"), ("firewalled-template", "update")}
+        assert client.get(path).raise_for_status().json()["description"] == was
 
 
 def test_destroy_leaves_what_is_not_ours(
@@ -274,54 +292,3 @@ def test_destroy_leaves_what_is_not_ours(
     with environment.cluster.client() as client:
         maps = client.get("/api/v1/namespaces/monitoring/configmaps").raise_for_status().json()
         assert maps["items"] == []
-
-
-def engine_processes(environment: Environment) -> list[int]:
-    """Return the processes of the engine that work on this environment's state."""
-    mark = f"PULUMI_BACKEND_URL=file://{environment.state / 'state'}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                name = (entry / "comm").read_text().strip()
-                if name == "pulumi" and mark in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-    return found
-
-
-def test_an_up_that_was_killed_is_finished_by_the_next(
-    nothing_up: None, open_stack: Any, environment: Environment
-) -> None:
-    with open_stack() as session:
-        made = threading.Event()
-        ended: list[BaseException] = []
-
-        def on_event(event: automation.EngineEvent) -> None:
-            if event.res_outputs_event and event.res_outputs_event.metadata.op.value == "create":
-                made.set()
-
-        def up() -> None:
-            try:
-                session.stack.up(on_event=on_event)
-            except BaseException as error:  # noqa: BLE001  looked at below
-                ended.append(error)
-
-        thread = threading.Thread(target=up)
-        thread.start()
-        assert made.wait(60)
-        (process,) = engine_processes(environment)
-        # Held, so that it cannot end before the others are refused.
-        os.kill(process, signal.SIGSTOP)
-        for second in (session.stack.up, session.stack.destroy):
-            with pytest.raises(automation.ConcurrentUpdateError):
-                second()
-        os.kill(process, signal.SIGKILL)
-        thread.join(60)
-        assert not thread.is_alive()
-        assert ended
-        session.stack.cancel()
-        session.stack.up()
-        assert changes(session.stack.up()) == {}
-        assert template_names(environment) == ["claude-code", "firewalled"]
-        urns = [each["urn"] for each in resources(environment)]
-        assert len(urns) == len(set(urns))

@@ -25,6 +25,9 @@ def template(environment: Environment, name: str) -> dict[str, Any]:
 pytestmark = pytest.mark.usefixtures("nothing_up")
 """The stacks share names in the one cluster there is."""
 
+# Neither says anything of its dashboards: all of them are what the stack local has, too.
+SHOWN = {"grafana": ONE_BOARD}
+
 
 @pytest.fixture
 def groups(environment: Environment, foreign: Any) -> Any:
@@ -43,7 +46,7 @@ def groups(environment: Environment, foreign: Any) -> Any:
 def test_dev_comes_up_with_its_own_settings(
     open_stack: Any, environment: Environment, committed: Any
 ) -> None:
-    with open_stack("dev") as session:
+    with open_stack("dev", SHOWN) as session:
         try:
             outputs = session.stack.up().outputs
             policy = stacks.policies("dev")["firewalled"]
@@ -65,7 +68,7 @@ def test_dev_comes_up_with_its_own_settings(
 def test_usgov_gives_its_templates_to_its_groups(
     open_stack: Any, environment: Environment, committed: Any, groups: Any
 ) -> None:
-    with open_stack("usgov") as session:
+    with open_stack("usgov", SHOWN) as session:
         try:
             outputs = session.stack.up().outputs
             policy = stacks.policies("usgov")["firewalled"]
@@ -81,10 +84,11 @@ def test_usgov_gives_its_templates_to_its_groups(
             session.stack.destroy()
             raise
     changes = {
+        **SHOWN,
         "templates": [
             {key: value for key, value in each.items() if key != "access"}
             for each in committed("usgov", "templates")
-        ]
+        ],
     }
     with open_stack("usgov", changes) as session:
         try:
@@ -139,7 +143,8 @@ def test_what_the_licence_does_not_allow_stops_the_run_before_anything_is_made(
     assert resources(environment, "usgov") == []
     # What needs none comes up, and the list of who may use it stays Coder's.
     templates = [{"name": "firewalled", "firewall": {"jail": "landjail"}}]
-    with open_stack("dev", {"templates": templates, "grafana": ONE_BOARD}) as session:
+    few = {**SHOWN, "alerts": {"rules": []}, "mcpServers": []}
+    with open_stack("dev", {**few, "templates": templates}) as session:
         try:
             session.stack.up()
             assert set(session.stack.up().summary.resource_changes or {}) == {"same"}

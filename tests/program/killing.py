@@ -1,0 +1,132 @@
+"""Engines that are killed in mid-update, and what others made meanwhile."""
+
+import contextlib
+import io
+import os
+import signal
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.environment import Environment
+from local.providers.coderd_template import TemplateKind
+from ops.engine import Session
+from tests.program.conftest import state
+
+TEMPLATES = ("claude-code", "firewalled")
+
+
+def engine_processes(environment: Environment) -> list[int]:
+    """Return the processes of the engine that work on this environment's state."""
+    mark = f"PULUMI_BACKEND_URL=file://{environment.state / 'state'}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                name = (entry / "comm").read_text().strip()
+                if name == "pulumi" and mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+class Held:
+    """Holds the provider in an operation on each template, after those in `done` are done."""
+
+    def __init__(self, operation: str, done: Collection[str]) -> None:
+        self._operation = operation
+        self._done = {f"{name}-template" for name in done}
+        self._real = getattr(TemplateKind, operation)
+        self._reached = threading.Semaphore(0)
+        self._let_go = threading.Event()
+
+    def held(self) -> Callable[..., Any]:
+        def hold(kind: Any, call: Any, *rest: Any) -> Any:
+            if call.preview:
+                return self._real(kind, call, *rest)
+            result = self._real(kind, call, *rest) if call.name in self._done else None
+            self._reached.release()
+            assert self._let_go.wait(60)
+            return result
+
+        return hold
+
+    def wait(self, environment: Environment) -> None:
+        """Wait until every template is held, and nothing else is being made."""
+        for _ in TEMPLATES:
+            assert self._reached.acquire(timeout=60)
+        wanted = {f"{self._operation.removesuffix('e')}ing {name}-template" for name in TEMPLATES}
+        deadline = time.monotonic() + 60
+        while pending(environment) != wanted:
+            assert time.monotonic() < deadline, pending(environment)
+            time.sleep(0.05)
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+
+def kill_while_held(
+    session: Session,
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    done: Collection[str] = TEMPLATES,
+) -> None:
+    """Bring the stack up, and kill the engine while the provider is in an operation."""
+    ended: list[BaseException] = []
+
+    def bring_up() -> None:
+        try:
+            session.stack.up()
+        except BaseException as error:  # noqa: BLE001  looked at below
+            ended.append(error)
+
+    holding = Held(operation, done)
+    with monkeypatch.context() as patched:
+        patched.setattr(TemplateKind, operation, holding.held())
+        thread = threading.Thread(target=bring_up)
+        thread.start()
+        try:
+            holding.wait(environment)
+            for process in engine_processes(environment):
+                os.kill(process, signal.SIGKILL)
+            thread.join(60)
+            assert ended
+        finally:
+            holding.let_go()
+    session.stack.cancel()
+
+
+def pending(environment: Environment) -> set[str]:
+    return {
+        f"{each['type']} {each['resource']['urn'].rpartition('::')[2]}"
+        for each in state(environment)["pending_operations"]
+    }
+
+
+def make_template(api: Any, name: str) -> None:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        member = tarfile.TarInfo("main.tf")
+        member.size = len(text := b'resource "coder_agent" "main" { os = "linux" }\n')
+        tar.addfile(member, io.BytesIO(text))
+    tar_type = {"Content-Type": "application/x-tar"}
+    file = api.post("files", content=content.getvalue(), headers=tar_type).json()["hash"]
+    body = {
+        "name": "by-hand",
+        "storage_method": "file",
+        "provisioner": "terraform",
+        "file_id": file,
+    }
+    made = api.post("organizations/default/templateversions", json=body).json()
+    while api.get(f"templateversions/{made['id']}").json()["job"]["status"] != "succeeded":
+        time.sleep(0.01)
+    answer = api.post(
+        "organizations/default/templates",
+        json={"name": name, "template_version_id": made["id"]},
+    )
+    assert answer.is_success, answer.text
