@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,9 +128,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Load the tests without looking for garbage among modules, now or ever after: they stay."""
     gc.disable()
+    begin_elsewhere(session.config)
     try:
         return (yield)
     finally:
@@ -137,9 +139,37 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def begin_elsewhere(config: pytest.Config) -> None:
+    """Let each of several workers begin with files that the others come to later.
+
+    They load all of them at the same time, and in a fresh clone what one has compiled the others
+    need not.
+    """
+    own: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if own is None or config.args != config.getini("testpaths"):
+        return
+    # As much to compile in each part.
+    parts = [["components"], ["ops"], ["local", "program", "toolchain", "docs"]]
+    number = int(own["workerid"].removeprefix("gw")) % len(parts)
+    for part in parts[number]:
+        for path in sorted((config.rootpath / part).rglob("*.py")):
+            SourceFileLoader("", str(path)).get_code("")
+    first = [config.rootpath / "tests" / part for part in parts[number]]
+    others = sorted((config.rootpath / "tests").iterdir())
+    every = dict.fromkeys([*first, *others])
+    config.args = [
+        str(path) for path in every if any(path.rglob("test_*.py")) or path.match("test_*.py")
+    ]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files: the longest first, and the others in one order in every worker."""
     places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
+    files = [item.nodeid.partition("::")[0] for item in items]
+    order = sorted(
+        range(len(items)), key=lambda at: (places.get(files[at], len(places)), files[at])
+    )
+    items[:] = [items[at] for at in order]
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,8 @@ def overlaps_host(one: Sequence[str], two: Sequence[str]) -> bool:
     if len(short) < len(long) and short[0] != WILDCARD:
         return False
     # The last labels first: those of most hosts differ.
+    if short[-1] != long[-1] and WILDCARD not in (short[-1], long[-1]):
+        return False
     pairs = zip(reversed(short), reversed(long), strict=False)
     return all(s == t or WILDCARD in (s, t) for s, t in pairs)
 

@@ -284,7 +284,7 @@ def _judged(policy_rule: PolicyRule, own: Own, *, below: bool) -> Entry | None:
     reading = all(_reads(part, own) for part in parts(rule))
     # Every host is Coder's too, whatever its name.
     coder = own.coder or frozenset({"coder"} if rule.any_host else ())
-    known = replace(own, coder=coder)
+    known = own if coder == own.coder else replace(own, coder=coder)
     way = next(filter(None, (leaving(part, known) for part in parts(rule))), "")
     if way:
         return Entry(policy_rule, WORST, (rule.host,), way)

@@ -10,6 +10,7 @@ no WebSocket opens, by which terminals and tunnels of workspaces go.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from components.boundary import metadata
@@ -195,6 +196,7 @@ def leaving(part: Part, own: Own) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)  # many rules name one host, and templates share policies
 def is_coder(host: Pattern, own: Own) -> bool:
     """Whether a host pattern, in lower case, matches a host or an address of Coder."""
     named = any(overlaps_host(host, labels) for labels in own.labels)

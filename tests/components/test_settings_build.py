@@ -7,10 +7,10 @@ that are mostly odd, as the JSON schema tells the types: a new setting is among 
 import asyncio
 import contextlib
 import copy
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ import pulumi_coderd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from components.ai_gateway import PRICE
 from components.coder.lookup import Known
-from components.dashboards.catalogue import CATALOGUE
+from components.dashboards.catalogue import CATALOGUE, DashboardSpec
+from components.dashboards.context import DashboardContext
 from components.datasources import object_name
 from components.network.manifests import network_policies
 from components.settings.load import load
@@ -31,32 +33,23 @@ from components.settings.problems import SettingsError
 from components.workspace_template.render import render
 from program import declare, plan
 from tests.components.full_settings import FULL
+from tests.components.odd_settings import (
+    FLOATS,
+    NUMBERS,
+    PLACES,
+    SCHEMA,
+    TEXTS,
+    Path_,
+    Schema,
+    changed,
+    odd_values,
+    parted,
+    resolved,
+    secrets,
+)
 from tests.components.recording import Recorder, record
 
-# Where a form begins and ends, and where one program takes what another refuses.
-TEXTS = [
-    *("", " ", "a", "A", "-a", "a-", "a--b", "a_b", "a.b", "a b", " a", "a\n", "é", "0", "`", "$"),
-    *("a" * 32, "a" * 33, "a" * 40, "a" * 41, "a" * 63, "a" * 64, "a" * 127, "a" * 128, "é" * 33),
-    *("true", "null", "1e300", "*", "a/b", "a:b", "a=b", "a@b", "{{x}}", "${X}", "x\x00y"),
-    *("a:1", "a:65535", "a:65536", "a:0", "A.Example:443", "a..b", "[::1]", "10.0.0.1"),
-    *("https://a", "http://a/", "https://a:70000", "https://[::1]:8080", "https://A.b/c?d=e#f"),
-    *("http://localhost:3000/mcp", "https://u:p@a", "//a", "ftp://a", "https://a_b", "https://a b"),
-    *("foo@bar", "Foo", "a/b:c", "r.io:5000/a/b@sha256:" + "0" * 64, "a:", "a@sha256:0"),
-    *("P8E80F9AEF21F6940", "prometheus", "loki", "database", "gitlab", "second", "firewalled"),
-    *("Claude-Code", "latest", "v0.9.0", "0.9.0", "4.7.3", "5.0.0", "1.2"),
-    *("domain=a.b", "method=GET path=/x", "domain=*", "GITHUB_TOKEN", "PATH", "2030-01-01"),
-]
-NUMBERS = [0, 1, 2, 16, 17, 720, 721, 65535, 65536, 10**9, 2**63, -1, 0.5, 1e-9, 1e300]
-FLOATS = [*NUMBERS, math.inf, math.nan, -0.0]
-SCHEMA = Settings.model_json_schema(by_alias=True)
 KEYS = {name: str(field.alias) for name, field in Settings.model_fields.items()}
-Schema = Mapping[str, Any]
-Path_ = tuple[str | int, ...]
-
-
-def resolved(schema: Schema) -> Schema:
-    reference = schema.get("$ref")
-    return SCHEMA["$defs"][reference.rpartition("/")[2]] if reference else schema
 
 
 def values(schema: Schema, depth: int = 0) -> st.SearchStrategy[Any]:
@@ -96,23 +89,6 @@ def values(schema: Schema, depth: int = 0) -> st.SearchStrategy[Any]:
             return st.sampled_from(TEXTS) | st.text(max_size=5)
 
 
-def places(schema: Schema, value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Schema]]:
-    """Every place of the settings that can be changed, those that are not set among them."""
-    schema = resolved(schema)
-    for option in schema.get("anyOf", ()):
-        yield from places(option, value, path)
-    if "properties" in schema:
-        for name, each in schema["properties"].items():
-            if path or name != "secrets":
-                yield (*path, name), each
-            if isinstance(value, Mapping) and name in value:
-                yield from places(each, value[name], (*path, name))
-    elif schema.get("type") == "array" and isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from places(schema["items"], each, (*path, index))
-
-
-PLACES = list(places(SCHEMA, FULL))
 # Made anew of what the others name, so that none is missing; the values are text of any form.
 NOT_DRAWN = {"secrets"}
 
@@ -150,24 +126,6 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-def secrets(made: Mapping[str, Any]) -> dict[str, Any]:
-    """Every secret that the settings may want, so that none is missing."""
-    with contextlib.suppress(KeyError, TypeError, AttributeError):
-        providers = made["externalAuth"]["providers"]
-        ids = [each.get("id", "gitlab") for each in providers]
-        slugs = [each["slug"] for each in made.get("mcpServers", ())]
-        models = [each["name"] for each in made["aiGateway"]["providers"]]
-        login = {"clientId": "i", "clientSecret": "s"}
-        keys = {"apiKey": "k", "accessKey": "i", "accessKeySecret": "s"}
-        return {
-            "coderToken": "t",
-            "externalAuth": {str(each): login for each in ids},
-            "mcp": {str(each): "k" for each in slugs},
-            "aiProviders": {str(each): keys for each in models},
-        }
-    return {"coderToken": "t"}
-
-
 def known_to(stack: Settings) -> Known:
     """A deployment that has what the settings name."""
     groups = {
@@ -188,8 +146,17 @@ class AiModelPrice(pulumi.CustomResource):
 
 @pytest.fixture(autouse=True, scope="module")
 def _later_package() -> Iterator[None]:
+    drawn: dict[str, str] = {}
+
+    def once(spec: DashboardSpec, context: DashboardContext) -> str:
+        key = f"{spec.uid} {context!r}"
+        return drawn[key] if key in drawn else drawn.setdefault(key, draw(spec, context))
+
+    draw = DashboardSpec.json
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pulumi_coderd, PRICE, AiModelPrice, raising=False)
+        # Most settings change nothing in a dashboard, and drawing them takes longest.
+        patch.setattr(DashboardSpec, "json", once)
         yield
 
 
@@ -247,53 +214,12 @@ def check_blocks(policies: Iterable[Mapping[str, Any]]) -> None:
             assert 1 <= port["port"] <= port.get("endPort", port["port"]) <= 65535
 
 
-def odd_values(schema: Schema) -> Iterator[Any]:
-    """Every odd value of the type that a schema names, for a place that holds one value."""
-    schema = resolved(schema)
-    for option in schema.get("anyOf", ()):
-        yield from odd_values(option)
-    match schema.get("type"):
-        case "string" if "enum" not in schema:
-            yield from TEXTS
-        case "integer" | "number":
-            yield from FLOATS
-        case "array":
-            for value in odd_values(schema["items"]):
-                yield [value]
-                yield [value, value]
-        case "object" if schema.get("additionalProperties"):
-            for value in odd_values(schema["additionalProperties"]):
-                yield {"app": value}
-            for key in TEXTS:
-                yield {key: "x"}
-
-
-def changed(path: Path_, value: Any, whole: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings of which one place differs; what holds the same is `whole`'s, as it is."""
-    section = str(path[0])
-    plain = {**FULL, section: put(FULL.get(section, {}), path[1:], value)}
-    return {**whole, section: plain[section], "secrets": secrets(plain)}
-
-
-def put(old: Any, path: Path_, value: Any) -> Any:
-    """Return plain data with another value in one place, the rest of it not copied."""
-    if not path:
-        return value
-    (part, *rest) = path
-    if isinstance(part, int):
-        return [put(each, (*rest,), value) if i == part else each for i, each in enumerate(old)]
-    return {**old, part: put(old.get(part, {}), (*rest,), value)}
-
-
 # What `load` itself looks into; it takes every other section also as it has read it before.
 READ_AS_DATA = ("externalAuth", "aiGateway", "secrets")
 
 
 def build(stack: Settings, root: Path, full: plan.StackArgs | None = None) -> plan.StackArgs:
-    """Make the arguments, and what is written from those that `full` has not.
-
-    Drawing dashboards is what takes the time, and most settings change nothing in them.
-    """
+    """Make the arguments, and what is written from those that `full` has not."""
     args = plan.plan("dev", stack, known_to(stack), root)
     for name, template in args.templates.items():
         if full is None or differs(template, full.templates.get(name)):
@@ -317,37 +243,80 @@ def differs(args: object, others: object) -> bool:
     return args != others or repr(args) != repr(others)
 
 
+class Sweep:
+    """Sets odd values, many places at once: what `load` accepts is built, refused is each alone.
+
+    Attributes:
+        accepted, refused: how many values were.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.accepted = self.refused = 0
+        plain = {**FULL, "secrets": secrets(FULL)}
+        full = load("dev", plain)
+        read = {key: getattr(full, name) for name, key in KEYS.items() if key not in READ_AS_DATA}
+        self.whole = {**plain, **read}
+        self.args = build(full, root)
+
+    async def set(self, changes: Mapping[Path_, Any], *, again: bool = False) -> None:
+        """Load settings with all of the changes, without those that are refused, and build them.
+
+        Args:
+            changes: value by place.
+            again: whether some of them are among settings that were refused.
+        """
+        made = changed(changes, self.whole)
+        if again and len(changes) == 1 and not self._has_form(made):
+            self.refused += 1
+            return
+        try:
+            stack = load("dev", made)
+        except SettingsError as error:
+            if len(changes) == 1:
+                self.refused += 1
+                return
+            for part in parted(changes, [problem.key for problem in error.problems]):
+                await self.set(part, again=True)
+            return
+        self.accepted += len(changes)
+        try:
+            build(stack, self.root, self.args)
+        except Exception as error:
+            raise AssertionError(f"{changes} is accepted: {error}") from error
+        # Secrets among the arguments are tasks, which come to an end here.
+        await asyncio.sleep(0)
+
+    def _has_form(self, made: Mapping[str, Any]) -> bool:
+        # With this `load` begins, and refuses what it does: most of what is refused.
+        try:
+            Settings.model_validate(made)
+        except ValidationError:
+            return False
+        return True
+
+
 @pytest.mark.parametrize("section", [name for name in SCHEMA["properties"] if name != "secrets"])
 def test_every_odd_value_anywhere_is_refused_or_can_be_built_of(
     section: str, tmp_path: Path
 ) -> None:
-    counts = {"accepted": 0, "refused": 0}
+    # In each round another value for every place, and not the same for all of them.
+    columns = []
+    for path, schema in PLACES:
+        if path[0] == section and (odd := list(odd_values(schema))):
+            start = 7 * len(columns) % len(odd)
+            columns.append([(path, value) for value in (*odd[start:], *odd[:start])])
 
-    async def sweep() -> None:
-        plain = {**FULL, "secrets": secrets(FULL)}
-        full = load("dev", plain)
-        read = {key: getattr(full, name) for name, key in KEYS.items() if key not in READ_AS_DATA}
-        args = build(full, tmp_path)
-        for path, schema in PLACES:
-            if path[0] != section:
-                continue
-            for value in odd_values(schema):
-                try:
-                    stack = load("dev", changed(path, value, {**plain, **read}))
-                except SettingsError:
-                    counts["refused"] += 1
-                    continue
-                counts["accepted"] += 1
-                try:
-                    build(stack, tmp_path, args)
-                except Exception as error:
-                    raise AssertionError(f"{path} = {value!r} is accepted: {error}") from error
-                # Secrets among the arguments are tasks, which come to an end here.
-                await asyncio.sleep(0)
+    async def swept() -> Sweep:
+        sweep = Sweep(tmp_path)
+        for each in zip_longest(*columns):
+            await sweep.set(dict(filter(None, each)))
+        return sweep
 
-    asyncio.run(sweep())
+    sweep = asyncio.run(swept())
+    assert sweep.accepted + sweep.refused == sum(map(len, columns))
     # A sweep of which all is refused would show nothing.
-    assert counts["accepted"] or section in {"protected", "firewall"}, counts
+    assert sweep.accepted or section in {"protected", "firewall"}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -36,10 +36,14 @@ class Script:
 
 def load(path: Path) -> dict[str, Any]:
     """Return a YAML file; `on` is a string key, which YAML 1.1 reads as true."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = _parsed(path.read_text(encoding="utf-8"))
     if True in document:
         document["on"] = document.pop(True)
     return dict(document)
+
+
+def _parsed(text: str) -> Any:
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def gitlab_jobs(text: str | None = None) -> dict[str, dict[str, Any]]:
@@ -47,7 +51,7 @@ def gitlab_jobs(text: str | None = None) -> dict[str, dict[str, Any]]:
 
     The pipeline is .gitlab-ci.yml if no text of one is given.
     """
-    document = load(GITLAB) if text is None else yaml.safe_load(text)
+    document = load(GITLAB) if text is None else _parsed(text)
 
     def merged(name: str) -> dict[str, Any]:
         job = dict(document[name])

@@ -10,6 +10,7 @@ import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from components.dashboards.metrics import Metric, MetricKind, Metrics
 from tests.components.dashboards.series_deployment import (
@@ -125,15 +126,16 @@ _OF_METRIC: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def everything() -> list[Series]:
+@cache
+def everything() -> tuple[Series, ...]:
     """Return the series of every metric of the model, under all of its names."""
-    return [
+    return tuple(
         replace(series, name=series.name.replace(metric.name, named.name))
         for metric in Metrics.all()
         for series in _series(metric)
         for named in metric.names
         if not metric.former or named.name in _exported(metric, series.labels["pod"])
-    ]
+    )
 
 
 def _exported(metric: Metric, pod: str) -> tuple[str, ...]:

@@ -39,7 +39,6 @@ EXPECTED = {
     **coder_figures.EXPECTED,
     **workspace_figures.EXPECTED,
 }
-SERIES = series.everything()
 AT = int(series_deployment.END.timestamp())
 DASHBOARDS: dict[str, dict[str, Any]] = {
     uid: json.loads(spec.json(DashboardContext())) for uid, spec in CATALOGUE.items()
@@ -80,7 +79,7 @@ def test_every_query_has_figures_to_be_held_against():
 @pytest.mark.parametrize("uid", UIDS)
 def test_every_query_shows_what_the_series_hold(uid):
     shown = view(uid)
-    figures = Figures(SERIES, shown)
+    figures = Figures(series.everything(), shown)
     checks = []
     for target, text in QUERIES.items():
         if target[0] != uid:
@@ -89,7 +88,7 @@ def test_every_query_shows_what_the_series_hold(uid):
         checks += shows_numbers(query)
         checks.append(Check(query, AT, EXPECTED[target](figures)))
     assert checks
-    judge(Case(SERIES, checks))
+    judge(Case(series.everything(), checks))
 
 
 @pytest.mark.parametrize(
@@ -117,13 +116,13 @@ def test_what_is_chosen_is_what_is_shown(uid, choice):
         return all(each.labels.get(n, values[0]) in values for n, values in named.items())
 
     shown = view(uid, **choice)
-    figures = Figures(filter(kept, SERIES), shown)
+    figures = Figures(filter(kept, series.everything()), shown)
     checks = [
         Check(grafana.prometheus(text, shown), AT, EXPECTED[target](figures))
         for target, text in QUERIES.items()
         if target[0] == uid
     ]
-    judge(Case(SERIES, checks))
+    judge(Case(series.everything(), checks))
 
 
 @pytest.mark.parametrize("uid", UIDS)
@@ -152,7 +151,7 @@ def test_every_variable_from_prometheus_has_values(uid):
             # vector(1) stands for the series that lack the label.
             values = f"group by ({label}) ({selector}) unless on ({label}) vector(1)"
             checks.append(Check(f"count({values}) > bool 0", AT, {key(): 1.0}))
-    judge(Case(SERIES, checks))
+    judge(Case(series.everything(), checks))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,7 @@ def test_every_variable_from_prometheus_has_values(uid):
 )
 def test_what_is_wrong_is_found(checks):
     with pytest.raises(PromtoolError):
-        judge(Case(SERIES, checks))
+        judge(Case(series.everything(), checks))
 
 
 def test_a_query_is_evaluated_at_each_step_of_its_range():
@@ -193,12 +192,12 @@ def test_both_of_prometheus_engines_say_the_same():
     texts = [
         grafana.prometheus(text, view(uid)) for target, text in QUERIES.items() if target[0] == uid
     ]
-    answers = prometheus.evaluate(SERIES, [Query(text, end=AT) for text in texts])
+    answers = prometheus.evaluate(series.everything(), [Query(text, end=AT) for text in texts])
     checks = [
         Check(text, AT, {key(**answer.labels): answer.points[AT] for answer in found})
         for text, found in zip(texts, answers, strict=True)
     ]
-    judge(Case(SERIES, checks))
+    judge(Case(series.everything(), checks))
 
 
 def test_a_query_that_is_no_promql_is_refused():
@@ -213,8 +212,10 @@ def test_a_rule_that_is_no_promql_is_found():
 
 @pytest.mark.parametrize("metric", list(Metrics.all()), ids=lambda m: m.name)
 def test_every_metric_of_the_model_has_series_with_its_labels(metric):
-    assert all([s for s in SERIES if s.name.startswith(named.name)] for named in metric.names)
-    of = [s for s in SERIES for named in metric.names if s.name.startswith(named.name)]
+    assert all(
+        [s for s in series.everything() if s.name.startswith(named.name)] for named in metric.names
+    )
+    of = [s for s in series.everything() for named in metric.names if s.name.startswith(named.name)]
     for each in of:
         assert metric.own_labels <= set(each.labels) <= metric.labels | {"le"}
         assert len(each.samples) == series.COUNT
