@@ -79,7 +79,12 @@ class Probe:
 
 def facts() -> str:
     """What the workspace is: facts, Claude Code's processes, and Boundary's."""
-    return _jail_state() + _file("facts.sh")
+    return _jail_state() + addresses() + _file("facts.sh")
+
+
+def addresses() -> str:
+    """By which addresses other pods may reach it."""
+    return _file("addresses.sh")
 
 
 def pod() -> str:

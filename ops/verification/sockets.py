@@ -73,7 +73,8 @@ class Sockets:
         if self._peer is None:
             yield
             return
-        addresses = self._peer.terminal.run(scripts.facts()).values().get("addresses", "").split()
+        told = self._peer.terminal.run(scripts.addresses()).values()
+        addresses = told.get("addresses", "").split()
         if not addresses:
             yield
             return

@@ -112,14 +112,16 @@ class Transcript:
 
 SAY: Final = """\
 say() {
-  _k=$1; shift
-  { printf '%s' "$_k"
-    for _f in "$@"; do printf ' .'; printf '%s' "$_f" | base64 | tr -d '\\n'; done
-    printf '\\n'
+  { printf '%s\\0' "$1"
+    shift
+    [ $# -eq 0 ] || printf '.%s\\0' "$@"
   } >> "$out"
 }
 """
-"""The shell function that writes a record: `say KIND FIELD...`."""
+"""The shell function that writes a record: `say KIND FIELD...`.
+
+The shell does it all itself. No variable of it holds the byte that ends a kind or a field.
+"""
 _PRELUDE: Final = f'{SAY}: > "$out"\nexport out\n'
 
 
@@ -345,20 +347,21 @@ class _Run:
             content = b""
         if len(content) != self._length:
             raise TerminalError("something else wrote into the script's output: run it again")
-        return Transcript(
-            tuple(_record(line) for line in content.decode(errors="replace").splitlines()),
-            "\n".join(self._noise[-20:]),
-        )
+        return Transcript(tuple(records(content)), "\n".join(self._noise[-20:]))
 
 
-def _record(line: str) -> ScriptResult:
-    kind, *fields = line.split(" ")
-    return ScriptResult(
-        kind,
-        tuple(
-            base64.b64decode(field.removeprefix(".")).decode(errors="replace") for field in fields
-        ),
-    )
+def records(content: bytes) -> Iterator[ScriptResult]:
+    """Yield what a script has said into its file."""
+    kind, fields = "", list[str]()
+    for word in content.decode(errors="replace").split("\0")[:-1]:
+        if word.startswith("."):
+            fields.append(word[1:])
+            continue
+        if kind:
+            yield ScriptResult(kind, tuple(fields))
+        kind, fields = word, []
+    if kind:
+        yield ScriptResult(kind, tuple(fields))
 
 
 def _typed(text: str) -> bytes:

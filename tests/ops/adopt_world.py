@@ -13,7 +13,7 @@ from pulumi import automation
 
 from components.coder.api import CoderdAccess, CoderdApi
 from local.environment import Environment
-from ops import adopt, engine, history, stacks
+from ops import adopt, deployed, engine, history, stacks
 from ops.changes import PARTS_OF_REPLACEMENT
 from ops.state import StackState
 from ops.steps import observe
@@ -116,23 +116,28 @@ class World:
 
     def everything(self) -> dict[str, Any]:
         """Return all that a person or a pod could notice, with the versions it had."""
-        found: dict[str, Any] = {}
-        for path in (
-            "/api/v1/namespaces/monitoring/configmaps",
-            "/api/v1/namespaces/monitoring/secrets",
-            "/api/v1/namespaces/coder/secrets",
-            "/apis/apps/v1/namespaces/coder/deployments",
-            "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies",
-            "/api/v1/namespaces/coder-workspaces/resourcequotas",
-            "/api/v1/namespaces/coder-workspaces/limitranges",
-            "/api/v1/namespaces",
-        ):
-            for each in self.kubernetes("GET", path)["items"]:
-                found[f"{path}/{each['metadata']['name']}"] = each["metadata"]["resourceVersion"]
+        with self.environment.cluster.client() as cluster:
+            found = dict(_objects(cluster))
         for template in self.coderd("GET", "organizations/default/templates"):
             versions = self.coderd("GET", f"templates/{template['id']}/versions")
             found[template["name"]] = (template, versions)
         return found
+
+
+def _objects(cluster: httpx.Client) -> Iterator[tuple[str, str]]:
+    """Yield the version of each object."""
+    for path in (
+        "/api/v1/namespaces/monitoring/configmaps",
+        "/api/v1/namespaces/monitoring/secrets",
+        "/api/v1/namespaces/coder/secrets",
+        "/apis/apps/v1/namespaces/coder/deployments",
+        "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies",
+        "/api/v1/namespaces/coder-workspaces/resourcequotas",
+        "/api/v1/namespaces/coder-workspaces/limitranges",
+        "/api/v1/namespaces",
+    ):
+        for each in cluster.get(path).raise_for_status().json()["items"]:
+            yield f"{path}/{each['metadata']['name']}", each["metadata"]["resourceVersion"]
 
 
 def labels(ready: engine.Session) -> set[str]:
@@ -153,6 +158,14 @@ def labels(ready: engine.Session) -> set[str]:
 
 def changing(ready: engine.Session) -> dict[str, str]:
     return {each.name: each.op for each in observe(ready.stack).values() if each.op != "same"}
+
+
+def policies(ready: engine.Session) -> dict[str, str]:
+    """Return what the state says of each template's policy."""
+    return {
+        name: json.dumps(policy.to_json()) if policy else ""
+        for name, policy in deployed.of_stack(ready.stack).policies.items()
+    }
 
 
 def left(done: adopt.Adoption) -> dict[str, str]:

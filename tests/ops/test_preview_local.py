@@ -4,6 +4,7 @@ import copy
 import datetime
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,45 +91,30 @@ def test_another_namespace_for_workspaces(environment: Environment) -> None:
     )
 
 
-def test_a_rule_that_holds_the_text_of_a_secret(environment: Environment, assess: Assess) -> None:
+def test_rules_of_which_one_holds_the_text_of_a_secret(
+    environment: Environment, assess: Assess
+) -> None:
     with engine.session("local", quiet, state=environment.state) as ready:
         path = f"{PREFIX}secrets.externalAuth.gitlab.clientId"
         word = ready.stack.get_config(path, path=True).value
     policy = committed("policy")
-    policy["rules"] = [{"rule": f"domain={word}.example.org", "why": "a test"}]
-    found = assess({"policy": policy})
-    assert not found.failure
-    (reach,) = [each for each in found.reaches if each.template == "firewalled"]
-    assert [each.host for each in reach.comparison.opened] == [f"{word}.example.org"]
-
-
-def test_one_rule(assess: Assess) -> None:
-    policy = committed("policy")
-    policy["rules"] = [{"rule": "method=GET domain=new.example.org path=/v1/*", "why": "a test"}]
+    policy["rules"] = [
+        {"rule": "method=GET domain=new.example.org path=/v1/*", "why": "a test"},
+        {"rule": f"domain={word}.example.org", "why": "a test"},
+    ]
     found = assess({"policy": policy})
     text = report.to_markdown([found])
     assert found.verdict == "opens"
+    (reach,) = [each for each in found.reaches if each.template == "firewalled"]
+    hosts = [each.host for each in reach.comparison.opened]
+    assert hosts == [f"{word}.example.org", "new.example.org"]
     host = "  - `new.example.org`: GET, `/v1/*`; because: `a test`\n"
-    assert f"**`firewalled`**\n\n- newly reached (1):\n{host}" in text
+    assert "**`firewalled`**\n\n- newly reached (2):\n" in text
+    assert host in text
     assert "- `firewalled`: a new version\n" in text
     assert "claude-code" not in text
     assert "Resources: 1 to replace (marks of new versions), 2 to update" in text
     assert "#### Dashboards\n\n- `Agent Firewall`: the names of new versions\n" in text
-
-
-def test_a_rule_that_comes_while_the_firewall_is_switched_off(assess: Assess) -> None:
-    policy, until = committed("policy"), datetime.datetime.now(datetime.UTC).date()
-    policy["rules"] = [{"rule": "domain=new.example.org", "why": "a test"}]
-    off = {"state": "off", "reason": "incident", "until": str(until), "who": "me"}
-    found = assess({"policy": policy, "firewall": off})
-    text = report.to_markdown([found])
-    assert "the rules of a firewall that is off open more" in text.splitlines()[0]
-    assert (
-        "- the firewall is **removed**: agents reach **every host**\n"
-        "- ⚠️ newly reached once the firewall is on again (1):\n"
-        "  - `new.example.org`: all methods, all paths; because: `a test`\n"
-    ) in text
-    assert found.new_templates["firewalled"].switched_off == f"incident, by me, until {until}"
 
 
 def test_coders_own_agents_in_a_pod_of_their_own(assess: Assess) -> None:
@@ -161,15 +147,23 @@ def test_the_sample_in_the_documentation(assess: Assess) -> None:
     assert above in documented
 
 
-def test_the_firewall_switched_off(assess: Assess) -> None:
+def test_the_firewall_switched_off_while_a_rule_comes(assess: Assess) -> None:
+    policy = committed("policy")
+    policy["rules"] = [{"rule": "domain=new.example.org", "why": "a test"}]
     until = (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)).isoformat()
     off = {"state": "off", "reason": "an incident", "until": until, "who": "ada"}
-    found = assess({"firewall": off})
+    found = assess({"policy": policy, "firewall": off})
     text = report.to_markdown([found])
     assert found.verdict == "opens"
+    assert "the rules of a firewall that is off open more" in text.splitlines()[0]
     assert f"**The firewall is switched off**: `an incident, by ada, until {until}`" in text
-    assert "the firewall is **removed**: agents reach **every host**" in text
+    assert (
+        "- the firewall is **removed**: agents reach **every host**\n"
+        "- ⚠️ newly reached once the firewall is on again (1):\n"
+        "  - `new.example.org`: all methods, all paths; because: `a test`\n"
+    ) in text
     assert "`BOUNDARY_JAIL_TYPE`: `landjail` → **removed**" in text
+    assert found.new_templates["firewalled"].switched_off == f"an incident, by ada, until {until}"
 
 
 def test_what_adds_secrets_and_no_secret_in_any_report(environment: Environment) -> None:
@@ -240,24 +234,42 @@ def by_hand(environment: Environment) -> Iterator[Callable[[str | None], str]]:
     put(environment, None, file, content)
 
 
-def test_a_panel_that_was_changed_by_hand_is_no_change_until_it_is_read_back(
-    environment: Environment, assess: Assess, by_hand: Callable[[str | None], str]
+def test_what_somebody_changed_and_deleted_is_no_change_until_it_is_read_back(
+    environment: Environment, by_hand: Callable[[str | None], str]
 ) -> None:
-    title = by_hand(None)
-    with engine.session("local", quiet, state=environment.state) as ready:
+    """What a preview, one with a refresh, a refresh and an update say of it."""
+    with (
+        engine.session("local", quiet, state=environment.state) as ready,
+        environment.cluster.client() as client,
+    ):
+        as_made = client.get(CONTROL_PLANE).raise_for_status().json()["data"]
+        title = by_hand(None)
+        client.delete(POLICY).raise_for_status()
         found = preview.assess(ready, "local")
         record = up.recorded("local", ready.stack, ready.work_dir)
-    assert found.verdict == "same"
-    assert report.to_markdown([found]) == (
-        "## Preview: ✅ no change\n\n### Stack `local`: ✅ no change\n"
-    )
-    assert record.policy == history.policy_line(found.reaches) == "no change"
-    found = assess(refresh=True)
-    assert found.verdict == "changes"
-    (panels,) = found.dashboards
-    assert panels.changed == ((title, ("description",)),)
-    assert (panels.added, panels.removed, panels.settings) == ((), (), ())
-    assert f"  - description of `{title}`" in report.to_markdown([found])
+        assert found.verdict == "same"
+        assert report.to_markdown([found]) == (
+            "## Preview: ✅ no change\n\n### Stack `local`: ✅ no change\n"
+        )
+        assert record.policy == history.policy_line(found.reaches) == "no change"
+        found = preview.assess(ready, "local", refresh=True)
+        (panels,) = found.dashboards
+        assert panels.changed == ((title, ("description",)),)
+        assert (panels.added, panels.removed, panels.settings) == ((), (), ())
+        assert found.is_open
+        text = report.to_markdown([found])
+        assert f"  - description of `{title}`" in text
+        assert "⚠️ somebody deleted the network policy: workspaces are open now\n" in text
+        assert f"- `NetworkPolicy` `{NAME}`\n" in text
+        read = {each.kind: each for each in up.read_back(ready, "local")}
+        assert read.keys() == {"NetworkPolicy", "ConfigMap"}
+        gone = read["NetworkPolicy"]
+        assert (gone.op, gone.place) == ("deleted", NAME)
+        assert list(drift.told([gone], "local"))[-1].endswith("python -m ops up local")
+        up.apply(ready, "local")
+        client.get(POLICY).raise_for_status()
+        assert client.get(CONTROL_PLANE).raise_for_status().json()["data"] == as_made
+        assert up.read_back(ready, "local") == ()
 
 
 def test_a_field_that_another_manager_took_is_named(
@@ -282,31 +294,13 @@ def test_a_template_that_goes(assess: Assess, refresh: bool) -> None:
     assert found.deleted == ()
 
 
-def test_a_network_policy_that_somebody_deleted(environment: Environment) -> None:
-    """What a preview, a refresh and an update say of it."""
-    with (
-        engine.session("local", quiet, state=environment.state) as ready,
-        environment.cluster.client() as client,
-    ):
-        client.delete(POLICY).raise_for_status()
-        found = preview.assess(ready, "local", refresh=True)
-        assert found.is_open
-        text = report.to_markdown([found])
-        assert "⚠️ somebody deleted the network policy: workspaces are open now\n" in text
-        assert f"- `NetworkPolicy` `{NAME}`\n" in text
-        (gone,) = up.read_back(ready, "local")
-        assert (gone.op, gone.kind, gone.place) == ("deleted", "NetworkPolicy", NAME)
-        assert list(drift.told([gone], "local"))[-1].endswith("python -m ops up local")
-        up.apply(ready, "local")
-        client.get(POLICY).raise_for_status()
-        assert up.read_back(ready, "local") == ()
-
-
-def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment) -> None:
+def test_a_preview_that_fails_says_why_and_saves_no_plan(
+    environment: Environment, tmp_path: Path
+) -> None:
     with engine.session("local", quiet, state=environment.state) as ready:
         environment.coderd.stop()
         try:
-            found = preview.assess(ready, "local")
+            found = preview.planned(ready, "local", tmp_path / "plan")
         finally:
             environment.coderd.start(quiet)
     assert found.verdict == "fails"
@@ -314,6 +308,7 @@ def test_a_preview_that_fails_says_why(assess: Assess, environment: Environment)
     assert "coder.apiUrl" in found.failure
     assert "Traceback" not in found.failure
     assert report.to_json([found])["verdict"] == "fails"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stack_that_is_not_there_yet(standing: Standing) -> None:
@@ -334,19 +329,6 @@ def _leaves(value: Any) -> list[str]:
     return [str(value)]
 
 
-def test_a_contract_that_drops_a_demand(assess: Assess) -> None:
-    policy = committed("policy")
-    dropped = policy["mustDeny"].pop(0)
-    found = assess({"policy": {**policy, "highestGrade": "H"}})
-    # It is in no resource.
-    assert (found.steps, found.verdict) == ((), "changes")
-    assert list(found.contract.by_template["firewalled"].removed) == [
-        f"mustDeny GET {dropped['url']}"
-    ]
-    assert found.contract.by_template["firewalled"].grades == (policy.get("highestGrade", "G"), "H")
-    assert found.warnings == ("the policy's contract is weakened",)
-
-
 def test_a_template_with_a_policy_of_its_own_leaves_the_contract(assess: Assess) -> None:
     templates = committed("templates")
     rules = [{"rule": "domain=registry.npmjs.org", "why": "z"}]
@@ -359,8 +341,17 @@ def test_a_template_with_a_policy_of_its_own_leaves_the_contract(assess: Assess)
     assert found.warnings == ("the policy's contract is weakened",)
 
 
-def test_what_guards_the_stack_is_a_change_of_its_own(assess: Assess) -> None:
-    found = assess({"mainBranch": "origin/mine"})
+def test_what_guards_the_stack_and_a_demand_that_its_contract_drops(assess: Assess) -> None:
+    policy = committed("policy")
+    dropped = policy["mustDeny"].pop(0)
+    changes = {"policy": {**policy, "highestGrade": "H"}, "mainBranch": "origin/mine"}
+    found = assess(changes)
+    # They are in no resource.
     assert (found.steps, found.verdict) == ((), "changes")
+    assert list(found.contract.by_template["firewalled"].removed) == [
+        f"mustDeny GET {dropped['url']}"
+    ]
+    assert found.contract.by_template["firewalled"].grades == (policy.get("highestGrade", "G"), "H")
+    assert found.warnings == ("the policy's contract is weakened",)
     (change,) = found.guards
     assert (change.setting, change.new) == ("mainBranch", "origin/mine")

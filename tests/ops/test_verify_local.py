@@ -1,4 +1,7 @@
-"""`ops verify local`: the stack is brought up by the engine, and looked at from inside for real."""
+"""`ops verify local`: the stack is brought up by the engine, and looked at from inside for real.
+
+As it is committed first; the tests from `groups` on are of a stack with more.
+"""
 
 import json
 import subprocess
@@ -31,7 +34,10 @@ pytestmark = pytest.mark.usefixtures("alone")
 LANDLOCK = landlock.abi() >= landlock.NETWORK_ABI
 SUBJECTS = ("firewalled", "firewalled for developer")
 OPEN = ("claude-code", "claude-code for developer")
-TASKS = {"workspaces": {"tasks": True}}
+COMMITTED = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]
+TEMPLATES = COMMITTED[f"{PREFIX}templates"]
+# No workspace is made for another owner.
+ALONE: dict[str, Any] = {"verify": {}}
 JAIL = ("started", "policy", "claude", "typed", "allowed", "denied", "gateway", "tcp", "bind")
 SERVICES = ("GRAFANA", "LOKI", "PROMETHEUS")
 
@@ -66,11 +72,6 @@ def checks(ended: Ended) -> Checks:
 
 def of(results: Checks, outcome: str) -> set[tuple[str, str]]:
     return {key for key, each in results.items() if each["outcome"] == outcome}
-
-
-def up(environment: Environment, changes: Mapping[str, Any] | None = None) -> None:
-    with engine.session("local", quiet, state=environment.state, changes=changes) as ready:
-        ready.stack.up()
 
 
 @pytest.fixture(scope="module")
@@ -207,62 +208,62 @@ def test_pages_of_the_clusters_own_lists(whole: Whole, monkeypatch: pytest.Monke
     assert cluster.nodes() == []
 
 
-def test_the_groups_that_are_asked_for_are_those_that_are_made(
-    whole: Whole, verify: Verify
-) -> None:
-    groups = [part for group in ("preflight", "path", "mcp") for part in ("--group", group)]
-    ended = verify(whole.environment, "local", "--json", *groups)
-    results = checks(ended)
-    assert ended.exit_code == 0, ended.output
-    assert {check.partition(".")[0] for check, _ in of(results, "passed")} == {
-        "preflight", "path", "mcp",
-    }  # fmt: skip
-
-
-def test_tasks_where_a_stack_wants_them(whole: Whole, verify: Verify) -> None:
-    """With them comes module 4, which starts Claude Code with the workspace."""
-    up(whole.environment, TASKS)
-    ended = verify(whole.environment, "local", "--json", "--template", "firewalled",
-                   "--group", "jail", "--group", "path", changes=TASKS)  # fmt: skip
-    results = checks(ended)
-    for check in ("built", "agent", "inside", "deleted"):
-        assert results[f"path.{check}", "firewalled as a Task"]["outcome"] == "passed", results
-    for check in JAIL if LANDLOCK else ():
-        assert results[f"jail.{check}", "firewalled as a Task"]["outcome"] == "passed", results
-    assert ended.exit_code == (0 if LANDLOCK else 3), ended.output
-
-
-def test_the_pod_of_coders_own_agents(whole: Whole, verify: Verify) -> None:
-    """Here it is a process of this machine, which proves nothing of its network."""
-    committed = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]
-    confined, open_one = committed[f"{PREFIX}templates"]
-    changes = {"templates": [confined, {**open_one, "agentsAllowed": "isolated"}]}
-    up(whole.environment, changes)
-    ended = verify(whole.environment, "local", "--json", "--template", open_one["name"],
-                   "--group", "agents", changes=changes)  # fmt: skip
-    results = checks(ended)
-    assert ended.exit_code == 0, ended.output
-    agent = results["path.agent", open_one["name"]]
-    assert (agent["outcome"], agent["detail"]) == ("passed", "2 agents connected and ready")
-    for check in (each for each in STOOD_IN if each.startswith("agents.")):
-        assert results[check, open_one["name"]]["stood_in"]
-
-
 def test_a_template_whose_firewall_is_off(whole: Whole, verify: Verify) -> None:
     """What is deployed decides, and not what the settings say."""
-    committed = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]
-    templates = committed[f"{PREFIX}templates"]
-    for template in templates:
-        template.pop("firewall", None)
-    up(whole.environment, {"templates": templates})
-    ended = verify(whole.environment, "local", "--json", "--template", "firewalled",
-                   "--group", "jail", "--group", "path")  # fmt: skip
+    first, second = TEMPLATES
+    changes = {"templates": [first, {**second, "firewall": first["firewall"]}], **ALONE}
+    ended = verify(whole.environment, "local", "--json", "--template", second["name"],
+                   "--group", "jail", "--group", "path", changes=changes)  # fmt: skip
     assert ended.exit_code == 1, ended.output
-    results = checks(ended)
-    for subject in SUBJECTS:
-        assert results["path.declared", subject]["outcome"] == "failed"
-        assert "its variable firewall is 'false'" in results["path.declared", subject]["detail"]
-        assert results["path.built", subject]["outcome"] == "passed"
-        assert results["path.deleted", subject]["outcome"] == "passed"
-        assert results["jail.started", subject]["outcome"] == "failed", results
+    results, subject = checks(ended), second["name"]
+    assert results["path.declared", subject]["outcome"] == "failed"
+    assert "its variable firewall is 'false'" in results["path.declared", subject]["detail"]
+    assert results["path.built", subject]["outcome"] == "passed"
+    assert results["path.deleted", subject]["outcome"] == "passed"
+    assert results["jail.started", subject]["outcome"] == "failed", results
     assert {key for key in of(results, "passed") if key[0].startswith("jail.")} == set()
+
+
+@pytest.fixture(scope="module")
+def groups(whole: Whole, verify: Verify) -> Ended:
+    """Two groups of checks, of a stack with Tasks and a pod of their own for Coder's agents."""
+    first, second = TEMPLATES
+    changes = {
+        "workspaces": {"tasks": True},
+        "templates": [first, {**second, "agentsAllowed": "isolated"}],
+        **ALONE,
+    }
+    with engine.session("local", quiet, state=whole.environment.state, changes=changes) as ready:
+        ready.stack.up()
+    asked = [part for group in ("jail", "agents") for part in ("--group", group)]
+    return verify(whole.environment, "local", "--json", *asked, changes=changes)
+
+
+def test_the_groups_that_are_asked_for_are_those_that_are_made(groups: Ended) -> None:
+    results = checks(groups)
+    # They need the path.
+    assert {check.partition(".")[0] for check, _ in results} == {"path", "jail", "agents"}
+    assert of(results, "failed") == set()
+    left = {key for key, each in results.items()
+            if each["outcome"] == "not checked" and not each["stood_in"]}  # fmt: skip
+    jail = set() if LANDLOCK else {key for key in left if key[0].startswith("jail.")}
+    assert left - jail == {("path.owner", "another owner")}
+    assert groups.exit_code == 3, groups.output
+
+
+def test_tasks_where_a_stack_wants_them(groups: Ended) -> None:
+    """With them comes module 4, which starts Claude Code with the workspace."""
+    results, subject = checks(groups), f"{SUBJECTS[0]} as a Task"
+    for check in ("built", "agent", "inside", "deleted"):
+        assert results[f"path.{check}", subject]["outcome"] == "passed", results
+    for check in JAIL if LANDLOCK else ():
+        assert results[f"jail.{check}", subject]["outcome"] == "passed", results
+
+
+def test_the_pod_of_coders_own_agents(groups: Ended) -> None:
+    """Here it is a process of this machine, which proves nothing of its network."""
+    results, subject = checks(groups), OPEN[0]
+    agent = results["path.agent", subject]
+    assert (agent["outcome"], agent["detail"]) == ("passed", "2 agents connected and ready")
+    for check in (each for each in STOOD_IN if each.startswith("agents.")):
+        assert results[check, subject]["stood_in"]

@@ -27,8 +27,7 @@ for _a in $(parents $$); do
   break
 done
 say fact gateway "$(printf '%s\n' "${ANTHROPIC_BASE_URL:-}" | only_host)"
-# Addresses of this pod, by which another one may reach it, and the cluster's name servers.
-say fact addresses "$(hostname -I 2>/dev/null || hostname -i 2>/dev/null)"
+# The cluster's name servers.
 say fact resolvers "$(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf 2>/dev/null | tr '\n' ' ')"
 
 jail_state > "$out.state"

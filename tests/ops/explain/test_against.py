@@ -1,6 +1,7 @@
 """`explain --against` says of Coder's own agents and the network what a preview says."""
 
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from ops import against, project
+from ops import git as commits
 from ops.cli import app
+from ops.stack_reach import StackReach
 from tests.ops.explain.asking import PREFIX, ROOT, change, machine, run
 from tests.ops.explain.test_explain import git
 
@@ -17,14 +21,45 @@ OPENING = {"to": "10.9.0.0/24", "ports": [5432], "why": "db"}
 NETWORK = "the network opens (1):"
 
 
-@pytest.fixture
-def checkout(root: Path) -> Path:
-    """A repository whose last commit has the settings as they are."""
+@dataclass
+class Repository:
+    """A repository with the settings as they are, and what was read of its commits."""
+
+    root: Path
+    first: str
+    read: dict[tuple[str, str], StackReach] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    root = tmp_path_factory.mktemp("repository")
     for folder in ("components", "ops", "program"):
-        shutil.copytree(ROOT / folder, root / folder)
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "stacks").mkdir()
+    shutil.copy(ROOT / "stacks" / "Pulumi.dev.yaml", root / "stacks")
     git(root, "init", "-q")
     git(root, "add", ".")
     git(root, "commit", "-qm", "one")
+    return Repository(root, commits.run(root, "rev-parse", "HEAD"))
+
+
+@pytest.fixture
+def checkout(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose last commit has the settings as they are.
+
+    A commit's own code is run in a process of its own, and once: it never says anything else.
+    """
+    root, other = repository.root, against.other
+    git(root, "reset", "-q", "--hard", repository.first)
+    monkeypatch.setattr(project, "ROOT", root)
+
+    def once(stack: str, name: str, root: Path) -> StackReach:
+        key = stack, commits.run(root, "rev-parse", name)
+        if key not in repository.read:
+            repository.read[key] = other(stack, name, root)
+        return repository.read[key]
+
+    monkeypatch.setattr(against, "other", once)
     return root
 
 

@@ -71,7 +71,7 @@ class FakeTerminal:
         self, script: str, variables: Mapping[str, str] | None = None, *, seconds: float = 60.0
     ) -> Transcript:
         self.scripts.append(script)
-        if "say fact kernel" in script:
+        if "say fact addresses" in script:
             return self._facts()
         if "say said" in script:
             self.ports.append((variables or {})["port"])

@@ -1,6 +1,5 @@
 """The pod of Coder's own agents: what is made of what was seen in it, and the scripts for real."""
 
-import base64
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from ops.verification.agents_pod import AgentsPod
 from ops.verification.model import Outcome, Result
 from ops.verification.path import Visit
 from ops.verification.plan import Target
-from ops.verification.terminal import SAY, ScriptResult, TerminalError, Transcript
+from ops.verification.terminal import SAY, ScriptResult, TerminalError, Transcript, records
 from tests.ops.verification.fake_coderd import TOKEN, URL, FakeCoderd
 from tests.ops.verification.making import Making, as_declared, deployment
 from tests.ops.verification.test_jail import archive
@@ -284,12 +283,7 @@ class Shell:
             timeout=seconds,
             check=True,
         )
-        records = [line.split(" ") for line in out.read_text().splitlines()]
-        return Transcript(
-            tuple(of(kind, *(base64.b64decode(f[1:]).decode() for f in rest))
-                  for kind, *rest in records),
-            "",
-        )  # fmt: skip
+        return Transcript(tuple(records(out.read_bytes())), "")
 
 
 @pytest.fixture

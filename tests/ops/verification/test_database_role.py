@@ -1,8 +1,10 @@
 """What Grafana's role may do in a real PostgreSQL: too much and too little is told."""
 
 import json
+import os
 import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,47 @@ def fake() -> FakeGrafana:
     return FakeGrafana()
 
 
+class Reader:
+    """One session of psql, as Grafana keeps a connection: 200 of them are most of the time."""
+
+    def __init__(self, server: postgres.Server, user: str, password: str) -> None:
+        self._psql = subprocess.Popen(
+            [
+                *(str(server.binaries / "psql"), "--no-psqlrc", "--quiet", "--tuples-only"),
+                *("--no-align", f"--host={server.directory}", f"--username={user}"),
+                f"--dbname={postgres.DATABASE}",
+            ],
+            env={"PGPASSWORD": password, "PATH": os.defpath},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+
+    def ask(self, sql: str) -> str:
+        """Return what a statement gives, or the error with which it is refused."""
+        assert self._psql.stdin
+        assert self._psql.stdout
+        end = secrets.token_hex(16)
+        self._psql.stdin.write(f"{sql}\n;\n\\echo {end}\n")
+        self._psql.stdin.flush()
+        lines = []
+        for line in self._psql.stdout:
+            if line == f"{end}\n":
+                return "".join(lines).strip()
+            lines.append(line)
+        raise AssertionError(f"psql ended: {lines}")
+
+    def close(self) -> None:
+        """End it."""
+        self._psql.communicate()
+
+
 class Database:
     """Coder's tables, read through Grafana's data source as its role."""
 
     def __init__(self, server: postgres.Server) -> None:
         self.server = server
-        self.user = "grafana_ro"
         self.password = secrets.token_hex(16)
         server.psql(SCHEMA.read_text(encoding="utf-8"))
         server.psql(
@@ -36,30 +73,31 @@ class Database:
             "ALTER TABLE users ADD COLUMN IF NOT EXISTS hashed_password bytea;"
         )
         self.make_role()
+        self.reader = Reader(server, "grafana_ro", self.password)
 
-    def make_role(self) -> None:
-        self.server.psql(role_sql(), environment={"AIGOV_DB_PASSWORD": self.password})
+    def make_role(self, before: str = "") -> None:
+        """Run the role's script, and others' statements before it."""
+        self.server.psql(
+            f"{before};\n{role_sql()}", environment={"AIGOV_DB_PASSWORD": self.password}
+        )
 
     def __call__(self, query: dict[str, Any]) -> list[Row] | str:
-        sql = f"SELECT coalesce(json_agg(t), '[]') AS all FROM ({query['rawSql']}) t"
-        try:
-            (row,) = self.server.rows(sql, user=self.user, password=self.password)
-        except postgres.QueryFailed as error:
-            return f"db query error: {error}"
-        return list(json.loads(row["all"]))
+        said = self.reader.ask(f"SELECT coalesce(json_agg(t), '[]') FROM ({query['rawSql']}) t")
+        return f"db query error: {said}" if said.startswith("ERROR") else list(json.loads(said))
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Database]:
     with postgres.running() as server:
-        yield Database(server)
+        running = Database(server)
+        yield running
+        running.reader.close()
 
 
 @pytest.fixture
-def database(running: Database, fake: FakeGrafana) -> Iterator[Database]:
+def database(running: Database, fake: FakeGrafana) -> Database:
     fake.ask = running
-    yield running
-    running.user = "grafana_ro"
+    return running
 
 
 def role(fake: FakeGrafana) -> str:
@@ -151,19 +189,19 @@ def test_a_role_that_may_too_much_or_too_little(
         with pytest.raises(Failed, match=f"^{re.escape(told)}"):
             role(fake)
     finally:
-        database.server.psql(back or ";")
-        database.make_role()
+        database.make_role(back)
     role(fake)
 
 
 def test_a_data_source_that_asks_as_another(database: Database, fake: FakeGrafana) -> None:
-    database.user = postgres.SUPERUSER
-    password, database.password = database.password, database.server.password
+    reader = database.reader
+    database.reader = Reader(database.server, postgres.SUPERUSER, database.server.password)
     try:
         with pytest.raises(Failed, match="asks as owner, not as grafana_ro"):
             role(fake)
     finally:
-        database.password = password
+        database.reader.close()
+        database.reader = reader
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def terminal(place: Place, agent: str) -> Terminal:
 def test_results_come_back_whole(terminal: Terminal) -> None:
     transcript = terminal.run(
         """
-        say plain one 'two words' '' "$value"
+        say plain one 'two words' '' .dot "$value"
         say lines "$(printf 'a\\nb  c\\n\\td')"
         say empty
         say fact name first
@@ -39,7 +39,7 @@ def test_results_come_back_whole(terminal: Terminal) -> None:
         {"value": "it's 'quoted' $HOME `date` \\ ü\n2"},
     )
     assert transcript.of("plain") == [
-        ("one", "two words", "", "it's 'quoted' $HOME `date` \\ ü\n2")
+        ("one", "two words", "", ".dot", "it's 'quoted' $HOME `date` \\ ü\n2")
     ]
     assert transcript.of("lines") == [("a\nb  c\n\td",)]
     assert transcript.of("empty") == [()]
