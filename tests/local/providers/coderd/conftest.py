@@ -1,4 +1,4 @@
-"""A stand-in for coderd with its provider, for all tests of a file."""
+"""A stand-in for coderd with its provider, for all tests of a worker."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.local.providers.coderd.engine import MAIN, SECRET, TEMPLATE, Engine
 _names = iter(f"p{number}" for number in range(10_000))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
     stand_in = LocalCoderd(tmp_path_factory.mktemp("coderd"))
     stand_in.start()
