@@ -21,9 +21,12 @@ import httpx
 from local.cluster import LocalCluster
 
 NODE: Final = "stand-in"
-_WATCH_SECONDS: Final = 1
+_AGAIN_SECONDS: Final = 1
 """How often a pod is looked at again that waits for something."""
+_WATCH_SECONDS: Final = 60
+"""How long changes are listened for at once while no pod waits."""
 _RETRY_SECONDS: Final = 0.5
+_TIMEOUT_SECONDS: Final = 10.0
 _KINDS: Final = {"secret": ("secrets", "Secret"), "configMap": ("configmaps", "ConfigMap")}
 
 Object = dict[str, Any]
@@ -40,21 +43,28 @@ class Node:
         self._client = client
 
     def follow(self) -> None:
-        """Settle the pods that are there, and for a second those that change."""
+        """Settle the pods that are there, and for a while those that change.
+
+        For a second if one waits, whose Secret or ConfigMap nobody tells of; else until one does.
+        """
         pods = self._client.get("/api/v1/pods").raise_for_status().json()
-        for pod in pods["items"]:
-            self.settle(pod, again=True)
+        waiting = [pod for pod in pods["items"] if self.settle(pod, again=True)]
+        seconds = _AGAIN_SECONDS if waiting else _WATCH_SECONDS
         since = {"watch": "1", "resourceVersion": pods["metadata"]["resourceVersion"]}
-        params = {**since, "timeoutSeconds": str(_WATCH_SECONDS)}
-        with self._client.stream("GET", "/api/v1/pods", params=params) as answer:
+        params = {**since, "timeoutSeconds": str(seconds)}
+        with self._client.stream(
+            "GET", "/api/v1/pods", params=params, timeout=seconds + _TIMEOUT_SECONDS
+        ) as answer:
             answer.raise_for_status()
             for line in answer.iter_lines():
                 event = json.loads(line)
-                if event["type"] in ("ADDED", "MODIFIED"):
-                    self.settle(event["object"])
+                if event["type"] not in ("ADDED", "MODIFIED"):
+                    continue
+                if self.settle(event["object"]) and not waiting:
+                    return
 
-    def settle(self, pod: Object, *, again: bool = False) -> None:
-        """Bring a pod one step on.
+    def settle(self, pod: Object, *, again: bool = False) -> bool:
+        """Bring a pod one step on; return whether it waits for a Secret or a ConfigMap.
 
         Args:
             pod: as it is.
@@ -74,6 +84,8 @@ class Node:
             waits = any("waiting" in each["state"] for each in status.get("containerStatuses", ()))
             if _shown(status) != _shown(pod["status"]) or (again and waits):
                 self._ask("PATCH", f"{path}/status", {"status": status})
+            return waits
+        return False
 
     def status(self, pod: Object) -> Object:
         """Return what a kubelet says of a pod that is on this node."""

@@ -5,6 +5,8 @@ their versions, access lists, groups, users, external logins, workspaces, MCP se
 log. Terraform is parsed and checked, never run, and no workspace exists anywhere but in its state.
 """
 
+from __future__ import annotations
+
 import fcntl
 import json
 import os
@@ -14,12 +16,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from components.errors import OperatorError
 from local.daemon import Daemon, DaemonError, python_environment
 from local.ports import all_free, free_ports
+
+if TYPE_CHECKING:
+    import httpx
 
 TOKEN_FILE = "session-token"  # noqa: S105 (the name of a file)
 EXTERNAL_AUTH: Mapping[str, Sequence[str]] = {"gitlab": ("admin", "developer")}
@@ -135,6 +139,9 @@ class LocalCoderd:
         Raises:
             LocalCoderdError: the stand-in was never started.
         """
+        # Not at the top: the process itself, which is started often, asks nobody.
+        import httpx
+
         return httpx.Client(
             base_url=self.url,
             headers={"Coder-Session-Token": self.token},
@@ -185,6 +192,8 @@ class LocalCoderd:
             time.sleep(_POLL_SECONDS)
 
     def _answers(self) -> bool:
+        import httpx
+
         try:
             with self.client() as client:
                 return client.get("/api/v2/users/me").status_code == httpx.codes.OK

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.coderd.store import Document, Store, new_id, now
-from local.workspace import StandInWorkspace
+from local.workspace.stand_in import StandInWorkspace
 
 BATCHES: Final = "agent_boundary_log_proxy_batches_forwarded_total"
 

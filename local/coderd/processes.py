@@ -6,7 +6,7 @@ from pathlib import Path
 from local.coderd import people, terraform
 from local.coderd.audit_lines import AuditLines
 from local.coderd.store import Document, Store
-from local.workspace import AgentAccess, StandInWorkspace
+from local.workspace.stand_in import AgentAccess, StandInWorkspace
 
 
 class Workspaces:

@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from local.coderd.processes import Workspaces
 from local.coderd.rest import ApiError, authenticate, not_found
 from local.coderd.store import Document, Store
-from local.workspace import StandInWorkspace
+from local.workspace.stand_in import StandInWorkspace
 
 _KEPT_BYTES: Final = 64 << 10
 _IDLE_SECONDS: Final = 300.0

@@ -51,15 +51,15 @@ class _McpServer(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def opened(stack: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
+def opened(up_somehow: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
     """The stack that is up, also for the commands."""
 
     @contextmanager
     def session(name: str, progress: engine.Progress) -> Iterator[Session]:
-        yield stack
+        yield up_somehow
 
     monkeypatch.setattr(engine, "session", session)
-    return stack
+    return up_somehow
 
 
 @pytest.fixture

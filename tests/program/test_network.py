@@ -5,7 +5,7 @@ its own admission plugins, refuses pods; nothing enforces a policy.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from ops.engine import Session
 from program import plan
 from tests.components.network.cilium import definition
 from tests.components.network.semantics import Cluster, Pod, types
-from tests.program.conftest import Ask
+from tests.program.conftest import Ask, Standing
 
 NAMESPACE = "/api/v1/namespaces/coder-workspaces"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
@@ -28,6 +28,8 @@ CILIUM = "/apis/cilium.io/v2/namespaces/coder-workspaces/ciliumnetworkpolicies"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 POLICY = "firewalled-coder-workspaces"
 LABELS = {**WORKSPACE_LABELS, TEMPLATE_LABEL: "firewalled"}
+MERGE = "application/merge-patch+json"
+TEAM = {"metadata": {"labels": {"team": "platform"}}}
 
 
 @pytest.fixture(scope="module")
@@ -47,24 +49,33 @@ def cilium(environment: Environment, foreign: Any) -> Iterator[None]:
         client.delete(f"{DEFINITIONS}/ciliumnetworkpolicies.cilium.io").raise_for_status()
 
 
+@pytest.fixture
+def named(committed: Callable[[str, str], Any]) -> dict[str, Any]:
+    """Settings by which names are reached through Cilium, and the jail is nsjail."""
+    templates = committed("local", "templates")
+    templates[0]["firewall"]["jail"] = "nsjail"
+    return {"network": {"byName": True}, "templates": templates}
+
+
 def stored(ask: Ask) -> dict[str, Any]:
     return {each["metadata"]["name"]: each for each in ask("GET", POLICIES)["items"]}
 
 
-def changes(session: Session, *, refresh: bool = False) -> dict[str, int]:
-    found = session.stack.preview(refresh=refresh).change_summary
+def changes(session: Session) -> dict[str, int]:
+    """Read back what is there; return what an update would change."""
+    found = session.stack.preview(refresh=True).change_summary
     names = {str(getattr(op, "value", op)): count for op, count in found.items()}
     return {op: count for op, count in names.items() if op != "same" and count}
 
 
-def applied(session: Session) -> dict[str, int]:
+def applied(session: Session, *, refresh: bool = False) -> dict[str, int]:
     """Bring the stack up; return what changed."""
-    found = session.stack.up().summary.resource_changes or {}
+    found = session.stack.up(refresh=refresh).summary.resource_changes or {}
     return {str(op): count for op, count in found.items() if op != "same"}
 
 
 def test_without_cilium_nothing_of_it_is_left_half_made(
-    stack: Session, open_stack: Any, ask: Ask
+    up_somehow: Session, open_stack: Any, ask: Ask
 ) -> None:
     with open_stack(changes={"network": {"byName": True}}) as session:
         with pytest.raises(automation.CommandError) as error:
@@ -78,13 +89,13 @@ def test_without_cilium_nothing_of_it_is_left_half_made(
 
 @pytest.mark.usefixtures("cilium")
 def test_what_the_api_server_stored_decides_as_what_was_declared(stack: Session, ask: Ask) -> None:
-    found = stored(ask)
-    assert set(found) == {POLICY} == set(stack.stack.outputs()["networkPolicies"].value)
+    policies = stored(ask)
+    assert set(policies) == {POLICY} == set(stack.stack.outputs()["networkPolicies"].value)
     declared = plan.network_policy(stacks.settings("local"))
     assert declared is not None
     names = ("coder", "coder-workspaces", "kube-system", "packages", "shop")
     namespaces = {name: {"kubernetes.io/metadata.name": name} for name in names}
-    cluster = Cluster([*found.values()], namespaces)
+    cluster = Cluster([*policies.values()], namespaces)
     workspace = Pod("coder-workspaces", LABELS)
 
     def reached(destination: Pod | str, protocol: str, *ports: int) -> list[int]:
@@ -103,7 +114,10 @@ def test_what_the_api_server_stored_decides_as_what_was_declared(stack: Session,
     for name in ("coder", "kube-system"):
         labels = ask("GET", f"/api/v1/namespaces/{name}")["metadata"]["labels"]
         assert labels["kubernetes.io/metadata.name"] == name
-    assert changes(stack) == changes(stack, refresh=True) == {}
+    # A label of somebody else on the namespace is no change, either.
+    ask("PATCH", NAMESPACE, TEAM, MERGE)
+    found = preview.assess(stack, "local", refresh=True)
+    assert (found.steps, found.verdict, bool(found.live)) == ((), "same", False)
 
 
 @pytest.mark.parametrize(
@@ -146,30 +160,19 @@ def edited(ask: Ask, managed: bool) -> None:
     assert isinstance(ask("PATCH", path, change, "application/apply-patch+yaml"), dict)
 
 
-def test_what_somebody_opened_is_closed_again_and_what_they_deleted_is_made_again(
-    stack: Session, ask: Ask
-) -> None:
+def test_what_somebody_opened_is_closed_again(stack: Session, ask: Ask) -> None:
     declared = stored(ask)[POLICY]
     edited(ask, managed=True)
     opened = network_change([declared], [stored(ask)[POLICY]], LABELS)
     assert "every address" in {each.where for each in opened.opened}
-    assert changes(stack, refresh=True) == {"update": 1}
-    stack.stack.refresh()
-    stack.stack.up()
-    assert stored(ask)[POLICY]["spec"] == declared["spec"]
-    ask("DELETE", f"{POLICIES}/{POLICY}")
-    stack.stack.refresh()
-    assert applied(stack) == {"create": 1}
+    assert changes(stack) == {"update": 1}
+    assert applied(stack, refresh=True) == {"update": 1}
     assert stored(ask)[POLICY]["spec"] == declared["spec"]
 
 
-ADDED: dict[str, tuple[Any, str]] = {
-    "opens": ({"op": "add", "path": "/spec/egress/-", "value": {}}, "spec.egress["),
-    "removed": (
-        {"op": "add", "path": "/spec/podSelector/matchLabels/nobody", "value": "x"},
-        "spec.podSelector.matchLabels.nobody",
-    ),
-}
+EVERYBODY = {"op": "add", "path": "/spec/ingress", "value": [{}]}
+EVERYWHERE = {"op": "add", "path": "/spec/egress/-", "value": {}}
+NOBODY = "/spec/podSelector/matchLabels/nobody"
 
 
 def by_kubectl(ask: Ask, change: Any, kind: str) -> None:
@@ -177,23 +180,28 @@ def by_kubectl(ask: Ask, change: Any, kind: str) -> None:
     assert isinstance(ask("PATCH", path, change, f"application/{kind}-patch+json"), dict)
 
 
-@pytest.mark.parametrize("effect", list(ADDED))
-def test_what_somebody_added_which_the_engine_does_not_see_is_told(
-    stack: Session, ask: Ask, effect: str
-) -> None:
-    """A preview with a refresh and a refresh; then what they name restores it."""
-    declared = stored(ask)[POLICY]
-    assert not preview.assess(stack, "local", refresh=True).live
-    edit, where = ADDED[effect]
-    everybody = {"op": "add", "path": "/spec/ingress", "value": [{}]}
-    by_kubectl(ask, [edit, everybody], "json")
+def previewed(stack: Session, effect: str, where: str) -> preview.StackPreview:
+    """Preview what somebody added, with a refresh; return what was found."""
     found = preview.assess(stack, "local", refresh=True)
     assert (found.steps, found.verdict, found.live.effect) == ((), "changes", effect)
-    (edited,) = found.live.edits
-    assert [each.manager for each in edited.editors] == ["kubectl-patch"]
-    paths = [each.path for each in edited.changes]
+    (edit,) = found.live.edits
+    assert [each.manager for each in edit.editors] == ["kubectl-patch"]
+    paths = [each.path for each in edit.changes]
     assert "spec.ingress" in paths
     assert any(path.startswith(where) for path in paths)
+    return found
+
+
+def test_what_somebody_added_is_told_and_restored(stack: Session, ask: Ask) -> None:
+    """What the engine does not see of it, and what it is in conflict with."""
+    declared = stored(ask)[POLICY]
+    settings = stacks.settings("local", stack.work_dir)
+    assert not live_network.against(settings)
+    by_kubectl(ask, [{"op": "add", "path": NOBODY, "value": "x"}, EVERYBODY], "json")
+    previewed(stack, "removed", "spec.podSelector.matchLabels.nobody")
+    assert live_network.against(settings).effect == "removed"
+    by_kubectl(ask, [{"op": "remove", "path": NOBODY}, EVERYWHERE], "json")
+    found = previewed(stack, "opens", "spec.egress[")
     told = up.differing(stack, "local")
     assert told[-1].strip() == live_lines.way_on(found.live, "local")
     assert told[-1].strip() == (
@@ -202,18 +210,8 @@ def test_what_somebody_added_which_the_engine_does_not_see_is_told(
     )
     # An update leaves it, and says so.
     assert applied(stack) == {}
-    settings = stacks.settings("local", stack.work_dir)
-    assert live_network.against(settings).effect == effect
-    ask("DELETE", f"{POLICIES}/{POLICY}")
-    up.differing(stack, "local")
-    assert applied(stack) == {"create": 1}
-    assert stored(ask)[POLICY]["spec"] == declared["spec"]
-    assert not live_network.against(settings)
+    assert live_network.against(settings).effect == "opens"
 
-
-def test_a_preview_that_is_in_conflict_says_what_the_live_policy_opens(
-    stack: Session, ask: Ask
-) -> None:
     by_kubectl(ask, {"spec": {"egress": [{}]}}, "merge")
     head = "; somebody opened the network policy: more is reached now than was declared\n"
     found = preview.assess(stack, "local", refresh=True)
@@ -227,10 +225,13 @@ def test_a_preview_that_is_in_conflict_says_what_the_live_policy_opens(
     found = preview.assess(stack, "local")
     assert found.verdict == "fails"
     assert head in report.to_markdown([found])
+
+    # The way on that was told.
     ask("DELETE", f"{POLICIES}/{POLICY}")
     up.differing(stack, "local")
     assert applied(stack) == {"create": 1}
-    assert not live_network.against(stacks.settings("local", stack.work_dir))
+    assert stored(ask)[POLICY]["spec"] == declared["spec"]
+    assert not live_network.against(settings)
 
 
 def test_a_policy_of_somebody_else_is_told_until_the_settings_accept_it(
@@ -243,7 +244,8 @@ def test_a_policy_of_somebody_else_is_told_until_the_settings_accept_it(
     (policy,) = found.live.opening
     assert (policy.name, [each.manager for each in policy.makers]) == ("allow-all", ["helm"])
     assert "every address" in {way.where for way in policy.reaches[0].change.opened}
-    assert any("networkpolicy/allow-all" in line for line in up.differing(stack, "local"))
+    live = live_network.against(stacks.settings("local", stack.work_dir))
+    assert any("networkpolicy/allow-all" in line for line in live_lines.told(live, "local"))
     accepted = {"acceptedPolicies": [{"name": "allow-all", "reason": "a test"}]}
     network = {**committed("local", "network"), **accepted}
     with open_stack(changes={"network": network}) as session:
@@ -256,7 +258,6 @@ def test_a_policy_of_somebody_else_is_told_until_the_settings_accept_it(
     ask("DELETE", f"{POLICIES}/allow-all")
     with open_stack() as session:
         assert [each.new for each in preview.assess(session, "local").accepted] == [None]
-        session.stack.up()
 
 
 def pod(name: str, *capabilities: str) -> dict[str, Any]:
@@ -282,7 +283,7 @@ def pod(name: str, *capabilities: str) -> dict[str, Any]:
     }
 
 
-def test_the_namespace_refuses_what_no_workspace_needs(stack: Session, ask: Ask) -> None:
+def test_the_namespace_refuses_what_no_workspace_needs(up_somehow: Session, ask: Ask) -> None:
     labels = ask("GET", NAMESPACE)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
     pods = f"{NAMESPACE}/pods?dryRun=All"
@@ -315,12 +316,9 @@ def test_restricted_would_refuse_every_workspace(foreign: Any, ask: Ask) -> None
 
 
 def test_destroying_gives_the_labels_back_and_a_policy_is_there_before_a_template_and_goes_after(
-    stack: Session, ask: Ask
+    up_somehow: Session, open_stack: Any, named: dict[str, Any], ask: Ask
 ) -> None:
-    merge = "application/merge-patch+json"
-    ask("PATCH", NAMESPACE, {"metadata": {"labels": {"team": "platform"}}}, merge)
-    stack.stack.refresh()
-    assert changes(stack) == {}
+    ask("PATCH", NAMESPACE, TEAM, MERGE)
     order: dict[str, list[str]] = {"create": [], "delete": []}
 
     def on_event(event: automation.EngineEvent) -> None:
@@ -330,7 +328,7 @@ def test_destroying_gives_the_labels_back_and_a_policy_is_there_before_a_templat
             if op in order:
                 order[op].append(str(step.urn).rpartition("::")[2])
 
-    stack.stack.destroy(on_event=on_event)
+    up_somehow.stack.destroy(on_event=on_event, refresh=True)
     metadata = ask("GET", NAMESPACE)["metadata"]
     assert metadata["labels"] == {
         "kubernetes.io/metadata.name": "coder-workspaces",
@@ -342,28 +340,41 @@ def test_destroying_gives_the_labels_back_and_a_policy_is_there_before_a_templat
         assert ask("GET", f"{NAMESPACE}/{kind}")["items"] == []
     # Meanwhile another stack labels it.
     others: dict[str, str | None] = {STACK_ANNOTATION: "firewalled-coder/other"}
-    ask("PATCH", NAMESPACE, {"metadata": {"annotations": others}}, merge)
-    with pytest.raises(automation.CommandError, match="are of the stack firewalled-coder/other"):
-        stack.stack.preview()
-    others[STACK_ANNOTATION] = None
-    ask("PATCH", NAMESPACE, {"metadata": {"annotations": others}}, merge)
-    stack.stack.up(on_event=on_event)
+    ask("PATCH", NAMESPACE, {"metadata": {"annotations": others}}, MERGE)
+    with open_stack(changes=named) as session:
+        with pytest.raises(automation.CommandError, match="of the stack firewalled-coder/other"):
+            session.stack.preview()
+        others[STACK_ANNOTATION] = None
+        ask("PATCH", NAMESPACE, {"metadata": {"annotations": others}}, MERGE)
+        session.stack.up(on_event=on_event)
     made, gone = order["create"], order["delete"]
     assert made.index("network-workspaces") < made.index("firewalled-template")
     assert gone.index("firewalled-template") < gone.index("network-workspaces")
 
 
-def test_names_are_taken_by_ciliums_own_definition(
-    cilium: None, stack: Session, open_stack: Any, ask: Ask
+def test_nsjail_chooses_the_level_that_lets_it_start(
+    cilium: None, open_stack: Any, standing: Standing, named: dict[str, Any], ask: Ask
 ) -> None:
-    with open_stack(changes={"network": {"byName": True}}) as session:
-        session.stack.up()
+    with open_stack(changes=named) as session:
+        standing.bring_up(session)
+    labels = ask("GET", NAMESPACE)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert labels["pod-security.kubernetes.io/warn"] == "baseline"
+    pods = f"{NAMESPACE}/pods?dryRun=All"
+    assert isinstance(ask("POST", pods, pod("nsjail", "NET_ADMIN")), dict)
+
+
+def test_names_are_taken_by_ciliums_own_definition(
+    cilium: None, open_stack: Any, standing: Standing, named: dict[str, Any], ask: Ask
+) -> None:
+    with open_stack(changes=named) as session:
+        standing.bring_up(session)
         (made,) = ask("GET", CILIUM)["items"]
         assert made["metadata"]["name"] == f"{POLICY}-firewalled"
         hosts = {tuple(each.items()) for each in made["spec"]["egress"][-1]["toFQDNs"]}
         assert (("matchName", "github.com"),) in hosts
         assert set(stored(ask)) == {POLICY, "firewalled-coder-web"}
-        assert changes(session) == changes(session, refresh=True) == {}
+        assert changes(session) == {}
         settings = stacks.settings("local", session.work_dir)
         assert not live_network.against(settings)
         everything = {"op": "add", "path": "/spec/egress/-", "value": {"toEntities": ["all"]}}
@@ -379,16 +390,3 @@ def test_names_are_taken_by_ciliums_own_definition(
     wrong = {**made, "metadata": {"name": "wrong"}, "spec": {**made["spec"]}}
     wrong["spec"]["egress"] = [{"toFQDNs": [{"matchName": "a b"}]}]
     assert ask("POST", CILIUM, wrong) == 422
-
-
-def test_nsjail_chooses_the_level_that_lets_it_start(
-    stack: Session, open_stack: Any, ask: Ask
-) -> None:
-    templates = [{"name": "firewalled", "firewall": {"jail": "nsjail"}}]
-    with open_stack(changes={"templates": templates}) as session:
-        session.stack.up()
-        labels = ask("GET", NAMESPACE)["metadata"]["labels"]
-        assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
-        assert labels["pod-security.kubernetes.io/warn"] == "baseline"
-        pods = f"{NAMESPACE}/pods?dryRun=All"
-        assert isinstance(ask("POST", pods, pod("nsjail", "NET_ADMIN")), dict)

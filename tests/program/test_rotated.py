@@ -1,4 +1,7 @@
-"""A token that was replaced, and an address that has moved: every command has a way on."""
+"""A token that was replaced, and an address that has moved: every command has a way on.
+
+The tests go on from what the ones before left: first the stack's coderd moves behind a door.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,37 +42,68 @@ class Behind:
     def enter(self) -> None:
         self.set("secrets.coderToken", self.front.accepted, secret=True)
 
+    def move(self, environment: Environment) -> None:
+        """Have coderd answer at another address, which the stack is told."""
+        coderd, accepted = environment.coderd, self.front.accepted
+        self.front.close()
+        self.front = Front(coderd.url, coderd.token, accepted)
+        self.set("coder.apiUrl", self.front.url)
+
     def applied(self) -> dict[str, Any]:
         done, _ = up.apply(self.session, "local")
         return {k: v for k, v in (done.summary.resource_changes or {}).items() if k != "same"}
 
 
-@pytest.fixture
-def behind(
-    nothing_up: None, open_stack: Any, environment: Environment, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Behind]:
+@pytest.fixture(scope="module")
+def behind(open_stack: Any, environment: Environment) -> Iterator[Behind]:
     said: list[str] = []
-    monkeypatch.setattr("ops.terminal.progress", said.append)
-    with open_stack() as session:
+    with pytest.MonkeyPatch.context() as patch, open_stack() as session:
+        patch.setattr("ops.terminal.progress", said.append)
         front = Front(environment.coderd.url, environment.coderd.token, "")
         found = Behind(session, front, said)
         try:
             found.set("coder.apiUrl", front.url)
             found.rotate()
+            found.applied()
             yield found
         finally:
             found.set("coder.apiUrl", environment.coderd.url)
             found.set("secrets.coderToken", environment.coderd.token, secret=True)
-            session.stack.destroy(run_program=True)
+            if resources(environment):
+                session.stack.destroy(run_program=True)
             found.front.close()
+
+
+def test_an_address_that_has_moved_is_used_by_refresh_and_up(
+    behind: Behind, environment: Environment
+) -> None:
+    behind.front.close()
+    with pytest.raises(diagnostics.RunError, match="Connection refused"):
+        up.differing(behind.session, "local")
+    behind.move(environment)
+    behind.said.clear()
+    # The update begins by reading back what the refresh left.
+    assert behind.applied() == {}
+    assert any("coder.apiUrl differs" in line for line in behind.said)
+    behind.move(environment)
+    behind.said.clear()
+    assert up.differing(behind.session, "local") == ()
+    assert sum("coder.apiUrl differs" in line for line in behind.said) == 1
+
+
+def test_without_a_token_that_coder_takes_nothing_is_removed(
+    behind: Behind, environment: Environment
+) -> None:
+    before = resources(environment)
+    behind.rotate(known=False)
+    with pytest.raises(NotAskedError, match=r"nothing was removed") as refused:
+        up.remove(behind.session, "local")
+    assert "secrets.coderToken" in str(refused.value)
+    assert resources(environment) == before
 
 
 def test_a_token_that_was_replaced_is_used_by_every_command(behind: Behind) -> None:
     session = behind.session
-    behind.applied()
-    # While nothing differs, the program is not run for it.
-    assert up.differing(session, "local") == ()
-    assert behind.said == []
     behind.rotate(known=False)
     # Nobody can do without one; what to set is said.
     with pytest.raises(diagnostics.RunError, match=r"secrets\.coderToken") as refused:
@@ -77,10 +111,10 @@ def test_a_token_that_was_replaced_is_used_by_every_command(behind: Behind) -> N
     assert "401" in str(refused.value)
     behind.enter()
     assert preview.assess(session, "local").verdict != "fails"
-    # The update begins by reading back what the refresh left.
     assert behind.applied() == {}
     assert any("secrets.coderToken differs" in line for line in behind.said)
     behind.said.clear()
+    # While nothing differs, the program is not run for it.
     assert up.differing(session, "local") == ()
     assert behind.said == []
 
@@ -91,43 +125,15 @@ def test_a_token_that_was_replaced_is_used_by_every_command(behind: Behind) -> N
     found = preview.assess(session, "local", refresh=True)
     assert (found.failure, bool(found.live), found.deleted) == ("", False, ())
 
-    # A destroy does not find out half-way, when the network policy is gone.
+
+def test_a_destroy_does_not_find_out_half_way_when_the_network_policy_is_gone(
+    behind: Behind, environment: Environment
+) -> None:
     behind.rotate()
+    behind.move(environment)
     behind.said.clear()
-    up.remove(session, "local")
-    assert sum("secrets.coderToken differs" in line for line in behind.said) == 1
-    assert StackState(session.stack).resources == {}
-
-
-def test_without_a_token_that_coder_takes_nothing_is_removed(
-    behind: Behind, environment: Environment
-) -> None:
-    behind.applied()
-    before = resources(environment)
-    behind.rotate(known=False)
-    with pytest.raises(NotAskedError, match=r"nothing was removed") as refused:
-        up.remove(behind.session, "local")
-    assert "secrets.coderToken" in str(refused.value)
-    assert resources(environment) == before
-
-
-def test_an_address_that_has_moved_is_used_by_every_command(
-    behind: Behind, environment: Environment
-) -> None:
-    session = behind.session
-    behind.applied()
-    behind.front.close()
-    with pytest.raises(diagnostics.RunError, match="Connection refused"):
-        up.differing(session, "local")
-    behind.front = Front(environment.coderd.url, environment.coderd.token, behind.front.accepted)
-    behind.set("coder.apiUrl", behind.front.url)
-    assert behind.applied() == {}
-    assert any("coder.apiUrl differs" in line for line in behind.said)
-    behind.front.close()
-    behind.front = Front(environment.coderd.url, environment.coderd.token, behind.front.accepted)
-    behind.set("coder.apiUrl", behind.front.url)
-    behind.said.clear()
-    assert up.differing(session, "local") == ()
-    up.remove(session, "local")
-    assert sum("coder.apiUrl differs" in line for line in behind.said) == 1
-    assert StackState(session.stack).resources == {}
+    up.remove(behind.session, "local")
+    assert [line.partition(" from ")[0] for line in behind.said] == [
+        "coder.apiUrl and secrets.coderToken differ"
+    ]
+    assert StackState(behind.session.stack).resources == {}

@@ -1,4 +1,4 @@
-"""One stand-in for coderd for all tests of a file."""
+"""One stand-in for coderd for all tests of a worker."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from local.coderd import LocalCoderd
 from tests.local.coderd.making import LOGINS
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def coderd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCoderd]:
     coderd = LocalCoderd(tmp_path_factory.mktemp("coderd"), LOGINS)
     coderd.start()

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from local.workspace import AgentAccess, StandInWorkspace
+from local.workspace.stand_in import AgentAccess, StandInWorkspace
 
 
 def test_a_workspace_has_its_variables_as_the_agent_expands_them(tmp_path: Path) -> None:

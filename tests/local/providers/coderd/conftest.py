@@ -1,4 +1,4 @@
-"""A stand-in for coderd with its provider, for all tests of this folder."""
+"""A stand-in for coderd with its provider, for all tests of a worker."""
 
 from collections.abc import Iterator
 from pathlib import Path
