@@ -1,15 +1,14 @@
 """A stack's state is where the operator put it, and no command makes another."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from pulumi import automation
+from typer.testing import CliRunner
 
 from components.errors import OperatorError
 from ops import backend, engine, host
+from ops.cli import app
 from ops.project import ROOT
 
 FILE = "config:\n  firewalled-coder:protected: true\n"
@@ -64,28 +63,20 @@ def test_a_stack_that_was_made_is_the_one_that_commands_run(root: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["history", "preview", "refresh", "adopt", "up"])
-def test_a_command_without_its_stack_ends_with_one_error(command: str, tmp_path: Path) -> None:
+def test_a_command_without_its_stack_ends_with_one_error(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = ROOT / "stacks" / "Pulumi.dev.yaml"
     before = file.read_bytes()
+    monkeypatch.setenv(backend.VARIABLE, f"file://{tmp_path}?metadata=skip")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "pp")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "ops", command, "dev"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                backend.VARIABLE: f"file://{tmp_path}?metadata=skip",
-                "PULUMI_CONFIG_PASSPHRASE": "pp",
-                "PULUMI_HOME": str(tmp_path / "home"),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = CliRunner().invoke(app, [command, "dev"])
         after = file.read_bytes()
     finally:
         file.write_bytes(before)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     # A preview is a report, with what is wrong in it.
     said = done.stdout if command == "preview" else done.stderr
     assert said.count(f"no stack dev in the backend file://{tmp_path}: make it with") == 1
