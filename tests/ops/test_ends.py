@@ -24,9 +24,10 @@ LOCK = (
 def test_without_anybody_to_ask_yes_is_named_before_the_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Path(os.devnull).open() as nobody, pytest.raises(SystemExit) as ended:
+    with Path(os.devnull).open() as nobody:
         monkeypatch.setattr(sys, "stdin", nobody)
-        app(["destroy", "dev"])
+        with pytest.raises(SystemExit) as ended:
+            app(["destroy", "dev"])
     said = capsys.readouterr()
     assert ended.value.code == 1
     assert "nothing was applied: nobody answers on standard input; give --yes" in said.err
