@@ -8,7 +8,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from ops import against
+from ops import git as operations
 from ops.cli import app
+from ops.stack_reach import StackReach
 from tests.ops.explain.asking import PREFIX, ROOT, change, machine, run
 from tests.ops.explain.test_explain import git
 
@@ -17,15 +20,45 @@ OPENING = {"to": "10.9.0.0/24", "ports": [5432], "why": "db"}
 NETWORK = "the network opens (1):"
 
 
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code, of which every test commits a copy with its settings."""
+    folder = tmp_path_factory.mktemp("code")
+    for name in ("components", "ops", "program"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "code")
+    return folder
+
+
 @pytest.fixture
-def checkout(root: Path) -> Path:
+def checkout(root: Path, repository: Path, asked_once: None) -> Path:
     """A repository whose last commit has the settings as they are."""
-    for folder in ("components", "ops", "program"):
-        shutil.copytree(ROOT / folder, root / folder)
-    git(root, "init", "-q")
+    shutil.copytree(repository, root, dirs_exist_ok=True)
     git(root, "add", ".")
     git(root, "commit", "-qm", "one")
     return root
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[tuple[str, str], StackReach]:
+    """What was read of a stack at a commit, by the digest of all that stood there."""
+    return {}
+
+
+@pytest.fixture
+def asked_once(answers: dict[tuple[str, str], StackReach], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit's program is asked once for what it reads of a stack: it is a process each time."""
+    ask = against.of_checkout
+
+    def of_checkout(stack: str, root: Path, python: str) -> StackReach:
+        tree = operations.run(root, "rev-parse", "HEAD^{tree}")
+        if (stack, tree) not in answers:
+            answers[stack, tree] = ask(stack, root, python)
+        return answers[stack, tree]
+
+    monkeypatch.setattr(against, "of_checkout", of_checkout)
 
 
 def setting(root: Path, key: str) -> Any:
