@@ -26,11 +26,10 @@ from components.errors import refuse
 from components.mark import marked
 from components.observability import grafana_defaults
 from components.observability.database import SslMode, ca_problem, is_database_host
+from components.observability.grafana_defaults import PASSWORD_SECRET, PASSWORD_VARIABLE
 from components.observability.loki import TENANT_HEADER, tenant_problem
 from components.observability.provisioning import KEEPS_ONE, ORGANIZATION, literal, repeated_uids
 
-PASSWORD_SECRET = "aigov-grafana-db"  # noqa: S105 (the object's name)
-PASSWORD_VARIABLE = "AIGOV_DB_PASSWORD"  # noqa: S105 (the variable's name)
 POSTGRES_MAJOR_VERSION = 15
 LOKI_MAX_LINES = 1000
 DATABASE_NAME = "AI Gateway DB"

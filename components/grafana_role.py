@@ -33,15 +33,14 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.dashboards.tables import GRANTED_TABLES, Table
-from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
 from components.mark import marked
 from components.observability import grafana_defaults
+from components.observability.grafana_defaults import PASSWORD_SECRET, PASSWORD_VARIABLE
 from components.role_revokes import revokes
 from components.rotation import rotation_token
 
 CONNECTION_LIMIT = 10
 STATEMENT_TIMEOUT_SECONDS = 30
-SCRIPT = "grafana-ro-sql"
 JOB = "grafana-ro-role"
 ROTATION_ANNOTATION = "firewalled-coder/database-password-rotation"
 _FILE = "grafana_ro.sql"
@@ -131,7 +130,7 @@ class GrafanaRoleArgs:
 
     namespace: str = grafana_defaults.NAMESPACE
     job: RoleJob | None = None
-    script_name: str = SCRIPT
+    script_name: str = grafana_defaults.ROLE_SCRIPT
     job_name: str = JOB
     role: str = grafana_defaults.ROLE
     firewall_records: bool = False

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from components.errors import OperatorError
+from components.settings.load import structured
 from ops import engine, git, history, project, stack_file
 from ops.changes import without_secrets
 from ops.state import StackState
@@ -319,7 +320,8 @@ def _program(root: Path) -> Iterable[tuple[str, str]]:
 
 def _settings(path: Path) -> dict[str, str]:
     config = stack_file.read(path.read_bytes()).get("config") or {}
-    return {key: _digest(value) for key, value in sorted(config.items())}
+    # The engine writes `true` anew as the text of it when it sets another value of the file.
+    return {key: _digest(structured(value)) for key, value in sorted(config.items())}
 
 
 def _digest(*values: Any) -> str:

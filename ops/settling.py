@@ -15,7 +15,7 @@ from typing import Any, Final
 import bcrypt
 
 from components.coder.variables import ANNOTATION
-from components.datasources import PASSWORD_SECRET, PASSWORD_VARIABLE
+from components.observability.grafana_defaults import PASSWORD_SECRET, PASSWORD_VARIABLE
 from ops.state import Resource, StackState, secret
 from ops.steps import ForeseenStep
 from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, SECRET

@@ -12,6 +12,7 @@ from typing import Final
 from ops import loopback
 
 _PLUGINS: Final = "pydantic.plugin._loader"
+_HTTPX_COMMAND: Final = "httpx._main"
 _OURS: Final = ("ops", "components", "program", "local", "toolchain", "")
 
 
@@ -20,7 +21,8 @@ def prepare() -> None:
     loopback.without_proxy()
     # What a start makes stays, modules and models. To look through it for garbage after every 700
     # objects, as Python does by itself, and once more at the end, takes a twelfth of a short one.
-    gc.set_threshold(100_000)
+    # With the engine's SDK and that of Kubernetes there are some 150,000.
+    gc.set_threshold(200_000)
     atexit.register(gc.freeze)
     # Pydantic asks every installed package for plugins, of which this project uses none, before
     # its first model: a tenth of a start.
@@ -30,6 +32,8 @@ def prepare() -> None:
     plugins = ModuleType(_PLUGINS)
     vars(plugins)["get_plugins"] = tuple
     sys.modules[_PLUGINS] = plugins
+    # httpx has a command of its own, and does without where what it is made of is not there.
+    sys.modules.setdefault(_HTTPX_COMMAND, None)  # type: ignore[arg-type]
 
 
 def missing(error: ModuleNotFoundError) -> str:

@@ -12,7 +12,6 @@ import typer
 from pulumi import automation
 
 from components.boundary import Policy
-from components.dashboards.catalogue import CATALOGUE
 from ops import (
     changes,
     deleted_network,
@@ -20,7 +19,6 @@ from ops import (
     diagnostics,
     drift,
     engine,
-    foreseen,
     gateway_drift,
     gateway_places,
     history,
@@ -64,6 +62,9 @@ def recorded(
 
     `held` is the stack's state, if it was read already, and `warnings` are those of a review.
     """
+    # With the program, and all that declares resources: a refresh needs none of it.
+    from ops import foreseen  # noqa: PLC0415
+
     settings = stack_files.settings(stack, root)
     before = deployed.of_stack(now) if held is None else deployed.of_state(held)
     found = compared(before.reach, of_settings(settings), settings.own)
@@ -288,6 +289,8 @@ def cancel(stack: str) -> None:
 
 def _show(stack: str, values: Mapping[str, Any], policies: Mapping[str, Policy]) -> None:
     """Say what was made, where to look, and what to try next; `values` are the stack's outputs."""
+    from components.dashboards.catalogue import CATALOGUE  # noqa: PLC0415  needs Grafana's SDK
+
     if templates := values.get("templates"):
         console.print("\n[bold]Templates[/bold]")
     for name, template in sorted((templates or {}).items()):

@@ -30,6 +30,13 @@ ROLE_IMAGE: Final = "docker.io/library/postgres:15"
 ADMIN_URL_KEY: Final = "url"
 """Key of the owner's connection URL in its Secret."""
 
+PASSWORD_SECRET: Final = "aigov-grafana-db"  # noqa: S105  the object's name
+"""The Secret with that role's password."""
+PASSWORD_VARIABLE: Final = "AIGOV_DB_PASSWORD"  # noqa: S105  the variable's name
+"""Its key there, and by which Grafana and psql get it."""
+ROLE_SCRIPT: Final = "grafana-ro-sql"
+"""The ConfigMap with the SQL that makes the role."""
+
 GROUP: Final = "firewalled-coder"
 """Of the alerts."""
 

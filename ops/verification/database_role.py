@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from components.dashboards.tables import GRANTED_TABLES
-from components.grafana_role import SCRIPT
-from components.observability.grafana_defaults import ROLE
+from components.observability.grafana_defaults import ROLE, ROLE_SCRIPT
 from components.role_revokes import ATTRIBUTES
 from ops.verification.clients.grafana import Frame, Grafana, QueryResult
 from ops.verification.model import Failed
@@ -114,7 +113,7 @@ ORDER BY 1
 """  # noqa: S608 (no input)
 
 
-def role(grafana: Grafana, postgres: str, expected: str = ROLE, script: str = SCRIPT) -> str:
+def role(grafana: Grafana, postgres: str, expected: str = ROLE, script: str = ROLE_SCRIPT) -> str:
     """Ask the database, as Grafana's role, what it lets the role do.
 
     Args:

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from components.grafana_role import SCRIPT
-from components.observability.grafana_defaults import named, role
+from components.observability.grafana_defaults import ROLE_SCRIPT, named, role
 from components.releases import FIREWALL_RECORDS_SINCE
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
@@ -162,7 +161,7 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
             services.needs_grafana, _declared(settings), grafana.folder
         ),
         "audit.role": lambda: database_role.role(
-            services.needs_grafana, grafana.postgres_uid, role(prefix), named(prefix, SCRIPT)
+            services.needs_grafana, grafana.postgres_uid, role(prefix), named(prefix, ROLE_SCRIPT)
         ),
         "audit.coderd": lambda: audit.coderd_log(context.deployment, visits, ids),
         "audit.alerts": lambda: observability.alerts(

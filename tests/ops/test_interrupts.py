@@ -1,12 +1,15 @@
 """What an interrupt does to a command that runs the engine, here a script in its place."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -14,12 +17,9 @@ from ops.project import ROOT
 
 # As the engine: a second interrupt ends it at once, and a lock lies there while it runs.
 ENGINE = """\
-#!{python}
+#!{python} -IS
 import os, signal, sys, time
 from pathlib import Path
-if sys.argv[1:] == ["version"]:
-    print("v3.259.0")
-    sys.exit()
 folder = Path(r"{folder}")
 lock = folder / "lock"
 if lock.exists():
@@ -48,27 +48,106 @@ print("error: update canceled")
 sys.exit(255)
 """
 COMMAND = """\
-import sys, time, typer
+import time
 from ops import interrupts, terminal
-arguments, sys.argv[1:] = sys.argv[1:], []
 def command():
     with terminal.reported(), interrupts.INTERRUPTS.handled():
         {what}
 typer.run(command)
 """
-RUN = "interrupts.EngineCommand(root=arguments[1]).run(arguments[:1], '.', {}, print, print)"
+RUN = (
+    "interrupts.EngineCommand({folder!r}, '3.259.0').run([{operation!r}], '.', {{}}, print, print)"
+)
 WAIT = "print('waiting', flush=True), time.sleep(60)"
+# To load the Automation API is most of what a command here takes: it is loaded once, and every
+# command is a process of its own from then on. One that hangs is ended by its alarm, sooner than an
+# engine of 300 steps ends by itself.
+STARTER = """\
+import gc, json, os, signal, sys
+import typer
+from ops import interrupts, terminal
+gc.freeze()
+for line in sys.stdin:
+    program, said = json.loads(line)
+    pid = os.fork()
+    if pid:
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        continue
+    signal.alarm(25)
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number in (1, 2):
+        os.dup2(os.open(said, os.O_WRONLY), number)
+    sys.argv[1:] = []
+    exec(program)
+    break
+"""
 
-Start = Callable[..., subprocess.Popen[str]]
+
+@dataclass
+class Command:
+    """A command that runs, the leader of a session of its own.
+
+    Attributes:
+        pid: its number.
+        said: what it writes, both streams.
+        starter: says its exit status when it has ended.
+    """
+
+    pid: int
+    said: IO[str]
+    starter: IO[str]
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for its end; return the exit status, and what it said."""
+        with self.said:
+            rest = self.said.read()
+        return int(self.starter.readline()), rest
+
+
+Launch = Callable[[str], Command]
+Start = Callable[..., Command]
+
+
+@pytest.fixture(scope="module")
+def starter() -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTER],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.communicate(timeout=60)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
+def launch(starter: subprocess.Popen[str], tmp_path: Path) -> Launch:
+    """Start a command that runs an expression."""
+
+    def launch(what: str) -> Command:
+        assert starter.stdin
+        assert starter.stdout
+        said = tmp_path / "said"
+        os.mkfifo(said)
+        starter.stdin.write(json.dumps([COMMAND.format(what=what), str(said)]) + "\n")
+        starter.stdin.flush()
+        return Command(int(starter.stdout.readline()), said.open(), starter.stdout)
+
+    return launch
+
+
+@pytest.fixture
+def start(launch: Launch, tmp_path: Path) -> Start:
     def start(
         operation: str = "up", *, deaf: float = 0, steps: int = 3, stubborn: bool = False
-    ) -> subprocess.Popen[str]:
-        # One that will not end need not be given long.
-        run = f"interrupts._PATIENCE = 0.5; {RUN}" if stubborn else RUN
+    ) -> Command:
+        run = RUN.format(folder=str(tmp_path), operation=operation)
+        if stubborn:
+            # One that will not end need not be given long.
+            run = f"interrupts._PATIENCE = 0.5; {run}"
         binary = tmp_path / "bin" / "pulumi"
         binary.parent.mkdir(exist_ok=True)
         binary.write_text(
@@ -77,14 +156,7 @@ def start(tmp_path: Path) -> Start:
             )
         )
         binary.chmod(0o755)
-        return subprocess.Popen(
-            [sys.executable, "-c", COMMAND.format(what=run), operation, str(tmp_path)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        return launch(run)
 
     return start
 
@@ -96,12 +168,12 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-def to_group(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
-    os.killpg(process.pid, number)
+def to_group(command: Command, number: int = signal.SIGINT) -> None:
+    os.killpg(command.pid, number)
 
 
-def to_python(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
-    os.kill(process.pid, number)
+def to_python(command: Command, number: int = signal.SIGINT) -> None:
+    os.kill(command.pid, number)
 
 
 @pytest.mark.parametrize("tell", [to_group, to_python])
@@ -109,14 +181,14 @@ def to_python(process: subprocess.Popen[str], number: int = signal.SIGINT) -> No
 def test_the_engine_hears_of_an_interrupt_once_and_is_waited_for(
     start: Start,
     tmp_path: Path,
-    tell: Callable[[subprocess.Popen[str], int], None],
+    tell: Callable[[Command, int], None],
     number: signal.Signals,
 ) -> None:
-    process = start()
+    command = start()
     wait_for(tmp_path / "ready")
-    tell(process, number)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    tell(command, number)
+    status, said = command.ended()
+    assert status == 130
     assert (tmp_path / "asked").read_text() == "x"
     assert not (tmp_path / "lock").exists()
     assert "Traceback" not in said
@@ -125,65 +197,58 @@ def test_the_engine_hears_of_an_interrupt_once_and_is_waited_for(
 
 
 def test_after_a_preview_nothing_was_applied(start: Start, tmp_path: Path) -> None:
-    process = start("preview")
+    command = start("preview")
     wait_for(tmp_path / "ready")
-    to_group(process)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    to_group(command)
+    status, said = command.ended()
+    assert status == 130
     assert "interrupted: nothing was applied, and the stack is free; run `python -m ops" in said
 
 
 def test_an_engine_that_does_not_listen_yet_is_asked_once_it_does(
     start: Start, tmp_path: Path
 ) -> None:
-    process = start(deaf=1)
+    command = start(deaf=1)
     wait_for(tmp_path / "lock")
-    to_group(process)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    to_group(command)
+    status, said = command.ended()
+    assert status == 130
     assert (tmp_path / "asked").read_text() == "x"
     assert not (tmp_path / "lock").exists()
     assert "is free" in said
 
 
 def test_the_second_interrupt_ends_it_at_once(start: Start, tmp_path: Path) -> None:
-    process = start(steps=300)
+    command = start(steps=300)
     wait_for(tmp_path / "ready")
-    to_group(process)
+    to_group(command)
     wait_for(tmp_path / "asked")
-    to_group(process)
-    process.communicate(timeout=10)
-    assert process.returncode == 130
+    to_group(command)
+    status, _ = command.ended()
+    assert status == 130
     assert (tmp_path / "asked").read_text() == "xx"
 
 
 def test_an_engine_that_does_not_end_is_killed_and_the_lock_is_named(
     start: Start, tmp_path: Path
 ) -> None:
-    process = start(steps=300, stubborn=True)
+    command = start(steps=300, stubborn=True)
     wait_for(tmp_path / "ready")
-    to_group(process)
+    to_group(command)
     wait_for(tmp_path / "asked")
-    to_group(process)
-    said, _ = process.communicate(timeout=20)
-    assert process.returncode == 130
+    to_group(command)
+    status, said = command.ended()
+    assert status == 130
     assert "the engine was killed, and what was done until then stays; run `python -m ops" in said
     assert "cancel" in said
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "lock").read_text()), 0)
 
 
-def test_an_interrupt_while_nothing_runs_ends_the_command() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND.format(what=WAIT)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "waiting\n"
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+def test_an_interrupt_while_nothing_runs_ends_the_command(launch: Launch) -> None:
+    command = launch(WAIT)
+    assert command.said.readline() == "waiting\n"
+    to_python(command, signal.SIGTERM)
+    status, said = command.ended()
+    assert status == 130
     assert said.startswith("interrupted: nothing was applied")

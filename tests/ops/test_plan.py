@@ -236,6 +236,16 @@ def test_state_sees_what_a_resource_is_and_not_its_bookkeeping() -> None:
     assert plan.state({}) == {}
 
 
+def test_a_setting_that_the_engine_wrote_anew_is_the_same(tmp_path: Path) -> None:
+    def digests(protected: str) -> dict[str, str]:
+        file = tmp_path / "Pulumi.dev.yaml"
+        file.write_text(f"config:\n  firewalled-coder:protected: {protected}\n")
+        return plan._settings(file)
+
+    assert digests("true") == digests('"true"')
+    assert digests("true") != digests('"false"')
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -1,5 +1,6 @@
 """What does not run the engine does not load its SDK: help, and explaining URLs, which is quick."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,61 +15,75 @@ SLOW = ("pulumi", "pulumi_kubernetes", "grpc", "grafana_foundation_sdk")
 # What reads installed packages, for plugins of pydantic that there are none of; pictures of words.
 NEEDLESS = ("importlib.metadata", "email", "zipfile", "rich._emoji_codes")
 RUN = f"""
-import runpy, sys
-sys.argv = ["ops", *sys.argv[1:]]
-try:
-    runpy.run_module("ops", run_name="__main__")
-except SystemExit as end:
-    status = end.code
-print("loaded:", *sorted(set(sys.modules) & set({SLOW + NEEDLESS!r})), file=sys.stderr)
-sys.exit(status)
+import contextlib, io, json, runpy, sys
+watched = set({SLOW + NEEDLESS!r})
+found = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["ops", *arguments]
+    before = watched & set(sys.modules)
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        try:
+            runpy.run_module("ops", run_name="__main__")
+        except SystemExit as end:
+            status = end.code or 0
+    found.append([status, said.getvalue(), sorted(watched & set(sys.modules) - before)])
+print(json.dumps(found))
 """
+Found = tuple[int, str, list[str]]
 
 
-def run(*arguments: str) -> tuple[str, list[str]]:
+def run(*commands: tuple[str, ...]) -> list[Found]:
+    """Run commands in one Python, in a row.
+
+    Returns status and answer of each, and what it loaded that is slow or needless and none before
+    it had loaded: where none did, none of them would have in a Python of its own.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
+        [sys.executable, "-c", RUN, json.dumps(commands)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
         stdin=subprocess.DEVNULL,
     )
-    return done.stdout, done.stderr.strip().splitlines()[-1].split()[1:]
+    return [(status, said, loaded) for status, said, loaded in json.loads(done.stdout)]
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[tuple[str, ...], Found]:
+    """The help of all commands together and of each, by its words."""
+    commands = [(), *[(name,) for name in NAMES]]
+    found = run(*[(*command, "--help") for command in commands])
+    return dict(zip(commands, found, strict=True))
 
 
 @pytest.mark.parametrize("command", [(), *[(name,) for name in NAMES]])
-def test_help_loads_no_engine(command: tuple[str, ...]) -> None:
-    said, loaded = run(*command, "--help")
+def test_help_loads_no_engine(
+    command: tuple[str, ...], helps: dict[tuple[str, ...], Found]
+) -> None:
+    status, said, loaded = helps[command]
+    assert status == 0
     assert [module for module in loaded if module in SLOW] == []
     assert " ".join(("Usage: python -m ops", *command)) in said
 
 
-def test_the_help_names_every_command() -> None:
-    said, _ = run("--help")
+def test_the_help_names_every_command(helps: dict[tuple[str, ...], Found]) -> None:
+    _, said, _ = helps[()]
     assert [name for name in NAMES if f"│ {name} " not in said] == []
 
 
-@pytest.mark.parametrize(
-    "options", [(), ("--json",), ("--method", "HEAD")], ids=["table", "json", "method"]
-)
-def test_explaining_a_url_loads_nothing_needless(options: tuple[str, ...]) -> None:
-    said, loaded = run("explain", "dev", "https://github.com/", *options)
-    assert loaded == []
-    assert "domain=github.com" in said
+def test_explaining_a_url_loads_nothing_needless() -> None:
+    asked = ("explain", "dev", "https://github.com/")
+    found = run(asked, (*asked, "--json"), (*asked, "--method", "HEAD"))
+    for status, said, loaded in found:
+        assert (status, loaded) == (0, [])
+        assert "domain=github.com" in said
 
 
 def test_what_runs_the_engine_is_seen_to_load_it() -> None:
-    _, loaded = run("explain", "dev", "https://github.com/")
-    assert loaded == []
-    done = subprocess.run(
-        [sys.executable, "-c", RUN.replace("try:", "import ops.engine\ntry:"), "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "pulumi" in done.stderr.split()
+    (_, _, of_help), (status, _, of_history) = run(("--help",), ("history", "nosuch"))
+    assert "pulumi" not in of_help
+    assert (status, "pulumi" in of_history) == (1, True)
 
 
 def test_a_python_without_the_packages_says_where_they_are(tmp_path: Path) -> None:

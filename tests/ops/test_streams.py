@@ -54,7 +54,13 @@ def status() -> int:
 @pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_the_status_is_what_it_is_when_nobody_reads(streams: str, status: int) -> None:
     assert run(f"explain local {URL} {streams}").returncode == status
-    assert b"Traceback" not in run(f"preview nosuch {streams}").stderr
+
+
+@pytest.mark.parametrize("streams", [">&-", "<&- >&- 2>&-"])
+def test_nobody_has_to_read_what_runs_the_engine(streams: str) -> None:
+    done = run(f"preview nosuch {streams}")
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize(
