@@ -83,7 +83,7 @@ TOGETHER = {
 
 
 # Fixtures of a session that keep processes running, each for a group of files.
-RUNNING = frozenset({"shared", "environment", "cluster"})
+RUNNING = frozenset({"shared", "environment", "running_cluster"})
 running: list[pytest.FixtureDef[Any]] = []
 
 
@@ -141,16 +141,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalCluster]":
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalCluster]":
     """One cluster for all tests of a worker that need nothing else, in a directory of its own."""
     from local.cluster import LocalCluster
 
     cluster = LocalCluster(tmp_path_factory.mktemp("cluster"))
-    cluster.start()
     try:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture
+def cluster(running_cluster: "LocalCluster") -> "LocalCluster":
+    """The same, running, also after a test that ended it."""
+    running_cluster.start()
+    return running_cluster
 
 
 @pytest.fixture(scope="session")
