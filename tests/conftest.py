@@ -175,9 +175,14 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     wanted = project["build-system"]["requires"]
     subprocess.run([*pip, "--no-compile", "--target", folder, *wanted], check=True)
-    # Pip's own way to say no to what it does without being asked.
-    options = {"PIP_NO_BUILD_ISOLATION": "no", "PIP_CHECK_BUILD_DEPENDENCIES": "yes"}
-    return {**options, "PYTHONPATH": str(folder)}
+    return {
+        # Pip's own way to say no to what it does without being asked.
+        "PIP_NO_BUILD_ISOLATION": "no",
+        "PIP_CHECK_BUILD_DEPENDENCIES": "yes",
+        # What a package asks for is here already, and a second is gone until pip has seen that.
+        "PIP_NO_DEPS": "yes",
+        "PYTHONPATH": str(folder),
+    }
 
 
 @pytest.fixture(scope="module")
