@@ -65,7 +65,7 @@ TOGETHER = {
     "tests/program/test_coderd.py": "tests/program/test_recovery.py",
     "tests/program/test_package.py": "tests/program/test_recovery.py",
     # Both have pip build what is here, by one installation of what builds it.
-    "tests/components/package/test_git_address.py": "tests/program/test_recovery.py",
+    "tests/components/package/test_git_address.py": "tests/program/test_local.py",
     "tests/program/test_stacks.py": "tests/program/test_local.py",
     "tests/program/test_network.py": "tests/program/test_local.py",
     "tests/program/test_observability.py": "tests/program/test_local.py",
@@ -86,7 +86,7 @@ TOGETHER = {
 
 
 # Fixtures of a session that keep processes running, each for a group of files.
-RUNNING = frozenset({"shared", "empty", "environment", "cluster"})
+RUNNING = frozenset({"shared", "empty", "environment", "running_cluster"})
 running: list[pytest.FixtureDef[Any]] = []
 
 
@@ -173,16 +173,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalCluster]":
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalCluster]":
     """One cluster for all tests of a worker that need nothing else, in a directory of its own."""
     from local.cluster import LocalCluster
 
     cluster = LocalCluster(tmp_path_factory.mktemp("cluster"))
-    cluster.start()
     try:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture
+def cluster(running_cluster: "LocalCluster") -> "LocalCluster":
+    """The same, running, also after a test that ended it."""
+    running_cluster.start()
+    return running_cluster
 
 
 @pytest.fixture(scope="session")
@@ -201,9 +207,14 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     wanted = project["build-system"]["requires"]
     subprocess.run([*pip, "--no-compile", "--target", folder, *wanted], check=True)
-    # Pip's own way to say no to what it does without being asked.
-    options = {"PIP_NO_BUILD_ISOLATION": "no", "PIP_CHECK_BUILD_DEPENDENCIES": "yes"}
-    return {**options, "PYTHONPATH": str(folder)}
+    return {
+        # Pip's own way to say no to what it does without being asked.
+        "PIP_NO_BUILD_ISOLATION": "no",
+        "PIP_CHECK_BUILD_DEPENDENCIES": "yes",
+        # What a package asks for is here already, and a second is gone until pip has seen that.
+        "PIP_NO_DEPS": "yes",
+        "PYTHONPATH": str(folder),
+    }
 
 
 @pytest.fixture(scope="module")

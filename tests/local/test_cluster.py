@@ -40,52 +40,18 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _start_twice_at_once(own_cluster: LocalCluster) -> None:
+def _start_twice_at_once(cluster: LocalCluster) -> None:
     """As two commands in two terminals do: one starts it, the other finds it running."""
     said: list[list[str]] = [[], []]
 
     def start(heard: list[str]) -> None:
-        LocalCluster(own_cluster.directory.parent).start(heard.append)
+        LocalCluster(cluster.directory.parent).start(heard.append)
 
     other = threading.Thread(target=start, args=(said[0],))
     other.start()
-    own_cluster.start(said[1].append)
+    cluster.start(said[1].append)
     other.join()
     assert sorted(len(heard) > 0 for heard in said) == [False, True]
-
-
-def test_state_survives_stop_crash_and_restart(
-    own_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _start_twice_at_once(own_cluster)
-    assert own_cluster.running
-    kubeconfig = own_cluster.kubeconfig.read_bytes()
-    pids = {name: _pid(own_cluster, name) for name in (*PROGRAMS, "node")}
-
-    # Idempotent, also through another object, as a second command would see it.
-    LocalCluster(own_cluster.directory.parent).start()
-    assert {name: _pid(own_cluster, name) for name in pids} == pids
-
-    assert own_cluster.seeded
-    with own_cluster.client() as client:
-        made = client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"]
-
-    os.kill(pids["kube-apiserver"], signal.SIGKILL)
-    os.kill(pids["etcd"], signal.SIGKILL)
-    own_cluster.start()
-    assert own_cluster.running
-    assert own_cluster.kubeconfig.read_bytes() == kubeconfig
-    with own_cluster.client() as client:
-        assert client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"] == made
-    assert own_cluster.seeded
-    monkeypatch.setattr(cluster_module, "SEED", [*cluster_module.SEED, ("/api/v1/more", {})])
-    assert not own_cluster.seeded, "a later version has more to make"
-
-    pids = {name: _pid(own_cluster, name) for name in pids}
-    own_cluster.stop()
-    assert not own_cluster.running
-    assert not any(_alive(pid) for pid in pids.values())
-    own_cluster.stop()
 
 
 def test_stop_spares_a_recycled_pid(own_cluster: LocalCluster) -> None:
@@ -232,3 +198,36 @@ def test_find_prefers_assets_then_path_then_builds(
     assert find("etcd", said.append) == tmp_path / "built"
     assert built == ["etcd"]
     assert said == [], "a build says itself when it builds"
+
+
+def test_state_survives_stop_crash_and_restart(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of the file, for it ends the cluster; who wants it after all starts it anew."""
+    kubeconfig = cluster.kubeconfig.read_bytes()
+    pids = {name: _pid(cluster, name) for name in (*PROGRAMS, "node")}
+
+    # Idempotent, also through another object, as a second command would see it.
+    LocalCluster(cluster.directory.parent).start()
+    assert {name: _pid(cluster, name) for name in pids} == pids
+
+    assert cluster.seeded
+    with cluster.client() as client:
+        made = client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"]
+
+    os.kill(pids["kube-apiserver"], signal.SIGKILL)
+    os.kill(pids["etcd"], signal.SIGKILL)
+    _start_twice_at_once(cluster)
+    assert cluster.running
+    assert cluster.kubeconfig.read_bytes() == kubeconfig
+    with cluster.client() as client:
+        assert client.get("/api/v1/namespaces/monitoring").json()["metadata"]["uid"] == made
+    assert cluster.seeded
+    monkeypatch.setattr(cluster_module, "SEED", [*cluster_module.SEED, ("/api/v1/more", {})])
+    assert not cluster.seeded, "a later version has more to make"
+
+    pids = {name: _pid(cluster, name) for name in pids}
+    cluster.stop()
+    assert not cluster.running
+    assert not any(_alive(pid) for pid in pids.values())
+    cluster.stop()

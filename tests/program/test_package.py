@@ -207,7 +207,7 @@ def test_a_program_in_python_imports_the_components_from_where_pip_put_them(
     tmp_path: Path,
 ) -> None:
     installed = tmp_path / "installed"
-    pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-compile")
+    pip = ("-m", "pip", "install", "--quiet", "--no-compile")
     subprocess.run(
         [sys.executable, *pip, "--target", installed, checkout],
         env={**os.environ, **builds},

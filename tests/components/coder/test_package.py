@@ -26,6 +26,9 @@ VALUES = {
 }
 # With the earlier package in front: what it lacks, then a template declared with it.
 PROGRAM = """
+import gc
+# All that it loads stays.
+gc.disable()
 import json, sys, tempfile
 from pathlib import Path
 import pulumi_coderd
