@@ -16,6 +16,9 @@ import pytest
 os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "600MiB")
 
+# As for a command (ops/startup.py): garbage is not looked for after every 700 objects.
+gc.set_threshold(100_000)
+
 # A shell starts what it runs in the background deaf to these, and `nohup` to a hang-up, which a
 # child of a test inherits; a handler it does not. This process stays as deaf as it was.
 for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
