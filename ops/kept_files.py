@@ -63,9 +63,8 @@ def history(
         return None
     place = state.parents[2] / "history" / project.PROJECT / stack.name
     try:
+        # One that is packed cannot be read here.
         files = sorted(place.glob("*.history.json*"), reverse=True)
-        if any(file.suffix != ".json" for file in files):
-            return None  # packed
         if page_size is not None:
             begin = ((page or 1) - 1) * page_size
             files = files[begin : begin + page_size]

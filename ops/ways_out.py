@@ -41,7 +41,8 @@ _WAYS: Final = (
         "`python -m ops up STACK`, any other by `python -m ops adopt STACK`.",
     ),
     (
-        re.compile(r"unexpected status code 404: Resource not found"),
+        # The second where nothing but the version changes.
+        re.compile(r"unexpected status code 404: (?:Resource not found|Template does not exist)"),
         "It was deleted in Coder, or the stack's token may not see it. If it is gone, "
         "`python -m ops up STACK` again reads that back and makes it anew.",
     ),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "600MiB")
 
+# As for a command (ops/startup.py): garbage is not looked for after every 700 objects.
+gc.set_threshold(100_000)
+
 # A shell starts what it runs in the background deaf to these, and `nohup` to a hang-up, which a
 # child of a test inherits; a handler it does not. This process stays as deaf as it was.
 for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
@@ -32,11 +35,11 @@ LONGEST = (
     "tests/ops/test_verify_local.py",
     "tests/ops/test_plan_local.py",
     "tests/ops/test_packages.py",
-    # It begins with two who start one environment, in which the next goes on.
-    "tests/ops/test_two_stacks_local.py",
+    "tests/program/test_recovery.py",
+    # Both have pip build what is here, by one installation of what builds it.
+    "tests/components/package/test_git_address.py": "tests/program/test_local.py",
     "tests/ops/test_rollback_local.py",
     "tests/ops/test_adopt.py",
-    "tests/program/test_recovery.py",
     "tests/conformance/test_walk.py",
     "tests/program/test_coderd.py",
     "tests/pipelines/test_commands.py",
@@ -61,9 +64,9 @@ TOGETHER = {
     "tests/ops/test_verify_local.py": "tests/ops/test_preview_local.py",
     "tests/ops/test_plan_local.py": "tests/ops/test_preview_local.py",
     "tests/ops/test_packages.py": "tests/ops/test_preview_local.py",
-    "tests/ops/test_rollback_local.py": "tests/ops/test_two_stacks_local.py",
-    "tests/program/test_coderd.py": "tests/program/test_recovery.py",
-    "tests/program/test_package.py": "tests/program/test_recovery.py",
+    "tests/program/test_recovery.py": "tests/program/test_local.py",
+    "tests/program/test_coderd.py": "tests/program/test_local.py",
+    "tests/program/test_package.py": "tests/program/test_local.py",
     # Both have pip build what is here, by one installation of what builds it.
     "tests/components/package/test_git_address.py": "tests/program/test_local.py",
     "tests/program/test_stacks.py": "tests/program/test_local.py",

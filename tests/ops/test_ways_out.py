@@ -44,6 +44,11 @@ NOT_MODIFIED, BROKEN = (
             "`python -m ops up STACK` again reads that back and makes it anew.",
         ),
         (
+            "failed to create template version: POST x: unexpected status code 404: Template does "
+            "not exist.",
+            "`python -m ops up STACK` again reads that back and makes it anew.",
+        ),
+        (
             "GET x/api/v2/users/me: unexpected status code 401: You are signed out or your session "
             "has expired.",
             "Set another by `pulumi config set --secret --path 'firewalled-coder:secrets."

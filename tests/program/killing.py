@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi import automation
 
 from local.environment import Environment
 from local.providers.coderd_template import TemplateKind
@@ -35,10 +36,10 @@ def engine_processes(environment: Environment) -> list[int]:
 
 
 class Held:
-    """Holds the provider in an operation on each template, after those in `done` are done."""
+    """Holds the provider in an operation on some templates, after those in `done` are done."""
 
-    def __init__(self, operation: str, done: Collection[str]) -> None:
-        self._operation = operation
+    def __init__(self, operation: str, names: Collection[str], done: Collection[str]) -> None:
+        self._operation, self._names = operation, {f"{name}-template" for name in names}
         self._done = {f"{name}-template" for name in done}
         self._real = getattr(TemplateKind, operation)
         self._reached = threading.Semaphore(0)
@@ -46,7 +47,7 @@ class Held:
 
     def held(self) -> Callable[..., Any]:
         def hold(kind: Any, call: Any, *rest: Any) -> Any:
-            if call.preview:
+            if call.preview or call.name not in self._names:
                 return self._real(kind, call, *rest)
             result = self._real(kind, call, *rest) if call.name in self._done else None
             self._reached.release()
@@ -57,9 +58,9 @@ class Held:
 
     def wait(self, environment: Environment) -> None:
         """Wait until every template is held, and nothing else is being made."""
-        for _ in TEMPLATES:
+        for _ in self._names:
             assert self._reached.acquire(timeout=60)
-        wanted = {f"{self._operation.removesuffix('e')}ing {name}-template" for name in TEMPLATES}
+        wanted = {f"{self._operation.removesuffix('e')}ing {name}" for name in self._names}
         deadline = time.monotonic() + 60
         while pending(environment) != wanted:
             assert time.monotonic() < deadline, pending(environment)
@@ -74,18 +75,20 @@ def kill_while_held(
     environment: Environment,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
+    names: Collection[str] = TEMPLATES,
     done: Collection[str] = TEMPLATES,
+    on_event: Callable[[automation.EngineEvent], None] | None = None,
 ) -> None:
     """Bring the stack up, and kill the engine while the provider is in an operation."""
     ended: list[BaseException] = []
 
     def bring_up() -> None:
         try:
-            session.stack.up()
+            session.stack.up(on_event=on_event)
         except BaseException as error:  # noqa: BLE001  looked at below
             ended.append(error)
 
-    holding = Held(operation, done)
+    holding = Held(operation, names, done)
     with monkeypatch.context() as patched:
         patched.setattr(TemplateKind, operation, holding.held())
         thread = threading.Thread(target=bring_up)

@@ -18,6 +18,7 @@ from local.environment import Environment
 from local.ports import free_ports
 from ops import deployed
 from ops.engine import Session
+from ops.project import ROOT
 from ops.stacks import policies
 from tests.program import coderd
 from tests.program.conftest import resources, state, state_file
@@ -107,6 +108,9 @@ def test_up_makes_everything(whole: Session, environment: Environment) -> None:
     found = coderd.variables(environment)
     assert found["CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"]
     assert found["CODER_ACCESS_URL"]
+    # Where the program is on this machine.
+    assert str(ROOT) not in state_file(environment).read_text()
+    assert not [each for each in resources(environment) if "sourcePosition" in each]
 
 
 def test_dashboards_show_the_names_of_templates_and_versions(

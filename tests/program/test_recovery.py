@@ -27,6 +27,7 @@ from tests.program.killing import TEMPLATES, kill_while_held, make_template, pen
 from tests.program.test_local import changes, template_names
 
 BROKEN = 'resource "coder_agent" "broken" { os = var.nosuch }\n'
+MORE = {"ConfigMap::grafana-role-sql", "Secret::coderd-variables", "AgentsMcpServer::github-server"}
 # What else a stack has is not looked at here.
 OTHERS: dict[str, Any] = {"alerts": {"rules": []}}
 
@@ -86,7 +87,7 @@ def test_a_stack_whose_up_was_killed_is_removed_whole_and_nothing_that_others_ma
     api: Any,
 ) -> None:
     with open_stack() as session:
-        kill_while_held(session, environment, monkeypatch, "create", ["claude-code"])
+        kill_while_held(session, environment, monkeypatch, "create", done=["claude-code"])
         assert template_names(environment) == ["claude-code"]
         make_template(api, "firewalled")
         with pytest.raises(RecoveryError) as refused:
@@ -105,7 +106,30 @@ def test_a_stack_whose_up_was_killed_is_removed_whole_and_nothing_that_others_ma
     api.delete(f"templates/{template['id']}").raise_for_status()
 
 
-def test_an_up_that_was_killed_while_templates_were_made_is_finished_by_the_next(
+def pretend_killed(environment: Environment, made: set[str]) -> None:
+    """Have the state say that these were being made as well, by how their URNs end."""
+    (file,) = (environment.state / "state").rglob("local.json")
+    document = json.loads(file.read_text())
+    latest = document["checkpoint"]["latest"]
+    taken = [each for each in latest["resources"] if each["urn"].endswith(tuple(made))]
+    assert len(taken) == len(made)
+    # What needs one of them had not begun.
+    latest["resources"] = [
+        each
+        for each in latest["resources"]
+        if each not in taken and not each["type"].endswith(":DeploymentPatch")
+    ]
+    latest["pending_operations"] += [
+        {
+            "type": "creating",
+            "resource": {key: each for key, each in one.items() if key not in ("id", "outputs")},
+        }
+        for one in taken
+    ]
+    file.write_text(json.dumps(document))
+
+
+def test_an_up_that_was_killed_while_templates_and_more_were_made_is_finished_by_the_next(
     nothing_up: None,
     open_stack: Any,
     environment: Environment,
@@ -121,13 +145,15 @@ def test_an_up_that_was_killed_while_templates_were_made_is_finished_by_the_next
             "creating claude-code-template",
         }
         assert template_names(environment) == [*TEMPLATES]
+        # An object, a secret one and an MCP server: what a kill leaves of them is put there.
+        pretend_killed(environment, MORE)
         before = versions(api)
         done = applied(session)
         assert "template firewalled was made by the update that did not finish" in "".join(said)
         assert pending(environment) == set()
-        # What the templates were waited for by; that nothing is left to do, the next test sees.
-        assert done.keys() == {"create"}
-        assert not done["create"] & {f"{name}-template" for name in TEMPLATES}
+        assert sum("the state knows it now" in line for line in said) == len((*TEMPLATES, *MORE))
+        # What waited for one of them; that nothing is left to do, the next test sees.
+        assert done == {"create": {"dashboards-agent-firewall", "coderd-deployment"}}
         assert versions(api) == before, "nothing is uploaded once more"
         found = history.of(session.stack)
         # Nothing else in the history is of the update that was killed.
@@ -158,45 +184,6 @@ def files_are_what_the_engine_tells(stack: automation.Stack) -> None:
     assert kept_files.deployment(stack) == json.loads(exported.stdout)
 
 
-def pretend_killed(environment: Environment, made: set[str]) -> None:
-    """Leave the state as a kill does while resources were made, which end with these names."""
-    (file,) = (environment.state / "state").rglob("local.json")
-    document = json.loads(file.read_text())
-    latest = document["checkpoint"]["latest"]
-    taken = [each for each in latest["resources"] if each["urn"].endswith(tuple(made))]
-    assert len(taken) == len(made)
-    # What needs one of them had not begun.
-    latest["resources"] = [
-        each
-        for each in latest["resources"]
-        if each not in taken and not each["type"].endswith(":DeploymentPatch")
-    ]
-    latest["pending_operations"] = [
-        {
-            "type": "creating",
-            "resource": {key: each for key, each in one.items() if key not in ("id", "outputs")},
-        }
-        for one in taken
-    ]
-    file.write_text(json.dumps(document))
-
-
-def test_what_else_was_being_made_is_known_again(
-    stack: Session, environment: Environment, said: list[str]
-) -> None:
-    """An object, a secret one and an MCP server; what a kill leaves of them is put there."""
-    kinds = {
-        "ConfigMap::dashboards-agent-firewall",
-        "Secret::coderd-variables",
-        "AgentsMcpServer::github-server",
-    }
-    pretend_killed(environment, kinds)
-    # Else nothing is left to do, of this test's and of those before it.
-    assert applied(stack) == {"create": {"coderd-deployment"}}
-    assert sum("the state knows it now" in line for line in said) == 3
-    assert pending(environment) == set()
-
-
 def with_description(committed: Callable[[str, str], Any], text: str) -> dict[str, Any]:
     templates = committed("local", "templates")
     templates[0]["description"] = text
@@ -206,9 +193,10 @@ def with_description(committed: Callable[[str, str], Any], text: str) -> dict[st
     }
 
 
-def test_an_update_whose_import_failed_is_finished_by_the_next(
+def test_an_update_of_which_one_import_failed_and_that_was_killed_after_another_is_finished(
     stack: Session,
     open_stack: Any,
+    environment: Environment,
     committed: Callable[[str, str], Any],
     monkeypatch: pytest.MonkeyPatch,
     api: Any,
@@ -216,45 +204,38 @@ def test_an_update_whose_import_failed_is_finished_by_the_next(
 ) -> None:
     def write(self: RenderedTemplate, root: Path) -> None:
         written(self, root)
-        with (root / self.directory / "main.tf").open("a") as file:
-            file.write(BROKEN)
+        if self.directory.name == "firewalled":
+            with (root / self.directory / "main.tf").open("a") as file:
+                file.write(BROKEN)
+
+    def of(name: str) -> Any:
+        return api.get(f"organizations/default/templates/{name}").json()
 
     written = RenderedTemplate.write
-    template = api.get("organizations/default/templates/firewalled").json()
+    failing, killed = of("firewalled"), of("claude-code")
     with open_stack(changes=with_description(committed, "Changed")) as session:
         heard = Heard()
         with monkeypatch.context() as patched:
             # What fails for a while, and not because of the content: a registry that is away.
             patched.setattr(RenderedTemplate, "write", write)
-            with pytest.raises(automation.CommandError, match='with the name "nosuch"'):
-                session.stack.up(on_event=heard.on_event)
+            kill_while_held(
+                session, environment, monkeypatch, "update", ["claude-code"],
+                on_event=heard.on_event,
+            )  # fmt: skip
+        # Nothing else was left to do, either.
         both = {f"{name}-version" for name in TEMPLATES}, {f"{name}-template" for name in TEMPLATES}
         assert steps(heard) == dict(zip(("replace", "update"), both, strict=True))
-        now = api.get(f"templates/{template['id']}").json()
+        now = of("firewalled")
         assert (now["description"], now["active_version_id"]) == (
             "Changed",
-            template["active_version_id"],
+            failing["active_version_id"],
         )
         assert list(versions(api).values()).count("failed") == 1
+        assert of("claude-code")["active_version_id"] != killed["active_version_id"]
         up.apply(session, "local")
-        assert any("the next one gets another name" in line for line in said)
+        assert sum("the next one gets another name" in line for line in said) == 2
         assert changes(session.stack.preview()) == {}
-        now = api.get(f"templates/{template['id']}").json()
-        assert now["active_version_id"] != template["active_version_id"]
-
-
-def test_an_update_that_was_killed_after_an_import_is_finished_by_the_next(
-    up_somehow: Session,
-    environment: Environment,
-    open_stack: Any,
-    committed: Callable[[str, str], Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with open_stack(changes=with_description(committed, "Killed")) as session:
-        kill_while_held(session, environment, monkeypatch, "update")
-        assert "updating firewalled-template" in pending(environment)
-        up.apply(session, "local")
-        assert changes(session.stack.preview()) == {}
+        assert of("firewalled")["active_version_id"] != failing["active_version_id"]
 
 
 def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
@@ -264,14 +245,14 @@ def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
     path = f"organizations/default/templates/{templates[0]['name']}"
     gone = api.get(path).raise_for_status().json()["id"]
     api.delete(f"templates/{gone}").raise_for_status()
-    changed = [{**each, "description": "Changed"} for each in templates]
+    changed = [{**each, "description": "Anew"} for each in templates]
     with open_stack(changes={"templates": changed}) as session:
         with pytest.raises(diagnostics.RunError, match="reads that back and makes it anew"):
             up.apply(session, "local")
         up.apply(session, "local")
         assert pending(environment) == set()
         made = api.get(path).raise_for_status().json()
-        assert (made["id"] != gone, made["description"]) == (True, "Changed")
+        assert (made["id"] != gone, made["description"]) == (True, "Anew")
 
 
 @pytest.mark.usefixtures("alone")
