@@ -16,6 +16,8 @@ from ops.changes import Step
 from ops.markdown import code, word
 from ops.tokens import ALERTS
 
+# The one in C reads a file of alerts in a tenth of the time; some builds of PyYAML lack it.
+_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {
     "expr": "query",
     "data": "query",
@@ -156,7 +158,7 @@ def rules_of(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     documents = [inputs.get("spec")]
     for text in _mapping(inputs.get("data")).values():
         try:
-            documents.append(yaml.safe_load(text))
+            documents.append(yaml.load(text, Loader=_Loader))  # noqa: S506  a safe one
         except (yaml.YAMLError, AttributeError):
             continue
     found: dict[str, Mapping[str, Any]] = {}

@@ -16,6 +16,7 @@ from ops.changes import Change, Step, differences
 from ops.markdown import code, turned
 from ops.tokens import DATA_SOURCES
 
+_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ELSEWHERE: Final = "the audit is looked for elsewhere"
 _LOKI: Final = "loki"
 _POSTGRES: Final = "grafana-postgresql-datasource"
@@ -141,7 +142,7 @@ def _sources(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for text in data.values() if isinstance(data, Mapping) else ():
         try:
-            document = yaml.safe_load(text)
+            document = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe one
         except (yaml.YAMLError, AttributeError):
             continue
         sources = document.get("datasources") if isinstance(document, Mapping) else None

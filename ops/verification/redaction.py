@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 HIDDEN: Final = "[secret]"
@@ -24,8 +25,9 @@ _IN_TEXT: Final = re.compile(
     # A token of Coder's, as it is in cookies and headers.
     r"|(?<![\w-])[A-Za-z0-9]{10}-[A-Za-z0-9]{22}(?![\w-])"
 )
-# What is named within a text, as in a line of a log: each pattern keeps its first group. Names have
-# bounds, so that a long text takes no longer than its length.
+_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
+# What is named within a text, as in a line of a log: each pattern keeps its first group, and none
+# matches where no name is. Names have bounds, so that a long text takes no longer than its length.
 _NAMED: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -38,9 +40,11 @@ _NAMED: Final = tuple(
         r"""(\b(?:set-)?cookie:\s*)[^\n"'`\\]+""",
         r"""(\bauthorization:\s*(?:\w+\s+)?)[^\s"',;`\\]+""",
         rf"""(\b\w+-[\w-]{{0,80}}(?:{_NAMES}):\s*)[^\s"',;`\\]+""",
-        # The address of a person, not of a host that a URL names with a user.
-        r"((?<![\w.+%-])(?<!//)(?!git@))[\w.+%-]+@(?:[\w-]+\.)+[a-z]{2,}\b",
     )
+)
+# The address of a person, not of a host that a URL names with a user.
+_PERSON: Final = re.compile(
+    r"(?<![\w.+%-])(?<!//)(?!git@)[\w.+%-]+@(?:[\w-]+\.)+[a-z]{2,}\b", re.IGNORECASE
 )
 _BASIC: Final = re.compile(r"\b(Basic\s+)([A-Za-z0-9+/_-]{4,}={0,2})", re.IGNORECASE)
 
@@ -61,9 +65,9 @@ class Redaction:
             text = text.replace(secret, HIDDEN)
         text = _IN_TEXT.sub(lambda found: f"{found[1] or found[2] or ''}{HIDDEN}", text)
         text = _BASIC.sub(_without_password, text)
-        for named in _NAMED:
+        for named in _NAMED if _NAME.search(text) else ():
             text = named.sub(lambda found: f"{found[1]}{HIDDEN}", text)
-        return text
+        return _PERSON.sub(HIDDEN, text) if "@" in text else text
 
     def excerpt(self, answer: Any) -> str:
         """Return plain data as JSON, or a text, cut to what a person reads, without secrets."""
@@ -77,7 +81,7 @@ class Redaction:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if each and _KEY.search(str(key)) else _plain(each)
+            key: HIDDEN if each and _is_hidden(str(key)) else _plain(each)
             for key, each in value.items()
         }
     if isinstance(value, list | tuple):
@@ -85,6 +89,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         return _within(value)
     return value
+
+
+@lru_cache(maxsize=4096)  # answers have the same keys again and again
+def _is_hidden(key: str) -> bool:
+    return _KEY.search(key) is not None
 
 
 def _within(text: str) -> str:
