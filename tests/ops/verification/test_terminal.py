@@ -54,6 +54,12 @@ def test_it_runs_as_a_session_of_the_workspace(terminal: Terminal) -> None:
     assert Path(values.values()["home"]) != Path.home()
 
 
+def test_a_second_terminal_starts_nothing_anew(terminal: Terminal) -> None:
+    script = 'say fact token "${ANTHROPIC_AUTH_TOKEN:-$CLAUDE_API_KEY}"'
+    first, second = (terminal.run(script).values()["token"] for _ in range(2))
+    assert first == second != ""
+
+
 @pytest.mark.parametrize(
     "noise",
     [
