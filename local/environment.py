@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -256,12 +257,17 @@ def access_url(root: Path) -> str:
     return str(coder.get("accessUrl", "")) if isinstance(coder, Mapping) else ""
 
 
-def _config(path: Path) -> dict[str, Any]:
+def _config(path: Path) -> Mapping[str, Any]:
     """Return the settings of a stack's file by full key; none of one that cannot be read."""
     try:
-        config: dict[str, Any] = stack_file.completed(path.read_bytes())["config"]
+        return _settings(path.read_bytes())
     except (OSError, stack_file.StackFileError):
         return {}  # whoever runs that stack is told
+
+
+@lru_cache(maxsize=16)
+def _settings(content: bytes) -> Mapping[str, Any]:
+    config: dict[str, Any] = stack_file.completed(content)["config"]
     return config
 
 

@@ -1,6 +1,7 @@
 """The processes of workspaces: started, stopped and removed as their builds say."""
 
 import secrets
+import threading
 from pathlib import Path
 
 from local.coderd import people, terraform
@@ -26,6 +27,10 @@ class Workspaces:
         self._url = url
         self.audit = AuditLines(store, directory)
         self._possible = Path("/proc/self/environ").exists()
+        # Those that this process has started: of many nothing runs but what a terminal starts.
+        self._started: set[str] = set()
+        # Two terminals may be opened at once, and one start would end what the other has begun.
+        self._starting = threading.Lock()
 
     def of(self, id: str) -> StandInWorkspace:
         """Return the workspace with an id, running or not."""
@@ -36,9 +41,11 @@ class Workspaces:
         if not self._possible:
             return
         running = self.of(workspace["id"])
+        self._started.discard(workspace["id"])
         if transition == "start":
             files = terraform.unpack(self._store.file(version["job"]["file_id"]) or b"")
             running.start(files, version["values"], self._coderd(workspace))
+            self._started.add(workspace["id"])
         elif transition == "stop":
             running.stop()
         else:
@@ -51,9 +58,10 @@ class Workspaces:
         if not self._possible or build["transition"] != "start" or build["job"]["error"]:
             return None
         running = self.of(workspace["id"])
-        if not running.running:
-            version = self._store.get("version", build["template_version_id"]) or {}
-            self.follow(workspace, "start", version)
+        with self._starting:
+            if workspace["id"] not in self._started and not running.running:
+                version = self._store.get("version", build["template_version_id"]) or {}
+                self.follow(workspace, "start", version)
         return running
 
     def _coderd(self, workspace: Document) -> AgentAccess:

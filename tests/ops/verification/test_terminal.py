@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from components.coder.api import CoderdAccess
+from local.coderd.processes import StandInWorkspace
+from local.workspace.names import FOLDER
 from ops.verification.terminal import Terminal, TerminalError
 from tests.ops.verification.conftest import Place
 
@@ -52,6 +54,16 @@ def test_it_runs_as_a_session_of_the_workspace(terminal: Terminal) -> None:
     assert values.values()["home"].endswith("/home")
     assert values.values()["word"] == "", "standard input is empty"
     assert Path(values.values()["home"]) != Path.home()
+
+
+def test_a_second_terminal_starts_nothing_anew(terminal: Terminal) -> None:
+    """Also where nothing runs any more, as in most workspaces between two."""
+    script = f'say fact token "$ANTHROPIC_AUTH_TOKEN$CLAUDE_API_KEY"; say fact in "${FOLDER}"'
+    first = terminal.run(script).values()
+    while StandInWorkspace(Path(first["in"])).running:
+        time.sleep(0.01)
+    assert terminal.run(script).values() == first
+    assert first["token"]
 
 
 @pytest.mark.parametrize(
