@@ -23,7 +23,7 @@ from local.cluster import LocalCluster
 NODE: Final = "stand-in"
 _AGAIN_SECONDS: Final = 1
 """How often a pod is looked at again that waits for something."""
-_WATCH_SECONDS: Final = 60
+_WATCH_SECONDS: Final = 300
 """How long changes are listened for at once while no pod waits."""
 _RETRY_SECONDS: Final = 0.5
 _TIMEOUT_SECONDS: Final = 10.0

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from local.coderd import hcl
 from local.coderd.expressions import code, expressions
 
 MAX_ARCHIVE_BYTES: Final = 10 << 20
@@ -171,21 +172,16 @@ def plan(files: Mapping[str, bytes], values: Mapping[str, str]) -> TemplatePlan:
 
 @lru_cache(maxsize=256)
 def _parse(name: str, content: bytes) -> Mapping[str, Any] | Diagnostic:
-    # Templates share their sources: a hundred of them parse the same few files once.
-    import hcl2
-    from lark.exceptions import LarkError, UnexpectedInput
-
+    # Templates share their sources: a hundred of them read the same few files once.
     try:
         text = content.decode()
     except UnicodeDecodeError:
         return Diagnostic("Invalid character encoding", f"{name} is not encoded in UTF-8.", name, 1)
     try:
-        return dict(hcl2.loads(text if text.endswith("\n") else text + "\n"))
-    except UnexpectedInput as error:
-        line = error.line if error.line and error.line > 0 else len(text.splitlines())
-        return Diagnostic("Invalid configuration syntax", _excerpt(text, line), name, line)
-    except LarkError:
-        return Diagnostic("Invalid configuration syntax", "The file cannot be parsed.", name, 1)
+        return hcl.tree(text if text.endswith("\n") else text + "\n")
+    except hcl.HclError as error:
+        said = _excerpt(text, error.line) if error.line else "The file cannot be parsed."
+        return Diagnostic("Invalid configuration syntax", said, name, error.line or 1)
 
 
 def _excerpt(text: str, line: int) -> str:

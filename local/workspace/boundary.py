@@ -21,8 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-import yaml
-
 from local.workspace import landlock
 from local.workspace.names import ADDRESS, AUDIT, AUDIT_SOCKET, CODERD
 
@@ -268,6 +266,8 @@ def _end(arguments: Sequence[str]) -> int:
 
 
 def _file(path: str) -> dict[str, Any]:
+    import yaml  # which is started twice, and often without a file
+
     try:
         document = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except OSError as error:

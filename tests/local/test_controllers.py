@@ -172,7 +172,7 @@ def test_a_pod_waits_for_what_it_refers_to(
         json={"data": {"no": "MQ=="}},
         headers={"Content-Type": "application/merge-patch+json"},
     ).raise_for_status()
-    until(lambda: status(client, namespace, "waits"), is_ready)
+    until(lambda: status(client, namespace, "waits"), is_ready, 30)
 
 
 def test_a_pod_does_not_wait_for_what_is_optional(client: httpx.Client, namespace: str) -> None:

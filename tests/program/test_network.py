@@ -20,7 +20,7 @@ from ops.engine import Session
 from program import plan
 from tests.components.network.cilium import definition
 from tests.components.network.semantics import Cluster, Pod, types
-from tests.program.conftest import Ask, Standing
+from tests.program.conftest import Ask, Standing, state
 
 NAMESPACE = "/api/v1/namespaces/coder-workspaces"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
@@ -28,6 +28,7 @@ CILIUM = "/apis/cilium.io/v2/namespaces/coder-workspaces/ciliumnetworkpolicies"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 POLICY = "firewalled-coder-workspaces"
 LABELS = {**WORKSPACE_LABELS, TEMPLATE_LABEL: "firewalled"}
+STACK = "pulumi:pulumi:Stack"
 MERGE = "application/merge-patch+json"
 TEAM = {"metadata": {"labels": {"team": "platform"}}}
 
@@ -88,9 +89,14 @@ def test_without_cilium_nothing_of_it_is_left_half_made(
 
 
 @pytest.mark.usefixtures("cilium")
-def test_what_the_api_server_stored_decides_as_what_was_declared(stack: Session, ask: Ask) -> None:
+def test_what_the_api_server_stored_decides_as_what_was_declared(
+    stack: Session, environment: Environment, ask: Ask
+) -> None:
     policies = stored(ask)
-    assert set(policies) == {POLICY} == set(stack.stack.outputs()["networkPolicies"].value)
+    (outputs,) = (
+        each["outputs"] for each in state(environment)["resources"] if each["type"] == STACK
+    )
+    assert set(policies) == {POLICY} == set(outputs["networkPolicies"])
     declared = plan.network_policy(stacks.settings("local"))
     assert declared is not None
     names = ("coder", "coder-workspaces", "kube-system", "packages", "shop")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pulumi import automation
 
+from local.coderd import LocalCoderd
 from local.environment import PREFIX, Environment
 from ops import diagnostics, preview, up
 from ops.engine import Session
@@ -28,26 +29,26 @@ class Behind:
     said: list[str]
     made: int = 0
 
-    def set(self, key: str, value: str, *, secret: bool = False) -> None:
-        stored = automation.ConfigValue(value, secret=secret)
-        self.session.stack.set_config(f"{PREFIX}{key}", stored, path=True)
-
     def rotate(self, *, known: bool = True) -> None:
         """Take the token back and give another; set it in the stack as well, if it is `known`."""
         self.made += 1
         self.front.accepted = f"token-{self.made}-of-the-test"
         if known:
-            self.enter()
+            self.enter(self.front.url, self.front.accepted)
 
-    def enter(self) -> None:
-        self.set("secrets.coderToken", self.front.accepted, secret=True)
-
-    def move(self, environment: Environment) -> None:
-        """Have coderd answer at another address, which the stack is told."""
-        coderd, accepted = environment.coderd, self.front.accepted
+    def move(self, coderd: LocalCoderd) -> None:
+        """Answer at another address; set it in the stack, and the token that is taken there."""
         self.front.close()
-        self.front = Front(coderd.url, coderd.token, accepted)
-        self.set("coder.apiUrl", self.front.url)
+        self.front = Front(coderd.url, coderd.token, self.front.accepted)
+        self.enter(self.front.url, self.front.accepted)
+
+    def enter(self, url: str, token: str) -> None:
+        """Set where coderd is, and what it takes."""
+        values = {
+            f"{PREFIX}coder.apiUrl": automation.ConfigValue(url),
+            f"{PREFIX}secrets.coderToken": automation.ConfigValue(token, secret=True),
+        }
+        self.session.stack.set_all_config(values, path=True)
 
     def applied(self) -> dict[str, Any]:
         done, _ = up.apply(self.session, "local")
@@ -62,13 +63,11 @@ def behind(open_stack: Any, environment: Environment) -> Iterator[Behind]:
         front = Front(environment.coderd.url, environment.coderd.token, "")
         found = Behind(session, front, said)
         try:
-            found.set("coder.apiUrl", front.url)
             found.rotate()
             found.applied()
             yield found
         finally:
-            found.set("coder.apiUrl", environment.coderd.url)
-            found.set("secrets.coderToken", environment.coderd.token, secret=True)
+            found.enter(environment.coderd.url, environment.coderd.token)
             if resources(environment):
                 session.stack.destroy(run_program=True)
             found.front.close()
@@ -80,12 +79,12 @@ def test_an_address_that_has_moved_is_used_by_refresh_and_up(
     behind.front.close()
     with pytest.raises(diagnostics.RunError, match="Connection refused"):
         up.differing(behind.session, "local")
-    behind.move(environment)
+    behind.move(environment.coderd)
     behind.said.clear()
     # The update begins by reading back what the refresh left.
     assert behind.applied() == {}
     assert any("coder.apiUrl differs" in line for line in behind.said)
-    behind.move(environment)
+    behind.move(environment.coderd)
     behind.said.clear()
     assert up.differing(behind.session, "local") == ()
     assert sum("coder.apiUrl differs" in line for line in behind.said) == 1
@@ -109,7 +108,7 @@ def test_a_token_that_was_replaced_is_used_by_every_command(behind: Behind) -> N
     with pytest.raises(diagnostics.RunError, match=r"secrets\.coderToken") as refused:
         up.differing(session, "local")
     assert "401" in str(refused.value)
-    behind.enter()
+    behind.enter(behind.front.url, behind.front.accepted)
     assert preview.assess(session, "local").verdict != "fails"
     assert behind.applied() == {}
     assert any("secrets.coderToken differs" in line for line in behind.said)
@@ -129,8 +128,8 @@ def test_a_token_that_was_replaced_is_used_by_every_command(behind: Behind) -> N
 def test_a_destroy_does_not_find_out_half_way_when_the_network_policy_is_gone(
     behind: Behind, environment: Environment
 ) -> None:
-    behind.rotate()
-    behind.move(environment)
+    behind.rotate(known=False)
+    behind.move(environment.coderd)
     behind.said.clear()
     up.remove(behind.session, "local")
     assert [line.partition(" from ")[0] for line in behind.said] == [
