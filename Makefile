@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Of this checkout: the environment may be older than it.
 READY := build/packages
+# What all checkouts of a user share, as toolchain/tools.py has it.
+KEPT := $(or $(FIREWALLED_CODER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/firewalled-coder)
 # When the installation of the packages began.
 INSTALLING := build/installing
 # The goals that start a cluster.
@@ -58,8 +60,13 @@ lint: $(READY)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci \
 	--data-transform gitlab-ci .gitlab-ci.yml
 
+# What mypy knows of a file holds in every checkout that has the same text of it. One file, put in
+# its place whole, for two checkouts may be at it.
 types: $(READY)
+	@test -d .mypy_cache || tar -xf "$(KEPT)/mypy.tar" 2> /dev/null || true
 	@$(BIN)/mypy components program ops local toolchain tests/conformance
+	@mkdir -p "$(KEPT)" && tar -cf "$(KEPT)/.mypy.$$$$" .mypy_cache \
+	&& mv "$(KEPT)/.mypy.$$$$" "$(KEPT)/mypy.tar" || true
 
 # Three workers on two cores, for one often waits; a file's tests stay together: they share a cluster.
 unit: $(READY) tools

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -244,7 +244,11 @@ def _of_when(located: Located) -> str:
 
 
 def _asked_for(package: str) -> Plugin:
-    about = json.loads((resources.files(package) / "pulumi-plugin.json").read_text("utf-8"))
+    # Found and not loaded, which would load the SDK.
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    about = json.loads(Path(found.origin).with_name("pulumi-plugin.json").read_text("utf-8"))
     if "parameterization" not in about:
         return Plugin(about["name"], about["version"])
     runs = json.loads(base64.b64decode(about["parameterization"]["value"]))["remote"]

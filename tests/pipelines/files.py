@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ class Script:
     variables: frozenset[str] = field(default_factory=frozenset)
 
 
+@cache
 def load(path: Path) -> dict[str, Any]:
-    """Return a YAML file; `on` is a string key, which YAML 1.1 reads as true."""
+    """Return a YAML file, which nobody changes; `on` is a string key, in YAML 1.1 it is true."""
     document = _parsed(path.read_text(encoding="utf-8"))
     if True in document:
         document["on"] = document.pop(True)
