@@ -36,8 +36,6 @@ LONGEST = (
     "tests/ops/test_plan_local.py",
     "tests/ops/test_packages.py",
     "tests/program/test_recovery.py",
-    # Both have pip build what is here, by one installation of what builds it.
-    "tests/components/package/test_git_address.py": "tests/program/test_local.py",
     "tests/ops/test_rollback_local.py",
     "tests/ops/test_adopt.py",
     "tests/conformance/test_walk.py",
