@@ -9,8 +9,14 @@ from local.cluster import LocalCluster
 
 
 @contextmanager
-def through(cluster: LocalCluster, wrote: Callable[[], None]) -> Iterator[None]:
-    """Have the engine reach the API server by a proxy, which tells when a ConfigMap was made."""
+def through(cluster: LocalCluster, name: str, wrote: Callable[[], None]) -> Iterator[None]:
+    """Have the engine reach the API server by a proxy, which tells when a ConfigMap was made.
+
+    Args:
+        cluster: whose it is.
+        name: of the ConfigMap.
+        wrote: called while the one who made it waits for the answer.
+    """
     http = cluster.client()
 
     class Proxy(BaseHTTPRequestHandler):
@@ -21,7 +27,7 @@ def through(cluster: LocalCluster, wrote: Callable[[], None]) -> Iterator[None]:
             with http.stream(
                 self.command, self.path, content=body, headers=headers, timeout=None
             ) as answer:
-                made = self.command in ("POST", "PATCH") and "/configmaps" in self.path
+                made = self.command == "PATCH" and f"/configmaps/{name}?" in self.path
                 if made and answer.is_success and "dryRun" not in self.path:
                     wrote()
                 self.send_response(answer.status_code)

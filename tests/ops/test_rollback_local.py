@@ -1,4 +1,4 @@
-"""Ten updates on the real engine, in a git repository of the test's own, and back to each.
+"""Ten updates on the real engine, in a git repository of the test's own, and back over each.
 
 Each test goes on from where the one before it went back to.
 """
@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ops.hosted import Host, hosted
 from tests.ops.api_proxy import through
 from tests.ops.conftest import CODE, copied, quiet
 
+STACK = "usgov"  # no other file of this environment has it
 HCL = "components/workspace_template/terraform/main.tf"
 
 
@@ -31,8 +32,8 @@ HCL = "components/workspace_template/terraform/main.tf"
 class World:
     """A checkout, a deployment, and what each update left there.
 
-    One session stays open for all of it, and one process for each state of the code that goes
-    forward: starting either takes as long as an update of the engine.
+    One session stays open for all of it. What goes forward is this process, for as long as the
+    checkout's code is this one's, and then one other: starting one takes as long as an update.
     """
 
     repository: Path
@@ -40,8 +41,8 @@ class World:
     config: dict[str, Any] = field(default_factory=dict)
     left: dict[int, dict[str, bytes]] = field(default_factory=dict)
     _opened: engine.Session | None = None
+    _later: Host | None = None
     _open: ExitStack = field(default_factory=ExitStack)
-    _hosts: dict[str, Host] = field(default_factory=dict)
     _known: tuple[history.Update, ...] | None = None
 
     @property
@@ -50,7 +51,7 @@ class World:
 
     def write(self) -> None:
         document = {"config": {f"firewalled-coder:{k}": v for k, v in self.config.items()}}
-        path = self.repository / "stacks" / "Pulumi.local.yaml"
+        path = self.repository / "stacks" / f"Pulumi.{STACK}.yaml"
         path.write_text(yaml.safe_dump(document, sort_keys=False))
 
     def commit(self, message: str) -> str:
@@ -67,47 +68,59 @@ class World:
     @contextmanager
     def opened(self) -> Iterator[None]:
         with (
-            engine.session("local", quiet, root=self.repository, state=self.state) as self._opened,
+            engine.session(STACK, quiet, root=self.repository, state=self.state) as self._opened,
             self._open,
         ):
             yield
 
-    def host(self) -> Host:
-        """Return a process that runs the checkout's program as it now is."""
-        code = git.run(self.repository, "rev-parse", "HEAD:components")
-        if code not in self._hosts:
-            made = hosted(Path(sys.executable), self.repository, self.now, "local")
-            self._hosts[code] = self._open.enter_context(made)
-        return self._hosts[code]
+    def edit(self, path: Path, more: str) -> None:
+        """Change the checkout's code, which goes forward in a process of its own from now on."""
+        assert self._later is None, "one process for one state of the code"
+        path.write_text(path.read_text() + more)
+        made = hosted(Path(sys.executable), self.repository, self.now, STACK)
+        self._later = self._open.enter_context(made)
 
-    def up(self) -> int:
-        """Deploy the checkout as it is, by its own code; return the update's number."""
-        self.environment.prepare("local")
-        record = history.record(self.repository, "up")
-        answer = self.host().run("up", message=record.message())
-        assert answer.error == ""
-        self._known = None
-        number = self.updates()[0].number
-        self.left[number] = self.deployed()
-        return number
+    def up(self) -> None:
+        """Deploy the checkout as it is, by its own code."""
+        self.environment.prepare(STACK)
+        message = history.record(self.repository, "up").message()
+        if self._later is None:
+            self.now.stack.up(message=message)
+        else:
+            assert self._later.run("up", message=message).error == ""
+        self.left[len(self.left) + 1] = self.deployed()
 
     def updates(self) -> tuple[history.Update, ...]:
         if self._known is None:
             self._known = history.of(self.now.stack)
         return self._known
 
+    @contextmanager
+    def earlier(self, to: int | None, template: str | None = None) -> Iterator[rollback.Earlier]:
+        """Have an update ready to go back to, as the command has it."""
+        chosen = rollback.choose(self.updates(), to, STACK)
+        with rollback.earlier(
+            STACK, chosen, quiet, root=self.repository, state=self.state, template=template
+        ) as ready:
+            yield ready
+
+    def reviewed(
+        self, ready: rollback.Earlier, template: str | None = None
+    ) -> tuple[StackPreview, history.Record]:
+        return rollback.preview(ready, deployed.of_stack(self.now.stack), template)
+
+    def go(self, ready: rollback.Earlier, template: str | None = None) -> StackPreview:
+        found, record = self.reviewed(ready, template)
+        self._known = None
+        rollback.apply(ready, record)
+        return found
+
     def back(
         self, to: int | None, template: str | None = None
     ) -> tuple[history.Update, StackPreview]:
         """Go back as the command does; return the update that did it, and what was reviewed."""
-        chosen = rollback.choose(self.updates(), to, "local")
-        present = deployed.of_stack(self.now.stack)
-        self._known = None
-        with rollback.earlier(
-            "local", chosen, quiet, root=self.repository, state=self.state, template=template
-        ) as ready:
-            found, record = rollback.preview(ready, present, template)
-            rollback.apply(ready, record)
+        with self.earlier(to, template) as ready:
+            found = self.go(ready, template)
         return self.updates()[0], found
 
     def at(self, number: int) -> None:
@@ -149,10 +162,10 @@ class World:
                 files = {name: without_marks(text, marks) for name, text in data.items()}
                 content = (files, each["metadata"].get("annotations"))
                 found[f"map {each['metadata']['name']}"] = repr(content).encode()
-            policies = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
-            for each in client.get(policies).json()["items"]:
+            for each in client.get("/apis/networking.k8s.io/v1/networkpolicies").json()["items"]:
                 content = json.dumps(each["spec"], sort_keys=True).encode()
-                found[f"network {each['metadata']['name']}"] = content
+                place = f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+                found[f"network {place}"] = content
         return found
 
 
@@ -167,20 +180,18 @@ def without_marks(text: str, marks: Mapping[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, empty: Environment) -> Iterator[World]:
     repository = tmp_path_factory.mktemp("repository")
-    copied(repository, *CODE)
-    (repository / "stacks").mkdir()
+    copied(repository, *CODE, "stacks")
     (repository / ".gitignore").write_text("__pycache__/\n")
-    environment = Environment(repository, tmp_path_factory.mktemp("state"))
-    try:
-        made = World(repository, environment)
-        _first(made)
-        with made.opened():
-            _ten_updates(made)
-            yield made
-    finally:
-        environment.remove()
+    made = World(repository, Environment(repository, empty.state))
+    _first(made)
+    with made.opened():
+        with empty.cluster.client() as client:
+            body = {"metadata": {"name": "ai-workspaces"}}
+            client.post("/api/v1/namespaces", json=body).raise_for_status()
+        _ten_updates(made)
+        yield made
 
 
 def _first(world: World) -> None:
@@ -210,8 +221,7 @@ def _ten_updates(world: World) -> None:
         config["grafana"]["dashboards"] = ["agent-firewall"]
 
     def reach() -> None:
-        path = world.repository / HCL
-        path.write_text(path.read_text() + "\n# a later hand\n")
+        world.edit(world.repository / HCL, "\n# a later hand\n")
         rule = {"rule": "domain=a.example", "why": "test"}
         config["policy"] = {"groups": ["coder"], "rules": [rule]}
         config["workspaces"] = {
@@ -225,6 +235,14 @@ def _ten_updates(world: World) -> None:
         config["templates"] = [firewalled]
         config["grafana"]["dashboards"] = ["ai-gateway"]
 
+    def off() -> None:
+        config["workspaces"]["agentEnv"] = {"COLOR": "always"}
+        del firewalled["firewall"]
+
+    def another_namespace() -> None:
+        firewalled["firewall"] = {"jail": "landjail"}
+        config["workspaces"]["namespace"] = "ai-workspaces"
+
     for change in (
         lambda: None,
         folder,
@@ -234,8 +252,8 @@ def _ten_updates(world: World) -> None:
         lambda: config["policy"].update(groups=["coder", "gitlab"]),
         lambda: config["workspaces"].update(image="registry.example.com/base:3"),
         lambda: config["grafana"].pop("folder"),
-        lambda: config["workspaces"].update(agentEnv={"COLOR": "always"}),
-        lambda: firewalled.pop("firewall"),
+        off,
+        another_namespace,
     ):
         change()
         world.commit("change")
@@ -244,59 +262,10 @@ def _ten_updates(world: World) -> None:
 
 KEPT_OUT = "- Coder's own agents may no longer use it"
 OTHER_HOSTS = "opens pypa.io, www.pypa.io, pypi.org and 5 more, closes a.example"
+LET_IN = "CODER'S OWN AGENTS LET IN"
+THESE_HOSTS = "opens a.example, closes pypa.io, www.pypa.io, pypi.org and 5 more"
+LET_IN_HERE = "- ⚠️ **Coder's own agents reach every host from here**"
 CLOSED = "- the network closes (1):\n  - `10.9.0.0/24`"
-
-
-def test_back_through_ten_updates_byte_for_byte_and_back_from_a_rollback(world: World) -> None:
-    """Over each kind of change, some at once; to 2 and 1 below."""
-    assert sorted(world.left) == list(range(1, 11))
-    assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
-    head = git.run(world.repository, "rev-parse", "HEAD")
-    world.back(9)
-    assert world.deployed() == world.left[9]
-    world.back(None)
-    assert world.deployed() == world.left[10], "what was there before the last rollback"
-    world.back(5)
-    assert world.deployed() == world.left[5]
-    done, found = world.back(3)
-    assert world.deployed() == world.left[3]
-    assert done.record is not None
-    assert (done.record.command, done.record.rollback_of) == ("rollback", 3)
-    text = report.to_markdown([found])
-    assert KEPT_OUT in text, "as a preview says it"
-    assert CLOSED in text
-    closed = "network closes 10.9.0.0/24: TCP 5432"
-    assert done.policy == (
-        f"firewalled: {OTHER_HOSTS}, {closed}, Coder's own agents kept out; "
-        "open: new, without a firewall"
-    )
-    world.back(4)
-    assert world.deployed() == world.left[4]
-    assert git.run(world.repository, "rev-parse", "HEAD") == head
-    assert git.facts(world.repository).dirty is False
-    assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
-
-
-def test_one_template_goes_back_and_everything_else_stays(world: World) -> None:
-    world.at(4)
-    latest, reviewed = world.back(3, template="firewalled")
-    now, then, before = world.deployed(), world.left[3], world.left[4]
-    # Its tables know the name of the version that went until the next update.
-    assert now.keys() == before.keys()
-    gone_back = {"template firewalled", "variables firewalled"}
-    assert not any(then[key] == before[key] for key in gone_back)
-    for key in before.keys() - {"map dashboard-agent-firewall"}:
-        part = then if key in gone_back else before
-        assert now[key] == part[key], key
-    found = deployed.of_stack(world.now.stack).policies["firewalled"]
-    assert found is not None
-    assert "domain=a.example" not in found.texts
-    assert latest.record is not None
-    assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 3)
-    assert latest.policy == f"firewalled: {OTHER_HOSTS}, Coder's own agents kept out"
-    text = report.to_markdown([reviewed])
-    assert KEPT_OUT in text
-    assert CLOSED not in text
 
 
 def engines(world: World) -> list[int]:
@@ -313,31 +282,48 @@ def engines(world: World) -> list[int]:
     return found
 
 
-def test_a_rollback_that_is_killed_half_way_can_be_finished(world: World) -> None:
-    assert world.deployed() != world.left[2]
-    before = world.deployed()
+def test_a_template_that_goes_back_to_a_namespace_without_a_policy_opens(world: World) -> None:
+    with world.earlier(5, "firewalled") as ready:
+        reviewed, record = world.reviewed(ready, "firewalled")
+        assert reviewed.verdict == "opens"
+        assert "in namespace `coder-workspaces` there is **no network policy**" in (
+            report.to_markdown([reviewed])
+        )
+        assert "firewalled: NETWORK POLICY REMOVED" in record.policy
+        # With everything else it has its policy; one process for both.
+        world.go(replace(ready, targets=()))
+    assert world.deployed() == world.left[5]
 
-    def kill() -> None:
-        # The object is there, and the engine never learns it.
-        for process in engines(world):
-            os.kill(process, signal.SIGKILL)
 
-    with (
-        through(world.environment.cluster, kill),
-        pytest.raises(rollback.RollbackError, match="failed on the way"),
-    ):
-        world.back(2)
-    assert world.deployed() not in (before, world.left[2])
+def test_back_through_ten_updates_byte_for_byte(world: World) -> None:
+    """Over each kind of change, some at once: to 5 above, and to 1 below."""
+    assert sorted(world.left) == list(range(1, 11))
+    assert [each.number for each in world.updates()][-10:] == list(range(10, 0, -1))
+    assert len({tuple(sorted(left.items())) for left in world.left.values()}) == 10
+    head = git.run(world.repository, "rev-parse", "HEAD")
+    world.at(5)
+    done, found = world.back(3)
+    assert world.deployed() == world.left[3]
+    assert done.record is not None
+    assert (done.record.command, done.record.rollback_of) == ("rollback", 3)
+    text = report.to_markdown([found])
+    assert KEPT_OUT in text, "as a preview says it"
+    assert CLOSED in text
+    closed = "network closes 10.9.0.0/24: TCP 5432"
+    assert done.policy == (
+        f"firewalled: {OTHER_HOSTS}, {closed}, Coder's own agents kept out; "
+        "open: new, without a firewall"
+    )
+    assert git.run(world.repository, "rev-parse", "HEAD") == head
+    assert git.facts(world.repository).dirty is False
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
-    world.now.stack.cancel()
-    # The command's first step: without it the provider has forgotten by which name it owns them.
-    recovery.go_on(world.now, "local")
-    world.back(2)
-    assert world.deployed() == world.left[2]
 
 
-def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) -> None:
-    world.at(2)
+def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finished(
+    world: World,
+) -> None:
+    world.at(3)
+    before = world.deployed()
     path = "/api/v1/namespaces/monitoring/configmaps/dashboard-agent-firewall"
 
     def foreign(**fields: Any) -> None:
@@ -355,36 +341,61 @@ def test_a_field_of_another_manager_is_a_conflict_that_names_it(world: World) ->
             )
             assert answer.is_success, answer.text
 
-    foreign(annotations={"grafana_folder": "Mine"})
-    before = world.deployed()
-    with pytest.raises(rollback.RollbackError) as refused:
-        world.back(1)
-    for part in (
-        "nothing was applied",
-        "dashboard-agent-firewall",
-        'conflict with "somebody-else"',
-        ".metadata.annotations.grafana_folder",
-        "PULUMI_K8S_ENABLE_PATCH_FORCE=true",
-    ):
-        assert part in str(refused.value), "whose field it is, which one, and the way out"
-    assert (
-        world.deployed()["map dashboard-agent-firewall"] == before["map dashboard-agent-firewall"]
-    )
-    foreign()
+    def kill() -> None:
+        # The object is there, and the engine never learns it.
+        for process in engines(world):
+            os.kill(process, signal.SIGKILL)
+
+    with world.earlier(1) as ready:
+        foreign(annotations={"grafana_folder": "Mine"})
+        theirs = world.deployed()
+        assert theirs != before
+        with pytest.raises(rollback.RollbackError) as refused:
+            world.reviewed(ready)
+        for part in (
+            "nothing was applied",
+            "dashboard-agent-firewall",
+            'conflict with "somebody-else"',
+            ".metadata.annotations.grafana_folder",
+            "PULUMI_K8S_ENABLE_PATCH_FORCE=true",
+        ):
+            assert part in str(refused.value), "whose field it is, which one, and the way out"
+        assert world.deployed() == theirs
+        foreign()
+        with (
+            through(world.environment.cluster, "dashboard-ai-gateway", kill),
+            pytest.raises(rollback.RollbackError, match="failed on the way"),
+        ):
+            world.go(ready)
+    assert world.deployed() not in (before, world.left[1])
+    assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
+    world.now.stack.cancel()
+    # The command's first step: without it the provider has forgotten by which name it owns them.
+    world.environment.prepare(STACK)
+    recovery.go_on(world.now, STACK)
     world.back(1)
     assert world.deployed() == world.left[1]
 
 
-def test_a_template_that_goes_back_to_a_namespace_without_a_policy_opens(world: World) -> None:
-    with world.environment.cluster.client() as client:
-        client.post("/api/v1/namespaces", json={"metadata": {"name": "ai-workspaces"}})
-    world.config["templates"][0]["firewall"] = {"jail": "landjail"}
-    world.config["workspaces"]["namespace"] = "ai-workspaces"
-    world.commit("another namespace")
-    world.up()
-    latest, reviewed = world.back(1, template="firewalled")
-    assert reviewed.verdict == "opens"
-    assert "in namespace `coder-workspaces` there is **no network policy**" in (
-        report.to_markdown([reviewed])
-    )
-    assert "firewalled: NETWORK POLICY REMOVED" in latest.policy
+def test_one_template_goes_back_and_everything_else_stays_and_it_comes_back(world: World) -> None:
+    world.at(1)
+    latest, reviewed = world.back(4, template="firewalled")
+    now, then, before = world.deployed(), world.left[4], world.left[1]
+    # Its tables know the name of the version that went until the next update.
+    assert now.keys() == before.keys()
+    gone_back = {"template firewalled", "variables firewalled"}
+    assert not any(then[key] == before[key] for key in gone_back)
+    for key in before.keys() - {"map dashboard-agent-firewall"}:
+        part = then if key in gone_back else before
+        assert now[key] == part[key], key
+    found = deployed.of_stack(world.now.stack).policies["firewalled"]
+    assert found is not None
+    assert "domain=a.example" in found.texts
+    assert latest.record is not None
+    assert (latest.record.template, latest.record.rollback_of) == ("firewalled", 4)
+    assert latest.policy == f"firewalled: {LET_IN}, {THESE_HOSTS}"
+    text = report.to_markdown([reviewed])
+    assert LET_IN_HERE in text
+    assert "10.9.0.0/24" not in text
+    world.back(None)
+    assert world.deployed() == before, "what was there before the last rollback"
