@@ -1,6 +1,8 @@
 """The engine and ops read the same stack files alike."""
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,12 +13,22 @@ from components.settings.load import structured
 from ops import engine, host, stack_file
 from tests.ops.stack_files import ACCEPTED, REFUSED, scalars
 
-Engine = Callable[[str], dict[str, Any]]
+
+@dataclass(frozen=True)
+class Engine:
+    """What the engine reads in a stack's file of the project `p` that has some content.
+
+    Attributes:
+        given: what it gives a program.
+        shown: what it shows, for which it starts none.
+    """
+
+    given: Callable[[str], dict[str, Any]]
+    shown: Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def read(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """Return what a program of the project `p` is given when a stack's file has some content."""
     root = tmp_path_factory.mktemp("project")
     (root / "stacks").mkdir()
     (root / "state").mkdir()
@@ -44,13 +56,18 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
     salt = file.read_text()
 
-    def run(text: str) -> dict[str, Any]:
+    def given(text: str) -> dict[str, Any]:
         seen.clear()
         file.write_bytes(with_salt(text, salt).encode())
         stack.preview()
         return {key: structured(value) for key, value in seen.items()}
 
-    return run
+    def shown(text: str) -> dict[str, Any]:
+        file.write_bytes(with_salt(text, salt).encode())
+        found = stack._run_pulumi_cmd_sync(["config", "--json", "--show-secrets"]).stdout
+        return {key: structured(each["value"]) for key, each in json.loads(found).items()}
+
+    return Engine(given, shown)
 
 
 def with_salt(text: str, salt: str) -> str:
@@ -76,19 +93,25 @@ def ours(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", [scalars(), *ACCEPTED])
 def test_a_file_has_one_meaning(read: Engine, text: str) -> None:
-    engines = read(text)
+    engines = read.shown(text)
     assert ours(text) == engines
     # 1 and true are equal to Python, and not to a setting.
     assert repr(sorted(ours(text).items())) == repr(sorted(engines.items()))
 
 
+@pytest.mark.parametrize("text", [scalars(), ACCEPTED[0]])
+def test_a_program_is_given_what_the_engine_shows(read: Engine, text: str) -> None:
+    """All values that there are; of the other files what differs is how they are written."""
+    assert repr(sorted(read.given(text).items())) == repr(sorted(read.shown(text).items()))
+
+
 def test_what_ops_writes_means_the_same_to_the_engine(read: Engine) -> None:
     text = scalars()
     copy = stack_file.written(stack_file.completed(text.encode())).decode()
-    assert repr(sorted(read(copy).items())) == repr(sorted(ours(text).items()))
+    assert repr(sorted(read.shown(copy).items())) == repr(sorted(ours(text).items()))
 
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_the_engine_refuses_what_ops_refuses(read: Engine, text: str) -> None:
     with pytest.raises(automation.CommandError):
-        read(text)
+        read.shown(text)
