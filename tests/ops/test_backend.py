@@ -1,15 +1,17 @@
 """A stack's state is where the operator put it, and no command makes another."""
 
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pulumi import automation
+from typer.testing import CliRunner
 
 from components.errors import OperatorError
 from ops import backend, engine, host
+from ops.cli import app
 from ops.project import ROOT
 
 FILE = "config:\n  firewalled-coder:protected: true\n"
@@ -63,31 +65,52 @@ def test_a_stack_that_was_made_is_the_one_that_commands_run(root: Path) -> None:
     assert made(root) == ["dev.json"]
 
 
-@pytest.mark.parametrize("command", ["history", "preview", "refresh", "adopt", "up"])
-def test_a_command_without_its_stack_ends_with_one_error(command: str, tmp_path: Path) -> None:
+def in_process(command: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", command, "dev"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def here(command: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, [command, "dev"])
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "run"),
+    [
+        ("history", in_process),
+        ("preview", here),
+        ("refresh", here),
+        ("adopt", here),
+        ("up", here),
+    ],
+)
+def test_a_command_without_its_stack_ends_with_one_error(
+    command: str,
+    run: Callable[[str], tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     file = ROOT / "stacks" / "Pulumi.dev.yaml"
     before = file.read_bytes()
+    monkeypatch.setenv(backend.VARIABLE, f"file://{tmp_path}?metadata=skip")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "pp")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "ops", command, "dev"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                backend.VARIABLE: f"file://{tmp_path}?metadata=skip",
-                "PULUMI_CONFIG_PASSPHRASE": "pp",
-                "PULUMI_HOME": str(tmp_path / "home"),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        status, out, error = run(command)
         after = file.read_bytes()
     finally:
         file.write_bytes(before)
-    assert done.returncode == 1
+    assert status == 1
     # A preview is a report, with what is wrong in it.
-    said = done.stdout if command == "preview" else done.stderr
+    said = out if command == "preview" else error
     assert said.count(f"no stack dev in the backend file://{tmp_path}: make it with") == 1
     assert command == "preview" or said.count("\n") == 1
     assert after == before

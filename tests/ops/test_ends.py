@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -20,18 +21,17 @@ LOCK = (
 )
 
 
-def test_without_anybody_to_ask_yes_is_named_before_the_work() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "ops", "destroy", "dev"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 1
-    assert "nothing was applied: nobody answers on standard input; give --yes" in ended.stderr
-    assert ended.stdout == ""
+def test_without_anybody_to_ask_yes_is_named_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path(os.devnull).open() as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+        with pytest.raises(SystemExit) as ended:
+            app(["destroy", "dev"])
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert "nothing was applied: nobody answers on standard input; give --yes" in said.err
+    assert said.out == ""
 
 
 @pytest.mark.parametrize(
