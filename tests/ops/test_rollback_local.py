@@ -375,6 +375,9 @@ def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finish
     recovery.go_on(world.now, STACK)
     world.back(1)
     assert world.deployed() == world.left[1]
+    with world.environment.cluster.client() as client:
+        made = client.get("/api/v1/namespaces/monitoring/configmaps/dashboard-ai-gateway").json()
+    assert len(made["metadata"]["managedFields"]) == 1, "the next change meets no other owner"
 
 
 def test_one_template_goes_back_and_everything_else_stays_and_it_comes_back(world: World) -> None:
