@@ -9,7 +9,7 @@ engine was making when it was killed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,6 +91,18 @@ class Left:
             step.urn in self.creating or (step.type == TEMPLATE and step.parent in self.orphans)
         )
 
+    def objects(self, known: Container[str]) -> Iterator[ForeseenStep]:
+        """Yield the Kubernetes objects that the engine was making, and that the state has not.
+
+        The program that runs now need not have them, or have them elsewhere: a rollback makes what
+        an earlier one declares. `known` are the URNs of the state.
+        """
+        for urn, resource in self.creating.items():
+            kind, inputs = resource["type"], resource["inputs"]
+            if urn not in known and is_object(kind):
+                parent = resource.get("parent") or ""
+                yield ForeseenStep("create", urn, kind, inputs, {}, parent=parent)
+
     def patched(self) -> dict[Object, Resource]:
         """Return the patches that were being applied, by the object that they are of."""
         return {
@@ -147,7 +159,12 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
     there = There({}, {})
     if unfinished.creating or unfinished.orphans:
         steps = observe(deployment.stack)
-        candidates = plan(step for step in steps.values() if unfinished.may_be_there(step))
+        foreseen = [
+            step
+            for step in steps.values()
+            if unfinished.may_be_there(step) and not is_object(step.type)
+        ]
+        candidates = plan((*foreseen, *unfinished.objects(state.resources)))
         # All objects at once: to read them takes a run of the engine.
         objects = {
             (each.step.type, each.step.object_id)

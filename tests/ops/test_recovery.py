@@ -56,6 +56,18 @@ def test_what_the_engine_was_making_may_be_there_and_what_it_was_changing_is() -
     assert not left.may_be_there(step(CONFIG_MAP, "b"))
 
 
+def test_an_object_is_looked_for_where_it_was_being_made_whatever_the_program_has_now() -> None:
+    """A rollback makes what another program declares, and maybe in another namespace."""
+    metadata = {"namespace": "monitoring", "name": "a"}
+    making = [
+        ("creating", {"urn": urn, "type": kind, "inputs": {"metadata": metadata}, "parent": "p"})
+        for urn, kind in (("a", CONFIG_MAP), ("b", CONFIG_MAP), ("c", tokens.DEPLOYMENT_PATCH))
+    ]
+    known = state_of({"urn": "b", "type": CONFIG_MAP}, pending=making)
+    (found,) = recovery.left(known).objects(known.resources)
+    assert (found.urn, found.object_id, found.parent) == ("a", "monitoring/a", "p")
+
+
 def managed(*managers: tuple[str, str]) -> dict[str, Any]:
     entries = [
         {"manager": name, **({"subresource": part} if part else {})} for name, part in managers

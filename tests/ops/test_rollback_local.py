@@ -21,6 +21,7 @@ from local.environment import Environment
 from ops import deployed, engine, git, history, recovery, report, rollback
 from ops.assessment import StackPreview
 from ops.hosted import Host, hosted
+from ops.state import StackState
 from tests.ops.api_proxy import through
 from tests.ops.conftest import CODE, copied, quiet
 
@@ -367,9 +368,14 @@ def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finish
             pytest.raises(rollback.RollbackError, match="failed on the way"),
         ):
             world.go(ready)
-    assert world.deployed() not in (before, world.left[1])
+    assert world.deployed() != before
+    making = [each["resource"]["urn"] for each in StackState(world.now.stack).pending]
+    assert any(urn.endswith("::dashboards-ai-gateway") for urn in making)
     assert len(git.run(world.repository, "worktree", "list").splitlines()) == 1
     world.now.stack.cancel()
+    # The present program has not what the rollback made.
+    world.config["grafana"]["dashboards"] = ["agent-firewall"]
+    world.commit("change")
     # The command's first step: without it the provider has forgotten by which name it owns them.
     world.environment.prepare(STACK)
     recovery.go_on(world.now, STACK)
