@@ -36,6 +36,8 @@ LONGEST = (
     "tests/ops/test_plan_local.py",
     "tests/ops/test_packages.py",
     "tests/program/test_recovery.py",
+    # It begins with two who start one environment, in which the next goes on.
+    "tests/ops/test_two_stacks_local.py",
     "tests/ops/test_rollback_local.py",
     "tests/ops/test_adopt.py",
     "tests/conformance/test_walk.py",
@@ -62,6 +64,7 @@ TOGETHER = {
     "tests/ops/test_verify_local.py": "tests/ops/test_preview_local.py",
     "tests/ops/test_plan_local.py": "tests/ops/test_preview_local.py",
     "tests/ops/test_packages.py": "tests/ops/test_preview_local.py",
+    "tests/ops/test_rollback_local.py": "tests/ops/test_two_stacks_local.py",
     "tests/program/test_recovery.py": "tests/program/test_local.py",
     "tests/program/test_coderd.py": "tests/program/test_local.py",
     "tests/program/test_package.py": "tests/program/test_local.py",

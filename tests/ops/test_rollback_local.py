@@ -3,11 +3,10 @@
 Each test goes on from where the one before it went back to.
 """
 
-import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from local.coderd.store import Store
 from local.environment import Environment
 from ops import deployed, engine, git, history, recovery, report, rollback
 from ops.assessment import StackPreview
 from ops.hosted import Host, hosted
 from ops.state import StackState
+from tests.ops import what_runs
 from tests.ops.api_proxy import through
 from tests.ops.conftest import CODE, copied, quiet
 
@@ -55,11 +54,10 @@ class World:
         path = self.repository / "stacks" / f"Pulumi.{STACK}.yaml"
         path.write_text(yaml.safe_dump(document, sort_keys=False))
 
-    def commit(self, message: str) -> str:
+    def commit(self) -> None:
         self.write()
         git.run(self.repository, "add", "-A")
-        git.run(self.repository, "commit", "-q", "--allow-empty", "-m", message)
-        return git.run(self.repository, "rev-parse", "HEAD")
+        git.run(self.repository, "commit", "-q", "--allow-empty", "-m", "change")
 
     @property
     def now(self) -> engine.Session:
@@ -130,54 +128,7 @@ class World:
             self.back(number)
 
     def deployed(self) -> dict[str, bytes]:
-        """Return every active version's archive, every ConfigMap's content and network policy.
-
-        The ids that Coder gave templates and versions, and the names that mark a version as
-        another one, are replaced: they are new each time.
-        """
-        found: dict[str, bytes] = {}
-        marks: dict[str, str] = {}
-        store = Store(self.state / "coderd" / "coderd.db")
-        with self.environment.coderd.client() as client:
-            for template in client.get("/api/v2/organizations/default/templates").json():
-                version = f"/api/v2/templateversions/{template['active_version_id']}"
-                running = client.get(version).json()
-                marks |= {
-                    template["id"]: f"id of {template['name']}",
-                    running["id"]: f"id of the version of {template['name']}",
-                    running["name"]: f"name of the version of {template['name']}",
-                }
-                file = running["job"]["file_id"]
-                content = store.file(file)
-                assert content
-                found[f"template {template['name']}"] = content
-                variables = client.get(f"{version}/variables").json()
-                found[f"variables {template['name']}"] = repr(variables).encode()
-                shown = {key: template[key] for key in ("display_name", "description")}
-                found[f"settings {template['name']}"] = repr(shown).encode()
-        store.close()
-        with self.environment.cluster.client() as client:
-            maps = client.get("/api/v1/namespaces/monitoring/configmaps").json()["items"]
-            for each in maps:
-                data = each.get("data") or {}
-                files = {name: without_marks(text, marks) for name, text in data.items()}
-                content = (files, each["metadata"].get("annotations"))
-                found[f"map {each['metadata']['name']}"] = repr(content).encode()
-            for each in client.get("/apis/networking.k8s.io/v1/networkpolicies").json()["items"]:
-                content = json.dumps(each["spec"], sort_keys=True).encode()
-                place = f"{each['metadata']['namespace']}/{each['metadata']['name']}"
-                found[f"network {place}"] = content
-        return found
-
-
-def without_marks(text: str, marks: Mapping[str, str]) -> str:
-    """Return a file with words in place of marks; JSON with its keys in their order."""
-    for mark, words in marks.items():
-        text = text.replace(mark, words)
-    try:
-        return json.dumps(json.loads(text), sort_keys=True)
-    except ValueError:
-        return text
+        return what_runs.deployed(self.environment)
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +208,7 @@ def _ten_updates(world: World) -> None:
         another_namespace,
     ):
         change()
-        world.commit("change")
+        world.commit()
         world.up()
 
 
@@ -375,7 +326,7 @@ def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finish
     world.now.stack.cancel()
     # The present program has not what the rollback made.
     world.config["grafana"]["dashboards"] = ["agent-firewall"]
-    world.commit("change")
+    world.commit()
     # The command's first step: without it the provider has forgotten by which name it owns them.
     world.environment.prepare(STACK)
     recovery.go_on(world.now, STACK)
