@@ -189,7 +189,7 @@ def take_over(deployment: RunningStack) -> Adoption:
             **_QUIETLY,
         )
     of_coder = {each.step.urn for each in there if each.step.type == TEMPLATE}
-    steps = _settle(deployment, live, of_coder)
+    steps = _settle(deployment, None if imported or before else foreseen, live, of_coder)
     done = _finish(deployment, steps, live)
     return _adoption(looked, (step for urn, step in steps.items() if urn not in done))
 
@@ -247,6 +247,7 @@ def look(
 
 def _settle(
     deployment: RunningStack,
+    foreseen: Mapping[str, ForeseenStep] | None,
     live: Mapping[Object, Mapping[str, Any]],
     there: set[str],
 ) -> dict[str, ForeseenStep]:
@@ -254,10 +255,11 @@ def _settle(
 
     Args:
         deployment: the stack.
+        foreseen: what a preview has said, if nothing was changed since.
         live: what the program patches, as it is.
         there: URNs of the templates that are there and the state does not know.
     """
-    steps = observe(deployment.stack)
+    steps = dict(foreseen) if foreseen is not None else observe(deployment.stack)
     state = StackState(deployment.stack)
     said = _edit(deployment, state, steps, live)
     existing = Existing(deployment.api, deployment.settings.coder.organization)
