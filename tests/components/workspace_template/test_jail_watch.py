@@ -74,24 +74,33 @@ class Processes:
         lines = [line.split("\t") for line in done.stdout.splitlines()]
         return [fields for fields in lines if fields[1] in ours]
 
-    def until(self, count: int, kind: str = "claude") -> list[list[str]]:
+    def started_claude(self, count: int) -> None:
+        """Wait until so many of Claude Code's stand-ins run."""
         deadline = time.monotonic() + 60
-        found: list[list[str]] = []
-        while len(found) < count:
+        while (found := sum(map(self._is_claude, self.ours()))) < count:
             assert time.monotonic() < deadline, found
             time.sleep(0.05)
-            # To be told of each process of the machine takes longer than to look at ours.
-            if sum(map(self._runs_from_home, self.ours())) >= count:
-                found = [each for each in self.state() if each[0] == kind]
+
+    def until(self, count: int, kind: str = "claude") -> list[list[str]]:
+        """Wait until so many are told of."""
+        # To be told of each process of the machine takes longer than to look at ours.
+        self.started_claude(count)
+        deadline = time.monotonic() + 60
+        while len(found := [each for each in self.state() if each[0] == kind]) < count:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.25)
         return found
 
-    def _runs_from_home(self, pid: str) -> bool:
+    def _is_claude(self, pid: str) -> bool:
         try:
             words = Path("/proc", pid, "cmdline").read_text().split("\0")
         except OSError:
             return False
         # A script is the word after its shell.
-        return any(word.startswith(f"{self.home}/") for word in words[:2])
+        return any(
+            word.startswith(f"{self.home}/") and re.search(r"/claude(/versions/[^/]+)?$", word)
+            for word in words[:2]
+        )
 
     def end(self) -> None:
         for process in self.started:
@@ -124,7 +133,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 def test_who_is_jailed_and_who_is_not(processes: Processes) -> None:
     processes.start("boundary", "--", "claude")
     processes.start("claude")
-    processes.until(2)
+    processes.started_claude(2)
     for shell in ("sh", "bash"):
         found = {fields[2]: fields for fields in processes.state(shell) if fields[0] == "claude"}
         assert found["unjailed"][1] == str(processes.started[1].pid)
@@ -146,7 +155,7 @@ def test_the_policies_of_running_boundaries(processes: Processes, tmp_path: Path
     processes.start(
         "boundary", "--proxy-port", "24514", "--", "claude", BOUNDARY_ALLOW="domain=evil.test"
     )
-    processes.until(4, "boundary")
+    processes.started_claude(4)
     other.write_text("allowlist: ['domain=*']\n")
     later(other)
     lines = {fields[1]: fields[3:] for fields in processes.until(4, "boundary")}
@@ -250,11 +259,11 @@ def test_nobody_in_the_jail_is_told_so(processes: Processes) -> None:
 @pytest.mark.skipif(not LANDLOCK, reason="this kernel starts no jail")
 def test_inside_and_outside_are_counted(processes: Processes) -> None:
     processes.start("boundary", "--", "claude")
-    processes.until(1, "boundary")
+    processes.started_claude(1)
     assert told(processes, processes.config) == ("0", "1", "as deployed", "open", "ada/dev")
     processes.start("claude")
     processes.start("sh", str(processes.claude))
-    processes.until(3)
+    processes.started_claude(3)
     assert told(processes, processes.config) == ("2", "1", "as deployed", "open", "ada/dev")
 
 
@@ -263,7 +272,7 @@ def test_a_policy_of_ones_own_is_told(processes: Processes, tmp_path: Path) -> N
     deployed = tmp_path / "deployed.yaml"
     shutil.copy(processes.config, deployed)
     processes.start("boundary", "--", "claude", BOUNDARY_ALLOW="domain=evil.test")
-    processes.until(1, "boundary")
+    processes.started_claude(1)
     assert told(processes, deployed)[2] == "extended"
     later(processes.config)
     assert told(processes, deployed)[2] == "changed"
@@ -274,7 +283,7 @@ def test_a_policy_of_ones_own_is_told(processes: Processes, tmp_path: Path) -> N
 
 def test_one_that_is_about_to_enter_its_jail_is_not_outside(processes: Processes) -> None:
     processes.start("sh", "-c", f"{processes.claude} & sleep 2; kill $!; sleep 30")
-    processes.until(1)
+    processes.started_claude(1)
     assert told(processes, processes.config, wait=4)[:2] == ("0", "0")
 
 
@@ -313,7 +322,7 @@ def test_a_boundary_that_keeps_quiet_is_told(
     processes: Processes, flag: str, variables: dict[str, str]
 ) -> None:
     processes.start("boundary", flag, "--", "claude", **variables)
-    processes.until(1, "boundary")
+    processes.started_claude(1)
     assert told(processes, processes.config)[3] == "off"
 
 
