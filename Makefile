@@ -15,7 +15,7 @@ CLUSTER := demo test unit bench tools
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help packages demo test lint types unit bench conformance tools clean schema sdk licences
+.PHONY: help packages demo test lint types compiled unit bench conformance tools clean schema sdk licences
 
 help:
 	@echo "make demo    what the policy allows, then the local stack: preview, update, what it made"
@@ -60,13 +60,23 @@ lint: $(READY)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci \
 	--data-transform gitlab-ci .gitlab-ci.yml
 
-# What mypy knows of a file holds in every checkout that has the same text of it. One file, put in
-# its place whole, for two checkouts may be at it.
+# What mypy and pytest make of a file holds in every checkout that has the same text of it, and is
+# told by its digest. One archive each, put in its place whole, for two checkouts may be at it.
+define keep
+	@mkdir -p "$(KEPT)" && find $(2) -print0 | tar --null --no-recursion -T - -cf "$(KEPT)/.$(1).$$$$" \
+	&& mv "$(KEPT)/.$(1).$$$$" "$(KEPT)/$(1).tar" || true
+endef
+
 types: $(READY)
 	@test -d .mypy_cache || tar -xf "$(KEPT)/mypy.tar" 2> /dev/null || true
 	@$(BIN)/mypy components program ops local toolchain tests/conformance
-	@mkdir -p "$(KEPT)" && tar -cf "$(KEPT)/.mypy.$$$$" .mypy_cache \
-	&& mv "$(KEPT)/.mypy.$$$$" "$(KEPT)/mypy.tar" || true
+	$(call keep,mypy,.mypy_cache)
+
+# Once before every worker of pytest does: it goes on without.
+compiled: $(READY)
+	@test -d tests/__pycache__ || tar -xf "$(KEPT)/tests.tar" 2> /dev/null || true
+	-@$(BIN)/python -m tests.compiled
+	$(call keep,tests,tests -name '*-pytest-*.pyc')
 
 # Three workers on two cores, for one often waits; a file's tests stay together: they share a cluster.
 unit: $(READY) tools
@@ -84,7 +94,7 @@ conformance: $(READY)
 	@$(BIN)/python -m tests.conformance run $(NAME) $(OPTIONS)
 
 test: $(READY)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types compiled
 	@$(MAKE) --no-print-directory unit
 	@echo "all green"
 
