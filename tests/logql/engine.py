@@ -45,7 +45,15 @@ class Answer:
     series: Mapping[Labels, Mapping[int, float]] | None = None
 
 
-def evaluate(query: str, streams: Iterable[Stream], start: int, end: int, step: int) -> Answer:
+def evaluate(
+    query: str,
+    streams: Iterable[Stream],
+    start: int,
+    end: int,
+    step: int,
+    *,
+    made: dict[Lines, list[Line]] | None = None,
+) -> Answer:
     """Return what a query answers.
 
     Args:
@@ -54,11 +62,12 @@ def evaluate(query: str, streams: Iterable[Stream], start: int, end: int, step: 
         start: first time, in seconds from the epoch; of lines, the first that counts.
         end: last time; of lines, the first that does not count any more.
         step: seconds between two times of a query for numbers; 0 for `end` alone.
+        made: keeps what the stages made of lines, for other queries of the same streams.
 
     Raises QueryError.
     """
     tree = parse(query)
-    run = _Run(tuple(streams))
+    run = _Run(tuple(streams), {} if made is None else made)
     if isinstance(tree, Lines):
         found = run.lines(tree, start * NANO, end * NANO)
         return Answer(lines=sorted(found, key=lambda line: (line.nanoseconds, line.text)))
@@ -84,9 +93,9 @@ def _ordered(tree: Numbers) -> bool:
 class _Run:
     """One query over the same streams at many times: what a line becomes is found out once."""
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
+    def __init__(self, streams: Sequence[Stream], made: dict[Lines, list[Line]]) -> None:
         self._streams = streams
-        self._made: dict[Lines, list[Line]] = {}
+        self._made = made
 
     def lines(self, query: Lines, start: int, end: int) -> list[Line]:
         """Return the lines of a query from `start` to before `end`, in nanoseconds."""
