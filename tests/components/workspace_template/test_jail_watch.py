@@ -77,7 +77,7 @@ class Processes:
     def started_claude(self, count: int) -> None:
         """Wait until so many of Claude Code's stand-ins run."""
         deadline = time.monotonic() + 60
-        while (found := sum(map(self._is_claude, self.ours()))) < count:
+        while (found := sum(self._sessions(each.pid) for each in self.started)) < count:
             assert time.monotonic() < deadline, found
             time.sleep(0.05)
 
@@ -91,16 +91,18 @@ class Processes:
             time.sleep(0.25)
         return found
 
-    def _is_claude(self, pid: str) -> bool:
+    def _sessions(self, pid: int, above: tuple[str, ...] = ()) -> int:
+        """Count stand-ins from a process on; a shell's child has its words until it is another."""
         try:
-            words = Path("/proc", pid, "cmdline").read_text().split("\0")
+            words = tuple(Path(f"/proc/{pid}/cmdline").read_text().split("\0"))
         except OSError:
-            return False
+            return 0
         # A script is the word after its shell.
-        return any(
+        found = words != above and any(
             word.startswith(f"{self.home}/") and re.search(r"/claude(/versions/[^/]+)?$", word)
             for word in words[:2]
         )
+        return found + sum(self._sessions(child, words) for child in _children(pid))
 
     def end(self) -> None:
         for process in self.started:
@@ -110,10 +112,15 @@ class Processes:
         shutil.rmtree(self.agent)
 
 
+def _children(pid: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return []
+
+
 def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = children.read_text().split() if children.exists() else []
-    return [pid, *(each for child in found for each in _tree(int(child)))]
+    return [pid, *(each for child in _children(pid) for each in _tree(child))]
 
 
 def later(file: Path) -> None:
