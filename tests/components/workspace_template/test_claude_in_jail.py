@@ -144,14 +144,18 @@ def test_the_interrupt_key_reaches_claude_code_once(sessions: Sessions) -> None:
 def test_one_process_alone_is_called_claude_beside_claude_code(recorded: Sessions) -> None:
     """By its name the workspace's watch tells who runs outside of the jail."""
     process = recorded.start("claude", "wait", "-", start_new_session=True)
-    names = subprocess.run(
-        ["ps", "-o", "pid=,comm=", "-s", str(process.pid)],
-        capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
-    named = dict(zip(names[::2], names[1::2], strict=True))
     claude = (recorded.folder / "tmp").glob("*/pid")
     inside = next(claude).read_text().strip()
-    assert {pid for pid, name in named.items() if name == "claude"} == {str(process.pid), inside}
+
+    def called_claude() -> set[str]:
+        names = subprocess.run(
+            ["ps", "-o", "pid=,comm=", "-s", str(process.pid)],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        return {pid for pid, name in zip(names[::2], names[1::2], strict=True) if name == "claude"}
+
+    # A shell's child has its name until it is another program.
+    until(lambda: called_claude() == {str(process.pid), inside})
 
 
 def test_ended_before_claude_code_is_there(recorded: Sessions) -> None:
