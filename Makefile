@@ -4,8 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Of this checkout: the environment may be older than it.
 READY := build/packages
-# What all checkouts of a user share, as toolchain/tools.py has it.
-KEPT := $(or $(FIREWALLED_CODER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/firewalled-coder)
 # When the installation of the packages began.
 INSTALLING := build/installing
 # The goals that start a cluster.
@@ -60,23 +58,12 @@ lint: $(READY)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci \
 	--data-transform gitlab-ci .gitlab-ci.yml
 
-# What mypy and pytest make of a file holds in every checkout that has the same text of it, and is
-# told by its digest. One archive each, put in its place whole, for two checkouts may be at it.
-define keep
-	@mkdir -p "$(KEPT)" && find $(2) -print0 | tar --null --no-recursion -T - -cf "$(KEPT)/.$(1).$$$$" \
-	&& mv "$(KEPT)/.$(1).$$$$" "$(KEPT)/$(1).tar" || true
-endef
-
 types: $(READY)
-	@test -d .mypy_cache || tar -xf "$(KEPT)/mypy.tar" 2> /dev/null || true
 	@$(BIN)/mypy components program ops local toolchain tests/conformance
-	$(call keep,mypy,.mypy_cache)
 
 # Once before every worker of pytest does: it goes on without.
 compiled: $(READY)
-	@test -d tests/__pycache__ || tar -xf "$(KEPT)/tests.tar" 2> /dev/null || true
 	-@$(BIN)/python -m tests.compiled
-	$(call keep,tests,tests -name '*-pytest-*.pyc')
 
 # Three workers on two cores, for one often waits; a file's tests stay together: they share a cluster.
 unit: $(READY) tools

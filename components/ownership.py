@@ -140,7 +140,7 @@ def _folders(wanted: Objects, name: str, cluster: Cluster) -> set[str]:
     for text in data.values():
         try:
             groups = _mapping(yaml.load(text, Loader=_Loader)).get("groups")  # noqa: S506  a safe one
-        except (yaml.YAMLError, AttributeError):
+        except (yaml.YAMLError, TypeError, AttributeError, ValueError):
             continue
         for group in groups if isinstance(groups, list) else ():
             # A dollar is doubled in Grafana's files.

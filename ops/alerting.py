@@ -159,7 +159,8 @@ def rules_of(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     for text in _mapping(inputs.get("data")).values():
         try:
             documents.append(yaml.load(text, Loader=_Loader))  # noqa: S506  a safe one
-        except (yaml.YAMLError, AttributeError):
+        except (yaml.YAMLError, TypeError, AttributeError, ValueError):
+            # No text, or none in UTF-8: the parsers in Python and in C differ in what they raise.
             continue
     found: dict[str, Mapping[str, Any]] = {}
     for document in documents:

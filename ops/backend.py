@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from components.boundary.credentials import masked
 from components.errors import OperatorError
@@ -59,7 +59,8 @@ def folder(url: str, work_dir: Path) -> Path | None:
         work_dir: where the engine runs.
     """
     parts = urlsplit(url)
-    if parts.scheme != "file":
+    # With a prefix all of it stands below, by names that the engine makes.
+    if parts.scheme != "file" or "prefix" in parse_qs(parts.query):
         return None
     # As the engine reads it: from the home, or below the folder that it runs in.
     place = Path(unquote(parts.netloc + parts.path)).expanduser()

@@ -143,7 +143,8 @@ def _sources(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     for text in data.values() if isinstance(data, Mapping) else ():
         try:
             document = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe one
-        except (yaml.YAMLError, AttributeError):
+        except (yaml.YAMLError, TypeError, AttributeError, ValueError):
+            # No text, or none in UTF-8: the parsers in Python and in C differ in what they raise.
             continue
         sources = document.get("datasources") if isinstance(document, Mapping) else None
         for source in sources if isinstance(sources, list) else ():

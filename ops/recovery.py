@@ -98,10 +98,11 @@ class Left:
         an earlier one declares. `known` are the URNs of the state.
         """
         for urn, resource in self.creating.items():
-            kind, inputs = resource["type"], resource["inputs"]
+            kind = resource["type"]
+            # A component, which is made as well, has no inputs.
             if urn not in known and is_object(kind):
                 parent = resource.get("parent") or ""
-                yield ForeseenStep("create", urn, kind, inputs, {}, parent=parent)
+                yield ForeseenStep("create", urn, kind, resource["inputs"], {}, parent=parent)
 
     def patched(self) -> dict[Object, Resource]:
         """Return the patches that were being applied, by the object that they are of."""

@@ -24,7 +24,7 @@ def rewritten(path: Path) -> Path:
     kept = rewrite.get_cache_dir(path) / f"{path.stem}{rewrite.PYC_TAIL}"
     if rewrite._read_pyc(path, kept) is None:
         digest, code = rewrite._rewrite_test(path, None)
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         rewrite._write_pyc(_Silent(), code, digest, kept)
     return kept
 

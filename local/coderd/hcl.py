@@ -22,11 +22,12 @@ class HclError(Exception):
 def tree(text: str) -> dict[str, Any]:
     """Return what a file of HCL says, as python-hcl2 has it; raises HclError."""
     kept = _folder() / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-    try:
-        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = _parsed(text)
-        _keep(kept, json.dumps(found))
+    with suppress(OSError, ValueError):
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    found = _parsed(text)
+    _keep(kept, json.dumps(found))
     return found
 
 

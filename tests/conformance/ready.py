@@ -105,7 +105,11 @@ def _status(child: int, asking: socket.socket) -> int:
     watched: list[int] = [ended, asking.fileno()]
     ready, _, _ = select.select(watched, [], [])
     if ended not in ready:
-        os.killpg(child, signal.SIGINT)
+        # It makes a group of its own first of all, and may have ended since.
+        while os.getpgid(child) != child and not select.select([ended], [], [], 0.01)[0]:
+            pass
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGINT)
     _, status = os.waitpid(child, 0)
     os.close(ended)
     return os.waitstatus_to_exitcode(status)

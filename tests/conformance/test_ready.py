@@ -15,8 +15,8 @@ import os, pathlib, sys, time
 print(sys.argv[1:], os.environ["SAID"], pathlib.Path.cwd().name)
 print("wrong", file=sys.stderr)
 if sys.argv[1] == "wait":
-    pathlib.Path("begun").touch()
     try:
+        pathlib.Path("begun").touch()
         time.sleep(60)
     except KeyboardInterrupt:
         pathlib.Path("interrupted").touch()

@@ -9,8 +9,8 @@ from pydantic.alias_generators import to_camel
 
 from components.alerts.component import AlertsArgs
 from components.alerts.thresholds import Thresholds
-from ops import report
-from ops.alerting import THRESHOLDS, AlertChange, ThresholdChange, alert_changes
+from ops import datasource_changes, report
+from ops.alerting import THRESHOLDS, AlertChange, ThresholdChange, alert_changes, rules_of
 from ops.assessment import StackPreview
 from ops.changes import Step
 
@@ -103,6 +103,15 @@ def test_what_is_no_alert_is_none() -> None:
     other = {"data": {"a.yaml": yaml.safe_dump(AlertsArgs().grafana_rules())}}
     parent = "firewalledcoder:index:Dashboards"
     assert alert_changes([step("create", kind, {}, other, parent)]) == ()
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, True, ["a"], {"ciphertext": "v1:abc"}, "\ud800", "a: [", "\tx: 1"]
+)
+def test_what_is_no_file_of_alerts_has_none(value: Any) -> None:
+    """As what a state has of it may be, where it is encrypted."""
+    assert rules_of({"data": {"a.yaml": value}}) == {}
+    assert datasource_changes._sources({"data": {"a.yaml": value}}) == {}
 
 
 def test_a_report_says_which_alert_watches_no_longer() -> None:

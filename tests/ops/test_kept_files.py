@@ -76,6 +76,29 @@ def test_the_variable_of_this_process_names_the_folder_as_well(
     assert found == {"version": 3, "deployment": {"resources": [{"urn": "a"}]}}
 
 
+@pytest.mark.parametrize("end", ["gz", "zst"])
+def test_of_two_states_the_engine_knows_which_is_the_one(
+    stack: Any, tmp_path: Path, end: str
+) -> None:
+    (tmp_path / STATES / f"dev.json.{end}").touch()
+    assert kept_files.deployment(stack) is None
+    assert listed(stack) is None
+
+
+def test_below_a_prefix_the_engine_is_asked(stack: Any, tmp_path: Path) -> None:
+    stack.workspace.env_vars[backend.VARIABLE] = f"file://{tmp_path}?metadata=skip&prefix=b/"
+    assert kept_files.deployment(stack) is None
+
+
+@pytest.mark.parametrize("url", ["file://[abc", "s3://[x", "file://~nobody-of-this-name/x"])
+def test_of_a_place_that_is_none_the_engine_tells(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(backend.VARIABLE, url)
+    assert not kept_files.known("dev", tmp_path)
+    assert not kept_files.known("x" * 300, tmp_path)
+
+
 @pytest.mark.parametrize("url", ["", "s3://bucket", "https://api.pulumi.com", "file:///nowhere"])
 def test_of_another_backend_the_engine_is_asked(
     tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch

@@ -63,6 +63,8 @@ def test_an_object_is_looked_for_where_it_was_being_made_whatever_the_program_ha
         ("creating", {"urn": urn, "type": kind, "inputs": {"metadata": metadata}, "parent": "p"})
         for urn, kind in (("a", CONFIG_MAP), ("b", CONFIG_MAP), ("c", tokens.DEPLOYMENT_PATCH))
     ]
+    # A component, which the engine makes as well, has no inputs.
+    making.append(("creating", {"urn": "d", "type": tokens.WORKSPACE_TEMPLATE}))
     known = state_of({"urn": "b", "type": CONFIG_MAP}, pending=making)
     (found,) = recovery.left(known).objects(known.resources)
     assert (found.urn, found.object_id, found.parent) == ("a", "monitoring/a", "p")

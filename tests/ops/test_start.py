@@ -67,6 +67,37 @@ def test_help_loads_no_engine(
     assert " ".join(("Usage: python -m ops", *command)) in said
 
 
+FRESH = """
+import os, runpy, sys
+import grpc, httpx, pulumi.automation, pydantic, rich.console, typer
+for words in sys.argv[1:]:
+    if child := os.fork():
+        _, status = os.waitpid(child, 0)
+        print(words, os.waitstatus_to_exitcode(status), flush=True)
+        continue
+    sys.argv[1:] = [*words.split(), "nosuch"]
+    runpy.run_module("ops", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_each_command_loads_what_it_needs_itself() -> None:
+    """Each in a process that has loaded the packages of others, and nothing of ours."""
+    commands = (
+        *("adopt", "cancel", "destroy --yes", "history", "refresh", "rollback", "up", "verify"),
+        "mcp-probe",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH, *commands],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.stdout.splitlines() == [f"{words} 1" for words in commands], done.stderr
+
+
 def test_the_help_names_every_command(helps: dict[tuple[str, ...], Found]) -> None:
     _, said, _ = helps[()]
     assert [name for name in NAMES if f"│ {name} " not in said] == []

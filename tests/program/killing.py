@@ -25,14 +25,17 @@ TEMPLATES = ("claude-code", "firewalled")
 def engine_processes(environment: Environment) -> list[int]:
     """Return the processes of the engine that work on this environment's state."""
     mark = f"PULUMI_BACKEND_URL=file://{environment.state / 'state'}".encode()
-    found = []
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
                 name = (entry / "comm").read_text().strip()
                 if name == "pulumi" and mark in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-    return found
+                    found[int(entry.name)] = int(
+                        (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    )
+    # A child has its name until it runs what it is for.
+    return [process for process, parent in found.items() if parent not in found]
 
 
 class Held:
@@ -78,8 +81,12 @@ def kill_while_held(
     names: Collection[str] = TEMPLATES,
     done: Collection[str] = TEMPLATES,
     on_event: Callable[[automation.EngineEvent], None] | None = None,
+    heard: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Bring the stack up, and kill the engine while the provider is in an operation."""
+    """Bring the stack up, and kill the engine while the provider is in an operation.
+
+    Not before `heard`: of what an engine does it tells a little later.
+    """
     ended: list[BaseException] = []
 
     def bring_up() -> None:
@@ -95,6 +102,10 @@ def kill_while_held(
         thread.start()
         try:
             holding.wait(environment)
+            deadline = time.monotonic() + 60
+            while not heard():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
             for process in engine_processes(environment):
                 os.kill(process, signal.SIGKILL)
             thread.join(60)

@@ -213,6 +213,7 @@ def test_an_update_of_which_one_import_failed_and_that_was_killed_after_another_
 
     written = RenderedTemplate.write
     failing, killed = of("firewalled"), of("claude-code")
+    both = {f"{name}-version" for name in TEMPLATES}, {f"{name}-template" for name in TEMPLATES}
     with open_stack(changes=with_description(committed, "Changed")) as session:
         heard = Heard()
         with monkeypatch.context() as patched:
@@ -221,9 +222,9 @@ def test_an_update_of_which_one_import_failed_and_that_was_killed_after_another_
             kill_while_held(
                 session, environment, monkeypatch, "update", ["claude-code"],
                 on_event=heard.on_event,
+                heard=lambda: steps(heard).get("update") == both[1],
             )  # fmt: skip
         # Nothing else was left to do, either.
-        both = {f"{name}-version" for name in TEMPLATES}, {f"{name}-template" for name in TEMPLATES}
         assert steps(heard) == dict(zip(("replace", "update"), both, strict=True))
         now = of("firewalled")
         assert (now["description"], now["active_version_id"]) == (

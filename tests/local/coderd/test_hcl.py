@@ -24,10 +24,11 @@ def test_what_was_kept_is_what_the_parser_says(monkeypatch: pytest.MonkeyPatch) 
     assert all(parsed)
 
 
-def test_what_was_kept_in_part_is_parsed_again(folder: Path) -> None:
+@pytest.mark.parametrize("content", ['{"a": 1', "null", "[]", ""])
+def test_what_was_kept_in_part_is_parsed_again(folder: Path, content: str) -> None:
     parsed = hcl.tree("a = 1\n")
     (kept,) = folder.iterdir()
-    kept.write_text(kept.read_text()[:-1])
+    kept.write_text(content)
     assert hcl.tree("a = 1\n") == parsed
     assert kept.read_text().endswith("}")
 

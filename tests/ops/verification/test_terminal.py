@@ -60,7 +60,9 @@ def test_a_second_terminal_starts_nothing_anew(terminal: Terminal) -> None:
     """Also where nothing runs any more, as in most workspaces between two."""
     script = f'say fact token "$ANTHROPIC_AUTH_TOKEN$CLAUDE_API_KEY"; say fact in "${FOLDER}"'
     first = terminal.run(script).values()
+    deadline = time.monotonic() + 60
     while StandInWorkspace(Path(first["in"])).running:
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     assert terminal.run(script).values() == first
     assert first["token"]
