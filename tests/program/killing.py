@@ -17,7 +17,7 @@ from pulumi import automation
 from local.environment import Environment
 from local.providers.coderd_template import TemplateKind
 from ops.engine import Session
-from tests.program.conftest import state
+from tests.program.conftest import resources, state
 
 TEMPLATES = ("claude-code", "firewalled")
 
@@ -64,10 +64,15 @@ class Held:
         for _ in self._names:
             assert self._reached.acquire(timeout=60)
         wanted = {f"{self._operation.removesuffix('e')}ing {name}" for name in self._names}
-        deadline = time.monotonic() + 60
-        while pending(environment) != wanted:
-            assert time.monotonic() < deadline, pending(environment)
-            time.sleep(0.05)
+        began = quiet = time.monotonic()
+        seen: list[str] = []
+        # Between two of the others nothing is being made, either: so for a while nothing new is.
+        while time.monotonic() < quiet + 2:
+            assert time.monotonic() < began + 60, pending(environment)
+            there = [each["urn"] for each in resources(environment)]
+            if pending(environment) != wanted or there != seen:
+                seen, quiet = there, time.monotonic()
+            time.sleep(0.1)
 
     def let_go(self) -> None:
         self._let_go.set()
