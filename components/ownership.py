@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-import yaml
-
 from components.cluster import Cluster
 from components.kubeconfig import ClusterError
 from components.network.namespace_args import STACK_ANNOTATION
+from components.observability import provisioning
 from components.settings.problems import PROJECT, Problem, as_shown
 
 _ONE, _LIST = (
@@ -25,8 +24,6 @@ _ONE, _LIST = (
 """Ask for metadata alone: the other dashboards of a Grafana are megabytes, and no secret comes."""
 _ALERTS_LABEL: Final = "grafana_alert"
 _SHOWN: Final = 3
-# The one in C reads a file of alerts in a tenth of the time; some builds of PyYAML lack it.
-_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -138,10 +135,7 @@ def _folders(wanted: Objects, name: str, cluster: Cluster) -> set[str]:
     found: set[str] = set()
     data = _mapping(_mapping(_body(cluster.get(f"{wanted.path}/{name}"))).get("data"))
     for text in data.values():
-        try:
-            groups = _mapping(yaml.load(text, Loader=_Loader)).get("groups")  # noqa: S506  a safe one
-        except (yaml.YAMLError, TypeError, AttributeError, ValueError):
-            continue
+        groups = _mapping(provisioning.read(text)).get("groups")
         for group in groups if isinstance(groups, list) else ():
             # A dollar is doubled in Grafana's files.
             found.add(str(_mapping(group).get("folder")).replace("$$", "$"))

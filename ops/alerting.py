@@ -10,14 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import yaml
-
+from components.observability import provisioning
 from ops.changes import Step
 from ops.markdown import code, word
 from ops.tokens import ALERTS
 
-# The one in C reads a file of alerts in a tenth of the time; some builds of PyYAML lack it.
-_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {
     "expr": "query",
     "data": "query",
@@ -155,15 +152,9 @@ def _moved(old: Mapping[str, float], new: Mapping[str, float]) -> tuple[Threshol
 
 def rules_of(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the rules of a PrometheusRule or of a ConfigMap for Grafana, by alert."""
-    documents = [inputs.get("spec")]
-    for text in _mapping(inputs.get("data")).values():
-        try:
-            documents.append(yaml.load(text, Loader=_Loader))  # noqa: S506  a safe one
-        except (yaml.YAMLError, TypeError, AttributeError, ValueError):
-            # No text, or none in UTF-8: the parsers in Python and in C differ in what they raise.
-            continue
+    files = map(provisioning.read, _mapping(inputs.get("data")).values())
     found: dict[str, Mapping[str, Any]] = {}
-    for document in documents:
+    for document in (inputs.get("spec"), *files):
         for group in map(_mapping, _list(_mapping(document).get("groups"))):
             shared = {key: group[key] for key in _OF_GROUPS if key in group}
             for rule in map(_mapping, _list(group.get("rules"))):

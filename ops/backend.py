@@ -52,16 +52,20 @@ def shown(url: str) -> str:
 
 
 def folder(url: str, work_dir: Path) -> Path | None:
-    """Return where a backend of files keeps them; None of any other.
+    """Return where a backend of files keeps them; None of any other, and of a URL that is none.
 
     Args:
         url: the backend's.
         work_dir: where the engine runs.
     """
-    parts = urlsplit(url)
-    # With a prefix all of it stands below, by names that the engine makes.
-    if parts.scheme != "file" or "prefix" in parse_qs(parts.query):
+    try:
+        parts = urlsplit(url)
+        # With a prefix all of it stands below, by names that the engine makes.
+        if parts.scheme != "file" or "prefix" in parse_qs(parts.query):
+            return None
+        # As the engine reads it: from the home, or below the folder that it runs in.
+        place = Path(unquote(parts.netloc + parts.path)).expanduser()
+    except (ValueError, RuntimeError):
+        # The engine says what is wrong with it.
         return None
-    # As the engine reads it: from the home, or below the folder that it runs in.
-    place = Path(unquote(parts.netloc + parts.path)).expanduser()
     return Path(work_dir, place, ".pulumi")

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
-import yaml
-
+from components.observability import provisioning
 from components.observability.database import SslMode
 from ops.changes import Change, Step, differences
 from ops.markdown import code, turned
 from ops.tokens import DATA_SOURCES
 
-_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ELSEWHERE: Final = "the audit is looked for elsewhere"
 _LOKI: Final = "loki"
 _POSTGRES: Final = "grafana-postgresql-datasource"
@@ -141,11 +139,7 @@ def _sources(inputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     data = inputs.get("data")
     found: dict[str, Mapping[str, Any]] = {}
     for text in data.values() if isinstance(data, Mapping) else ():
-        try:
-            document = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe one
-        except (yaml.YAMLError, TypeError, AttributeError, ValueError):
-            # No text, or none in UTF-8: the parsers in Python and in C differ in what they raise.
-            continue
+        document = provisioning.read(text)
         sources = document.get("datasources") if isinstance(document, Mapping) else None
         for source in sources if isinstance(sources, list) else ():
             found[str(source.get("type"))] = source

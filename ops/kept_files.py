@@ -100,14 +100,14 @@ def _of(stack: automation.Stack) -> Path | None:
 def _state(name: str, work_dir: Path, variables: Mapping[str, str]) -> Path | None:
     """Return where a stack's state is, in a backend of files with projects."""
     # Without the variable, only the engine can tell where it is logged in.
+    folder = backend.folder(backend.chosen(variables), work_dir)
+    if folder is None:
+        return None
+    file = folder / "stacks" / project.PROJECT / f"{name}.json"
     try:
-        folder = backend.folder(backend.chosen(variables), work_dir)
-        file = folder and folder / "stacks" / project.PROJECT / f"{name}.json"
-        if file is None or not file.is_file():
-            return None
         # Of several the engine takes the one that was written last.
         packed = any(file.with_name(f"{file.name}.{end}").exists() for end in ("gz", "zst"))
-    except (OSError, ValueError, RuntimeError):
+        return file if file.is_file() and not packed else None
+    except (OSError, ValueError):
         # It says what is wrong with the place.
         return None
-    return None if packed else file

@@ -58,6 +58,17 @@ def ask(environment: Environment) -> Iterator[Ask]:
         yield ask
 
 
+def opening(open_stack: Open, others: Mapping[str, Any]) -> Open:
+    """Return a way to open stacks with other settings, which a test's own changes go before."""
+
+    def opened(
+        name: str = "local", changes: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Session]:
+        return open_stack(name, {**others, **(changes or {})})
+
+    return opened
+
+
 def state_file(environment: Environment, stack: str = "local") -> Path:
     return environment.state / "state/.pulumi/stacks" / PROJECT / f"{stack}.json"
 

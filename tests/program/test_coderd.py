@@ -1,8 +1,7 @@
 """coderd's variables on the real engine: what its Deployment has, at every moment."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from secrets import token_hex
 from typing import Any
 
@@ -15,7 +14,7 @@ from local.environment import Environment
 from ops import preview, report
 from ops.engine import Session
 from tests.program import coderd, earlier
-from tests.program.conftest import Open, resources, state_file
+from tests.program.conftest import Open, opening, resources, state_file
 
 OURS = "firewalled-coder-env-local"
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -35,12 +34,7 @@ OTHERS: dict[str, Any] = {"templates": [{"name": "claude-code"}], "policy": {}, 
 
 @pytest.fixture
 def open_stack(open_stack: Open) -> Open:
-    def open_with(
-        name: str = "local", changes: Mapping[str, Any] | None = None
-    ) -> AbstractContextManager[Session]:
-        return open_stack(name, {**OTHERS, **(changes or {})})
-
-    return open_with
+    return opening(open_stack, OTHERS)
 
 
 @pytest.fixture

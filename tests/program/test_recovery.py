@@ -7,8 +7,7 @@ tests/local/providers/coderd/test_template.py. Each test goes on from what the o
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from ops.engine import Session
 from ops.heard import Heard
 from ops.recovery import RecoveryError
 from ops.removal import InUseError
-from tests.program.conftest import Open, resources, state
+from tests.program.conftest import Open, opening, resources, state
 from tests.program.killing import TEMPLATES, kill_while_held, make_template, pending
 from tests.program.test_local import changes, template_names
 
@@ -34,12 +33,7 @@ OTHERS: dict[str, Any] = {"alerts": {"rules": []}}
 
 @pytest.fixture
 def open_stack(open_stack: Open) -> Open:
-    def open_with(
-        name: str = "local", changes: Mapping[str, Any] | None = None
-    ) -> AbstractContextManager[Session]:
-        return open_stack(name, {**OTHERS, **(changes or {})})
-
-    return open_with
+    return opening(open_stack, OTHERS)
 
 
 @pytest.fixture
