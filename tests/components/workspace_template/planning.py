@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ output "container" {
 
 
 @pytest.fixture(scope="session")
-def terraform(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Terraform or OpenTofu with Coder's provider, never asking the network for anything."""
     binary = shutil.which("terraform") or shutil.which("tofu") or str(tools.build("opentofu"))
     provider = tools.build("terraform-provider-coder")
@@ -68,20 +68,52 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Run:
         f'  filesystem_mirror {{ path = "{config.parent}" }}\n'
         "}\n"
     )
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "CODER_"))}
+    running: dict[object, Provider] = {}
+
+    def attached(env: dict[str, str] | None) -> str:
+        """How to find a provider of these variables, any for None: its schema has none of them."""
+        key = next(iter(running), None) if env is None else tuple(sorted(env.items()))
+        if key not in running:
+            running[key] = Provider(provider, {**clean, **(env or {})}, config.parent)
+        return running[key].attach
 
     def run(*command: str, cwd: Path, env: dict[str, str] | None = None) -> Any:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "CODER_"))}
+        own = {"TF_CLI_CONFIG_FILE": str(config), "CHECKPOINT_DISABLE": "1"}
+        if command[0] in ("plan", "apply", "show"):
+            own["TF_REATTACH_PROVIDERS"] = attached(env)
         return subprocess.run(
             [binary, *command],
             cwd=cwd,
-            env={**clean, "TF_CLI_CONFIG_FILE": str(config), "CHECKPOINT_DISABLE": "1"}
-            | (env or {}),
+            env={**clean, **own, **(env or {})},
             capture_output=True,
             text=True,
             check=False,
         )
 
-    return run
+    yield run
+    for each in running.values():
+        each.end()
+
+
+class Provider:
+    """Coder's provider for one build's variables, which Terraform would start thrice a command."""
+
+    def __init__(self, binary: Path, env: dict[str, str], folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [binary, "-debug"], env=env, cwd=folder, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        ready = (line.partition("TF_REATTACH_PROVIDERS=")[2] for line in self.process.stdout)
+        (told,) = json.loads(next(filter(None, ready)).strip().strip("'")).values()
+        # Each of both looks for it under its own registry.
+        registries = ("registry.terraform.io", "registry.opentofu.org")
+        self.attach = json.dumps({f"{each}/coder/coder": told for each in registries})
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
 
 
 @pytest.fixture(scope="session")
