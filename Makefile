@@ -58,8 +58,9 @@ lint: $(READY)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci \
 	--data-transform gitlab-ci .gitlab-ci.yml
 
+# Beside the packages, for all checkouts that share them: what mypy keeps, it takes by its content.
 types: $(READY)
-	@$(BIN)/mypy components program ops local toolchain tests/conformance
+	@$(BIN)/mypy --cache-dir=$(VENV)/mypy components program ops local toolchain tests/conformance
 
 # Once before every worker of pytest does: it goes on without.
 compiled: $(READY)
