@@ -346,33 +346,30 @@ def test_over_a_whole_deployment_exactly_those_fire_that_should():
     figures = Figures(everything, View(series_deployment.START, series_deployment.END))
     by = ("username", "workspace_name", "reason")
 
-    def lost(metric: Metric, prefix: str = "") -> list[tuple[dict[str, str], str]]:
-        added = figures.added(metric, 15 * MINUTE, *by)
-        return [
-            (dict(labels), f"{value:g}")
-            for labels, value in added.items()
-            if value and dict(labels)["reason"].startswith(prefix)
-        ]
+    def added(metric: Metric, minutes: int, *by: str) -> list[tuple[dict[str, str], str]]:
+        found = figures.added(metric, minutes * MINUTE, *by)
+        return [(dict(labels), f"{value:g}") for labels, value in found.items() if value]
 
-    batches, lines = lost(Metrics.BATCHES_DROPPED), lost(Metrics.LOGS_DROPPED, "boundary_")
-    assert len(batches) == 2
-    assert not lines
+    batches = added(Metrics.BATCHES_DROPPED, 15, *by)
+    lines = added(Metrics.LOGS_DROPPED, 15, *by)
+    unpriced = added(Metrics.UNPRICED_USAGE, 60, "provider", "model")
+    assert len(batches) == len(unpriced) == 2
+    assert not [each for each, _ in lines if each["reason"].startswith("boundary_")]
     end = int(series_deployment.END.timestamp()) // MINUTE
+
+    def each(name: str, found: Sequence[tuple[dict[str, str], str]]) -> Firing:
+        told = [alert for labels, value in found for alert in alerts(name, labels, value=value)]
+        return Firing(name, end * MINUTE, told)
+
     judge(
         Case(
             everything,
             firing=[
-                Firing(
-                    "BoundaryBatchesDropped",
-                    end * MINUTE,
-                    [
-                        alert
-                        for labels, value in batches
-                        for alert in alerts("BoundaryBatchesDropped", labels, value=value)
-                    ],
-                ),
+                each("BoundaryBatchesDropped", batches),
                 at("BoundaryLogsDropped", end),
                 at("BoundaryAuditUnreported", end),
+                at("CoderMetricsMissing", end),
+                each("AIGatewayUnpricedUsage", unpriced),
                 at("NetworkPolicyGone", end),
                 at("AIGatewayReloadFailed", end, {"namespace": "coder", "pod": POD_A}),
                 at(

@@ -128,20 +128,26 @@ def test_what_is_chosen_is_what_is_shown(uid, choice):
 @pytest.mark.parametrize("uid", UIDS)
 def test_every_query_is_promql_whatever_is_chosen(uid):
     names = grafana.first_values(DASHBOARDS[uid])
+    texts = [text for target, text in QUERIES.items() if target[0] == uid]
+    groups = []
     for value in ("plain", "a.b-c+d", 'quo"te', "it's \\"):
         chosen = view(uid, **{n: [value] if isinstance(v, list) else v for n, v in names.items()})
-        texts = [text for target, text in QUERIES.items() if target[0] == uid]
         rules = [
-            {"record": f"query:{number}", "expr": grafana.prometheus(text, chosen)}
+            {"record": f"query:{len(groups)}:{number}", "expr": grafana.prometheus(text, chosen)}
             for number, text in enumerate(texts)
         ]
-        judge(rules={"groups": [{"name": uid, "rules": rules}]})
+        groups.append({"name": f"{uid} of {value}", "rules": rules})
+    judge(rules={"groups": groups})
 
 
-@pytest.mark.parametrize("uid", UIDS)
-def test_every_variable_from_prometheus_has_values(uid):
+def test_every_variable_from_prometheus_has_values():
     checks = []
-    for variable in DASHBOARDS[uid].get("templating", {}).get("list", []):
+    variables = [
+        (uid, variable)
+        for uid in UIDS
+        for variable in DASHBOARDS[uid].get("templating", {}).get("list", [])
+    ]
+    for uid, variable in variables:
         if variable["type"] == "query" and variable["datasource"]["type"] == "prometheus":
             asked = variable["query"]
             asked = asked if isinstance(asked, str) else asked["query"]
