@@ -69,7 +69,8 @@ def test_help_loads_no_engine(
 
 FRESH = """
 import os, runpy, sys
-import grpc, httpx, pulumi.automation, pydantic, rich.console, typer
+import grpc, httpx, pulumi.automation, pulumi_kubernetes, rich.table, typer._adapters, zoneinfo
+from pydantic import BaseModel, Field, TypeAdapter, field_validator  # loaded as they are asked for
 for words in sys.argv[1:]:
     if child := os.fork():
         _, status = os.waitpid(child, 0)
