@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ class Case:
 
     Attributes:
         name: what it shows.
-        arguments: flags; PORT, TAKEN, HOME and LOGS are filled in.
+        arguments: flags; PORT, TAKEN and HOME are filled in.
         command: a shell script that it runs, SERVER the address of a server that is allowed;
             None for no command.
         config: its file, None for none.
@@ -83,6 +84,14 @@ CASES = (
         " do echo above; p=$(sed -n 's/^PPid:.//p' /proc/$p/status); done",
     ),
 )  # fmt: skip
+# Those that show how the whole start ends, or what is above the command, have one of their own.
+ALIKE = tuple(
+    case
+    for case in CASES
+    if case == Case(case.name, command=case.command)
+    and case.command is not None
+    and not case.command.startswith(("ex", "p="))
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,35 @@ class Answer:
 
 def run(case: Case, boundary: Sequence[str]) -> Answer:
     """Start Boundary for a case."""
+    status, texts, words = _started(case, boundary)
+    return Answer(case.name, status, *(_comparable(text, words) for text in texts))
+
+
+def run_alike(boundary: Sequence[str]) -> dict[str, Answer]:
+    """Return the answers of all cases that differ by their command alone, from one start."""
+    each = "; ".join(f"cat HOME/{file}; printf '\\0'" for file in ("output", "errors", "logs/*"))
+    script = "".join(
+        f"sh -c {shlex.quote(case.command or '')} > HOME/output 2> HOME/errors; {each}; "
+        for case in ALIKE
+    )
+    status, (said, errors, _), words = _started(Case("", command=script), boundary)
+    assert errors == ""
+    texts = iter(said.split("\0"))
+    answers = {}
+    before: Counter[str] = Counter()
+    for case, *streams, log in zip(ALIKE, texts, texts, texts, strict=False):
+        logged = Counter(_decided(log))
+        new = "".join(sorted((logged - before).elements()))
+        before = logged
+        comparable = (_comparable(text, words) for text in (*streams, new))
+        answers[case.name] = Answer(case.name, status, *comparable)
+    return answers
+
+
+def _started(
+    case: Case, boundary: Sequence[str]
+) -> tuple[int, tuple[str, str, str], dict[str, str]]:
+    """Start Boundary; return status, output, errors and log, and what to call what is in them."""
     with tempfile.TemporaryDirectory() as folder, _server() as server, socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
@@ -131,21 +169,16 @@ def run(case: Case, boundary: Sequence[str]) -> Answer:
             [*boundary, *arguments, *command],
             env=environment, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
-        log = "".join(sorted(_lines(logs)))
+        log = "".join(sorted(_decided("".join(each.read_text() for each in logs.glob("*.log")))))
         words_back = {value: name for name, value in words.items() if name != "SERVER"}
-        return Answer(
-            case.name,
-            done.returncode,
-            *(_comparable(text, words_back) for text in (done.stdout, done.stderr, log)),
-        )
+        return done.returncode, (done.stdout, done.stderr, log), words_back
 
 
-def _lines(logs: Path) -> Iterator[str]:
-    for file in logs.glob("*.log"):
-        for line in file.read_text().splitlines():
-            # What it decides and refuses; how it goes about it is its own.
-            if re.search(r"msg=(DENY|ALLOW) ", line):
-                yield line + "\n"
+def _decided(log: str) -> Iterator[str]:
+    for line in log.splitlines():
+        # What it decides and refuses; how it goes about it is its own.
+        if re.search(r"msg=(DENY|ALLOW) ", line):
+            yield line + "\n"
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
