@@ -10,17 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from components.boundary.audit import Finding, audit
 from components.boundary.build import ExtraRule, PolicyError, build_policy, host_of
 from components.boundary.catalogue import CATALOGUE, DEFAULT, NAMES, SETS
-from components.boundary.config import render_config
-from components.boundary.contract import Breach, Contract, Expectation
-from components.boundary.demands import with_own
-from components.boundary.exfiltration import (
-    WORST,
-    Entry,
-    Grade,
-    Note,
-    Report,
-    exfiltration_report,
-)
 from components.boundary.groups import Group
 from components.boundary.own import Own
 from components.boundary.policy import Decision, Policy, PolicyRule
@@ -30,6 +19,17 @@ from components.boundary.url import UrlError
 
 if TYPE_CHECKING:
     from components.boundary.comparison import Comparison, Reach, compare
+    from components.boundary.config import render_config
+    from components.boundary.contract import Breach, Contract, Expectation
+    from components.boundary.demands import with_own
+    from components.boundary.exfiltration import (
+        WORST,
+        Entry,
+        Grade,
+        Note,
+        Report,
+        exfiltration_report,
+    )
     from components.boundary.nearness import Miss, nearest
     from components.boundary.suggestion import Suggestion, Unnamed, suggest
 
@@ -37,6 +37,17 @@ _MODULES: Final = {
     "Comparison": "comparison",
     "Reach": "comparison",
     "compare": "comparison",
+    "render_config": "config",
+    "Breach": "contract",
+    "Contract": "contract",
+    "Expectation": "contract",
+    "with_own": "demands",
+    "WORST": "exfiltration",
+    "Entry": "exfiltration",
+    "Grade": "exfiltration",
+    "Note": "exfiltration",
+    "Report": "exfiltration",
+    "exfiltration_report": "exfiltration",
     "Miss": "nearness",
     "nearest": "nearness",
     "Suggestion": "suggestion",
