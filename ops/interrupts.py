@@ -156,7 +156,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
     if process.poll() is not None:
         return
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=", "-o", "ppid="], stdout=subprocess.PIPE, text=True, check=False
+        ["ps", "-A", "-o", "pid=", "-o", "ppid="], stdout=subprocess.PIPE, check=False
     ).stdout
     pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
     ending = [process.pid]
@@ -196,7 +196,7 @@ class EngineCommand(automation.PulumiCommand):
     ) -> automation.CommandResult:
         """Run a command; arguments and errors as in the Automation API, and CommandInterrupted.
 
-        A listener's OSError is raised when the command has ended.
+        A listener's error is raised when the command has ended.
 
         What it leaves among temporary files goes with it: pulumi-kubernetes copies a kubeconfig,
         credentials and all, that it is handed (writeKubeconfigToFile in provider/pkg/provider).
@@ -207,7 +207,7 @@ class EngineCommand(automation.PulumiCommand):
             paths = (str(binary.parent), environment.get("PATH", os.defpath))
             environment["PATH"] = os.pathsep.join(paths)
         said: tuple[list[str], list[str]] = ([], [])
-        unheard: list[OSError] = []
+        unheard: list[Exception] = []
         with (
             tempfile.TemporaryDirectory(
                 prefix="firewalled-coder-", ignore_cleanup_errors=True
@@ -220,6 +220,7 @@ class EngineCommand(automation.PulumiCommand):
                     cwd=cwd,
                     env={**environment, "TMPDIR": temporary},
                     encoding="utf-8",
+                    errors="replace",  # a plugin prints what it likes, which is passed on
                     process_group=0,
                 ),
                 changing=args[0] in _CHANGING and "--preview-only" not in args,
@@ -253,11 +254,11 @@ def _read(
     stream: IO[str],
     listeners: Sequence[Callable[[str], Any] | None],
     lines: list[str],
-    unheard: list[OSError],
+    unheard: list[Exception],
 ) -> None:
     """Read to the end: an engine that nobody reads is ended by its next word, in mid-update.
 
-    A listener that cannot write what it hears is told no more; its error is kept in `unheard`.
+    A listener that fails at what it hears is told no more; its error is kept in `unheard`.
     """
     hearing = [listener for listener in listeners if listener]
     with stream:
@@ -266,7 +267,7 @@ def _read(
             for listener in tuple(hearing):
                 try:
                     listener(text)
-                except OSError as error:
+                except Exception as error:  # noqa: BLE001  whatever it is, the engine needs a reader
                     hearing.remove(listener)
                     unheard.append(error)
             lines.append(text)

@@ -99,7 +99,8 @@ def _source(module: str, root: Path, environment: Mapping[str, str]) -> Path:
         env=dict(environment),
         check=False,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     try:
         found = json.loads(done.stdout)
