@@ -24,6 +24,7 @@ _CHANGING = frozenset({"up", "destroy", "refresh", "import"})
 _LOCKING = _CHANGING | {"preview"}
 _SILENT_LINES = 2
 _PATIENCE = 5.0  # seconds that a process which was asked twice has to end
+_PROCESSES = Path("/proc")  # of Linux; elsewhere `ps` tells, which a slim image has not
 
 
 class CommandInterrupted(KeyboardInterrupt):
@@ -155,16 +156,32 @@ def _kill(process: subprocess.Popen[str]) -> None:
     """Kill a process and all below it: an engine's plugins outlive one that is killed."""
     if process.poll() is not None:
         return
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=", "-o", "ppid="], stdout=subprocess.PIPE, check=False
-    ).stdout
-    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
     ending = [process.pid]
+    # Before any of them ends, which would leave those below it to another.
+    pairs = _parents()
     for parent in ending:
         ending += [pid for pid, above in pairs if above == parent]
     for pid in ending:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _parents() -> list[tuple[int, int]]:
+    """Return the number of every process with its parent's, as far as the machine tells."""
+    pairs = []
+    if (_PROCESSES / "self").exists():
+        for each in _PROCESSES.glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # proc_pid_stat(5): the name may hold anything, parentheses too.
+                fields = each.read_bytes().rpartition(b")")[2].split()
+                pairs.append((int(each.parent.name), int(fields[1])))
+        return pairs
+    with contextlib.suppress(OSError, ValueError):
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=", "-o", "ppid="], stdout=subprocess.PIPE, check=False
+        ).stdout
+        pairs = [(int(pid), int(above)) for pid, above in map(bytes.split, listed.splitlines())]
+    return pairs
 
 
 INTERRUPTS = Interrupts()
