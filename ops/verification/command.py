@@ -91,7 +91,7 @@ def verify(
             coderd = CoderdAccess(reached.settings.coder.api, reached.token)
             with CoderDeployment(coderd, run.redaction) as deployment, ended_by(run):
                 if clean:
-                    raise typer.Exit(_cleaned(run, deployment, minutes))
+                    raise typer.Exit(_cleaned(stack, run, deployment, minutes))
                 began = evidence.now()
                 session.verify(run, context(asked, reached, deployment))
                 if folder is not None:
@@ -198,12 +198,15 @@ def _run(
     )
 
 
-def _cleaned(run: Run, deployment: CoderDeployment, minutes: float) -> int:
+def _cleaned(stack: str, run: Run, deployment: CoderDeployment, minutes: float) -> int:
     if not run.state.leftovers:
         terminal.console.print("nothing was left")
     failed = path.clean(run, deployment, minutes * 60)
     for each in failed:
         terminal.console.print(f"not deleted: {each}", markup=False)
+    if run.clock.ending.is_set() and failed:
+        terminal.console.print(f"interrupted: `python -m ops verify {stack} --clean` goes on")
+        return terminal.INTERRUPTED
     run.state.close(complete=True)
     return 1 if failed else 0
 
