@@ -121,7 +121,7 @@ def verify(
         )
     console.print(f"stack {stack}: {counted(results)}", markup=False, soft_wrap=True)
     if interrupted:
-        console.print(f"interrupted: `python -m ops verify {stack} --resume` goes on")
+        console.print(f"interrupted: `python -m ops verify {stack} --resume` goes on", markup=False)
     raise typer.Exit(status(results))
 
 
@@ -185,7 +185,8 @@ def _run(
     if resume:
         passed = state.resume()
         console.print(
-            f"{passed} checks passed in the run that is resumed, which began {stamp(state.began)}"
+            f"{passed} checks passed in the run that is resumed, which began {stamp(state.began)}",
+            markup=False,
         )
     wanted = chosen(groups)
     return Run(
@@ -205,7 +206,9 @@ def _cleaned(stack: str, run: Run, deployment: CoderDeployment, minutes: float) 
     for each in failed:
         terminal.console.print(f"not deleted: {each}", markup=False)
     if run.clock.ending.is_set() and failed:
-        terminal.console.print(f"interrupted: `python -m ops verify {stack} --clean` goes on")
+        terminal.console.print(
+            f"interrupted: `python -m ops verify {stack} --clean` goes on", markup=False
+        )
         return terminal.INTERRUPTED
     run.state.close(complete=True)
     return 1 if failed else 0
