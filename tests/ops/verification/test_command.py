@@ -1,5 +1,6 @@
 """Which groups of checks a command line chooses, and how it ends."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -108,6 +109,34 @@ def test_evidence_of_chosen_checks_names_the_rest_and_is_checked_against_coder(
     ended = verify("--check", folder)
     assert ended.exit_code == NOT_CHECKED
     assert ended.output.endswith("template firewalled: agents_allowed false → true\n")
+    ended = verify("--check", folder, "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.exit_code, told["stack"], told["outcome"]) == (NOT_CHECKED, "dev", "not checked")
+    assert told["left_out"] == {
+        "groups": list(left.groups),
+        "templates": list(left.templates),
+        "checks": list(left.checks),
+    }
+    assert told["signature"] == "not signed"
+    assert told["changed"] == ["template firewalled: agents_allowed false → true"]
+    assert "Coder's release" in told["compared"]
+    assert told["not_compared"]
+    assert told["not_known"] == ""
+
+
+def test_evidence_that_nobody_can_compare_is_data_too(
+    coderd: FakeCoderd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "context", lambda *_: None)
+    monkeypatch.setattr(session, "verify", lambda *_: None)
+    coderd.templates, coderd.files["file-1"] = {"firewalled": False}, b""
+    folder = str(tmp_path / "evidence")
+    verify("dev", "--group", "mcp", "--evidence", folder)
+    coderd.organizations = []
+    ended = verify("--check", folder, "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.exit_code, told["changed"], told["compared"]) == (NOT_CHECKED, [], [])
+    assert told["not_known"]
 
 
 def test_a_deletion_that_is_interrupted_says_how_to_go_on(
@@ -130,4 +159,12 @@ def test_a_deletion_that_is_interrupted_says_how_to_go_on(
     coderd.builds = [({"status": "succeeded"}, "running")]
     ended = verify("dev", "--clean")
     assert (ended.exit_code, ended.stdout) == (0, "")
+    RunState(tmp_path, "dev", "").making(Leftover("admin", "verify-2"))
+    ended = verify("dev", "--clean", "--json")
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.stdout) == {
+        "stack": "dev",
+        "deleted": ["admin/verify-2"],
+        "not_deleted": [],
+    }
     assert verify("dev", "--clean").stdout == "nothing was left\n"
