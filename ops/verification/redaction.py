@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-HIDDEN: Final = "[secret]"
+from components.boundary.credentials import HIDDEN
 
 _LONGEST: Final = 1000
 _NAMES: Final = (

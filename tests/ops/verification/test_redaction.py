@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from ops.verification.redaction import HIDDEN, Redaction
+from components.boundary.credentials import HIDDEN
+from ops.verification.redaction import Redaction
 
 BASIC = base64.b64encode(b"alice:pw").decode()
 COOKIE = "abcdefghij-klmnopqrstuvwxyz012345"
