@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -151,6 +152,14 @@ def test_every_stack_for_a_new_branch_and_for_all(root: Path) -> None:
     for arguments in (("0" * 40,), ("--all",)):
         assert run(*arguments)[1].split() == STACKS
         assert run(*arguments, "--deployed")[1].split() == ["dev", "usgov"]
+
+
+def test_an_example_is_no_deployment(root: Path) -> None:
+    shutil.copy(ROOT / "stacks/Pulumi.dev.yaml", root / "stacks/Pulumi.dev.yaml")
+    status, said, warned = run("--all", "--deployed", "--json")
+    assert (status, said) == (0, '["usgov"]\n')
+    assert "stack dev is an example: its coder.accessUrl is an address that is nobody's" in warned
+    assert run("--all")[1].split() == STACKS
 
 
 @pytest.mark.parametrize(
