@@ -84,11 +84,11 @@ def datasource_changes(
     passwords = []
     for step in steps:
         if step.type == RANDOM_PASSWORD and step.op == "replace":
-            revisions = [
-                (each.get("keepers") or {}).get("revision") for each in (step.old, step.new)
-            ]
+            old_revision, new_revision = map(_revision, (step.old, step.new))
             passwords.append(
-                SourceOfData("the database's password", "revision", *revisions, _REPLACED)
+                SourceOfData(
+                    "the database's password", "revision", old_revision, new_revision, _REPLACED
+                )
             )
         if step.parent == DATA_SOURCES and "data" in (step.new or step.old):
             old |= {} if step.op == "create" else _sources(step.old)
@@ -133,6 +133,13 @@ def _warning(kind: str, change: Change) -> str:
     if change.path != _SSL or change.old not in modes or change.new not in modes:
         return ""
     return _LESS_SAFE if modes.index(change.new) < modes.index(change.old) else ""
+
+
+def _revision(inputs: Mapping[str, Any]) -> str | None:
+    """Return what a password was last replaced by."""
+    keepers = inputs.get("keepers")
+    found = keepers.get("revision") if isinstance(keepers, Mapping) else None
+    return None if found is None else str(found)
 
 
 def _flat(source: Mapping[str, Any], path: str = "") -> dict[str, Any]:
