@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.errors import OperatorError
+
 SHORT = 12
 # Who started the job, as GitHub Actions and GitLab CI name them.
 _ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
@@ -19,7 +21,7 @@ _ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
 _REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
 
-class GitError(RuntimeError):
+class GitError(OperatorError):
     """Git cannot answer; the message says what was asked and what git said."""
 
 
