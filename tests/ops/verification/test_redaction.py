@@ -80,6 +80,12 @@ def test_what_is_no_secret_is_kept(text: str) -> None:
     assert Redaction().excerpt(text) == Redaction().text(text) == text
 
 
+def test_half_a_character_of_an_answer_can_be_written_down() -> None:
+    answer = json.loads(r'{"said": "caf\u00e9 \ud83d"}')
+    assert Redaction().excerpt(answer).encode() == '{"said": "caf\u00e9 ?"}'.encode()
+    assert Redaction().text("\udce9") == "?"
+
+
 def test_a_long_text_takes_no_longer_than_its_length() -> None:
     began = time.process_time()
     for text in ("token" * 40_000, '"token' * 40_000, "a" * 200_000, "[" * 200_000):
