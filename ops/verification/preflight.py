@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from components import proxied
 from components.coder.api import verification
 from components.coder.lookup import role
 from components.coder_agents import ISOLATED
@@ -204,7 +205,7 @@ class Preflight:
     def _gitlab(self, identity: str, host: str) -> str:
         """Follow a login up to GitLab's page: what coderd sends there, and whether it answers."""
         callback = f"{self.settings.coder.access_url}/external-auth/{identity}/callback"
-        with httpx.Client(
+        with proxied.client(
             timeout=_SECONDS,
             follow_redirects=False,
             transport=self.transport,
