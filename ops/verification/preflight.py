@@ -77,7 +77,8 @@ class Preflight:
             self.run.take("preflight.token", "", self._token)
             for template in self._watched:
                 self.run.take("preflight.agents", template.name, partial(self._agents, template))
-        self.run.take("preflight.kernel", "", self._kernel)
+        if self._confined:
+            self.run.take("preflight.kernel", "", self._kernel)
         self.run.take("preflight.network", "", self._network)
         for provider in self.settings.external_auth.providers:
             self.run.take(
@@ -166,8 +167,6 @@ class Preflight:
             walls.jail == "nsjail" and not (walls.seccomp_unconfined or walls.no_user_namespace)
             for walls in confined
         )
-        if not jails:
-            raise NotChecked("no template has a firewall", "nothing to do")
         nodes = _asked(self.cluster.nodes)
         if not nodes:
             raise NotChecked("the cluster has no nodes", "see jail.started, which starts a jail")
