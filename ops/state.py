@@ -18,8 +18,6 @@ from pulumi import automation
 from ops import kept_files
 from ops.tokens import SECRET_SIGNATURE, SIGNATURE
 
-# How the engine marks values in a state that are no plain JSON, and which of them is a secret.
-
 Resource = dict[str, Any]
 
 
