@@ -20,7 +20,7 @@ from ops.engine import Session
 from program import plan
 from tests.components.network.cilium import definition
 from tests.components.network.semantics import Cluster, Pod, types
-from tests.program.conftest import Ask, Standing, state
+from tests.program.conftest import Ask, Open, Standing, opening, state
 
 NAMESPACE = "/api/v1/namespaces/coder-workspaces"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
@@ -31,6 +31,15 @@ LABELS = {**WORKSPACE_LABELS, TEMPLATE_LABEL: "firewalled"}
 STACK = "pulumi:pulumi:Stack"
 MERGE = "application/merge-patch+json"
 TEAM = {"metadata": {"labels": {"team": "platform"}}}
+
+
+# What else a stack has is not looked at here.
+OTHERS: dict[str, Any] = {"alerts": {"rules": []}, "mcpServers": []}
+
+
+@pytest.fixture
+def open_stack(open_stack: Open) -> Open:
+    return opening(open_stack, OTHERS)
 
 
 @pytest.fixture(scope="module")
@@ -273,20 +282,14 @@ def pod(name: str, *capabilities: str) -> dict[str, Any]:
     own: dict[str, Any] = {"runAsUser": 1000, "allowPrivilegeEscalation": True}
     if capabilities:
         own["capabilities"] = {"add": list(capabilities)}
+    limited = {"securityContext": own, "resources": {"limits": {"cpu": "8", "memory": "16Gi"}}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": LABELS},
         "spec": {
             "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
-            "containers": [
-                {
-                    "name": "dev",
-                    "image": "example/base:1",
-                    "securityContext": own,
-                    "resources": {"limits": {"cpu": "8", "memory": "16Gi"}},
-                }
-            ],
+            "containers": [{"name": "dev", "image": "example/base:1", **limited}],
         },
     }
 
@@ -305,12 +308,8 @@ def test_the_namespace_refuses_what_no_workspace_needs(up_somehow: Session, ask:
     larger["spec"]["containers"][0]["resources"]["limits"]["memory"] = "17Gi"
     assert ask("POST", pods, larger) == 403
     quota = ask("GET", f"{NAMESPACE}/resourcequotas/{POLICY}")["spec"]["hard"]
-    assert quota == {
-        "pods": "20",
-        "limits.cpu": "80",
-        "limits.memory": "160Gi",
-        "requests.storage": "500Gi",
-    }
+    limits = {"limits.cpu": "80", "limits.memory": "160Gi"}
+    assert quota == {"pods": "20", **limits, "requests.storage": "500Gi"}
 
 
 def test_restricted_would_refuse_every_workspace(foreign: Any, ask: Ask) -> None:

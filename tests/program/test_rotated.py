@@ -19,6 +19,13 @@ from ops.state import StackState
 from tests.program.conftest import resources
 from tests.program.front import Front
 
+# What else a stack has is not looked at here.
+SMALL: dict[str, Any] = {
+    "templates": [{"name": "firewalled", "firewall": {"jail": "landjail"}}],
+    "mcpServers": [],
+    "alerts": {"rules": []},
+}
+
 
 @dataclass
 class Behind:
@@ -58,7 +65,7 @@ class Behind:
 @pytest.fixture(scope="module")
 def behind(open_stack: Any, environment: Environment) -> Iterator[Behind]:
     said: list[str] = []
-    with pytest.MonkeyPatch.context() as patch, open_stack() as session:
+    with pytest.MonkeyPatch.context() as patch, open_stack(changes=SMALL) as session:
         patch.setattr("ops.terminal.progress", said.append)
         front = Front(environment.coderd.url, environment.coderd.token, "")
         found = Behind(session, front, said)
