@@ -117,15 +117,14 @@ class DataSourcesArgs:
         if not is_database_host(self.database_host):
             yield f"database host {masked(self.database_host)!r} is not like db.example.com:5432"
 
+    @property
+    def uids(self) -> list[str]:
+        """Uids of the data sources that have a provisioning file."""
+        return [source["uid"] for source in self._sources()]
+
     def provisioning(self) -> dict[str, str]:
         """Return Grafana's provisioning file of each data source, by the source's uid."""
-        sources = [self._postgres()]
-        if self.loki_url:
-            sources.append(self._loki(self.loki_url))
-        if self.prometheus_url:
-            sources.append(
-                self._proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
-            )
+        sources = self._sources()
         escaped = {source["uid"]: literal(source) for source in sources}
         # The one variable that is meant: Grafana fills it in when it reads the file.
         escaped[self.postgres_uid]["secureJsonData"] = {"password": f"${{{self.variable}}}"}
@@ -139,6 +138,16 @@ class DataSourcesArgs:
                 former = [{"orgId": ORGANIZATION, "name": source["name"]}]
                 files[source["uid"]]["deleteDatasources"] = former
         return {uid: yaml.safe_dump(file, sort_keys=False) for uid, file in files.items()}
+
+    def _sources(self) -> list[dict[str, Any]]:
+        sources = [self._postgres()]
+        if self.loki_url:
+            sources.append(self._loki(self.loki_url))
+        if self.prometheus_url:
+            sources.append(
+                self._proxied("Prometheus", "prometheus", self.prometheus_uid, self.prometheus_url)
+            )
+        return sources
 
     def _loki(self, url: str) -> dict[str, Any]:
         source = self._proxied("Loki", "loki", self.loki_uid, url)

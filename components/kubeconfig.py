@@ -37,6 +37,8 @@ _EXEC_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{each}" for each in
 # A plugin may wait for somebody to log in with a browser.
 _EXEC_SECONDS: Final = 180
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+# libyaml's takes a twentieth of the time; not every build of PyYAML has it.
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SECTIONS: Final = ("clusters", "contexts", "users")
 _PATHS: Final = {
     "cluster": ("certificate-authority",),
@@ -187,7 +189,7 @@ def _config() -> dict[str, Any] | None:
 
 def _parsed(text: str, place: str) -> dict[str, Any]:
     try:
-        config = yaml.safe_load(text)
+        config = yaml.load(text, Loader=_LOADER)  # noqa: S506  it is a safe one
     except yaml.YAMLError:
         raise ClusterError(f"the kubeconfig {place} is not YAML") from None
     if config is not None and not isinstance(config, dict):

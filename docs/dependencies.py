@@ -207,15 +207,12 @@ def go(recipes: Iterable[tools.Tool]) -> list[Dependency]:
 def _linked(folder: Path, packages: Sequence[str]) -> dict[str, set[tuple[str, str, str]]]:
     """Return the modules of what each package takes, as path, version and folder.
 
-    They are asked for at once: two of a module take most of the other's.
+    They are asked for at once: two of a module take most of the other's. What each imports is asked
+    for alone: for all that is below it Go takes as long again.
     """
-    one = "{{.Path}}\t{{.Version}}\t{{.Dir}}"
-    module = (
-        f"{{{{with .Module}}}}{{{{with .Replace}}}}{one}{{{{else}}}}{one}{{{{end}}}}{{{{end}}}}"
-    )
-    shown = f'{{{{.ImportPath}}}}\t{{{{join .Match ","}}}}\t{{{{join .Deps ","}}}}\t{module}'
+    fields = "ImportPath,Match,Imports,ImportMap,Module"
     done = subprocess.run(
-        [shutil.which("go") or "go", "list", "-deps", "-f", shown, *packages],
+        [shutil.which("go") or "go", "list", "-deps", f"-json={fields}", *packages],
         cwd=folder,
         env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"},
         capture_output=True,
@@ -223,19 +220,36 @@ def _linked(folder: Path, packages: Sequence[str]) -> dict[str, set[tuple[str, s
         errors="replace",
         check=True,
     )
-    modules: dict[str, tuple[str, str, str]] = {}
-    taken: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        name, asked, below, *module_of = line.split("\t")
+    found = {each["ImportPath"]: each for each in _documents(done.stdout)}
+    asked = {match: name for name, each in found.items() for match in each.get("Match", ())}
+    return {package: set(_modules(found, asked[package])) for package in packages}
+
+
+def _documents(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a text that follow each other."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        found, at = decoder.raw_decode(text, at)
+        yield found
+        # One line ends each.
+        at += 1
+
+
+def _modules(found: Mapping[str, Any], package: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the modules of a package and all below it, as `go list` tells of each."""
+    waiting = [package]
+    seen = {"C", "unsafe", package}
+    while waiting:
+        told = found[waiting.pop()]
+        module = told.get("Module", {})
+        module = module.get("Replace", module)
         # Neither the standard library nor the module itself has a version.
-        if module_of[1:2] not in ([], [""]):
-            modules[name] = (module_of[0], module_of[1], module_of[2])
-        for package in filter(None, asked.split(",")):
-            taken[package] = [name, *below.split(",")]
-    return {
-        package: {modules[each] for each in below if each in modules}
-        for package, below in taken.items()
-    }
+        if version := module.get("Version"):
+            yield module["Path"], version, module["Dir"]
+        mapped = told.get("ImportMap", {})
+        below = {mapped.get(each, each) for each in told.get("Imports", ())} - seen
+        seen |= below
+        waiting += below
 
 
 def _texts(folder: Path) -> tuple[Path, ...]:

@@ -41,7 +41,7 @@ def objects(settings: Settings, network: WorkspaceNetworkPolicyArgs | None) -> I
     namespace, watched = settings.grafana.namespace, alerts(settings)
     shown, sources, role = dashboards(settings), data_sources(settings), grafana_role(settings)
     names = [f"{shown.name_prefix}{uid}" for uid in shown.dashboards]
-    names += map(object_name, sources.provisioning())
+    names += map(object_name, sources.uids)
     names += [role.script_name] if role else []
     # The last: every stack has it.
     names.append(watched.config_map)

@@ -17,7 +17,7 @@ from pulumi import automation
 from local.environment import Environment
 from local.providers.coderd_template import TemplateKind
 from ops.engine import Session
-from tests.program.conftest import resources, state
+from tests.program.conftest import resources, state, state_file
 
 TEMPLATES = ("claude-code", "firewalled")
 
@@ -64,14 +64,20 @@ class Held:
         for _ in self._names:
             assert self._reached.acquire(timeout=60)
         wanted = {f"{self._operation.removesuffix('e')}ing {name}" for name in self._names}
+        file = state_file(environment)
         began = quiet = time.monotonic()
-        seen: list[str] = []
+        seen: tuple[set[str], list[str]] = (set(), [])
+        saved = 0
         # Between two of the others nothing is being made, either: so for a while nothing new is.
         while time.monotonic() < quiet + 2:
             assert time.monotonic() < began + 60, pending(environment)
-            there = [each["urn"] for each in resources(environment)]
-            if pending(environment) != wanted or there != seen:
-                seen, quiet = there, time.monotonic()
+            # To read it takes as long as much else of a test: only once it was saved anew.
+            if file.exists() and (now := file.stat().st_mtime_ns) != saved:
+                there = pending(environment), [each["urn"] for each in resources(environment)]
+                saved, seen, before = now, there, seen
+                quiet = time.monotonic() if there != before else quiet
+            if seen[0] != wanted:
+                quiet = time.monotonic()
             time.sleep(0.1)
 
     def let_go(self) -> None:

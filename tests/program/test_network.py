@@ -20,7 +20,7 @@ from ops.engine import Session
 from program import plan
 from tests.components.network.cilium import definition
 from tests.components.network.semantics import Cluster, Pod, types
-from tests.program.conftest import Ask, Standing, state
+from tests.program.conftest import Ask, Open, Standing, opening, state
 
 NAMESPACE = "/api/v1/namespaces/coder-workspaces"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/coder-workspaces/networkpolicies"
@@ -31,6 +31,15 @@ LABELS = {**WORKSPACE_LABELS, TEMPLATE_LABEL: "firewalled"}
 STACK = "pulumi:pulumi:Stack"
 MERGE = "application/merge-patch+json"
 TEAM = {"metadata": {"labels": {"team": "platform"}}}
+
+
+# What else a stack has is not looked at here.
+OTHERS: dict[str, Any] = {"alerts": {"rules": []}, "mcpServers": []}
+
+
+@pytest.fixture
+def open_stack(open_stack: Open) -> Open:
+    return opening(open_stack, OTHERS)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +180,6 @@ def test_what_somebody_opened_is_closed_again(stack: Session, ask: Ask) -> None:
     edited(ask, managed=True)
     opened = network_change([declared], [stored(ask)[POLICY]], LABELS)
     assert "every address" in {each.where for each in opened.opened}
-    assert changes(stack) == {"update": 1}
     assert applied(stack, refresh=True) == {"update": 1}
     assert stored(ask)[POLICY]["spec"] == declared["spec"]
 
@@ -186,38 +194,41 @@ def by_kubectl(ask: Ask, change: Any, kind: str) -> None:
     assert isinstance(ask("PATCH", path, change, f"application/{kind}-patch+json"), dict)
 
 
-def previewed(stack: Session, effect: str, where: str) -> preview.StackPreview:
-    """Preview what somebody added, with a refresh; return what was found."""
-    found = preview.assess(stack, "local", refresh=True)
-    assert (found.steps, found.verdict, found.live.effect) == ((), "changes", effect)
-    (edit,) = found.live.edits
+def edited_by_kubectl(found: live_network.LiveNetwork, effect: str, where: str) -> None:
+    assert found.effect == effect
+    (edit,) = found.edits
     assert [each.manager for each in edit.editors] == ["kubectl-patch"]
     paths = [each.path for each in edit.changes]
     assert "spec.ingress" in paths
     assert any(path.startswith(where) for path in paths)
-    return found
 
 
-def test_what_somebody_added_is_told_and_restored(stack: Session, ask: Ask) -> None:
+def test_what_somebody_added_is_told_and_restored(
+    stack: Session, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the engine does not see of it, and what it is in conflict with."""
     declared = stored(ask)[POLICY]
     settings = stacks.settings("local", stack.work_dir)
     assert not live_network.against(settings)
     by_kubectl(ask, [{"op": "add", "path": NOBODY, "value": "x"}, EVERYBODY], "json")
-    previewed(stack, "removed", "spec.podSelector.matchLabels.nobody")
-    assert live_network.against(settings).effect == "removed"
+    edited_by_kubectl(
+        live_network.against(settings), "removed", "spec.podSelector.matchLabels.nobody"
+    )
     by_kubectl(ask, [{"op": "remove", "path": NOBODY}, EVERYWHERE], "json")
-    found = previewed(stack, "opens", "spec.egress[")
+    found = preview.assess(stack, "local", refresh=True)
+    # An update would leave it.
+    assert (found.steps, found.verdict) == ((), "changes")
+    edited_by_kubectl(found.live, "opens", "spec.egress[")
+    said: list[str] = []
+    monkeypatch.setattr("ops.terminal.progress", said.append)
     told = up.differing(stack, "local")
+    assert said == [], "the program was run, and no provider has changed"
     assert told[-1].strip() == live_lines.way_on(found.live, "local")
     assert told[-1].strip() == (
         f"kubectl --context {found.live.context} delete -n coder-workspaces "
         f"networkpolicy/{POLICY} && python -m ops refresh local && python -m ops up local"
     )
-    # An update leaves it, and says so.
-    assert applied(stack) == {}
     assert live_network.against(settings).effect == "opens"
-
     by_kubectl(ask, {"spec": {"egress": [{}]}}, "merge")
     head = "; somebody opened the network policy: more is reached now than was declared\n"
     found = preview.assess(stack, "local", refresh=True)
@@ -271,20 +282,14 @@ def pod(name: str, *capabilities: str) -> dict[str, Any]:
     own: dict[str, Any] = {"runAsUser": 1000, "allowPrivilegeEscalation": True}
     if capabilities:
         own["capabilities"] = {"add": list(capabilities)}
+    limited = {"securityContext": own, "resources": {"limits": {"cpu": "8", "memory": "16Gi"}}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": LABELS},
         "spec": {
             "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
-            "containers": [
-                {
-                    "name": "dev",
-                    "image": "example/base:1",
-                    "securityContext": own,
-                    "resources": {"limits": {"cpu": "8", "memory": "16Gi"}},
-                }
-            ],
+            "containers": [{"name": "dev", "image": "example/base:1", **limited}],
         },
     }
 
@@ -303,12 +308,8 @@ def test_the_namespace_refuses_what_no_workspace_needs(up_somehow: Session, ask:
     larger["spec"]["containers"][0]["resources"]["limits"]["memory"] = "17Gi"
     assert ask("POST", pods, larger) == 403
     quota = ask("GET", f"{NAMESPACE}/resourcequotas/{POLICY}")["spec"]["hard"]
-    assert quota == {
-        "pods": "20",
-        "limits.cpu": "80",
-        "limits.memory": "160Gi",
-        "requests.storage": "500Gi",
-    }
+    limits = {"limits.cpu": "80", "limits.memory": "160Gi"}
+    assert quota == {"pods": "20", **limits, "requests.storage": "500Gi"}
 
 
 def test_restricted_would_refuse_every_workspace(foreign: Any, ask: Ask) -> None:

@@ -56,12 +56,16 @@ def example(language: str) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of what the package is made of, its Python environment filled already."""
+    """A checkout of what the package is made of, its Python environment filled already.
+
+    That what it requires is installed, tests/components/package/test_git_address.py sees.
+    """
     checkout = tmp_path_factory.mktemp("checkout")
     kept = shutil.ignore_patterns("build", "*.egg-info")
     for name in ("components", "sdks"):
         shutil.copytree(ROOT / name, checkout / name, ignore=kept)
     shutil.copy(ROOT / "pyproject.toml", checkout)
+    (checkout / "components" / "requirements.txt").unlink()
     environment = checkout / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (packages,) = environment.glob("lib/*/site-packages")
@@ -145,8 +149,22 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
     assert list(packages) == ["firewalledcoder"]
     pulumi("stack", "init", "yaml", "--secrets-provider", keys.PROVIDER)
     configure(pulumi, environment)
-    # It previews first.
-    without_secrets(pulumi("up", "--yes"))
+    program["packages"] = packages
+    properties = program["resources"]["template"]["properties"]
+    image, properties["image"] = properties["image"], "${coderd.secretName}"
+    (project / "Pulumi.yaml").write_text(yaml.safe_dump(program, sort_keys=False))
+    # Nothing is there yet: it is the preview of all the others, too.
+    refused = pulumi("preview", status=1)
+    assert "image: has to be known before" in refused
+    assert "Traceback" not in refused
+    assert "1 error;" in refused
+    wanted = {each["type"].partition(":")[2] for each in program["resources"].values()}
+    shown = set(re.findall(r"^ \+ +firewalledcoder:index:(\w+) \w+ create", refused, re.MULTILINE))
+    assert shown == wanted - {"WorkspaceTemplate"}
+    without_secrets(refused)
+    properties["image"] = image
+    (project / "Pulumi.yaml").write_text(yaml.safe_dump(program, sort_keys=False))
+    without_secrets(pulumi("up", "--yes", "--skip-preview"))
     try:
         found = coderd.variables(environment)
         for part, value in LOGIN.items():
@@ -172,7 +190,6 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
         )
         pulumi("preview", "--expect-no-changes")
         without_secrets(pulumi("stack", "export"))
-        program["packages"] = packages
         program["resources"]["second"] = {
             "type": "firewalledcoder:CoderdEnvironment",
             "properties": {
@@ -187,14 +204,8 @@ def test_a_program_in_yaml_adds_the_package_and_uses_every_component(
         assert f".metadata.annotations.{variables.CLAIM}" in refused
         assert coderd.variables(environment) == found
         assert "second" not in names(environment, "/api/v1/namespaces/coder/secrets")
-        del program["resources"]["second"]
-        program["resources"]["template"]["properties"]["image"] = "${coderd.secretName}"
-        (project / "Pulumi.yaml").write_text(yaml.safe_dump(program, sort_keys=False))
-        refused = pulumi("preview", status=1)
-        assert "image: has to be known before" in refused
-        assert "Traceback" not in refused
     finally:
-        pulumi("destroy", "--yes")
+        pulumi("destroy", "--yes", "--skip-preview")
     assert variables.login_name(0, "CLIENT_SECRET") not in coderd.variables(environment)
 
 
@@ -243,7 +254,8 @@ def test_a_program_in_python_imports_the_components_from_where_pip_put_them(
         assert (project / "build/templates/python/governed/boundary.yaml").exists()
         assert coderd.variables(environment)["CODER_LOGGING_HUMAN"] == "/dev/null"
     finally:
-        run("destroy")
+        # It needs no program.
+        pulumi("destroy", "--yes", "--skip-preview")
 
 
 def _root(folder: Path) -> Path:
