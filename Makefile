@@ -58,9 +58,11 @@ lint: $(READY)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci \
 	--data-transform gitlab-ci .gitlab-ci.yml
 
-# Beside the packages, for all checkouts that share them: what mypy keeps, it takes by its content.
+# What mypy keeps stands beside the packages, for all checkouts that share them. Of another path it
+# takes a file by its content; of the same one it would by size and second.
 types: $(READY)
-	@$(BIN)/mypy --cache-dir=$(VENV)/mypy components program ops local toolchain tests/conformance
+	@$(BIN)/mypy --cache-dir=$(VENV)/mypy \
+	$(foreach each,components program ops local toolchain tests/conformance,"$(CURDIR)/$(each)")
 
 # Once before every worker of pytest does: it goes on without.
 compiled: $(READY)

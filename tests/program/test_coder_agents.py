@@ -11,7 +11,7 @@ from tests.components.workspace_template.conftest import template_args
 from tests.components.workspace_template.manifests import Deployment, deployment, made_before
 from tests.components.workspace_template.planning import terraform, write
 from tests.program.conftest import Ask
-from tests.program.test_network import NAMESPACE, stored
+from tests.program.test_network import NAMESPACE, changes, stored
 
 __all__ = ["deployment", "made_before", "template_args", "terraform", "write"]
 
@@ -69,6 +69,7 @@ def test_a_stack_that_isolates_them_has_their_policy_and_gives_it_back(
         coderd = Pod("coder", {"app.kubernetes.io/name": "coder"})
         assert cluster.passes(agents, coderd, "TCP", 8080)
         assert not cluster.passes(agents, "140.82.112.3", "TCP", 443)
+        assert changes(session) == {}
     assert isinstance(ask("GET", NAMESPACE), dict)
     with open_stack() as session:
         session.stack.up()
