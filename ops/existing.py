@@ -79,6 +79,7 @@ def objects(
     Raises ExistingError when one cannot be looked for.
     """
     left = list(dict.fromkeys(wanted))
+    there: dict[Object, dict[str, Any]] = {}
     while left:
         found, failed = _read(stack, context, left)
         absent = {key for key, message in failed.items() if _ABSENT.search(message)}
@@ -88,10 +89,10 @@ def objects(
                 raise ExistingError(
                     f"cannot look for {what}: {_said(message)}; nothing was changed"
                 )
-        if not failed:
-            return found
-        left = [key for key in left if key not in absent]
-    return {}
+        there |= found
+        # What was read before the first that is not there ended the preview is known.
+        left = [key for key in left if failed and key not in absent and key not in there]
+    return there
 
 
 def _read(

@@ -20,10 +20,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-# What the commands of a walk load.
+# What the commands of a walk load, some of it once they know that they need it.
 _LOADED: Final = (
     *("ops.cli", "ops.preview", "ops.up", "ops.adopt", "ops.rollback", "ops.removal"),
-    "program.declare",
+    *("program.declare", "program.look", "program.objects", "components.coder.deployment"),
+    *("components.coder.package", "pulumi_kubernetes.apps.v1"),
+    *("grpc._channel", "grpc._server", "httpcore"),
 )
 _MOST_BYTES: Final = 1 << 20
 
