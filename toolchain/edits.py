@@ -49,43 +49,6 @@ half of its start (GODEBUG=inittrace=1, pulumi 3.259): `config set` tells by the
 looks like a secret. With these they are read when it asks."""
 
 
-def _when_asked(file: str, variables: str, use: str) -> tuple[SourceEdit, ...]:
-    """Have the schemas that a file of the engine compiles at its start compiled at their use.
-
-    Args:
-        file: of Go.
-        variables: the last of its text before the function that compiles them.
-        use: the line before which they have to be there.
-    """
-    edits = (
-        ('\t"strings"\n', '\t"strings"\n\t"sync"\n'),
-        (
-            f"{variables}\n\nfunc init() {{\n",
-            f"{variables}\n\nvar compiled sync.Once\n\nfunc compileSchemas() {{\n",
-        ),
-        (use, f"\tcompiled.Do(compileSchemas)\n{use}"),
-    )
-    return tuple(SourceEdit("github.com/pulumi/pulumi/pkg/v3", file, *each) for each in edits)
-
-
-PACKAGE_SCHEMA_WHEN_ASKED = _when_asked(
-    "codegen/schema/bind.go",
-    "var MetaSchema *jsonschema.Schema",
-    "\tif err = MetaSchema.Validate(raw); err == nil {\n",
-)
-SCHEMAS_WHEN_ASKED = (
-    *PACKAGE_SCHEMA_WHEN_ASKED,
-    *_when_asked(
-        "resource/stack/deployment.go",
-        "\tpropertyValueSchema *jsonschema.Schema\n)",
-        "\treturn deploymentSchema.Validate(raw)\n",
-    ),
-)
-"""The engine compiles the schemas of a package and of a state whenever it starts, which takes a
-sixth of its start, and so does a provider the one of a package. Of all commands only those that
-judge a package ask the one; the other is asked by programs that use the engine as a library."""
-
-
 def write(
     edits: Sequence[SourceEdit], folder: Path, root: Path, environment: Mapping[str, str]
 ) -> Path:

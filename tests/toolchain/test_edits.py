@@ -77,22 +77,6 @@ def test_an_engine_with_its_lists_read_when_asked_judges_as_one_that_reads_them_
         assert taken(name, edited.stderr) < 1_000_000
 
 
-def test_the_engine_compiles_no_schema_at_its_start_and_still_judges_a_package(
-    tmp_path: Path,
-) -> None:
-    (wrong := tmp_path / "wrong.json").write_text('{"name": "a b", "version": "1.0.0"}')
-    engine = str(tools.build("pulumi"))
-    checked = [engine, "schema", "check", str(wrong)]
-    judged = subprocess.run(checked, check=False, capture_output=True, text=True)
-    assert judged.returncode == 1
-    assert "#/name: does not match pattern" in judged.stdout + judged.stderr
-    traced = {**os.environ, "GODEBUG": "inittrace=1"}
-    command = [engine, "version"]
-    started = subprocess.run(command, env=traced, check=True, capture_output=True, text=True)
-    for name in ("codegen/schema", "resource/stack"):
-        assert 0 < taken(f"github.com/pulumi/pulumi/pkg/v3/{name} ", started.stderr) < 1_000_000
-
-
 def test_a_text_that_is_not_there_is_named(module: Path, tmp_path: Path) -> None:
     edit = edits.SourceEdit("github.com/ccojocar/zxcvbn-go", "zxcvbn.go", "func Gone()", "")
     with pytest.raises(edits.EditError, match=r"zxcvbn.go of github.com/ccojocar.*has 0 times"):
@@ -110,8 +94,7 @@ def test_a_tool_with_other_edits_is_another_tool() -> None:
         tools.Tool("pulumi", "main", edits=each) for each in ((), edits.PASSWORDS_WHEN_ASKED)
     )
     assert plain.digest() != edited.digest()
-    every = (*edits.PASSWORDS_WHEN_ASKED, *edits.SCHEMAS_WHEN_ASKED)
-    assert tools.TOOLS["pulumi"].edits == every
+    assert tools.TOOLS["pulumi"].edits == edits.PASSWORDS_WHEN_ASKED
 
 
 def test_the_modules_may_be_in_any_folder(module: Path, tmp_path: Path) -> None:
