@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import httpx
 
+from components import proxied
 from components.boundary.credentials import HIDDEN
 from components.coder.api import verification
 from ops.markdown import clip, visible
@@ -150,7 +151,7 @@ def _client(
     transport: httpx.BaseTransport | None,
 ) -> Iterator[httpx.Client]:
     try:
-        with httpx.Client(
+        with proxied.client(
             headers=dict(headers), timeout=timeout, transport=transport, verify=verification(url)
         ) as client:
             yield client

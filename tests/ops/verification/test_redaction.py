@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from ops.verification.redaction import HIDDEN, Redaction
+from components.boundary.credentials import HIDDEN
+from ops.verification.redaction import Redaction
 
 BASIC = base64.b64encode(b"alice:pw").decode()
 COOKIE = "abcdefghij-klmnopqrstuvwxyz012345"
@@ -90,6 +91,12 @@ def test_of_a_long_answer_its_beginning_is_shown_without_secrets(before: int) ->
     assert shown.startswith('["---' if before else f'["{HIDDEN}')
     assert shown.endswith("...")
     assert len(shown) < 1_100
+
+
+def test_half_a_character_of_an_answer_can_be_written_down() -> None:
+    answer = json.loads(r'{"said": "caf\u00e9 \ud83d"}')
+    assert Redaction().excerpt(answer).encode() == '{"said": "caf\u00e9 ?"}'.encode()
+    assert Redaction().text("\udce9") == "?"
 
 
 def test_a_long_text_takes_no_longer_than_its_length() -> None:
