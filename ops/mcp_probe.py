@@ -16,6 +16,7 @@ import httpx
 
 from components import proxied
 from components.boundary.credentials import HIDDEN
+from components.coder.api import verification
 from ops.markdown import clip, visible
 
 PROTOCOL_VERSION: Final = "2025-03-26"
@@ -150,7 +151,9 @@ def _client(
     transport: httpx.BaseTransport | None,
 ) -> Iterator[httpx.Client]:
     try:
-        with proxied.client(headers=dict(headers), timeout=timeout, transport=transport) as client:
+        with proxied.client(
+            headers=dict(headers), timeout=timeout, transport=transport, verify=verification(url)
+        ) as client:
             yield client
     except httpx.InvalidURL:
         raise ProbeError("the URL does not parse; it is like https://host/mcp") from None

@@ -4,6 +4,7 @@ import fcntl
 import gc
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from importlib.machinery import SourceFileLoader
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 if TYPE_CHECKING:
     from local.cluster import LocalCluster
@@ -117,6 +119,18 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             running.pop().finish(item._request)  # type: ignore[attr-defined]
 
 
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Have a worker say of a test how it ended: of six messages three say nothing under `-q`."""
+    options = item.config.option
+    if not hasattr(item.config, "workerinput") or options.verbose >= 0 or options.durations:
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give a worker whole files, and with one those that belong together."""
@@ -127,6 +141,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByEnvironment(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return group(super()._split_scope(nodeid))
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            super().mark_test_complete(node, item_index, duration)
+            # After every test all that a worker was ever given is counted for what is left.
+            units = self.assigned_work[node]
+            for name in [name for name, unit in units.items() if all(unit.values())]:
+                del units[name]
 
     return ByEnvironment(config, log)
 
@@ -166,8 +187,15 @@ def begin_elsewhere(config: pytest.Config) -> None:
     ]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the files: the longest first, and the others in one order in every worker."""
+    if "hypothesis" in sys.modules:
+        from hypothesis.internal.conjecture import providers
+
+        # It would read every file of ours that is loaded for constants to draw: for seconds in a
+        # fresh clone, and what is drawn would differ by what else a worker has loaded.
+        providers._get_local_constants = lambda: providers._local_constants
     places = {name: place for place, name in enumerate(LONGEST)}
     files = [item.nodeid.partition("::")[0] for item in items]
     order = sorted(

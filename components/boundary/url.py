@@ -19,6 +19,7 @@ _SCHEME = _LETTERS | frozenset(string.digits + "+-.")
 _UNRESERVED = _LETTERS | frozenset(string.digits + "-_.~")
 # net/url, shouldEscape in mode encodeHost: what a host may hold besides bytes from 0x80.
 _HOST = _UNRESERVED | frozenset("!$&'()*+,;=:[]<>\"")
+_CONTROL = frozenset(map(chr, (*range(0x20), 0x7F)))
 _USERINFO = _UNRESERVED | frozenset(":!$&'()*+,;=%@")
 
 
@@ -57,7 +58,7 @@ def parse(url: str) -> RequestTarget:
     if rest[1]:
         _unescape(rest[2], "fragment")
     text = rest[0]
-    if any(character < " " or character == "\x7f" for character in text):
+    if not _CONTROL.isdisjoint(text):
         raise UrlError("control character")
     scheme, text = _split_scheme(text)
     text = text.partition("?")[0]
@@ -140,6 +141,8 @@ def _port(text: str) -> bool:
 
 
 def _unescape_host(text: str, *, zone: bool) -> str:
+    if _HOST.issuperset(text):
+        return text
     for index, character in enumerate(text):
         if character == "%":
             escape = text[index + 1 : index + 3]

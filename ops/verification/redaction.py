@@ -13,6 +13,8 @@ from typing import Any, Final
 from components.boundary.credentials import HIDDEN
 
 _LONGEST: Final = 1000
+# As much of an answer is looked through for what is shown of it.
+_READ: Final = 3 * _LONGEST
 _NAMES: Final = (
     r"token|secret|password|passwd|credentials?|authorization|api[_-]?key|private[_-]?key|email"
     r"|cookie"
@@ -31,11 +33,11 @@ _NAME: Final = re.compile(_NAMES, re.IGNORECASE)
 _NAMED: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        # "api_key": "value", also escaped within a string.
+        # "api_key": "value", also escaped within a string, and cut.
         rf"""(["'][^"'\\]{{0,80}}?(?:{_NAMES})[^"'\\]{{0,80}}\\*["']\s*:\s*(\\*["']))"""
-        r"(?!\2).*?(?<!\\)(?=\2)",
+        r"(?!\2).+?(?:(?<!\\)(?=\2)|$)",
         # api_key=value, api_key="a value"; of a URL's query too.
-        rf"""((?<![\w.-])[\w.-]{{0,80}}(?:{_NAMES})=(\\*["']))(?!\2).*?(?<!\\)(?=\2)""",
+        rf"""((?<![\w.-])[\w.-]{{0,80}}(?:{_NAMES})=(\\*["']))(?!\2).+?(?:(?<!\\)(?=\2)|$)""",
         rf"""((?<![\w.-])[\w.-]{{0,80}}(?:{_NAMES})=(?:Basic\s+)?)[^\s&;,"'`}}\\]+""",
         r"""(\b(?:set-)?cookie:\s*)[^\n"'`\\]+""",
         r"""(\bauthorization:\s*(?:\w+\s+)?)[^\s"',;`\\]+""",
@@ -47,6 +49,8 @@ _PERSON: Final = re.compile(
     r"(?<![\w.+%-])(?<!//)(?!git@)[\w.+%-]+@(?:[\w-]+\.)+[a-z]{2,}\b", re.IGNORECASE
 )
 _BASIC: Final = re.compile(r"\b(Basic\s+)([A-Za-z0-9+/_-]{4,}={0,2})", re.IGNORECASE)
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 class Redaction:
@@ -74,10 +78,21 @@ class Redaction:
     def excerpt(self, answer: Any) -> str:
         """Return plain data as JSON, or a text, cut to what a person reads, without secrets."""
         plain = _plain(answer)
-        is_text = isinstance(plain, str)
-        text = plain if is_text else json.dumps(plain, ensure_ascii=False, default=str)
+        text, more = (plain, False) if isinstance(plain, str) else _begun(plain)
         text = self.text(text)
-        return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+        return text if len(text) <= _LONGEST and not more else text[:_LONGEST] + "..."
+
+
+def _begun(plain: Any) -> tuple[str, bool]:
+    """Return data as JSON and whether there is more of it: whole values, so that none is cut."""
+    parts: list[str] = []
+    length = 0
+    for part in _ENCODER.iterencode(plain):
+        if length > _READ:
+            return "".join(parts), True
+        parts.append(part)
+        length += len(part)
+    return "".join(parts), False
 
 
 def _plain(value: Any) -> Any:

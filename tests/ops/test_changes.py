@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from components.boundary.credentials import HIDDEN
 from ops.changes import UNKNOWN, Change, differences, steps, without_secrets
+from tests.characters import CHARACTERS
 
 ENGINE_SECRET = {
     "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
@@ -69,9 +70,10 @@ def test_every_value_of_a_kubernetes_secret_is_one() -> None:
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.text(CHARACTERS, max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(CHARACTERS, max_size=8), inner, max_size=4)
     ),
     max_leaves=12,
 )

@@ -12,6 +12,7 @@ from components.boundary import Policy, PolicyRule, Rule
 from ops import history
 from ops.history import Record
 from ops.stack_reach import StackReach, compared
+from tests.characters import CHARACTERS
 
 
 def policy(*rules: str) -> Policy:
@@ -34,7 +35,7 @@ def summary(message: str, **changes: Any) -> UpdateSummary:
     )
 
 
-texts = st.text(max_size=40)
+texts = st.text(CHARACTERS, max_size=40)
 records = st.builds(
     Record,
     command=st.sampled_from(["up", "rollback", "adopt"]),

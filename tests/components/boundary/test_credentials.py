@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from components.boundary import credentials
 from components.boundary.credentials import HIDDEN, form_of, masked, names_credential, without
+from tests.characters import CHARACTERS
 
 LETTERS = "aB3" * 40
 # The lengths and alphabets that the vendors publish.
@@ -190,7 +191,11 @@ def test_what_says_where_a_credential_is_stays(given: object) -> None:
     assert without(given) == given
 
 
-@given(st.text(max_size=40), st.sampled_from(sorted(TOKENS)), st.text(max_size=40))
+@given(
+    st.text(CHARACTERS, max_size=40),
+    st.sampled_from(sorted(TOKENS)),
+    st.text(CHARACTERS, max_size=40),
+)
 def test_nothing_around_a_token_makes_it_show(before: str, vendor: str, after: str) -> None:
     # Where a word goes on, it is another word: the token is one that stands by itself.
     text = f"{before} {TOKENS[vendor]} {after}"

@@ -9,19 +9,15 @@ from hypothesis import strategies as st
 from components.boundary import Rule, RuleError
 from tests.components.boundary import generate, reference
 
-EXAMPLES = 260
+POLICIES = 260
 REQUESTS = 400
-REPEATABLE = settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None)
+TEXTS = 10_000
 seeds = st.integers(min_value=0, max_value=2**64 - 1)
 
 
 def test_decisions_are_those_of_the_reference() -> None:
     counted = {True: 0, False: 0}
-    seen: set[int] = set()
-
-    @REPEATABLE
-    @given(seeds)
-    def decided(seed: int) -> None:
+    for seed in range(POLICIES):
         random = Random(seed)
         texts = generate.texts(random)
         policy = generate.policy(texts)
@@ -33,36 +29,27 @@ def test_decisions_are_those_of_the_reference() -> None:
             expected = None if expected is None else texts.index(texts[expected])
             assert got == expected, (texts, method, url)
             assert decision.allowed is (expected is not None)
-            if seed not in seen:
-                counted[decision.allowed] += 1
-        seen.add(seed)
-
-    decided()
+            counted[decision.allowed] += 1
     assert sum(counted.values()) >= 100_000
     assert min(counted.values()) >= 20_000
 
 
 LETTERS = 'abzGET09*,./-=%2F_:@ \t\n?é[]~"&'
-words = st.sampled_from(
-    ["method=", "domain=", "path=", "host=", "a.com", "*.b", "/a/*", "GET", ",", "domain=*", "/a*"]
-)
-keys = st.sampled_from(
-    [
-        "method=GET",
-        "method=,",
-        "domain=*",
-        "domain=a.com",
-        "path=/a*",
-        "path=/*,/b/",
-        " ",
-        "\t",
-        ",",
-    ]
-)
-written = st.one_of(
-    st.lists(st.one_of(words, st.text(LETTERS, max_size=3)), max_size=7).map("".join),
-    st.lists(keys, max_size=6).map("".join),
-)
+WORDS = ("method=", "domain=", "path=", "host=", "a.com", "*.b", "/a/*", "GET", ",", "domain=*")
+WORDS += ("/a*",)
+KEYS = ("method=GET", "method=,", "domain=*", "domain=a.com", "path=/a*", "path=/*,/b/")
+KEYS += (" ", "\t", ",")
+
+
+def written(random: Random) -> str:
+    if random.random() < 0.5:
+        return "".join(random.choices(KEYS, k=random.randint(0, 6)))
+    return "".join(
+        random.choice(WORDS)
+        if random.random() < 0.5
+        else "".join(random.choices(LETTERS, k=random.randint(0, 3)))
+        for _ in range(random.randint(0, 7))
+    )
 
 
 def refused(text: str) -> bool:
@@ -75,10 +62,8 @@ def refused(text: str) -> bool:
 
 def test_what_boundary_refuses_is_refused_and_what_it_takes_is_read() -> None:
     counted = {"refused": 0, "taken": 0, "fine": 0}
-
-    @settings(max_examples=3000, derandomize=True, deadline=None, database=None)
-    @given(written)
-    def compared(text: str) -> None:
+    random = Random(1)
+    for text in dict.fromkeys(written(random) for _ in range(TEXTS)):
         kind = "refused" if refused(text) else "taken" if reference.doubtful(text) else "fine"
         counted[kind] += 1
         if kind != "fine":
@@ -90,7 +75,7 @@ def test_what_boundary_refuses_is_refused_and_what_it_takes_is_read() -> None:
         if kind == "refused":
             with pytest.raises(RuleError):
                 Rule.read(text)
-            return
+            continue
         rule = Rule.read(text)
         methods, domain, paths = reference.read_rule(text)
         assert str(rule) == text
@@ -99,9 +84,6 @@ def test_what_boundary_refuses_is_refused_and_what_it_takes_is_read() -> None:
         assert rule.paths == tuple(map(tuple, paths or ()))
         if kind == "fine":
             assert Rule.parse(text) == rule
-
-    compared()
-    # One in twenty is fine. Hypothesis draws on constants of the code: counts move with it.
     assert min(counted.values()) >= 100, counted
 
 

@@ -29,8 +29,11 @@ def addresses(random: Random) -> str:
 def urls() -> list[str]:
     random = Random(1)
     found = {case["url"] for case in CASES}
-    for _ in range(20_000):
-        found.add(generate.request(random, generate.texts(random))[1])
+    rules: list[str] = []
+    for turn in range(20_000):
+        # Of one policy's rules ten requests meet.
+        rules = rules if turn % 10 else generate.texts(random)
+        found.add(generate.request(random, rules)[1])
         found.add(random.choice(STARTS) + "".join(random.choices(PIECES, k=random.randint(0, 9))))
         found.add(addresses(random))
     return sorted(found)

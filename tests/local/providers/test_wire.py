@@ -15,6 +15,7 @@ from local.providers.wire import (
     hide_like,
     plain,
 )
+from tests.characters import CHARACTERS
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -24,14 +25,14 @@ scalars = (
     st.none()
     | st.booleans()
     | st.integers(-(2**53), 2**53)
-    | st.text(max_size=8)
+    | st.text(CHARACTERS, max_size=8)
     | st.just(UNKNOWN)
 )
 values = st.recursive(
     scalars,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        | st.dictionaries(st.text(CHARACTERS, max_size=5), inner, max_size=3)
         | inner.map(lambda value: value if isinstance(value, Secret) else Secret(value))
     ),
     max_leaves=8,
@@ -42,12 +43,12 @@ def message(content: dict[str, object]) -> struct_pb2.Struct:
     return json_format.ParseDict(content, struct_pb2.Struct())
 
 
-@given(st.dictionaries(st.text(max_size=5), values, max_size=3))
+@given(st.dictionaries(st.text(CHARACTERS, max_size=5), values, max_size=3))
 def test_what_is_sent_comes_back(properties: dict[str, object]) -> None:
     assert decode(encode(properties)) == properties
 
 
-@given(st.dictionaries(st.text(max_size=5), values, max_size=3))
+@given(st.dictionaries(st.text(CHARACTERS, max_size=5), values, max_size=3))
 def test_an_engine_without_secrets_gets_plain_values(properties: dict[str, object]) -> None:
     assert decode(encode(properties, secrets=False)) == plain(properties)
 

@@ -51,6 +51,8 @@ def test_a_line_of_a_log_that_is_json_keeps_no_secret(answer: object) -> None:
         (f"it is {COOKIE}.", f"it is {HIDDEN}."),
         ('cut {"api_key": "zx81\\" and zx81", "n": 1', f'cut {{"api_key": "{HIDDEN}", "n": 1'),
         (r"{\"token\": \"zx81\", \"n\": 1}", rf"{{\"token\": \"{HIDDEN}\", \"n\": 1}}"),
+        ('cut {"n": 1, "api_key": "zx81 and zx', f'cut {{"n": 1, "api_key": "{HIDDEN}'),
+        ('cut api_key="zx81 and zx', f'cut api_key="{HIDDEN}'),
         ("asked by alice@corp.example.", f"asked by {HIDDEN}."),
     ],
 )
@@ -78,6 +80,17 @@ def test_what_is_named_in_a_text_is_hidden(text: str, shown: str) -> None:
 )
 def test_what_is_no_secret_is_kept(text: str) -> None:
     assert Redaction().excerpt(text) == Redaction().text(text) == text
+
+
+@pytest.mark.parametrize("before", [0, 900, 2_990, 3_100])
+def test_of_a_long_answer_its_beginning_is_shown_without_secrets(before: int) -> None:
+    said = ["-" * 95] * (before // 100)
+    values = [f"https://alice:{'zx81' * 4_000}@corp.example", 'api_key="' + "zx81" * 4_000]
+    shown = Redaction(["s3cret-value"]).excerpt([*said, "s3cret-value", *values, *said * 100])
+    assert [secret for secret in ("zx81", "s3cret") if secret in shown] == []
+    assert shown.startswith('["---' if before else f'["{HIDDEN}')
+    assert shown.endswith("...")
+    assert len(shown) < 1_100
 
 
 def test_half_a_character_of_an_answer_can_be_written_down() -> None:
