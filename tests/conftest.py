@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 if TYPE_CHECKING:
     from local.cluster import LocalCluster
@@ -119,18 +118,6 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             running.pop().finish(item._request)  # type: ignore[attr-defined]
 
 
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Have a worker say of a test how it ended: of six messages three say nothing under `-q`."""
-    options = item.config.option
-    if not hasattr(item.config, "workerinput") or options.verbose >= 0 or options.durations:
-        return None
-    for report in runtestprotocol(item, log=False, nextitem=nextitem):
-        if report.when == "call" or not report.passed:
-            item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give a worker whole files, and with one those that belong together."""
@@ -141,13 +128,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByEnvironment(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return group(super()._split_scope(nodeid))
-
-        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
-            super().mark_test_complete(node, item_index, duration)
-            # After every test all that a worker was ever given is counted for what is left.
-            units = self.assigned_work[node]
-            for name in [name for name, unit in units.items() if all(unit.values())]:
-                del units[name]
 
     return ByEnvironment(config, log)
 
