@@ -17,6 +17,7 @@ from pulumi import automation
 from local.environment import Environment
 from local.providers.coderd_template import TemplateKind
 from ops.engine import Session
+from tests.ops.api_proxy import through
 from tests.program.conftest import resources, state
 
 TEMPLATES = ("claude-code", "firewalled")
@@ -117,6 +118,25 @@ def kill_while_held(
             assert ended
         finally:
             holding.let_go()
+    session.stack.cancel()
+
+
+def kill_while_applied(session: Session, environment: Environment, part: str, count: int) -> None:
+    """Bring the stack up, and kill the engine once the API server has so many new objects.
+
+    None of them is known to be made: `part` is of the path of each.
+    """
+
+    def kill() -> None:
+        for process in engine_processes(environment):
+            os.kill(process, signal.SIGKILL)
+
+    all_there = threading.Barrier(count, kill, timeout=60)
+    with (
+        through(environment.cluster, part, lambda: all_there.wait() and None),
+        pytest.raises(automation.CommandError),
+    ):
+        session.stack.up()
     session.stack.cancel()
 
 
