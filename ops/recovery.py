@@ -41,6 +41,7 @@ _MANAGER: Final = "pulumi-kubernetes"
 # Where the stack's own patches say by which name the API server knows them.
 _PATCH_MANAGER: Final = "pulumi.com/patchFieldManager"
 _MADE: Final = " was made by the update that did not finish: the state knows it now"
+_CHANGES: Final = frozenset({"updating", "deleting"})
 _MAKES: Final = frozenset({"create", "replace"})
 # What coderd knows by a name that is used once.
 _SERVED: Final = frozenset({MCP_SERVER, AI_PROVIDER})
@@ -85,10 +86,12 @@ class Left:
 
     Attributes:
         creating: by URN, what the engine was making when it was killed.
+        changing: URNs of what it was changing or deleting.
         orphans: URNs of template components whose template the state does not have.
     """
 
     creating: Mapping[str, Resource]
+    changing: frozenset[str]
     orphans: frozenset[str]
 
     def may_be_there(self, step: ForeseenStep) -> bool:
@@ -153,7 +156,10 @@ def left(state: StackState) -> Left:
         if state.child(component["urn"], TEMPLATE) is None
         and state.child(component["urn"], templates.PET) is not None
     )
-    return Left(creating, orphans)
+    changing = frozenset(
+        operation["resource"]["urn"] for operation in state.pending if operation["type"] in _CHANGES
+    )
+    return Left(creating, changing, orphans)
 
 
 def finish(deployment: RunningStack, state: StackState, *, removing: bool = False) -> StackState:
@@ -206,7 +212,12 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
         said.append(f"{history.UNRECORDED}{missing.line}")
     if state.changed:
         state.save()
-    again = [urn for urn, each in state.resources.items() if each["type"].startswith(_CODERD)]
+    again = [
+        urn
+        for urn, each in state.resources.items()
+        # Where the next update declares what was before, it would take that for being there still.
+        if each["type"].startswith(_CODERD) or urn in unfinished.changing
+    ]
     again += [each.step.urn for each in ours if each.step.urn not in again]
     try:
         if again:

@@ -54,7 +54,7 @@ def keep(state: StackState, wanted: Declared) -> list[str]:
             state.keep(each)
             kind = each["type"].rpartition(":")[2]
             said.append(
-                f"{kind} {each['id']} stays: the update that did not finish was to delete it"
+                f"{kind} {each['id']} is to stay: the update that did not finish was to delete it"
             )
     return said
 

@@ -355,8 +355,6 @@ def test_a_rollback_killed_while_it_moved_the_network_policy_can_be_gone_back_fr
     (waiting,) = replaced.waiting(StackState(world.now.stack))
     assert waiting["id"].startswith("coder-workspaces/")
     world.back(1)
-    d, l = world.deployed(), world.left[1]
-    print("DIFF", {k: (d.get(k, b"")[-300:], l.get(k, b"")[-300:]) for k in d.keys() | l.keys() if d.get(k) != l.get(k)})
     assert world.deployed() == world.left[1]
     with world.environment.cluster.client() as client:
         (kept,) = client.get(policies.format("coder-workspaces")).json()["items"]

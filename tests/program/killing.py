@@ -121,22 +121,31 @@ def kill_while_held(
     session.stack.cancel()
 
 
-def kill_while_applied(session: Session, environment: Environment, part: str, count: int) -> None:
-    """Bring the stack up, and kill the engine once the API server has so many new objects.
+def kill_once_written(session: Session, environment: Environment, part: str, count: int) -> None:
+    """Bring the stack up, and kill the engine once so many objects were applied or deleted.
 
-    None of them is known to be made: `part` is of the path of each.
+    It knows that of none of them: `part` is of the path of each.
     """
 
+    written = threading.Semaphore(0)
+    killed = threading.Event()
+
+    def hold() -> None:
+        written.release()
+        assert killed.wait(60)
+
     def kill() -> None:
+        for _ in range(count):
+            assert written.acquire(timeout=60)
         for process in engine_processes(environment):
             os.kill(process, signal.SIGKILL)
+        killed.set()
 
-    all_there = threading.Barrier(count, kill, timeout=60)
-    with (
-        through(environment.cluster, part, lambda: all_there.wait() and None),
-        pytest.raises(automation.CommandError),
-    ):
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with through(environment.cluster, part, hold), pytest.raises(automation.CommandError):
         session.stack.up()
+    killer.join()
     session.stack.cancel()
 
 

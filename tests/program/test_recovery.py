@@ -24,7 +24,7 @@ from ops.removal import InUseError
 from tests.program.conftest import Open, opening, resources, state
 from tests.program.killing import (
     TEMPLATES,
-    kill_while_applied,
+    kill_once_written,
     kill_while_held,
     make_template,
     pending,
@@ -256,6 +256,7 @@ def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
         assert (made["id"] != gone, made["description"]) == (True, "Anew")
 
 
+POLICY = "firewalled-coder-workspaces"
 PLACED = {
     "network-workspaces": "apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
     "workspace-namespace-quota": "api/v1/namespaces/{}/resourcequotas",
@@ -296,7 +297,7 @@ def test_what_a_killed_up_had_made_in_place_of_something_is_taken_and_that_is_re
         body = {"metadata": {"name": "elsewhere"}}
         client.post("/api/v1/namespaces", json=body).raise_for_status()
     with open_stack(changes=elsewhere(20, 8081)) as session:
-        kill_while_applied(session, environment, "/namespaces/elsewhere", 4)
+        kill_once_written(session, environment, "/namespaces/elsewhere", 4)
     making = {f"creating {name}" for name in (*PLACED, "workspace-namespace-labels")}
     assert pending(environment) >= making, "and names of versions"
     assert placed(environment, "coder-workspaces").keys() == placed(environment, "elsewhere").keys()
@@ -311,19 +312,32 @@ def test_what_a_killed_up_had_made_in_place_of_something_is_taken_and_that_is_re
     assert not any("," in each for each in placed(environment, "elsewhere").values())
 
 
-def test_what_a_killed_up_was_to_remove_stays_where_the_next_declares_it(
-    open_stack: Any, environment: Environment, monkeypatch: pytest.MonkeyPatch, said: list[str]
+def test_what_a_killed_up_was_changing_is_as_the_next_declares_it(
+    open_stack: Any, environment: Environment
 ) -> None:
     before = placed(environment, "elsewhere")
+    with open_stack(changes=elsewhere(22, 8083)) as session:
+        kill_once_written(session, environment, "/namespaces/elsewhere/", 3)
+    assert {f"updating {name}" for name in PLACED} <= pending(environment)
+    # As it was, which is all that the state knows of.
+    with open_stack(changes=elsewhere(21, 8082)) as session:
+        assert applied(session)["update"] >= PLACED.keys()
+    assert placed(environment, "elsewhere") == before
+
+
+def test_what_a_killed_up_was_removing_is_there_where_the_next_declares_it(
+    open_stack: Any, environment: Environment, said: list[str]
+) -> None:
     with open_stack() as session:
-        kill_while_held(session, environment, monkeypatch, "update")
-    waiting = {each["id"] for each in state(environment)["resources"] if each.get("delete")}
-    assert "elsewhere/firewalled-coder-workspaces" in waiting
+        kill_once_written(session, environment, "/elsewhere/networkpolicies/", 1)
+    assert "deleting network-workspaces" in pending(environment)
+    assert "network-workspaces" not in placed(environment, "elsewhere")
     with open_stack(changes=elsewhere(21, 8082)) as session:
         applied(session)
-        assert sum(" stays: " in line for line in said) == 4
-    assert placed(environment, "elsewhere") == before
+        assert f"NetworkPolicy elsewhere/{POLICY} is to stay: " in "".join(said)
     assert placed(environment, "coder-workspaces") == {}
+    assert placed(environment, "elsewhere").keys() == {*PLACED, "workspace-namespace-labels"}
+    assert not any("," in each for each in placed(environment, "elsewhere").values())
     assert not any(each.get("delete") for each in state(environment)["resources"])
 
 
