@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from components import proxied
 from components.coder.api import verification
 from components.tls import certificate_problem
 
@@ -102,7 +103,7 @@ class Forge:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._headers = _headers(place)
-        self._client = httpx.Client(
+        self._client = proxied.client(
             timeout=place.timeout, transport=place.transport, verify=verification(place.api)
         )
         project = f"{place.api.rstrip('/')}{_project(place)}"

@@ -24,6 +24,7 @@ PATCHED: Final[Mapping[str, str]] = {
     NAMESPACE_PATCH: "kubernetes:core/v1:Namespace",
 }
 """Of what a patch owns some fields."""
+RANDOM_PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a type token
 RESOURCE_QUOTA: Final = "kubernetes:core/v1:ResourceQuota"
 LIMIT_RANGE: Final = "kubernetes:core/v1:LimitRange"
 NETWORK_POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"

@@ -56,7 +56,7 @@ def test_the_files_are_those_of_the_stacks_own_names(tmp_path):
 def test_a_stack_that_is_not_there_is_named_with_those_that_are(tmp_path):
     done = run("prd", "--open-dir", tmp_path / "out")
     assert done.exit_code == 1
-    assert "no stack 'prd'; there are dev, local, usgov" in done.output
+    assert f"no stack 'prd'; there are {', '.join(stacks.names())}" in done.output
     assert not (tmp_path / "out").exists()
 
 

@@ -137,6 +137,24 @@ def test_an_unusual_layout_is_refused() -> None:
         written("config: {a: 1}\n", {"state": "off"})
 
 
+@pytest.mark.parametrize("switch", [None, {"state": "off"}])
+def test_a_switch_without_the_projects_name_is_not_passed_over(
+    root: Path, switch: dict[str, str] | None
+) -> None:
+    """The engine reads it; to write a second one, or to say that none is left, would be untrue."""
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    text = path.read_text()
+    short = f'  firewall: {{state: "off", reason: x, who: ada, until: "{TODAY}"}}\n'
+    path.write_text(text + short)
+    assert stacks.settings("dev", root).switched_off
+    with pytest.raises(SwitchError, match="just `firewall`: give it all its name"):
+        set_switch(root, "dev", switch)
+    assert path.read_text() == text + short
+    path.write_text(text + short + short.replace("firewall:", f"{KEY}:"))
+    with pytest.raises(SettingsError, match="firewall: stands twice"):
+        stacks.settings("dev", root)
+
+
 def test_the_next_step_of_a_protected_stack_has_a_plan(root: Path) -> None:
     _, said = run("usgov", "off", "--reason", "x")
     assert "up usgov --plan FILE" in said

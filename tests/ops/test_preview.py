@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ops import preview
+from ops import preview, stacks
 from ops.assessment import StackPreview
 from ops.changes import Step
 from ops.cli import app
@@ -71,7 +71,7 @@ def test_a_file_that_cannot_be_written_is_told_first(
 def test_wrong_settings_are_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["preview", "nosuch"])
     assert result.exit_code == 1
-    assert "no stack 'nosuch'; there are dev, local, usgov" in result.stdout
+    assert f"no stack 'nosuch'; there are {', '.join(stacks.names())}" in result.stdout
     assert "## Preview: ⛔" in result.stdout
 
 

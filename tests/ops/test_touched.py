@@ -1,11 +1,12 @@
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from ops import project
+from ops import project, stacks
 from ops.cli import app
 from ops.touched import PROGRAM, STAND_INS, ChangeError, changed, touched
 
@@ -85,7 +86,7 @@ def test_every_file_of_the_repository_is_known_to_matter_or_not() -> None:
         top = path.split("/")[0]
         if path.endswith("/__init__.py") and path.count("/") == 1:
             continue
-        if touched([path], STACKS):
+        if touched([path], stacks.names()):
             assert top not in HARMLESS, path
         elif top == "tools":
             assert not path.startswith(tuple(each for each in STAND_INS + PROGRAM if "/" in each))
@@ -151,6 +152,14 @@ def test_every_stack_for_a_new_branch_and_for_all(root: Path) -> None:
     for arguments in (("0" * 40,), ("--all",)):
         assert run(*arguments)[1].split() == STACKS
         assert run(*arguments, "--deployed")[1].split() == ["dev", "usgov"]
+
+
+def test_an_example_is_no_deployment(root: Path) -> None:
+    shutil.copy(ROOT / "stacks/Pulumi.dev.yaml", root / "stacks/Pulumi.dev.yaml")
+    status, said, warned = run("--all", "--deployed", "--json")
+    assert (status, said) == (0, '["usgov"]\n')
+    assert "stack dev is an example: its coder.accessUrl is an address that is nobody's" in warned
+    assert run("--all")[1].split() == STACKS
 
 
 @pytest.mark.parametrize(
