@@ -76,6 +76,10 @@ def written(text: str, switch: dict[str, Any] | None) -> str:
         after = stack_file.read(found.encode())
     except stack_file.StackFileError as error:
         raise SwitchError(f"the stack's file: {error}") from None
+    except UnicodeEncodeError:
+        raise SwitchError(
+            "--reason and --template take text in UTF-8; nothing was written"
+        ) from None
     wanted = {key: value for key, value in config.items() if key != KEY}
     if switch is not None:
         wanted[KEY] = switch

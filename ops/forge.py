@@ -18,6 +18,7 @@ from urllib.parse import quote
 import httpx
 
 from components import proxied
+from components.boundary.credentials import HIDDEN
 from components.coder.api import verification
 from components.tls import certificate_problem
 
@@ -226,7 +227,7 @@ class Forge:
 
     def _said(self, response: httpx.Response) -> str:
         """What the forge answered, in one line without the token."""
-        told = " ".join(_message(response).split()).replace(self.place.token, "[secret]")[:300]
+        told = " ".join(_message(response).split()).replace(self.place.token, HIDDEN)[:300]
         status = f"{response.status_code} {response.reason_phrase}".strip()
         return f"{self.place.kind} answers {status}" + (f": {told}" if told else "")
 

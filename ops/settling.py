@@ -18,7 +18,7 @@ from components.coder.variables import ANNOTATION
 from components.observability.grafana_defaults import PASSWORD_SECRET, PASSWORD_VARIABLE
 from ops.state import Resource, StackState, secret
 from ops.steps import ForeseenStep
-from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, RANDOM_PASSWORD, SECRET
+from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, RANDOM_PASSWORD, SECRET_KIND
 
 _ID: Final = "random:index/randomId:RandomId"
 _BCRYPT_BYTES: Final = 72
@@ -34,7 +34,7 @@ def password(state: StackState, shown: Mapping[str, Resource]) -> Iterator[str]:
         state: changed in place.
         shown: its resources with their secrets in clear.
     """
-    for resource in state.of_type(SECRET):
+    for resource in state.of_type(SECRET_KIND):
         made = state.sibling(resource, RANDOM_PASSWORD)
         if made is None or not _holds_password(resource):
             continue
@@ -74,7 +74,7 @@ def rotation(
         return
     for token in state.of_type(_ID):
         component = state.resources.get(token.get("parent", ""), {})
-        variables = state.sibling(token, SECRET)
+        variables = state.sibling(token, SECRET_KIND)
         if component.get("type") != CODERD_ENV or not variables or variables["urn"] not in same:
             continue
         for where, outputs in live.items():

@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -181,3 +182,13 @@ def test_on_without_a_switch_writes_nothing(root: Path) -> None:
     assert status == 0
     assert "is on already; nothing was written" in said
     assert path.read_text() == before
+
+
+def test_a_reason_that_is_no_utf_8_is_refused(root: Path) -> None:
+    before = (root / "stacks" / "Pulumi.dev.yaml").read_text()
+    status, said = run("dev", "off", "--reason", os.fsdecode(b"caf\xe9"))
+    assert (status, said) == (
+        1,
+        "error: --reason and --template take text in UTF-8; nothing was written\n",
+    )
+    assert (root / "stacks" / "Pulumi.dev.yaml").read_text() == before

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,19 @@ def test_the_report_goes_to_a_file(found: dict[str, StackPreview], tmp_path: Pat
     assert result.exit_code == 1
     assert result.stdout == ""
     assert file.read_text(encoding="utf-8").startswith("## Preview: ⛔")
+
+
+def test_a_name_of_other_bytes_than_utf_8_is_written_down(
+    found: dict[str, StackPreview], tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    found[name] = StackPreview(name, failure="no")
+    for options in ([], ["--json"]):
+        file = tmp_path / "report"
+        result = CliRunner().invoke(app, ["preview", name, "--out", str(file), *options])
+        assert result.exit_code == 1, result.output
+        assert "caf\\udce9" in file.read_text(encoding="utf-8")
+    assert json.loads(file.read_text(encoding="utf-8"))["stacks"][0]["name"] == name
 
 
 @pytest.mark.parametrize("option", ["--out", "--save-plan"])

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -209,3 +210,18 @@ def test_no_stack_is_called_as_anothers_environment(root: Path, other: str) -> N
     assert f"rename stacks/Pulumi.dev-{other}.yaml" in said
     (root / "stacks/Pulumi.dev.yaml").unlink()
     assert run("--all")[0] == 0
+
+
+def test_a_name_of_other_bytes_than_utf_8_is_a_name(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = os.fsdecode(b"docs/caf\xe9.md")
+    (root / name).write_text("")
+    assert changed(root, "main") == [name]
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "second")
+    assert changed(root, "main") == [name]
+    (root / os.fsdecode(b"stacks/Pulumi.caf\xe9.yaml")).write_text("")
+    monkeypatch.setattr(project, "ROOT", root)
+    ended = CliRunner().invoke(app, ["touched", "main", "--json"])
+    assert (ended.exit_code, json.loads(ended.stdout)) == (0, [os.fsdecode(b"caf\xe9")])
