@@ -9,8 +9,8 @@ engine was making when it was killed.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pulumi import automation
@@ -23,6 +23,7 @@ from ops import (
     history,
     project,
     provider_inputs,
+    replaced,
     settling,
     terminal,
     unrecorded,
@@ -40,6 +41,10 @@ _MANAGER: Final = "pulumi-kubernetes"
 # Where the stack's own patches say by which name the API server knows them.
 _PATCH_MANAGER: Final = "pulumi.com/patchFieldManager"
 _MADE: Final = " was made by the update that did not finish: the state knows it now"
+_CHANGES: Final = frozenset({"updating", "deleting"})
+_MAKES: Final = frozenset({"create", "replace"})
+# What coderd knows by a name that is used once.
+_SERVED: Final = frozenset({MCP_SERVER, AI_PROVIDER})
 _ENDED_BADLY: Final = frozenset({"failed", "in-progress"})
 
 
@@ -59,6 +64,8 @@ def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> Stack
     """
     state = StackState(ready.stack)
     if not is_unfinished(ready.stack, state):
+        if not removing and replaced.waiting(state):
+            replaced.settle(state, replaced.of_steps(observe(ready.stack)))
         return state
     message = history.record(project.ROOT, "recovery").message()
     with deployment_of(ready, stack, message, terminal.progress) as deployment:
@@ -79,30 +86,36 @@ class Left:
 
     Attributes:
         creating: by URN, what the engine was making when it was killed.
+        changing: URNs of what it was changing or deleting.
         orphans: URNs of template components whose template the state does not have.
     """
 
     creating: Mapping[str, Resource]
+    changing: frozenset[str]
     orphans: frozenset[str]
 
     def may_be_there(self, step: ForeseenStep) -> bool:
         """Whether something may exist that a preview would make."""
-        return step.op == "create" and (
+        return step.op in _MAKES and (
             step.urn in self.creating or (step.type == TEMPLATE and step.parent in self.orphans)
         )
 
-    def objects(self, known: Container[str]) -> Iterator[ForeseenStep]:
-        """Yield the Kubernetes objects that the engine was making, and that the state has not.
+    def made(self, known: Mapping[str, Resource]) -> Iterator[ForeseenStep]:
+        """Yield what the engine was making, less the templates, and that the state has not.
 
-        The program that runs now need not have them, or have them elsewhere: a rollback makes what
-        an earlier one declares. `known` are the URNs of the state.
+        The program that runs now need not have it, or have it elsewhere: a rollback makes what an
+        earlier one declares. `known` are the resources of the state by URN: what is replaced is
+        there, too.
         """
         for urn, resource in self.creating.items():
             kind = resource["type"]
             # A component, which is made as well, has no inputs.
-            if urn not in known and is_object(kind):
+            if is_object(kind) or kind in _SERVED:
                 parent = resource.get("parent") or ""
-                yield ForeseenStep("create", urn, kind, resource["inputs"], {}, parent=parent)
+                step = ForeseenStep("create", urn, kind, resource["inputs"], {}, parent=parent)
+                there = known.get(urn)
+                if there is None or there.get("pendingReplacement") or _is_other(there, step):
+                    yield step
 
     def patched(self) -> dict[Object, Resource]:
         """Return the patches that were being applied, by the object that they are of."""
@@ -126,6 +139,10 @@ class There:
     live: Mapping[Object, Mapping[str, Any]]
 
 
+def _is_other(there: Resource, step: ForeseenStep) -> bool:
+    return is_object(step.type) and there.get("id") != step.object_id
+
+
 def left(state: StackState) -> Left:
     """Return what a stack's last update left behind."""
     creating = {
@@ -139,7 +156,10 @@ def left(state: StackState) -> Left:
         if state.child(component["urn"], TEMPLATE) is None
         and state.child(component["urn"], templates.PET) is not None
     )
-    return Left(creating, orphans)
+    changing = frozenset(
+        operation["resource"]["urn"] for operation in state.pending if operation["type"] in _CHANGES
+    )
+    return Left(creating, changing, orphans)
 
 
 def finish(deployment: RunningStack, state: StackState, *, removing: bool = False) -> StackState:
@@ -158,14 +178,17 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
     ours: list[Candidate] = []
     unfinished = left(state)
     there = There({}, {})
-    if unfinished.creating or unfinished.orphans:
+    wanted: replaced.Declared = {}
+    if unfinished.creating or unfinished.orphans or (not removing and replaced.waiting(state)):
         steps = observe(deployment.stack)
+        wanted = replaced.of_steps(steps)
         foreseen = [
-            step
+            # What is made anew is there no less than what is made for the first time.
+            replace(step, op="create")
             for step in steps.values()
-            if unfinished.may_be_there(step) and not is_object(step.type)
+            if unfinished.may_be_there(step) and step.type == TEMPLATE
         ]
-        candidates = plan((*foreseen, *unfinished.objects(state.resources)))
+        candidates = plan((*foreseen, *unfinished.made(state.resources)))
         # All objects at once: to read them takes a run of the engine.
         objects = {
             (each.step.type, each.step.object_id)
@@ -179,6 +202,7 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
         ours = _ours(deployment, state, looked, there, removing=removing)
     said = _take(deployment, state, ours, unfinished, there)
     said += _take_patches(state, unfinished, there)
+    said += replaced.keep(state, wanted)
     state.forget_pending()
     # What the killed update made is in no entry of its own; the repair's names it.
     missing = unrecorded.of(deployment.stack, state, [each.step.urn for each in ours])
@@ -188,7 +212,12 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
         said.append(f"{history.UNRECORDED}{missing.line}")
     if state.changed:
         state.save()
-    again = [urn for urn, each in state.resources.items() if each["type"].startswith(_CODERD)]
+    again = [
+        urn
+        for urn, each in state.resources.items()
+        # Where the next update declares what was before, it would take that for being there still.
+        if each["type"].startswith(_CODERD) or urn in unfinished.changing
+    ]
     again += [each.step.urn for each in ours if each.step.urn not in again]
     try:
         if again:

@@ -33,6 +33,7 @@ from ops import (
     protection,
     recovery,
     removal,
+    replaced,
     report,
     rollback_look,
     stacks,
@@ -45,6 +46,7 @@ from ops.history import Record, Update
 from ops.hosted import Host, HostAnswer, HostError, hosted
 from ops.namespace_changes import Places
 from ops.rollback_settings import RollbackError, keep_secrets, switched_off
+from ops.state import StackState
 from ops.template_changes import Registered
 from ops.tokens import WORKSPACE_TEMPLATE
 from ops.traffic import InputError
@@ -215,6 +217,8 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
     `present` is what is deployed now. Raises RollbackError when the preview fails.
     """
     answer = ready.run("preview")
+    if _keeps(ready, answer.steps):
+        answer = ready.run("preview")
     number = ready.update.number
     if answer.error:
         raise RollbackError(
@@ -249,6 +253,19 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         warnings=history.warning_line(found.warnings),
     )
     return found, record
+
+
+def _keeps(ready: Earlier, steps: Sequence[Mapping[str, Any]]) -> bool:
+    """Have what the earlier program declares stay, where an update that was killed replaced it."""
+    state = _replacing(ready)
+    wanted = ((each["urn"], each["type"], each["new"]["inputs"]) for each in steps if each["new"])
+    return state is not None and replaced.settle(state, replaced.declared(wanted))
+
+
+def _replacing(ready: Earlier) -> StackState | None:
+    """Return the state if it has what the next update deletes, whatever else that changes."""
+    state = StackState(ready.session.stack) if ready.session else None
+    return state if state and replaced.waiting(state) else None
 
 
 def _assessed(
@@ -352,7 +369,7 @@ def rollback(
             if found.in_use:
                 again = f"python -m ops rollback {stack} --to {chosen.number}"
                 raise removal.InUseError(in_use.refusal(found.in_use, again))
-            if found.verdict == "same":
+            if found.verdict == "same" and not _replacing(ready):
                 terminal.console.print(f"{part} is as update {chosen.number} left it", markup=False)
                 _tell_live(found, ready)
                 return

@@ -55,15 +55,48 @@ class StackState:
         """Leave no operation pending."""
         self._deployment["pending_operations"] = []
 
+    @property
+    def waiting(self) -> list[Resource]:
+        """What waits for its deletion, since an update that replaced it did not finish."""
+        return [each for each in self._deployment.get("resources") or () if each.get("delete")]
+
     def put(self, resource: Resource) -> None:
-        """Add a resource, or write another in place of one that is there."""
+        """Add a resource, or write it in place of one that is there.
+
+        Where that one is something else, and not deleted already, it waits for its deletion then.
+        """
+        every = self._deployment.setdefault("resources", [])
         there = self.resources.get(resource["urn"])
-        if there is not None:
+        if there is None:
+            every.append(resource)
+        elif there.get("pendingReplacement") or there.get("id") == resource.get("id"):
             there.clear()
             there.update(resource)
             return
-        self._deployment.setdefault("resources", []).append(resource)
+        else:
+            there["delete"] = True
+            # What depends on it comes after it.
+            every.insert(self._place(there), resource)
         self.resources[resource["urn"]] = resource
+
+    def keep(self, waiting: Resource) -> None:
+        """Have a resource that waits for its deletion stay, and what took its place wait for it."""
+        del waiting["delete"]
+        other = self.resources.get(waiting["urn"])
+        if other is not None:
+            other["delete"] = True
+            every = self._deployment["resources"]
+            here, there = self._place(other), self._place(waiting)
+            every[here], every[there] = waiting, other
+        self.resources[waiting["urn"]] = waiting
+
+    def forget(self, waiting: Resource) -> None:
+        """Leave a resource out that waits for its deletion."""
+        del self._deployment["resources"][self._place(waiting)]
+
+    def _place(self, resource: Resource) -> int:
+        every = self._deployment["resources"]
+        return next(place for place, each in enumerate(every) if each is resource)
 
     def of_type(self, kind: str) -> Iterator[Resource]:
         """Yield the resources of a type."""

@@ -97,10 +97,10 @@ def of(stack: automation.Stack, held: StackState, made: Iterable[str] = ()) -> U
         latest = kept_files.latest(folder, stack.name)
         before = None if latest is None else _resources(latest)
         if latest is None or before is not None:
-            return compared(stack.name, before or {}, held.resources)
+            return compared(stack.name, before or {}, held.resources, held.waiting)
     recorded = stack.info()
     if recorded is None:
-        return compared(stack.name, {}, held.resources)
+        return compared(stack.name, {}, held.resources, held.waiting)
     return since(recorded, held.resources, made)
 
 
@@ -122,9 +122,15 @@ def in_preview(stack: automation.Stack) -> Unrecorded | None:
 
 
 def compared(
-    name: str, before: Mapping[str, Resource], now: Mapping[str, Resource]
+    name: str,
+    before: Mapping[str, Resource],
+    now: Mapping[str, Resource],
+    waiting: Iterable[Resource] = (),
 ) -> Unrecorded | None:
-    """Return what differs of two states' resources, by URN; None if nothing does."""
+    """Return what differs of two states' resources, by URN; None if nothing does.
+
+    `waiting` is what was replaced, and is there until the next update has deleted it.
+    """
     metadata = list(_steps(before, now))
     steps = [each for each in changes.steps(metadata) if each.changes or each.op != "update"]
     done: dict[str, list[str]] = {}
@@ -134,7 +140,8 @@ def compared(
     found = StackPreview(
         name,
         steps=tuple(steps),
-        policies=changes.every(metadata, network.KINDS),
+        policies=changes.every(metadata, network.KINDS)
+        + changes.every(_still_there(before, waiting), network.KINDS),
         places=namespace_changes.Places(old.namespaces, new.namespaces),
         **deployed.of_parts(old, new),
         **deployed.of_both(old, new),
@@ -175,6 +182,15 @@ def _steps(before: Mapping[str, Resource], now: Mapping[str, Resource]) -> Itera
             continue
         op = "update" if old and new else "create" if new else "delete"
         yield {"op": op, "urn": urn, "type": each["type"], "old": old, "new": new}
+
+
+def _still_there(
+    before: Mapping[str, Resource], waiting: Iterable[Resource]
+) -> Iterator[dict[str, Any]]:
+    for each in waiting:
+        known = before.get(each["urn"], {}).get("id") == each["id"]
+        op, old = ("same", each) if known else ("create", None)
+        yield {"op": op, "urn": each["urn"], "type": each["type"], "old": old, "new": each}
 
 
 def _backend(stack: automation.Stack) -> tuple[str, Path | None]:

@@ -9,13 +9,13 @@ from local.cluster import LocalCluster
 
 
 @contextmanager
-def through(cluster: LocalCluster, name: str, wrote: Callable[[], None]) -> Iterator[None]:
-    """Have the engine reach the API server by a proxy, which tells when a ConfigMap was made.
+def through(cluster: LocalCluster, part: str, wrote: Callable[[], None]) -> Iterator[None]:
+    """Have the engine reach the API server by a proxy, which tells when an object was written.
 
     Args:
         cluster: whose it is.
-        name: of the ConfigMap.
-        wrote: called while the one who made it waits for the answer.
+        part: of the object's path, with `?` where its name ends.
+        wrote: called while the one who applied or deleted it waits for the answer.
     """
     http = cluster.client()
 
@@ -27,14 +27,14 @@ def through(cluster: LocalCluster, name: str, wrote: Callable[[], None]) -> Iter
             with http.stream(
                 self.command, self.path, content=body, headers=headers, timeout=None
             ) as answer:
-                made = self.command == "PATCH" and f"/configmaps/{name}?" in self.path
-                if made and answer.is_success and "dryRun" not in self.path:
+                written = self.command in {"DELETE", "PATCH"} and part in self.path
+                if written and answer.is_success and "dryRun" not in self.path:
                     wrote()
                 self.send_response(answer.status_code)
                 self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
                 self.end_headers()
-                for part in answer.iter_bytes():
-                    self.wfile.write(part)
+                for piece in answer.iter_bytes():
+                    self.wfile.write(piece)
                     self.wfile.flush()
 
         do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = forward
@@ -54,5 +54,6 @@ def through(cluster: LocalCluster, name: str, wrote: Callable[[], None]) -> Iter
     finally:
         kubeconfig.write_text(direct)
         server.shutdown()
+        # Not the client: a provider whose engine was killed still watches by it, and to close a
+        # socket that a thread reads gives its number, and what comes, to the next that is opened.
         server.server_close()
-        http.close()

@@ -14,5 +14,5 @@ def state_of(*resources: dict[str, Any], pending: Iterable[tuple[str, Any]] = ()
     state = StackState.__new__(StackState)
     state._document, state._deployment = {"deployment": deployment}, deployment
     state._before = json.dumps(state._document)
-    state.resources = {each["urn"]: each for each in resources}
+    state.resources = {each["urn"]: each for each in resources if not each.get("delete")}
     return state

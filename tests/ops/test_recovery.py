@@ -65,8 +65,8 @@ def test_an_object_is_looked_for_where_it_was_being_made_whatever_the_program_ha
     ]
     # A component, which the engine makes as well, has no inputs.
     making.append(("creating", {"urn": "d", "type": tokens.WORKSPACE_TEMPLATE}))
-    known = state_of({"urn": "b", "type": CONFIG_MAP}, pending=making)
-    (found,) = recovery.left(known).objects(known.resources)
+    known = state_of({"urn": "b", "type": CONFIG_MAP, "id": "monitoring/a"}, pending=making)
+    (found,) = recovery.left(known).made(known.resources)
     assert (found.urn, found.object_id, found.parent) == ("a", "monitoring/a", "p")
 
 

@@ -320,7 +320,7 @@ def test_it_says_what_is_back_and_nothing_more(
 ) -> None:
     @contextmanager
     def ready(*_: Any, **__: Any) -> Iterator[Any]:
-        yield SimpleNamespace(stack=object(), root=tmp_path)
+        yield SimpleNamespace(stack=object(), root=tmp_path, session=None)
 
     (tmp_path / "stacks").mkdir()
     context = "config:\n  firewalled-coder:kubernetes: {context: then}\n"

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from local.environment import Environment
-from ops import deployed, engine, git, history, recovery, report, rollback
+from ops import deployed, engine, git, history, recovery, replaced, report, rollback
 from ops.assessment import StackPreview
 from ops.hosted import Host, hosted
 from ops.state import StackState
@@ -126,6 +126,11 @@ class World:
         """Have deployed what update `number` left, whatever was before."""
         if self.deployed() != self.left[number]:
             self.back(number)
+
+    def kill(self) -> None:
+        """Kill the engine; what it waits for is done, and it never learns it."""
+        for process in engines(self):
+            os.kill(process, signal.SIGKILL)
 
     def deployed(self) -> dict[str, bytes]:
         return what_runs.deployed(self.environment)
@@ -283,11 +288,6 @@ def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finish
             )
             assert answer.is_success, answer.text
 
-    def kill() -> None:
-        # The object is there, and the engine never learns it.
-        for process in engines(world):
-            os.kill(process, signal.SIGKILL)
-
     with world.earlier(1) as ready:
         foreign(annotations={"grafana_folder": "Mine"})
         theirs = world.deployed()
@@ -305,7 +305,7 @@ def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finish
         assert world.deployed() == theirs
         foreign()
         with (
-            through(world.environment.cluster, "dashboard-ai-gateway", kill),
+            through(world.environment.cluster, "/dashboard-ai-gateway?", world.kill),
             pytest.raises(rollback.RollbackError, match="failed on the way"),
         ):
             world.go(ready)
@@ -325,6 +325,31 @@ def test_a_conflict_names_its_field_and_a_rollback_killed_half_way_can_be_finish
     with world.environment.cluster.client() as client:
         made = client.get("/api/v1/namespaces/monitoring/configmaps/dashboard-ai-gateway").json()
     assert len(made["metadata"]["managedFields"]) == 1, "the next change meets no other owner"
+
+
+def test_a_rollback_killed_while_it_moved_the_network_policy_can_be_gone_back_from(
+    world: World,
+) -> None:
+    world.at(1)
+    policies = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
+    with (
+        world.earlier(10) as ready,
+        through(world.environment.cluster, policies.format("ai-workspaces"), world.kill),
+        pytest.raises(rollback.RollbackError, match="failed on the way"),
+    ):
+        world.go(ready)
+    world.now.stack.cancel()
+    world.environment.prepare(STACK)
+    # The present program has the policy where update 10 has it, and update 1 where it was.
+    recovery.go_on(world.now, STACK)
+    (waiting,) = replaced.waiting(StackState(world.now.stack))
+    assert waiting["id"].startswith("coder-workspaces/")
+    world.back(1)
+    assert world.deployed() == world.left[1]
+    with world.environment.cluster.client() as client:
+        (kept,) = client.get(policies.format("coder-workspaces")).json()["items"]
+        assert len(kept["metadata"]["managedFields"]) == 1
+        assert client.get(policies.format("ai-workspaces")).json()["items"] == []
 
 
 def test_one_template_goes_back_and_everything_else_stays_and_it_comes_back(world: World) -> None:

@@ -17,6 +17,7 @@ from pulumi import automation
 from local.environment import Environment
 from local.providers.coderd_template import TemplateKind
 from ops.engine import Session
+from tests.ops.api_proxy import through
 from tests.program.conftest import resources, state, state_file
 
 TEMPLATES = ("claude-code", "firewalled")
@@ -123,6 +124,34 @@ def kill_while_held(
             assert ended
         finally:
             holding.let_go()
+    session.stack.cancel()
+
+
+def kill_once_written(session: Session, environment: Environment, part: str, count: int) -> None:
+    """Bring the stack up, and kill the engine once so many objects were applied or deleted.
+
+    It knows that of none of them: `part` is of the path of each.
+    """
+
+    written = threading.Semaphore(0)
+    killed = threading.Event()
+
+    def hold() -> None:
+        written.release()
+        assert killed.wait(60)
+
+    def kill() -> None:
+        for _ in range(count):
+            assert written.acquire(timeout=60)
+        for process in engine_processes(environment):
+            os.kill(process, signal.SIGKILL)
+        killed.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with through(environment.cluster, part, hold), pytest.raises(automation.CommandError):
+        session.stack.up()
+    killer.join()
     session.stack.cancel()
 
 

@@ -16,13 +16,19 @@ from pulumi import automation
 
 from components.workspace_template.render import RenderedTemplate
 from local.environment import Environment
-from ops import diagnostics, history, kept_files, up
+from ops import diagnostics, history, kept_files, settling, up
 from ops.engine import Session
 from ops.heard import Heard
 from ops.recovery import RecoveryError
 from ops.removal import InUseError
 from tests.program.conftest import Open, opening, resources, state
-from tests.program.killing import TEMPLATES, kill_while_held, make_template, pending
+from tests.program.killing import (
+    TEMPLATES,
+    kill_once_written,
+    kill_while_held,
+    make_template,
+    pending,
+)
 from tests.program.test_local import changes, template_names
 
 BROKEN = 'resource "coder_agent" "broken" { os = var.nosuch }\n'
@@ -248,6 +254,91 @@ def test_a_template_that_somebody_deleted_is_made_anew_by_the_second_up(
         assert pending(environment) == set()
         made = api.get(path).raise_for_status().json()
         assert (made["id"] != gone, made["description"]) == (True, "Anew")
+
+
+POLICY = "firewalled-coder-workspaces"
+PLACED = {
+    "network-workspaces": "apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    "workspace-namespace-quota": "api/v1/namespaces/{}/resourcequotas",
+    "workspace-namespace-limits": "api/v1/namespaces/{}/limitranges",
+}
+"""What stands in the workspaces' namespace, and where; a patch of its labels comes to it."""
+
+
+def placed(environment: Environment, namespace: str) -> dict[str, str]:
+    """Return who has set fields of what the stack has in a namespace, and of the namespace."""
+    found = {}
+    with environment.cluster.client() as client:
+        for name, path in PLACED.items():
+            for each in client.get(path.format(namespace)).raise_for_status().json()["items"]:
+                found[name] = each
+        found["workspace-namespace-labels"] = client.get(f"api/v1/namespaces/{namespace}").json()
+    managers = {name: ours(each) for name, each in found.items()}
+    return {name: ", ".join(each) for name, each in managers.items() if each}
+
+
+def ours(live: Any) -> list[str]:
+    return [each for each in settling.managers(live) if each.startswith(("pulumi-", "firewalled-"))]
+
+
+def elsewhere(pods: int, port: int) -> dict[str, Any]:
+    place = {"namespace": "packages", "podLabels": {"app": "mirror"}}
+    return {
+        "workspaces": {"namespace": "elsewhere"},
+        "workspaceNamespace": {"quota": {"pods": pods}, "limits": {"cpu": 4 * pods}},
+        "network": {"allow": [{**place, "ports": [port], "why": "our mirror"}]},
+    }
+
+
+def test_what_a_killed_up_had_made_in_place_of_something_is_taken_and_that_is_removed(
+    open_stack: Any, environment: Environment, up_somehow: Session, said: list[str]
+) -> None:
+    with environment.cluster.client() as client:
+        body = {"metadata": {"name": "elsewhere"}}
+        client.post("/api/v1/namespaces", json=body).raise_for_status()
+    with open_stack(changes=elsewhere(20, 8081)) as session:
+        kill_once_written(session, environment, "/namespaces/elsewhere", 4)
+    making = {f"creating {name}" for name in (*PLACED, "workspace-namespace-labels")}
+    assert pending(environment) >= making, "and names of versions"
+    assert placed(environment, "coder-workspaces").keys() == placed(environment, "elsewhere").keys()
+    # The next has something to change of each, which its one owner may.
+    with open_stack(changes=elsewhere(21, 8082)) as session:
+        done = applied(session)
+        assert sum("the state knows it now" in line for line in said) == len(making)
+        assert "REMOVED" not in "".join(said), "what is replaced was there for as long"
+        assert changes(session.stack.preview()) == {}
+    assert placed(environment, "coder-workspaces") == {}
+    assert done["update"] >= PLACED.keys()
+    assert not any("," in each for each in placed(environment, "elsewhere").values())
+
+
+def test_what_a_killed_up_was_changing_is_as_the_next_declares_it(
+    open_stack: Any, environment: Environment
+) -> None:
+    before = placed(environment, "elsewhere")
+    with open_stack(changes=elsewhere(22, 8083)) as session:
+        kill_once_written(session, environment, "/namespaces/elsewhere/", 3)
+    assert {f"updating {name}" for name in PLACED} <= pending(environment)
+    # As it was, which is all that the state knows of.
+    with open_stack(changes=elsewhere(21, 8082)) as session:
+        assert applied(session)["update"] >= PLACED.keys()
+    assert placed(environment, "elsewhere") == before
+
+
+def test_what_a_killed_up_was_removing_is_there_where_the_next_declares_it(
+    open_stack: Any, environment: Environment, said: list[str]
+) -> None:
+    with open_stack() as session:
+        kill_once_written(session, environment, "/elsewhere/networkpolicies/", 1)
+    assert "deleting network-workspaces" in pending(environment)
+    assert "network-workspaces" not in placed(environment, "elsewhere")
+    with open_stack(changes=elsewhere(21, 8082)) as session:
+        applied(session)
+        assert f"NetworkPolicy elsewhere/{POLICY} is to stay: " in "".join(said)
+    assert placed(environment, "coder-workspaces") == {}
+    assert placed(environment, "elsewhere").keys() == {*PLACED, "workspace-namespace-labels"}
+    assert not any("," in each for each in placed(environment, "elsewhere").values())
+    assert not any(each.get("delete") for each in state(environment)["resources"])
 
 
 @pytest.mark.usefixtures("alone")
