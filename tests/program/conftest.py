@@ -24,8 +24,9 @@ from tests.program import coderd
 Ask = Callable[..., Any]
 Open = Callable[..., AbstractContextManager[Session]]
 
-ONE_BOARD = {"dashboards": ["agent-firewall"]}
-"""Settings `grafana` of a test that is about something else."""
+ONE_BOARD = {"dashboards": ["coder-status"]}
+"""Settings `grafana` of a test that is about something else: the smallest, for the engine writes its
+whole state before and after each resource."""
 
 
 @pytest.fixture(scope="session")
