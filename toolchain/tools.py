@@ -80,14 +80,14 @@ TOOLS = {
             "pulumi",
             "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
             (("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", PULUMI_VERSION),),
-            edits=edits.PASSWORDS_WHEN_ASKED,
+            edits=edits.ENGINE,
         ),
         *(
             Tool(name, f"k8s.io/kubernetes/cmd/{name}", folder="kubernetes")
             for name in ("kube-apiserver", "kube-controller-manager")
         ),
         Tool("etcd", "go.etcd.io/etcd/server/v3"),
-        Tool("pulumi-resource-kubernetes", "."),
+        Tool("pulumi-resource-kubernetes", ".", edits=edits.PACKAGES_WHEN_READ),
         Tool("pulumi-sdkgen", "."),
         Tool(
             "pulumi-language-yaml",
