@@ -55,6 +55,7 @@ class DataSourcesArgs:
         prometheus_uid: Uid of the Prometheus data source.
         ssl_mode: How Grafana's connection to the database is protected.
         ca_file: Path in Grafana's pod of the CA that verify-ca and verify-full need.
+        database_password_revision: Any text; another one has a new password made.
         prefix: Begins the Secret's name and stands in those of the data sources and of the
             variable with the password, so that Grafana may have those of another stack too.
     """
@@ -71,6 +72,7 @@ class DataSourcesArgs:
     prometheus_uid: str = grafana_defaults.PROMETHEUS_UID
     ssl_mode: SslMode = grafana_defaults.SSL_MODE
     ca_file: str | None = None
+    database_password_revision: str | None = None
     prefix: str = ""
 
     def __post_init__(self) -> None:
@@ -214,6 +216,11 @@ class DataSources(pulumi.ComponentResource):
             f"{name}-database",
             length=40,
             special=False,
+            keepers=(
+                {"revision": args.database_password_revision}
+                if args.database_password_revision
+                else None
+            ),
             opts=child,
         )
         secret = Secret(

@@ -26,7 +26,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import yaml
 
-from components import cleartext
+from components import cleartext, proxied, tls
 from components.connections import reading
 from components.errors import OperatorError
 from components.exec_information import told
@@ -85,7 +85,7 @@ def client(context: str | None) -> httpx.Client:
     host = urlsplit(access.server).hostname or ""
     extensions = {"sni_hostname": access.server_name} if access.server_name else {}
     try:
-        made = httpx.Client(
+        made = proxied.client(
             base_url=access.server,
             headers=list(access.headers),
             verify=_tls(access),
@@ -94,6 +94,8 @@ def client(context: str | None) -> httpx.Client:
             # As Go's clients, which ask this machine through no proxy of the environment.
             trust_env=not is_loopback(host),
         )
+    except proxied.ProxyError as error:
+        raise ClusterError(str(error)) from None
     except (ValueError, httpx.InvalidURL):
         raise ClusterError(f"the kubeconfig's server {access.server} is no URL") from None
     made.event_hooks = {
@@ -255,7 +257,7 @@ def _content(values: Mapping[str, Any], key: str) -> str:
     try:
         if data:
             return base64.b64decode(str(data), validate=False).decode()
-        return Path(str(path)).read_text(encoding="utf-8") if path else ""
+        return Path(str(path)).read_text(encoding="utf-8", errors="replace") if path else ""
     except (binascii.Error, UnicodeDecodeError):
         raise ClusterError(f"the kubeconfig's {key} is no PEM in base64") from None
     except OSError as error:
@@ -352,7 +354,7 @@ def _in_cluster() -> ContextAccess | None:
     port = os.environ.get("KUBERNETES_SERVICE_PORT")
     try:
         token = (_SERVICE_ACCOUNT / "token").read_text(encoding="utf-8").strip()
-        authority = (_SERVICE_ACCOUNT / "ca.crt").read_text(encoding="utf-8")
+        authority = (_SERVICE_ACCOUNT / "ca.crt").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     if not host or not port:
@@ -370,14 +372,14 @@ def _tls(access: ContextAccess) -> ssl.SSLContext | bool:
         return False
     try:
         # The machine's authorities are read, which takes a while, only where none is named.
-        made = ssl.create_default_context(cadata=access.authority or None)
+        made = ssl.create_default_context(cadata=tls.certificates(access.authority))
         # Authorities that kubeadm makes have no key identifier, which Go does not ask for.
         made.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if access.insecure:
             made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
         if access.certificate:
             _load(made, *access.certificate)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         raise ClusterError(f"the kubeconfig's certificates cannot be used: {error}") from None
     return made
 

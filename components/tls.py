@@ -1,4 +1,4 @@
-"""What is wrong with a host's certificate, in words that name the way out."""
+"""Authorities as Python takes them, and what is wrong with a certificate, with the way out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,20 @@ from typing import Final
 VARIABLE: Final = "SSL_CERT_FILE"
 """Names a file of authorities to trust; OpenSSL and Go's crypto/x509 read it."""
 
+_CERTIFICATE: Final = re.compile(
+    r"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----.*?-----END (?P=kind)-----", re.DOTALL
+)
 _VERIFY: Final = re.compile(r"certificate verify failed: (.*?)(?: \(_ssl\.c:\d+\))?$")
+
+
+def certificates(bundle: str) -> str | None:
+    """Return what `ssl.create_default_context` takes of a bundle in PEM; None of an empty one.
+
+    Between certificates their authorities' names may stand in any language, which OpenSSL's files
+    and Go pass over; Python takes ASCII alone.
+    """
+    blocks = "\n".join(found[0] for found in _CERTIFICATE.finditer(bundle))
+    return blocks or bundle.encode("ascii", "replace").decode() or None
 
 
 def certificate_problem(error: BaseException) -> str:

@@ -219,7 +219,8 @@ def _linked(folder: Path, packages: Sequence[str]) -> dict[str, set[tuple[str, s
         cwd=folder,
         env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=True,
     )
     modules: dict[str, tuple[str, str, str]] = {}
@@ -266,7 +267,8 @@ def recognise(paths: Iterable[Path]) -> dict[Path, list[str]]:
         [tools.build("licences")],
         input="".join(f"{name}\n" for name in names),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=True,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]

@@ -55,7 +55,8 @@ def ran(block: str) -> str:
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         lines = [line.rstrip() for line in done.stdout.splitlines()]

@@ -152,7 +152,7 @@ def end_below(folder: Path) -> None:
 def _pids() -> list[int]:
     if Path("/proc/self").exists():
         return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
-    listed = subprocess.run(["ps", "-axo", "pid="], capture_output=True, text=True, check=False)
+    listed = subprocess.run(["ps", "-axo", "pid="], capture_output=True, check=False)
     return [int(each) for each in listed.stdout.split()]
 
 
@@ -187,7 +187,8 @@ def _command_line(pid: int) -> str:
     found = subprocess.run(
         ["ps", "-ww", "-o", "command=", "-p", str(pid)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     return found.stdout

@@ -374,15 +374,13 @@ def adopt(stack: str) -> None:
             message = record.message()
             with deployment_of(ready, stack, message, terminal.progress) as deployment:
                 done = take_over(deployment)
-        console = terminal.console
-        console.print(f"{len(done.taken)} resources taken over; nothing else was touched")
+        said = [f"{len(done.taken)} resources taken over; nothing else was touched"]
         if done.differing:
-            console.print("what up still changes:")
-            for line in done.differing:
-                console.print(f"  {line}", markup=False)
-            console.print(f"python -m ops preview {stack}  # shows it in full", markup=False)
+            said += ["what up still changes:", *(f"  {line}" for line in done.differing)]
+            said += [f"python -m ops preview {stack}  # shows it in full"]
         else:
-            console.print(f"stack {stack} agrees with what is there; up changes nothing")
+            said += [f"stack {stack} agrees with what is there; up changes nothing"]
+        terminal.console.print("\n".join(said), markup=False)
 
 
 __all__ = [

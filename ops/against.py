@@ -128,7 +128,8 @@ def of_checkout(stack: str, root: Path, python: Path | str) -> StackReach:
             cwd=root,
             env={**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
             timeout=TIMEOUT,
         )

@@ -15,11 +15,8 @@ from typing import Any
 from components.boundary.credentials import HIDDEN, without
 from ops import tokens
 
-SECRET = HIDDEN  # also the engine's own word
 UNKNOWN = "[known after the update]"
 
-_SIGIL = "4dabf18193072939515e22adb298388d"  # pulumi/sdk resource.SigKey
-_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  resource.SecretSig
 _UNKNOWN_VALUES = frozenset(
     {
         "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # plugin.UnknownStringValue
@@ -92,7 +89,7 @@ class Step:
 
     def _is_secret(self, path: str) -> bool:
         key = re.split(r"[.\[]", path, maxsplit=1)[0]
-        return any(SECRET in text(inputs.get(key, "")) for inputs in (self.old, self.new))
+        return any(HIDDEN in text(inputs.get(key, "")) for inputs in (self.old, self.new))
 
 
 def steps(events: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
@@ -168,7 +165,7 @@ def _inputs(metadata: Mapping[str, Any], side: str) -> Mapping[str, Any]:
     inputs = state.get("inputs") or {}
     if metadata["type"] in _KUBERNETES_SECRETS:
         inputs = {
-            key: dict.fromkeys(value, SECRET) if isinstance(value, Mapping) else SECRET
+            key: dict.fromkeys(value, HIDDEN) if isinstance(value, Mapping) else HIDDEN
             for key, value in inputs.items()
             if key in {"data", "stringData"}
         } | {key: value for key, value in inputs.items() if key not in {"data", "stringData"}}
@@ -185,8 +182,8 @@ def without_secrets(value: Any) -> Any:
 def _unmarked(value: Any) -> Any:
     """Return `value` with words in place of the engine's marks for secret and for unknown."""
     if isinstance(value, Mapping):
-        if value.get(_SIGIL) == _SECRET_SIGNATURE:
-            return SECRET
+        if value.get(tokens.SIGNATURE) == tokens.SECRET_SIGNATURE:
+            return HIDDEN
         return {str(key): _unmarked(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_unmarked(each) for each in value]

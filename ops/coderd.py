@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from components.boundary.credentials import HIDDEN
 from components.coder import variables
 from ops import tokens
-from ops.changes import SECRET, Change, Step, differences, text, without_secrets
+from ops.changes import Change, Step, differences, text, without_secrets
 
 ANOTHER: Final = "[another value]"
 """What stands for a value that somebody changed in the cluster, and that is not shown."""
@@ -75,7 +76,7 @@ def coderd(
     secrets = [
         step
         for step in steps
-        if step.type == tokens.SECRET and step.parent in {tokens.LOGIN, tokens.CODERD_ENV}
+        if step.type == tokens.SECRET_KIND and step.parent in {tokens.LOGIN, tokens.CODERD_ENV}
     ]
     if not patches and not secrets:
         return CoderdChanges()
@@ -130,7 +131,7 @@ def _environment(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             name = str(variable.get("name"))
             # In what was read there are the chart's, which were never the stack's.
             if variables.is_own(name):
-                yield name, SECRET if "valueFrom" in variable else text(variable.get("value") or "")
+                yield name, HIDDEN if "valueFrom" in variable else text(variable.get("value") or "")
 
 
 def _in_the_secret(
@@ -145,13 +146,13 @@ def _in_the_secret(
             continue
         key = match["word"] or match["quoted"]
         name = key if step.parent == tokens.CODERD_ENV else f"{key} of Secret {_name(step)}"
-        here = before.get(key, SECRET), after.get(key, SECRET)
+        here = before.get(key, HIDDEN), after.get(key, HIDDEN)
         if kind.startswith("add"):
             yield Change(name, None, here[1])
         elif kind.startswith("delete"):
             yield Change(name, here[0], None)
-        elif SECRET in here:
-            yield Change(name, SECRET, SECRET)
+        elif HIDDEN in here:
+            yield Change(name, HIDDEN, HIDDEN)
         else:
             yield Change(name, ANOTHER, here[1])
 

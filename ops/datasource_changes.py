@@ -13,7 +13,7 @@ from components.observability import provisioning
 from components.observability.database import SslMode
 from ops.changes import Change, Step, differences
 from ops.markdown import code, turned
-from ops.tokens import DATA_SOURCES
+from ops.tokens import DATA_SOURCES, RANDOM_PASSWORD
 
 _ELSEWHERE: Final = "the audit is looked for elsewhere"
 _LOKI: Final = "loki"
@@ -39,6 +39,7 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 # The header's name comes and goes with the tenant.
 _QUIET: Final = frozenset({"jsonData.httpHeaderName1"})
+_REPLACED: Final = "Grafana's database password is replaced"
 _LESS_SAFE: Final = "Grafana's connection to the database is less protected"
 
 
@@ -80,7 +81,15 @@ def datasource_changes(
     """
     old: dict[str, Mapping[str, Any]] = {}
     new: dict[str, Mapping[str, Any]] = {}
+    passwords = []
     for step in steps:
+        if step.type == RANDOM_PASSWORD and step.op == "replace":
+            old_revision, new_revision = map(_revision, (step.old, step.new))
+            passwords.append(
+                SourceOfData(
+                    "the database's password", "revision", old_revision, new_revision, _REPLACED
+                )
+            )
         if step.parent == DATA_SOURCES and "data" in (step.new or step.old):
             old |= {} if step.op == "create" else _sources(step.old)
             new |= {} if step.op == "delete" else _sources(step.new)
@@ -91,6 +100,7 @@ def datasource_changes(
         if old or _POSTGRES not in new
         for change in _of_source(kind, old.get(kind), new.get(kind))
     ]
+    found += passwords
     if old_logs and new_logs and old_logs != new_logs:
         found.append(SourceOfData("the audit's logs in Loki", "", old_logs, new_logs, _ELSEWHERE))
     return tuple(found)
@@ -123,6 +133,13 @@ def _warning(kind: str, change: Change) -> str:
     if change.path != _SSL or change.old not in modes or change.new not in modes:
         return ""
     return _LESS_SAFE if modes.index(change.new) < modes.index(change.old) else ""
+
+
+def _revision(inputs: Mapping[str, Any]) -> str | None:
+    """Return what a password was last replaced by."""
+    keepers = inputs.get("keepers")
+    found = keepers.get("revision") if isinstance(keepers, Mapping) else None
+    return None if found is None else str(found)
 
 
 def _flat(source: Mapping[str, Any], path: str = "") -> dict[str, Any]:

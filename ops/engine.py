@@ -20,12 +20,11 @@ import pulumi
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # its public makers make no subclass
 
+from components.boundary.credentials import HIDDEN
 from components.errors import OperatorError
 from components.settings import stored
 from components.settings.problems import SettingsError, refuse
 from ops import backend, diagnostics, host, interrupts, kept_files, project, secrets_key, stacks
-
-SECRET = "[secret]"  # noqa: S105  what the engine shows in a secret's place
 
 Progress = Callable[[str], None]
 
@@ -52,7 +51,7 @@ class _Workspace(automation.LocalWorkspace):
         """Return the outputs of a stack."""
         run = self._run_pulumi_cmd_sync(["stack", "output", "--json", "--stack", stack_name])
         return {
-            key: automation.OutputValue(value=value, secret=value == SECRET)
+            key: automation.OutputValue(value=value, secret=value == HIDDEN)
             for key, value in json.loads(run.stdout).items()
         }
 

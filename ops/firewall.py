@@ -18,7 +18,8 @@ from components.settings.problems import PROJECT, SettingsError
 from components.settings.switched import LONGEST_OFF
 from ops import stack_file, stacks
 
-KEY = f"{PROJECT}:firewall"
+_SHORT = "firewall"
+KEY = f"{PROJECT}:{_SHORT}"
 _BLOCK = re.compile(
     rf"^( +)[\"']?{re.escape(KEY)}[\"']?:.*\n(?:\1 +.*\n|\s*\n(?=\1 ))*", re.MULTILINE
 )
@@ -66,6 +67,8 @@ def written(text: str, switch: dict[str, Any] | None) -> str:
         config = before.get("config")
         if not isinstance(config, dict) or not config:
             raise SwitchError("the stack's file has no settings under `config:`")
+        if _SHORT in config:
+            raise SwitchError(f"the stack's file calls {KEY} just `{_SHORT}`: give it all its name")
         found = _BLOCK.sub("", text if text.endswith("\n") else text + "\n")
         if switch is not None:
             line = f"  {KEY}: {json.dumps(switch, ensure_ascii=False)}\n"
@@ -73,6 +76,10 @@ def written(text: str, switch: dict[str, Any] | None) -> str:
         after = stack_file.read(found.encode())
     except stack_file.StackFileError as error:
         raise SwitchError(f"the stack's file: {error}") from None
+    except UnicodeEncodeError:
+        raise SwitchError(
+            "--reason and --template take text in UTF-8; nothing was written"
+        ) from None
     wanted = {key: value for key, value in config.items() if key != KEY}
     if switch is not None:
         wanted[KEY] = switch

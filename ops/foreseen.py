@@ -38,7 +38,7 @@ from ops.tokens import (
     DEPLOYMENT_PATCH,
     MCP_SERVER,
     NAMESPACE_PATCH,
-    SECRET,
+    SECRET_KIND,
     TEMPLATE,
 )
 from program import ai_gateway, plan
@@ -301,7 +301,7 @@ def _coderd(
     """Return what of coderd's variables is foreseen: whether those of the audit stay."""
     if before.coderd is None:
         return None, []
-    secrets = [each for each in held.of_type(SECRET) if CODERD_ENV in each["urn"]]
+    secrets = [each for each in held.of_type(SECRET_KIND) if CODERD_ENV in each["urn"]]
     patches = [each for each in held.of_type(DEPLOYMENT_PATCH) if CODERD_ENV in each["urn"]]
     unpatched = [_step(each, {}, "delete") for each in patches]
     if settings.coder.variables not in {"patch", "secret"}:

@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import httpx
 
+from components import proxied
+from components.boundary.credentials import HIDDEN
 from components.coder.api import verification
 from components.tls import certificate_problem
 
@@ -102,7 +104,7 @@ class Forge:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._headers = _headers(place)
-        self._client = httpx.Client(
+        self._client = proxied.client(
             timeout=place.timeout, transport=place.transport, verify=verification(place.api)
         )
         project = f"{place.api.rstrip('/')}{_project(place)}"
@@ -225,7 +227,7 @@ class Forge:
 
     def _said(self, response: httpx.Response) -> str:
         """What the forge answered, in one line without the token."""
-        told = " ".join(_message(response).split()).replace(self.place.token, "[secret]")[:300]
+        told = " ".join(_message(response).split()).replace(self.place.token, HIDDEN)[:300]
         status = f"{response.status_code} {response.reason_phrase}".strip()
         return f"{self.place.kind} answers {status}" + (f": {told}" if told else "")
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.errors import OperatorError
+
 SHORT = 12
 # Who started the job, as GitHub Actions and GitLab CI name them.
 _ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
@@ -19,7 +21,7 @@ _ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
 _REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
 
-class GitError(RuntimeError):
+class GitError(OperatorError):
     """Git cannot answer; the message says what was asked and what git said."""
 
 
@@ -56,7 +58,7 @@ def facts(root: Path) -> Facts:
     except GitError as error:
         return Facts(None, True, None, str(error))
     try:
-        branch: str | None = run(root, "symbolic-ref", "--short", "HEAD")
+        branch: str | None = _shown(run(root, "symbolic-ref", "--short", "HEAD"))
     except GitError:
         branch = None
     return Facts(commit, bool(changed), branch)
@@ -76,9 +78,12 @@ def fetching(root: Path) -> str:
 
 
 def changed(root: Path) -> tuple[str, ...]:
-    """Return the paths that differ from HEAD, untracked ones included; raises GitError."""
+    """Return the paths that differ from HEAD, to be shown; raises GitError.
+
+    Untracked ones are among them.
+    """
     lines = run(root, "status", "--porcelain", "--untracked-files=normal", strip=False)
-    return tuple(line[3:] for line in lines.splitlines())
+    return tuple(_shown(line[3:]) for line in lines.splitlines())
 
 
 def contains(root: Path, branch: str, commit: str) -> bool | None:
@@ -111,14 +116,14 @@ def who(root: Path) -> str:
     """Return who is at work: the actor of a CI job, git's user, or the account's name."""
     for name in _ACTORS:
         if os.environ.get(name):
-            return os.environ[name]
+            return _shown(os.environ[name])
     for key in ("user.email", "user.name"):
         try:
             found = run(root, "config", key)
         except GitError:
             continue
         if found:
-            return found
+            return _shown(found)
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -165,7 +170,9 @@ def run(root: Path, *arguments: str, strip: bool = True) -> str:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
             capture_output=True,
-            text=True,
+            # Names are bytes: they come back as the files that they are.
+            encoding="utf-8",
+            errors="surrogateescape",
             check=True,
             timeout=120,
             env={**environment, "LC_ALL": "C"},
@@ -176,8 +183,13 @@ def run(root: Path, *arguments: str, strip: bool = True) -> str:
         raise GitError(f"git {arguments[0]} took longer than 120 s") from None
     except subprocess.CalledProcessError as error:
         why = _reason(error.stderr or "") or f"status {error.returncode}"
-        raise GitError(f"git {arguments[0]}: {why}") from None
+        raise GitError(_shown(f"git {arguments[0]}: {why}")) from None
     return done.stdout.strip() if strip else done.stdout
+
+
+def _shown(text: str) -> str:
+    """Return text that can be written down: what is no UTF-8 in it as a question mark."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _reason(said: str) -> str:

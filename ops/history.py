@@ -18,8 +18,9 @@ from typing import Any, Final, Protocol
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from components.boundary import Reach
+from components.boundary import Reach, printable
 from components.network.reach import NetworkChange, Reached
 from ops import engine, git, terminal
 from ops.reach import TemplateReach
@@ -380,14 +381,11 @@ def table(found: Iterable[Update]) -> Table:
             )
         if each.record and each.record.unrecorded:
             lines.append(f"{UNRECORDED}{each.record.unrecorded}")
-        shown.add_row(str(each.number), "\n".join(lines).replace("[", r"\["))
+        shown.add_row(str(each.number), Text("\n".join(map(printable, lines))))
     return shown
 
 
-def history(
-    stack: str,
-    as_json: bool = False,
-) -> None:
+def history(stack: str, as_json: bool = False) -> None:
     """List what was deployed to STACK: when, by whom, from which commit, and what it changed."""
 
     with terminal.reported(), engine.session(stack, terminal.progress) as ready:
@@ -397,4 +395,4 @@ def history(
         elif found:
             terminal.console.print(table(found))
         else:
-            terminal.console.print(f"stack {stack} has no updates yet")
+            terminal.console.print(f"stack {stack} has no updates yet", markup=False)

@@ -14,6 +14,7 @@ import base64
 import contextlib
 import gc
 import importlib.util
+import io
 import json
 import os
 import runpy
@@ -312,6 +313,9 @@ def _pass_on(text: str) -> None:
 
 def main() -> None:
     """Answer every operation that is asked for, until standard input ends."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As ops/streams.py has it, which this process cannot load.
+        sys.stdout.reconfigure(errors="replace")
     with (
         contextlib.suppress(interrupts.CommandInterrupted),
         interrupts.INTERRUPTS.handled(),

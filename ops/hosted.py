@@ -136,7 +136,8 @@ def hosted(python: Path, root: Path, session: engine.Session, name: str) -> Iter
                 pass_fds=[theirs],
                 # Interrupts reach it through here alone.
                 process_group=0,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
             )
         finally:
             os.close(theirs)

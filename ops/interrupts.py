@@ -24,6 +24,7 @@ _CHANGING = frozenset({"up", "destroy", "refresh", "import"})
 _LOCKING = _CHANGING | {"preview"}
 _SILENT_LINES = 2
 _PATIENCE = 5.0  # seconds that a process which was asked twice has to end
+_PROCESSES = Path("/proc")  # of Linux; elsewhere `ps` tells, which a slim image has not
 
 
 class CommandInterrupted(KeyboardInterrupt):
@@ -155,16 +156,32 @@ def _kill(process: subprocess.Popen[str]) -> None:
     """Kill a process and all below it: an engine's plugins outlive one that is killed."""
     if process.poll() is not None:
         return
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=", "-o", "ppid="], stdout=subprocess.PIPE, text=True, check=False
-    ).stdout
-    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
     ending = [process.pid]
+    # Before any of them ends, which would leave those below it to another.
+    pairs = _parents()
     for parent in ending:
         ending += [pid for pid, above in pairs if above == parent]
     for pid in ending:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _parents() -> list[tuple[int, int]]:
+    """Return the number of every process with its parent's, as far as the machine tells."""
+    pairs = []
+    if (_PROCESSES / "self").exists():
+        for each in _PROCESSES.glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # proc_pid_stat(5): the name may hold anything, parentheses too.
+                fields = each.read_bytes().rpartition(b")")[2].split()
+                pairs.append((int(each.parent.name), int(fields[1])))
+        return pairs
+    with contextlib.suppress(OSError, ValueError):
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=", "-o", "ppid="], stdout=subprocess.PIPE, check=False
+        ).stdout
+        pairs = [(int(pid), int(above)) for pid, above in map(bytes.split, listed.splitlines())]
+    return pairs
 
 
 INTERRUPTS = Interrupts()
@@ -196,7 +213,7 @@ class EngineCommand(automation.PulumiCommand):
     ) -> automation.CommandResult:
         """Run a command; arguments and errors as in the Automation API, and CommandInterrupted.
 
-        A listener's OSError is raised when the command has ended.
+        A listener's error is raised when the command has ended.
 
         What it leaves among temporary files goes with it: pulumi-kubernetes copies a kubeconfig,
         credentials and all, that it is handed (writeKubeconfigToFile in provider/pkg/provider).
@@ -207,7 +224,7 @@ class EngineCommand(automation.PulumiCommand):
             paths = (str(binary.parent), environment.get("PATH", os.defpath))
             environment["PATH"] = os.pathsep.join(paths)
         said: tuple[list[str], list[str]] = ([], [])
-        unheard: list[OSError] = []
+        unheard: list[Exception] = []
         with (
             tempfile.TemporaryDirectory(
                 prefix="firewalled-coder-", ignore_cleanup_errors=True
@@ -220,6 +237,7 @@ class EngineCommand(automation.PulumiCommand):
                     cwd=cwd,
                     env={**environment, "TMPDIR": temporary},
                     encoding="utf-8",
+                    errors="replace",  # a plugin prints what it likes, which is passed on
                     process_group=0,
                 ),
                 changing=args[0] in _CHANGING and "--preview-only" not in args,
@@ -253,11 +271,11 @@ def _read(
     stream: IO[str],
     listeners: Sequence[Callable[[str], Any] | None],
     lines: list[str],
-    unheard: list[OSError],
+    unheard: list[Exception],
 ) -> None:
     """Read to the end: an engine that nobody reads is ended by its next word, in mid-update.
 
-    A listener that cannot write what it hears is told no more; its error is kept in `unheard`.
+    A listener that fails at what it hears is told no more; its error is kept in `unheard`.
     """
     hearing = [listener for listener in listeners if listener]
     with stream:
@@ -266,7 +284,7 @@ def _read(
             for listener in tuple(hearing):
                 try:
                     listener(text)
-                except OSError as error:
+                except Exception as error:  # noqa: BLE001  whatever it is, the engine needs a reader
                     hearing.remove(listener)
                     unheard.append(error)
             lines.append(text)

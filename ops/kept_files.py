@@ -7,6 +7,7 @@ where the files are not as it writes them now (pulumi 3.259, pkg/backend/diy).
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -58,10 +59,10 @@ def history(
 
     The settings of an update, which the engine lists as well, are left out.
     """
-    state = _of(stack)
-    if state is None:
+    there = _of(stack)
+    if there is None:
         return None
-    place = state.parents[2] / "history" / project.PROJECT / stack.name
+    place = there.parents[2] / "history" / project.PROJECT / stack.name
     try:
         # One that is packed cannot be read here.
         files = sorted(place.glob("*.history.json*"), reverse=True)
@@ -71,6 +72,51 @@ def history(
         return [_summary(json.loads(file.read_bytes())) for file in files]
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def latest(folder: Path, name: str) -> Path | None:
+    """Return where a folder keeps the state that the last recorded update left; None if none is.
+
+    Args:
+        folder: the backend's (backend.folder).
+        name: the stack's.
+    """
+    # Where it stands in a backend with projects, and in one of before.
+    kept = [
+        file
+        for place in (folder / "history" / project.PROJECT / name, folder / "history" / name)
+        for file in place.glob("*.checkpoint.json*")
+        if file.suffix in {".json", ".gz"}
+    ]
+    return max(kept, key=lambda file: file.name, default=None)
+
+
+def checkpoint(file: Path) -> dict[str, Any] | None:
+    """Return the deployment that a file holds, packed or not; None if it cannot be read."""
+    try:
+        content = file.read_bytes()
+        text = gzip.decompress(content) if file.suffix == ".gz" else content
+        return dict((json.loads(text)["checkpoint"] or {}).get("latest") or {})
+    except (OSError, ValueError, LookupError, TypeError, EOFError):
+        return None
+
+
+def same(kept: Path, state: Path) -> bool:
+    """Whether a state is as a record has it; False, too, if one of them cannot be read."""
+    try:
+        # What an update keeps is a copy of the state as it leaves it.
+        if kept.read_bytes() == state.read_bytes():
+            return True
+    except OSError:
+        return False
+    before, now = checkpoint(kept), checkpoint(state)
+    # A backend of before, or one that packs: the engine reads it.
+    return None not in (before, now) and before == now
+
+
+def state(folder: Path, name: str) -> Path:
+    """Return where a folder has a stack's state, in a backend with projects."""
+    return folder / "stacks" / project.PROJECT / f"{name}.json"
 
 
 def _summary(kept: Mapping[str, Any]) -> automation.UpdateSummary:
@@ -103,7 +149,7 @@ def _state(name: str, work_dir: Path, variables: Mapping[str, str]) -> Path | No
     folder = backend.folder(backend.chosen(variables), work_dir)
     if folder is None:
         return None
-    file = folder / "stacks" / project.PROJECT / f"{name}.json"
+    file = state(folder, name)
     try:
         # Of several the engine takes the one that was written last.
         packed = any(file.with_name(f"{file.name}.{end}").exists() for end in ("gz", "zst"))

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import httpx
 
+from components import proxied
 from components.boundary.credentials import HIDDEN
 from ops.markdown import clip, visible
 
@@ -149,7 +150,7 @@ def _client(
     transport: httpx.BaseTransport | None,
 ) -> Iterator[httpx.Client]:
     try:
-        with httpx.Client(headers=dict(headers), timeout=timeout, transport=transport) as client:
+        with proxied.client(headers=dict(headers), timeout=timeout, transport=transport) as client:
             yield client
     except httpx.InvalidURL:
         raise ProbeError("the URL does not parse; it is like https://host/mcp") from None

@@ -60,7 +60,8 @@ def install(python: Path, home: Path, checkout: Path) -> None:
         ],
         cwd=checkout,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode:

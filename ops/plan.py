@@ -319,7 +319,7 @@ def _program(root: Path) -> Iterable[tuple[str, str]]:
 
 
 def _settings(path: Path) -> dict[str, str]:
-    config = stack_file.read(path.read_bytes()).get("config") or {}
+    config = stack_file.completed(path.read_bytes())["config"]
     # The engine writes `true` anew as the text of it when it sets another value of the file.
     return {key: _digest(structured(value)) for key, value in sorted(config.items())}
 

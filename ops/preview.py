@@ -163,7 +163,8 @@ def preview(
             terminal.echo(text)
         else:
             try:
-                out.write_text(text, encoding="utf-8")
+                # As JSON escapes it, what is no UTF-8 in a name.
+                out.write_text(text, encoding="utf-8", errors="backslashreplace")
             except OSError as error:
                 raise OperatorError(f"cannot write {out}: {error.strerror}") from None
             terminal.progress(f"wrote {out}: {headline(found)}")

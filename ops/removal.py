@@ -26,7 +26,7 @@ from ops.adopt import deployment_of
 from ops.changes import Step
 from ops.in_use import Used, listed, refusal, removed
 from ops.state import Resource, StackState
-from ops.tokens import SECRET, TEMPLATE
+from ops.tokens import SECRET_KIND, TEMPLATE
 
 _CODERD: Final = "pulumi:providers:coderd"
 _SET_TOKEN: Final = "pulumi config set --secret --path 'firewalled-coder:secrets.coderToken'"  # noqa: S105
@@ -58,7 +58,7 @@ def check_secrets(state: StackState, settings: Settings, stack: str) -> None:
     coder = settings.coder
     mine = {
         str(((each.get("outputs") or {}).get("metadata") or {}).get("name", ""))
-        for each in state.of_type(SECRET)
+        for each in state.of_type(SECRET_KIND)
         if ((each.get("outputs") or {}).get("metadata") or {}).get("namespace") == coder.namespace
     }
     if not mine:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import filterfalse
 from typing import Any, Final
 
+from components.boundary.credentials import HIDDEN
 from ops import drift, gateway_drift, in_use, live_lines, namespace_changes
 from ops.accepted_changes import accepted_lines
 from ops.alerting import alert_lines
 from ops.assessment import StackPreview
-from ops.changes import SECRET, UNKNOWN, Change, Step
+from ops.changes import UNKNOWN, Change, Step
 from ops.coderd import CoderdChanges, is_login
 from ops.contract_changes import contract_lines
 from ops.fitting import ALL, NOTE, Weigher, fit, gravest, marked, size
@@ -269,7 +270,7 @@ def _coderd(found: CoderdChanges) -> list[str]:
 
 
 def _values(change: Change) -> str:
-    if change.old == change.new == SECRET:
+    if change.old == change.new == HIDDEN:
         return "a secret value changes"
     return turned(change.old, change.new)
 
@@ -287,7 +288,7 @@ def _details(preview: StackPreview) -> list[str]:
 def _length(text: str | None) -> str:
     if text is None:
         return "nothing"
-    return text if text in (SECRET, UNKNOWN) else f"{len(text)} characters"
+    return text if text in (HIDDEN, UNKNOWN) else f"{len(text)} characters"
 
 
 def _step_lines(step: Step) -> list[str]:

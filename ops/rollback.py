@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
+from rich.text import Text
 
 from ops import (
     against,
@@ -352,7 +353,7 @@ def rollback(
                 again = f"python -m ops rollback {stack} --to {chosen.number}"
                 raise removal.InUseError(in_use.refusal(found.in_use, again))
             if found.verdict == "same":
-                terminal.console.print(f"{part} is as update {chosen.number} left it")
+                terminal.console.print(f"{part} is as update {chosen.number} left it", markup=False)
                 _tell_live(found, ready)
                 return
             if not yes and not terminal.agreed(f"Go back{alone} to update {chosen.number}?"):
@@ -365,4 +366,5 @@ def rollback(
                 "everything else stays as it was; revert in git as well what the commits since "
                 "then change of that template, or the next up deploys it again"
             )
-        terminal.console.print(f"[green]{part} is back at update {chosen.number}[/green]; {revert}")
+        back = f"{part} is back at update {chosen.number}"
+        terminal.console.print(Text.assemble((back, "green"), f"; {revert}"))

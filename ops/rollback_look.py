@@ -19,14 +19,13 @@ def told(found: StackPreview, root: Path) -> Iterator[str]:
     declared = [step.new for step in found.policies if step.op != "delete"]
     if not declared:
         return
-    live = live_network.look(declared, found.new, _context(root, found.name), found.new_accepted)
+    live = live_network.look(declared, found.new, context(root, found.name), found.new_accepted)
     yield from live_lines.told(live, found.name)
 
 
-def _context(root: Path, stack: str) -> str | None:
+def context(root: Path, stack: str) -> str | None:
     """Return the kubeconfig's context in settings of any age: today's model may not read them."""
-    document = stack_file.read((root / "stacks" / f"Pulumi.{stack}.yaml").read_bytes())
-    config = document.get("config") if isinstance(document, Mapping) else None
-    section = config.get(f"{project.PROJECT}:kubernetes") if isinstance(config, Mapping) else None
-    context = section.get("context") if isinstance(section, Mapping) else None
-    return str(context) if context else None
+    document = stack_file.completed((root / "stacks" / f"Pulumi.{stack}.yaml").read_bytes())
+    section = document["config"].get(f"{project.PROJECT}:kubernetes")
+    found = section.get("context") if isinstance(section, Mapping) else None
+    return str(found) if found else None

@@ -29,14 +29,15 @@ def keep_secrets(old: Path, present: Path, stack: str) -> tuple[str, ...]:
     name = Path("stacks", f"Pulumi.{stack}.yaml")
     try:
         now, then = (dict(stack_file.read((place / name).read_bytes())) for place in (present, old))
+        kept_now, config = _config(now, name, "now"), _config(then, name, "in that commit")
     except FileNotFoundError:
         raise RollbackError(f"{name} is missing, which holds the stack's secrets") from None
     except stack_file.StackFileError as error:
         raise RollbackError(f"{name}, now or in that commit: {error}") from None
     key = f"{project.PROJECT}:secrets"
-    kept = _config(now, name, "now").get(key)
-    config = then["config"] = _config(then, name, "in that commit")
+    then["config"] = config
     config.pop(key, None)
+    kept = kept_now.get(key)
     left_out: tuple[str, ...] = ()
     if kept is not None:
         kept, left_out = SettingsThen(old).without_unknown("secrets", kept)
@@ -66,8 +67,11 @@ def switched_off(root: Path, stack: str) -> str:
 
 
 def _config(document: Any, name: Path, when: str) -> dict[str, Any]:
-    """Return the settings of a stack's file, none of an empty one; raises RollbackError."""
+    """Return the settings of a stack's file by full key, none of an empty one.
+
+    Raises RollbackError and stack_file.StackFileError.
+    """
     config = document.get("config", {}) if isinstance(document, dict) else document
     if config is not None and not isinstance(config, dict):
         raise RollbackError(f"{name} {when}: `config:` must hold settings, each with its key")
-    return config or {}
+    return stack_file.full_keys(config or {})

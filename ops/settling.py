@@ -18,9 +18,8 @@ from components.coder.variables import ANNOTATION
 from components.observability.grafana_defaults import PASSWORD_SECRET, PASSWORD_VARIABLE
 from ops.state import Resource, StackState, secret
 from ops.steps import ForeseenStep
-from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, SECRET
+from ops.tokens import CODERD_ENV, DEPLOYMENT_PATCH, RANDOM_PASSWORD, SECRET_KIND
 
-_PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105  a type token
 _ID: Final = "random:index/randomId:RandomId"
 _BCRYPT_BYTES: Final = 72
 _MANAGER: Final = "pulumi-kubernetes-"
@@ -35,8 +34,8 @@ def password(state: StackState, shown: Mapping[str, Resource]) -> Iterator[str]:
         state: changed in place.
         shown: its resources with their secrets in clear.
     """
-    for resource in state.of_type(SECRET):
-        made = state.sibling(resource, _PASSWORD)
+    for resource in state.of_type(SECRET_KIND):
+        made = state.sibling(resource, RANDOM_PASSWORD)
         if made is None or not _holds_password(resource):
             continue
         data = shown[resource["urn"]]["outputs"].get("data") or {}
@@ -75,7 +74,7 @@ def rotation(
         return
     for token in state.of_type(_ID):
         component = state.resources.get(token.get("parent", ""), {})
-        variables = state.sibling(token, SECRET)
+        variables = state.sibling(token, SECRET_KIND)
         if component.get("type") != CODERD_ENV or not variables or variables["urn"] not in same:
             continue
         for where, outputs in live.items():

@@ -95,7 +95,15 @@ def _config(document: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if not isinstance(found, Mapping):
         raise StackFileError(0, "no settings under `config:`: a map from keys to values is right")
-    return {_full(key): _text(value) for key, value in found.items()}
+    return {key: _text(value) for key, value in full_keys(found).items()}
+
+
+def full_keys(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by their full keys; of one that stands twice the later one counts.
+
+    Raises StackFileError for a key that is none.
+    """
+    return {_full(key): value for key, value in found.items()}
 
 
 def completed(content: bytes) -> dict[str, Any]:
@@ -106,7 +114,7 @@ def completed(content: bytes) -> dict[str, Any]:
     document = dict(read(content))
     _config(document)
     found: Mapping[str, Any] = document.get("config") or {}
-    return {**document, "config": {_full(key): value for key, value in found.items()}}
+    return {**document, "config": full_keys(found)}
 
 
 def written(document: Mapping[str, Any]) -> bytes:

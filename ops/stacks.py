@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from components.boundary import Contract, Policy
 from components.boundary.credentials import HIDDEN
@@ -15,11 +16,28 @@ from components.settings.problems import Problem, SettingsError, UnknownStackErr
 from components.settings.stored import FOLDER, file_of, passed_over
 from ops import project, stack_file
 
+RESERVED: Final = ("example.com", "example.net", "example.org", "example")
+"""Domains that are nobody's: they are reserved for documentation (RFC 2606)."""
+
 
 def names(root: Path = project.ROOT) -> list[str]:
     """Return the names of the stacks that have settings."""
     found = (root / FOLDER).glob("Pulumi.*.yaml")
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in found)
+
+
+def is_example(stack: str, root: Path = project.ROOT) -> bool:
+    """Return whether the Coder of `stack` is at an address that is nobody's (`RESERVED`).
+
+    A stack whose settings are wrong is none: it fails where it is previewed.
+    """
+    try:
+        coder = _read(stack, root)[0].get("coder")
+        url = coder.get("accessUrl") if isinstance(coder, Mapping) else None
+        host = urlsplit(url).hostname if isinstance(url, str) else None
+    except (SettingsError, ValueError):
+        return False
+    return host is not None and f".{host}".endswith(tuple(f".{each}" for each in RESERVED))
 
 
 def settings(stack: str, root: Path = project.ROOT, *, proven: bool = True) -> Settings:

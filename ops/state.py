@@ -11,15 +11,12 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pulumi import automation
 
 from ops import kept_files
-
-# How the engine marks values in a state that are no plain JSON, and which of them is a secret.
-_MARK: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  a type's signature
+from ops.tokens import SECRET_SIGNATURE, SIGNATURE
 
 Resource = dict[str, Any]
 
@@ -126,12 +123,12 @@ class StackState:
 
 def secret(value: Any) -> dict[str, str]:
     """Return a value as the engine imports a secret: it is encrypted when it is saved."""
-    return {_MARK: _SECRET, "plaintext": json.dumps(value)}
+    return {SIGNATURE: SECRET_SIGNATURE, "plaintext": json.dumps(value)}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        if value.get(_MARK) == _SECRET:
+        if value.get(SIGNATURE) == SECRET_SIGNATURE:
             return _plain(json.loads(value["plaintext"]))
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -9,8 +9,6 @@ is not to be had through the engine; there, what was changed since is known by i
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,13 +18,12 @@ from urllib.parse import urlsplit
 
 from pulumi import automation
 
-from ops import backend, changes, deployed, history, namespace_changes, network, project
+from ops import backend, changes, deployed, history, kept_files, namespace_changes, network
 from ops.assessment import StackPreview
 from ops.markdown import code, some
 from ops.state import Resource, StackState
 
 _HOSTED: Final = frozenset({"http", "https"})
-_KEPT: Final = "*.checkpoint.json*"
 _PROVIDERS: Final = "pulumi:providers:"
 
 
@@ -97,7 +94,7 @@ def of(stack: automation.Stack, held: StackState, made: Iterable[str] = ()) -> U
         # It records an update as it begins.
         return None
     if folder is not None:
-        latest = _latest(folder, stack.name)
+        latest = kept_files.latest(folder, stack.name)
         before = None if latest is None else _resources(latest)
         if latest is None or before is not None:
             return compared(stack.name, before or {}, held.resources)
@@ -118,8 +115,8 @@ def in_preview(stack: automation.Stack) -> Unrecorded | None:
     if folder is None:
         recorded = stack.info()
         return since(recorded, StackState(stack).resources) if recorded else None
-    latest = _latest(folder, stack.name)
-    if latest is None or _same(latest, folder / "stacks" / project.PROJECT / f"{stack.name}.json"):
+    latest = kept_files.latest(folder, stack.name)
+    if latest is None or kept_files.same(latest, kept_files.state(folder, stack.name)):
         return None
     return of(stack, StackState(stack))
 
@@ -186,42 +183,9 @@ def _backend(stack: automation.Stack) -> tuple[str, Path | None]:
     return url, backend.folder(url, Path(stack.workspace.work_dir))
 
 
-def _latest(folder: Path, stack: str) -> Path | None:
-    """Return where a folder keeps the state that the last recorded update left; None if none is."""
-    # Where it stands in a backend with projects, and in one of before.
-    kept = [
-        file
-        for place in (folder / "history" / project.PROJECT / stack, folder / "history" / stack)
-        for file in place.glob(_KEPT)
-        if file.suffix in {".json", ".gz"}
-    ]
-    return max(kept, key=lambda file: file.name, default=None)
-
-
 def _resources(file: Path) -> dict[str, Resource] | None:
     """Return the resources of a checkpoint by URN; None if it cannot be read."""
-    found = _document(file)
+    found = kept_files.checkpoint(file)
     if found is None:
         return None
     return {each["urn"]: each for each in found.get("resources") or () if not each.get("delete")}
-
-
-def _same(kept: Path, state: Path) -> bool:
-    try:
-        # What an update keeps is a copy of the state as it leaves it.
-        if kept.read_bytes() == state.read_bytes():
-            return True
-    except OSError:
-        return False
-    before, now = _document(kept), _document(state)
-    # A backend of before, or one that packs: the engine reads it.
-    return None not in (before, now) and before == now
-
-
-def _document(file: Path) -> dict[str, Any] | None:
-    try:
-        content = file.read_bytes()
-        text = gzip.decompress(content) if file.suffix == ".gz" else content
-        return dict((json.loads(text)["checkpoint"] or {}).get("latest") or {})
-    except (OSError, ValueError, LookupError, TypeError, EOFError):
-        return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 from pulumi import automation
+from rich.text import Text
 
 from components.boundary import Policy
 from ops import (
@@ -100,9 +101,11 @@ def up(
             console.print()
             if changed:
                 done = ", ".join(f"{count} {kind}d" for kind, count in sorted(changed.items()))
-                console.print(f"[green]stack {stack} is up[/green]: {done}")
+                console.print(Text.assemble((f"stack {stack} is up", "green"), f": {done}"))
             else:
-                console.print(f"[green]stack {stack} is up to date[/green]: nothing changed")
+                console.print(
+                    Text.assemble((f"stack {stack} is up to date", "green"), ": nothing changed")
+                )
             console.print(f"what agents reach: {record.policy}", markup=False, soft_wrap=True)
             if record.unrecorded:
                 said = f"{history.UNRECORDED}{record.unrecorded}"
@@ -284,7 +287,7 @@ def cancel(stack: str) -> None:
             False: f"nothing held stack {stack}: no update is running, and none left a lock",
             None: f"stack {stack} is free; its backend does not tell whether an update held it",
         }
-        console.print(said[held], soft_wrap=True)
+        console.print(said[held], markup=False, soft_wrap=True)
 
 
 def _show(stack: str, values: Mapping[str, Any], policies: Mapping[str, Policy]) -> None:
@@ -295,11 +298,11 @@ def _show(stack: str, values: Mapping[str, Any], policies: Mapping[str, Policy])
         console.print("\n[bold]Templates[/bold]")
     for name, template in sorted((templates or {}).items()):
         walls = f"{len(policies[name])} allow rules" if name in policies else "no firewall"
-        console.print(f"  {name:<20} {walls:<16} version {template['versionName']}")
+        console.print(f"  {name:<20} {walls:<16} version {template['versionName']}", markup=False)
     if callbacks := values.get("callbackUrls"):
         console.print("\n[bold]Log in with GitLab[/bold]  register this callback in GitLab")
         for identifier, url in callbacks.items():
-            console.print(f"  {identifier:<20} {url}", soft_wrap=True)
+            console.print(f"  {identifier:<20} {url}", markup=False, soft_wrap=True)
     if boards := values.get("dashboards"):
         console.print("\n[bold]Dashboards[/bold]")
     for uid in boards or ():
@@ -308,16 +311,16 @@ def _show(stack: str, values: Mapping[str, Any], policies: Mapping[str, Policy])
     alerts = [name for names in values.get("alerts", {}).values() for name in names]
     if alerts:
         console.print("\n[bold]Alerts[/bold]")
-        console.print(f"  {', '.join(alerts)}")
+        console.print(f"  {', '.join(alerts)}", markup=False)
     if values.get("mcpServers"):
         console.print("\n[bold]MCP servers[/bold]")
-        console.print(f"  {', '.join(sorted(values['mcpServers']))}")
+        console.print(f"  {', '.join(sorted(values['mcpServers']))}", markup=False)
     if values.get("aiProviders"):
         console.print("\n[bold]AI Gateway[/bold]")
-        console.print(f"  {', '.join(sorted(values['aiProviders']))}")
+        console.print(f"  {', '.join(sorted(values['aiProviders']))}", markup=False)
     console.print("\n[bold]Try next[/bold]")
     if "VIRTUAL_ENV" not in os.environ and Path(sys.prefix) == project.ROOT / ".venv":
         console.print("  . .venv/bin/activate")
-    console.print(f"  python -m ops preview {stack}")
-    console.print(f"  python -m ops explain {stack} https://registry.npmjs.org/")
-    console.print(f"  python -m ops dashboards {stack} --open-dir build/dashboards")
+    console.print(f"  python -m ops preview {stack}", markup=False)
+    console.print(f"  python -m ops explain {stack} https://registry.npmjs.org/", markup=False)
+    console.print(f"  python -m ops dashboards {stack} --open-dir build/dashboards", markup=False)

@@ -4,6 +4,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from ops.project import ROOT
 
 PARTS = ("components", "program", "ops", "local", "toolchain")
@@ -20,6 +22,21 @@ def homonyms(root: Path) -> dict[str, list[str]]:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 modules[node.name].append(module)
     return {name: found for name, found in modules.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "[secret]",
+        "[hidden]",
+        "4dabf18193072939515e22adb298388d",
+        "1b47061264138c4ac30d75fd1eb44270",
+    ],
+)
+def test_what_stands_for_a_secret_is_written_once(mark: str) -> None:
+    paths = [path for part in PARTS[:3] for path in sorted((ROOT / part).rglob("*.py"))]
+    found = [path for path in paths if f'"{mark}"' in path.read_text(encoding="utf-8")]
+    assert len(found) == 1
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -111,7 +111,8 @@ def write(
         for edit in edits:
             if edit.module == module:
                 _apply(edit, copy)
-        lines.append(f"replace {module} => {copy}\n")
+        # A string of Go's, for the folder of temporary files may have a space.
+        lines.append(f"replace {module} => {json.dumps(str(copy), ensure_ascii=False)}\n")
     made = folder / "go.mod"
     made.write_text("\n".join(lines), encoding="utf-8")
     shutil.copyfile(root / "go.sum", folder / "go.sum")
@@ -133,7 +134,8 @@ def _source(module: str, root: Path, environment: Mapping[str, str]) -> Path:
         env=dict(environment),
         check=False,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     try:
         found = json.loads(done.stdout)

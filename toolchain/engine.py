@@ -19,7 +19,12 @@ def version(binary: Path) -> tuple[int, ...] | None:
     """Return the version that `binary` reports, or None when it reports none."""
     try:
         found = subprocess.run(
-            [str(binary), "version"], capture_output=True, text=True, timeout=30, check=True
+            [str(binary), "version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
+            check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None

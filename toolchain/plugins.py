@@ -275,7 +275,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         start_new_session=True,
     )

@@ -42,7 +42,11 @@ def generate(folder: Path, schema: Path = SCHEMA) -> None:
     except tools.ToolError as error:
         raise SdkError(str(error)) from None
     done = subprocess.run(
-        [str(generator), str(schema), str(folder)], capture_output=True, text=True, check=False
+        [str(generator), str(schema), str(folder)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
         raise SdkError(done.stderr.strip() or f"{_GENERATOR} ended with {done.returncode}")

@@ -178,7 +178,10 @@ def _compile(tool: Tool, binary: Path, progress: Progress) -> None:
     }
     started = time.monotonic()
     progress(f"building {tool.name} (once; a few minutes on a machine that never built it)")
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryDirectory() as edited:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
+        tempfile.TemporaryDirectory() as edited,
+    ):
         if tool.edits:
             try:
                 modfile = edits.write(tool.edits, Path(edited), tool.module, environment)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 HIDDEN: Final = "[secret]"
-"""What is shown in place of a credential."""
+"""What is shown in place of a credential; the engine's own word for a secret, too."""
 
 # What a word of a name ends in that gives a credential away wherever it stands: PGPASSWORD, too.
 _WORDS: Final = (

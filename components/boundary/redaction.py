@@ -12,7 +12,8 @@ from typing import Final
 
 from components.boundary.credentials import form_of
 
-HIDDEN = "[hidden]"
+HIDDEN_PART: Final = "[hidden]"
+"""What is shown in place of a part of a URL."""
 
 # user:password@ behind a scheme with one slash, or behind none.
 _LOGIN = re.compile(r"[^:@]+:[^@]+@")
@@ -34,18 +35,18 @@ def shown(url: str) -> str:
     ending = url[len(place) :]
     scheme, authority, path = _split(place)
     if "@" in authority:
-        authority = f"{HIDDEN}@{authority.rpartition('@')[2]}"
+        authority = f"{HIDDEN_PART}@{authority.rpartition('@')[2]}"
     elif ":" in authority and "@" in path and not _is_port(authority):
         # A slash in a password ends the authority early; nothing before the @ may be shown.
-        authority, path = f"{HIDDEN}@", path.rpartition("@")[2]
+        authority, path = f"{HIDDEN_PART}@", path.rpartition("@")[2]
     if not _is_port(authority):
         # No host ends so: it may be what stands before the @ of a longer text.
-        authority = re.sub(r":[^:]+\Z", f":{HIDDEN}", authority)
+        authority = re.sub(r":[^:]+\Z", f":{HIDDEN_PART}", authority)
     host = re.sub(r":\d*\Z", "", authority.rpartition("@")[2])
     text = scheme + authority + "/".join(without_tokens(host, path.split("/")))
     if ending:
         # `?` after `#` belongs to the fragment, which is one secret place like the query.
-        text += ending[0] + (HIDDEN if len(ending) > 1 else "")
+        text += ending[0] + (HIDDEN_PART if len(ending) > 1 else "")
     return printable(text)
 
 
@@ -73,7 +74,7 @@ def without_tokens(host: str, segments: Sequence[str]) -> list[str]:
     found = []
     for segment in segments:
         hidden = segment and (kept <= 0 or form_of(segment) or _LOGIN.match(segment))
-        found.append(HIDDEN if hidden else segment)
+        found.append(HIDDEN_PART if hidden else segment)
         kept -= bool(segment)
     return found
 

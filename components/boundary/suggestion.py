@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from components.boundary.coverage import Cover, Part
 from components.boundary.names import ascii_host, open_labels
-from components.boundary.redaction import HIDDEN, printable, without_tokens
+from components.boundary.redaction import HIDDEN_PART, printable, without_tokens
 from components.boundary.rule import WILDCARD, Rule, RuleError
 from components.boundary.url import UrlError, parse
 
@@ -129,7 +129,7 @@ def _path(host: str, segments: tuple[str, ...]) -> tuple[tuple[str, ...], list[s
     for given, told, named in zip(segments, shown, pattern, strict=True):
         if named != WILDCARD:
             continue
-        if told == HIDDEN:
+        if told == HIDDEN_PART:
             notes.append(f"* is any segment{below}: what stood there looks like a credential")
         else:
             what = f"{printable(given)!r}" if given else "an empty segment"

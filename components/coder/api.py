@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import truststore
 
+from components import proxied
 from components.connections import reading
 from components.errors import OperatorError
 from components.syntax import is_loopback
@@ -63,13 +64,16 @@ class CoderdApi:
         self.url = coderd.url.rstrip("/")
         self._headers = {TOKEN_HEADER: coderd.token, "Accept": "application/json"}
         here = is_loopback(urlsplit(self.url).hostname or "")
-        self._client = httpx.Client(
-            timeout=coderd.timeout,
-            transport=coderd.transport,
-            verify=verification(self.url),
-            # Coder's provider asks this machine through no proxy, whatever the environment says.
-            trust_env=not here,
-        )
+        try:
+            self._client = proxied.client(
+                timeout=coderd.timeout,
+                transport=coderd.transport,
+                verify=verification(self.url),
+                # Coder's provider asks this machine through no proxy of the environment.
+                trust_env=not here,
+            )
+        except proxied.ProxyError as error:
+            raise CoderdError(str(error)) from None
 
     def __enter__(self) -> Self:
         return self

@@ -50,8 +50,12 @@ class Known:
 def look_up(settings: Settings) -> Known:
     """Ask the deployment that the settings name; whatever is wrong is among the problems."""
     token = settings.secrets.coder_token.get_secret_value()
-    with CoderdApi(CoderdAccess(settings.coder.api, token)) as api:
-        return ask(api, settings)
+    try:
+        with CoderdApi(CoderdAccess(settings.coder.api, token)) as api:
+            return ask(api, settings)
+    except CoderdError as error:
+        # `ask` raises none: this is a proxy that cannot be used.
+        return Known(problems=(_unreachable(settings, str(error)),))
 
 
 def ask(api: CoderdApi, settings: Settings) -> Known:

@@ -71,6 +71,9 @@ class GrafanaSettings(SettingsSection):
     database_ca_file: str | None = Field(
         None, description="Path in Grafana's pod of the CA for verify-ca and verify-full."
     )
+    database_password_revision: str | None = Field(
+        None, min_length=1, description="Any text; another one has a new password made."
+    )
     database_role: DatabaseRole = Field(
         DatabaseRole.model_construct(), description="Who makes the role that reads it."
     )

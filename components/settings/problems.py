@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from components.boundary import shown
 from components.boundary.credentials import HIDDEN, masked, names_credential, without
+from components.boundary.redaction import HIDDEN_PART
 from components.errors import OperatorError
 
 PROJECT: Final = "firewalled-coder"
@@ -189,7 +190,7 @@ def _without_login(text: str) -> str:
     # user:password@host without a scheme, or with a slash too few; a digest follows an @ as well.
     before, _, after = text.rpartition("@")
     if ":" in before and not after.startswith("sha"):
-        return shown(text).replace("[hidden]", HIDDEN)
+        return shown(text).replace(HIDDEN_PART, HIDDEN)
     return text
 
 

@@ -7,7 +7,7 @@ alone whether something in it was encrypted; so the file itself is looked at.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,7 +125,17 @@ def _passed_over(document: Mapping[Any, Any], second: int, name: str) -> Iterato
 def in_config(config: Mapping[Any, Any]) -> list[Problem]:
     """Return what is wrong with the map `config` of a stack's file, secrets encrypted as are."""
     stored = config.get(f"{PROJECT}:{_SECRETS}", config.get(_SECRETS))
-    return [*strays(map(str, config)), *in_clear(stored)]
+    keys = [str(key) for key in config]
+    return [*strays(keys), *_twice(keys), *in_clear(stored)]
+
+
+def _twice(keys: Collection[str]) -> Iterator[Problem]:
+    """Find each setting that stands with and without the project's name, of which one counts."""
+    for key in keys:
+        if f"{PROJECT}:{key}" in keys:
+            yield Problem(
+                key, "", f"stands twice, as {key} and as {PROJECT}:{key}; the second alone is right"
+            )
 
 
 def in_clear(secrets: Any) -> Iterator[Problem]:

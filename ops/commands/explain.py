@@ -215,7 +215,7 @@ def _answer(
         fine = sum(answer.allowed and not answer.past_policy for answer in everything)
         denied = sum(not answer.allowed and not answer.past_policy for answer in everything)
         past = f", {elsewhere} past the policy" if elsewhere else ""
-        terminal.console.print(f"\n{fine} allowed, {denied} denied{past}")
+        terminal.console.print(f"\n{fine} allowed, {denied} denied{past}", markup=False)
     for said in asked.passed:
         terminal.errors.print(said, markup=False, soft_wrap=True)
     return allowed

@@ -66,7 +66,9 @@ def mcp_probe(
             ]  # fmt: skip
     for result in results:
         first, *more = result.lines
-        terminal.console.print(f"  {_WORDS[result.passed]}      {result.slug:<26} ", end="")
+        terminal.console.print(
+            f"  {_WORDS[result.passed]}      {result.slug:<26} ", markup=False, end=""
+        )
         terminal.console.print(first, markup=False, soft_wrap=True)
         for line in more:
             terminal.console.print(f"    {line}", markup=False, soft_wrap=True)

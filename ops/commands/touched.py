@@ -17,7 +17,10 @@ def touched(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every stack, whatever changed.")] = False,
     deployed: Annotated[
-        bool, typer.Option("--deployed", help="Without the stack local, which is no deployment.")
+        bool,
+        typer.Option(
+            "--deployed", help="Without what is no deployment: local, and examples (example.com)."
+        ),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line, as a matrix takes it.")
@@ -44,6 +47,17 @@ def touched(
                 )
             names = changes.touched(paths, names)
         if deployed:
-            names = [name for name in names if name != project.LOCAL]
+            names = [name for name in names if _deployed(name)]
         for line in [json.dumps(names)] if as_json else names:
             terminal.echo(line)
+
+
+def _deployed(stack: str) -> bool:
+    if stack == project.LOCAL:
+        return False
+    if stacks.is_example(stack, project.ROOT):
+        terminal.progress(
+            f"stack {stack} is an example: its coder.accessUrl is an address that is nobody's"
+        )
+        return False
+    return True

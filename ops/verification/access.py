@@ -45,10 +45,19 @@ class Access:
     def every_secret(self) -> Iterator[str]:
         """Every secret that is known here."""
         yield self.token
-        for section in ("mcp", "verify"):
-            yield from (str(each) for each in self.secrets.get(section, {}).values())
+        yield from _leaves(self.secrets)
         for name in _SERVICES:
             yield os.environ.get(services.variables(name)[1], "")
+
+
+def _leaves(secrets: Any) -> Iterator[str]:
+    """Yield every text; not by which id a login is known, which coderd shows to everybody."""
+    if isinstance(secrets, Mapping):
+        for key, each in secrets.items():
+            if key != "clientId":
+                yield from _leaves(each)
+    elif secrets is not None:
+        yield str(secrets)
 
 
 @dataclass(frozen=True)

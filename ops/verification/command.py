@@ -70,7 +70,7 @@ def verify(
     """
     with terminal.reported(), _named():
         if check is not None:
-            raise typer.Exit(_checked(check, signer))
+            raise typer.Exit(_checked(check, signer, as_json=as_json))
         if signer:
             raise VerifyError("--signer needs --check DIR, the evidence that was signed")
         if stack is None:
@@ -91,7 +91,7 @@ def verify(
             coderd = CoderdAccess(reached.settings.coder.api, reached.token)
             with CoderDeployment(coderd, run.redaction) as deployment, ended_by(run):
                 if clean:
-                    raise typer.Exit(_cleaned(run, deployment, minutes))
+                    raise typer.Exit(_cleaned(stack, run, deployment, minutes, as_json=as_json))
                 began = evidence.now()
                 session.verify(run, context(asked, reached, deployment))
                 if folder is not None:
@@ -121,7 +121,7 @@ def verify(
         )
     console.print(f"stack {stack}: {counted(results)}", markup=False, soft_wrap=True)
     if interrupted:
-        console.print(f"interrupted: `python -m ops verify {stack} --resume` goes on")
+        console.print(f"interrupted: `python -m ops verify {stack} --resume` goes on", markup=False)
     raise typer.Exit(status(results))
 
 
@@ -185,7 +185,8 @@ def _run(
     if resume:
         passed = state.resume()
         console.print(
-            f"{passed} checks passed in the run that is resumed, which began {stamp(state.began)}"
+            f"{passed} checks passed in the run that is resumed, which began {stamp(state.began)}",
+            markup=False,
         )
     wanted = chosen(groups)
     return Run(
@@ -198,12 +199,24 @@ def _run(
     )
 
 
-def _cleaned(run: Run, deployment: CoderDeployment, minutes: float) -> int:
-    if not run.state.leftovers:
-        terminal.console.print("nothing was left")
+def _cleaned(
+    stack: str, run: Run, deployment: CoderDeployment, minutes: float, *, as_json: bool
+) -> int:
+    say = _say(as_json)
+    before = run.state.leftovers
+    if not before:
+        say("nothing was left")
     failed = path.clean(run, deployment, minutes * 60)
     for each in failed:
-        terminal.console.print(f"not deleted: {each}", markup=False)
+        say(f"not deleted: {each}")
+    if as_json:
+        deleted = [str(each) for each in before if each not in run.state.leftovers]
+        terminal.echo(
+            json.dumps({"stack": stack, "deleted": deleted, "not_deleted": failed}, indent=2)
+        )
+    if run.clock.ending.is_set() and failed:
+        say(f"interrupted: `python -m ops verify {stack} --clean` goes on")
+        return terminal.INTERRUPTED
     run.state.close(complete=True)
     return 1 if failed else 0
 
@@ -221,30 +234,52 @@ def _written(
         terminal.errors.print(f"signed: {signature.sign(signed, key)}", markup=False)
 
 
-def _checked(folder: Path, signer: str | None) -> int:
+def _say(as_json: bool) -> Callable[[str], None]:
+    """Return what tells people; beside data, which have the output for themselves."""
+    console = terminal.errors if as_json else terminal.console
+    return partial(console.print, markup=False, soft_wrap=True)
+
+
+def _checked(folder: Path, signer: str | None, *, as_json: bool) -> int:
     """Say whether evidence is whole, whose it is and what has changed since."""
     if signer:
         signature.look_at_signer(signer)
     found = evidence.check(folder)
-    say = partial(terminal.console.print, markup=False, soft_wrap=True)
+    say = _say(as_json)
     say(f"whole: stack {found.stack}, {found.outcome}, ended {found.ended} by {found.who}")
     if found.left_out:
         say(f"of a part of the stack; left out: {found.left_out}")
     if found.resumed:
         say(told_resumed(found))
-    say(signature.verify(folder / evidence.SUMS, signer))
+    signed = signature.verify(folder / evidence.SUMS, signer)
+    say(signed)
+    compared, not_known = since.Since(), ""
     try:
         with access(found.stack, terminal.progress) as reached:
             coderd = CoderdAccess(reached.settings.coder.api, reached.token)
             with CoderDeployment(coderd, Redaction(reached.every_secret)) as deployment:
                 now = record.now(deployment, reached.settings, found, project.ROOT)
     except (CoderdError, Failed, OperatorError) as error:
+        not_known = str(error)
         say(f"what has changed since is not known: {error}")
-        return NOT_CHECKED
-    compared = since.compare(found, now)
-    for each in compared.lines:
-        say(each)
-    return NOT_CHECKED if compared.changed else 0
+    else:
+        compared = since.compare(found, now)
+        for each in compared.lines:
+            say(each)
+    if as_json:
+        data = {
+            "stack": found.stack,
+            "outcome": found.outcome,
+            "ended": found.ended,
+            "who": found.who,
+            "left_out": asdict(found.left_out),
+            "resumed": found.resumed,
+            "signature": signed,
+            **asdict(compared),
+            "not_known": not_known,
+        }
+        terminal.echo(json.dumps(data, indent=2))
+    return NOT_CHECKED if compared.changed or not_known else 0
 
 
 def _parameters(given: Sequence[str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ops.verification.deployment import (
     UsersResponse,
     Workspace,
 )
-from ops.verification.model import CheckGroup, Failed, NotChecked
+from ops.verification.model import CheckGroup, Failed, Interrupted, NotChecked
 from ops.verification.plan import Target
 from ops.verification.run import Clock, Run
 from ops.verification.state import Leftover
@@ -343,14 +343,17 @@ def clean(run: Run, deployment: CoderDeployment, seconds: float) -> list[str]:
     """Delete what a run left; returns what could not be, with the reason."""
     failed = []
     for leftover in run.state.leftovers:
-        run.says(f"deleting {leftover}, which an earlier run left")
         try:
+            run.clock.check()
+            run.says(f"deleting {leftover}, which an earlier run left")
             path = f"/api/v2/users/{leftover.owner}/workspace/{leftover.name}"
             workspace = deployment.get(Workspace, path)
             said = delete(deployment, workspace.id, run.clock, seconds)
         except RefusedError as error:
             gone = error.status in (HTTPStatus.GONE, HTTPStatus.NOT_FOUND)
             said = "" if gone else str(error)
+        except Interrupted:
+            said = "the run was interrupted"
         if said:
             failed.append(f"{leftover}: {said}")
         else:

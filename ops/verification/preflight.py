@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from components import proxied
 from components.coder.api import verification
 from components.coder.lookup import role
 from components.coder_agents import ISOLATED
@@ -76,7 +77,8 @@ class Preflight:
             self.run.take("preflight.token", "", self._token)
             for template in self._watched:
                 self.run.take("preflight.agents", template.name, partial(self._agents, template))
-        self.run.take("preflight.kernel", "", self._kernel)
+        if self._confined:
+            self.run.take("preflight.kernel", "", self._kernel)
         self.run.take("preflight.network", "", self._network)
         for provider in self.settings.external_auth.providers:
             self.run.take(
@@ -165,8 +167,6 @@ class Preflight:
             walls.jail == "nsjail" and not (walls.seccomp_unconfined or walls.no_user_namespace)
             for walls in confined
         )
-        if not jails:
-            raise NotChecked("no template has a firewall", "nothing to do")
         nodes = _asked(self.cluster.nodes)
         if not nodes:
             raise NotChecked("the cluster has no nodes", "see jail.started, which starts a jail")
@@ -205,7 +205,7 @@ class Preflight:
     def _gitlab(self, identity: str, host: str) -> str:
         """Follow a login up to GitLab's page: what coderd sends there, and whether it answers."""
         callback = f"{self.settings.coder.access_url}/external-auth/{identity}/callback"
-        with httpx.Client(
+        with proxied.client(
             timeout=_SECONDS,
             follow_redirects=False,
             transport=self.transport,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-HIDDEN: Final = "[secret]"
+from components.boundary.credentials import HIDDEN
 
 _LONGEST: Final = 1000
 _NAMES: Final = (
@@ -60,14 +60,16 @@ class Redaction:
         self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """Return a text without secrets."""
+        """Return a text without secrets, that can be written down as UTF-8."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         text = _IN_TEXT.sub(lambda found: f"{found[1] or found[2] or ''}{HIDDEN}", text)
         text = _BASIC.sub(_without_password, text)
         for named in _NAMED if _NAME.search(text) else ():
             text = named.sub(lambda found: f"{found[1]}{HIDDEN}", text)
-        return _PERSON.sub(HIDDEN, text) if "@" in text else text
+        text = _PERSON.sub(HIDDEN, text) if "@" in text else text
+        # JSON may have half a character, which no file of evidence can.
+        return text.encode(errors="replace").decode()
 
     def excerpt(self, answer: Any) -> str:
         """Return plain data as JSON, or a text, cut to what a person reads, without secrets."""

@@ -148,6 +148,13 @@ def test_a_password_grafana_cannot_mistake_for_a_variable_is_asked_for():
     (password,) = recorder.of("RandomPassword")
     assert password["special"] is False
     assert password["length"] >= 32
+    assert password.get("keepers") is None
+
+
+def test_another_revision_is_another_password():
+    recorder, _ = declare(database_password_revision="2026-11")
+    (password,) = recorder.of("RandomPassword")
+    assert password["keepers"] == {"revision": "2026-11"}
 
 
 def test_loki_is_there_unless_the_stack_has_one_and_prometheus_only_on_request():

@@ -141,6 +141,8 @@ def test_a_clients_certificate_in_place_and_in_files(server: Server, compare: An
         ({"insecure-skip-tls-verify": True}, True),
         ({"certificate-authority": "ca.crt", "tls-server-name": "localhost"}, True),
         ({"certificate-authority": "ca.crt", "tls-server-name": "other.example"}, False),
+        ({"certificate-authority": "named.crt"}, True),
+        ({"certificate-authority": "latin1.crt"}, True),
         ({"certificate-authority": "none.crt"}, False),
         ({"certificate-authority-data": "bm8gUEVN"}, False),
         ({"proxy-url": "http://127.0.0.1:1", "insecure-skip-tls-verify": True}, False),
@@ -150,6 +152,9 @@ def test_a_clients_certificate_in_place_and_in_files(server: Server, compare: An
 def test_who_the_server_is(
     server: Server, compare: Any, cluster: dict[str, Any], works: bool
 ) -> None:
+    authority = (server.folder / "ca.crt").read_bytes()
+    for name, text in (("named", "# Főtanúsítvány\n".encode()), ("latin1", b"# Aut\xf3ridade\n")):
+        (server.folder / f"{name}.crt").write_bytes(text + authority)
     if "certificate-authority" in cluster:
         path = server.folder / cluster["certificate-authority"]
         cluster = {**cluster, "certificate-authority": str(path)}

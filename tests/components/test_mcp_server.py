@@ -13,14 +13,13 @@ from components.coder.mcp_headers import (
 )
 from components.errors import ArgsError
 from components.mcp_server import (
-    GITHUB_READ_ONLY_TOOLS,
-    GITHUB_URL,
     McpServer,
     McpServerArgs,
     OAuth2Client,
     authorization,
     login_parts,
 )
+from tests.components.github_mcp import GITHUB_READ_ONLY_TOOLS, GITHUB_URL
 from tests.components.recording import Recorder, record
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"

@@ -118,6 +118,14 @@ def test_a_file_that_the_engine_reads_whole_is_taken(tmp_path: Path, text: str) 
     assert stored.in_file("dev", tmp_path) == []
 
 
+def test_a_setting_that_stands_twice_is_refused() -> None:
+    """The engine takes the later one, and a reader of the file may look at the other."""
+    (problem,) = stored.in_config({"policy": {}, "firewalled-coder:policy": {}, "coder": {}})
+    assert str(problem) == (
+        "policy: stands twice, as policy and as firewalled-coder:policy; the second alone is right"
+    )
+
+
 def test_no_file_of_that_name_is_for_the_engine_to_tell(tmp_path: Path) -> None:
     assert stored.in_file("dev", tmp_path) == []
 

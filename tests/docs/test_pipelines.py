@@ -8,7 +8,7 @@ from ops import touched
 from ops.cli import app
 from ops.comment import marker
 from ops.forge import LONGEST
-from tests.pipelines.files import GITLAB, ROOT, WORKFLOWS, gitlab_jobs, ops_commands
+from tests.pipelines.files import DEPLOYED, GITLAB, ROOT, WORKFLOWS, gitlab_jobs, ops_commands
 
 PAGE = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
 
@@ -52,11 +52,11 @@ def test_the_numbers_and_names_are_those_of_the_code() -> None:
     assert marker("preview") in said
     for limit in LONGEST.values():
         assert f"{limit:,}" in said
-    expires = gitlab_jobs()["plan dev"]["artifacts"]["expire_in"]
+    expires = gitlab_jobs()[f"plan {DEPLOYED[0]}"]["artifacts"]["expire_in"]
     assert expires == "1 week"
     assert "retention-days: 7" in (ROOT / ".github/workflows/up.yml").read_text()
     assert "for seven days" in PAGE
-    assert gitlab_jobs()["verify dev"]["artifacts"]["expire_in"] == "1 year"
+    assert gitlab_jobs()[f"verify {DEPLOYED[0]}"]["artifacts"]["expire_in"] == "1 year"
     assert "retention-days: 90" in (ROOT / ".github/workflows/verify.yml").read_text()
     kept = " ".join(section("The evidence").split())
     assert "on GitHub, for 90 days, and of the job `verify STACK` on GitLab, for a year" in kept

@@ -4,12 +4,13 @@ from typing import Any
 import pytest
 
 from components.boundary import Policy, PolicyRule, Rule
+from components.boundary.credentials import HIDDEN
 from components.dashboards.uids import CONTENT
 from ops.assessment import StackPreview
-from ops.changes import SECRET, UNKNOWN, Change, Step
+from ops.changes import UNKNOWN, Change, Step
 from ops.panel_changes import Panels
 from ops.template_changes import AccessChange, Registered, access_lines
-from ops.tokens import SECRET as SECRET_TYPE
+from ops.tokens import SECRET_KIND
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
@@ -132,12 +133,12 @@ def test_variables_that_differ_by_template() -> None:
     left = StackPreview(
         "dev", old_variables={"t": {"GITHUB_PAT": "hunter2"}}, new_variables={"t": {}}
     )
-    assert left.variables == {"t": (Change("GITHUB_PAT", SECRET, None),)}
+    assert left.variables == {"t": (Change("GITHUB_PAT", HIDDEN, None),)}
 
 
 def test_what_changes_of_coderd_is_held_against_what_its_component_registers() -> None:
     secret = step(
-        "update", SECRET_TYPE, {"data": SECRET}, {"data": SECRET}, "firewalledcoder:index:CoderdEnv"
+        "update", SECRET_KIND, {"data": HIDDEN}, {"data": HIDDEN}, "firewalledcoder:index:CoderdEnv"
     )
     found = StackPreview(
         "dev",

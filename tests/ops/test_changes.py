@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.changes import SECRET, UNKNOWN, Change, differences, steps, without_secrets
+from components.boundary.credentials import HIDDEN
+from ops.changes import UNKNOWN, Change, differences, steps, without_secrets
 
 ENGINE_SECRET = {
     "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
@@ -29,15 +30,15 @@ def event(op: str, type_: str = "kubernetes:core/v1:ConfigMap", **sides: Any) ->
 @pytest.mark.parametrize(
     ("value", "clean"),
     [
-        (ENGINE_SECRET, SECRET),
-        ({"a": [{"b": ENGINE_SECRET}]}, {"a": [{"b": SECRET}]}),
-        ({"clientSecret": "hunter2"}, {"clientSecret": SECRET}),
-        ({"api_key": "hunter2"}, {"api_key": SECRET}),
-        ({"Authorization": "Bearer hunter2"}, {"Authorization": SECRET}),
-        ({"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "DB_PASSWORD", "value": SECRET}),
-        ({"GITHUB_PAT": "hunter2"}, {"GITHUB_PAT": SECRET}),
-        (["https://u:hunter2@a.com/"], [f"https://{SECRET}@a.com/"]),
-        ({"data": {"x": f"key: ghp_{'hunter2' * 6}"}}, {"data": {"x": f"key: {SECRET}"}}),
+        (ENGINE_SECRET, HIDDEN),
+        ({"a": [{"b": ENGINE_SECRET}]}, {"a": [{"b": HIDDEN}]}),
+        ({"clientSecret": "hunter2"}, {"clientSecret": HIDDEN}),
+        ({"api_key": "hunter2"}, {"api_key": HIDDEN}),
+        ({"Authorization": "Bearer hunter2"}, {"Authorization": HIDDEN}),
+        ({"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "DB_PASSWORD", "value": HIDDEN}),
+        ({"GITHUB_PAT": "hunter2"}, {"GITHUB_PAT": HIDDEN}),
+        (["https://u:hunter2@a.com/"], [f"https://{HIDDEN}@a.com/"]),
+        ({"data": {"x": f"key: ghp_{'hunter2' * 6}"}}, {"data": {"x": f"key: {HIDDEN}"}}),
         # A name that only mentions one, and a reference, are what a reviewer needs to see.
         ({"secretName": "gitlab-oauth"}, {"secretName": "gitlab-oauth"}),
         ({"name": "LOG_LEVEL", "value": "info"}, {"name": "LOG_LEVEL", "value": "info"}),
@@ -63,7 +64,7 @@ def test_every_value_of_a_kubernetes_secret_is_one() -> None:
     )
     assert "hunter" not in repr(step)
     assert step.new["metadata"] == {"name": "s"}
-    assert step.changes == (Change("stringData.x", None, SECRET),)
+    assert step.changes == (Change("stringData.x", None, HIDDEN),)
     assert step.touched == ("stringData",)
 
 
@@ -85,7 +86,7 @@ def test_no_secret_survives_wherever_it_stands(one: Any, two: Any, data: st.Data
     (step,) = steps([event("update", old=old, new=new)])
     assert "hunter2" not in repr(step)
     assert "hunter2" not in repr(step.changes)
-    assert SECRET in repr(step.new)
+    assert HIDDEN in repr(step.new)
 
 
 def test_what_stays_and_the_parts_of_a_replacement_are_no_steps() -> None:
@@ -180,7 +181,7 @@ def test_a_patched_deployment_is_known_as_it_was_read() -> None:
     patched = event("update", kind, old={"spec": {}}, new={})
     patched["old"]["outputs"] = {"spec": {"env": [{"name": "DB_PASSWORD", "value": "hunter2"}]}}
     (step,) = steps([patched])
-    assert step.live == {"spec": {"env": [{"name": "DB_PASSWORD", "value": SECRET}]}}
+    assert step.live == {"spec": {"env": [{"name": "DB_PASSWORD", "value": HIDDEN}]}}
     other = event("update", old={"data": {}}, new={})
     other["old"]["outputs"] = patched["old"]["outputs"]
     (step,) = steps([other])

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from components.boundary.credentials import HIDDEN
 from ops import report, tokens
 from ops.assessment import StackPreview
-from ops.changes import SECRET, UNKNOWN, Change, Step
+from ops.changes import UNKNOWN, Change, Step
 from ops.coderd import ANOTHER, CoderdChanges, coderd
 
 KEY = "CODER_EXTERNAL_AUTH_0_CLIENT_SECRET"
@@ -21,9 +22,9 @@ def step(kind: str, op: str, old: Any = None, new: Any = None, **more: Any) -> S
 
 def secret(op: str = "update", **more: Any) -> Step:
     """A step on the Secret of the variables; its values are hidden, as the engine hides them."""
-    inputs = {"metadata": {"name": "s", "namespace": "coder"}, "data": SECRET}
+    inputs = {"metadata": {"name": "s", "namespace": "coder"}, "data": HIDDEN}
     return step(
-        tokens.SECRET,
+        tokens.SECRET_KIND,
         op,
         None if op == "create" else inputs,
         None if op == "delete" else inputs,
@@ -53,7 +54,7 @@ def registered(**variables: str) -> Mapping[str, Any]:
 
 
 def test_nothing_of_coderd_changes() -> None:
-    other = step(tokens.SECRET, "update", parent="firewalledcoder:index:DataSources")
+    other = step(tokens.SECRET_KIND, "update", parent="firewalledcoder:index:DataSources")
     # Another commit registers others, which a rollback of one template does not touch.
     assert coderd([other], registered(A="1"), registered(A="2")) == CoderdChanges()
 
@@ -61,8 +62,8 @@ def test_nothing_of_coderd_changes() -> None:
 def test_variables_by_name_the_logins_first_and_a_restart() -> None:
     found = coderd(
         [secret(), patch(old=pod("a"), new=pod(UNKNOWN))],
-        registered(CODER_LOGGING_JSON="a", B="b", **{KEY: SECRET}),
-        registered(CODER_LOGGING_JSON="c", **{KEY: SECRET}, CODER_EXTERNAL_AUTH_1_ID="second"),
+        registered(CODER_LOGGING_JSON="a", B="b", **{KEY: HIDDEN}),
+        registered(CODER_LOGGING_JSON="c", **{KEY: HIDDEN}, CODER_EXTERNAL_AUTH_1_ID="second"),
     )
     assert found == CoderdChanges(
         (
@@ -78,10 +79,10 @@ def test_a_rotated_credential_is_named_and_nothing_of_it_shown() -> None:
     details = {f"data.{KEY}": "update"}
     found = coderd(
         [secret(details=details), patch(old=pod("a"), new=pod(UNKNOWN))],
-        registered(**{KEY: SECRET, "A": "1"}),
-        registered(**{KEY: SECRET, "A": "1"}),
+        registered(**{KEY: HIDDEN, "A": "1"}),
+        registered(**{KEY: HIDDEN, "A": "1"}),
     )
-    assert found == CoderdChanges((Change(KEY, SECRET, SECRET),), restarts=True)
+    assert found == CoderdChanges((Change(KEY, HIDDEN, HIDDEN),), restarts=True)
 
 
 def test_what_the_provider_tells_of_a_variable_is_not_told_twice() -> None:
@@ -94,14 +95,14 @@ def test_what_the_provider_tells_of_a_variable_is_not_told_twice() -> None:
     ("kind", "name", "change"),
     [
         ("update", "A", Change("A", ANOTHER, "1")),
-        ("update", KEY, Change(KEY, SECRET, SECRET)),
+        ("update", KEY, Change(KEY, HIDDEN, HIDDEN)),
         ("add", "A", Change("A", None, "1")),
-        ("add", KEY, Change(KEY, None, SECRET)),
-        ("delete", "B", Change("B", SECRET, None)),
+        ("add", KEY, Change(KEY, None, HIDDEN)),
+        ("delete", "B", Change("B", HIDDEN, None)),
     ],
 )
 def test_drift_of_a_variable_in_the_cluster(kind: str, name: str, change: Change) -> None:
-    same = registered(**{KEY: SECRET, "A": "1"})
+    same = registered(**{KEY: HIDDEN, "A": "1"})
     assert coderd([secret(details={f"data.{name}": kind})], same, same).changes == (change,)
 
 
@@ -123,14 +124,14 @@ def test_a_chart_that_names_the_secret_has_to_roll_out() -> None:
     assert found == CoderdChanges((Change("A", "1", "2"),), restarts=False, left=("s",))
     assert coderd([secret("create")], None, registered(A="1")).left == ("s",)
     assert coderd([secret("delete")], registered(A="1"), None).left == ()
-    assert coderd([step(tokens.SECRET, "update", touched=("metadata",))]).left == ()
+    assert coderd([step(tokens.SECRET_KIND, "update", touched=("metadata",))]).left == ()
 
 
 def test_a_chart_that_sets_the_variables_has_to_roll_out_for_a_rotation() -> None:
     details = {'data["gitlab-client-secret"]': "update"}
     found = coderd([secret(parent=tokens.LOGIN, details=details)])
     assert found == CoderdChanges(
-        (Change("gitlab-client-secret of Secret s", SECRET, SECRET),), left=("s",)
+        (Change("gitlab-client-secret of Secret s", HIDDEN, HIDDEN),), left=("s",)
     )
 
 
@@ -147,7 +148,7 @@ def test_moving_from_a_patch_of_env_changes_no_variable_but_restarts() -> None:
         patch(old=pod(None, env), new=pod(UNKNOWN)),
         secret("delete", parent=tokens.LOGIN),
     ]
-    after = registered(**{KEY: SECRET, "CODER_LOGGING_JSON": "a"})
+    after = registered(**{KEY: HIDDEN, "CODER_LOGGING_JSON": "a"})
     assert coderd(steps, {"names": [KEY]}, after) == CoderdChanges((), restarts=True)
     # A refresh cut them: as many entries as before, by place, with the keys of what stood there.
     cut = [{"name": "CODER_ACCESS_URL"}, {"name": KEY}]

@@ -56,7 +56,7 @@ def test_the_files_are_those_of_the_stacks_own_names(tmp_path):
 def test_a_stack_that_is_not_there_is_named_with_those_that_are(tmp_path):
     done = run("prd", "--open-dir", tmp_path / "out")
     assert done.exit_code == 1
-    assert "no stack 'prd'; there are dev, local, usgov" in done.output
+    assert f"no stack 'prd'; there are {', '.join(stacks.names())}" in done.output
     assert not (tmp_path / "out").exists()
 
 
@@ -76,3 +76,46 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     done = run("local", "--open-dir", tmp_path / "file" / "under")
     assert done.exit_code == 1
     assert f"cannot write to {tmp_path / 'file' / 'under'}" in done.output
+
+
+def test_what_an_earlier_run_wrote_and_the_stack_no_longer_has_is_removed(tmp_path, monkeypatch):
+    settings = stacks.settings("local")
+    done = run("local", "--open-dir", tmp_path)
+    assert "prometheus-rule.yaml is for kubectl apply" in done.output
+    fewer = plan.dashboards(settings).dashboards[:2]
+    changed = settings.model_copy(
+        update={
+            "alerts": settings.alerts.model_copy(update={"evaluator": "grafana"}),
+            "grafana": settings.grafana.model_copy(update={"dashboards": fewer}),
+        }
+    )
+    monkeypatch.setattr(stacks, "settings", lambda stack: changed)
+    (tmp_path / "mine.json").write_text("{}")
+    done = run("local", "--open-dir", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert {file.name for file in tmp_path.iterdir()} == {
+        *(f"{uid}.json" for uid in fewer),
+        "mine.json",
+        "grafana-alerts.yaml",
+        "grafana_ro.sql",
+    }
+    assert f"removed: {tmp_path / 'prometheus-rule.yaml'}, which the stack no longer has" in (
+        done.output
+    )
+    assert "kubectl apply" not in done.output
+    assert "grafana-alerts.yaml is for Grafana's folder" in done.output
+
+
+@pytest.mark.parametrize("text", ["kind: PrometheusRule\nmetadata: {name: other}\n", "[", "- a\n"])
+def test_a_rule_of_someone_else_stays(text, tmp_path):
+    settings = stacks.settings("local")
+    alerts = plan.alerts(settings.model_copy(
+        update={"alerts": settings.alerts.model_copy(update={"evaluator": "grafana"})}
+    ))  # fmt: skip
+    (tmp_path / "prometheus-rule.yaml").write_text(text)
+    (tmp_path / f"{next(iter(CATALOGUE))}.json").write_text(text)
+    args = dataclasses.replace(plan.dashboards(settings), dashboards=("agent-firewall",))
+    files = dashboards.write(args, alerts, tmp_path)
+    stale = dashboards.remove_stale(args, alerts, tmp_path, files)
+    assert [path.name for path in stale] == []
+    assert (tmp_path / "prometheus-rule.yaml").read_text() == text

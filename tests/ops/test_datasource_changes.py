@@ -9,7 +9,7 @@ from ops import deployed, report
 from ops.assessment import StackPreview
 from ops.changes import Step, without_secrets
 from ops.headline import headline
-from ops.tokens import ALERTS, DATA_SOURCES
+from ops.tokens import ALERTS, DATA_SOURCES, RANDOM_PASSWORD
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 NOW = DataSourcesArgs("db.example.com:5432", loki_tenant="a")
@@ -101,3 +101,14 @@ def test_which_logs_alerts_look_in() -> None:
     urn = f"urn:pulumi:dev::p::{ALERTS}::alerts"
     assert deployed.of([(urn, {"logs": old})]).logs == old
     assert deployed.of([(urn, {})]).logs == ""
+
+
+def test_a_new_password_is_in_the_headline_and_says_by_which_revision() -> None:
+    urn = f"urn:pulumi:dev::p::{DATA_SOURCES}${RANDOM_PASSWORD}::data-sources-database"
+    old, new = {"length": 40}, {"length": 40, "keepers": {"revision": "2"}}
+    found = StackPreview("dev", steps=(Step("replace", urn, RANDOM_PASSWORD, old, new),))
+    (told,) = found.sources
+    assert told.line == "- ⚠️ `the database's password`, revision: not set → `2`"
+    assert "Grafana's database password is replaced" in headline([found])
+    made = Step("create", urn, RANDOM_PASSWORD, {}, new)
+    assert StackPreview("dev", steps=(made,)).sources == ()

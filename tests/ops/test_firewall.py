@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -137,6 +138,24 @@ def test_an_unusual_layout_is_refused() -> None:
         written("config: {a: 1}\n", {"state": "off"})
 
 
+@pytest.mark.parametrize("switch", [None, {"state": "off"}])
+def test_a_switch_without_the_projects_name_is_not_passed_over(
+    root: Path, switch: dict[str, str] | None
+) -> None:
+    """The engine reads it; to write a second one, or to say that none is left, would be untrue."""
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    text = path.read_text()
+    short = f'  firewall: {{state: "off", reason: x, who: ada, until: "{TODAY}"}}\n'
+    path.write_text(text + short)
+    assert stacks.settings("dev", root).switched_off
+    with pytest.raises(SwitchError, match="just `firewall`: give it all its name"):
+        set_switch(root, "dev", switch)
+    assert path.read_text() == text + short
+    path.write_text(text + short + short.replace("firewall:", f"{KEY}:"))
+    with pytest.raises(SettingsError, match="firewall: stands twice"):
+        stacks.settings("dev", root)
+
+
 def test_the_next_step_of_a_protected_stack_has_a_plan(root: Path) -> None:
     _, said = run("usgov", "off", "--reason", "x")
     assert "up usgov --plan FILE" in said
@@ -163,3 +182,13 @@ def test_on_without_a_switch_writes_nothing(root: Path) -> None:
     assert status == 0
     assert "is on already; nothing was written" in said
     assert path.read_text() == before
+
+
+def test_a_reason_that_is_no_utf_8_is_refused(root: Path) -> None:
+    before = (root / "stacks" / "Pulumi.dev.yaml").read_text()
+    status, said = run("dev", "off", "--reason", os.fsdecode(b"caf\xe9"))
+    assert (status, said) == (
+        1,
+        "error: --reason and --template take text in UTF-8; nothing was written\n",
+    )
+    assert (root / "stacks" / "Pulumi.dev.yaml").read_text() == before

@@ -20,7 +20,7 @@ from ops.tokens import (
     DEPLOYMENT_PATCH,
     MCP_SERVER,
     NAMESPACE_PATCH,
-    SECRET,
+    SECRET_KIND,
     TEMPLATE,
     WORKSPACE_TEMPLATE,
 )
@@ -53,7 +53,7 @@ def held(values: dict[str, Any]) -> StackState:
     (server,) = (plan.mcp_server(settings, each, None) for each in settings.mcp_servers)
     found = [
         resource(CODERD_ENV, "coderd", outputs={"variables": dict(AUDIT)}),
-        resource(SECRET, "coderd-variables", CODERD_ENV, inputs={}),
+        resource(SECRET_KIND, "coderd-variables", CODERD_ENV, inputs={}),
         resource(DEPLOYMENT_PATCH, "coderd-deployment", CODERD_ENV, inputs={}),
         resource(ALERTS, "alerts", outputs={"names": {}}),
         resource(CONFIG_MAP, "grafana", ALERTS, inputs={"data": {"a": args.grafana_file()}}),

@@ -1,3 +1,4 @@
+import os
 import subprocess
 from pathlib import Path
 
@@ -95,3 +96,35 @@ def test_a_commit_that_is_not_there(repository: Path) -> None:
     assert not git.has_commit(repository, missing)
     with pytest.raises(git.GitError, match="worktree"), git.worktree(repository, missing):
         pass
+
+
+LATIN = b"caf\xe9"
+
+
+def test_names_of_other_bytes_than_utf_8_are_read(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / os.fsdecode(LATIN)).write_text("")
+    paths = git.run(repository, "ls-files", "--others", "-z").split("\0")
+    assert [os.fsencode(path) for path in paths if path] == [LATIN]
+    sh(repository, "config", "core.quotepath", "false")
+    assert any("caf" in path for path in git.changed(repository))
+    for path in git.changed(repository):
+        path.encode()
+
+
+def test_who_is_at_work_and_where_can_be_written_down_whatever_the_bytes(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "checkout", "-qb", LATIN], cwd=repository, check=True)
+    assert git.facts(repository).branch == "caf\ufffd"
+    subprocess.run(["git", "config", "user.email", LATIN], cwd=repository, check=True)
+    assert git.who(repository) == "caf\ufffd"
+    monkeypatch.setenv("GITHUB_ACTOR", os.fsdecode(LATIN))
+    assert git.who(repository) == "caf\ufffd"
+
+
+def test_a_refusal_that_names_other_bytes_can_be_shown(repository: Path) -> None:
+    with pytest.raises(git.GitError) as refused:
+        git.run(repository, "rev-parse", "--verify", os.fsdecode(LATIN), "--")
+    str(refused.value).encode()

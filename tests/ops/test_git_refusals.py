@@ -1,11 +1,25 @@
 """A checkout that git refuses to read: its own reason, wherever a commit is asked for."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import typer
 
-from ops import against, deployed, git, history, protection, rollback, stacks, touched, up
+from ops import (
+    against,
+    deployed,
+    git,
+    history,
+    plan,
+    protection,
+    rollback,
+    stacks,
+    terminal,
+    touched,
+    up,
+)
 from ops.traffic import InputError
 from tests.ops.test_protection import protected
 from tests.ops.test_rollback import update
@@ -82,6 +96,15 @@ def test_a_protected_stack_says_it(checkout: Path) -> None:
     with pytest.raises(protection.ProtectedError) as refused:
         protection.check_commit("usgov", protected(), checkout, "a" * 40)
     assert REASON in str(refused.value)
+
+
+def test_a_plan_whose_place_in_the_history_git_does_not_tell_is_one_error(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = cast(Any, SimpleNamespace(basis=SimpleNamespace(commit="a" * 40, update=1)))
+    with pytest.raises(typer.Exit), terminal.reported():
+        plan.check_order(saved, [update(2, "b" * 40)], checkout)
+    is_told(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("kind", ["other owner", "no repository", "no commit", "no git"])

@@ -232,6 +232,17 @@ def test_the_table_is_read_in_80_columns() -> None:
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("title", [r"see \\srv\[/ops] runbook", "[red]up[/]", r"at \\[bold]x"])
+def test_the_table_shows_a_title_as_it_is(title: str) -> None:
+    shown = at_width(160, history.updates([summary(title)]))
+    assert title in shown
+
+
+def test_the_table_has_nothing_that_a_terminal_obeys() -> None:
+    up = Record("up", "a" * 40, False, who="\x1b]0;ada")
+    assert r"\x1b]0;ada" in at_width(160, history.updates([summary(up.message())]))
+
+
 class Backend:
     """A stack whose history comes in pages, as the engine's does."""
 

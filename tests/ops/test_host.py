@@ -1,6 +1,9 @@
 """Programs on the engine, and what it hears of them."""
 
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +20,7 @@ from pulumi.runtime import settings as runtime
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from ops import host
+from ops.project import ROOT
 
 
 class Recorder:
@@ -178,3 +182,25 @@ def test_the_engine_is_told_which_packages_the_program_needs() -> None:
 def test_a_package_that_a_commit_has_not_is_not_asked_for(monkeypatch: Any) -> None:
     monkeypatch.setattr(host, "_PACKAGES", ("pulumi_random", "pulumi_nosuch"))
     assert [each.name for each in host._packages()] == ["random"]
+
+
+SAYING = """
+import os, sys
+from ops import host
+host.select = lambda request: None
+host.run = lambda stack, request: {"said": host._pass_on("caf\u00e9")}
+sys.argv[1:] = [str(os.open(os.devnull, os.O_WRONLY))]
+host.main()
+"""
+
+
+def test_what_the_encoding_of_its_output_has_not_ends_no_update():
+    done = subprocess.run(
+        [sys.executable, "-c", SAYING],
+        input=b"{}\n{}\n",
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"caf?\n", b"")

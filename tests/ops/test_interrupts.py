@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import IO
 
 import pytest
 
+from ops import interrupts
 from ops.project import ROOT
 
 # As the engine: a second interrupt ends it at once, and a lock lies there while it runs.
@@ -252,3 +254,34 @@ def test_an_interrupt_while_nothing_runs_ends_the_command(launch: Launch) -> Non
     status, said = command.ended()
     assert status == 130
     assert said.startswith("interrupted: nothing was applied")
+
+
+@pytest.mark.parametrize("processes", ["/proc", "/nowhere"])
+def test_an_engine_is_killed_where_there_is_no_ps(
+    processes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = subprocess.Popen(
+        ["/bin/sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True
+    )
+    assert engine.stdout
+    plugin = int(engine.stdout.readline())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(interrupts, "_PROCESSES", Path(processes))
+    interrupts._kill(engine)
+    assert engine.wait(5) == -signal.SIGKILL
+    if processes == "/proc":
+        # It has the other end of the pipe, too.
+        assert engine.stdout.read() == ""
+    else:
+        os.kill(plugin, signal.SIGKILL)
+    engine.stdout.close()
+
+
+@pytest.mark.skipif(not shutil.which("ps"), reason="there is no ps")
+def test_where_there_is_no_proc_ps_tells_what_an_engine_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = os.getpid(), os.getppid()
+    assert own in interrupts._parents()
+    monkeypatch.setattr(interrupts, "_PROCESSES", Path("/nowhere"))
+    assert own in interrupts._parents()

@@ -1,11 +1,12 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from ops import preview
+from ops import preview, stacks
 from ops.assessment import StackPreview
 from ops.changes import Step
 from ops.cli import app
@@ -57,6 +58,19 @@ def test_the_report_goes_to_a_file(found: dict[str, StackPreview], tmp_path: Pat
     assert file.read_text(encoding="utf-8").startswith("## Preview: ⛔")
 
 
+def test_a_name_of_other_bytes_than_utf_8_is_written_down(
+    found: dict[str, StackPreview], tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    found[name] = StackPreview(name, failure="no")
+    for options in ([], ["--json"]):
+        file = tmp_path / "report"
+        result = CliRunner().invoke(app, ["preview", name, "--out", str(file), *options])
+        assert result.exit_code == 1, result.output
+        assert "caf\\udce9" in file.read_text(encoding="utf-8")
+    assert json.loads(file.read_text(encoding="utf-8"))["stacks"][0]["name"] == name
+
+
 @pytest.mark.parametrize("option", ["--out", "--save-plan"])
 def test_a_file_that_cannot_be_written_is_told_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
@@ -71,7 +85,7 @@ def test_a_file_that_cannot_be_written_is_told_first(
 def test_wrong_settings_are_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["preview", "nosuch"])
     assert result.exit_code == 1
-    assert "no stack 'nosuch'; there are dev, local, usgov" in result.stdout
+    assert f"no stack 'nosuch'; there are {', '.join(stacks.names())}" in result.stdout
     assert "## Preview: ⛔" in result.stdout
 
 

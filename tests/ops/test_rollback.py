@@ -18,6 +18,7 @@ from ops import (
     lone_template,
     recovery,
     rollback,
+    rollback_look,
     rollback_settings,
     terminal,
     unrecorded,
@@ -155,6 +156,22 @@ def stack_file(root: Path, document: dict[str, Any]) -> Path:
     path.parent.mkdir(parents=True)
     path.write_text(yaml.safe_dump(document))
     return path
+
+
+@pytest.mark.parametrize("prefix", ["firewalled-coder:", ""])
+def test_keys_without_the_projects_name_are_settings_too(tmp_path: Path, prefix: str) -> None:
+    off = {"state": "off", "reason": "x", "who": "ada", "until": "2026-12-01"}
+    stack_file(tmp_path / "now", {"config": {f"{prefix}secrets": {"secure": "new"}}})
+    config = {"secrets": {"secure": "old"}, "firewall": off, "kubernetes": {"context": "far"}}
+    then = stack_file(
+        tmp_path / "then", {"config": {f"{prefix}{key}": value for key, value in config.items()}}
+    )
+    rollback_settings.keep_secrets(tmp_path / "then", tmp_path / "now", "dev")
+    kept = files.completed(then.read_bytes())["config"]
+    assert kept["firewalled-coder:secrets"] == {"secure": "new"}
+    assert len(kept) == len(config)
+    assert rollback_settings.switched_off(tmp_path / "then", "dev").startswith("x, by ada")
+    assert rollback_look.context(tmp_path / "then", "dev") == "far"
 
 
 @pytest.mark.parametrize("present", [{"secrets": {"secure": "new"}}, {}])

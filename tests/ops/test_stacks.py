@@ -163,3 +163,32 @@ def test_what_the_engine_would_pass_over_is_refused_where_protection_is_asked_fo
         stacks.protected("dev", root)
     with pytest.raises(SettingsError, match=told):
         stacks.settings("dev", root)
+
+
+@pytest.mark.parametrize(
+    ("url", "example"),
+    [
+        ("https://coder.dev.example.com", True),
+        ("https://EXAMPLE.org:8443", True),
+        ("https://coder.example", True),
+        ("https://coder.acme.internal", False),
+        ("https://notexample.com", False),
+        ("https://example.com.acme.io", False),
+        ("https://[", False),
+        (7, False),
+        (None, False),
+    ],
+)
+def test_an_example_is_at_an_address_that_is_nobodys(
+    root: Path, url: object, example: bool
+) -> None:
+    path = root / "stacks" / "Pulumi.dev.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["config"]["firewalled-coder:coder"] = {"accessUrl": url}
+    path.write_text(yaml.safe_dump(document))
+    assert stacks.is_example("dev", root) is example
+
+
+def test_a_file_that_cannot_be_read_is_no_example(root: Path) -> None:
+    (root / "stacks" / "Pulumi.dev.yaml").write_text("config: [")
+    assert not stacks.is_example("dev", root)

@@ -31,7 +31,7 @@ def test_what_an_encoding_has_not_is_written_all_the_same(encoding: str) -> None
     environment = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = run("preview nosuch", environment)
     assert b"Traceback" not in done.stderr
-    assert b"; there are dev" in done.stdout
+    assert b"; there are " in done.stdout
     assert (done.returncode, "Preview: ? the" in done.stdout.decode(encoding)) == (1, True)
 
 
@@ -97,3 +97,42 @@ def test_an_engine_ends_its_update_when_nobody_can_write_what_it_says(tmp_path: 
         command.run(["up"], str(tmp_path), {}, full)
     assert (binary.parent / "ended").exists()
     assert len(heard) == 1
+
+
+# What a plugin prints, the engine passes on as it is.
+FOREIGN = """#!/bin/sh
+printf 'caf\\351\\n'; printf 'caf\\351\\n' >&2
+i=0; while test $i -lt 2000; do echo "a line of an update"; echo more >&2; i=$((i+1)); done
+touch "$(dirname "$0")/ended"
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> interrupts.EngineCommand:
+    binary = tmp_path / "bin" / "pulumi"
+    binary.parent.mkdir()
+    binary.write_text(FOREIGN)
+    binary.chmod(0o755)
+    return interrupts.EngineCommand(str(tmp_path), "3.259.0")
+
+
+def test_an_engine_ends_its_update_whatever_bytes_a_plugin_prints(
+    tmp_path: Path, engine: interrupts.EngineCommand
+) -> None:
+    heard: list[str] = []
+    result = engine.run(["up"], str(tmp_path), {}, heard.append, heard.append)
+    assert (tmp_path / "bin" / "ended").exists()
+    assert result.stdout.startswith("caf\ufffd\na line")
+    assert result.stderr.startswith("caf\ufffd\nmore")
+    assert heard.count("caf\ufffd") == 2
+
+
+def test_an_engine_ends_its_update_whatever_a_listener_cannot_do(
+    tmp_path: Path, engine: interrupts.EngineCommand
+) -> None:
+    def narrow(text: str) -> None:
+        text.encode("ascii")
+
+    with pytest.raises(UnicodeEncodeError):
+        engine.run(["up"], str(tmp_path), {}, narrow)
+    assert (tmp_path / "bin" / "ended").exists()

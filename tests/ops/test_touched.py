@@ -1,11 +1,13 @@
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from ops import project
+from ops import project, stacks
 from ops.cli import app
 from ops.touched import PROGRAM, STAND_INS, ChangeError, changed, touched
 
@@ -85,7 +87,7 @@ def test_every_file_of_the_repository_is_known_to_matter_or_not() -> None:
         top = path.split("/")[0]
         if path.endswith("/__init__.py") and path.count("/") == 1:
             continue
-        if touched([path], STACKS):
+        if touched([path], stacks.names()):
             assert top not in HARMLESS, path
         elif top == "tools":
             assert not path.startswith(tuple(each for each in STAND_INS + PROGRAM if "/" in each))
@@ -153,6 +155,14 @@ def test_every_stack_for_a_new_branch_and_for_all(root: Path) -> None:
         assert run(*arguments, "--deployed")[1].split() == ["dev", "usgov"]
 
 
+def test_an_example_is_no_deployment(root: Path) -> None:
+    shutil.copy(ROOT / "stacks/Pulumi.dev.yaml", root / "stacks/Pulumi.dev.yaml")
+    status, said, warned = run("--all", "--deployed", "--json")
+    assert (status, said) == (0, '["usgov"]\n')
+    assert "stack dev is an example: its coder.accessUrl is an address that is nobody's" in warned
+    assert run("--all")[1].split() == STACKS
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -200,3 +210,18 @@ def test_no_stack_is_called_as_anothers_environment(root: Path, other: str) -> N
     assert f"rename stacks/Pulumi.dev-{other}.yaml" in said
     (root / "stacks/Pulumi.dev.yaml").unlink()
     assert run("--all")[0] == 0
+
+
+def test_a_name_of_other_bytes_than_utf_8_is_a_name(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = os.fsdecode(b"docs/caf\xe9.md")
+    (root / name).write_text("")
+    assert changed(root, "main") == [name]
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "second")
+    assert changed(root, "main") == [name]
+    (root / os.fsdecode(b"stacks/Pulumi.caf\xe9.yaml")).write_text("")
+    monkeypatch.setattr(project, "ROOT", root)
+    ended = CliRunner().invoke(app, ["touched", "main", "--json"])
+    assert (ended.exit_code, json.loads(ended.stdout)) == (0, [os.fsdecode(b"caf\xe9")])

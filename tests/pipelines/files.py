@@ -12,10 +12,16 @@ from typing import Any
 
 import yaml
 
+from ops import stacks
+from ops.project import LOCAL
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
 GITLAB = ROOT / ".gitlab-ci.yml"
+_EXAMPLES = [name for name in stacks.names() if name != LOCAL]
+# The examples have jobs to be copied, for as long as there is nothing else.
+DEPLOYED = [name for name in _EXAMPLES if not stacks.is_example(name)] or _EXAMPLES
 # Top-level keys of .gitlab-ci.yml that are no jobs (GitLab CI/CD YAML syntax reference).
 GITLAB_GLOBAL = {"default", "include", "stages", "variables", "workflow", "spec"}
 

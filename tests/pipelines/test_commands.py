@@ -17,8 +17,17 @@ from local.environment import Environment
 from ops.cli import app
 from ops.comment import marker
 from tests.ops.forge_server import TOKEN, ForgeServer, serving
-from tests.pipelines.files import ROOT, github_steps, gitlab_jobs, load, ops_commands, scripts
+from tests.pipelines.files import (
+    DEPLOYED,
+    ROOT,
+    github_steps,
+    gitlab_jobs,
+    load,
+    ops_commands,
+    scripts,
+)
 
+FIRST = DEPLOYED[0]
 SCRIPTS = list(scripts())
 COMMANDS = [(each.where, words) for each in SCRIPTS for words in ops_commands(each.text)]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -79,11 +88,11 @@ def test_a_job_sets_every_variable_that_its_script_reads() -> None:
 @pytest.mark.parametrize(
     ("job", "file", "github_job"),
     [
-        ("preview dev", "preview.yml", "preview"),
-        ("plan dev", "up.yml", "plan"),
-        ("up dev", "up.yml", "up"),
-        ("drift dev", "drift.yml", "drift"),
-        ("verify dev", "verify.yml", "verify"),
+        (f"preview {FIRST}", "preview.yml", "preview"),
+        (f"plan {FIRST}", "up.yml", "plan"),
+        (f"up {FIRST}", "up.yml", "up"),
+        (f"drift {FIRST}", "drift.yml", "drift"),
+        (f"verify {FIRST}", "verify.yml", "verify"),
     ],
 )
 def test_both_forges_run_the_same(job: str, file: str, github_job: str) -> None:
@@ -99,7 +108,10 @@ def test_both_forges_run_the_same(job: str, file: str, github_job: str) -> None:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """This project's files as a repository of their own, on main, but for those no job reads."""
+    """This project's files as a repository of their own, on main, but for those no job reads.
+
+    Of its stacks it has the examples, deployed somewhere, and one that is an example.
+    """
     place = tmp_path_factory.mktemp("pipelines") / "checkout"
     files = subprocess.run(
         ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard",
@@ -110,6 +122,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         if (ROOT / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, place / name)
+    for file in (place / "stacks").glob("Pulumi.*.yaml"):
+        if file.name not in {"Pulumi.dev.yaml", "Pulumi.local.yaml", "Pulumi.usgov.yaml"}:
+            file.unlink()
+    shutil.copy2(place / "stacks/Pulumi.dev.yaml", place / "stacks/Pulumi.sample.yaml")
+    for name in ("dev", "usgov"):
+        file = place / f"stacks/Pulumi.{name}.yaml"
+        file.write_text(file.read_text().replace(".example.com", ".acme.internal"))
     _git(place, "init", "-q", "-b", "main")
     _git(place, "add", "-A")
     _git(place, "commit", "-qm", "first")

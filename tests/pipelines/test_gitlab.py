@@ -12,12 +12,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from ops import stacks
-from ops.project import LOCAL
 from ops.touched import touched
-from tests.pipelines.files import GITLAB, GITLAB_GLOBAL, ROOT, gitlab_jobs, load
+from tests.pipelines.files import DEPLOYED, GITLAB, GITLAB_GLOBAL, ROOT, gitlab_jobs, load
 
 JOBS = gitlab_jobs()
-DEPLOYED = [name for name in stacks.names() if name != LOCAL]
 KINDS = ("preview", "plan", "up", "drift", "verify")
 FORKLESS = "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID"
 TRACKED = subprocess.run(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import npm
-from tests.pipelines.files import GITLAB
+from tests.pipelines.files import DEPLOYED, GITLAB
 
 MERGE_REQUEST = {
     "CI_PIPELINE_SOURCE": "merge_request_event",
@@ -20,7 +20,10 @@ MERGE_REQUEST = {
 FORK = MERGE_REQUEST | {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2"}
 PUSH = {"CI_PIPELINE_SOURCE": "push"}
 NIGHT = {"CI_PIPELINE_SOURCE": "schedule"}
-DEV, PROGRAM, DOCS = "stacks/Pulumi.dev.yaml", "components/boundary/rule.py", "docs/rollback.md"
+FIRST = DEPLOYED[0]
+STACK, PROGRAM, DOCS = (
+    f"stacks/Pulumi.{FIRST}.yaml", "components/boundary/rule.py", "docs/rollback.md",
+)  # fmt: skip
 
 Jobs = Callable[..., dict[str, str]]
 Read = Callable[..., str]
@@ -102,15 +105,17 @@ def jobs(repository: Path, read: Read) -> Jobs:
 
 
 def test_a_request_previews_what_it_touches_and_says_so(jobs: Jobs) -> None:
-    assert jobs(MERGE_REQUEST, DEV, "change") == {
+    assert jobs(MERGE_REQUEST, STACK, "change") == {
         "check": "on_success",
-        "preview dev": "on_success",
+        f"preview {FIRST}": "on_success",
         "comment": "always",
     }
 
 
 def test_the_program_touches_every_stack(jobs: Jobs) -> None:
-    assert {"preview dev", "preview usgov"} < jobs(MERGE_REQUEST, PROGRAM, "change").keys()
+    assert {f"preview {stack}" for stack in DEPLOYED} < jobs(
+        MERGE_REQUEST, PROGRAM, "change"
+    ).keys()
 
 
 def test_a_request_that_touches_none_still_looks_after_its_comment(jobs: Jobs) -> None:
@@ -122,7 +127,11 @@ def test_a_forks_request_is_only_checked(jobs: Jobs) -> None:
 
 
 def test_a_merge_is_planned_and_waits_for_someone(jobs: Jobs) -> None:
-    assert jobs(PUSH, DEV) == {"check": "on_success", "plan dev": "on_success", "up dev": "manual"}
+    assert jobs(PUSH, STACK) == {
+        "check": "on_success",
+        f"plan {FIRST}": "on_success",
+        f"up {FIRST}": "manual",
+    }
 
 
 def test_a_merge_of_a_page_is_checked_and_no_more(jobs: Jobs) -> None:
@@ -130,7 +139,7 @@ def test_a_merge_of_a_page_is_checked_and_no_more(jobs: Jobs) -> None:
 
 
 def test_at_night_every_stack_is_looked_at_and_nothing_is_applied(jobs: Jobs) -> None:
-    names = [f"{kind} {stack}" for kind in ("drift", "verify") for stack in ("dev", "usgov")]
+    names = [f"{kind} {stack}" for kind in ("drift", "verify") for stack in DEPLOYED]
     assert jobs(NIGHT, PROGRAM) == dict.fromkeys(names, "on_success")
 
 

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from typer.testing import CliRunner
 
-from components.mcp_server import GITHUB_READ_ONLY_TOOLS
 from ops import engine, project, stacks
 from ops.cli import app
 from ops.engine import Session
+from tests.components.github_mcp import GITHUB_READ_ONLY_TOOLS
 
 
 class _McpServer(BaseHTTPRequestHandler):

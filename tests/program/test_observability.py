@@ -51,10 +51,11 @@ def test_what_the_cluster_has_no_place_for_stops_the_run_before_anything_is_made
     assert resources(environment) == before
 
 
-def test_a_threshold_and_another_evaluator_change_the_rule_and_the_database_roles_job_runs_once(
+def test_thresholds_and_evaluators_change_the_rule_and_a_new_password_runs_the_roles_job_once(
     stack: Session, open_stack: Callable[..., Any], environment: Environment
 ) -> None:
     before = items(environment, RULES)["firewalled-coder"]
+    password = items(environment, SECRETS)["aigov-grafana-db"]["data"]
     assert stack.stack.outputs()["databaseRole"].value == {"script": "grafana-ro-sql", "job": None}
     assert "grafana_ro.sql" in items(environment, CONFIG_MAPS)["grafana-ro-sql"]["data"]
     role = {"delivery": "job", "adminUrlSecret": "coder-db-owner"}
@@ -63,7 +64,7 @@ def test_a_threshold_and_another_evaluator_change_the_rule_and_the_database_role
         client.post(SECRETS, json=owner).raise_for_status()
     changes: dict[str, Any] = {
         "alerts": {"thresholds": {"droppedBatches": 4}},
-        "grafana": {**ONE_BOARD, "databaseRole": role},
+        "grafana": {**ONE_BOARD, "databaseRole": role, "databasePasswordRevision": "2"},
     }
     with open_stack(changes=changes) as session:
         session.stack.up()
@@ -72,13 +73,17 @@ def test_a_threshold_and_another_evaluator_change_the_rule_and_the_database_role
         assert "> 4.0" in str(after["spec"])
         made = items(environment, JOBS)["grafana-ro-role"]
         assert made["status"]["succeeded"] == 1
-    # Another evaluator moves the rule, and the job is left as it is.
+        replaced = items(environment, SECRETS)["aigov-grafana-db"]["data"]
+        assert replaced.keys() == password.keys()
+        assert replaced != password
+    # Another evaluator moves the rule, and the job and the password are left as they are.
     with open_stack(changes={**changes, "alerts": {"evaluator": "grafana"}}) as session:
         session.stack.up()
         assert items(environment, RULES) == {}
         assert session.stack.outputs()["alerts"].value["prometheus"] == []
         again = items(environment, JOBS)["grafana-ro-role"]
         assert again["metadata"]["uid"] == made["metadata"]["uid"]
+        assert items(environment, SECRETS)["aigov-grafana-db"]["data"] == replaced
     without = {"grafana": {**ONE_BOARD, "databaseRole": {"delivery": "none"}}}
     with open_stack(changes=without) as session:
         session.stack.up()

@@ -1,5 +1,6 @@
 """Changes to the source of modules, as Go builds with them."""
 
+import json
 import os
 import re
 import subprocess
@@ -127,3 +128,14 @@ def test_a_tool_with_other_edits_is_another_tool() -> None:
     )
     assert plain.digest() != edited.digest()
     assert set(tools.TOOLS["pulumi"].edits) > set(edits.PASSWORDS_WHEN_ASKED)
+
+
+def test_the_modules_may_be_in_any_folder(module: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'John\'s "caf\u00e9" \U0001f40d folder'
+    folder.mkdir()
+    made = edits.write(edits.PASSWORDS_WHEN_ASKED, folder, module, ENVIRONMENT)
+    done = subprocess.run(
+        ["go", "mod", "edit", "-json", str(made)], env=ENVIRONMENT, check=True, capture_output=True
+    )
+    replaced = [each["New"]["Path"] for each in json.loads(done.stdout)["Replace"]]
+    assert replaced == [str(folder / "0"), str(folder / "1")]

@@ -13,6 +13,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
+from components import proxied
 from components.coder.api import verification
 from ops.verification.clients.errors import (
     BrokenError,
@@ -125,7 +126,7 @@ class Service:
         self._patience = patience or Patience()
         self._sleep = sleep
         self._clock = clock
-        self._client = httpx.Client(
+        self._client = proxied.client(
             timeout=httpx.Timeout(self._patience.answer, connect=self._patience.connect),
             transport=transport,
             follow_redirects=False,

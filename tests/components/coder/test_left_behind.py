@@ -12,7 +12,7 @@ from components.kubeconfig import ClusterError
 from ops import removal
 from ops.removal import InUseError
 from ops.state import StackState
-from ops.tokens import SECRET
+from ops.tokens import SECRET_KIND
 from tests.components.clusters import Answer, answering
 from tests.components.coder.deployments import document, reference, secret
 from tests.components.coder.test_deployment import OURS, US, settings
@@ -61,7 +61,9 @@ def test_variables_left_to_the_chart_wait_for_it_too() -> None:
 
 def state(*names: str, namespace: str = "coder") -> StackState:
     found = [{"outputs": {"metadata": {"name": n, "namespace": namespace}}} for n in names]
-    return cast(StackState, SimpleNamespace(of_type=lambda kind: found if kind == SECRET else []))
+    return cast(
+        StackState, SimpleNamespace(of_type=lambda kind: found if kind == SECRET_KIND else [])
+    )
 
 
 def destroying(of: StackState, found: dict[str, Any] | int) -> None:

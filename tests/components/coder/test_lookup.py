@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from components.coder.api import CoderdAccess, CoderdApi
-from components.coder.lookup import Known, UnknownOrganizationError, ask, organization
+from components.coder.lookup import Known, UnknownOrganizationError, ask, look_up, organization
 from components.settings.load import load
 from components.settings.model import Settings
 
@@ -287,3 +287,9 @@ def test_that_agents_may_use_a_template_needs_a_release_that_has_them(
     # That they may not holds on every release.
     given = settings(templates=[{"name": "a", "agentsAllowed": False}])
     assert problems(ask(FakeCoderd(version=version).api, given)) == []
+
+
+def test_a_proxy_that_cannot_be_used_is_one_clear_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
+    (problem,) = problems(look_up(settings()))
+    assert "pip install 'httpx[socks]'" in problem

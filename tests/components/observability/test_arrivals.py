@@ -6,8 +6,8 @@ from collections import Counter
 from components.dashboards.log_fields import AUDIT_MESSAGE, AuditDecision, AuditField
 from components.dashboards.metrics import Metric, Metrics
 from components.dashboards.tables import GRANTED_TABLES
-from components.observability.arrivals import ARRIVALS, Release
 from tests import deviations, recorded
+from tests.components.observability.arrivals import ARRIVALS, Release
 
 RECORDED = Release(2, 30)
 ARRIVED = {each.name for each in ARRIVALS}

@@ -185,6 +185,16 @@ def test_nodes_that_hold_nsjail_back(
     assert detail in result.detail
 
 
+def test_nodes_are_no_matter_where_nothing_is_jailed(tmp_path: Path) -> None:
+    found = settings()
+    templates = [each for each in found.templates if each.firewall is None]
+    assert templates
+    making = Making(tmp_path)
+    run = making.run(chosen=lambda each: each == "preflight.kernel")
+    Preflight(run, deployment(FakeCoderd()), found, templates, Server([]).cluster()).look()
+    assert making.results == {}
+
+
 @pytest.mark.parametrize(
     ("daemons", "outcome", "detail"),
     [

@@ -1,5 +1,8 @@
 """Which groups of checks a command line chooses, and how it ends."""
 
+import json
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,7 @@ from ops.verification.access import Access
 from ops.verification.command import NOT_CHECKED, chosen, counted, line, status
 from ops.verification.model import CheckGroup, Outcome, Result
 from ops.verification.run import Run
+from ops.verification.state import Leftover, RunState
 from tests.ops.verification.fake_coderd import TOKEN, URL, FakeCoderd
 
 
@@ -59,29 +63,37 @@ def test_how_it_ends(outcomes: list[Outcome], ends: int, said: str) -> None:
     assert all("next: look" in line(each).plain for each in results)
 
 
-def test_evidence_of_chosen_checks_names_the_rest_and_is_checked_against_coder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def verify(*arguments: str) -> Ended:
+    return CliRunner().invoke(app, ["verify", *arguments])
+
+
+@pytest.fixture
+def coderd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCoderd:
+    """The Coder of every stack, and no state of an earlier run."""
     coderd = FakeCoderd()
-    coderd.templates = {"firewalled": False}
-    coderd.files["file-1"] = b""
 
     @contextmanager
     def reached(stack: str, _: object) -> Iterator[Access]:
         yield Access(stacks.settings(stack), TOKEN)
 
-    def verified(run: Run, _: object) -> None:
-        run.take("preflight.agents", "firewalled", lambda: "agents_allowed is false")
-
-    def verify(*arguments: str) -> Ended:
-        return CliRunner().invoke(app, ["verify", *arguments])
-
     place = CoderdAccess(URL, TOKEN, httpx.MockTransport(coderd))
     monkeypatch.setattr(command, "CoderdAccess", lambda *_: place)
     monkeypatch.setattr(command, "access", reached)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    return coderd
+
+
+def test_evidence_of_chosen_checks_names_the_rest_and_is_checked_against_coder(
+    coderd: FakeCoderd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coderd.templates = {"firewalled": False}
+    coderd.files["file-1"] = b""
+
+    def verified(run: Run, _: object) -> None:
+        run.take("preflight.agents", "firewalled", lambda: "agents_allowed is false")
+
     monkeypatch.setattr(command, "context", lambda *_: None)
     monkeypatch.setattr(session, "verify", verified)
-    monkeypatch.setattr(project, "ROOT", tmp_path)
     folder = str(tmp_path / "evidence")
     choice = ("--group", "preflight", "--template", "firewalled")
     ended = verify("dev", *choice, "--evidence", folder)
@@ -97,3 +109,62 @@ def test_evidence_of_chosen_checks_names_the_rest_and_is_checked_against_coder(
     ended = verify("--check", folder)
     assert ended.exit_code == NOT_CHECKED
     assert ended.output.endswith("template firewalled: agents_allowed false → true\n")
+    ended = verify("--check", folder, "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.exit_code, told["stack"], told["outcome"]) == (NOT_CHECKED, "dev", "not checked")
+    assert told["left_out"] == {
+        "groups": list(left.groups),
+        "templates": list(left.templates),
+        "checks": list(left.checks),
+    }
+    assert told["signature"] == "not signed"
+    assert told["changed"] == ["template firewalled: agents_allowed false → true"]
+    assert "Coder's release" in told["compared"]
+    assert told["not_compared"]
+    assert told["not_known"] == ""
+
+
+def test_evidence_that_nobody_can_compare_is_data_too(
+    coderd: FakeCoderd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "context", lambda *_: None)
+    monkeypatch.setattr(session, "verify", lambda *_: None)
+    coderd.templates, coderd.files["file-1"] = {"firewalled": False}, b""
+    folder = str(tmp_path / "evidence")
+    verify("dev", "--group", "mcp", "--evidence", folder)
+    coderd.organizations = []
+    ended = verify("--check", folder, "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.exit_code, told["changed"], told["compared"]) == (NOT_CHECKED, [], [])
+    assert told["not_known"]
+
+
+def test_a_deletion_that_is_interrupted_says_how_to_go_on(
+    coderd: FakeCoderd, tmp_path: Path
+) -> None:
+    coderd.exists, coderd.builds = True, [({"status": "running"}, "starting")]
+    RunState(tmp_path, "dev", "").making(Leftover("admin", "verify-1"))
+
+    def interrupted(*_: object) -> httpx.Response:
+        os.kill(os.getpid(), signal.SIGINT)
+        return coderd.json({})
+
+    coderd.cancel = interrupted  # type: ignore[method-assign]
+    ended = verify("dev", "--clean")
+    assert ended.exit_code == 130, ended.output
+    assert ended.stdout == (
+        "not deleted: admin/verify-1: the run was interrupted\n"
+        "interrupted: `python -m ops verify dev --clean` goes on\n"
+    )
+    coderd.builds = [({"status": "succeeded"}, "running")]
+    ended = verify("dev", "--clean")
+    assert (ended.exit_code, ended.stdout) == (0, "")
+    RunState(tmp_path, "dev", "").making(Leftover("admin", "verify-2"))
+    ended = verify("dev", "--clean", "--json")
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.stdout) == {
+        "stack": "dev",
+        "deleted": ["admin/verify-2"],
+        "not_deleted": [],
+    }
+    assert verify("dev", "--clean").stdout == "nothing was left\n"

@@ -14,6 +14,7 @@ from ops.verification.deployment import TemplateVersion
 from ops.verification.model import CheckGroup, Failed, Outcome
 from ops.verification.path import Visit
 from ops.verification.plan import Target
+from ops.verification.run import Clock
 from ops.verification.state import Leftover
 from tests.ops.verification.fake_coderd import TOKEN, URL, FakeCoderd
 from tests.ops.verification.making import Making, as_declared, deployment
@@ -272,6 +273,22 @@ def test_what_may_not_be_deleted_is_named(making: Making) -> None:
     with deployment(fake) as asked:
         assert paths.clean(run, asked, 30) == ["admin/verify-1: 403: Builds may not be canceled."]
     assert len(run.state.leftovers) == 1
+
+
+def test_what_is_being_deleted_when_a_run_ends_stays_known(making: Making) -> None:
+    fake = FakeCoderd()
+    fake.exists, fake.builds = True, [({"status": "running"}, "starting")]
+    clock = Clock(sleep=lambda _: clock.ending.set())
+    run = making.run(clock=clock)
+    for number in (1, 2):
+        run.state.making(Leftover("admin", f"verify-{number}"))
+    with deployment(fake) as asked:
+        assert paths.clean(run, asked, 30) == [
+            "admin/verify-1: the run was interrupted",
+            "admin/verify-2: the run was interrupted",
+        ]
+    assert making.said == ["deleting admin/verify-1, which an earlier run left"]
+    assert len(making.run().state.leftovers) == 2
 
 
 def test_a_run_that_ends_deletes_what_it_made(making: Making) -> None:

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from ops.verification.redaction import HIDDEN, Redaction
+from components.boundary.credentials import HIDDEN
+from ops.verification.redaction import Redaction
 
 BASIC = base64.b64encode(b"alice:pw").decode()
 COOKIE = "abcdefghij-klmnopqrstuvwxyz012345"
@@ -77,6 +78,12 @@ def test_what_is_named_in_a_text_is_hidden(text: str, shown: str) -> None:
 )
 def test_what_is_no_secret_is_kept(text: str) -> None:
     assert Redaction().excerpt(text) == Redaction().text(text) == text
+
+
+def test_half_a_character_of_an_answer_can_be_written_down() -> None:
+    answer = json.loads(r'{"said": "caf\u00e9 \ud83d"}')
+    assert Redaction().excerpt(answer).encode() == '{"said": "caf\u00e9 ?"}'.encode()
+    assert Redaction().text("\udce9") == "?"
 
 
 def test_a_long_text_takes_no_longer_than_its_length() -> None:

@@ -1,4 +1,4 @@
-"""Which checks of Coder's own agents a whole verification makes."""
+"""Which checks a whole verification makes, of Coder's own agents and of another owner."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,8 +17,8 @@ from tests.ops.verification.making import Making, deployment
 from tests.ops.verification.test_agents_pod import CHECKS, FACTS, TARGET, Pod
 
 
-def agents(folder: Path, target: Target, coderd: FakeCoderd) -> Mapping[str, Result]:
-    """Verify the path and the agents of one workspace; the results about the agents."""
+def verified(folder: Path, target: Target, coderd: FakeCoderd) -> Mapping[str, Result]:
+    """Verify the path and the agents of one workspace, for the token's own user."""
     making = Making(folder)
     coderd.agent_names = ["main", "dev-coderd-chat"]
     pods = {"agent-1": Pod({**FACTS, "host": "coder-1"}), "agent-2": Pod()}
@@ -28,7 +28,13 @@ def agents(folder: Path, target: Target, coderd: FakeCoderd) -> Mapping[str, Res
         context = Context(stacks.settings("dev"), asked, (), [target], (), nothing, nothing, "dev")
         verify(making.run(chosen=lambda each: each.startswith(("path.", "agents."))), context)
     assert coderd.deleting
-    return {check: each for check, each in making.results.items() if check.startswith("agents.")}
+    return making.results
+
+
+def agents(folder: Path, target: Target, coderd: FakeCoderd) -> Mapping[str, Result]:
+    """Return the results about the agents alone."""
+    found = verified(folder, target, coderd)
+    return {check: each for check, each in found.items() if check.startswith("agents.")}
 
 
 def test_a_pod_of_theirs_is_looked_at(tmp_path: Path) -> None:
@@ -49,3 +55,8 @@ def test_without_a_workspace_no_check_holds(tmp_path: Path) -> None:
     assert {(each.outcome, each.detail) for each in found.values()} == {
         (Outcome.NOT_CHECKED, "there is no workspace")
     }
+
+
+def test_another_owner_whom_nobody_named_is_no_check_that_is_missing(tmp_path: Path) -> None:
+    found = verified(tmp_path, TARGET, FakeCoderd())["path.owner"]
+    assert (found.subject, found.outcome) == (TARGET.subject, Outcome.PASSED)
