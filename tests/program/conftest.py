@@ -25,8 +25,10 @@ Ask = Callable[..., Any]
 Open = Callable[..., AbstractContextManager[Session]]
 
 ONE_BOARD = {"dashboards": ["coder-status"]}
-"""Settings `grafana` of a test that is about something else: the smallest, for the engine writes its
-whole state before and after each resource."""
+"""Settings `grafana` of a test that is about something else.
+
+It is the smallest: the engine writes its whole state before and after each resource.
+"""
 
 
 @pytest.fixture(scope="session")
