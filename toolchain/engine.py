@@ -40,6 +40,8 @@ def find(progress: tools.Progress = tools.report) -> Path:
     """
     on_path = shutil.which("pulumi")
     if on_path is not None:
+        if Path(on_path) == tools.kept("pulumi"):
+            return Path(on_path)
         has = version(Path(on_path))
         if has is not None and has[0] == OLDEST[0] and has >= OLDEST:
             return Path(on_path)

@@ -269,7 +269,7 @@ class Run:
         if not place.cluster.has_rules():
             settings["alerts"]["evaluator"] = "grafana"
         if self.options.brief:
-            settings["grafana"]["dashboards"] = ["agent-firewall"]
+            settings["grafana"]["dashboards"] = ["coder-status"]
         more = extras.of(
             place.coder, place.facts, place.cluster, settings, keeps=self.options.prices
         )

@@ -209,11 +209,11 @@ def test_the_firewall_off_is_a_warning_of_the_engine_and_on_again_gives_the_same
 
 
 def test_one_rule_changes_one_template_version_and_a_doubtful_one_is_a_warning_of_the_engine(
-    stack: Session, open_stack: Any, committed: Callable[[str, str], Any]
+    whole: Session, open_stack: Any, committed: Callable[[str, str], Any]
 ) -> None:
     policy = committed("local", "policy")
     policy["rules"] = [{"rule": "domain=New.example", "why": "a test"}]
-    with open_stack(changes={"policy": policy}) as session:
+    with open_stack(changes={"policy": policy}, whole=True) as session:
         found, (doubtful,) = told(session.stack.preview)
     assert {name for name, _ in found if not name.startswith("firewalled-coder-")} == {
         "firewalled-version",

@@ -33,8 +33,8 @@ from tests.program.test_local import changes, template_names
 
 BROKEN = 'resource "coder_agent" "broken" { os = var.nosuch }\n'
 MORE = {"ConfigMap::grafana-role-sql", "Secret::coderd-variables", "AgentsMcpServer::github-server"}
-# What else a stack has is not looked at here.
-OTHERS: dict[str, Any] = {"alerts": {"rules": []}}
+# What else a stack has is not looked at here, but for a dashboard that waits for the templates.
+OTHERS: dict[str, Any] = {"alerts": {"rules": []}, "grafana": {"dashboards": ["agent-firewall"]}}
 
 
 @pytest.fixture

@@ -160,6 +160,8 @@ def test_an_engine_that_was_built_is_not_asked_what_it_is(
     fake(tmp_path / "bin", "v1.0.0")
     monkeypatch.setattr(tools, "kept", lambda name: tmp_path / "bin" / name)
     assert engine.release(tmp_path / "bin" / "pulumi") == tools.PULUMI_VERSION
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    assert engine.find() == tmp_path / "bin" / "pulumi"
 
 
 @pytest.mark.parametrize("answer", ["v3.1.0", "v4.0.0", "nonsense"])

@@ -3,8 +3,6 @@
 `random` is always the stand-in, of which these are tests; Kubernetes is its own provider.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +12,8 @@ from pulumi.automation._stack import StackInitMode
 
 from local import keys
 from local.providers import engine_environment, locate, serve
-from ops import host
+from ops import host, interrupts
+from ops.engine import root_of
 from toolchain import engine as engines
 from toolchain import plugins
 
@@ -70,14 +69,9 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def engine() -> automation.PulumiCommand:
-    found = shutil.which("pulumi")
-    if found is None:
-        from toolchain import tools
-
-        found = str(tools.build("pulumi"))
-    # The Automation API wants the directory above bin/, but a command finds it on PATH as well.
-    os.environ["PATH"] = f"{Path(found).parent}{os.pathsep}{os.environ['PATH']}"
-    return automation.PulumiCommand()
+    # Not by PATH, where whoever finds it asks for its version.
+    found = engines.find(lambda _: None)
+    return interrupts.EngineCommand(root_of(found), engines.release(found))
 
 
 @pytest.fixture(scope="session")
