@@ -333,14 +333,14 @@ def test_a_rollback_killed_while_it_moved_the_network_policy_can_be_gone_back_fr
     world.at(1)
     policies = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
     with (
-        world.earlier(10) as ready,
+        world.earlier(6) as ready,
         through(world.environment.cluster, policies.format("ai-workspaces"), world.kill),
         pytest.raises(rollback.RollbackError, match="failed on the way"),
     ):
         world.go(ready)
     world.now.stack.cancel()
     world.environment.prepare(STACK)
-    # The present program has the policy where update 10 has it, and update 1 where it was.
+    # The present program has the policy where update 6 has it, and update 1 where it was.
     recovery.go_on(world.now, STACK)
     (waiting,) = replaced.waiting(StackState(world.now.stack))
     assert waiting["id"].startswith("coder-workspaces/")
