@@ -36,15 +36,16 @@ LONGEST = (
     "tests/ops/test_verify_local.py",
     "tests/ops/test_plan_local.py",
     "tests/ops/test_packages.py",
+    "tests/program/test_coderd.py",
+    "tests/program/test_package.py",
+    # After test_verify_local.py, for both have to be alone with the processes of workspaces.
     "tests/program/test_recovery.py",
     # It begins with two who start one environment, in which the next goes on.
     "tests/ops/test_two_stacks_local.py",
     "tests/ops/test_rollback_local.py",
     "tests/ops/test_adopt.py",
     "tests/conformance/test_walk.py",
-    "tests/program/test_coderd.py",
     "tests/pipelines/test_commands.py",
-    "tests/program/test_package.py",
     "tests/local/providers/test_engine.py",
     "tests/program/test_local.py",
     "tests/program/test_stacks.py",
