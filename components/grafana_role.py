@@ -126,6 +126,8 @@ class GrafanaRoleArgs:
         role: Name of the role in the database.
         firewall_records: Whether dashboards read the firewall's own records, whose table the
             script grants once it is there: the Job runs again when it comes.
+        gateway_tables: Whether Coder has the tables that came with 2.34, prices and sessions: the
+            Job runs again when they come.
     """
 
     namespace: str = grafana_defaults.NAMESPACE
@@ -134,6 +136,7 @@ class GrafanaRoleArgs:
     job_name: str = JOB
     role: str = grafana_defaults.ROLE
     firewall_records: bool = False
+    gateway_tables: bool = True
 
 
 class GrafanaRole(pulumi.ComponentResource):
@@ -183,6 +186,8 @@ class GrafanaRole(pulumi.ComponentResource):
             }
             if args.firewall_records:
                 changed["firewalled-coder/firewall-records"] = "true"
+            if args.gateway_tables:
+                changed["firewalled-coder/gateway-tables"] = "true"
             if password is not None:
                 changed[ROTATION_ANNOTATION] = rotation_token(
                     f"{name}-password-rotation", {"password": password}, parent=self

@@ -260,6 +260,7 @@ def dashboards(settings: Settings, coder: Number | None = None) -> DashboardsArg
         coder_container=settings.coder.container,
         workspaces_namespace=settings.workspaces.namespace,
         firewall_records=settings.grafana.has_firewall_records(coder),
+        gateway_tables=settings.grafana.has_gateway_tables(coder),
     )
 
 
@@ -326,6 +327,7 @@ def grafana_role(settings: Settings, coder: Number | None = None) -> GrafanaRole
         role=grafana_defaults.role(prefix),
         job=taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
         firewall_records=settings.grafana.has_firewall_records(coder),
+        gateway_tables=settings.grafana.has_gateway_tables(coder),
     )
 
 

@@ -42,6 +42,8 @@ class DashboardsInputs(TypedDict):
     """What Loki calls a stream label, where its collector names it otherwise."""
     firewall_records: NotRequired[bool]
     """Whether Coder's database has the firewall's own records, as 2.35.0 and newer do."""
+    gateway_tables: NotRequired[bool]
+    """Whether it has prices, sessions and cached tokens, as 2.34.0 and newer do; true."""
     names: NotRequired[pulumi.Input[dict[str, str]]]
     """What people call a template or a version, by its id; other ids are shown as they are."""
 

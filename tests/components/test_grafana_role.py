@@ -41,14 +41,21 @@ def test_a_new_password_is_a_new_job():
     assert "s3cret" not in str([each.inputs for each in recorder.registered])
 
 
-def test_the_job_runs_again_when_coder_gets_a_table_that_it_grants():
-    def annotations(records):
-        args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"), firewall_records=records)
+@pytest.mark.parametrize(
+    ("came", "annotation"),
+    [
+        ("firewall_records", "firewalled-coder/firewall-records"),
+        ("gateway_tables", "firewalled-coder/gateway-tables"),
+    ],
+)
+def test_the_job_runs_again_when_coder_gets_a_table_that_it_grants(came, annotation):
+    def annotations(*, there):
+        args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"), **{came: there})
         (made,) = role(args)[0].of("Job")
         return made["spec"]["template"]["metadata"]["annotations"]
 
-    before, after = annotations(records=False), annotations(records=True)
-    assert after == {**before, "firewalled-coder/firewall-records": "true"}
+    before, after = annotations(there=False), annotations(there=True)
+    assert after == {**before, annotation: "true"}
 
 
 def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone():

@@ -61,3 +61,24 @@ def test_the_stack_decides_and_else_coders_release(
 def test_where_nobody_asks_no_panel_asks_for_a_table_that_may_not_be_there() -> None:
     assert plan.dashboards(settings()).firewall_records is False
     assert plan.dashboards(settings(firewallRecords=True)).firewall_records is True
+
+
+@pytest.mark.parametrize(
+    ("coder", "there"),
+    [
+        ((2, 30, 0), False),
+        ((2, 33, 7), False),
+        ((2, 34, 0), True),
+        ((2, 38, 5), True),
+        (None, True),
+    ],
+)
+def test_coders_release_decides_what_the_gateways_panels_ask_for(
+    coder: Number | None, there: bool, tmp_path: Path
+) -> None:
+    args = plan.plan("gov", settings(), Known(release=coder), tmp_path)
+    assert args.dashboards.gateway_tables is there
+    assert args.grafana_role is not None
+    assert args.grafana_role.gateway_tables is there
+    spoken = "2.34.0 and newer" in args.dashboards.render()["ai-gateway"]
+    assert spoken is not there
