@@ -53,6 +53,8 @@ class AlertsArgs:
         confined_templates: Names of the templates with a firewall.
         isolated_templates: Names of those that give Coder's own agents a pod of their own.
         network_policies: Names of the NetworkPolicies in the workspaces' namespace.
+        audit_counters: Whether agents export counters of their audit, as
+            `releases.AUDIT_COUNTERS_SINCE` and newer do; without them nobody can be missed.
     """
 
     alerts: tuple[str, ...] = NAMES
@@ -71,6 +73,7 @@ class AlertsArgs:
     confined_templates: tuple[str, ...] = ()
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
+    audit_counters: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what does not exist or never fires.
@@ -111,6 +114,7 @@ class AlertsArgs:
             self.confined_templates,
             self.isolated_templates,
             self.network_policies,
+            self.audit_counters,
         )
         built = (CATALOGUE[name](context) for name in self.alerts)
         return [alert for alert in built if alert is not None]

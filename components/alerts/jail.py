@@ -24,10 +24,12 @@ FRESH_MINUTES = 5
 """How old a line may be: an agent tells one a minute."""
 LINE = (
     r"\A(\d{1,6}) outside, (\d{1,6}) jailed, policy ([a-z ]{1,20})(?:, audit ([a-z]{1,20}))? "
-    r"\(([A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,64})\)\Z"
+    r"\(([A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,64})\)\s*\Z"
 )
 """What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand.
 
+It ends as the script printed it, with a newline: coderd trims it since coder/coder#23709, of March
+2026, and not in 2.30 and 2.31.
 A workspace of an older template version tells nothing of the audit.
 Whoever has a shell may write such a line: what it holds is bounded, so that none makes the query
 fail, and what it names is beside the agent's id, which is coderd's own.

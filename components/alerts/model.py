@@ -29,6 +29,7 @@ class AlertContext:
         confined_templates: Names of the templates whose agents run behind the firewall.
         isolated_templates: Names of those that give Coder's own agents a pod of their own.
         network_policies: Names of the workspaces' NetworkPolicies.
+        audit_counters: Whether agents export counters of their audit.
     """
 
     queries: DashboardContext = field(default_factory=DashboardContext)
@@ -36,6 +37,7 @@ class AlertContext:
     confined_templates: tuple[str, ...] = ()
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
+    audit_counters: bool = True
 
     @property
     def of_coder(self) -> str:

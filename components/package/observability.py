@@ -137,6 +137,8 @@ class AlertsInputs(TypedDict):
     """Names of those that give the agents of Coder itself a pod of their own."""
     network_policies: NotRequired[list[str]]
     """Names of the NetworkPolicies in the namespace of the workspaces."""
+    audit_counters: NotRequired[bool]
+    """Whether agents export counters of their audit, as those of 2.32.0 and newer do; true."""
 
 
 class Dashboards(dashboards.Dashboards):

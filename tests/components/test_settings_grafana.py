@@ -82,3 +82,22 @@ def test_coders_release_decides_what_the_gateways_panels_ask_for(
     assert args.grafana_role.gateway_tables is there
     spoken = "2.34.0 and newer" in args.dashboards.render()["ai-gateway"]
     assert spoken is not there
+
+
+@pytest.mark.parametrize(
+    ("coder", "there"),
+    [
+        ((2, 30, 0), False),
+        ((2, 31, 9), False),
+        ((2, 32, 0), True),
+        ((2, 38, 5), True),
+        (None, True),
+    ],
+)
+def test_what_agents_have_not_is_not_missed(
+    coder: Number | None, there: bool, tmp_path: Path
+) -> None:
+    args = plan.plan("gov", settings(), Known(release=coder), tmp_path).alerts
+    names = {alert.name for alert in args.chosen()}
+    assert ("BoundaryAuditUnreported" in names) is there
+    assert "ClaudeCodeUnjailed" in names
