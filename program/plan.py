@@ -300,6 +300,7 @@ def _alerts(
             template.name for template in settings.templates if template.lets_agents_in == ISOLATED
         ),
         network_policies=tuple(policy["metadata"]["name"] for policy in policies),
+        organization_id=known.organization_id,
         audit_counters=known.release is None or known.release >= AUDIT_COUNTERS_SINCE,
     )
 

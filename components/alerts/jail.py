@@ -195,10 +195,13 @@ def agents_allowed(context: AlertContext) -> Alert | None:
     names = ", ".join(f"'{name}'" for name in confined)
     # The column came with Coder 2.37: asked for by name, an older database would refuse the query.
     allowed = f"(to_jsonb({table.alias}) ->> 'agents_allowed')::boolean"
+    where = [f"NOT {table.deleted}", f"{table.name} IN ({names})", allowed]
+    if context.organization_id:
+        # A name is a template's in its organization alone: another's is not the stack's to close.
+        where.append(f"{table.organization_id} = '{context.organization_id}'")
+    # Grouped, as two rows of the same labels would be an error in place of an alert.
     query = Select(
-        {"template": table.name, "value": "1"},
-        table,
-        where=[f"NOT {table.deleted}", f"{table.name} IN ({names})", allowed],
+        {"template": table.name, "value": "1"}, table, where=where, group_by=["template"]
     )
     return Alert(
         name="AgentsAllowedBehindFirewall",

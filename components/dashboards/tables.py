@@ -232,6 +232,7 @@ class Templates(Table):
 
     NAME = "templates"
     id = _Declared(_UUID)
+    organization_id = _Declared(_UUID)
     name = _Declared("character varying")
     deleted = _Declared("boolean")
 

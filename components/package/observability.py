@@ -137,6 +137,8 @@ class AlertsInputs(TypedDict):
     """Names of those that give the agents of Coder itself a pod of their own."""
     network_policies: NotRequired[list[str]]
     """Names of the NetworkPolicies in the namespace of the workspaces."""
+    organization_id: NotRequired[str]
+    """Id of the organization of those templates; if not given, any organization's count."""
     audit_counters: NotRequired[bool]
     """Whether agents export counters of their audit, as those of 2.32.0 and newer do; true."""
 

@@ -101,3 +101,10 @@ def test_what_agents_have_not_is_not_missed(
     names = {alert.name for alert in args.chosen()}
     assert ("BoundaryAuditUnreported" in names) is there
     assert "ClaudeCodeUnjailed" in names
+
+
+def test_alerts_on_templates_are_of_the_stacks_organization(tmp_path: Path) -> None:
+    organization = "0f4d2ba7-5d3c-4a3c-9f0e-6a4f4c1f7d11"
+    args = plan.plan("gov", settings(), Known(organization_id=organization), tmp_path).alerts
+    assert f"t.organization_id = '{organization}'" in args.grafana_file()
+    assert plan.alerts(settings()).organization_id == ""
