@@ -11,6 +11,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
@@ -19,6 +21,7 @@ from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     ConfigMapVolumeSourceArgs,
     ContainerArgs,
+    EmptyDirVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
     PodSecurityContextArgs,
@@ -44,6 +47,8 @@ STATEMENT_TIMEOUT_SECONDS = 30
 JOB = "grafana-ro-role"
 ROTATION_ANNOTATION = "firewalled-coder/database-password-rotation"
 _FILE = "grafana_ro.sql"
+CONNECT: Final = Path(__file__).with_name("grafana_role_job.sh").read_text(encoding="utf-8")
+"""What the Job's shell runs: it gives psql the owner's connection without an argument."""
 
 
 def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
@@ -64,7 +69,8 @@ def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
     grants = "\n".join(_grant(table, role, schema) for table in GRANTED_TABLES)
     return f"""\
 -- Makes the role {role}: log in, read what the dashboards show, nothing else.
--- Run again at will: {PASSWORD_VARIABLE}=... psql -f {_FILE} DATABASE_URL
+-- Run again at will: psql -f {_FILE}, with {PASSWORD_VARIABLE} in the environment, and the
+-- owner's connection there or in a service file: who sees processes reads arguments.
 \\set ON_ERROR_STOP on
 \\getenv password {PASSWORD_VARIABLE}
 \\if :{{?password}}
@@ -219,13 +225,16 @@ def _job_spec(
     container = ContainerArgs(
         name="psql",
         image=job.image,
-        command=["psql"],
-        args=["--no-psqlrc", "--quiet", f"--file=/sql/{_FILE}", "$(DATABASE_URL)"],
+        # The URL stands in no argument: whoever sees the node's processes reads those.
+        command=["sh", "-c", CONNECT],
         env=[
             _from_secret("DATABASE_URL", job.admin_url_secret, job.admin_url_key),
             _from_secret(PASSWORD_VARIABLE, password_secret, PASSWORD_VARIABLE),
         ],
-        volume_mounts=[VolumeMountArgs(name="sql", mount_path="/sql", read_only=True)],
+        volume_mounts=[
+            VolumeMountArgs(name="sql", mount_path="/sql", read_only=True),
+            VolumeMountArgs(name="connection", mount_path="/connection"),
+        ],
         security_context=SecurityContextArgs(
             allow_privilege_escalation=False,
             read_only_root_filesystem=True,
@@ -240,7 +249,12 @@ def _job_spec(
                 restart_policy="Never",
                 automount_service_account_token=False,
                 containers=[container],
-                volumes=[VolumeArgs(name="sql", config_map=ConfigMapVolumeSourceArgs(name=script))],
+                volumes=[
+                    VolumeArgs(name="sql", config_map=ConfigMapVolumeSourceArgs(name=script)),
+                    VolumeArgs(
+                        name="connection", empty_dir=EmptyDirVolumeSourceArgs(medium="Memory")
+                    ),
+                ],
                 security_context=PodSecurityContextArgs(
                     run_as_non_root=True,
                     run_as_user=65534,

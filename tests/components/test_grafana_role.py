@@ -71,8 +71,13 @@ def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone()
         "DATABASE_URL": {"name": "coder-db-owner", "key": "url"},
         "AIGOV_DB_PASSWORD": {"name": "aigov-grafana-db", "key": "AIGOV_DB_PASSWORD"},
     }
-    (volume,) = pod["volumes"]
-    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
+    script, connection = pod["volumes"]
+    assert script["configMap"]["name"] == config_map["metadata"]["name"]
+    assert connection["emptyDir"] == {"medium": "Memory"}
+    # Kubernetes puts a variable that an argument names as $(NAME) into it, for all to read.
+    for argument in [*container["command"], *container.get("args", [])]:
+        assert "$(DATABASE_URL)" not in argument
+        assert "$(AIGOV_DB_PASSWORD)" not in argument
     assert pod["securityContext"]["runAsNonRoot"] is True
 
 
