@@ -55,10 +55,10 @@ def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
     """Return the psql script that makes the role what it should be, whatever it was before.
 
     It runs as the owner of Coder's tables with the right to create roles, needs psql 14 or newer,
-    and takes the password from the environment variable AIGOV_DB_PASSWORD. All of it is one
-    transaction, so that a Grafana that reads meanwhile never lacks a grant. What the tables' owner
-    may not take back, and what the role has through PUBLIC or owns, is left: `audit.role` of a
-    verification tells it.
+    and takes the password from the environment variable AIGOV_DB_PASSWORD, by a shell: psql's own
+    command for that came with 15. All of it is one transaction, so that a Grafana that reads
+    meanwhile never lacks a grant. What the tables' owner may not take back, and what the role has
+    through PUBLIC or owns, is left: `audit.role` of a verification tells it.
 
     Raises:
         ValueError: A role or schema that is no plain identifier.
@@ -72,8 +72,9 @@ def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
 -- Run again at will: psql -f {_FILE}, with {PASSWORD_VARIABLE} in the environment, and the
 -- owner's connection there or in a service file: who sees processes reads arguments.
 \\set ON_ERROR_STOP on
-\\getenv password {PASSWORD_VARIABLE}
-\\if :{{?password}}
+\\set given `test -n "${PASSWORD_VARIABLE}" && echo yes || echo no`
+\\set password `printf '%s' "${PASSWORD_VARIABLE}"`
+\\if :given
 \\else
   \\warn 'error: the environment variable {PASSWORD_VARIABLE} is not set'
   DO $$ BEGIN RAISE EXCEPTION 'no password for {role}'; END $$;

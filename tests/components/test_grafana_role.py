@@ -1,5 +1,7 @@
 """The Job that makes grafana_ro, on Pulumi's mocks. The SQL itself runs in dashboards/test_sql."""
 
+import re
+
 import pytest
 
 from components.grafana_role import GrafanaRole, GrafanaRoleArgs, RoleJob, role_sql
@@ -79,6 +81,12 @@ def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone()
         assert "$(DATABASE_URL)" not in argument
         assert "$(AIGOV_DB_PASSWORD)" not in argument
     assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_the_script_has_no_command_that_psql_14_does_not_know():
+    # \getenv came with psql 15; what is asked here is in the manual of 14.
+    commands = set(re.findall(r"\\[a-z]+", role_sql()))
+    assert commands == {"\\set", "\\if", "\\else", "\\warn", "\\endif", "\\gexec"}
 
 
 def test_only_a_cluster_without_pods_skips_the_wait():
