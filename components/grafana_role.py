@@ -111,7 +111,7 @@ class RoleJob:
         admin_url_secret: Name of a Secret in Grafana's namespace that holds the connection URL of
             the tables' owner.
         admin_url_key: Its key.
-        image: An image with psql 14 or newer.
+        image: An image with psql 14 or newer, and sh.
         skip_await: Do not wait for the Job to end; for a cluster that runs no pods.
     """
 

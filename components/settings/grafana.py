@@ -44,7 +44,7 @@ class DatabaseRole(SettingsSection):
     admin_url_key: str = Field(
         grafana_defaults.ADMIN_URL_KEY, min_length=1, description="Key in that Secret."
     )
-    image: Image = Field(grafana_defaults.ROLE_IMAGE, description="Has psql 14 or newer.")
+    image: Image = Field(grafana_defaults.ROLE_IMAGE, description="Has psql 14 or newer, and sh.")
     wait: Flag = Field(True, description="Wait until the Job has ended.")
 
 
