@@ -11,6 +11,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
@@ -19,6 +21,7 @@ from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     ConfigMapVolumeSourceArgs,
     ContainerArgs,
+    EmptyDirVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
     PodSecurityContextArgs,
@@ -44,16 +47,18 @@ STATEMENT_TIMEOUT_SECONDS = 30
 JOB = "grafana-ro-role"
 ROTATION_ANNOTATION = "firewalled-coder/database-password-rotation"
 _FILE = "grafana_ro.sql"
+CONNECT: Final = Path(__file__).with_name("grafana_role_job.sh").read_text(encoding="utf-8")
+"""What the Job's shell runs: it gives psql the owner's connection without an argument."""
 
 
 def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
     """Return the psql script that makes the role what it should be, whatever it was before.
 
     It runs as the owner of Coder's tables with the right to create roles, needs psql 14 or newer,
-    and takes the password from the environment variable AIGOV_DB_PASSWORD. All of it is one
-    transaction, so that a Grafana that reads meanwhile never lacks a grant. What the tables' owner
-    may not take back, and what the role has through PUBLIC or owns, is left: `audit.role` of a
-    verification tells it.
+    and takes the password from the environment variable AIGOV_DB_PASSWORD, by a shell: psql's own
+    command for that came with 15. All of it is one transaction, so that a Grafana that reads
+    meanwhile never lacks a grant. What the tables' owner may not take back, and what the role has
+    through PUBLIC or owns, is left: `audit.role` of a verification tells it.
 
     Raises:
         ValueError: A role or schema that is no plain identifier.
@@ -64,10 +69,12 @@ def role_sql(role: str = grafana_defaults.ROLE, schema: str = "public") -> str:
     grants = "\n".join(_grant(table, role, schema) for table in GRANTED_TABLES)
     return f"""\
 -- Makes the role {role}: log in, read what the dashboards show, nothing else.
--- Run again at will: {PASSWORD_VARIABLE}=... psql -f {_FILE} DATABASE_URL
+-- Run again at will: psql -f {_FILE}, with {PASSWORD_VARIABLE} in the environment, and the
+-- owner's connection there or in a service file: who sees processes reads arguments.
 \\set ON_ERROR_STOP on
-\\getenv password {PASSWORD_VARIABLE}
-\\if :{{?password}}
+\\set given `test -n "${PASSWORD_VARIABLE}" && echo yes || echo no`
+\\set password `printf '%s' "${PASSWORD_VARIABLE}"`
+\\if :given
 \\else
   \\warn 'error: the environment variable {PASSWORD_VARIABLE} is not set'
   DO $$ BEGIN RAISE EXCEPTION 'no password for {role}'; END $$;
@@ -104,7 +111,7 @@ class RoleJob:
         admin_url_secret: Name of a Secret in Grafana's namespace that holds the connection URL of
             the tables' owner.
         admin_url_key: Its key.
-        image: An image with psql 14 or newer.
+        image: An image with psql 14 or newer, and sh.
         skip_await: Do not wait for the Job to end; for a cluster that runs no pods.
     """
 
@@ -126,6 +133,8 @@ class GrafanaRoleArgs:
         role: Name of the role in the database.
         firewall_records: Whether dashboards read the firewall's own records, whose table the
             script grants once it is there: the Job runs again when it comes.
+        gateway_tables: Whether Coder has the tables that came with 2.34, prices and sessions: the
+            Job runs again when they come.
     """
 
     namespace: str = grafana_defaults.NAMESPACE
@@ -134,6 +143,7 @@ class GrafanaRoleArgs:
     job_name: str = JOB
     role: str = grafana_defaults.ROLE
     firewall_records: bool = False
+    gateway_tables: bool = True
 
 
 class GrafanaRole(pulumi.ComponentResource):
@@ -183,6 +193,8 @@ class GrafanaRole(pulumi.ComponentResource):
             }
             if args.firewall_records:
                 changed["firewalled-coder/firewall-records"] = "true"
+            if args.gateway_tables:
+                changed["firewalled-coder/gateway-tables"] = "true"
             if password is not None:
                 changed[ROTATION_ANNOTATION] = rotation_token(
                     f"{name}-password-rotation", {"password": password}, parent=self
@@ -214,13 +226,16 @@ def _job_spec(
     container = ContainerArgs(
         name="psql",
         image=job.image,
-        command=["psql"],
-        args=["--no-psqlrc", "--quiet", f"--file=/sql/{_FILE}", "$(DATABASE_URL)"],
+        # The URL stands in no argument: whoever sees the node's processes reads those.
+        command=["sh", "-c", CONNECT],
         env=[
             _from_secret("DATABASE_URL", job.admin_url_secret, job.admin_url_key),
             _from_secret(PASSWORD_VARIABLE, password_secret, PASSWORD_VARIABLE),
         ],
-        volume_mounts=[VolumeMountArgs(name="sql", mount_path="/sql", read_only=True)],
+        volume_mounts=[
+            VolumeMountArgs(name="sql", mount_path="/sql", read_only=True),
+            VolumeMountArgs(name="connection", mount_path="/connection"),
+        ],
         security_context=SecurityContextArgs(
             allow_privilege_escalation=False,
             read_only_root_filesystem=True,
@@ -235,7 +250,12 @@ def _job_spec(
                 restart_policy="Never",
                 automount_service_account_token=False,
                 containers=[container],
-                volumes=[VolumeArgs(name="sql", config_map=ConfigMapVolumeSourceArgs(name=script))],
+                volumes=[
+                    VolumeArgs(name="sql", config_map=ConfigMapVolumeSourceArgs(name=script)),
+                    VolumeArgs(
+                        name="connection", empty_dir=EmptyDirVolumeSourceArgs(medium="Memory")
+                    ),
+                ],
                 security_context=PodSecurityContextArgs(
                     run_as_non_root=True,
                     run_as_user=65534,

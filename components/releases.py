@@ -39,6 +39,20 @@ FIREWALL_RECORDS_SINCE: Final[Number] = (2, 35, 0)
 Inferred: Coder merged them after 2.34 (2 June 2026) and mended them for 2.35 (7 July 2026); its
 documentation names no release.
 """
+OLDEST_SERVED: Final[Number] = (2, 30, 0)
+"""The first release of Coder that is served."""
+AUDIT_COUNTERS_SINCE: Final[Number] = (2, 32, 0)
+"""The agents' counters of forwarded and lost audit batches.
+
+Inferred: Coder merged them (coder/coder#22521) in March 2026, and a release leaves main in the
+first days of a month.
+"""
+GATEWAY_TABLES_SINCE: Final[Number] = (2, 34, 0)
+"""The AI Gateway's prices, names of providers and cached tokens, and the firewall's sessions.
+
+The release whose coderd/database/dump.sql has all of them; migrations 489 (prices) and 502
+(sessions) are of May 2026.
+"""
 TASKS_UNTIL: Final[Number] = (2, 38, 0)
 """The first Coder without Tasks; 2.36 and 2.37 have them with CODER_ENABLE_AI_TASKS=true alone."""
 

@@ -253,7 +253,10 @@ def _provider(args: AiGatewayProviderArgs) -> dict[str, Any]:
 
 
 def _alerts(settings: Settings, held: StackState) -> Iterator[Step]:
-    args = plan.alerts(settings)
+    organization = next(
+        (each["inputs"].get("organizationId") for each in held.of_type(TEMPLATE)), ""
+    )
+    args = plan.alerts(settings, Known(organization_id=organization or ""))
     for each in list(held.resources.values()):
         if f"${each['type']}::" not in each["urn"] or ALERTS not in each["urn"]:
             continue

@@ -35,7 +35,7 @@ from components.network.args import WorkspaceNetworkPolicyArgs
 from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
 from components.observability import grafana_defaults
-from components.releases import Number
+from components.releases import AUDIT_COUNTERS_SINCE, Number
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
@@ -114,7 +114,7 @@ def plan(stack: str, settings: Settings, known: Known, root: Path) -> StackArgs:
         data_sources=data_sources(settings),
         grafana_role=grafana_role(settings, known.release),
         dashboards=dashboards(settings, known.release),
-        alerts=_alerts(settings, network),
+        alerts=_alerts(settings, network, known),
     )
 
 
@@ -260,15 +260,23 @@ def dashboards(settings: Settings, coder: Number | None = None) -> DashboardsArg
         coder_container=settings.coder.container,
         workspaces_namespace=settings.workspaces.namespace,
         firewall_records=settings.grafana.has_firewall_records(coder),
+        gateway_tables=settings.grafana.has_gateway_tables(coder),
     )
 
 
-def alerts(settings: Settings) -> AlertsArgs:
-    """Return the arguments of the alerts."""
-    return _alerts(settings, network_policy(settings))
+def alerts(settings: Settings, known: Known | None = None) -> AlertsArgs:
+    """Return the arguments of the alerts.
+
+    Args:
+        settings: the stack's.
+        known: what the deployment has; None where nobody asks.
+    """
+    return _alerts(settings, network_policy(settings), known or Known())
 
 
-def _alerts(settings: Settings, network: WorkspaceNetworkPolicyArgs | None) -> AlertsArgs:
+def _alerts(
+    settings: Settings, network: WorkspaceNetworkPolicyArgs | None, known: Known
+) -> AlertsArgs:
     section, grafana = settings.alerts, settings.grafana
     policies = network_policies(network) if network else ()
     return taken(
@@ -292,6 +300,8 @@ def _alerts(settings: Settings, network: WorkspaceNetworkPolicyArgs | None) -> A
             template.name for template in settings.templates if template.lets_agents_in == ISOLATED
         ),
         network_policies=tuple(policy["metadata"]["name"] for policy in policies),
+        organization_id=known.organization_id,
+        audit_counters=known.release is None or known.release >= AUDIT_COUNTERS_SINCE,
     )
 
 
@@ -326,6 +336,7 @@ def grafana_role(settings: Settings, coder: Number | None = None) -> GrafanaRole
         role=grafana_defaults.role(prefix),
         job=taken(RoleJob, (role,), skip_await=not role.wait) if job else None,
         firewall_records=settings.grafana.has_firewall_records(coder),
+        gateway_tables=settings.grafana.has_gateway_tables(coder),
     )
 
 

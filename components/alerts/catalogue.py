@@ -58,7 +58,7 @@ def _audit_silent(context: AlertContext) -> Alert:
 
 
 def _audit_unreported(context: AlertContext) -> Alert | None:
-    if not context.confined_templates:
+    if not context.confined_templates or not context.audit_counters:
         return None
     names = "|".join(context.confined_templates)
     # An agent is up while its workspace's last build was a start, connected or not.

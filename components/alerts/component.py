@@ -1,5 +1,6 @@
 """Alerts: a PrometheusRule for what Prometheus evaluates, a ConfigMap for what Grafana does."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -53,6 +54,10 @@ class AlertsArgs:
         confined_templates: Names of the templates with a firewall.
         isolated_templates: Names of those that give Coder's own agents a pod of their own.
         network_policies: Names of the NetworkPolicies in the workspaces' namespace.
+        organization_id: Id of the organization of those templates, as another may have one of the
+            same name; empty takes any organization's.
+        audit_counters: Whether agents export counters of their audit, as
+            `releases.AUDIT_COUNTERS_SINCE` and newer do; without them nobody can be missed.
     """
 
     alerts: tuple[str, ...] = NAMES
@@ -71,13 +76,16 @@ class AlertsArgs:
     confined_templates: tuple[str, ...] = ()
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
+    audit_counters: bool = True
+    organization_id: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what does not exist or never fires.
 
         Raises:
             ArgsError: An unknown alert, one twice, a label of the alerts' own, no folder, a
-                group that is no name or too long, or a threshold out of its bounds.
+                group that is no name or too long, an organization that is no id, or a threshold
+                out of its bounds.
         """
         problems = [
             f"{name!r} is no alert; there are {', '.join(CATALOGUE)}"
@@ -93,6 +101,8 @@ class AlertsArgs:
             problems.append(f"group {self.group!r} is too long: Grafana's uids have 40 characters")
         if not syntax.is_folder(self.folder):
             problems.append(f"folder {self.folder!r} {syntax.FOLDER}")
+        if not re.fullmatch("[A-Za-z0-9-]*", self.organization_id):
+            problems.append(f"organization_id {self.organization_id!r} is no id of an organization")
         problems += self.thresholds.problems()
         if problem := self.thresholds.window_problem(self.evaluator):
             problems.append(f"loss_minutes is {self.thresholds.loss_minutes}; {problem}")
@@ -111,6 +121,8 @@ class AlertsArgs:
             self.confined_templates,
             self.isolated_templates,
             self.network_policies,
+            self.audit_counters,
+            self.organization_id,
         )
         built = (CATALOGUE[name](context) for name in self.alerts)
         return [alert for alert in built if alert is not None]

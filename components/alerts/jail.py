@@ -24,10 +24,12 @@ FRESH_MINUTES = 5
 """How old a line may be: an agent tells one a minute."""
 LINE = (
     r"\A(\d{1,6}) outside, (\d{1,6}) jailed, policy ([a-z ]{1,20})(?:, audit ([a-z]{1,20}))? "
-    r"\(([A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,64})\)\Z"
+    r"\(([A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,64})\)\s*\Z"
 )
 """What the agent tells, as PostgreSQL matches it; without a dollar, which Grafana may expand.
 
+It ends as the script printed it, with a newline: coderd trims it since coder/coder#23709, of March
+2026, and not in 2.30 and 2.31.
 A workspace of an older template version tells nothing of the audit.
 Whoever has a shell may write such a line: what it holds is bounded, so that none makes the query
 fail, and what it names is beside the agent's id, which is coderd's own.
@@ -193,10 +195,13 @@ def agents_allowed(context: AlertContext) -> Alert | None:
     names = ", ".join(f"'{name}'" for name in confined)
     # The column came with Coder 2.37: asked for by name, an older database would refuse the query.
     allowed = f"(to_jsonb({table.alias}) ->> 'agents_allowed')::boolean"
+    where = [f"NOT {table.deleted}", f"{table.name} IN ({names})", allowed]
+    if context.organization_id:
+        # A name is a template's in its organization alone: another's is not the stack's to close.
+        where.append(f"{table.organization_id} = '{context.organization_id}'")
+    # Grouped, as two rows of the same labels would be an error in place of an alert.
     query = Select(
-        {"template": table.name, "value": "1"},
-        table,
-        where=[f"NOT {table.deleted}", f"{table.name} IN ({names})", allowed],
+        {"template": table.name, "value": "1"}, table, where=where, group_by=["template"]
     )
     return Alert(
         name="AgentsAllowedBehindFirewall",

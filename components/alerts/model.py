@@ -29,6 +29,8 @@ class AlertContext:
         confined_templates: Names of the templates whose agents run behind the firewall.
         isolated_templates: Names of those that give Coder's own agents a pod of their own.
         network_policies: Names of the workspaces' NetworkPolicies.
+        audit_counters: Whether agents export counters of their audit.
+        organization_id: Id of the templates' organization; empty where it is not known.
     """
 
     queries: DashboardContext = field(default_factory=DashboardContext)
@@ -36,6 +38,8 @@ class AlertContext:
     confined_templates: tuple[str, ...] = ()
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
+    audit_counters: bool = True
+    organization_id: str = ""
 
     @property
     def of_coder(self) -> str:

@@ -45,6 +45,8 @@ class DashboardsArgs:
         firewall_records: Whether Coder's database has boundary_logs and what leads there, as
             `releases.FIREWALL_RECORDS_SINCE` and newer do; without it the dashboard says so in
             their place.
+        gateway_tables: Whether it has the tables and columns that came with
+            `releases.GATEWAY_TABLES_SINCE`, which most panels of the AI Gateway read.
         names: What people call a template or a version, by its id; other ids are shown as they are.
         loki_labels: What Loki calls a stream label, where its collector names it otherwise:
             `{"node_name": "node"}`.
@@ -67,6 +69,7 @@ class DashboardsArgs:
     loki_selector: Mapping[str, str] = field(default_factory=dict)
     loki_labels: Mapping[str, str] = field(default_factory=dict)
     firewall_records: bool = False
+    gateway_tables: bool = True
     names: pulumi.Input[Mapping[str, str]] | None = None
 
     def __post_init__(self) -> None:
@@ -113,6 +116,7 @@ class DashboardsArgs:
             coder_stream={StreamLabel(k): v for k, v in sorted(self.loki_selector.items())},
             dashboards=self.dashboards,
             firewall_records=self.firewall_records,
+            gateway_tables=self.gateway_tables,
             uid_prefix=self.uid_prefix,
         )
 

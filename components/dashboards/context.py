@@ -32,6 +32,8 @@ class DashboardContext:
         names: What people call the templates and versions that logs name by id, by that id; one
             that is not among them is shown as it is.
         firewall_records: Whether Coder keeps the firewall's requests in its database too.
+        gateway_tables: Whether it has what `releases.GATEWAY_TABLES_SINCE` brought; a panel that
+            reads it says in words what it needs otherwise.
         uid_prefix: What the uid of each dashboard begins with in Grafana, for the links to it.
     """
 
@@ -47,6 +49,7 @@ class DashboardContext:
     dashboards: tuple[str, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     firewall_records: bool = False
+    gateway_tables: bool = True
     uid_prefix: str = ""
 
     def has(self, uid: str) -> bool:

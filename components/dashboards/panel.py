@@ -8,13 +8,17 @@ from enum import StrEnum
 from typing import Any, Protocol, Self
 
 from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import text
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import text as text_models
 
 from components.dashboards.context import DashboardContext
 from components.dashboards.links import leads_to, prefixed, to
 from components.dashboards.queries import Query, source_ref, target
+from components.dashboards.tables import reads_later
+from components.releases import GATEWAY_TABLES_SINCE, words
 
 
 class Unit(StrEnum):
@@ -92,6 +96,21 @@ class Panel:
     queries: tuple[Query, ...]
 
 
+_NEEDS_TABLES = (
+    f"Coder {words(GATEWAY_TABLES_SINCE)} and newer keep what is shown here in their database. "
+    "When this dashboard was written, this Coder was older. After an upgrade bring the stack up "
+    "again."
+)
+
+
+def of_words(
+    title: str, description: str, markdown: str, *, width: int, height: int
+) -> PanelBuilder:
+    """Return the SDK's panel of words."""
+    builder: PanelBuilder = text.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown)
+    return builder.title(title).description(description).span(width).height(height)
+
+
 def assembled(
     new: Callable[[], Any],
     title: str,
@@ -113,6 +132,8 @@ def assembled(
     """
 
     def make(context: DashboardContext) -> PanelBuilder:
+        if not context.gateway_tables and any(reads_later(query.text) for query in queries):
+            return of_words(title, description, _NEEDS_TABLES, width=width, height=height)
         builder: PanelBuilder = new()
         builder.title(title).description(description).span(width).height(height)
         builder.datasource(source_ref(queries[0].kind, context))

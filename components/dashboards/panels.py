@@ -16,14 +16,12 @@ from grafana_foundation_sdk.builders import (
     piechart,
     stat,
     table,
-    text,
     timeseries,
 )
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import piechart as piechart_models
-from grafana_foundation_sdk.models import text as text_models
 
 from components.dashboards.context import DashboardContext
 from components.dashboards.panel import (
@@ -34,6 +32,7 @@ from components.dashboards.panel import (
     Unit,
     assembled,
     fixed,
+    of_words,
     threshold_config,
     value_map,
 )
@@ -345,16 +344,7 @@ def text_panel(
     """Return a panel of words, where there is nothing to ask."""
 
     def make(_: DashboardContext) -> PanelBuilder:
-        panel: PanelBuilder = (
-            text.Panel()
-            .title(title)
-            .description(description)
-            .span(width)
-            .height(height)
-            .mode(text_models.TextMode.MARKDOWN)
-            .content(markdown)
-        )
-        return panel
+        return of_words(title, description, markdown, width=width, height=height)
 
     return Panel(make, title, width, ())
 

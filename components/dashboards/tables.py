@@ -7,6 +7,7 @@ in Python and an error of the type checker, not an empty panel. Source: Coder's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, overload
@@ -28,8 +29,9 @@ class Column:
 class _Declared:
     """Declares a column in a `Table` and yields it under the table's alias."""
 
-    def __init__(self, sql_type: str) -> None:
+    def __init__(self, sql_type: str, *, later: bool = False) -> None:
         self.type = sql_type
+        self.later = later
         self.name = ""
 
     def __set_name__(self, owner: type[Table], name: str) -> None:
@@ -58,7 +60,7 @@ class Table:
     """Whether the role may read only the columns named here, as the others hold credentials."""
 
     OPTIONAL: ClassVar[bool] = False
-    """Whether Coder's earlier releases, which are served too, lack the table."""
+    """Whether Coder's earlier releases, which are served from 2.30 on, lack the table."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -72,6 +74,13 @@ class Table:
         for name, value in vars(cls).items():
             if isinstance(value, _Declared):
                 yield name, value.type
+
+    @classmethod
+    def later_columns(cls) -> Iterator[str]:
+        """Yield the names of the columns that the oldest release served has not."""
+        for name, value in vars(cls).items():
+            if isinstance(value, _Declared) and (value.later or cls.OPTIONAL):
+                yield name
 
 
 _UUID = "uuid"
@@ -87,17 +96,17 @@ class Interceptions(Table):
     id = _Declared(_UUID)
     initiator_id = _Declared(_UUID)
     provider = _Declared(_TEXT)
-    provider_name = _Declared(_TEXT)
+    provider_name = _Declared(_TEXT, later=True)
     model = _Declared(_TEXT)
     started_at = _Declared(_TIME)
     ended_at = _Declared(_TIME)
-    session_id = _Declared(_TEXT)
-    thread_root_id = _Declared(_UUID)
-    client = _Declared("character varying")
+    session_id = _Declared(_TEXT, later=True)
+    thread_root_id = _Declared(_UUID, later=True)
+    client = _Declared("character varying", later=True)
     metadata = _Declared("jsonb")
-    credential_kind = _Declared("credential_kind")
-    agent_firewall_session_id = _Declared(_UUID)
-    agent_firewall_sequence_number = _Declared("integer")
+    credential_kind = _Declared("credential_kind", later=True)
+    agent_firewall_session_id = _Declared(_UUID, later=True)
+    agent_firewall_sequence_number = _Declared("integer", later=True)
 
 
 class TokenUsages(Table):
@@ -107,8 +116,8 @@ class TokenUsages(Table):
     interception_id = _Declared(_UUID)
     input_tokens = _Declared(_COUNT)
     output_tokens = _Declared(_COUNT)
-    cache_read_input_tokens = _Declared(_COUNT)
-    cache_write_input_tokens = _Declared(_COUNT)
+    cache_read_input_tokens = _Declared(_COUNT, later=True)
+    cache_write_input_tokens = _Declared(_COUNT, later=True)
     created_at = _Declared(_TIME)
 
 
@@ -137,6 +146,7 @@ class ModelThoughts(Table):
     """The reasoning a model returned. Granted, and shown on no dashboard."""
 
     NAME = "aibridge_model_thoughts"
+    OPTIONAL = True
     interception_id = _Declared(_UUID)
     content = _Declared(_TEXT)
     created_at = _Declared(_TIME)
@@ -146,6 +156,7 @@ class ModelPrices(Table):
     """Prices in 1e-12 USD a token (micro-USD a million tokens); null where there is none."""
 
     NAME = "ai_model_prices"
+    OPTIONAL = True
     provider = _Declared(_TEXT)
     model = _Declared(_TEXT)
     input_price = _Declared(_COUNT)
@@ -158,6 +169,7 @@ class BoundarySessions(Table):
     """One run of a confined process behind the firewall."""
 
     NAME = "boundary_sessions"
+    OPTIONAL = True
     id = _Declared(_UUID)
     owner_id = _Declared(_UUID)
     workspace_agent_id = _Declared(_UUID)
@@ -220,6 +232,7 @@ class Templates(Table):
 
     NAME = "templates"
     id = _Declared(_UUID)
+    organization_id = _Declared(_UUID)
     name = _Declared("character varying")
     deleted = _Declared("boolean")
 
@@ -239,3 +252,14 @@ GRANTED_TABLES: tuple[type[Table], ...] = (
     Templates,
 )
 """All that `grafana_ro` may read, in the order of the grants."""
+
+_LATER_TABLES = "|".join(table.NAME for table in GRANTED_TABLES if table.OPTIONAL)
+_LATER_COLUMNS = "|".join(
+    name for table in GRANTED_TABLES if not table.OPTIONAL for name in table.later_columns()
+)
+_LATER = re.compile(rf"\b(?:{_LATER_TABLES})\b|\b[a-z]\.(?:{_LATER_COLUMNS})\b")
+
+
+def reads_later(sql: str) -> bool:
+    """Return whether a query reads a table or column that the oldest release served has not."""
+    return _LATER.search(sql) is not None

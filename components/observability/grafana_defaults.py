@@ -26,7 +26,7 @@ SSL_MODE: Final[SslMode] = "require"
 ROLE: Final = "grafana_ro"
 """The read-only role in it."""
 ROLE_IMAGE: Final = "docker.io/library/postgres:15"
-"""An image with psql 14 or newer, which makes the role."""
+"""An image with psql 14 or newer and sh, which makes the role."""
 ADMIN_URL_KEY: Final = "url"
 """Key of the owner's connection URL in its Secret."""
 

@@ -42,6 +42,8 @@ class DashboardsInputs(TypedDict):
     """What Loki calls a stream label, where its collector names it otherwise."""
     firewall_records: NotRequired[bool]
     """Whether Coder's database has the firewall's own records, as 2.35.0 and newer do."""
+    gateway_tables: NotRequired[bool]
+    """Whether it has prices, sessions and cached tokens, as 2.34.0 and newer do; true."""
     names: NotRequired[pulumi.Input[dict[str, str]]]
     """What people call a template or a version, by its id; other ids are shown as they are."""
 
@@ -135,6 +137,10 @@ class AlertsInputs(TypedDict):
     """Names of those that give the agents of Coder itself a pod of their own."""
     network_policies: NotRequired[list[str]]
     """Names of the NetworkPolicies in the namespace of the workspaces."""
+    organization_id: NotRequired[str]
+    """Id of the organization of those templates; if not given, any organization's count."""
+    audit_counters: NotRequired[bool]
+    """Whether agents export counters of their audit, as those of 2.32.0 and newer do; true."""
 
 
 class Dashboards(dashboards.Dashboards):

@@ -7,7 +7,12 @@ from pydantic import Field, model_validator
 from components.dashboards.uids import UIDS as DASHBOARDS
 from components.observability import grafana_defaults
 from components.observability.database import SslMode
-from components.releases import FIREWALL_RECORDS_SINCE, Number, words
+from components.releases import (
+    FIREWALL_RECORDS_SINCE,
+    GATEWAY_TABLES_SINCE,
+    Number,
+    words,
+)
 from components.settings.section import Flag, SettingsSection, no_map
 from components.settings.types import (
     DashboardUid,
@@ -39,7 +44,7 @@ class DatabaseRole(SettingsSection):
     admin_url_key: str = Field(
         grafana_defaults.ADMIN_URL_KEY, min_length=1, description="Key in that Secret."
     )
-    image: Image = Field(grafana_defaults.ROLE_IMAGE, description="Has psql 14 or newer.")
+    image: Image = Field(grafana_defaults.ROLE_IMAGE, description="Has psql 14 or newer, and sh.")
     wait: Flag = Field(True, description="Wait until the Job has ended.")
 
 
@@ -133,3 +138,12 @@ class GrafanaSettings(SettingsSection):
         if self.firewall_records is not None:
             return self.firewall_records
         return coder is not None and coder >= FIREWALL_RECORDS_SINCE
+
+    def has_gateway_tables(self, coder: Number | None) -> bool:
+        """Return whether Coder's database has prices, sessions and cached tokens.
+
+        Argument as for `has_firewall_records`; a release that is not known counts as new, as all
+        but the oldest that are served have them.
+        """
+        newest = coder is None or coder >= GATEWAY_TABLES_SINCE
+        return newest or self.has_firewall_records(coder)

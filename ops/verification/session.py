@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from components.observability.grafana_defaults import ROLE_SCRIPT, named, role
-from components.releases import FIREWALL_RECORDS_SINCE
+from components.releases import FIREWALL_RECORDS_SINCE, OLDEST_SERVED
 from components.settings.model import Settings
 from components.settings.templates import TemplateSettings
 from ops import project
@@ -153,7 +153,9 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
         ),
         "audit.coderd": lambda: audit.coderd_log(context.deployment, visits, ids),
         "audit.alerts": lambda: observability.alerts(
-            alerts(settings), services.prometheus, services.grafana_rules
+            alerts(settings, context.deployment.known(settings)),
+            services.prometheus,
+            services.grafana_rules,
         ),
     }
     run.parallel([partial(run.take, check, "", step) for check, step in steps.items()])
@@ -162,7 +164,7 @@ def _stack(run: Run, context: Context, visits: Sequence[Visit], servers: Sequenc
 def _declared(settings: Settings) -> dict[str, list[dict[str, Any]]]:
     """Return the models that each dashboard may have, as its release of Coder decides."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for release in (None, FIREWALL_RECORDS_SINCE):
+    for release in (OLDEST_SERVED, None, FIREWALL_RECORDS_SINCE):
         for uid, text in dashboards(settings, release).render().items():
             found.setdefault(uid, []).append(json.loads(text))
     return found

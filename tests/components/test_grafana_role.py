@@ -1,5 +1,7 @@
 """The Job that makes grafana_ro, on Pulumi's mocks. The SQL itself runs in dashboards/test_sql."""
 
+import re
+
 import pytest
 
 from components.grafana_role import GrafanaRole, GrafanaRoleArgs, RoleJob, role_sql
@@ -41,14 +43,21 @@ def test_a_new_password_is_a_new_job():
     assert "s3cret" not in str([each.inputs for each in recorder.registered])
 
 
-def test_the_job_runs_again_when_coder_gets_a_table_that_it_grants():
-    def annotations(records):
-        args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"), firewall_records=records)
+@pytest.mark.parametrize(
+    ("came", "annotation"),
+    [
+        ("firewall_records", "firewalled-coder/firewall-records"),
+        ("gateway_tables", "firewalled-coder/gateway-tables"),
+    ],
+)
+def test_the_job_runs_again_when_coder_gets_a_table_that_it_grants(came, annotation):
+    def annotations(*, there):
+        args = GrafanaRoleArgs(job=RoleJob("coder-db-owner"), **{came: there})
         (made,) = role(args)[0].of("Job")
         return made["spec"]["template"]["metadata"]["annotations"]
 
-    before, after = annotations(records=False), annotations(records=True)
-    assert after == {**before, "firewalled-coder/firewall-records": "true"}
+    before, after = annotations(there=False), annotations(there=True)
+    assert after == {**before, annotation: "true"}
 
 
 def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone():
@@ -64,9 +73,20 @@ def test_the_job_runs_the_committed_script_with_credentials_from_secrets_alone()
         "DATABASE_URL": {"name": "coder-db-owner", "key": "url"},
         "AIGOV_DB_PASSWORD": {"name": "aigov-grafana-db", "key": "AIGOV_DB_PASSWORD"},
     }
-    (volume,) = pod["volumes"]
-    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
+    script, connection = pod["volumes"]
+    assert script["configMap"]["name"] == config_map["metadata"]["name"]
+    assert connection["emptyDir"] == {"medium": "Memory"}
+    # Kubernetes puts a variable that an argument names as $(NAME) into it, for all to read.
+    for argument in [*container["command"], *container.get("args", [])]:
+        assert "$(DATABASE_URL)" not in argument
+        assert "$(AIGOV_DB_PASSWORD)" not in argument
     assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_the_script_has_no_command_that_psql_14_does_not_know():
+    # \getenv came with psql 15; what is asked here is in the manual of 14.
+    commands = set(re.findall(r"\\[a-z]+", role_sql()))
+    assert commands == {"\\set", "\\if", "\\else", "\\warn", "\\endif", "\\gexec"}
 
 
 def test_only_a_cluster_without_pods_skips_the_wait():

@@ -38,6 +38,10 @@ def test_what_coder_has_since_when() -> None:
     assert "`agentsAllowed`" in table[f"{words(releases.AGENTS_SINCE)} and newer"][0]
     assert "module 5" in table[f"{words(releases.MODULE_5_SINCE)} and newer"][0]
     assert "records" in table[f"{words(releases.FIREWALL_RECORDS_SINCE)} and newer"][0]
+    assert f"{words(releases.OLDEST_SERVED[:2])} to 2.36" in table
+    counters = table[f"before {words(releases.AUDIT_COUNTERS_SINCE[:2])}"][0]
+    assert "BoundaryAuditUnreported" in counters
+    assert "sessions" in table[f"{words(releases.GATEWAY_TABLES_SINCE)} and newer"][0]
     assert "prices" in table[f"{words(releases.AI_PRICES_SINCE)} and newer"][0]
     gateway = table[f"{words(releases.AI_PROVIDERS_SINCE)} and newer"][0]
     for later in (releases.BEDROCK_ROLE_SINCE, releases.BEDROCK_PROTOCOL_SINCE):

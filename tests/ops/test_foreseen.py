@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.coder.lookup import Known
 from components.coder.variables import AUDIT
 from components.network.namespace_args import PodSecurity, WorkspaceNamespaceArgs
 from ops import foreseen, stack_file, stacks
@@ -28,6 +29,7 @@ from program import plan
 from tests.ops.states import state_of
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+ORGANIZATION = "0f4d2ba7-5d3c-4a3c-9f0e-6a4f4c1f7d11"
 
 
 def resource(kind: str, name: str, parent: str = "", **rest: Any) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def values(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def held(values: dict[str, Any]) -> StackState:
     """What the stack has by the committed settings, as far as warnings are made of it."""
     settings = stacks.settings("local")
-    args = plan.alerts(settings)
+    args = plan.alerts(settings, Known(organization_id=ORGANIZATION))
     namespace = WorkspaceNamespaceArgs("coder-workspaces", PodSecurity(version="v1.34"))
     (server,) = (plan.mcp_server(settings, each, None) for each in settings.mcp_servers)
     found = [
@@ -104,7 +106,11 @@ def held(values: dict[str, Any]) -> StackState:
                 TEMPLATE,
                 f"{each.name}-template",
                 WORKSPACE_TEMPLATE,
-                inputs={"name": each.name, "versions": [{"tfVars": variables}]},
+                inputs={
+                    "name": each.name,
+                    "organizationId": ORGANIZATION,
+                    "versions": [{"tfVars": variables}],
+                },
             ),
         ]
     return state_of(*found)
@@ -118,6 +124,10 @@ def warnings(held: StackState) -> tuple[str, ...]:
 
 def test_settings_that_are_deployed_warn_of_nothing(held: StackState) -> None:
     assert warnings(held) == ()
+
+
+def test_alerts_that_are_deployed_do_not_change(held: StackState) -> None:
+    assert foreseen._preview("local", stacks.settings("local"), held, ROOT).alerts == ()
 
 
 def test_a_stack_that_is_not_there_yet_warns_of_nothing(values: dict[str, Any]) -> None:

@@ -114,6 +114,7 @@ CREATE UNLOGGED TABLE workspace_agent_metadata (
 
 CREATE TABLE templates (
     id uuid NOT NULL PRIMARY KEY,
+    organization_id uuid NOT NULL,
     name character varying(64) NOT NULL,
     deleted boolean DEFAULT false NOT NULL,
     active_version_id uuid NOT NULL

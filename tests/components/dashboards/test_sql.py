@@ -8,17 +8,18 @@ import pytest
 
 from components.dashboards.catalogue import CATALOGUE
 from components.dashboards.context import DashboardContext
-from tests.components.dashboards import generated_requests, grafana
+from components.dashboards.tables import GRANTED_TABLES
+from tests.components.dashboards import generated_requests, grafana, oldest
 from tests.components.dashboards.figures import Figures, same
 from tests.components.dashboards.sql_figures import EXPECTED
 
 ROLE = "grafana_ro"
 
 
-def sql_targets() -> dict[tuple[str, str], dict]:
+def sql_targets(context: DashboardContext) -> dict[tuple[str, str], dict]:
     found = {}
     for uid, spec in CATALOGUE.items():
-        for panel in json.loads(spec.json(DashboardContext(firewall_records=True)))["panels"]:
+        for panel in json.loads(spec.json(context))["panels"]:
             for target in panel.get("targets", []):
                 if "rawSql" in target:
                     assert (uid, panel["title"]) not in found
@@ -26,7 +27,8 @@ def sql_targets() -> dict[tuple[str, str], dict]:
     return found
 
 
-TARGETS = sql_targets()
+TARGETS = sql_targets(DashboardContext(firewall_records=True))
+OLDEST = sql_targets(DashboardContext(gateway_tables=False))
 NOTHING_CHOSEN = {"interception": "", "session": ""}
 
 
@@ -84,3 +86,33 @@ def test_series_have_the_format_and_the_time_grafana_needs(deployment, view):
         assert target["format"] == ("time_series" if series else "table"), key
         assert not series or columns[0] == "time", key
         assert target["rawQuery"] is True
+
+
+def test_the_oldest_release_is_asked_for_nothing_that_it_has_not(server, view):
+    assert OLDEST.keys() < TARGETS.keys()
+    assert ("ai-gateway", "Unique users") in OLDEST
+    for target in OLDEST.values():
+        # As the database's owner: that the role may read it is tested beside.
+        sql = grafana.postgres(target["rawSql"], view)
+        server.psql(f"BEGIN; {oldest.tables('before')} SET search_path = before; {sql}; ROLLBACK")
+
+
+def test_a_panel_that_the_oldest_release_cannot_fill_says_which_release_does():
+    for uid, spec in CATALOGUE.items():
+        newer, older = (
+            json.loads(spec.json(DashboardContext(gateway_tables=there)))["panels"]
+            for there in (True, False)
+        )
+        for before, after in zip(older, newer, strict=True):
+            same_place = ("title", "id", "gridPos")
+            assert [before[key] for key in same_place] == [after[key] for key in same_place]
+            if before != after:
+                assert (uid, before["title"]) not in OLDEST
+                assert "2.34.0 and newer" in before["options"]["content"]
+
+
+def test_what_is_said_to_have_come_later_is_what_the_oldest_release_has_not():
+    for table in GRANTED_TABLES:
+        there = oldest.columns_of(table)
+        assert table.OPTIONAL is not bool(there), table.NAME
+        assert set(table.later_columns()) == dict(table.columns()).keys() - there

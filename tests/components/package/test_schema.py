@@ -42,7 +42,7 @@ PAIRS = {
     WorkspaceTemplateInputs: WorkspaceTemplateArgs,
 }
 # What a program is not asked for: its stack and project are known, its dashboards said beside, and
-# alerts neither show names nor read the firewall's records.
+# alerts neither show names nor read what a later release brought.
 NOT_ASKED = {
     "stack",
     "project_root",
@@ -53,6 +53,7 @@ NOT_ASKED = {
     "switched_off",
     "queries.dashboards",
     "queries.firewall_records",
+    "queries.gateway_tables",
     "queries.names",
 }
 # What is asked for in place of Boundary's file and its rules, and a short form of a header.
