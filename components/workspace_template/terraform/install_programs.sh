@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+# shellcheck shell=bash
 # Puts Boundary and Claude Code where the template's `claude` looks for them, as far as no module of
 # Coder's registry does that: from the image, from an address that the stack names with a sha256, or,
 # Boundary alone, from its releases. It ends with one line that says why when it cannot.
