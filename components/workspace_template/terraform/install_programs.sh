@@ -101,3 +101,7 @@ fi
 if [ -n "$claude_url" ]; then
   take claude "$claude_url" "$claude_sha256" "$programs/claude"
 fi
+
+# The next part of the same shell sets a trap of its own. A folder that an archive made read-only
+# stays, and is no reason to go without a policy.
+rm -rf "$work" || true

@@ -1,9 +1,12 @@
 """Every script that a workspace's agent runs, in every form of template."""
 
+import hashlib
+import os
 import re
 import shlex
 import subprocess
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,18 @@ from components.releases import CLAUDE_CODE
 from components.workspace_template.wiring import Firewall, ModuleVersions
 from tests.components.workspace_template.conftest import CONFIG, RULES
 from tests.components.workspace_template.planning import Plan, every, outputs, resources
+from tests.components.workspace_template.sessions import MANAGED_SETTINGS
+from tests.components.workspace_template.test_install_programs import Place, archive, place
 
-URL = Program(url="https://files.example.gov/program", sha256="0" * 64)
+__all__ = ["place"]
+
+PACKED = {name: archive(name, name.encode()) for name in ("boundary", "claude")}
+PROGRAMS = {
+    name: Program(
+        url=f"https://files.example.gov/{name}", sha256=hashlib.sha256(content).hexdigest()
+    )
+    for name, content in PACKED.items()
+}
 FORMS = [
     pytest.param(*form, id="-".join(str(each) for each in form))
     for form in product((4, 5), ("confined", "own", "open"), ("url", ""), ("managed", ""))
@@ -26,12 +39,12 @@ every_form = pytest.mark.parametrize(("wiring", "firewall", "claude", "managed")
 
 def of_form(wiring: int, firewall: str, claude: str, managed: str) -> dict[str, Any]:
     """Arguments of a template of that form."""
-    program = URL if firewall == "own" else None
+    program = PROGRAMS["boundary"] if firewall == "own" else None
     return {
         "module_versions": ModuleVersions(CLAUDE_CODE[wiring]),
         "tasks": False,
         "firewall": None if firewall == "open" else Firewall(CONFIG, policy=RULES, program=program),
-        "claude_program": URL if claude else None,
+        "claude_program": PROGRAMS["claude"] if claude else None,
         "claude_policy": ClaudePolicy(deny=["WebFetch"]) if managed else None,
     }
 
@@ -63,3 +76,47 @@ def test_every_script_says_which_shell_it_is_for(
             [*shell, "-n", "-c", script], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def run(script: str, place: Place, temporary: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script of the policies as Coder's agent does, in a workspace of its own."""
+    logs, etc = place.folder / "logs", place.folder / "etc" / MANAGED_SETTINGS.name
+    script = script.replace("/tmp/boundary_logs", str(logs)).replace(
+        str(MANAGED_SETTINGS), str(etc)
+    )
+    shell = shlex.split(script.partition("\n")[0].removeprefix("#!"))
+    return subprocess.run(
+        [*shell, "-c", script],
+        env={
+            "HOME": str(place.home),
+            "PATH": f"{place.folder / 'bin'}:/usr/bin:/bin",
+            "CODER_SCRIPT_BIN_DIR": str(place.scripts),
+            "TMPDIR": str(temporary),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root it asks for sudo, and for a real curl")
+@every_form
+def test_a_start_leaves_nothing_behind(
+    plan: Plan, place: Place, wiring: int, firewall: str, claude: str, managed: str
+) -> None:
+    """It is one shell, in which a later `trap` takes the place of an earlier one."""
+    platform = "arm64" if os.uname().machine in ("aarch64", "arm64") else "amd64"
+    for name in ("boundary", "claude", f"boundary-linux-{platform}.tar.gz"):
+        place.serve(name, PACKED[name.partition("-")[0]])
+    temporary = place.folder / "tmp"
+    temporary.mkdir()
+    planned = plan(**of_form(wiring, firewall, claude, managed))
+    # The second takes what was kept, as the module's own run of it does.
+    for each in resources(planned, "coder_script") * 2:
+        done = run(each["script"], place, temporary)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert list(temporary.iterdir()) == []
+    assert (place.scripts / "claude").exists() is (firewall != "open")
+    assert (place.home / ".local/share/firewalled-coder/programs/claude").exists() is bool(claude)
+    left = [str(each) for each in place.folder.rglob("*") if re.search(r"\.\d+$", each.name)]
+    assert left == []
