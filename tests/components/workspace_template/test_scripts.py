@@ -14,6 +14,7 @@ import pytest
 from components.claude_code import ClaudePolicy
 from components.programs import Program
 from components.releases import CLAUDE_CODE
+from components.workspace_template.render import SOURCE
 from components.workspace_template.wiring import Firewall, ModuleVersions
 from tests.components.workspace_template.conftest import CONFIG, RULES
 from tests.components.workspace_template.planning import Plan, every, outputs, resources
@@ -120,3 +121,35 @@ def test_a_start_leaves_nothing_behind(
     assert (place.home / ".local/share/firewalled-coder/programs/claude").exists() is bool(claude)
     left = [str(each) for each in place.folder.rglob("*") if re.search(r"\.\d+$", each.name)]
     assert left == []
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "parents",
+        "variable",
+        "word",
+        "program",
+        "listens",
+        "is_claude",
+        "boundary_of",
+        "policy_file",
+        "more_rules",
+        "started",
+        "keeps_quiet",
+    ],
+)
+def test_nothing_is_said_of_a_process_that_ended_meanwhile(call: str, shell: str) -> None:
+    """A shell says itself what it cannot open, to where its errors went until then."""
+    parts = ("root_path", "jail_state", "jail_audit")
+    text = "\n".join((SOURCE / f"{each}.sh").read_text() for each in parts)
+    # The kernel has no process of that number.
+    done = subprocess.run(
+        [shell, "-c", f"{text}\n{call} 4194305 1 || :"],
+        env={"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
