@@ -254,7 +254,7 @@ def told(
     )  # fmt: skip
     processes.socket.unlink(missing_ok=True)
     assert done.stderr == ""
-    line = re.match(LINE, done.stdout.removesuffix("\n"))
+    line = re.match(LINE, done.stdout)
     assert line, done.stdout
     return line.groups()
 
