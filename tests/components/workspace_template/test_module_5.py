@@ -8,7 +8,8 @@ import pytest
 
 from components.programs import Program
 from components.releases import CLAUDE_CODE
-from components.workspace_template.render import SOURCE, render
+from components.workspace_template.render import render
+from components.workspace_template.source import SOURCE
 from components.workspace_template.wiring import Firewall, ModuleVersions
 from tests.components.workspace_template.planning import (
     SESSION_TOKEN,

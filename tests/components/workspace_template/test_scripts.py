@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from components.claude_code import ClaudePolicy
 from components.programs import Program
 from components.releases import CLAUDE_CODE
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
+from components.workspace_template.start_script import policies
 from components.workspace_template.wiring import Firewall, ModuleVersions
 from tests.components.workspace_template.conftest import CONFIG, RULES
 from tests.components.workspace_template.planning import Plan, every, outputs, resources
 from tests.components.workspace_template.sessions import MANAGED_SETTINGS
 from tests.components.workspace_template.test_install_programs import Place, archive, place
+from tests.components.workspace_template.test_policies import POLICY
 
 __all__ = ["place"]
 
@@ -46,7 +47,7 @@ def of_form(wiring: int, firewall: str, claude: str, managed: str) -> dict[str, 
         "tasks": False,
         "firewall": None if firewall == "open" else Firewall(CONFIG, policy=RULES, program=program),
         "claude_program": PROGRAMS["claude"] if claude else None,
-        "claude_policy": ClaudePolicy(deny=["WebFetch"]) if managed else None,
+        "claude_policy": POLICY if managed else None,
     }
 
 
@@ -77,6 +78,16 @@ def test_every_script_says_which_shell_it_is_for(
             [*shell, "-n", "-c", script], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@every_form
+def test_its_length_is_known_before(
+    plan: Plan, wiring: int, firewall: str, claude: str, managed: str
+) -> None:
+    given = of_form(wiring, firewall, claude, managed)
+    planned = outputs(plan(**given), "claude_code")["pre_install_script"]
+    policy = given["claude_policy"]
+    assert planned == policies(given["firewall"], policy, given["claude_program"], wiring)
 
 
 def run(script: str, place: Place, temporary: Path) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,8 @@ from typing import Any
 import hcl2
 import pytest
 
-from components.workspace_template.render import SOURCE, render
+from components.workspace_template.render import render
+from components.workspace_template.source import SOURCE
 from components.workspace_template.values import SizeChoice, Sizes
 from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 from tests.components.workspace_template.planning import (
