@@ -17,6 +17,7 @@ from components.boundary.credentials import form_of, names_credential
 from components.errors import refuse
 from components.expansion import expansion_problem
 from components.jail_env import jail_problem
+from components.syntax import ARGUMENT_LENGTH
 
 BOUNDARY_CONFIG: Final = "BOUNDARY_CONFIG"
 BOUNDARY_JAIL_TYPE: Final = "BOUNDARY_JAIL_TYPE"
@@ -110,5 +111,14 @@ def _problems(name: str, value: str) -> list[str]:
         ]
     if "\0" in value:
         return [f"{name} holds a NUL byte, which no environment can hold"]
-    problem = expansion_problem(value)
+    problem = _length_problem(f"{name}={value}") or expansion_problem(value)
     return [f"{name} {problem}"] if problem else []
+
+
+def _length_problem(entry: str) -> str:
+    if (length := len(entry.encode())) <= ARGUMENT_LENGTH:
+        return ""
+    return (
+        f"holds {length:,} bytes with its name, and Linux starts no program with a variable of "
+        f"more than {ARGUMENT_LENGTH:,} (MAX_ARG_STRLEN)"
+    )

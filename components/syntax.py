@@ -19,6 +19,8 @@ DISPLAY_NAME_LENGTH: Final = 64
 """Bytes of a display name (codersdk.DisplayNameValid)."""
 DESCRIPTION_LENGTH: Final = 127
 """Characters of a template's description: codersdk says fewer than 128."""
+ARGUMENT_LENGTH: Final = 32 * 4096 - 1
+"""Bytes of one argument or variable of a program: MAX_ARG_STRLEN less its end (execve(2))."""
 
 # RFC 1123, which Kubernetes names namespaces and most objects by.
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")

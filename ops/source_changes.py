@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from ops.markdown import code, some
 from ops.template_changes import Registered
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pulumi
 
-from components import boundary
 from components.ai_gateway import AiGatewayPricesArgs, AiGatewayProviderArgs
 from components.alerts.component import RUNBOOK, AlertsArgs
 from components.alerts.thresholds import Thresholds
@@ -36,6 +35,7 @@ from components.network.manifests import network_policies
 from components.network.namespace_args import WorkspaceNamespaceArgs
 from components.observability import grafana_defaults
 from components.releases import AUDIT_COUNTERS_SINCE, Number
+from components.settings.confinement import firewall
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
@@ -47,7 +47,7 @@ from components.workspace_template.args import (
     WorkspaceTemplateArgs,
 )
 from components.workspace_template.values import SizeChoice, Sizes
-from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
+from components.workspace_template.wiring import ModuleVersions, ProviderVersions
 from program import ai_gateway
 from program.taken import taken
 
@@ -155,33 +155,6 @@ def workspace_template(
         agents_allowed=template.lets_agents_in,
         deprecation_message=template.deprecation_message or None,
         project_root=project_root,
-    )
-
-
-def firewall(settings: Settings, template: TemplateSettings) -> Firewall | None:
-    """Return how the template is confined, None without a firewall."""
-    confined = settings.firewall_of(template)
-    policy = settings.policy_of(template)
-    if confined is None or policy is None:
-        return None
-    return Firewall(
-        config=boundary.render_config(
-            policy,
-            jail_type=confined.jail,
-            log_level=confined.log_level,
-            proxy_port=confined.proxy_port,
-            use_real_dns=confined.use_real_dns,
-            no_user_namespace=confined.no_user_namespace,
-            correlate_with=(
-                boundary.host_of(settings.coder.access_url) if confined.session_correlation else ""
-            ),
-        ),
-        jail_type=confined.jail,
-        policy=policy.to_json(),
-        boundary_version=settings.workspaces.boundary_version,
-        program=settings.workspaces.boundary,
-        no_user_namespace=confined.no_user_namespace,
-        seccomp_unconfined=confined.seccomp_unconfined,
     )
 
 

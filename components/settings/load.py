@@ -15,6 +15,7 @@ from components.settings import ai_gateway_checks
 from components.settings import network as settings_network
 from components.settings.ai_gateway_checks import GatewayParts
 from components.settings.checks import Parts, policies, relations
+from components.settings.confinement import start_problems
 from components.settings.credentials import credentials
 from components.settings.model import Settings
 from components.settings.problems import (
@@ -69,6 +70,8 @@ def load(
     if settings is not None and not problems:
         problems += policies(settings, proven)
         problems += settings_network.problems(settings)
+        if not problems:
+            problems += start_problems(settings)
     if problems or settings is None:
         raise SettingsError(stack, problems)
     return settings

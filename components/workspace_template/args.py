@@ -16,6 +16,7 @@ from components.coder.variables import GITLAB_ID
 from components.coder_agents import ISOLATED, AgentsAllowed, allowed
 from components.errors import ArgsError, refuse
 from components.programs import Program
+from components.workspace_template.start_script import script_problems
 from components.workspace_template.values import (
     FEWEST_WEEKS,
     GIT_CREDENTIALS,
@@ -225,6 +226,9 @@ class WorkspaceTemplateArgs:
             found.append(problem)
         found += wiring_problems(
             self.module_versions, self.firewall, self.claude_program, tasks=self.tasks
+        )
+        found += script_problems(
+            self.firewall, self.claude_policy, self.claude_program, self.module_versions
         )
         found += size_problems(self.sizes)
         found += version_problems(self.module_versions, self.provider_versions)

@@ -25,9 +25,10 @@ from components.programs import (
     Program,
 )
 from components.workspace_template.args import WorkspaceTemplateArgs
+from components.workspace_template.source import SOURCE
+from components.workspace_template.start_script import installs
 from components.workspace_template.wiring import ModuleVersions, ProviderVersions
 
-SOURCE: Final = Path(__file__).parent / "terraform"
 BUILD: Final = PurePosixPath("build/templates")
 _KINDS: Final = frozenset({".tf", ".sh"})
 """Suffixes of what a template is made of."""
@@ -114,13 +115,14 @@ def render(args: WorkspaceTemplateArgs) -> RenderedTemplate:
 
     Raises ArgsError for a file of values beside the source.
     """
+    wiring = args.module_versions.wiring
     left_out = {
         _WITHOUT_TASKS if args.tasks else _TASKS,
         *(_WITHOUT_CODER_AGENTS if args.lets_agents_in == ISOLATED else _CODER_AGENTS),
-        *(name for wiring, name in _WIRINGS.items() if wiring != args.module_versions.wiring),
+        *(name for number, name in _WIRINGS.items() if number != wiring),
         *(_OF_FIREWALL if args.firewall is None else ()),
         *(() if args.claude_policy else (_MANAGED_SCRIPT,)),
-        *(() if _installs(args) else (_INSTALL_SCRIPT,)),
+        *(() if installs(args.firewall, args.claude_program, wiring) else (_INSTALL_SCRIPT,)),
     }
     files = {name: content for name, content in _source().items() if name not in left_out}
     files["sizes.json"] = _json(asdict(args.sizes))
@@ -189,14 +191,6 @@ def _source_digests() -> Mapping[str, str]:
     return {
         name: hashlib.sha256(content).hexdigest()[:_DIGITS] for name, content in _source().items()
     }
-
-
-def _installs(args: WorkspaceTemplateArgs) -> bool:
-    """Whether the template fetches or records a program itself, which no module does then."""
-    own_claude = args.claude_program is not None and args.claude_program.url is not None
-    if args.firewall is None:
-        return own_claude
-    return own_claude or args.module_versions.wiring == 5 or args.firewall.program is not None
 
 
 def _program(name: str, program: Program | None) -> dict[str, str]:

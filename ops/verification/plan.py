@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from components.boundary import Contract, Policy
 from components.coder_agents import ISOLATED
+from components.settings.confinement import firewall
 from components.settings.mcp import McpServerSettings
 from components.settings.model import Settings
 from components.settings.network import surroundings
@@ -143,8 +144,6 @@ def _firewall(settings: Settings, template: TemplateSettings) -> FirewallPromise
     walls, policy = settings.firewall_of(template), settings.policy_of(template)
     if walls is None or policy is None:
         return None
-    from program.plan import firewall  # noqa: PLC0415  it takes Pulumi, which a probe needs not
-
     made = firewall(settings, template)
     contract = settings.policy_settings_of(template).contract
     return FirewallPromise(walls.jail, policy, contract, made.config if made else "")

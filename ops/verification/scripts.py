@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from ops.verification.terminal import SAY
 
 _FILES: Final = Path(__file__).parent / "inside"

@@ -192,3 +192,10 @@ def test_what_breaks_the_firewall_is_refused_where_there_is_one(
 )
 def test_what_leaves_the_firewall_whole_is_taken(name: str, value: str) -> None:
     assert AgentEnv(jail_type="landjail", variables={name: value}).entries()[name] == value
+
+
+def test_a_variable_that_no_program_could_be_started_with_is_refused() -> None:
+    AgentEnv(variables={"LONG": "é" + "x" * (131_071 - len("LONG=") - 2)})
+    with pytest.raises(ArgsError, match="LONG holds 131,072 bytes with its name") as refused:
+        AgentEnv(variables={"LONG": "é" + "x" * (131_072 - len("LONG=") - 2)})
+    assert "xxx" not in str(refused.value)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import hcl2
 import pytest
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from ops.project import ROOT
 
 COMPONENTS = ROOT / "components"

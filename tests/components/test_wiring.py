@@ -7,10 +7,10 @@ import pytest
 from components.coder.entitlements import Entitlements
 from components.programs import Program
 from components.releases import Number
+from components.settings.confinement import firewall
 from components.settings.load import load
 from components.settings.model import Settings
 from components.settings.problems import SettingsError
-from program import plan
 
 JUNE, NOVEMBER = (2, 34, 0), (2, 37, 0)
 BOUNDARY = {"url": "https://files.example.gov/boundary", "sha256": "0" * 64}
@@ -230,7 +230,7 @@ def test_the_keys_of_a_firewall_arrive() -> None:
         ),
     }
     found = settings({"templates": [{"name": "a", "firewall": walls}]}, boundaryVersion="v0.10.0")
-    made = plan.firewall(found, found.templates[0])
+    made = firewall(found, found.templates[0])
     assert made is not None
     assert (made.no_user_namespace, made.seccomp_unconfined) == (True, True)
     for line in ("use_real_dns: true", "no_user_namespace: true"):

@@ -68,7 +68,12 @@ locals {
   policy_scripts = concat(
     local.jail_scripts, local.install_scripts, local.boundary_scripts, local.managed_scripts,
   )
-  policy_script = length(local.policy_scripts) > 0 ? join("\n", local.policy_scripts) : null
+  # The first line makes it bash, whatever the user's shell is, and one that reads no BASH_ENV.
+  policy_script = (
+    length(local.policy_scripts) > 0
+    ? join("\n", concat(["#!/bin/bash -p"], local.policy_scripts))
+    : null
+  )
 
   # What the agent tells coderd of who is in the jail; alerts read it from coderd's database. The
   # first line makes it sh, whatever the user's shell is.

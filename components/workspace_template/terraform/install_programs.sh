@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+# shellcheck shell=bash
 # Puts Boundary and Claude Code where the template's `claude` looks for them, as far as no module of
 # Coder's registry does that: from the image, from an address that the stack names with a sha256, or,
 # Boundary alone, from its releases. It ends with one line that says why when it cannot.
@@ -101,3 +101,7 @@ fi
 if [ -n "$claude_url" ]; then
   take claude "$claude_url" "$claude_sha256" "$programs/claude"
 fi
+
+# The next part of the same shell sets a trap of its own. A folder that an archive made read-only
+# stays, and is no reason to go without a policy.
+rm -rf "$work" || true

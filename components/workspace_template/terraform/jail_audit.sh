@@ -17,7 +17,7 @@ listener() {
 
 # Whether Boundary process $1 was started to send no lines, or to another socket.
 keeps_quiet() {
-  tr '\0' '\n' < "/proc/$1/cmdline" 2>/dev/null | sed '/^--$/,$d' \
+  tr '\0' '\n' 2>/dev/null < "/proc/$1/cmdline" | sed '/^--$/,$d' \
     | grep -qE '^--?(disable-audit-logs|log-proxy-socket-path)' && return 0
   case $(variable "$1" DISABLE_AUDIT_LOGS) in
     '' | 0 | f | F | false | FALSE | False) ;;

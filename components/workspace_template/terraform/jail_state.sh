@@ -12,11 +12,14 @@ parents() {
   done
 }
 
+# A shell opens a file in the order of the words: its own complaint about one of a process that just
+# ended goes away only if that is said before.
+
 # The value of variable $2 in the environment that process $1 was started with.
-variable() { tr '\0' '\n' < "/proc/$1/environ" 2>/dev/null | sed -n "s/^$2=//p" | head -n 1; }
+variable() { tr '\0' '\n' 2>/dev/null < "/proc/$1/environ" | sed -n "s/^$2=//p" | head -n 1; }
 
 # Word $2 of the command line of process $1; the first is 1.
-word() { tr '\0' '\n' < "/proc/$1/cmdline" 2>/dev/null | sed -n "$2p"; }
+word() { tr '\0' '\n' 2>/dev/null < "/proc/$1/cmdline" | sed -n "$2p"; }
 
 program() { readlink "/proc/$1/exe" 2>/dev/null | sed 's/ (deleted)$//'; }
 
@@ -54,7 +57,7 @@ $1
 # Whether process $1, whose program is $2, is Claude Code: by its name, its program, or the script
 # that its program runs.
 is_claude() {
-  read -r _comm < "/proc/$1/comm" 2>/dev/null || return 1
+  read -r _comm 2>/dev/null < "/proc/$1/comm" || return 1
   [ "$_comm" = claude ] && return 0
   case $2 in
     */claude) return 0 ;;
@@ -89,7 +92,7 @@ boundary_of() {
 
 # The policy file that Boundary process $1 was started with.
 policy_file() {
-  _c=$(tr '\0' '\n' < "/proc/$1/cmdline" 2>/dev/null | awk '
+  _c=$(tr '\0' '\n' 2>/dev/null < "/proc/$1/cmdline" | awk '
     $0 == "--" { exit }
     next_is { print; exit }
     /^--config=/ { print substr($0, 10); exit }
@@ -100,7 +103,7 @@ policy_file() {
 
 # What Boundary process $1 allows beside that file: "flag", "variable" or nothing.
 more_rules() {
-  tr '\0' '\n' < "/proc/$1/cmdline" 2>/dev/null | sed '/^--$/,$d' | grep -q '^--allow' && echo flag
+  tr '\0' '\n' 2>/dev/null < "/proc/$1/cmdline" | sed '/^--$/,$d' | grep -q '^--allow' && echo flag
   [ -n "$(variable "$1" BOUNDARY_ALLOW)" ] && echo variable
   return 0
 }
@@ -148,7 +151,7 @@ END_OF_PROGRAMS
   for _pid in $(printf '%s\n' $_boundaries | sort -u); do
     _file=$(policy_file "$_pid")
     # A pipe in its place would be waited for without an end.
-    _sum=$([ -f "$_file" ] && sha256sum < "$_file" 2>/dev/null | cut -d ' ' -f 1)
+    _sum=$([ -f "$_file" ] && sha256sum 2>/dev/null < "$_file" | cut -d ' ' -f 1)
     _changed=no
     # Both clocks may be a second off.
     [ "$(stat -c %Y "$_file" 2>/dev/null || echo 0)" -gt $(($(started "$_pid") + 2)) ] \

@@ -28,7 +28,8 @@ policy=$(printf '%s\n' "$state" | awk -F '\t' -v expected="$expected" '
 # shellcheck disable=SC2046  numbers
 audit=$(audit_state $(printf '%s\n' "$state" | awk -F '\t' '$1 == "boundary" { print $2 }'))
 
-printf '%s outside, %s jailed, policy %s, audit %s (%s/%s)\n' \
+# Without an end of line: an older coderd keeps what it is told to the last character.
+printf '%s outside, %s jailed, policy %s, audit %s (%s/%s)' \
   "$(printf '%s' "$free" | grep -c .)" \
   "$(printf '%s\n' "$state" | awk -F '\t' '$1 == "claude" && $3 == "jailed"' | grep -c .)" \
   "$policy" "$audit" "${CODER_WORKSPACE_OWNER_NAME:-unknown}" "${CODER_WORKSPACE_NAME:-unknown}"

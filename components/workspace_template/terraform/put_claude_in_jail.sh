@@ -1,4 +1,4 @@
-#!/bin/bash -p
+# shellcheck shell=bash
 # Puts the `claude` that starts Claude Code in its jail first on PATH: in the folder that the agent
 # puts first for every session, and again at the end of what shells read, which may put others first.
 # It goes before the policy: without one that `claude` starts nothing.

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+# shellcheck shell=bash
 # Puts the policy where Boundary reads it: the file that BOUNDARY_CONFIG names. Any failure ends
 # the script with an error and leaves the file as it was.
 set -euo pipefail

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+# shellcheck shell=bash
 # Puts Claude Code's managed settings where module 5 of Coder's registry does, beside those that the
 # image has, which stay. They belong to root where the image has sudo, which a jailed process has not:
 # it may gain no privilege.

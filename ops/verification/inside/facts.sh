@@ -14,7 +14,7 @@ say fact boundary "$boundary"
 [ -z "$boundary" ] || say fact boundary_version "$("$boundary" --version 2>/dev/null | head -n 1)"
 config=${BOUNDARY_CONFIG:-$HOME/.config/coder_boundary/config.yaml}
 say fact config "$config"
-say fact config_sha256 "$(sha256sum < "$config" 2>/dev/null | cut -d ' ' -f 1)"
+say fact config_sha256 "$(sha256sum 2>/dev/null < "$config" | cut -d ' ' -f 1)"
 say fact jail_type "${BOUNDARY_JAIL_TYPE:-}"
 # Module 4, which sets it, starts Claude Code with the workspace; module 5 starts none.
 say fact starts_claude "${CLAUDE_API_KEY:+yes}"

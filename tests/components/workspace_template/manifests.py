@@ -13,7 +13,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from tests.components.workspace_template.planning import BUILD, Run, Write
 
 KUBERNETES = SOURCE / "coder_agents_kubernetes.tf"

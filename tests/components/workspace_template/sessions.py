@@ -18,10 +18,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 
 MANAGED_SETTINGS: Final = Path("/etc/claude-code/managed-settings.d/10-coder.json")
 """Where module 5 of Coder's registry writes those of Claude Code, and the template with both."""
+
+SHEBANG: Final = "#!/bin/bash -p\n"
+"""What the script of the policies begins with, whichever parts follow."""
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 

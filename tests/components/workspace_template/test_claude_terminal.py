@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from local.workspace import landlock
 from tests.components.workspace_template.sessions import (
     Sessions,

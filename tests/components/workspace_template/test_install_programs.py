@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from tests.components.workspace_template.sessions import write_program
 
 URL = "https://files.example.gov/{}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from components.alerts.jail import LINE
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from local.workspace import landlock
 from tests.components.workspace_template.sessions import stat_script, watch_script, write_program
 

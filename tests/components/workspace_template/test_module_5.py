@@ -8,7 +8,8 @@ import pytest
 
 from components.programs import Program
 from components.releases import CLAUDE_CODE
-from components.workspace_template.render import SOURCE, render
+from components.workspace_template.render import render
+from components.workspace_template.source import SOURCE
 from components.workspace_template.wiring import Firewall, ModuleVersions
 from tests.components.workspace_template.planning import (
     SESSION_TOKEN,
@@ -20,7 +21,7 @@ from tests.components.workspace_template.planning import (
     outputs,
     resources,
 )
-from tests.components.workspace_template.sessions import put_script
+from tests.components.workspace_template.sessions import SHEBANG, put_script
 
 FIVE: dict[str, Any] = {"module_versions": ModuleVersions(), "tasks": False}
 DIGEST = "0" * 64
@@ -65,7 +66,8 @@ def test_the_firewall_is_put_around_claude_by_the_template(plan: Plan, template_
     files = render(template_args(**FIVE)).files
     policy = files["boundary.yaml"]
     # First the claude that starts nothing yet, then what it needs, and last what it is held to.
-    first, rest = put_script(policy, installed=True), (SOURCE / "install_programs.sh").read_text()
+    first = f"{SHEBANG}{put_script(policy, installed=True)}"
+    rest = (SOURCE / "install_programs.sh").read_text()
     assert script.startswith(f"{first}\nboundary_path=''\nboundary_release='v0.9.0'\n")
     assert assignments(script) == {"boundary_release": "v0.9.0"}
     written = files["write_boundary_config.sh"].decode()
@@ -131,7 +133,7 @@ def test_programs_of_the_stacks_own(
         "claude_url": CLAUDE.url, "claude_sha256": CLAUDE.sha256
     }  # fmt: skip
     put = put_script(b"allowlist: []\n", installed=True, own=f"{PROGRAMS}/claude")
-    assert script.startswith(f"{put}\n")
+    assert script.startswith(f"{SHEBANG}{put}\n")
     assert (given["install_claude_code"], given["disable_autoupdater"]) == (False, True)
     if wiring == 4:
         # Its own start script finds the template's claude, and no Boundary of GitHub's.

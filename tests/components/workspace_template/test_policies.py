@@ -25,7 +25,7 @@ from tests.components.workspace_template.planning import (
     outputs,
     resources,
 )
-from tests.components.workspace_template.sessions import put_script
+from tests.components.workspace_template.sessions import SHEBANG, put_script
 
 POLICY = ClaudePolicy.model_validate(
     {
@@ -71,11 +71,11 @@ def test_managed_settings_go_with_the_policies(
     if confined:
         first = put_script(files["boundary.yaml"], written, installed=wiring == 5)
         rest = own["script"]
-        assert rest.startswith(f"{first}\n")
-        assert "\n#!/usr/bin/env bash\n# Puts the policy" in rest
+        assert rest.startswith(f"{SHEBANG}{first}\n")
+        assert "\n# Puts the policy" in rest
         assert rest.endswith(f"\n{script}")
     else:
-        assert own["script"] == script
+        assert own["script"] == f"{SHEBANG}{script}"
 
 
 @pytest.mark.parametrize("confined", [True, False])

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.workspace_template.sessions import Sessions, put_script, write_program
+from tests.components.workspace_template.sessions import (
+    SHEBANG,
+    Sessions,
+    put_script,
+    write_program,
+)
 
 MARK = "# firewalled-coder: Claude Code starts in its jail"
 
@@ -157,10 +162,10 @@ def test_a_start_runs_nothing_from_where_a_jailed_agent_may_write(workspace: Ses
         for name in ("base64", "mkdir", "mktemp", "mv", "bash", "flock"):
             text = f'#!/bin/sh\ntouch "{workspace.folder}/ran"\nexec /usr/bin/{name} "$@"\n'
             write_program(folder / name, text)
-    script = put_script(workspace.config.read_bytes())
-    assert script.startswith("#!/bin/bash -p\n"), "Coder's agent starts what the line names"
+    script = SHEBANG + put_script(workspace.config.read_bytes())
     path = f"{workspace.home}/bin:relative::{others}:{workspace.variables['PATH']}"
-    command = ["/bin/bash", "-p", "-c", script]
+    # Coder's agent starts what the first line names.
+    command = [*shlex.split(SHEBANG.removeprefix("#!")), "-c", script]
     if os.geteuid() == 0:
         # Root may write everywhere: as the workspace's user, who owns all but the system's.
         for each in (workspace.folder, *workspace.folder.rglob("*")):

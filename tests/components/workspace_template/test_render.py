@@ -14,7 +14,8 @@ import pytest
 from components.claude_code import ClaudePolicy
 from components.errors import ArgsError
 from components.workspace_template.args import WorkspaceTemplateArgs
-from components.workspace_template.render import SOURCE, render
+from components.workspace_template.render import render
+from components.workspace_template.source import SOURCE
 from components.workspace_template.values import SizeChoice, Sizes
 from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 from tests.components.workspace_template.sessions import MANAGED_SETTINGS

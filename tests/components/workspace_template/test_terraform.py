@@ -13,7 +13,8 @@ from typing import Any
 import hcl2
 import pytest
 
-from components.workspace_template.render import SOURCE, render
+from components.workspace_template.render import render
+from components.workspace_template.source import SOURCE
 from components.workspace_template.values import SizeChoice, Sizes
 from components.workspace_template.wiring import Firewall, ModuleVersions, ProviderVersions
 from tests.components.workspace_template.planning import (
@@ -30,7 +31,12 @@ from tests.components.workspace_template.planning import (
     parameter,
     resources,
 )
-from tests.components.workspace_template.sessions import put_script, stat_script, watch_script
+from tests.components.workspace_template.sessions import (
+    SHEBANG,
+    put_script,
+    stat_script,
+    watch_script,
+)
 
 
 @pytest.mark.parametrize("directory", [SOURCE, MODULES], ids=["template", "modules"])
@@ -51,7 +57,7 @@ def test_firewall_on(plan: Plan, template_args: Make) -> None:
     policy = files["boundary.yaml"]
     script = files["write_boundary_config.sh"].decode()
     script = script.replace("@CONFIG_BASE64@", base64.b64encode(policy).decode())
-    first = f"{put_script(policy)}\n{script}"
+    first = f"{SHEBANG}{put_script(policy)}\n{script}"
     assert given.pop("pre_install_script") == first
     (own,) = resources(planned, "coder_script")
     assert own["script"] == first

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workspace_template.render import SOURCE
+from components.workspace_template.source import SOURCE
 from local.coderd import hcl
 
 TEXTS = [path.read_text(encoding="utf-8") for path in sorted(SOURCE.glob("*.tf"))]
