@@ -77,6 +77,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "alerts": [alert_json(change) for change in preview.alerts],
         "alertLabels": [asdict(each) for each in preview.labels],
         "dataSources": [asdict(each) for each in preview.sources],
+        "databaseRole": [asdict(each) for each in preview.database_role],
         "dashboards": [
             {
                 "name": each.dashboard,
