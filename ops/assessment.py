@@ -38,6 +38,7 @@ from ops.program_changes import floating_warnings, pin_warnings
 from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
 from ops.role_changes import RoleChange, role_changes, role_warnings, runs_again
+from ops.size_changes import SizeChange, size_changes, size_warnings
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared, off_unrecorded
 from ops.template_changes import (
@@ -248,6 +249,7 @@ class StackPreview:
             *term_warnings(
                 self.steps, self.access.values(), self.claude_policies, self.old_templates
             ),
+            *size_warnings(self.sizes),
             *alert_warnings(self.alerts),
             *label_warnings(self.labels),
             *datasource_warnings(self.sources),
@@ -313,6 +315,11 @@ class StackPreview:
     def pins(self) -> dict[str, tuple[Change, ...]]:
         """Releases that move, by template; those of a template that is new do not move."""
         return pin_changes(self.old_templates, self.new_templates)
+
+    @cached_property
+    def sizes(self) -> dict[str, tuple[SizeChange, ...]]:
+        """Sizes that an owner can newly or no longer choose, by template."""
+        return size_changes(self.old_templates, self.new_templates)
 
     @cached_property
     def not_known(self) -> tuple[NotKnown, ...]:

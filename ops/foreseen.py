@@ -180,6 +180,7 @@ def _registered(
         dict(rendered.source),
         dict(rendered.boundary),
         args.switched_off,
+        args.sizes.options(),
     )
 
 

@@ -244,6 +244,7 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
     moved += [
         f"  - {pin_mark(each)}release of {line[2:]}" for each in pins for line in _settings([each])
     ]
+    moved += [each.line for each in preview.sizes.get(plain, ())]
     changed = ", ".join(words or [_code(path) for path in step.touched])
     return [f"- {name}: {changed}", *access, *moved]
 

@@ -36,6 +36,8 @@ class Registered:
             where it has not, or that is not recorded.
         boundary: Boundary's settings without the rules, by key; empty if that is not recorded, or
             it has no firewall.
+        sizes: what an owner can choose from, by the parameter's name; empty if that is not
+            recorded.
     """
 
     access: Mapping[str, str] | None
@@ -47,6 +49,7 @@ class Registered:
     source: Mapping[str, str] = field(default_factory=dict)
     boundary: Mapping[str, str] = field(default_factory=dict)
     switched_off: str = ""
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -59,13 +62,14 @@ class Registered:
             tuple(map(str, outputs.get("claudePolicy") or ())),
             outputs.get("tasks"),
             str(outputs.get("contract") or ""),
-            _texts(outputs.get("source")),
-            _texts(outputs.get("boundary")),
+            _read(outputs.get("source")),
+            _read(outputs.get("boundary")),
             str(outputs.get("switchedOff") or ""),
+            {name: tuple(options) for name, options in _read(outputs.get("sizes")).items()},
         )
 
 
-def _texts(registered: object) -> dict[str, str]:
+def _read(registered: object) -> dict[str, Any]:
     return dict(json.loads(registered)) if isinstance(registered, str) and registered else {}
 
 

@@ -249,6 +249,7 @@ def test_everything_that_a_review_compares_is_foreseen(
     assert registered.contract
     assert registered.source
     assert registered.boundary
+    assert registered.sizes
 
 
 def test_a_wider_reach_into_the_database_is_foreseen(held: StackState) -> None:
