@@ -290,7 +290,7 @@ def _settle(
             said += again
             after = observe(deployment.stack)
     except diagnostics.RunError:
-        state.restore()
+        state.restore(deployment.message)
         raise
     for line in (*said, *(each.said for each in taken if each.known_again(after))):
         deployment.progress(line)

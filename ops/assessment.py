@@ -37,6 +37,8 @@ from ops.panel_changes import Panels, panels
 from ops.program_changes import floating_warnings, pin_warnings
 from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
+from ops.role_changes import RoleChange, role_changes, role_warnings, runs_again
+from ops.size_changes import SizeChange, size_changes, size_warnings
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared, off_unrecorded
 from ops.template_changes import (
@@ -192,6 +194,7 @@ class StackPreview:
             if step.op in {"delete", "replace", "discard"}
             and step.type not in _MARKERS
             and not _COMPONENT.match(step.type)
+            and not runs_again(step)
         )
 
     @property
@@ -246,9 +249,11 @@ class StackPreview:
             *term_warnings(
                 self.steps, self.access.values(), self.claude_policies, self.old_templates
             ),
+            *size_warnings(self.sizes),
             *alert_warnings(self.alerts),
             *label_warnings(self.labels),
             *datasource_warnings(self.sources),
+            *role_warnings(self.database_role),
             *server_warnings(self.servers),
             *provider_warnings(self.providers),
             *((WRITTEN,) if self.written else ()),
@@ -312,6 +317,11 @@ class StackPreview:
         return pin_changes(self.old_templates, self.new_templates)
 
     @cached_property
+    def sizes(self) -> dict[str, tuple[SizeChange, ...]]:
+        """Sizes that an owner can newly or no longer choose, by template."""
+        return size_changes(self.old_templates, self.new_templates)
+
+    @cached_property
     def not_known(self) -> tuple[NotKnown, ...]:
         """What of the templates that change one side does not record."""
         return not_known(self.templates, self.old_templates, self.new_templates)
@@ -361,6 +371,11 @@ class StackPreview:
     def sources(self) -> tuple[SourceOfData, ...]:
         """Where Grafana's data comes from, where that changes."""
         return datasource_changes(self.steps, self.old_logs, self.new_logs)
+
+    @cached_property
+    def database_role(self) -> tuple[RoleChange, ...]:
+        """What Grafana may read of Coder's database, and the Job that makes its role."""
+        return role_changes(self.steps)
 
     @cached_property
     def alerts(self) -> tuple[AlertChange, ...]:

@@ -7,6 +7,7 @@ plan's preview; without one there was no preview, and these stand in its place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from components.ai_gateway import AiGatewayProviderArgs
 from components.coder.lookup import Known
 from components.coder.variables import AUDIT
 from components.errors import OperatorError
+from components.grafana_role import role_sql
 from components.mcp_server import McpServerArgs, auth_type_of, login_parts
 from components.releases import CLAUDE_CODE_PIN
 from components.settings.model import Settings
@@ -27,6 +29,7 @@ from ops.assessment import StackPreview
 from ops.changes import UNKNOWN, Step, without_secrets
 from ops.deployed import Deployed, type_of
 from ops.namespace_changes import Places
+from ops.program_changes import JOB_KIND, container_images
 from ops.stack_reach import of_settings
 from ops.state import Resource, StackState
 from ops.template_changes import Registered
@@ -36,6 +39,7 @@ from ops.tokens import (
     CODERD_ENV,
     DATA_SOURCES,
     DEPLOYMENT_PATCH,
+    GRAFANA_ROLE,
     MCP_SERVER,
     NAMESPACE_PATCH,
     SECRET_KIND,
@@ -104,6 +108,7 @@ def _preview(stack: str, settings: Settings, held: StackState, root: Path) -> St
         ),
         *_alerts(settings, held),
         *_sources(settings, held),
+        *_role(settings, held),
         *_namespace(settings, held),
     ]
     coderd, restarts = _coderd(settings, before, held)
@@ -175,6 +180,7 @@ def _registered(
         dict(rendered.source),
         dict(rendered.boundary),
         args.switched_off,
+        args.sizes.options(),
     )
 
 
@@ -285,6 +291,27 @@ def _sources(settings: Settings, held: StackState) -> Iterator[Step]:
         if there:
             urn = f"urn:::::{DATA_SOURCES}${_CONFIG_MAP}::{file}"
             yield Step("create", urn, _CONFIG_MAP, {}, {"data": {file: files[file]}})
+
+
+def _role(settings: Settings, held: StackState) -> Iterator[Step]:
+    args = plan.grafana_role(settings)
+    for each in list(held.resources.values()):
+        if GRAFANA_ROLE not in each["urn"]:
+            continue
+        if each["type"] == _CONFIG_MAP:
+            (file,) = (each.get("inputs") or {}).get("data") or {"": ""}
+            yield _step(
+                each, {"data": {file: role_sql(args.role)}} if args else {}, _op(bool(args))
+            )
+        elif (
+            each["type"] == JOB_KIND
+            and args
+            and args.job
+            and container_images(each["inputs"]) - {args.job.image}
+        ):
+            spec = deepcopy(each["inputs"]["spec"])
+            spec["template"]["spec"]["containers"][0]["image"] = args.job.image
+            yield _step(each, {"spec": spec}, "replace")
 
 
 def _namespace(settings: Settings, held: StackState) -> Iterator[Step]:

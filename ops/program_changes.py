@@ -21,7 +21,7 @@ from ops.template_changes import Registered
 _FIREWALL: Final = "the firewall's own program is another one"
 _FLOATS: Final = "workspaces get an image that is not pinned"
 _JOB_FLOATS: Final = "a Job runs an image that is not pinned"
-_JOB: Final = "kubernetes:batch/v1:Job"
+JOB_KIND: Final = "kubernetes:batch/v1:Job"
 _PLACES: Final = {
     IMAGE_PIN: "workspaces get an image from another place",
     CLAUDE_PROGRAM_PIN: "Claude Code comes from another place",
@@ -38,7 +38,7 @@ def pin_warning(change: Change) -> str:
     if change.path == IMAGE_PIN and _floats_newly(change.old, change.new):
         return _FLOATS
     words = _PLACES.get(change.path, "")
-    return words if words and _place(change.old) != _place(change.new) else ""
+    return words if words and place_of(change.old) != place_of(change.new) else ""
 
 
 def floating_warnings(
@@ -52,8 +52,11 @@ def floating_warnings(
     found = []
     if any(_floats_newly(None, pins.get(IMAGE_PIN)) for pins in added):
         found.append(_FLOATS)
-    jobs = (step for step in steps if step.type == _JOB and step.op != "delete")
-    if any(any(map(is_floating_image, _images(job.new) - _images(job.old))) for job in jobs):
+    jobs = (step for step in steps if step.type == JOB_KIND and step.op != "delete")
+    if any(
+        any(map(is_floating_image, container_images(job.new) - container_images(job.old)))
+        for job in jobs
+    ):
         found.append(_JOB_FLOATS)
     return tuple(found)
 
@@ -83,14 +86,15 @@ def _floats_newly(old: str | None, new: str | None) -> bool:
     return new is not None and is_floating_image(new) and not (old and is_floating_image(old))
 
 
-def _images(job: Mapping[str, Any]) -> frozenset[str]:
+def container_images(job: Mapping[str, Any]) -> frozenset[str]:
+    """Return the images of a Job's containers, from its inputs."""
     place: Any = job
     for key in ("spec", "template", "spec", "containers"):
         place = place.get(key) if isinstance(place, Mapping) else None
     return frozenset(str(each["image"]) for each in place or () if "image" in each)
 
 
-def _place(pin: str | None) -> str:
+def place_of(pin: str | None) -> str:
     """Return where a program or image is from, without which of those there it is."""
     if pin is None:
         return ""

@@ -21,6 +21,7 @@ from ops import (
     diagnostics,
     engine,
     history,
+    locks,
     project,
     provider_inputs,
     replaced,
@@ -60,13 +61,17 @@ def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> Stack
         stack: its name.
         removing: the stack is to be destroyed: what others made is left alone.
 
-    Raises what `finish` does, and SettingsError when there is something to finish.
+    Raises what `finish` does, SettingsError when there is something to finish, and HeldError when
+    an update is running.
     """
     state = StackState(ready.stack)
     if not is_unfinished(ready.stack, state):
         if not removing and replaced.waiting(state):
+            locks.check(ready.stack)
             replaced.settle(state, replaced.of_steps(observe(ready.stack)))
         return state
+    # One that is running has operations pending as well.
+    locks.check(ready.stack)
     message = history.record(project.ROOT, "recovery").message()
     with deployment_of(ready, stack, message, terminal.progress) as deployment:
         return finish(deployment, state, removing=removing)
@@ -173,6 +178,7 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
         removing: the stack is to be destroyed: what others made is left alone.
 
     Raises RecoveryError, ExistingError and diagnostics.RunError; the state is then as it was.
+    ChangedStateError: another update changed it meanwhile.
     """
     deployment.progress("the last update did not finish: looking at what it left behind")
     ours: list[Candidate] = []
@@ -232,7 +238,7 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
                 show_secrets=False,
             )
     except diagnostics.RunError:
-        state.restore()
+        state.restore(message)
         raise
     for line in said:
         deployment.progress(line)

@@ -62,7 +62,7 @@ def keep(state: StackState, wanted: Declared) -> list[str]:
 def settle(state: StackState, wanted: Declared) -> bool:
     """Do the same, and write the state; return whether anything was changed.
 
-    Raises automation.CommandError.
+    Raises ChangedStateError and automation.CommandError.
     """
     said = keep(state, wanted)
     if not state.changed:

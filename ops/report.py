@@ -38,6 +38,7 @@ from ops.provider_changes import elsewhere_lines
 from ops.quota_changes import quota_lines
 from ops.reach_lines import every_host, reach_lines, weight
 from ops.report_json import ORDER, stack_json, verdict
+from ops.role_changes import runs_again
 from ops.source_changes import source_lines
 from ops.template_changes import access_lines, claude_policy_lines, wiring_lines
 from ops.template_terms import term_lines
@@ -157,6 +158,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
         ("Alerts", _alerts(preview)),
         ("Data sources", [each.line for each in preview.sources]),
+        ("Grafana's database role", [each.line for each in preview.database_role]),
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
         ("The stack's name on its objects", mark_lines(preview.steps)),
     ]
@@ -202,7 +204,9 @@ def _block(opening: list[str], kind: str, content: Sequence[str], room: int) -> 
 
 def _counts(preview: StackPreview) -> str:
     lost = {step.op for step in preview.destroyed}
-    harmless = " (marks of new versions)"
+    # What is replaced and not lost.
+    again = any(map(runs_again, preview.steps))
+    harmless = f" (marks of new versions{', a Job that runs again' * again})"
     return ", ".join(
         f"{n} to **{op}**" if op in lost else f"{n} to {op}{harmless if op == 'replace' else ''}"
         for op, n in preview.counted.items()
@@ -240,6 +244,7 @@ def _template(step: Step, preview: StackPreview) -> list[str]:
     moved += [
         f"  - {pin_mark(each)}release of {line[2:]}" for each in pins for line in _settings([each])
     ]
+    moved += [each.line for each in preview.sizes.get(plain, ())]
     changed = ", ".join(words or [_code(path) for path in step.touched])
     return [f"- {name}: {changed}", *access, *moved]
 

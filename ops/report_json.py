@@ -50,6 +50,10 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
             name: [_change_json(change) for change in changes]
             for name, changes in preview.pins.items()
         },
+        "sizes": {
+            name: [{**asdict(each), "warning": each.warning} for each in changes]
+            for name, changes in preview.sizes.items()
+        },
         "claudePolicy": {
             name: {"added": list(change.added), "removed": list(change.removed)}
             for name, change in preview.claude_policies.items()
@@ -77,6 +81,7 @@ def stack_json(preview: StackPreview) -> dict[str, Any]:
         "alerts": [alert_json(change) for change in preview.alerts],
         "alertLabels": [asdict(each) for each in preview.labels],
         "dataSources": [asdict(each) for each in preview.sources],
+        "databaseRole": [asdict(each) for each in preview.database_role],
         "dashboards": [
             {
                 "name": each.dashboard,

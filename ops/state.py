@@ -11,14 +11,28 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pulumi import automation
 
+from components.errors import OperatorError
 from ops import kept_files
 from ops.tokens import SECRET_SIGNATURE, SIGNATURE
 
 Resource = dict[str, Any]
+
+# A run of ours that failed is recorded once, or twice where it ran the program as well.
+_LATEST: Final = 8
+
+
+class ChangedStateError(OperatorError):
+    """Another update changed the state after it was read; it is left as that one wrote it."""
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            f"another update changed the state of stack {stack} meanwhile, and what that one "
+            "recorded stays: run the same command again"
+        )
 
 
 class StackState:
@@ -34,6 +48,8 @@ class StackState:
         self._stack = stack
         self._document = self._export()
         self._before = json.dumps(self._document)
+        self._there = _comparable(self._document)
+        self._last: automation.UpdateSummary | None = None
         self._deployment = self._document.get("deployment") or {}
         self.resources: dict[str, Resource] = {
             each["urn"]: each
@@ -123,12 +139,38 @@ class StackState:
         return json.dumps(self._document) != self._before
 
     def save(self) -> None:
-        """Write the state back; raises automation.CommandError."""
-        self._import(json.dumps(self._document))
+        """Write the state back; raises ChangedStateError and automation.CommandError.
 
-    def restore(self) -> None:
-        """Write the state back as it was read; raises automation.CommandError."""
+        The engine's import takes the lock, and compares nothing: what an update recorded that
+        began after the state was read, or was running then, would be lost.
+        """
+        if _comparable(self._export()) != self._there:
+            raise ChangedStateError(self._stack.name)
+        self._import(json.dumps(self._document))
+        self._there = _comparable(self._export())
+        self._last = self._stack.info()
+
+    def restore(self, message: str) -> None:
+        """Write the state back as it was read.
+
+        Args:
+            message: of our own runs since `save`, which have changed the state as well.
+
+        Raises ChangedStateError when another one ended since, and automation.CommandError.
+        """
+        if _comparable(self._export()) != self._there and self._is_followed(message):
+            raise ChangedStateError(self._stack.name)
         self._import(self._before)
+
+    def _is_followed(self, message: str) -> bool:
+        """Whether the history has another update after `save` than those with a message."""
+        last = self._last
+        for each in self._stack.history(_LATEST, 1, show_secrets=False):
+            if last and _identity(each) == _identity(last):
+                return False
+            if each.message.strip() != message.strip():
+                return True
+        return last is not None
 
     def _export(self) -> dict[str, Any]:
         kept = kept_files.deployment(self._stack)
@@ -157,6 +199,23 @@ class StackState:
 def secret(value: Any) -> dict[str, str]:
     """Return a value as the engine imports a secret: it is encrypted when it is saved."""
     return {SIGNATURE: SECRET_SIGNATURE, "plaintext": json.dumps(value)}
+
+
+def _identity(update: automation.UpdateSummary) -> tuple[Any, ...]:
+    return update.version, update.start_time, update.kind, update.message
+
+
+def _comparable(document: Mapping[str, Any]) -> Any:
+    """Return a deployment without what an engine may encrypt anew each time that it exports it."""
+    return _without_ciphertexts(document.get("deployment") or {})
+
+
+def _without_ciphertexts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE) == SECRET_SIGNATURE:
+            return SECRET_SIGNATURE
+        return {key: _without_ciphertexts(each) for key, each in value.items()}
+    return [_without_ciphertexts(each) for each in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from components.coder.lookup import EVERYONE
 from components.coder_agents import AgentsAllowed
 from components.releases import CLAUDE_CODE_PIN, wiring_of
 from ops.changes import Change, differences
 from ops.markdown import code
+
+# The role by which coderd lets a group change a template.
+_ADMINISTERS: Final = "admin"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Registered:
             where it has not, or that is not recorded.
         boundary: Boundary's settings without the rules, by key; empty if that is not recorded, or
             it has no firewall.
+        sizes: what an owner can choose from, by the parameter's name; empty if that is not
+            recorded.
     """
 
     access: Mapping[str, str] | None
@@ -44,6 +49,7 @@ class Registered:
     source: Mapping[str, str] = field(default_factory=dict)
     boundary: Mapping[str, str] = field(default_factory=dict)
     switched_off: str = ""
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Registered:
@@ -56,13 +62,14 @@ class Registered:
             tuple(map(str, outputs.get("claudePolicy") or ())),
             outputs.get("tasks"),
             str(outputs.get("contract") or ""),
-            _texts(outputs.get("source")),
-            _texts(outputs.get("boundary")),
+            _read(outputs.get("source")),
+            _read(outputs.get("boundary")),
             str(outputs.get("switchedOff") or ""),
+            {name: tuple(options) for name, options in _read(outputs.get("sizes")).items()},
         )
 
 
-def _texts(registered: object) -> dict[str, str]:
+def _read(registered: object) -> dict[str, Any]:
     return dict(json.loads(registered)) if isinstance(registered, str) and registered else {}
 
 
@@ -78,6 +85,18 @@ class AccessChange:
     def opens(self) -> bool:
         """Whether everyone may use it who could not before, as far as the stack says."""
         return EVERYONE in (self.new or {}) and EVERYONE not in (self.old or {})
+
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The groups that newly may administer it, as far as the stack says; of a new one, all.
+
+        coderd lets them push versions of it and make one active, with a firewall or without.
+        """
+        return _administrators(self.new) - _administrators(self.old)
+
+
+def _administrators(access: Mapping[str, str] | None) -> frozenset[str]:
+    return frozenset(group for group, role in (access or {}).items() if role == _ADMINISTERS)
 
 
 def access_changes(
@@ -174,15 +193,18 @@ def claude_policy_lines(change: ClaudePolicyChange | None) -> list[str]:
 
 
 def access_lines(change: AccessChange | None) -> list[str]:
-    """Say who may use a template; access for everyone that was not there before is marked."""
+    """Say who may use a template; new administrators, and everyone anew, are marked."""
     if change is None:
         return []
     after = _people(change.new)
+    mark = "⚠️ " if change.administrators or (change.opens and not change.is_new) else ""
+    wide = change.administrators
+    who = "everyone" if EVERYONE in wide else ", ".join(map(code, sorted(wide)))
+    pushes = f"; **{who} may push versions without a firewall**" if wide else ""
     if change.is_new:
-        return [f"  - access: {after}"]
+        return [f"  - {mark}access: {after}{pushes}"]
     replaced = "; whatever list Coder has is replaced" if change.old is None else ""
-    mark = "⚠️ " if change.opens else ""
-    return [f"  - {mark}access: {_people(change.old)} → {after}{replaced}"]
+    return [f"  - {mark}access: {_people(change.old)} → {after}{pushes}{replaced}"]
 
 
 def _people(access: Mapping[str, str] | None) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from components.coder.lookup import EVERYONE
 from ops.changes import Step
 from ops.markdown import code
 from ops.template_changes import AccessChange, ClaudePolicyChange, Registered
 from ops.tokens import TEMPLATE
 
 _EVERYONE: Final = "everyone in the organization may use a template"
+_ALL_ADMINISTER: Final = (
+    "everyone in the organization may administer a template, its firewall included"
+)
+_ADMINISTER: Final = "more people may administer a template, its firewall included"
 _LOOSER: Final = "Claude Code's managed settings are loosened"
 _OLD_VERSIONS: Final = "workspaces may start on old versions of a template, with their walls"
 _AGAIN: Final = "a deprecated template takes new workspaces again"
@@ -41,9 +46,13 @@ def term_warnings(
         steps: what the engine would do.
         access: who may use a template, where that changes.
         policies: what changes of Claude Code's managed settings, by template.
-        old: what each template registered at the last update; one that is new loosens nothing.
+        old: what each template registered at the last update; one that is new loosens nothing,
+            but may be administered by more people than others.
     """
-    told = [_EVERYONE for each in access if not each.is_new and each.opens]
+    every = tuple(access)
+    wider = frozenset[str]().union(*(each.administrators for each in every))
+    told = [_ALL_ADMINISTER] if EVERYONE in wider else [_ADMINISTER] if wider else []
+    told += [_EVERYONE for each in every if not each.is_new and each.opens]
     told += [_LOOSER for name, each in policies.items() if name in old and each.loosens]
     for step in steps:
         if step.type == TEMPLATE and step.old and step.new:

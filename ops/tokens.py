@@ -18,6 +18,7 @@ WORKSPACE_NETWORK: Final = "firewalledcoder:index:WorkspaceNetworkPolicy"
 CODERD_ENV: Final = "firewalledcoder:index:CoderdEnv"
 ALERTS: Final = "firewalledcoder:index:Alerts"
 DATA_SOURCES: Final = "firewalledcoder:index:DataSources"
+GRAFANA_ROLE: Final = "firewalledcoder:index:GrafanaRole"
 NAMESPACE_PATCH: Final = "kubernetes:core/v1:NamespacePatch"
 PATCHED: Final[Mapping[str, str]] = {
     DEPLOYMENT_PATCH: "kubernetes:apps/v1:Deployment",

@@ -120,6 +120,7 @@ class WorkspaceTemplate(pulumi.ComponentResource):
                 "agentsAllowed": args.lets_agents_in,
                 "claudePolicy": list(args.claude_policy.statements()) if args.claude_policy else [],
                 "pins": dict(rendered.pins),
+                "sizes": json.dumps(args.sizes.options()),
                 "tasks": args.tasks,
                 # Reviews read from the state what is deployed now. One text: the SDK serializes
                 # each part of a list by itself, and a hundred templates have 17,500 rules.

@@ -48,6 +48,10 @@ class Sizes:
     memory: SizeChoice = SizeChoice((4, 8, 16), 8)
     disk_size: SizeChoice = SizeChoice((10, 20, 50), 20)
 
+    def options(self) -> dict[str, tuple[int, ...]]:
+        """Return what an owner can choose from, by the template's parameter."""
+        return {name: choice.options for name, choice in vars(self).items()}
+
 
 def default_problem(options: Sequence[int], default: int) -> str:
     """Return why what is chosen at first cannot be, empty if it can."""

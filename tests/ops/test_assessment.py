@@ -259,7 +259,10 @@ def test_who_may_use_a_template_is_told_where_it_changes() -> None:
     assert "⚠️ access: not the stack's to say → **everyone" in earlier
     assert earlier.endswith("; whatever list Coder has is replaced")
     (closed,) = access_lines(AccessChange({"Everyone": "use"}, {"a`b": "admin"}))
-    assert closed == "  - access: **everyone in the organization** (use) → `a'b` (admin)"
+    assert closed == (
+        "  - ⚠️ access: **everyone in the organization** (use) → `a'b` (admin); "
+        "**`a'b` may push versions without a firewall**"
+    )
     assert "owners and template administrators alone" in access_lines(AccessChange({}, {}))[0]
     assert access_lines(None) == []
 

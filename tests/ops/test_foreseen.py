@@ -7,10 +7,13 @@ import pytest
 
 from components.coder.lookup import Known
 from components.coder.variables import AUDIT
+from components.grafana_role import role_sql
 from components.network.namespace_args import PodSecurity, WorkspaceNamespaceArgs
+from components.observability.grafana_defaults import ROLE_IMAGE
 from ops import foreseen, stack_file, stacks
 from ops.assessment import StackPreview
 from ops.gateway_places import KEEPS_KEY
+from ops.program_changes import JOB_KIND
 from ops.project import ROOT
 from ops.state import StackState
 from ops.tokens import (
@@ -19,6 +22,7 @@ from ops.tokens import (
     CODERD_ENV,
     DATA_SOURCES,
     DEPLOYMENT_PATCH,
+    GRAFANA_ROLE,
     MCP_SERVER,
     NAMESPACE_PATCH,
     SECRET_KIND,
@@ -35,6 +39,11 @@ ORGANIZATION = "0f4d2ba7-5d3c-4a3c-9f0e-6a4f4c1f7d11"
 def resource(kind: str, name: str, parent: str = "", **rest: Any) -> dict[str, Any]:
     path = f"{parent}${kind}" if parent else kind
     return {"urn": f"urn:pulumi:local::p::{path}::{name}", "type": kind, **rest}
+
+
+def job(image: str) -> dict[str, Any]:
+    pod = {"containers": [{"name": "psql", "image": image}]}
+    return {"spec": {"template": {"spec": pod}}}
 
 
 @pytest.fixture
@@ -68,6 +77,10 @@ def held(values: dict[str, Any]) -> StackState:
             resource(CONFIG_MAP, uid, DATA_SOURCES, inputs={"data": {f"{uid}.yaml": text}})
             for uid, text in plan.data_sources(settings).provisioning().items()
         ),
+        resource(
+            CONFIG_MAP, "grafana-role-sql", GRAFANA_ROLE, inputs={"data": {"a.sql": role_sql()}}
+        ),
+        resource(JOB_KIND, "grafana-role", GRAFANA_ROLE, inputs=job(ROLE_IMAGE)),
         resource(
             MCP_SERVER,
             "github-server",
@@ -175,6 +188,11 @@ def _standards(values: dict[str, Any]) -> None:
     values["workspaceNamespace"]["podSecurity"]["version"] = "v1.0"
 
 
+def _job(values: dict[str, Any]) -> None:
+    role = {"delivery": "job", "adminUrlSecret": "url", "image": "evil.example/postgres:17.1"}
+    values["grafana"] = {**values.get("grafana", {}), "databaseRole": role}
+
+
 def _loki(values: dict[str, Any]) -> None:
     values["grafana"] = {"lokiUrl": "http://else:3100"}
 
@@ -192,6 +210,7 @@ def _loki(values: dict[str, Any]) -> None:
         (_by_the_chart, "coderd keeps the log and metrics"),
         (_standards, "the namespace of workspaces is held to an older Pod Security"),
         (_loki, "the audit is looked for elsewhere"),
+        (_job, "a Job with the credentials of the database's owner runs an image from another"),
         (_provider, "prompts may go to one more AI provider"),
     ],
 )
@@ -240,6 +259,15 @@ def test_everything_that_a_review_compares_is_foreseen(
     assert registered.contract
     assert registered.source
     assert registered.boundary
+    assert registered.sizes
+
+
+def test_a_wider_reach_into_the_database_is_foreseen(held: StackState) -> None:
+    (script,) = (each for each in held.of_type(CONFIG_MAP) if GRAFANA_ROLE in each["urn"])
+    (name,) = script["inputs"]["data"]
+    less = script["inputs"]["data"][name].replace("(id, username)", "(id)")
+    script["inputs"]["data"] = {name: less}
+    assert warnings(held) == ("Grafana reads more of Coder's database",)
 
 
 def test_a_template_that_comes_warns_of_its_walls(held: StackState, values: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from ops import report
 from ops.assessment import StackPreview
 from ops.changes import Step, without_secrets
-from ops.template_changes import Registered
+from ops.template_changes import Registered, access_changes, access_lines
 from ops.tokens import TEMPLATE
 
 QUIET = "changes; agents reach nothing new, and nothing is lost"
@@ -209,6 +209,36 @@ def test_a_template_opened_to_everyone_is_in_the_headline() -> None:
     assert words in people(nobody, everyone)
     assert words not in people(everyone, nobody)
     assert words not in people(None, everyone)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ({"a": "use"}, {"a": "admin"}, "more people may administer a template"),
+        ({"a": "admin"}, {"a": "admin", "b": "admin"}, "more people may administer a template"),
+        ({}, {"Everyone": "admin"}, "everyone in the organization may administer a template"),
+        (
+            {"Everyone": "use"},
+            {"a": "admin", "Everyone": "admin"},
+            "everyone in the organization may administer a template",
+        ),
+        # One that is new, and one whose list was not the stack's.
+        (None, {"a": "admin"}, "more people may administer a template"),
+        ("left", {"a": "admin"}, "more people may administer a template"),
+        ({"a": "admin", "b": "admin"}, {"a": "admin", "b": "use"}, ""),
+        ({"a": "admin"}, {"a": "admin", "b": "use"}, ""),
+    ],
+)
+def test_who_newly_administers_a_template_is_in_the_headline(
+    old: dict[str, str] | str | None, new: dict[str, str], words: str
+) -> None:
+    before = None if old is None else Registered(old if isinstance(old, dict) else None, {})
+    head = people(before, Registered(new, {}))
+    assert (f"⚠️ {words}, its firewall included" in head) if words else "administer" not in head
+    changes = access_changes({} if before is None else {"t": before}, {"t": Registered(new, {})})
+    (line,) = access_lines(changes["t"])
+    assert line.startswith("  - ⚠️ access: ") is bool(words)
+    assert ("may push versions without a firewall" in line) is bool(words)
 
 
 def test_claude_codes_settings_that_are_loosened_are_in_the_headline() -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -77,7 +78,7 @@ def test_one_active_version_of_the_rendered_directory(template_args: Make) -> No
     assert {path.name: path.read_bytes() for path in written.iterdir()} == rendered.files
 
 
-def test_the_stacks_contract_is_kept_in_the_state(
+def test_the_stacks_contract_and_the_sizes_are_kept_in_the_state(
     template_args: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[dict[str, Any]] = []
@@ -88,6 +89,8 @@ def test_the_stacks_contract_is_kept_in_the_state(
     declare(template_args())
     assert kept[0]["contract"] == "{}"
     assert "contract" not in kept[1]
+    sizes = {"cpu": [2, 4, 8], "memory": [4, 8, 16], "disk_size": [10, 20, 50]}
+    assert json.loads(kept[0]["sizes"]) == sizes
 
 
 def test_everything_belongs_to_the_component(template_args: Make) -> None:
