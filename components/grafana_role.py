@@ -143,7 +143,7 @@ class GrafanaRoleArgs:
     job_name: str = JOB
     role: str = grafana_defaults.ROLE
     firewall_records: bool = False
-    gateway_tables: bool = True
+    gateway_tables: bool = grafana_defaults.GATEWAY_TABLES
 
 
 class GrafanaRole(pulumi.ComponentResource):

@@ -76,7 +76,7 @@ class AlertsArgs:
     confined_templates: tuple[str, ...] = ()
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
-    audit_counters: bool = True
+    audit_counters: bool = grafana_defaults.AUDIT_COUNTERS
     organization_id: str = ""
 
     def __post_init__(self) -> None:

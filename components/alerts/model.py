@@ -10,6 +10,7 @@ from components.alerts.thresholds import Thresholds
 from components.dashboards.context import DashboardContext
 from components.dashboards.layout import panel_id
 from components.dashboards.queries import Query
+from components.observability import grafana_defaults
 
 
 class Severity(StrEnum):
@@ -38,7 +39,7 @@ class AlertContext:
     confined_templates: tuple[str, ...] = ()
     isolated_templates: tuple[str, ...] = ()
     network_policies: tuple[str, ...] = ()
-    audit_counters: bool = True
+    audit_counters: bool = grafana_defaults.AUDIT_COUNTERS
     organization_id: str = ""
 
     @property

@@ -69,7 +69,7 @@ class DashboardsArgs:
     loki_selector: Mapping[str, str] = field(default_factory=dict)
     loki_labels: Mapping[str, str] = field(default_factory=dict)
     firewall_records: bool = False
-    gateway_tables: bool = True
+    gateway_tables: bool = grafana_defaults.GATEWAY_TABLES
     names: pulumi.Input[Mapping[str, str]] | None = None
 
     def __post_init__(self) -> None:

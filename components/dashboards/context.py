@@ -49,7 +49,7 @@ class DashboardContext:
     dashboards: tuple[str, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     firewall_records: bool = False
-    gateway_tables: bool = True
+    gateway_tables: bool = grafana_defaults.GATEWAY_TABLES
     uid_prefix: str = ""
 
     def has(self, uid: str) -> bool:

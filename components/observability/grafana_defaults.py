@@ -30,6 +30,10 @@ ROLE_IMAGE: Final = "docker.io/library/postgres:15"
 ADMIN_URL_KEY: Final = "url"
 """Key of the owner's connection URL in its Secret."""
 
+GATEWAY_TABLES: Final = True
+AUDIT_COUNTERS: Final = True
+"""A Coder whose release is not known has what newer ones brought (components/releases.py)."""
+
 PASSWORD_SECRET: Final = "aigov-grafana-db"  # noqa: S105  the object's name
 """The Secret with that role's password."""
 PASSWORD_VARIABLE: Final = "AIGOV_DB_PASSWORD"  # noqa: S105  the variable's name
