@@ -47,6 +47,8 @@ STATEMENT_TIMEOUT_SECONDS = 30
 JOB = "grafana-ro-role"
 ROTATION_ANNOTATION = "firewalled-coder/database-password-rotation"
 _FILE = "grafana_ro.sql"
+ADMIN_URL: Final = "DATABASE_URL"
+"""The variable in which the Job gets the connection of the tables' owner."""
 CONNECT: Final = Path(__file__).with_name("grafana_role_job.sh").read_text(encoding="utf-8")
 """What the Job's shell runs: it gives psql the owner's connection without an argument."""
 
@@ -229,7 +231,7 @@ def _job_spec(
         # The URL stands in no argument: whoever sees the node's processes reads those.
         command=["sh", "-c", CONNECT],
         env=[
-            _from_secret("DATABASE_URL", job.admin_url_secret, job.admin_url_key),
+            _from_secret(ADMIN_URL, job.admin_url_secret, job.admin_url_key),
             _from_secret(PASSWORD_VARIABLE, password_secret, PASSWORD_VARIABLE),
         ],
         volume_mounts=[

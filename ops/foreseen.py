@@ -18,7 +18,7 @@ from components.ai_gateway import AiGatewayProviderArgs
 from components.coder.lookup import Known
 from components.coder.variables import AUDIT
 from components.errors import OperatorError
-from components.grafana_role import role_sql
+from components.grafana_role import ADMIN_URL, RoleJob, role_sql
 from components.mcp_server import McpServerArgs, auth_type_of, login_parts
 from components.releases import CLAUDE_CODE_PIN
 from components.settings.model import Settings
@@ -29,7 +29,7 @@ from ops.assessment import StackPreview
 from ops.changes import UNKNOWN, Step, without_secrets
 from ops.deployed import Deployed, type_of
 from ops.namespace_changes import Places
-from ops.program_changes import JOB_KIND, container_images
+from ops.program_changes import JOB_KIND
 from ops.stack_reach import of_settings
 from ops.state import Resource, StackState
 from ops.template_changes import Registered
@@ -57,6 +57,7 @@ class _Groups(dict[str, str]):
 
 # Of these Coder may have what the inputs do not say.
 _LIVE: Final = frozenset({AI_PROVIDER, MCP_SERVER})
+_UNREPORTED: Final = "BoundaryAuditUnreported"
 _CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 # What Coder alone knows is taken for what the state says of it.
 _KNOWN = Known(organization_id="its own", groups=_Groups(), access_lists=True)
@@ -262,10 +263,17 @@ def _alerts(settings: Settings, held: StackState) -> Iterator[Step]:
     organization = next(
         (each["inputs"].get("organizationId") for each in held.of_type(TEMPLATE)), ""
     )
-    args = plan.alerts(settings, Known(organization_id=organization or ""))
-    for each in list(held.resources.values()):
-        if f"${each['type']}::" not in each["urn"] or ALERTS not in each["urn"]:
-            continue
+    of_alerts = [
+        each
+        for each in list(held.resources.values())
+        if f"${each['type']}::" in each["urn"] and ALERTS in each["urn"]
+    ]
+    # What Coder's release has, too, is as it was.
+    args = replace(
+        plan.alerts(settings, Known(organization_id=organization or "")),
+        audit_counters=any(_UNREPORTED in str(each.get("inputs")) for each in of_alerts),
+    )
+    for each in of_alerts:
         if "data" in (each.get("inputs") or {}):
             yield _step(each, {"data": {f"{args.group}.yaml": args.grafana_file()}})
         elif (rules := args.prometheus_rules()) is not None:
@@ -307,11 +315,26 @@ def _role(settings: Settings, held: StackState) -> Iterator[Step]:
             each["type"] == JOB_KIND
             and args
             and args.job
-            and container_images(each["inputs"]) - {args.job.image}
+            and (spec := _run_by(args.job, each["inputs"]["spec"])) != each["inputs"]["spec"]
         ):
-            spec = deepcopy(each["inputs"]["spec"])
-            spec["template"]["spec"]["containers"][0]["image"] = args.job.image
-            yield _step(each, {"spec": spec}, "replace")
+            yield _step(each, {**each["inputs"], "spec": spec}, "replace")
+    there = {each["type"] for each in held.resources.values() if GRAFANA_ROLE in each["urn"]}
+    if args and args.job and _CONFIG_MAP in there and JOB_KIND not in there:
+        empty = {"template": {"spec": {"containers": [{"env": [{"name": ADMIN_URL}]}]}}}
+        new = {"metadata": {"namespace": args.namespace}, "spec": _run_by(args.job, empty)}
+        yield Step("create", f"urn:::::{GRAFANA_ROLE}${JOB_KIND}::job", JOB_KIND, {}, new)
+
+
+def _run_by(job: RoleJob, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Job's specification with the image and the owner's Secret of the settings."""
+    found = deepcopy(dict(spec))
+    for container in found["template"]["spec"]["containers"]:
+        container["image"] = job.image
+        for each in container.get("env") or ():
+            if each["name"] == ADMIN_URL:
+                secret = {"name": job.admin_url_secret, "key": job.admin_url_key}
+                each["valueFrom"] = {"secretKeyRef": secret}
+    return found
 
 
 def _namespace(settings: Settings, held: StackState) -> Iterator[Step]:

@@ -53,20 +53,23 @@ class RecoveryError(OperatorError):
     """What an update left behind cannot be told from what others made; the way on is named."""
 
 
-def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> StackState:
+def go_on(
+    ready: engine.Session, stack: str, *, removing: bool = False, next_here: bool = True
+) -> StackState:
     """Finish what the last update of a stack left half-done, if it did; return the stack's state.
 
     Args:
         ready: the stack.
         stack: its name.
         removing: the stack is to be destroyed: what others made is left alone.
+        next_here: the program of this checkout is what the next update runs.
 
     Raises what `finish` does, SettingsError when there is something to finish, and HeldError when
     an update is running.
     """
     state = StackState(ready.stack)
     if not is_unfinished(ready.stack, state):
-        if not removing and replaced.waiting(state):
+        if next_here and not removing and replaced.waiting(state):
             locks.check(ready.stack)
             replaced.settle(state, replaced.of_steps(observe(ready.stack)))
         return state
@@ -74,7 +77,7 @@ def go_on(ready: engine.Session, stack: str, *, removing: bool = False) -> Stack
     locks.check(ready.stack)
     message = history.record(project.ROOT, "recovery").message()
     with deployment_of(ready, stack, message, terminal.progress) as deployment:
-        return finish(deployment, state, removing=removing)
+        return finish(deployment, state, removing=removing, next_here=next_here)
 
 
 def is_unfinished(stack: automation.Stack, state: StackState) -> bool:
@@ -167,7 +170,9 @@ def left(state: StackState) -> Left:
     return Left(creating, changing, orphans)
 
 
-def finish(deployment: RunningStack, state: StackState, *, removing: bool = False) -> StackState:
+def finish(
+    deployment: RunningStack, state: StackState, *, removing: bool = False, next_here: bool = True
+) -> StackState:
     """Have the state know what is there, so that the next update neither makes it again nor fails.
 
     Returns the state as it is then.
@@ -175,7 +180,7 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
     Args:
         deployment: the stack, whose last update is unfinished.
         state: its state, as it was read just now.
-        removing: the stack is to be destroyed: what others made is left alone.
+        removing, next_here: as of `go_on`.
 
     Raises RecoveryError, ExistingError and diagnostics.RunError; the state is then as it was.
     ChangedStateError: another update changed it meanwhile.
@@ -185,9 +190,10 @@ def finish(deployment: RunningStack, state: StackState, *, removing: bool = Fals
     unfinished = left(state)
     there = There({}, {})
     wanted: replaced.Declared = {}
-    if unfinished.creating or unfinished.orphans or (not removing and replaced.waiting(state)):
+    settles = next_here and not removing and bool(replaced.waiting(state))
+    if settles or unfinished.creating or unfinished.orphans:
         steps = observe(deployment.stack)
-        wanted = replaced.of_steps(steps)
+        wanted = replaced.of_steps(steps) if next_here else {}
         foreseen = [
             # What is made anew is there no less than what is made for the first time.
             replace(step, op="create")

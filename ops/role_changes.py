@@ -25,6 +25,7 @@ _SECRET: Final = "a Job takes the credentials of the database's owner from anoth
 _COMES: Final = "a Job gets the credentials of the database's owner"
 _GRANT: Final = re.compile(r"\bGRANT SELECT(?: ?\(([^)]*)\))? ON (?:TABLE )?(\S+?) TO (\w+)", re.I)
 _READ: Final = "(read above)"
+_ROLE: Final = "ROLE_NAME"
 # A grant, and one of a table that not every Coder has.
 _READS: Final = re.compile(
     r"\(read above\);?|SELECT '\(read above\)' WHERE to_regclass\('[\w.]+'\) IS NOT NULL \\gexec"
@@ -68,7 +69,7 @@ def role_changes(steps: Iterable[Step]) -> tuple[RoleChange, ...]:
     if old and new:
         found += _of_script(old, new)
     for step in every:
-        if _is_of_role(step, JOB_KIND) and step.new and (step.old or not new):
+        if _is_of_role(step, JOB_KIND) and step.new and (step.old or old or not new):
             found += _of_job(step.old, step.new)
     return tuple(found)
 
@@ -118,7 +119,9 @@ def _of_script(old: str, new: str) -> Iterator[RoleChange]:
 
 def _reads(script: str) -> Reads:
     found: dict[str, frozenset[str] | None] = {}
-    for columns, table, _ in _GRANT.findall(script):
+    for columns, table, role in _GRANT.findall(script):
+        if role != _role(script):
+            continue
         named = frozenset(each.strip() for each in columns.split(",") if each.strip())
         there = found.get(table, frozenset())
         found[table] = None if not named or there is None else there | named
@@ -127,11 +130,22 @@ def _reads(script: str) -> Reads:
 
 def _statements(script: str) -> list[str]:
     """Return the lines that neither let the role read a table nor are comments."""
-    name = _NAME.search(script)
+    name = _role(script)
     # Another prefix gives another name in each line.
-    same = re.sub(rf"\b{name[1]}\b", "ROLE_NAME", script) if name else script
-    lines = (_GRANT.sub(_READ, " ".join(line.split())) for line in same.splitlines())
+    same = re.sub(rf"\b{name}\b", _ROLE, script) if name else script
+    lines = (_GRANT.sub(_unless_others, " ".join(line.split())) for line in same.splitlines())
     return [line for line in lines if line and line[:2] != "--" and not _READS.fullmatch(line)]
+
+
+def _role(script: str) -> str:
+    """Return the role that a script makes."""
+    name = _NAME.search(script)
+    return name[1] if name else ""
+
+
+def _unless_others(grant: re.Match[str]) -> str:
+    """Return that a grant is told of already; one to somebody else is not, and stays."""
+    return _READ if grant[3] == _ROLE else grant[0]
 
 
 def _what(table: str, columns: frozenset[str] | None) -> str:

@@ -8,7 +8,7 @@ are the present ones, so only what differs is touched; running workspaces keep t
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -217,8 +217,6 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
     `present` is what is deployed now. Raises RollbackError when the preview fails.
     """
     answer = ready.run("preview")
-    if _keeps(ready, answer.steps):
-        answer = ready.run("preview")
     number = ready.update.number
     if answer.error:
         raise RollbackError(
@@ -253,13 +251,6 @@ def preview(ready: Earlier, present: Deployed, template: str | None) -> tuple[St
         warnings=history.warning_line(found.warnings),
     )
     return found, record
-
-
-def _keeps(ready: Earlier, steps: Sequence[Mapping[str, Any]]) -> bool:
-    """Have what the earlier program declares stay, where an update that was killed replaced it."""
-    state = _replacing(ready)
-    wanted = ((each["urn"], each["type"], each["new"]["inputs"]) for each in steps if each["new"])
-    return state is not None and replaced.settle(state, replaced.declared(wanted))
 
 
 def _replacing(ready: Earlier) -> StackState | None:
@@ -316,8 +307,20 @@ def _only(by_template: Mapping[str, T], template: str | None) -> dict[str, T]:
     return {name: each for name, each in by_template.items() if template in {None, name}}
 
 
-def apply(ready: Earlier, record: Record) -> None:
-    """Deploy the earlier update again; raises RollbackError, with what the engine said."""
+def apply(ready: Earlier, record: Record, steps: Iterable[changes.Step] = ()) -> None:
+    """Deploy the earlier update again.
+
+    Args:
+        ready: the update.
+        record: what the history keeps of it.
+        steps: what its preview does: where an update that was killed replaced an object, the one
+            stays that the earlier program declares.
+
+    Raises RollbackError, with what the engine said, and ChangedStateError.
+    """
+    if (state := _replacing(ready)) is not None:
+        wanted = ((each.urn, each.type, each.new) for each in steps if each.new)
+        replaced.settle(state, replaced.declared(wanted))
     answer = ready.run("up", record.message())
     if answer.error:
         only = f" --template {record.template}" if record.template else ""
@@ -354,7 +357,7 @@ def rollback(
             check_commit(chosen, project.ROOT)
             if not yes:
                 terminal.can_ask()
-            held = recovery.go_on(now, stack)
+            held = recovery.go_on(now, stack, next_here=False)
             present, missing = deployed.of_state(held), unrecorded.line(now.stack, held)
         if missing:
             terminal.progress(f"{history.UNRECORDED}{missing}")
@@ -375,7 +378,7 @@ def rollback(
                 return
             if not yes and not terminal.agreed(f"Go back{alone} to update {chosen.number}?"):
                 raise typer.Exit(1)
-            apply(ready, record)
+            apply(ready, record, found.steps)
             _tell_live(found, ready)
         revert = "revert the commits since then in git as well, or the next up deploys them again"
         if template:

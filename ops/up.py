@@ -193,7 +193,7 @@ def differing(ready: engine.Session, stack: str) -> tuple[str, ...]:
 
     Raises RecoveryError and diagnostics.RunError.
     """
-    held = recovery.go_on(ready, stack)
+    held = recovery.go_on(ready, stack, next_here=False)
     declared = deployed.of_state(held).network.values()
     looked_at: list[Mapping[str, Any]] = []
     found = read_back(ready, stack, held, looked_at)

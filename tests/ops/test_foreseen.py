@@ -1,13 +1,13 @@
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
 from components.coder.lookup import Known
 from components.coder.variables import AUDIT
-from components.grafana_role import role_sql
+from components.grafana_role import ADMIN_URL, role_sql
 from components.network.namespace_args import PodSecurity, WorkspaceNamespaceArgs
 from components.observability.grafana_defaults import ROLE_IMAGE
 from ops import foreseen, stack_file, stacks
@@ -42,8 +42,10 @@ def resource(kind: str, name: str, parent: str = "", **rest: Any) -> dict[str, A
 
 
 def job(image: str) -> dict[str, Any]:
-    pod = {"containers": [{"name": "psql", "image": image}]}
-    return {"spec": {"template": {"spec": pod}}}
+    owner = {"secretKeyRef": {"name": "owner", "key": "url"}}
+    env = [{"name": ADMIN_URL, "valueFrom": owner}]
+    pod = {"containers": [{"name": "psql", "image": image, "env": env}]}
+    return {"metadata": {"namespace": "monitoring"}, "spec": {"template": {"spec": pod}}}
 
 
 @pytest.fixture
@@ -189,7 +191,12 @@ def _standards(values: dict[str, Any]) -> None:
 
 
 def _job(values: dict[str, Any]) -> None:
-    role = {"delivery": "job", "adminUrlSecret": "url", "image": "evil.example/postgres:17.1"}
+    role = {"delivery": "job", "adminUrlSecret": "owner", "image": "evil.example/postgres:17.1"}
+    values["grafana"] = {**values.get("grafana", {}), "databaseRole": role}
+
+
+def _owner(values: dict[str, Any]) -> None:
+    role = {"delivery": "job", "adminUrlSecret": "others"}
     values["grafana"] = {**values.get("grafana", {}), "databaseRole": role}
 
 
@@ -211,6 +218,7 @@ def _loki(values: dict[str, Any]) -> None:
         (_standards, "the namespace of workspaces is held to an older Pod Security"),
         (_loki, "the audit is looked for elsewhere"),
         (_job, "a Job with the credentials of the database's owner runs an image from another"),
+        (_owner, "a Job takes the credentials of the database's owner from another Secret"),
         (_provider, "prompts may go to one more AI provider"),
     ],
 )
@@ -222,6 +230,24 @@ def test_what_a_review_would_warn_of_is_foreseen_without_the_engine(
 ) -> None:
     edit(values)
     assert said in warnings(held)[0]
+
+
+def test_a_job_that_comes_and_one_that_stays_are_foreseen_as_a_review_tells_them(
+    values: dict[str, Any], held: StackState
+) -> None:
+    values["grafana"] = {"databaseRole": {"delivery": "job", "adminUrlSecret": "owner"}}
+    assert warnings(held) == ()
+    for urn in [each["urn"] for each in held.of_type(JOB_KIND)]:
+        del held.resources[urn]
+    assert warnings(held) == ("a Job gets the credentials of the database's owner",)
+
+
+def test_an_alert_that_coders_release_has_not_is_not_foreseen(held: StackState) -> None:
+    settings = stacks.settings("local")
+    args = replace(plan.alerts(settings, Known(organization_id=ORGANIZATION)), audit_counters=False)
+    (rules,) = (each for each in held.of_type(CONFIG_MAP) if ALERTS in each["urn"])
+    rules["inputs"] = {"data": {"a": args.grafana_file()}}
+    assert foreseen._preview("local", settings, held, ROOT).alerts == ()
 
 
 def test_a_key_that_coder_keeps_is_foreseen_and_what_a_refresh_wrote_is_not(

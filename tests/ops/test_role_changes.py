@@ -222,6 +222,18 @@ def test_a_job_that_comes_to_a_role_that_is_there_is_warned_of() -> None:
         f"by the image `{BY['image']}`"
     ]
     assert head == f"⚠️ {COMES}"
+    # A release brings another script with it.
+    lines, head = told(script(NOW, with_more("SELECT 1;")), job("create", None, BY))
+    assert lines[-1].startswith("- ⚠️ a Job makes it from now on")
+    assert COMES in head
+
+
+@pytest.mark.parametrize("whom", ["other", "PUBLIC"])
+def test_a_grant_to_somebody_else_is_no_reading_of_grafanas(whom: str) -> None:
+    grant = f"GRANT SELECT ON public.users TO {whom};"
+    lines, head = told(script(NOW, with_more(grant)))
+    assert lines == [f"- ⚠️ its script newly says: `{grant}`"]
+    assert RIGHTS in head
 
 
 def test_other_jobs_and_one_that_goes_are_lost() -> None:

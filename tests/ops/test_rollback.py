@@ -346,7 +346,7 @@ def test_it_says_what_is_back_and_nothing_more(
     monkeypatch.setattr(live_network, "look", look)
     monkeypatch.setattr(engine, "session", ready)
     monkeypatch.setattr(rollback, "earlier", ready)
-    monkeypatch.setattr(recovery, "go_on", lambda *_: None)
+    monkeypatch.setattr(recovery, "go_on", lambda *_, **__: None)
     monkeypatch.setattr(deployed, "of_state", lambda _: deployed.Deployed({}, None))
     monkeypatch.setattr(unrecorded, "line", lambda *_: "")
     monkeypatch.setattr(history, "of", lambda _: (update(2, "b"), update(1)))
@@ -365,7 +365,7 @@ def test_it_says_what_is_back_and_nothing_more(
 @pytest.mark.parametrize("template", [None, "firewalled"])
 def test_one_that_failed_names_the_command_that_finishes_it(template: str | None) -> None:
     ready = SimpleNamespace(
-        stack="local", update=update(1), run=lambda *_: HostAnswer((), (), "boom")
+        stack="local", update=update(1), session=None, run=lambda *_: HostAnswer((), (), "boom")
     )
     with pytest.raises(RollbackError) as failed:
         rollback.apply(ready, Record("rollback", template=template))  # type: ignore[arg-type]

@@ -111,7 +111,7 @@ class World:
     def go(self, ready: rollback.Earlier, template: str | None = None) -> StackPreview:
         found, record = self.reviewed(ready, template)
         self._known = None
-        rollback.apply(ready, record)
+        rollback.apply(ready, record, found.steps)
         return found
 
     def back(
@@ -344,7 +344,12 @@ def test_a_rollback_killed_while_it_moved_the_network_policy_can_be_gone_back_fr
     recovery.go_on(world.now, STACK)
     (waiting,) = replaced.waiting(StackState(world.now.stack))
     assert waiting["id"].startswith("coder-workspaces/")
-    world.back(1)
+    with world.earlier(1) as ready:
+        reviewed, record = world.reviewed(ready)
+        # Whoever answers no to it finds the state as it was.
+        assert replaced.waiting(StackState(world.now.stack)) == [waiting]
+        rollback.apply(ready, record, reviewed.steps)
+    world._known = None
     assert world.deployed() == world.left[1]
     with world.environment.cluster.client() as client:
         (kept,) = client.get(policies.format("coder-workspaces")).json()["items"]
