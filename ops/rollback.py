@@ -318,13 +318,16 @@ def apply(ready: Earlier, record: Record, steps: Iterable[changes.Step] = ()) ->
 
     Raises RollbackError, with what the engine said, and ChangedStateError.
     """
+    error = ""
     if (state := _replacing(ready)) is not None:
         wanted = ((each.urn, each.type, each.new) for each in steps if each.new)
-        replaced.settle(state, replaced.declared(wanted))
-    answer = ready.run("up", record.message())
-    if answer.error:
+        if replaced.settle(state, replaced.declared(wanted)):
+            # The update does what the latest preview did, and nothing else.
+            error = ready.run("preview").error
+    error = error or ready.run("up", record.message()).error
+    if error:
         only = f" --template {record.template}" if record.template else ""
-        told = with_way_out(answer.error.strip(), stack=ready.stack)
+        told = with_way_out(error.strip(), stack=ready.stack)
         raise RollbackError(
             f"the rollback failed on the way: {told}\n"
             f"What was done stays; run `python -m ops rollback {ready.stack} --to "
