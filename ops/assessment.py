@@ -37,7 +37,7 @@ from ops.panel_changes import Panels, panels
 from ops.program_changes import floating_warnings, pin_warnings
 from ops.provider_changes import ElsewhereChange, elsewhere_changes, elsewhere_warnings
 from ops.reach import TemplateReach
-from ops.role_changes import RoleChange, role_changes, role_warnings, runs_again
+from ops.role_changes import role_changes, role_warnings, runs_again
 from ops.size_changes import SizeChange, size_changes, size_warnings
 from ops.source_changes import SourceChange, source_changes, source_warnings
 from ops.stack_reach import StackReach, compared, off_unrecorded
@@ -51,6 +51,7 @@ from ops.template_changes import (
 )
 from ops.template_terms import term_warnings
 from ops.tokens import TEMPLATE
+from ops.told import Told
 from ops.variable_changes import of_new, variable_warnings
 from ops.wall_changes import WallChange, wall_changes, wall_warnings
 
@@ -373,7 +374,7 @@ class StackPreview:
         return datasource_changes(self.steps, self.old_logs, self.new_logs)
 
     @cached_property
-    def database_role(self) -> tuple[RoleChange, ...]:
+    def database_role(self) -> tuple[Told, ...]:
         """What Grafana may read of Coder's database, and the Job that makes its role."""
         return role_changes(self.steps)
 

@@ -158,7 +158,7 @@ def _stack(preview: StackPreview, room: int) -> list[str]:
         ("coderd's variables", _settings(filterfalse(is_login, preview.coderd.changes))),
         ("Alerts", _alerts(preview)),
         ("Data sources", [each.line for each in preview.sources]),
-        ("Grafana's database role", [each.line for each in preview.database_role]),
+        ("Grafana's database role", [each.item for each in preview.database_role]),
         ("Dashboards", [line for panels in preview.dashboards for line in panel_lines(panels)]),
         ("The stack's name on its objects", mark_lines(preview.steps)),
     ]

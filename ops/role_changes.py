@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ops.changes import UNKNOWN, Step
 from ops.markdown import code, some, turned
 from ops.program_changes import JOB_KIND, container_images, place_of
 from ops.tokens import GRAFANA_ROLE
+from ops.told import Told
 
 _MORE: Final = "Grafana reads more of Coder's database"
 _RIGHTS: Final = "Grafana's database role is made with other rights"
@@ -38,32 +38,14 @@ Reads = Mapping[str, frozenset[str] | None]
 """By table, the columns that may be read; None: all of it."""
 
 
-@dataclass(frozen=True)
-class RoleChange:
-    """One thing that is another afterwards of the database role.
-
-    Attributes:
-        text: what, as Markdown.
-        warning: what the headline says, empty if nothing.
-    """
-
-    text: str
-    warning: str = ""
-
-    @property
-    def line(self) -> str:
-        """It as a line of Markdown."""
-        return f"- {'⚠️ ' * bool(self.warning)}{self.text}"
-
-
 def runs_again(step: Step) -> bool:
     """Whether a step runs the role's Job once more: its pods never change in place."""
     return step.op == "replace" and _is_of_role(step, JOB_KIND)
 
 
-def role_changes(steps: Iterable[Step]) -> tuple[RoleChange, ...]:
+def role_changes(steps: Iterable[Step]) -> tuple[Told, ...]:
     """Return what differs; of a role that is new there is nothing to compare."""
-    found: list[RoleChange] = []
+    found: list[Told] = []
     every = tuple(step for step in steps if step.parent.endswith(GRAFANA_ROLE))
     old, new = ("\n".join(_scripts(every, side)) for side in ("old", "new"))
     if old and new:
@@ -74,7 +56,7 @@ def role_changes(steps: Iterable[Step]) -> tuple[RoleChange, ...]:
     return tuple(found)
 
 
-def role_warnings(changes: Iterable[RoleChange]) -> tuple[str, ...]:
+def role_warnings(changes: Iterable[Told]) -> tuple[str, ...]:
     """Return what the headline says, each once."""
     return tuple(dict.fromkeys(each.warning for each in changes if each.warning))
 
@@ -90,21 +72,21 @@ def _scripts(steps: Iterable[Step], side: str) -> Iterator[str]:
             yield from map(str, data.values())
 
 
-def _of_script(old: str, new: str) -> Iterator[RoleChange]:
+def _of_script(old: str, new: str) -> Iterator[Told]:
     before, after = _reads(old), _reads(new)
     for table in sorted(after.keys() - before.keys()):
-        yield RoleChange(f"newly read: {_what(table, after[table])}", _MORE)
+        yield Told(f"newly read: {_what(table, after[table])}", _MORE)
     for table in sorted(after.keys() & before.keys()):
         was, now = before[table], after[table]
         if was is not None and now is None:
-            yield RoleChange(f"newly read: {_what(table, None)}; {_only(was)} before", _MORE)
+            yield Told(f"newly read: {_what(table, None)}; {_only(was)} before", _MORE)
         elif was is not None and now is not None and now - was:
-            yield RoleChange(f"newly read: {_what(table, now - was)}", _MORE)
+            yield Told(f"newly read: {_what(table, now - was)}", _MORE)
         if now is not None and (was is None or was - now):
             rest = f" but {_only(now)}" if was is None else ""
-            yield RoleChange(f"no longer read: {_what(table, was and was - now)}{rest}")
+            yield Told(f"no longer read: {_what(table, was and was - now)}{rest}")
     for table in sorted(before.keys() - after.keys()):
-        yield RoleChange(f"no longer read: {_what(table, before[table])}")
+        yield Told(f"no longer read: {_what(table, before[table])}")
     said, says = _statements(old), _statements(new)
     for words, lines in (
         ("its script newly says", [each for each in says if each not in said]),
@@ -114,7 +96,7 @@ def _of_script(old: str, new: str) -> Iterator[RoleChange]:
         others = [each for each in lines if each not in rights]
         for listed, warning in ((rights, _RIGHTS), (others, "")):
             if listed:
-                yield RoleChange(f"{words}: {some(listed, code)}", warning)
+                yield Told(f"{words}: {some(listed, code)}", warning)
 
 
 def _reads(script: str) -> Reads:
@@ -156,20 +138,20 @@ def _only(columns: frozenset[str] | None) -> str:
     return "**all**" if columns is None else some(sorted(columns), code)
 
 
-def _of_job(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[RoleChange]:
+def _of_job(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Told]:
     secrets, images = _secrets(new), container_images(new)
     if not old:
         what = f"from {some(sorted(secrets), code)}, by the image {some(sorted(images), code)}"
-        yield RoleChange(f"a Job makes it from now on, with credentials {what}", _COMES)
+        yield Told(f"a Job makes it from now on, with credentials {what}", _COMES)
         return
     before, was = _secrets(old), container_images(old)
     if images != was:
         elsewhere = not set(map(place_of, images)) <= set(map(place_of, was))
         turn = turned(_joined(was), _joined(images))
-        yield RoleChange(f"image of its Job: {turn}", _IMAGE if elsewhere else "")
+        yield Told(f"image of its Job: {turn}", _IMAGE if elsewhere else "")
     if secrets != before:
         turn = turned(_joined(before), _joined(secrets))
-        yield RoleChange(f"Secrets of its Job: {turn}", _SECRET if secrets - before else "")
+        yield Told(f"Secrets of its Job: {turn}", _SECRET if secrets - before else "")
 
 
 def _joined(values: Iterable[str]) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Told:
-    """One thing that is another afterwards, below the name of what it is of.
+    """One thing that is another afterwards, mostly below the name of what it is of.
 
     Attributes:
         words: what, in Markdown.
@@ -19,5 +19,10 @@ class Told:
 
     @property
     def line(self) -> str:
-        """It as a line of Markdown."""
-        return f"  - {'⚠️ ' if self.warning else ''}{self.words}"
+        """It as a line of Markdown below a name."""
+        return f"  {self.item}"
+
+    @property
+    def item(self) -> str:
+        """It as a line of Markdown of its own."""
+        return f"- {'⚠️ ' if self.warning else ''}{self.words}"

@@ -147,7 +147,7 @@ def test_every_table_that_is_granted_is_known_of_its_script() -> None:
     for table in GRANTED_TABLES:
         lines = [line for line in NOW.splitlines() if f".{table.NAME} TO" not in line]
         (found,) = role_changes([script("\n".join(lines), NOW)])
-        assert table.NAME in found.text
+        assert table.NAME in found.words
         assert found.warning == MORE
 
 
