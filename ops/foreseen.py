@@ -303,9 +303,8 @@ def _sources(settings: Settings, held: StackState) -> Iterator[Step]:
 
 def _role(settings: Settings, held: StackState) -> Iterator[Step]:
     args = plan.grafana_role(settings)
-    for each in list(held.resources.values()):
-        if GRAFANA_ROLE not in each["urn"]:
-            continue
+    of_role = [each for each in held.resources.values() if GRAFANA_ROLE in each["urn"]]
+    for each in of_role:
         if each["type"] == _CONFIG_MAP:
             (file,) = (each.get("inputs") or {}).get("data") or {"": ""}
             yield _step(
@@ -318,7 +317,7 @@ def _role(settings: Settings, held: StackState) -> Iterator[Step]:
             and (spec := _run_by(args.job, each["inputs"]["spec"])) != each["inputs"]["spec"]
         ):
             yield _step(each, {**each["inputs"], "spec": spec}, "replace")
-    there = {each["type"] for each in held.resources.values() if GRAFANA_ROLE in each["urn"]}
+    there = {each["type"] for each in of_role}
     if args and args.job and _CONFIG_MAP in there and JOB_KIND not in there:
         empty = {"template": {"spec": {"containers": [{"env": [{"name": ADMIN_URL}]}]}}}
         new = {"metadata": {"namespace": args.namespace}, "spec": _run_by(args.job, empty)}

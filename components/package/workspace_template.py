@@ -307,19 +307,10 @@ def _firewall(given: FirewallInputs | None) -> Firewall | None:
     release = given.get("boundary_version")
     problems = jail.problems(releases.BOUNDARY if release is None else release)
     refuse("firewall", (f"{key}: {problem}" for key, problem in problems))
-    config = boundary.render_config(
-        policy,
-        jail_type=jail.jail,
-        log_level=jail.log_level,
-        proxy_port=jail.proxy_port,
-        use_real_dns=jail.use_real_dns,
-        no_user_namespace=jail.no_user_namespace,
-        correlate_with=boundary.host_of(given["coder_url"]) if jail.session_correlation else "",
-    )
     return build(
         Firewall,
         given,
-        config=config,
+        config=jail.config(policy, given["coder_url"]),
         jail_type=jail.jail,
         policy=policy.to_json(),
         program=_program(given.get("program")),

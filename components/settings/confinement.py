@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components import boundary
 from components.settings.model import Settings
 from components.settings.problems import Problem
 from components.settings.templates import TemplateSettings
@@ -19,17 +18,7 @@ def firewall(settings: Settings, template: TemplateSettings) -> Firewall | None:
     if confined is None or policy is None:
         return None
     return Firewall(
-        config=boundary.render_config(
-            policy,
-            jail_type=confined.jail,
-            log_level=confined.log_level,
-            proxy_port=confined.proxy_port,
-            use_real_dns=confined.use_real_dns,
-            no_user_namespace=confined.no_user_namespace,
-            correlate_with=(
-                boundary.host_of(settings.coder.access_url) if confined.session_correlation else ""
-            ),
-        ),
+        config=confined.config(policy, settings.coder.access_url),
         jail_type=confined.jail,
         policy=policy.to_json(),
         boundary_version=settings.workspaces.boundary_version,

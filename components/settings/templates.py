@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components import coder_agents
-from components.boundary.config import JAIL_TYPE, LOG_LEVEL, PROXY_PORT, JailType, LogLevel
+from components.boundary.build import host_of
+from components.boundary.config import (
+    JAIL_TYPE,
+    LOG_LEVEL,
+    PROXY_PORT,
+    JailType,
+    LogLevel,
+    render_config,
+)
+from components.boundary.policy import Policy
 from components.boundary.releases import key_problem
 from components.settings.policy import PolicySettings
 from components.settings.section import Flag, SettingsSection, no_list, no_map
@@ -52,6 +61,23 @@ class TemplateFirewall(SettingsSection):
     session_correlation: Flag = Field(
         False, description="The AI Gateway is told each request's session. After v0.9.0."
     )
+
+    def config(self, policy: Policy, coder_url: str) -> str:
+        """Return the text of Boundary's configuration file.
+
+        Args:
+            policy: what it lets through.
+            coder_url: the address of Coder, which is told each request's session if that is on.
+        """
+        return render_config(
+            policy,
+            jail_type=self.jail,
+            log_level=self.log_level,
+            proxy_port=self.proxy_port,
+            use_real_dns=self.use_real_dns,
+            no_user_namespace=self.no_user_namespace,
+            correlate_with=host_of(coder_url) if self.session_correlation else "",
+        )
 
     def problems(self, release: str) -> Iterator[tuple[str, str]]:
         """Yield the keys that are on and the jail or Boundary's `release` has not, and why."""
